@@ -1,0 +1,169 @@
+"""What a model file says about itself, and what the runtime demands of it.
+
+The contract is JSON under the key ``trajnet.contract`` in the ONNX metadata; the model card is Markdown under
+``trajnet.card``. Names, shapes and units of every tensor are here and nowhere else.
+
+One call of the graph is one time step of all N observed tracks. N is the only dynamic dimension.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from trajnet import config
+from trajnet.errors import ConfigError, ContractError
+from trajnet.types import CLASS_NAMES
+
+#: Raised whenever a file written before can no longer be served as it is.
+CONTRACT_VERSION = 1
+CONTRACT_KEY = "trajnet.contract"
+CARD_KEY = "trajnet.card"
+
+Cell = Literal["lstm", "gru", "rnn-tanh", "rnn-relu"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One named tensor. shape uses "N" for the number of tracks; unit and frame are for people."""
+
+    name: str
+    dtype: str
+    shape: tuple[str, ...]
+    unit: str
+
+
+def observation_tensors() -> tuple[Tensor, ...]:
+    """The inputs that describe the newest observation of each track, in the order of the graph.
+
+    Positions are relative to one origin per call that the host subtracts in float64.
+    """
+    return (
+        Tensor("position_m", "float32", ("N", "2"), "m, map axes, relative to the call's origin"),
+        Tensor("yaw_rad", "float32", ("N",), "rad, map axes"),
+        Tensor("previous_position_m", "float32", ("N", "2"), "m, the observation before, same origin"),
+        Tensor("previous_yaw_rad", "float32", ("N",), "rad"),
+        Tensor("dt_s", "float32", ("N",), "s since the observation before; ignored where reset is 1"),
+        Tensor("reset", "float32", ("N",), "1 for the first observation of a track, else 0"),
+        Tensor("velocity_mps", "float32", ("N", "2"), "m/s, map axes, as the tracker measured it"),
+        Tensor("velocity_valid", "float32", ("N",), "1 where velocity_mps was measured, else 0"),
+        Tensor("object_class", "int64", ("N",), "trajnet.types.ObjectClass"),
+        Tensor("size_m", "float32", ("N", "2"), "m, length and width"),
+    )
+
+
+def state_names(cell: str) -> tuple[str, ...]:
+    """The names of the recurrent state's tensors: input ``h``, output ``h_next``, and so on."""
+    return ("h", "c") if cell == "lstm" else ("h",)
+
+
+def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
+    """The graph's results for K modes at T future times. Time leads, which spares the graph slices and copies."""
+    path = (str(steps), "N", str(modes))
+    return (
+        Tensor("x_m", "float32", path, "m, map axes, relative to the call's origin"),
+        Tensor("y_m", "float32", path, "m, map axes, relative to the call's origin"),
+        Tensor("path_yaw_rad", "float32", path, "rad, map axes"),
+        Tensor("cov_xx_m2", "float32", path, "m^2, map axes"),
+        Tensor("cov_xy_m2", "float32", path, "m^2, map axes"),
+        Tensor("cov_yy_m2", "float32", path, "m^2, map axes"),
+        Tensor("probability", "float32", ("N", str(modes)), "sums to 1 over the modes"),
+    )
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where the weights come from."""
+
+    datasets: tuple[str, ...]
+    licence: str
+    non_commercial: bool
+    seed: int
+    epochs: int
+    windows: int
+    duration_s: float
+    history_s: float
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The whole self-description of a model file.
+
+    time_s (T,): the future times of the outputs. max_error_m: the parity gate's result, torch against ONNX Runtime.
+    metrics: name -> value as reported by ``trajnet evaluate``.
+    """
+
+    version: int
+    name: str
+    model_id: str
+    git_revision: str
+    cell: Cell
+    layers: int
+    hidden: int
+    modes: int
+    time_s: tuple[float, ...]
+    classes: tuple[str, ...]
+    uses_velocity: bool
+    training: Training
+    parity_max_error_m: float = float("nan")
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.version != CONTRACT_VERSION:
+            raise ContractError(
+                f"contract version: this trajnet serves {CONTRACT_VERSION}, got {self.version}; export the checkpoint again with this version"
+            )
+        if self.classes != CLASS_NAMES:
+            raise ContractError(f"object classes: expected {', '.join(CLASS_NAMES)}, got {', '.join(self.classes)}")
+        if self.modes < 1 or self.layers < 1 or self.hidden < 1:
+            raise ContractError(f"modes, layers, hidden: expected numbers above 0, got {self.modes}, {self.layers}, {self.hidden}")
+        if not self.time_s or self.time_s[0] <= 0 or any(b <= a for a, b in zip(self.time_s, self.time_s[1:])):
+            raise ContractError(f"time_s: expected strictly increasing times above 0 s, got {self.time_s}")
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """Observation, then state."""
+        state = (str(self.layers), "N", str(self.hidden))
+        return (*observation_tensors(), *(Tensor(s, "float32", state, "recurrent state") for s in state_names(self.cell)))
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """Paths, then the next state."""
+        state = (str(self.layers), "N", str(self.hidden))
+        next_state = (Tensor(f"{s}_next", "float32", state, "recurrent state") for s in state_names(self.cell))
+        return (*output_tensors(self.modes, len(self.time_s)), *next_state)
+
+    def to_json(self) -> str:
+        return json.dumps(config.to_dict(self), sort_keys=True, allow_nan=True)
+
+
+def read_contract(metadata: dict[str, str], where: str) -> Contract:
+    """The contract in a model's metadata; where names the file. Raises ContractError by name for what does not fit."""
+    if CONTRACT_KEY not in metadata:
+        raise ContractError(f"{where}: expected a model exported by trajnet (metadata key {CONTRACT_KEY!r}), got none; use `trajnet export`")
+    try:
+        values = json.loads(metadata[CONTRACT_KEY])
+        version = values.get("version") if isinstance(values, dict) else None
+        if version != CONTRACT_VERSION:
+            raise ContractError(
+                f"{where}: contract version: this trajnet serves {CONTRACT_VERSION}, got {version}; export the checkpoint again with this version"
+            )
+        return config.from_dict(Contract, values, where)
+    except ConfigError as error:
+        raise ContractError(str(error)) from error
+    except json.JSONDecodeError as error:
+        raise ContractError(f"{where}: expected a contract in JSON, got {error}") from error
+
+
+def check_tensors(expected: tuple[Tensor, ...], got: dict[str, tuple[str, tuple[str, ...]]], where: str) -> None:
+    """Compare the graph's tensors, name -> (dtype, shape as strings), with the contract's. Raises ContractError."""
+    for tensor in expected:
+        if tensor.name not in got:
+            raise ContractError(f"{where}: the contract names tensor {tensor.name!r}, the graph has {', '.join(sorted(got))}")
+        dtype, shape = got[tensor.name]
+        if dtype != tensor.dtype or len(shape) != len(tensor.shape) or any(a != b and a != "N" for a, b in zip(tensor.shape, shape)):
+            raise ContractError(f"{where}: {tensor.name}: expected {tensor.dtype} {list(tensor.shape)}, got {dtype} {list(shape)}")
+    extra = set(got) - {t.name for t in expected}
+    if extra:
+        raise ContractError(f"{where}: the graph has tensors that the contract does not know: {', '.join(sorted(extra))}")

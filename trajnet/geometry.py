@@ -1,0 +1,60 @@
+"""Planar geometry in SI units. Angles in radians, counter-clockwise from the x axis."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def wrap_angle(angle_rad: FloatArray) -> FloatArray:
+    """The same angles in [-pi, pi). Any shape."""
+    wrapped: FloatArray = (np.asarray(angle_rad) + np.pi) % (2.0 * np.pi) - np.pi
+    return wrapped
+
+
+def rotate(points: FloatArray, angle_rad: FloatArray) -> FloatArray:
+    """Turn points (..., 2) by angle_rad, which broadcasts against points[..., 0]."""
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    x, y = points[..., 0], points[..., 1]
+    return np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
+
+
+def rotate_covariance(covariance: FloatArray, angle_rad: FloatArray) -> FloatArray:
+    """R C R^T for covariances (..., 2, 2); angle_rad broadcasts against covariance[..., 0, 0]."""
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    rotation = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
+    turned: FloatArray = rotation @ covariance @ np.swapaxes(rotation, -1, -2)
+    return turned
+
+
+def interpolation_matrix(knot_time_s: FloatArray, query_time_s: FloatArray) -> FloatArray:
+    """Catmull-Rom interpolation as one matrix.
+
+    knot_time_s (M,) strictly increasing; query_time_s (Q,) within its range -> (Q, M), so that ``matrix @ knots``
+    gives the values at the query times. Tangents are finite differences (one-sided at the ends), hence linear motion
+    is reproduced exactly, a knot's own time returns the knot, and an outlier moves only the four spans around it.
+    """
+    knots = np.asarray(knot_time_s, dtype=np.float64)
+    query = np.asarray(query_time_s, dtype=np.float64)
+    if knots.ndim != 1 or len(knots) < 2 or np.any(np.diff(knots) <= 0):
+        raise ValueError(f"knot_time_s: expected at least two strictly increasing times, got {knots}")
+    slack = 1e-9 * max(1.0, float(np.abs(knots).max()))
+    if query.size and (query.min() < knots[0] - slack or query.max() > knots[-1] + slack):
+        raise ValueError(f"query_time_s: expected times within [{knots[0]}, {knots[-1]}] s, got {query.min()} to {query.max()}")
+    count = len(knots)
+    tangent = np.zeros((count, count))
+    for i in range(count):
+        low, high = max(i - 1, 0), min(i + 1, count - 1)
+        tangent[i, high] += 1.0 / (knots[high] - knots[low])
+        tangent[i, low] -= 1.0 / (knots[high] - knots[low])
+    span = np.clip(np.searchsorted(knots, query, side="right") - 1, 0, count - 2)
+    width = knots[span + 1] - knots[span]
+    u = ((query - knots[span]) / width)[:, None]
+    identity = np.eye(count)
+    matrix: FloatArray = (
+        (2 * u**3 - 3 * u**2 + 1) * identity[span]
+        + (u**3 - 2 * u**2 + u) * width[:, None] * tangent[span]
+        + (-2 * u**3 + 3 * u**2) * identity[span + 1]
+        + (u**3 - u**2) * width[:, None] * tangent[span + 1]
+    )
+    return matrix

@@ -1,0 +1,234 @@
+"""Per-track state between frames: which slot a track lives in, what it reported before, when it is forgotten.
+
+The clock is an argument (now_ns): nothing here reads one. The policy for what goes wrong:
+
+- a frame older than the newest (or of the same time) is dropped and counted; the tracks stay as they are;
+- a jump back by more than reset_jump_s is a clock that started again (a bag that loops): everything is forgotten;
+- a frame that arrives late (now_ns - timestamp over late_s) is still the newest knowledge: used, and counted;
+- a track that misses frames keeps its slot and its state; when it comes back, dt says how long it was gone;
+- after timeout_s without an observation, or gone for longer than that, a track is removed and its slot is used again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.config import require
+from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
+
+FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
+
+
+@dataclass(frozen=True)
+class TrackPolicy:
+    """timeout_s: forget a track after this time without observation. late_s: a frame this old counts as late.
+
+    reset_jump_s: time going back further than this means that the clock was set anew.
+    heading_step_m: motion that a heading is derived from where the source gives none.
+    """
+
+    timeout_s: float = 1.0
+    late_s: float = 0.2
+    reset_jump_s: float = 1.0
+    heading_step_m: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("timeout_s", "late_s", "reset_jump_s", "heading_step_m"):
+            value = getattr(self, name)
+            require(np.isfinite(value) and value > 0, f"{name}: expected a number above 0, got {value}")
+
+
+@dataclass
+class TrackCounters:
+    """Everything that was not plain sailing, since the start."""
+
+    frames: int = 0
+    late: int = 0
+    out_of_order: int = 0
+    duplicate: int = 0
+    clock_reset: int = 0
+    born: int = 0
+    removed: int = 0
+    resumed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """The rows of one used frame, with what each track reported before. N rows; slot (N,) is unique.
+
+    reset (N,): the track's first observation; previous_* then repeat the present and dt_s is 0.
+    yaw_rad is always usable: measured, else derived from past motion, else 0 until the object has moved.
+    """
+
+    timestamp_ns: int
+    track_id: tuple[str, ...]
+    slot: IntArray
+    reset: BoolArray
+    dt_s: FloatArray
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    previous_position_m: FloatArray
+    previous_yaw_rad: FloatArray
+    velocity_mps: FloatArray
+    velocity_valid: BoolArray
+    object_class: NDArray[np.int8]
+    size_m: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+@dataclass(frozen=True, eq=False)
+class Coasting:
+    """Live tracks that the newest frame did not report: id, slot (M,), time since their last observation (M,)."""
+
+    track_id: tuple[str, ...]
+    slot: IntArray
+    age_s: FloatArray
+
+
+@dataclass
+class TrackStore:
+    """Slots for live tracks. ``update`` takes a frame; the arrays grow by doubling and are never shuffled."""
+
+    policy: TrackPolicy = field(default_factory=TrackPolicy)
+    counters: TrackCounters = field(default_factory=TrackCounters)
+
+    def __post_init__(self) -> None:
+        self.newest_ns: int | None = None
+        self._slot_of: dict[str, int] = {}
+        self._free: list[int] = []
+        self._allocate(32)
+
+    def _allocate(self, capacity: int) -> None:
+        old = 0 if not hasattr(self, "_seen_ns") else len(self._seen_ns)
+
+        def grown(name: str, shape: tuple[int, ...], dtype: type) -> None:
+            array = np.zeros((capacity, *shape), dtype=dtype)
+            if old:
+                array[:old] = getattr(self, name)
+            setattr(self, name, array)
+
+        self._seen_ns: IntArray
+        self._position_m: FloatArray
+        self._yaw_rad: FloatArray
+        self._anchor_m: FloatArray
+        for name, shape, dtype in (
+            ("_seen_ns", (), np.int64),
+            ("_position_m", (2,), np.float64),
+            ("_yaw_rad", (), np.float64),
+            ("_anchor_m", (2,), np.float64),
+        ):
+            grown(name, shape, dtype)
+        self._free.extend(range(capacity - 1, old - 1, -1))
+
+    @property
+    def capacity(self) -> int:
+        return len(self._seen_ns)
+
+    @property
+    def live(self) -> int:
+        return len(self._slot_of)
+
+    def reset(self) -> None:
+        """Forget every track and the clock; the counters stay."""
+        self._slot_of.clear()
+        self._free = list(range(self.capacity - 1, -1, -1))
+        self.newest_ns = None
+
+    def update(self, frame: TrackFrame, now_ns: int) -> tuple[FrameStatus, Observations | None]:
+        """Take one frame at the time now_ns. Observations is None where the policy drops the frame."""
+        self.counters.frames += 1
+        status: FrameStatus = "used"
+        if self.newest_ns is not None and frame.timestamp_ns <= self.newest_ns:
+            if self.newest_ns - frame.timestamp_ns <= int(self.policy.reset_jump_s * 1e9):
+                if frame.timestamp_ns == self.newest_ns:
+                    self.counters.duplicate += 1
+                    return "duplicate", None
+                self.counters.out_of_order += 1
+                return "out_of_order", None
+            self.counters.clock_reset += 1
+            self.reset()
+            status = "clock_reset"
+        elif now_ns - frame.timestamp_ns > int(self.policy.late_s * 1e9):
+            self.counters.late += 1
+            status = "late"
+        self.newest_ns = frame.timestamp_ns
+        self._remove_expired(frame.timestamp_ns)
+        return status, self._observe(frame)
+
+    def _remove_expired(self, timestamp_ns: int) -> None:
+        limit_ns = timestamp_ns - int(self.policy.timeout_s * 1e9)
+        gone = [(t, s) for t, s in self._slot_of.items() if self._seen_ns[s] < limit_ns]
+        for track_id, slot in gone:
+            del self._slot_of[track_id]
+            self._free.append(slot)
+        self.counters.removed += len(gone)
+
+    def _slots_for(self, track_ids: tuple[str, ...]) -> tuple[IntArray, BoolArray]:
+        slot = np.empty(len(track_ids), dtype=np.int64)
+        reset = np.zeros(len(track_ids), dtype=np.bool_)
+        for row, track_id in enumerate(track_ids):
+            found = self._slot_of.get(track_id)
+            if found is None:
+                if not self._free:
+                    self._allocate(2 * self.capacity)
+                found = self._slot_of[track_id] = self._free.pop()
+                reset[row] = True
+            slot[row] = found
+        self.counters.born += int(reset.sum())
+        return slot, reset
+
+    def _observe(self, frame: TrackFrame) -> Observations:
+        slot, reset = self._slots_for(frame.track_id)
+        old = slot[~reset]
+        dt_s = np.zeros(len(frame))
+        dt_s[~reset] = (frame.timestamp_ns - self._seen_ns[old]) * 1e-9
+        previous_position_m = np.where(reset[:, None], frame.position_m, self._position_m[slot])
+        anchor_m = np.where(reset[:, None], frame.position_m, self._anchor_m[slot])
+        last_yaw_rad = np.where(reset, 0.0, self._yaw_rad[slot])
+        yaw_rad, anchor_m = causal_heading(
+            frame.position_m, np.where(frame.yaw_valid, frame.yaw_rad, 0.0), frame.yaw_valid, last_yaw_rad, anchor_m, self.policy.heading_step_m
+        )
+        previous_yaw_rad = np.where(reset, yaw_rad, self._yaw_rad[slot])
+        self._seen_ns[slot] = frame.timestamp_ns
+        self._position_m[slot] = frame.position_m
+        self._yaw_rad[slot] = yaw_rad
+        self._anchor_m[slot] = anchor_m
+        velocity_mps = np.where(frame.velocity_valid[:, None], frame.velocity_mps, 0.0)
+        return Observations(
+            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, yaw_rad, previous_position_m,
+            previous_yaw_rad, velocity_mps, frame.velocity_valid, frame.object_class, frame.size_m,
+        )  # fmt: skip
+
+    def coasting(self, timestamp_ns: int) -> Coasting:
+        """Live tracks last seen before timestamp_ns, in the order of their birth."""
+        rows = [(t, s) for t, s in self._slot_of.items() if self._seen_ns[s] < timestamp_ns]
+        slot = np.array([s for _, s in rows], dtype=np.int64)
+        return Coasting(tuple(t for t, _ in rows), slot, (timestamp_ns - self._seen_ns[slot]) * 1e-9)
+
+
+def causal_heading(
+    position_m: FloatArray,
+    yaw_rad: FloatArray,
+    yaw_valid: BoolArray,
+    last_yaw_rad: FloatArray,
+    anchor_m: FloatArray,
+    step_m: float,
+) -> tuple[FloatArray, FloatArray]:
+    """The heading of each object from what is known now, and the next anchor. All (N,) or (N, 2).
+
+    A measured yaw is taken as it is. Else the heading is the direction from the anchor, once the object is step_m away
+    from it (a derivative of successive points is noise near standstill); until then the last heading holds.
+    Past positions only: nothing of the future enters.
+    """
+    moved = position_m - anchor_m
+    far = np.hypot(moved[:, 0], moved[:, 1]) >= step_m
+    derived = np.where(far, np.arctan2(moved[:, 1], moved[:, 0]), last_yaw_rad)
+    heading = np.where(yaw_valid, yaw_rad, derived)
+    next_anchor = np.where((far | yaw_valid)[:, None], position_m, anchor_m)
+    return heading, next_anchor

@@ -1,0 +1,373 @@
+"""The structs of arrays that every part of trajnet speaks: TrackFrame, Scene, Prediction.
+
+SI units, float64 positions in the map frame (x east or forward, y left of x), int64 nanoseconds, boolean masks for what
+is missing. Every struct validates itself where it is made and raises InputError with what, got and expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.errors import InputError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+class ObjectClass(IntEnum):
+    """What a tracked object is. The order is part of the model contract."""
+
+    UNKNOWN = 0
+    CAR = 1
+    TRUCK = 2
+    BUS = 3
+    MOTORCYCLE = 4
+    BICYCLE = 5
+    PEDESTRIAN = 6
+
+
+CLASS_NAMES: tuple[str, ...] = tuple(c.name.lower() for c in ObjectClass)
+
+#: Wheeled classes follow their own heading with a bounded curvature; the others may turn on the spot.
+WHEELED: tuple[bool, ...] = (False, True, True, True, True, True, False)
+
+#: Length and width in metres where a source gives no size; indexed by ObjectClass.
+DEFAULT_SIZE_M: FloatArray = np.array([[2.0, 1.0], [4.6, 1.9], [8.0, 2.5], [12.0, 2.9], [2.2, 0.8], [1.8, 0.6], [0.6, 0.6]])
+
+
+class Source(IntEnum):
+    """Where a predicted path comes from."""
+
+    MODEL = 0
+    PHYSICS = 1
+    STALE = 2
+
+
+def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The value as a contiguous array of the dtype, or an InputError that names what does not fit."""
+    array = np.ascontiguousarray(value, dtype=dtype)
+    if array.shape != shape:
+        raise InputError(f"{owner}.{name}: expected shape {shape}, got {array.shape}")
+    return array
+
+
+def _require_finite(owner: str, name: str, value: FloatArray, rows: BoolArray | None = None) -> None:
+    """Raise if a value is NaN or infinite; rows (same leading shape) limits the check to those that count."""
+    bad = ~np.isfinite(value.reshape(len(value), -1)).all(axis=1)
+    if rows is not None:
+        bad &= rows
+    if bad.any():
+        raise InputError(f"{owner}.{name}: expected finite values, got NaN or infinity in {int(bad.sum())} row(s), first at row {int(bad.argmax())}")
+
+
+def _require_unique(owner: str, ids: Sequence[str]) -> None:
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        twice = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
+        raise InputError(f"{owner}.track_id: expected unique ids, got {twice!r} more than once")
+
+
+def _require_classes(owner: str, object_class: NDArray[np.int8]) -> None:
+    if object_class.size and (object_class.min() < 0 or object_class.max() >= len(ObjectClass)):
+        raise InputError(f"{owner}.object_class: expected 0..{len(ObjectClass) - 1}, got {object_class.min()}..{object_class.max()}")
+
+
+@dataclass(frozen=True, eq=False)
+class TrackFrame:
+    """All objects that the tracker reports at one instant, N rows.
+
+    timestamp_ns: time of the observation, integer nanoseconds.
+    track_id (N,): unique within the frame.
+    object_class (N,): ObjectClass values.
+    position_m (N, 2): centre of the object, map frame.
+    yaw_rad (N,), yaw_valid (N,): heading of the object's front in the map frame.
+    velocity_mps (N, 2), velocity_valid (N,): in the map frame.
+    size_m (N, 2): length and width; DEFAULT_SIZE_M of the class where the source has none.
+    """
+
+    timestamp_ns: int
+    track_id: tuple[str, ...]
+    object_class: NDArray[np.int8]
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    yaw_valid: BoolArray
+    velocity_mps: FloatArray
+    velocity_valid: BoolArray
+    size_m: FloatArray
+
+    def __post_init__(self) -> None:
+        count, put = len(self.track_id), object.__setattr__
+        put(self, "timestamp_ns", int(self.timestamp_ns))
+        put(self, "track_id", tuple(self.track_id))
+        for name, dtype, shape in (
+            ("object_class", np.int8, (count,)),
+            ("position_m", np.float64, (count, 2)),
+            ("yaw_rad", np.float64, (count,)),
+            ("yaw_valid", np.bool_, (count,)),
+            ("velocity_mps", np.float64, (count, 2)),
+            ("velocity_valid", np.bool_, (count,)),
+            ("size_m", np.float64, (count, 2)),
+        ):
+            put(self, name, _array("TrackFrame", name, getattr(self, name), dtype, shape))
+        _require_unique("TrackFrame", self.track_id)
+        _require_classes("TrackFrame", self.object_class)
+        _require_finite("TrackFrame", "position_m", self.position_m)
+        _require_finite("TrackFrame", "yaw_rad", self.yaw_rad, self.yaw_valid)
+        _require_finite("TrackFrame", "velocity_mps", self.velocity_mps, self.velocity_valid)
+        _require_finite("TrackFrame", "size_m", self.size_m)
+        if count and self.size_m.min() <= 0:
+            raise InputError(f"TrackFrame.size_m: expected lengths and widths above 0 m, got {self.size_m.min()}")
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def select(self, rows: NDArray[Any]) -> TrackFrame:
+        """The frame with only these rows (boolean mask or indices)."""
+        index = np.arange(len(self))[rows]
+        return TrackFrame(
+            self.timestamp_ns,
+            tuple(self.track_id[i] for i in index),
+            self.object_class[index],
+            self.position_m[index],
+            self.yaw_rad[index],
+            self.yaw_valid[index],
+            self.velocity_mps[index],
+            self.velocity_valid[index],
+            self.size_m[index],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Predicted paths of N objects: K modes over T future times.
+
+    timestamp_ns: the instant that time_s counts from.
+    track_id (N,).
+    time_s (T,): strictly increasing, above 0.
+    position_m (N, K, T, 2): map frame.
+    yaw_rad (N, K, T).
+    covariance_m2 (N, K, T, 2, 2): of position_m given the mode, map frame.
+    probability (N, K): each row sums to 1.
+    source (N,): Source values. age_s (N,): time since the observation that the path rests on.
+    """
+
+    timestamp_ns: int
+    track_id: tuple[str, ...]
+    time_s: FloatArray
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    covariance_m2: FloatArray
+    probability: FloatArray
+    source: NDArray[np.int8]
+    age_s: FloatArray
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "track_id", tuple(self.track_id))
+        time_s = np.ascontiguousarray(self.time_s, dtype=np.float64)
+        if time_s.ndim != 1 or len(time_s) == 0 or time_s[0] <= 0 or np.any(np.diff(time_s) <= 0):
+            raise InputError(f"Prediction.time_s: expected strictly increasing times above 0 s, got {time_s}")
+        put(self, "time_s", time_s)
+        count, steps = len(self.track_id), len(time_s)
+        probability = np.asarray(self.probability)
+        if probability.ndim != 2 or probability.shape[1] == 0:
+            raise InputError(f"Prediction.probability: expected shape ({count}, K) with K above 0, got {probability.shape}")
+        modes = probability.shape[1]
+        for name, dtype, shape in (
+            ("position_m", np.float64, (count, modes, steps, 2)),
+            ("yaw_rad", np.float64, (count, modes, steps)),
+            ("covariance_m2", np.float64, (count, modes, steps, 2, 2)),
+            ("probability", np.float64, (count, modes)),
+            ("source", np.int8, (count,)),
+            ("age_s", np.float64, (count,)),
+        ):
+            put(self, name, _array("Prediction", name, getattr(self, name), dtype, shape))
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    @property
+    def modes(self) -> int:
+        return int(self.probability.shape[1])
+
+    def usable_rows(self) -> BoolArray:
+        """(N,): rows that are finite everywhere, have probabilities in [0, 1] that sum to 1 (1e-3) and variances >= 0."""
+        count = len(self)
+        fine = np.ones(count, dtype=np.bool_)
+        for value in (self.position_m, self.yaw_rad, self.covariance_m2, self.probability):
+            fine &= np.isfinite(value.reshape(count, -1)).all(axis=1)
+        fine &= (self.probability >= 0).all(axis=1) & (np.abs(self.probability.sum(axis=1) - 1.0) < 1e-3)
+        fine &= (self.covariance_m2[..., 0, 0] >= 0).all(axis=(1, 2)) & (self.covariance_m2[..., 1, 1] >= 0).all(axis=(1, 2))
+        return fine
+
+    def validate(self) -> None:
+        """Raise InputError unless every row is usable (see usable_rows)."""
+        fine = self.usable_rows()
+        if not fine.all():
+            first = int((~fine).argmax())
+            raise InputError(f"Prediction: expected finite paths and probabilities that sum to 1, got {int((~fine).sum())} bad row(s), first track {self.track_id[first]!r}")
+
+    def best_first(self) -> Prediction:
+        """The same prediction with the modes of every object in order of falling probability (stable)."""
+        order = np.argsort(-self.probability, axis=1, kind="stable")
+        row = np.arange(len(self))[:, None]
+        return Prediction(
+            self.timestamp_ns, self.track_id, self.time_s, self.position_m[row, order], self.yaw_rad[row, order],
+            self.covariance_m2[row, order], self.probability[row, order], self.source, self.age_s,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One lane or walkway: left_m (P, 2), right_m (Q, 2) and centre_m (C, 2) polylines in the map frame."""
+
+    lane_id: str
+    left_m: FloatArray
+    right_m: FloatArray
+    centre_m: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("left_m", "right_m", "centre_m"):
+            value = np.ascontiguousarray(getattr(self, name), dtype=np.float64)
+            if value.ndim != 2 or value.shape[1] != 2:
+                raise InputError(f"Lane.{name}: expected shape (P, 2), got {value.shape}")
+            _require_finite("Lane", name, value)
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, eq=False)
+class RasterMap:
+    """A drivable-area raster: drivable (A, B) indexed [x, y]; pixel = (position_m - origin_m) * pixels_per_m."""
+
+    origin_m: FloatArray
+    pixels_per_m: float
+    drivable: BoolArray
+
+    def is_drivable(self, points_m: FloatArray) -> BoolArray:
+        """points_m (..., 2) -> (...): outside the raster counts as not drivable."""
+        pixel = np.floor((np.asarray(points_m) - self.origin_m) * self.pixels_per_m).astype(np.int64)
+        inside = ((pixel >= 0) & (pixel < np.array(self.drivable.shape))).all(axis=-1)
+        safe = np.where(inside[..., None], pixel, 0)
+        found: BoolArray = self.drivable[safe[..., 0], safe[..., 1]] & inside
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A recorded scene: F frames, M tracks, R rows; a row is one track in one frame.
+
+    Rows are sorted by (row_frame, row_track) and no pair occurs twice.
+
+    timestamp_ns (F,): strictly increasing.
+    track_id (M,), object_class (M,), size_m (M, 2).
+    row_frame (R,), row_track (R,): indices into the frames and the tracks.
+    frame_number (F,): the source's own number of each frame (nuScenes frame, ETH/UCY frame, Argoverse timestep).
+    position_m (R, 2), yaw_rad (R,), yaw_valid (R,), velocity_mps (R, 2), velocity_valid (R,): see TrackFrame.
+    is_target (R,): rows that the source's benchmark asks a prediction for.
+    source, licence: where the recording comes from and what may be done with it.
+    """
+
+    scene_id: str
+    timestamp_ns: IntArray
+    frame_number: IntArray
+    track_id: tuple[str, ...]
+    object_class: NDArray[np.int8]
+    size_m: FloatArray
+    row_frame: IntArray
+    row_track: IntArray
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    yaw_valid: BoolArray
+    velocity_mps: FloatArray
+    velocity_valid: BoolArray
+    is_target: BoolArray
+    source: str = ""
+    licence: str = ""
+    lanes: tuple[Lane, ...] = ()
+    raster: RasterMap | None = None
+    _start: IntArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        frames, tracks, rows = len(self.timestamp_ns), len(self.track_id), len(self.row_frame)
+        owner, put = f"scene {self.scene_id!r}", object.__setattr__
+        put(self, "track_id", tuple(self.track_id))
+        for name, dtype, shape in (
+            ("timestamp_ns", np.int64, (frames,)),
+            ("frame_number", np.int64, (frames,)),
+            ("object_class", np.int8, (tracks,)),
+            ("size_m", np.float64, (tracks, 2)),
+            ("row_frame", np.int64, (rows,)),
+            ("row_track", np.int64, (rows,)),
+            ("position_m", np.float64, (rows, 2)),
+            ("yaw_rad", np.float64, (rows,)),
+            ("yaw_valid", np.bool_, (rows,)),
+            ("velocity_mps", np.float64, (rows, 2)),
+            ("velocity_valid", np.bool_, (rows,)),
+            ("is_target", np.bool_, (rows,)),
+        ):
+            put(self, name, _array(owner, name, getattr(self, name), dtype, shape))
+        if np.any(np.diff(self.timestamp_ns) <= 0):
+            raise InputError(f"{owner}.timestamp_ns: expected strictly increasing times, got a step of {np.diff(self.timestamp_ns).min()} ns")
+        _require_unique(owner, self.track_id)
+        _require_classes(owner, self.object_class)
+        _require_finite(owner, "size_m", self.size_m)
+        _require_finite(owner, "position_m", self.position_m)
+        _require_finite(owner, "yaw_rad", self.yaw_rad, self.yaw_valid)
+        _require_finite(owner, "velocity_mps", self.velocity_mps, self.velocity_valid)
+        if tracks and self.size_m.min() <= 0:
+            raise InputError(f"{owner}.size_m: expected lengths and widths above 0 m, got {self.size_m.min()}")
+        if rows:
+            if self.row_frame.min() < 0 or self.row_frame.max() >= frames or self.row_track.min() < 0 or self.row_track.max() >= tracks:
+                raise InputError(f"{owner}: expected rows that point into {frames} frames and {tracks} tracks, got indices outside")
+            key = self.row_frame * tracks + self.row_track
+            if np.any(np.diff(key) == 0):
+                twice = int(np.flatnonzero(np.diff(key) == 0)[0])
+                raise InputError(f"{owner}: expected each track once per frame, got {self.track_id[self.row_track[twice]]!r} twice in frame {self.frame_number[self.row_frame[twice]]}")
+            if np.any(np.diff(key) < 0):
+                raise InputError(f"{owner}: expected rows sorted by frame and track, got them unsorted")
+        put(self, "_start", np.searchsorted(self.row_frame, np.arange(frames + 1)))
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.timestamp_ns)
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.timestamp_ns[-1] - self.timestamp_ns[0]) * 1e-9 if self.frame_count else 0.0
+
+    def rows_of_frame(self, index: int) -> slice:
+        """The rows of the frame with this index, in order of row_track."""
+        return slice(int(self._start[index]), int(self._start[index + 1]))
+
+    def frame(self, index: int) -> TrackFrame:
+        """What the tracker reports in the frame with this index (0..F-1)."""
+        rows = self.rows_of_frame(index)
+        tracks = self.row_track[rows]
+        return TrackFrame(
+            int(self.timestamp_ns[index]),
+            tuple(self.track_id[t] for t in tracks),
+            self.object_class[tracks],
+            self.position_m[rows],
+            self.yaw_rad[rows],
+            self.yaw_valid[rows],
+            self.velocity_mps[rows],
+            self.velocity_valid[rows],
+            self.size_m[tracks],
+        )
+
+    def frames(self) -> Iterator[TrackFrame]:
+        """Every frame in order of time, empty ones too."""
+        return (self.frame(i) for i in range(self.frame_count))
+
+    def rows_by_track(self) -> list[IntArray]:
+        """M arrays: the row indices of each track, in order of time."""
+        order = np.argsort(self.row_track, kind="stable")
+        bounds = np.searchsorted(self.row_track[order], np.arange(len(self.track_id) + 1))
+        return [order[bounds[i] : bounds[i + 1]] for i in range(len(self.track_id))]
