@@ -61,7 +61,7 @@ class Observations:
     """The rows of one used frame, with what each track reported before. N rows; slot (N,) is unique.
 
     reset (N,): the track's first observation; previous_* then repeat the present and dt_s is 0.
-    yaw_rad is always usable: measured, else derived from past motion, else 0 until the object has moved.
+    yaw_rad is always usable: measured (yaw_valid), else derived from past motion, else 0 until the object has moved.
     """
 
     timestamp_ns: int
@@ -71,6 +71,7 @@ class Observations:
     dt_s: FloatArray
     position_m: FloatArray
     yaw_rad: FloatArray
+    yaw_valid: BoolArray
     previous_position_m: FloatArray
     previous_yaw_rad: FloatArray
     velocity_mps: FloatArray
@@ -201,8 +202,8 @@ class TrackStore:
         self._anchor_m[slot] = anchor_m
         velocity_mps = np.where(frame.velocity_valid[:, None], frame.velocity_mps, 0.0)
         return Observations(
-            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, yaw_rad, previous_position_m,
-            previous_yaw_rad, velocity_mps, frame.velocity_valid, frame.object_class, frame.size_m,
+            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, yaw_rad, frame.yaw_valid,
+            previous_position_m, previous_yaw_rad, velocity_mps, frame.velocity_valid, frame.object_class, frame.size_m,
         )  # fmt: skip
 
     def coasting(self, timestamp_ns: int) -> Coasting:

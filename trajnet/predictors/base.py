@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from trajnet.tracks import Observations
-from trajnet.types import FloatArray, Prediction
+from trajnet.types import FloatArray, IntArray, Prediction
 
 
 class Predictor(Protocol):
@@ -28,3 +28,6 @@ class Predictor(Protocol):
 
     def predict(self, observations: Observations) -> Prediction:
         """One path set for each row of observations, in their order, relative to observations.timestamp_ns."""
+
+    def forget(self, slots: IntArray) -> None:
+        """Drop the state of these slots, as if their tracks were born with their next observation."""

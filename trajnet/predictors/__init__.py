@@ -1,0 +1,45 @@
+"""Everything that predicts, behind one interface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trajnet.errors import ContractError
+from trajnet.predictors.base import Predictor
+from trajnet.predictors.guarded import GuardCounters, GuardedPredictor
+from trajnet.predictors.onnx_model import OnnxPredictor
+from trajnet.predictors.physics import DEFAULT_TIME_S, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity
+from trajnet.predictors.stream import Stream
+from trajnet.types import FloatArray
+
+PHYSICS = {p.name: p for p in (ConstantVelocity, ConstantTurnRate, KalmanConstantVelocity)}
+
+
+def load_predictor(
+    spec: str | Path, *, time_s: FloatArray | None = None, provider: str = "cpu", threads: int = 1
+) -> Predictor:
+    """A predictor by name (cv, ctrv, kalman) or the path of a model file.
+
+    time_s (T,): the future times of the physics predictors; a model file has its own. Raises ContractError for anything
+    that is neither.
+    """
+    if str(spec) in PHYSICS:
+        return PHYSICS[str(spec)](DEFAULT_TIME_S if time_s is None else time_s)
+    if Path(spec).suffix == ".onnx":
+        return OnnxPredictor(spec, provider=provider, threads=threads)
+    raise ContractError(f"model: expected {', '.join(PHYSICS)} or the path of an .onnx file, got {str(spec)!r}")
+
+
+__all__ = [
+    "DEFAULT_TIME_S",
+    "PHYSICS",
+    "ConstantTurnRate",
+    "ConstantVelocity",
+    "GuardCounters",
+    "GuardedPredictor",
+    "KalmanConstantVelocity",
+    "OnnxPredictor",
+    "Predictor",
+    "Stream",
+    "load_predictor",
+]

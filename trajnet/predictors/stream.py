@@ -1,0 +1,137 @@
+"""Frames in, predictions of every live track out: what the node, the replay and the evaluation all run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from trajnet.predictors.base import Predictor
+from trajnet.predictors.guarded import GuardCounters, GuardedPredictor
+from trajnet.predictors.physics import ConstantVelocity
+from trajnet.tracks import Coasting, FrameStatus, Observations, TrackPolicy, TrackStore
+from trajnet.types import FloatArray, Prediction, Source, TrackFrame
+
+
+class Stream:
+    """A TrackStore and a guarded predictor behind one call per frame.
+
+    predictor: any Predictor; one that is not guarded yet gets constant velocity as its fall-back, without a deadline.
+    clock_ns: measures the stages of an update; without it they stay zero. Nothing else depends on it.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        policy: TrackPolicy | None = None,
+        *,
+        clock_ns: Callable[[], int] | None = None,
+    ) -> None:
+        self.predictor = predictor if isinstance(predictor, GuardedPredictor) else _with_fallback(predictor)
+        self.store = TrackStore(policy or TrackPolicy())
+        self.status: FrameStatus = "used"
+        self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
+        self._clock_ns = clock_ns or (lambda: 0)
+        self._memory = PathMemory(self.predictor.modes, self.predictor.time_s)
+        self._latest: Prediction | None = None
+
+    @property
+    def guard(self) -> GuardCounters:
+        return self.predictor.counters
+
+    def update(self, frame: TrackFrame, now_ns: int) -> Prediction:
+        """Paths for the frame's tracks in their order, then for live tracks that it does not report (Source.STALE).
+
+        A frame that the policy drops (see ``status``) leaves everything as it is and gives the last answer again.
+        """
+        begin = self._clock_ns()
+        self.status, observations = self.store.update(frame, now_ns)
+        tracked = self._clock_ns()
+        if observations is None:
+            predicted = tracked
+            answer = self._latest or self._memory.recall(Coasting((), np.zeros(0, np.int64), np.zeros(0)), frame.timestamp_ns)
+        else:
+            fresh = self.predictor.predict(observations)
+            predicted = self._clock_ns()
+            self._memory.keep(observations, fresh)
+            coasting = self.store.coasting(frame.timestamp_ns)
+            answer = fresh
+            if coasting.track_id:
+                self.guard.stale_rows += len(coasting.track_id)
+                answer = joined(fresh, self._memory.recall(coasting, frame.timestamp_ns))
+        self._latest = answer
+        end = self._clock_ns()
+        self.stages_ns = {"tracks": tracked - begin, "model": predicted - tracked, "output": end - predicted}
+        return answer
+
+    def reset(self) -> None:
+        """Forget every track; the counters stay."""
+        self.store.reset()
+        self._latest = None
+
+
+def _with_fallback(predictor: Predictor) -> GuardedPredictor:
+    return GuardedPredictor(predictor, ConstantVelocity(predictor.time_s))
+
+
+class PathMemory:
+    """The last path of every slot, to answer for tracks that a frame does not report."""
+
+    def __init__(self, modes: int, time_s: FloatArray) -> None:
+        self._time_s = time_s
+        steps = len(time_s)
+        self._position_m = np.zeros((0, modes, steps + 1, 2))
+        self._yaw_rad = np.zeros((0, modes, steps + 1))
+        self._covariance_m2 = np.zeros((0, modes, steps + 1, 2, 2))
+        self._probability = np.zeros((0, modes))
+
+    def keep(self, observations: Observations, prediction: Prediction) -> None:
+        """Store the paths, led by the observed pose at time 0."""
+        slot = observations.slot
+        if len(slot) and slot.max() >= len(self._probability):
+            self._grow(max(32, 2 * (int(slot.max()) + 1)))
+        self._position_m[slot, :, 0] = observations.position_m[:, None]
+        self._position_m[slot, :, 1:] = prediction.position_m
+        self._yaw_rad[slot, :, 0] = observations.yaw_rad[:, None]
+        self._yaw_rad[slot, :, 1:] = prediction.yaw_rad
+        self._covariance_m2[slot, :, 0] = prediction.covariance_m2[:, :, 0]
+        self._covariance_m2[slot, :, 1:] = prediction.covariance_m2
+        self._probability[slot] = prediction.probability
+
+    def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
+        """The stored paths, moved on by their age: linear between their points, straight on past their end."""
+        slot, count = coasting.slot, len(coasting.slot)
+        knots = np.concatenate([[0.0], self._time_s])
+        ask_s = self._time_s + coasting.age_s[:, None]
+        left = np.clip(np.searchsorted(knots, ask_s, side="right") - 1, 0, len(knots) - 2)
+        weight = ((ask_s - knots[left]) / (knots[left + 1] - knots[left]))[:, None]
+        held = np.minimum(weight, 1.0)
+        row = np.arange(count)[:, None]
+
+        def between(values: FloatArray, share: FloatArray) -> FloatArray:
+            values = np.moveaxis(values[slot], 2, 1)
+            low, high = np.moveaxis(values[row, left], 1, 2), np.moveaxis(values[row, left + 1], 1, 2)
+            share = share.reshape(share.shape + (1,) * (low.ndim - 3))
+            return (1.0 - share) * low + share * high
+
+        return Prediction(
+            timestamp_ns, coasting.track_id, self._time_s, between(self._position_m, weight),
+            between(self._yaw_rad, held), between(self._covariance_m2, held), self._probability[slot],
+            np.full(count, Source.STALE), coasting.age_s,
+        )  # fmt: skip
+
+    def _grow(self, capacity: int) -> None:
+        for name in ("_position_m", "_yaw_rad", "_covariance_m2", "_probability"):
+            old = getattr(self, name)
+            new = np.zeros((capacity, *old.shape[1:]))
+            new[: len(old)] = old
+            setattr(self, name, new)
+
+
+def joined(first: Prediction, second: Prediction) -> Prediction:
+    """The rows of both, first's time and grid."""
+    return Prediction(
+        first.timestamp_ns, first.track_id + second.track_id, first.time_s,
+        *(np.concatenate([getattr(first, n), getattr(second, n)])
+          for n in ("position_m", "yaw_rad", "covariance_m2", "probability", "source", "age_s")),
+    )  # fmt: skip
