@@ -1,0 +1,108 @@
+"""Readers and writers of recorded scenes: every format becomes a trajnet.types.Scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trajnet.errors import InputError
+from trajnet.scenes._rows import require_file
+from trajnet.scenes.splits import ETH_UCY_SCENES, NUSCENES_TARGETS, eth_ucy_split, nuscenes_split
+from trajnet.types import Scene
+
+__all__ = [
+    "ETH_UCY_SCENES",
+    "KINDS",
+    "NUSCENES_TARGETS",
+    "eth_ucy_split",
+    "find_scenes",
+    "load_scene",
+    "nuscenes_split",
+    "scene_kind",
+    "write_scene",
+]
+
+#: table: Parquet with Argoverse 2's columns, an Argoverse 2 scenario among them.
+KINDS: tuple[str, ...] = ("table", "nuscenes", "eth_ucy", "commonroad")
+
+SUFFIXES: tuple[str, ...] = (".parquet", ".txt", ".xml")
+
+
+def scene_kind(path: Path) -> str:
+    """Which of KINDS a file is, from its suffix and, for text, from the number of columns in its first row."""
+    require_file(path)
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return "table"
+    if suffix == ".xml":
+        return "commonroad"
+    if suffix == ".txt":
+        with path.open("rb") as file:
+            first = next((line for line in file if line.strip()), b"")
+        columns = len(first.split())
+        if columns in (4, 18):
+            return "eth_ucy" if columns == 4 else "nuscenes"
+        found = f"{columns} columns in its first row" if columns else "an empty file"
+        raise InputError(f"{path}: expected 18 columns (nuScenes labels) or 4 (ETH/UCY), got {found}")
+    raise InputError(f"{path}: expected a scene as {', '.join(SUFFIXES)}, got {path.name!r}")
+
+
+def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Scene:
+    """The scene of one file.
+
+    kind: one of KINDS, or ``auto`` to tell from the file. with_map: also read nuScenes' drivable raster.
+    InputError if the file is missing, of another kind, or holds what a scene cannot (NaN, a track twice in a frame).
+    """
+    path = Path(path)
+    if kind != "auto" and kind not in KINDS:
+        raise InputError(f"kind: expected auto, {', '.join(KINDS)}, got {kind!r}")
+    if kind == "auto":
+        kind = scene_kind(path)
+    if kind == "nuscenes":
+        from trajnet.scenes.nuscenes import read_nuscenes
+
+        return read_nuscenes(path, with_map=with_map)
+    if kind == "eth_ucy":
+        from trajnet.scenes.eth_ucy import read_eth_ucy
+
+        return read_eth_ucy(path)
+    if kind == "commonroad":
+        from trajnet.scenes.commonroad import read_commonroad
+
+        return read_commonroad(path)
+    from trajnet.scenes.table import read_table
+
+    return read_table(path)
+
+
+def write_scene(scene: Scene, path: Path | str) -> None:
+    """Write the scene as a Parquet table that load_scene reads back without loss."""
+    from trajnet.scenes.table import write_table
+
+    write_table(scene, Path(path))
+
+
+def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
+    """The scene files at path, sorted: the file itself, or those below a folder at any depth.
+
+    kind limits a folder to files of that kind. InputError if there are none.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; check the path")
+    if kind != "auto" and kind not in KINDS:
+        raise InputError(f"kind: expected auto, {', '.join(KINDS)}, got {kind!r}")
+    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file() and _is_scene(f, kind))
+    if not files:
+        raise InputError(f"{path}: expected scene files ({', '.join(SUFFIXES)}), found none")
+    return files
+
+
+def _is_scene(path: Path, kind: str) -> bool:
+    """Whether a file of a folder counts; notes and licences, text with another number of columns, do not."""
+    try:
+        found = scene_kind(path)
+    except InputError:
+        return False
+    return kind in ("auto", found)
