@@ -1,0 +1,336 @@
+"""The node's health: OK, WARN or ERROR with stated thresholds and hysteresis. No ROS, no clock of its own.
+
+Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges those of the last window_s in three statuses:
+
+    input    no message for too long, undecodable messages, late frames, dropped frames (out of order, duplicate),
+             an unexpected coordinate frame
+    timing   percentiles of the processing time, frames over the deadline
+    model    objects answered by physics or by a stale path, failures of the model, objects over the limit,
+             another provider than the one asked for
+
+A status rises at once. It falls only after everything in it has been better for recover_s (hysteresis), so a value that
+swings around a threshold does not make the level flicker.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+
+from trajnet.config import require
+
+CycleKind = Literal["used", "late", "dropped", "bad"]
+
+
+class Level(IntEnum):
+    """The levels of diagnostic_msgs/DiagnosticStatus that are used here."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A value above warn is WARN, above error is ERROR. warn = 0 means that any occurrence warns."""
+
+    warn: float
+    error: float
+
+    def __post_init__(self) -> None:
+        require(0 <= self.warn <= self.error, f"limit: expected 0 <= warn <= error, got {self.warn} and {self.error}")
+
+    def level(self, value: float) -> Level:
+        return Level.ERROR if value > self.error else Level.WARN if value > self.warn else Level.OK
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a level rises. Shares are of the messages, or of the objects, in the last window_s.
+
+    silence_s: time without any message. processing_ms: 99th percentile of the time from bytes in to bytes out.
+    overrun_s: a frame over the deadline warns; when every frame has been for this long, that is an error (Autoware's
+    rule for its own predictor: WARN on one cycle over its limit, ERROR once that lasts 1 s).
+    """
+
+    window_s: float = 10.0
+    recover_s: float = 3.0
+    silence_s: Limit = Limit(0.5, 1.0)
+    bad_share: Limit = Limit(0.0, 0.5)
+    late_share: Limit = Limit(0.05, 0.5)
+    dropped_share: Limit = Limit(0.01, 0.2)
+    processing_ms: Limit = Limit(100.0, 500.0)
+    overrun_s: float = 1.0
+    fallback_share: Limit = Limit(0.05, 0.5)
+    failed_share: Limit = Limit(0.0, 0.5)
+    over_limit_share: Limit = Limit(0.0, 0.5)
+
+    def __post_init__(self) -> None:
+        for name in ("window_s", "recover_s", "overrun_s"):
+            value = getattr(self, name)
+            require(math.isfinite(value) and value > 0, f"{name}: expected a number above 0, got {value}")
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """What became of one message.
+
+    kind: used; late (used, but old when it came); dropped (out of order or a duplicate); bad (could not be decoded).
+    model_rows, physics_rows, stale_rows: objects by the source of their path. over_limit_rows: objects that the model
+    was not asked about because there were more than it may be given. failed: the model raised or gave no numbers.
+    """
+
+    time_ns: int
+    kind: CycleKind
+    processing_ms: float = 0.0
+    model_rows: int = 0
+    physics_rows: int = 0
+    stale_rows: int = 0
+    over_limit_rows: int = 0
+    deadline_missed: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is being served. uses_model: False where physics is what the user asked for, so that it is no fall-back."""
+
+    model: str
+    provider_asked: str
+    provider: str
+    uses_model: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """One diagnostic_msgs/DiagnosticStatus without its types."""
+
+    name: str
+    level: Level
+    message: str
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class _Held:
+    """A level that rises at once and falls when it has been lower for recover_ns."""
+
+    recover_ns: int
+    level: Level = Level.OK
+    message: str = "fine"
+    _lower_since_ns: int | None = None
+
+    def update(self, level: Level, message: str, now_ns: int) -> None:
+        if level >= self.level:
+            self.level, self.message, self._lower_since_ns = level, message, None
+            return
+        if self._lower_since_ns is None or now_ns < self._lower_since_ns:
+            self._lower_since_ns = now_ns
+        if now_ns - self._lower_since_ns >= self.recover_ns:
+            self.level, self.message, self._lower_since_ns = level, message, None
+        elif not self.message.startswith("recovering: "):
+            self.message = f"recovering: {self.message}"
+
+
+@dataclass
+class Totals:
+    """Counts since the start of the node."""
+
+    messages: int = 0
+    bad: int = 0
+    late: int = 0
+    dropped: int = 0
+    deadline_misses: int = 0
+    failures: int = 0
+    model_rows: int = 0
+    physics_rows: int = 0
+    stale_rows: int = 0
+    over_limit_rows: int = 0
+
+
+@dataclass
+class Diagnostics:
+    """Collects cycles, judges them. Times are of one monotonic clock, in nanoseconds."""
+
+    identity: Identity
+    thresholds: Thresholds = Thresholds()
+    deadline_ms: float = math.inf
+    expected_frame: str = ""
+    totals: Totals = field(default_factory=Totals)
+
+    def __post_init__(self) -> None:
+        recover_ns = int(self.thresholds.recover_s * 1e9)
+        self._held = {name: _Held(recover_ns) for name in ("input", "timing", "model")}
+        self._cycles: deque[Cycle] = deque()
+        self._start_ns: int | None = None
+        self._overrun_start_ns: int | None = None
+        self._overrun_end_ns = 0
+        self._last_ns: int | None = None
+        self._frame = ""
+        self._last_bad = ""
+        self._last_failure = ""
+
+    def start(self, now_ns: int) -> None:
+        """The node begins to listen: silence counts from here."""
+        self._start_ns = now_ns
+        self._last_ns = None
+
+    def stop(self) -> None:
+        """The node no longer listens: silence is no fault."""
+        self._start_ns = None
+
+    def add(self, cycle: Cycle, *, frame: str | None = None, bad: str = "", failure: str = "") -> None:
+        """Count one message. frame: its frame_id; bad, failure: what was wrong, for the report."""
+        self._cycles.append(cycle)
+        self._last_ns = cycle.time_ns
+        self._frame = self._frame if frame is None else frame
+        self._last_bad, self._last_failure = bad or self._last_bad, failure or self._last_failure
+        if cycle.kind != "bad":
+            self._track_overrun(cycle)
+        totals = self.totals
+        totals.messages += 1
+        totals.bad += cycle.kind == "bad"
+        totals.late += cycle.kind == "late"
+        totals.dropped += cycle.kind == "dropped"
+        totals.deadline_misses += cycle.deadline_missed
+        totals.failures += cycle.failed
+        totals.model_rows += cycle.model_rows
+        totals.physics_rows += cycle.physics_rows
+        totals.stale_rows += cycle.stale_rows
+        totals.over_limit_rows += cycle.over_limit_rows
+        self._forget(cycle.time_ns)
+
+    def _track_overrun(self, cycle: Cycle) -> None:
+        if not cycle.deadline_missed:
+            self._overrun_start_ns = None
+            return
+        if self._overrun_start_ns is None:
+            self._overrun_start_ns = cycle.time_ns
+        self._overrun_end_ns = cycle.time_ns
+
+    def _forget(self, now_ns: int) -> None:
+        limit_ns = now_ns - int(self.thresholds.window_s * 1e9)
+        while self._cycles and self._cycles[0].time_ns < limit_ns:
+            self._cycles.popleft()
+
+    def report(self, now_ns: int) -> tuple[Status, ...]:
+        """The statuses ``input``, ``timing`` and ``model`` at now_ns; call it at a steady pace (the node: 1 Hz)."""
+        self._forget(now_ns)
+        return (
+            self._status("input", self._judge_input(now_ns), now_ns),
+            self._status("timing", self._judge_timing(), now_ns),
+            self._status("model", self._judge_model(), now_ns),
+        )
+
+    def _status(self, name: str, judged: _Judged, now_ns: int) -> Status:
+        held = self._held[name]
+        held.update(judged.level, judged.message, now_ns)
+        return Status(name, held.level, held.message, tuple(judged.values))
+
+    def _share(self, counts: Callable[[Cycle], float]) -> float:
+        return sum(counts(c) for c in self._cycles) / len(self._cycles) if self._cycles else 0.0
+
+    def _judge_input(self, now_ns: int) -> _Judged:
+        judged, limits = _Judged(), self.thresholds
+        since_ns = self._last_ns if self._last_ns is not None else self._start_ns
+        silence_s = 0.0 if since_ns is None or self._start_ns is None else max(0, now_ns - since_ns) * 1e-9
+        judged.check(limits.silence_s, silence_s, f"no tracked objects for {silence_s:.1f} s")
+        bad = self._share(lambda c: c.kind == "bad")
+        judged.check(limits.bad_share, bad, f"{bad:.0%} of the messages cannot be decoded ({self._last_bad})")
+        late = self._share(lambda c: c.kind == "late")
+        judged.check(limits.late_share, late, f"{late:.0%} of the frames are late")
+        dropped = self._share(lambda c: c.kind == "dropped")
+        judged.check(limits.dropped_share, dropped, f"{dropped:.0%} of the frames are out of order or duplicates")
+        if self.expected_frame and self._frame and self._frame != self.expected_frame:
+            judged.raise_to(Level.WARN, f"objects are in frame {self._frame!r}, expected {self.expected_frame!r}")
+        duration_s = (self._cycles[-1].time_ns - self._cycles[0].time_ns) * 1e-9 if len(self._cycles) > 1 else 0.0
+        rate_hz = (len(self._cycles) - 1) / duration_s if duration_s > 0 else 0.0
+        judged.add("rate_hz", f"{rate_hz:.1f}").add("silence_s", f"{silence_s:.2f}").add("frame_id", self._frame)
+        judged.add_totals(self.totals, ("messages", "bad", "late", "dropped"))
+        if self._last_bad:
+            judged.add("last_bad_message", self._last_bad)
+        return judged
+
+    def _judge_timing(self) -> _Judged:
+        judged, limits = _Judged(), self.thresholds
+        times_ms = np.array([c.processing_ms for c in self._cycles if c.kind != "bad"])
+        p50, p95, p99 = np.percentile(times_ms, [50, 95, 99]) if len(times_ms) else (0.0, 0.0, 0.0)
+        judged.check(limits.processing_ms, float(p99), f"processing time p99 is {p99:.1f} ms")
+        missed = sum(c.deadline_missed for c in self._cycles)
+        overrun_s = 0.0 if self._overrun_start_ns is None else (self._overrun_end_ns - self._overrun_start_ns) * 1e-9
+        if missed:
+            level = Level.ERROR if overrun_s >= limits.overrun_s else Level.WARN
+            judged.raise_to(
+                level,
+                f"{missed} frame(s) over the deadline of {self.deadline_ms:g} ms, {overrun_s:.1f} s without a break",
+            )
+        for name, value in (
+            ("p50", p50),
+            ("p95", p95),
+            ("p99", p99),
+            ("max", times_ms.max() if len(times_ms) else 0.0),
+        ):
+            judged.add(f"processing_ms_{name}", f"{value:.3f}")
+        judged.add("processing_count", str(len(times_ms))).add("deadline_ms", f"{self.deadline_ms:g}")
+        judged.add("deadline_misses_in_window", str(missed))
+        return judged.add_totals(self.totals, ("deadline_misses",))
+
+    def _judge_model(self) -> _Judged:
+        judged, limits, identity = _Judged(), self.thresholds, self.identity
+        rows = max(1, sum(c.model_rows + c.physics_rows + c.stale_rows for c in self._cycles))
+        fallback = sum(c.physics_rows + c.stale_rows for c in self._cycles) / rows
+        if identity.uses_model:
+            judged.check(
+                limits.fallback_share, fallback, f"{fallback:.0%} of the objects fell back to physics or a stale path"
+            )
+        failed = self._share(lambda c: c.failed)
+        judged.check(
+            limits.failed_share, failed, f"the model failed in {failed:.0%} of the frames ({self._last_failure})"
+        )
+        over = sum(c.over_limit_rows for c in self._cycles) / rows
+        judged.check(limits.over_limit_share, over, f"{over:.0%} of the objects are over max_objects and get physics")
+        if identity.uses_model and identity.provider != identity.provider_asked:
+            judged.raise_to(
+                Level.WARN, f"asked for provider {identity.provider_asked!r}, running on {identity.provider!r}"
+            )
+        judged.add("model", identity.model).add("provider", identity.provider).add(
+            "provider_asked", identity.provider_asked
+        )
+        judged.add("fallback_share", f"{fallback:.4f}")
+        judged.add_totals(self.totals, ("model_rows", "physics_rows", "stale_rows", "over_limit_rows", "failures"))
+        if self._last_failure:
+            judged.add("last_failure", self._last_failure)
+        return judged
+
+
+@dataclass
+class _Judged:
+    """The worst of several checks, with the values that led to it."""
+
+    level: Level = Level.OK
+    message: str = "fine"
+    values: list[tuple[str, str]] = field(default_factory=list)
+
+    def check(self, limit: Limit, value: float, message: str) -> None:
+        self.raise_to(limit.level(value), message)
+
+    def raise_to(self, level: Level, message: str) -> None:
+        if level > self.level:
+            self.level, self.message = level, message
+
+    def add(self, key: str, value: str) -> _Judged:
+        self.values.append((key, value))
+        return self
+
+    def add_totals(self, totals: Totals, names: Sequence[str]) -> _Judged:
+        known = {f.name for f in fields(Totals)}
+        for name in names:
+            assert name in known
+            self.add(f"{name}_total", str(getattr(totals, name)))
+        return self
