@@ -1,0 +1,374 @@
+"""The canonical scene table: Parquet with Argoverse 2's motion-forecasting columns, read and written.
+
+A genuine Argoverse 2 ``scenario_*.parquet`` has the 16 columns of AV2_COLUMNS and loads as it is. write_table adds
+columns and, as JSON under the key ``trajnet`` of the schema's metadata, what belongs to the scene as a whole; what it
+writes, read_table reads back without loss.
+
+    timestamp_ns     int64, the frame's own time (without it: evenly from start_timestamp to end_timestamp)
+    frame_number     int64, the source's number of the frame (timestep counts the scene's frames from 0)
+    length, width    double, metres (without them: the class's default)
+    object_class     trajnet's class, finer than object_type, which calls cars and lorries ``vehicle``
+    is_target        bool (without it: scored and focal tracks at the last observed timestep)
+
+heading and velocity are null where they are not known.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trajnet.errors import InputError
+from trajnet.scenes._rows import Rows, default_sizes, require_file, scene_from_rows
+from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, IntArray, Lane, ObjectClass, RasterMap, Scene
+
+AV2_SCHEMA: tuple[tuple[str, Any], ...] = (
+    ("observed", pa.bool_()),
+    ("track_id", pa.string()),
+    ("object_type", pa.string()),
+    ("object_category", pa.int64()),
+    ("timestep", pa.int64()),
+    ("position_x", pa.float64()),
+    ("position_y", pa.float64()),
+    ("heading", pa.float64()),
+    ("velocity_x", pa.float64()),
+    ("velocity_y", pa.float64()),
+    ("scenario_id", pa.string()),
+    ("start_timestamp", pa.int64()),
+    ("end_timestamp", pa.int64()),
+    ("num_timestamps", pa.int64()),
+    ("focal_track_id", pa.string()),
+    ("city", pa.string()),
+)
+AV2_COLUMNS: tuple[str, ...] = tuple(name for name, _ in AV2_SCHEMA)
+EXTRA_SCHEMA: tuple[tuple[str, Any], ...] = (
+    ("timestamp_ns", pa.int64()),
+    ("frame_number", pa.int64()),
+    ("length", pa.float64()),
+    ("width", pa.float64()),
+    ("object_class", pa.string()),
+    ("is_target", pa.bool_()),
+)
+TYPES: Mapping[str, Any] = dict(AV2_SCHEMA + EXTRA_SCHEMA)
+METADATA_KEY = b"trajnet"
+METADATA_VERSION = 1
+
+#: What Argoverse 2 calls static, background, construction and riderless_bicycle has no class of ours.
+CLASS_OF_TYPE: dict[str, ObjectClass] = {
+    "vehicle": ObjectClass.CAR,
+    "pedestrian": ObjectClass.PEDESTRIAN,
+    "motorcyclist": ObjectClass.MOTORCYCLE,
+    "cyclist": ObjectClass.BICYCLE,
+    "bus": ObjectClass.BUS,
+    "static": ObjectClass.UNKNOWN,
+    "background": ObjectClass.UNKNOWN,
+    "construction": ObjectClass.UNKNOWN,
+    "riderless_bicycle": ObjectClass.UNKNOWN,
+    "unknown": ObjectClass.UNKNOWN,
+}
+TYPE_OF_CLASS: dict[ObjectClass, str] = {
+    ObjectClass.UNKNOWN: "unknown",
+    ObjectClass.CAR: "vehicle",
+    ObjectClass.TRUCK: "vehicle",
+    ObjectClass.BUS: "bus",
+    ObjectClass.MOTORCYCLE: "motorcyclist",
+    ObjectClass.BICYCLE: "cyclist",
+    ObjectClass.PEDESTRIAN: "pedestrian",
+}
+CLASS_OF_NAME: dict[str, ObjectClass] = {name: ObjectClass(i) for i, name in enumerate(CLASS_NAMES)}
+
+UNSCORED, SCORED, FOCAL = 1, 2, 3
+
+
+def read_table(path: Path) -> Scene:
+    """The scene of one Parquet table; InputError names the file, the column and the row that does not fit."""
+    table = _read_parquet(path)
+    missing = [name for name in AV2_COLUMNS if name not in table.column_names]
+    if missing:
+        raise InputError(f"{path}: expected Argoverse 2's columns, got a table without {', '.join(missing)}")
+    if table.num_rows == 0:
+        raise InputError(f"{path}: expected rows, got an empty table")
+    columns = _Columns(path, table)
+    scene_id = columns.one_value("scenario_id")
+    object_class = _classes(columns)
+    yaw, yaw_valid = columns.numbers_or_null("heading")
+    velocity_x, valid_x = columns.numbers_or_null("velocity_x")
+    velocity_y, valid_y = columns.numbers_or_null("velocity_y")
+    timestamp_ns = columns.integers("timestamp_ns") if "timestamp_ns" in columns else _even_timestamps(columns)
+    rows = Rows(
+        frame_number=columns.integers("frame_number" if "frame_number" in columns else "timestep"),
+        timestamp_ns=timestamp_ns,
+        track_id=columns.texts("track_id"),
+        object_class=object_class,
+        size_m=_sizes(columns, object_class),
+        position_m=np.stack([columns.numbers("position_x"), columns.numbers("position_y")], axis=1),
+        yaw_rad=yaw,
+        yaw_valid=yaw_valid,
+        velocity_mps=np.stack([velocity_x, velocity_y], axis=1),
+        velocity_valid=valid_x & valid_y,
+        is_target=columns.flags("is_target") if "is_target" in columns else _av2_targets(columns),
+    )
+    try:
+        return scene_from_rows(scene_id, rows, **_scene_metadata(path, table, columns))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def write_table(scene: Scene, path: Path) -> None:
+    """Write the scene to path (zstd-compressed, rows by track, then time); the file appears whole or not at all."""
+    if not len(scene.row_frame):
+        raise InputError(f"scene {scene.scene_id!r}: expected at least one row to write, got none")
+    order = np.lexsort((scene.row_frame, scene.row_track))
+    frame, track = scene.row_frame[order], scene.row_track[order]
+    count = len(order)
+    target = scene.is_target
+    target_track = np.zeros(len(scene.track_id), np.bool_)
+    target_track[scene.row_track[target]] = True
+    focal = int(scene.row_track[target][0]) if target.any() else -1
+    category = np.where(target_track, SCORED, UNSCORED)
+    if focal >= 0:
+        category[focal] = FOCAL
+    last_observed = int(scene.row_frame[target].max()) if target.any() else scene.frame_count - 1
+    ids = np.array(scene.track_id, dtype=object)
+    types = np.array([TYPE_OF_CLASS[ObjectClass(c)] for c in scene.object_class], dtype=object)
+    names = np.array([CLASS_NAMES[c] for c in scene.object_class], dtype=object)
+    no_velocity = ~scene.velocity_valid[order]
+    values: dict[str, Any] = {
+        "observed": frame <= last_observed,
+        "track_id": ids[track],
+        "object_type": types[track],
+        "object_category": category[track],
+        "timestep": frame,
+        "position_x": scene.position_m[order, 0],
+        "position_y": scene.position_m[order, 1],
+        "heading": pa.array(scene.yaw_rad[order], mask=~scene.yaw_valid[order]),
+        "velocity_x": pa.array(scene.velocity_mps[order, 0], mask=no_velocity),
+        "velocity_y": pa.array(scene.velocity_mps[order, 1], mask=no_velocity),
+        "scenario_id": [scene.scene_id] * count,
+        "start_timestamp": np.full(count, scene.timestamp_ns[0]),
+        "end_timestamp": np.full(count, scene.timestamp_ns[-1]),
+        "num_timestamps": np.full(count, scene.frame_count),
+        "focal_track_id": [scene.track_id[focal] if focal >= 0 else ""] * count,
+        "city": [""] * count,
+        "timestamp_ns": scene.timestamp_ns[frame],
+        "frame_number": scene.frame_number[frame],
+        "length": scene.size_m[track, 0],
+        "width": scene.size_m[track, 1],
+        "object_class": names[track],
+        "is_target": target[order],
+    }
+    metadata = {METADATA_KEY: json.dumps(_metadata_of(scene), separators=(",", ":")).encode()}
+    schema = pa.schema(AV2_SCHEMA + EXTRA_SCHEMA, metadata=metadata)
+    table = pa.table([pa.array(values[name], type=kind) for name, kind in AV2_SCHEMA + EXTRA_SCHEMA], schema=schema)
+    _write_parquet(table, path)
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    doubles = {field.name: "BYTE_STREAM_SPLIT" for field in table.schema if pa.types.is_float64(field.type)}
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, part, compression="zstd", compression_level=15, use_dictionary=texts, column_encoding=doubles)
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    require_file(path)
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: expected a Parquet table, got an empty file")
+    try:
+        return pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a Parquet table, got a file that cannot be read as one ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+class _Columns:
+    """The columns of one table as arrays of the types they should have, each fault an InputError with file and row."""
+
+    def __init__(self, path: Path, table: pa.Table) -> None:
+        self.path, self.table = path, table
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.table.column_names
+
+    def _cast(self, name: str) -> pa.ChunkedArray:
+        column = self.table.column(name)
+        try:
+            return column.cast(TYPES[name])
+        except (pa.ArrowException, ValueError) as error:
+            raise InputError(f"{self.path}, column {name}: expected {TYPES[name]}, got {column.type} that does not convert ({_first_line(error)})") from error
+
+    def _whole(self, name: str) -> pa.ChunkedArray:
+        column = self._cast(name)
+        if column.null_count:
+            row = int(np.asarray(column.is_null()).argmax())
+            raise InputError(f"{self.path}, column {name}: expected a value in every row, got {column.null_count} empty, first in row {row}")
+        return column
+
+    def _finite(self, name: str, values: FloatArray, valid: BoolArray) -> FloatArray:
+        bad = ~np.isfinite(values) & valid
+        if bad.any():
+            raise InputError(f"{self.path}, column {name}: expected finite numbers, got {values[bad.argmax()]} in row {int(bad.argmax())} ({int(bad.sum())} such rows); remove them or write null")
+        return values
+
+    def numbers(self, name: str) -> FloatArray:
+        values = np.asarray(self._whole(name), dtype=np.float64)
+        return self._finite(name, values, np.ones(len(values), np.bool_))
+
+    def numbers_or_null(self, name: str) -> tuple[FloatArray, BoolArray]:
+        column = self._cast(name)
+        valid: BoolArray = np.asarray(column.is_valid(), dtype=np.bool_)
+        values = np.asarray(column.fill_null(0.0), dtype=np.float64)
+        return self._finite(name, values, valid), valid
+
+    def integers(self, name: str) -> IntArray:
+        return np.asarray(self._whole(name), dtype=np.int64)
+
+    def flags(self, name: str) -> BoolArray:
+        return np.asarray(self._whole(name), dtype=np.bool_)
+
+    def texts(self, name: str) -> list[str]:
+        found: list[str] = self._whole(name).to_pylist()
+        return found
+
+    def one_value(self, name: str) -> str:
+        """The text that is the same in every row."""
+        values = self._whole(name).unique().to_pylist()
+        if len(values) != 1:
+            raise InputError(f"{self.path}, column {name}: expected one value in a file, got {len(values)}: {', '.join(values[:3])}, ...; split the table")
+        return str(values[0])
+
+    def mapped(self, name: str, choices: Mapping[str, ObjectClass]) -> IntArray:
+        """Each row's text looked up in choices."""
+        coded = self._whole(name).combine_chunks().dictionary_encode()
+        try:
+            values: IntArray = np.array([choices[text.lower()] for text in coded.dictionary.to_pylist()], np.int64)
+        except KeyError as error:
+            raise InputError(f"{self.path}, column {name}: expected one of {', '.join(choices)}, got {error.args[0]!r}") from None
+        found: IntArray = values[np.asarray(coded.indices)]
+        return found
+
+
+def _classes(columns: _Columns) -> IntArray:
+    if "object_class" in columns:
+        return columns.mapped("object_class", CLASS_OF_NAME)
+    return columns.mapped("object_type", CLASS_OF_TYPE)
+
+
+def _sizes(columns: _Columns, object_class: IntArray) -> FloatArray:
+    """(R, 2); a null length or width is the class's default."""
+    size_m = default_sizes(object_class).copy()
+    for axis, name in enumerate(("length", "width")):
+        if name in columns:
+            values, valid = columns.numbers_or_null(name)
+            size_m[valid, axis] = values[valid]
+    return size_m
+
+
+def _even_timestamps(columns: _Columns) -> IntArray:
+    """(R,) times of the timesteps, evenly from start_timestamp to end_timestamp, as Argoverse 2's own reader has them."""
+    timestep = columns.integers("timestep")
+    start, end, count = (columns.integers(name) for name in ("start_timestamp", "end_timestamp", "num_timestamps"))
+    bad = (timestep < 0) | (timestep >= count) | ((count > 1) & (end <= start))
+    if bad.any():
+        row = int(bad.argmax())
+        raise InputError(
+            f"{columns.path}, row {row}: expected 0 <= timestep < num_timestamps and start_timestamp < end_timestamp, "
+            f"got timestep {timestep[row]} of {count[row]} from {start[row]} to {end[row]} ns"
+        )
+    times: IntArray = start + (end - start) * timestep // np.maximum(count - 1, 1)
+    return times
+
+
+def _av2_targets(columns: _Columns) -> BoolArray:
+    """(R,) the scored and focal tracks at the last observed timestep (49 in Argoverse 2)."""
+    observed, timestep = columns.flags("observed"), columns.integers("timestep")
+    if not observed.any():
+        return observed
+    found: BoolArray = (columns.integers("object_category") >= SCORED) & observed & (timestep == timestep[observed].max())
+    return found
+
+
+def _scene_metadata(path: Path, table: pa.Table, columns: _Columns) -> dict[str, Any]:
+    """The keyword arguments of scene_from_rows: what the metadata of the schema holds, or what is known without."""
+    text = (table.schema.metadata or {}).get(METADATA_KEY)
+    if text is None:
+        city = columns.one_value("city")
+        if path.name.startswith("scenario_") and "timestamp_ns" not in columns:
+            return {"source": f"Argoverse 2 motion forecasting, {city}", "licence": "CC BY-NC-SA 4.0 and the Argoverse terms of use: non-commercial"}
+        return {"source": city, "licence": ""}
+    try:
+        found = json.loads(text)
+        if found["version"] != METADATA_VERSION:
+            raise InputError(f"{path}: expected scene metadata of version {METADATA_VERSION}, got {found['version']}; write it again with this trajnet")
+        raster = found["raster"]
+        return {
+            "source": str(found["source"]),
+            "licence": str(found["licence"]),
+            "lanes": tuple(_lane(lane) for lane in found["lanes"]),
+            "raster": _raster(raster) if raster else None,
+            "track_order": [str(track) for track in found["track_order"]],
+            "extra_frames": [(int(number), int(time_ns)) for number, time_ns in found["empty_frames"]],
+            "extra_tracks": [(str(i), int(CLASS_OF_NAME[name]), float(length), float(width)) for i, name, length, width in found["empty_tracks"]],
+        }
+    except (ValueError, KeyError, TypeError, zlib.error) as error:
+        raise InputError(f"{path}: expected scene metadata (JSON) under {METADATA_KEY.decode()!r} of the schema, got a broken one ({type(error).__name__}: {error})") from error
+
+
+def _metadata_of(scene: Scene) -> dict[str, Any]:
+    full_frames, full_tracks = set(scene.row_frame.tolist()), set(scene.row_track.tolist())
+    return {
+        "version": METADATA_VERSION,
+        "source": scene.source,
+        "licence": scene.licence,
+        "track_order": list(scene.track_id),
+        "empty_frames": [[int(scene.frame_number[i]), int(scene.timestamp_ns[i])] for i in range(scene.frame_count) if i not in full_frames],
+        "empty_tracks": [
+            [track, CLASS_NAMES[scene.object_class[i]], *scene.size_m[i].tolist()] for i, track in enumerate(scene.track_id) if i not in full_tracks
+        ],
+        "lanes": [
+            {"id": lane.lane_id, "left_m": lane.left_m.tolist(), "right_m": lane.right_m.tolist(), "centre_m": lane.centre_m.tolist()}
+            for lane in scene.lanes
+        ],
+        "raster": _raster_fields(scene.raster) if scene.raster is not None else None,
+    }
+
+
+def _lane(fields: Mapping[str, Any]) -> Lane:
+    left_m, right_m, centre_m = (np.array(fields[name], np.float64).reshape(-1, 2) for name in ("left_m", "right_m", "centre_m"))
+    return Lane(str(fields["id"]), left_m, right_m, centre_m)
+
+
+def _raster_fields(raster: RasterMap) -> dict[str, Any]:
+    packed = zlib.compress(np.packbits(raster.drivable).tobytes(), 9)
+    return {
+        "origin_m": raster.origin_m.tolist(),
+        "pixels_per_m": raster.pixels_per_m,
+        "shape": list(raster.drivable.shape),
+        "drivable": base64.b64encode(packed).decode(),
+    }
+
+
+def _raster(fields: Mapping[str, Any]) -> RasterMap:
+    shape = (int(fields["shape"][0]), int(fields["shape"][1]))
+    bits = np.frombuffer(zlib.decompress(base64.b64decode(fields["drivable"])), np.uint8)
+    drivable = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(np.bool_)
+    return RasterMap(np.array(fields["origin_m"], np.float64), float(fields["pixels_per_m"]), drivable)
