@@ -1,0 +1,57 @@
+"""How well predicted paths fit what happened: pure functions, vectorised over N objects, K modes and T steps.
+
+Shapes and units: displacement_m (N, K, T), distances between predicted and true positions in metres; probability
+(N, K), rows that sum to 1. Each function returns one value per object, so that the caller chooses over which objects
+to average. Definitions differ between benchmarks; each function names the one that it follows. Modes are ranked by
+falling probability, equal ones in the order of their index; where there are fewer than k modes all of them count.
+
+Every function raises InputError for shapes that do not fit and for NaN or infinity.
+"""
+
+from trajnet.metrics.displacement import (
+    argoverse2_miss,
+    brier_min_fde,
+    closest_mode,
+    displacement,
+    expected_calibration_error,
+    first_k,
+    min_ade,
+    min_fde,
+    nuscenes_miss,
+    ranked,
+    social_gan_best_of,
+)
+from trajnet.metrics.gaussian import (
+    COVERAGE_LEVELS,
+    LOG_DENSITY_FLOOR,
+    VARIANCE_FLOOR_M2,
+    closest_mode_share,
+    ellipse_share,
+    mixture_log_density,
+    mixture_nll,
+    mixture_share,
+    top_mode_share,
+)
+
+__all__ = [
+    "COVERAGE_LEVELS",
+    "LOG_DENSITY_FLOOR",
+    "VARIANCE_FLOOR_M2",
+    "argoverse2_miss",
+    "brier_min_fde",
+    "closest_mode",
+    "closest_mode_share",
+    "displacement",
+    "ellipse_share",
+    "expected_calibration_error",
+    "first_k",
+    "min_ade",
+    "min_fde",
+    "mixture_log_density",
+    "mixture_nll",
+    "mixture_share",
+    "nuscenes_miss",
+    "ranked",
+    "social_gan_best_of",
+    "top_mode_share",
+]

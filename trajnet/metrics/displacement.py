@@ -1,0 +1,133 @@
+"""Metrics of distance and of mode probabilities; see the package for shapes, units and the ranking of modes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.errors import InputError
+from trajnet.metrics._checks import checked_displacement, checked_probability, finite
+from trajnet.types import BoolArray, FloatArray, IntArray
+
+
+def displacement(predicted_m: FloatArray, truth_m: FloatArray) -> FloatArray:
+    """Distances in metres between predicted_m (N, K, T, 2) and truth_m (N, T, 2), both in one frame -> (N, K, T)."""
+    predicted_m = finite("predicted_m", predicted_m, (None, None, None, 2))
+    objects, _, steps, _ = predicted_m.shape
+    offset_m = predicted_m - finite("truth_m", truth_m, (objects, steps, 2))[:, None]
+    distance_m: FloatArray = np.hypot(offset_m[..., 0], offset_m[..., 1])
+    return distance_m
+
+
+def ranked(probability: FloatArray) -> IntArray:
+    """(N, K) mode indices in order of falling probability (N, K); equal ones keep their order."""
+    return np.argsort(-np.asarray(probability, dtype=np.float64), axis=1, kind="stable")
+
+
+def first_k(values: FloatArray, probability: FloatArray, k: int) -> FloatArray:
+    """values (N, K) of the k most probable modes, most probable first -> (N, min(k, K))."""
+    if k < 1:
+        raise InputError(f"k: expected a number of modes of at least 1, got {k}")
+    values = finite("values", values, (None, None))
+    return np.take_along_axis(values, ranked(checked_probability(probability, *values.shape))[:, :k], axis=1)
+
+
+def min_ade(displacement_m: FloatArray, probability: FloatArray, k: int) -> FloatArray:
+    """minADE_k in metres: the smallest mean displacement over the steps among the k most probable modes -> (N,).
+
+    nuScenes devkit, eval/prediction (MinADEK); ETH/UCY's best of 20 per pedestrian is this with k = 20.
+    """
+    minimum: FloatArray = first_k(checked_displacement(displacement_m).mean(axis=2), probability, k).min(axis=1)
+    return minimum
+
+
+def min_fde(displacement_m: FloatArray, probability: FloatArray, k: int) -> FloatArray:
+    """minFDE_k in metres: the smallest final displacement among the k most probable modes -> (N,).
+
+    nuScenes devkit, eval/prediction (MinFDEK); the mode may be another one than minADE_k's.
+    """
+    minimum: FloatArray = first_k(checked_displacement(displacement_m)[:, :, -1], probability, k).min(axis=1)
+    return minimum
+
+
+def nuscenes_miss(
+    displacement_m: FloatArray, probability: FloatArray, k: int, *, threshold_m: float = 2.0
+) -> BoolArray:
+    """MissRate_2_k: in each of the k most probable modes the MAXIMUM displacement is threshold_m or more -> (N,).
+
+    nuScenes devkit, eval/prediction (MissRateTopK).
+    """
+    nearest_m = first_k(checked_displacement(displacement_m).max(axis=2), probability, k).min(axis=1)
+    missed: BoolArray = nearest_m >= threshold_m
+    return missed
+
+
+def argoverse2_miss(
+    displacement_m: FloatArray, probability: FloatArray, k: int, *, threshold_m: float = 2.0
+) -> BoolArray:
+    """Argoverse 2's miss: in each of the k most probable modes the FINAL displacement is over threshold_m -> (N,).
+
+    Argoverse 2 API, motion_forecasting/eval/metrics.py (compute_is_missed_prediction).
+    """
+    missed: BoolArray = min_fde(displacement_m, probability, k) > threshold_m
+    return missed
+
+
+def brier_min_fde(displacement_m: FloatArray, probability: FloatArray, k: int) -> FloatArray:
+    """Argoverse 2's brier-minFDE: minFDE_k + (1 - p)^2, p the probability of the mode that ends closest -> (N,).
+
+    Argoverse 2 API (compute_brier_fde). Metres plus a number without unit, as there. Its submissions hold six modes
+    whose probabilities sum to 1, hence the probabilities of the k most probable modes are divided by their sum.
+    """
+    final_m = first_k(checked_displacement(displacement_m)[:, :, -1], probability, k)
+    kept = first_k(probability, probability, k)
+    kept = kept / kept.sum(axis=1, keepdims=True)
+    best = final_m.argmin(axis=1)[:, None]
+    score: FloatArray = (np.take_along_axis(final_m, best, 1) + (1.0 - np.take_along_axis(kept, best, 1)) ** 2)[:, 0]
+    return score
+
+
+def social_gan_best_of(error_m: FloatArray, sequence: NDArray[Any]) -> float:
+    """Best-of-K error in metres the way Social GAN's evaluate_model.py takes it.
+
+    error_m (N, K): ADE or FDE of each pedestrian under each joint sample. sequence (N,): which window of frames a
+    pedestrian belongs to. For each sequence the errors of its pedestrians are summed under every sample, the smallest
+    sum counts, and the sums of all sequences are divided by N. So one sample serves all pedestrians of a sequence
+    together, and ADE and FDE may take different samples. Later papers take the minimum for each pedestrian: min_ade
+    and min_fde with k = 20, which is never larger.
+    """
+    error_m = finite("error_m", error_m, (None, None))
+    if np.shape(sequence) != (len(error_m),) or not error_m.size:
+        raise InputError(f"sequence: expected one for each of {len(error_m)} pedestrians, got {np.shape(sequence)}")
+    names, index = np.unique(sequence, return_inverse=True)
+    total_m = np.zeros((len(names), error_m.shape[1]))
+    np.add.at(total_m, index.ravel(), error_m)
+    return float(total_m.min(axis=1).sum() / len(error_m))
+
+
+def closest_mode(displacement_m: FloatArray) -> IntArray:
+    """Index of the mode with the smallest mean displacement -> (N,); the first of equal ones."""
+    closest: IntArray = checked_displacement(displacement_m).mean(axis=2).argmin(axis=1)
+    return closest
+
+
+def expected_calibration_error(confidence: FloatArray, correct: BoolArray, *, bins: int = 10) -> float:
+    """How far stated probabilities are from what happens: sum over bins of n_b / n |mean confidence - share correct|.
+
+    confidence (n,) in [0, 1], correct (n,). Bins of equal width, the upper edge belongs to the bin; an empty bin counts
+    nothing. Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
+    For mode probabilities: confidence is the most probable mode's, correct says whether it is closest_mode (the "top
+    mode" error); or all modes of all objects with whether each is closest (the "all modes" error).
+    """
+    confidence = finite("confidence", confidence, (None,))
+    correct = np.asarray(correct, dtype=np.bool_)
+    if correct.shape != confidence.shape or not confidence.size:
+        raise InputError(f"correct: expected one for each of {len(confidence)} confidences, got shape {correct.shape}")
+    if confidence.min() < 0 or confidence.max() > 1 + 1e-6:
+        raise InputError(f"confidence: expected values in [0, 1], got {confidence.min()} to {confidence.max()}")
+    # The small step back keeps 0.3 in (0.2, 0.3] although 0.3 * 10 is above 3 in binary.
+    place = np.clip(np.ceil(confidence * bins - 1e-9).astype(np.int64) - 1, 0, bins - 1)
+    gap = np.bincount(place, weights=confidence - correct, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))
