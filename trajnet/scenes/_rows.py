@@ -57,10 +57,14 @@ def scene_from_rows(
     split = rows.timestamp_ns != time_ns[frame_of_row]
     if split.any():
         bad = int(split.argmax())
-        raise InputError(f"scene {scene_id!r}: expected one time per frame, got {time_ns[frame_of_row[bad]]} and {rows.timestamp_ns[bad]} ns in frame {rows.frame_number[bad]}")
+        raise InputError(
+            f"scene {scene_id!r}: expected one time per frame, got {time_ns[frame_of_row[bad]]} and {rows.timestamp_ns[bad]} ns in frame {rows.frame_number[bad]}"
+        )
 
     present = dict.fromkeys(rows.track_id)
-    lone = {identity: (kind, length, width) for identity, kind, length, width in extra_tracks if identity not in present}
+    lone = {
+        identity: (kind, length, width) for identity, kind, length, width in extra_tracks if identity not in present
+    }
     ids = list(dict.fromkeys([t for t in track_order if t in present or t in lone] + list(present) + list(lone)))
     index = {identity: i for i, identity in enumerate(ids)}
     track_of_row = np.fromiter((index[t] for t in rows.track_id), np.int64, len(rows.track_id))
@@ -117,7 +121,9 @@ def read_fields(path: Path, columns: int) -> list[tuple[int, list[str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; is it another kind of file?") from error
+        raise InputError(
+            f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; is it another kind of file?"
+        ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     table = [(line, fields) for line, fields in enumerate(map(str.split, text.splitlines()), start=1) if fields]

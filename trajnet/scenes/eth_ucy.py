@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.errors import InputError
-from trajnet.scenes._rows import Rows, default_sizes, read_fields, read_identity, read_integer, read_number, scene_from_rows
+from trajnet.scenes._rows import (
+    Rows,
+    default_sizes,
+    read_fields,
+    read_identity,
+    read_integer,
+    read_number,
+    scene_from_rows,
+)
 from trajnet.types import ObjectClass, Scene
 
 STEP_NS = 400_000_000
@@ -23,11 +31,18 @@ def read_eth_ucy(path: Path, *, frame_step: int = 10) -> Scene:
     table = read_fields(path, COLUMNS)
     count = len(table)
     numbers = np.array([read_integer(path, line, "frame (column 0)", fields[0]) for line, fields in table], np.int64)
-    position_m = np.array([[read_number(path, line, name, fields[i]) for i, name in ((2, "x (column 2)"), (3, "y (column 3)"))] for line, fields in table])
+    position_m = np.array(
+        [
+            [read_number(path, line, name, fields[i]) for i, name in ((2, "x (column 2)"), (3, "y (column 3)"))]
+            for line, fields in table
+        ]
+    )
     odd = (numbers - numbers.min()) % frame_step != 0
     if odd.any():
         bad = int(odd.argmax())
-        raise InputError(f"{path}, line {table[bad][0]}: expected frame numbers {frame_step} apart (0.4 s), got {numbers[bad]} with the first at {numbers.min()}; give this file's frame_step")
+        raise InputError(
+            f"{path}, line {table[bad][0]}: expected frame numbers {frame_step} apart (0.4 s), got {numbers[bad]} with the first at {numbers.min()}; give this file's frame_step"
+        )
     classes = np.full(count, int(ObjectClass.PEDESTRIAN), np.int64)
     nowhere = np.zeros(count, np.bool_)
     rows = Rows(
@@ -45,4 +60,6 @@ def read_eth_ucy(path: Path, *, frame_step: int = 10) -> Scene:
     )
     is_eth = path.stem.startswith("biwi")
     source = "ETH (BIWI) pedestrians" if is_eth else "UCY crowds"
-    return scene_from_rows(path.stem, rows, source=source, licence="none stated" if is_eth else "free for use with credit to the authors")
+    return scene_from_rows(
+        path.stem, rows, source=source, licence="none stated" if is_eth else "free for use with credit to the authors"
+    )

@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.errors import DependencyError, InputError
-from trajnet.scenes._rows import Rows, read_fields, read_identity, read_integer, read_number, require_file, scene_from_rows
+from trajnet.scenes._rows import (
+    Rows,
+    read_fields,
+    read_identity,
+    read_integer,
+    read_number,
+    require_file,
+    scene_from_rows,
+)
 from trajnet.types import ObjectClass, RasterMap, Scene
 
 FRAME_NS = 500_000_000
@@ -47,12 +55,16 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
         numbers[i] = read_integer(path, line, "frame (column 0)", fields[0])
         ids.append(read_identity(fields[1]))
         if fields[2] not in CLASSES:
-            raise InputError(f"{path}, line {line}: expected a class of {', '.join(CLASSES)} (column 2), got {fields[2]!r}")
+            raise InputError(
+                f"{path}, line {line}: expected a class of {', '.join(CLASSES)} (column 2), got {fields[2]!r}"
+            )
         classes[i] = CLASSES[fields[2]]
         for j, (column, name) in enumerate(((12, "length"), (10, "width"), (13, "x"), (15, "y"), (16, "yaw"))):
             values[i, j] = read_number(path, line, f"{name} (column {column})", fields[column])
         if values[i, :2].min() <= 0:
-            raise InputError(f"{path}, line {line}: expected a length and width above 0 m, got {values[i, 0]} x {values[i, 1]}")
+            raise InputError(
+                f"{path}, line {line}: expected a length and width above 0 m, got {values[i, 0]} x {values[i, 1]}"
+            )
         target[i] = read_number(path, line, "target flag (column 17)", fields[17]) == 1
     everywhere = np.ones(count, np.bool_)
     rows = Rows(
@@ -75,18 +87,26 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
 def read_raster(label_file: Path) -> RasterMap:
     """The drivable area of a label file's scene: channel 2 of ``map_0.1/<scene>.png``, [x, y], 3 pixels per metre."""
     label_file = label_file.resolve()
-    folder = next((parent / "map_0.1" for parent in list(label_file.parents)[:3] if (parent / "map_0.1").is_dir()), None)
+    folder = next(
+        (parent / "map_0.1" for parent in list(label_file.parents)[:3] if (parent / "map_0.1").is_dir()), None
+    )
     if folder is None:
-        raise InputError(f"{label_file}: no map_0.1 folder beside its label folder; read it without the map or put the rasters there")
+        raise InputError(
+            f"{label_file}: no map_0.1 folder beside its label folder; read it without the map or put the rasters there"
+        )
     image_file, meta_file = folder / f"{label_file.stem}.png", folder / f"meta_{label_file.stem}.txt"
     require_file(image_file)
-    meta = [read_number(meta_file, line, "x_min, y_min or scale", fields[0]) for line, fields in read_fields(meta_file, 1)]
+    meta = [
+        read_number(meta_file, line, "x_min, y_min or scale", fields[0]) for line, fields in read_fields(meta_file, 1)
+    ]
     if len(meta) != 3 or meta[2] <= 0:
         raise InputError(f"{meta_file}: expected three lines (x_min, y_min, scale above 0), got {meta}")
     try:
         from PIL import Image
     except ImportError as error:
-        raise DependencyError("reading a map raster needs pillow, which is not installed; run: pip install pillow") from error
+        raise DependencyError(
+            "reading a map raster needs pillow, which is not installed; run: pip install pillow"
+        ) from error
     try:
         with Image.open(image_file) as image:
             pixels = np.asarray(image)
@@ -94,4 +114,6 @@ def read_raster(label_file: Path) -> RasterMap:
         raise InputError(f"{image_file}: expected a PNG image, got something else ({error})") from error
     if pixels.ndim != 3 or pixels.shape[2] < 3:
         raise InputError(f"{image_file}: expected an image of 3 channels, got shape {pixels.shape}")
-    return RasterMap(origin_m=np.array(meta[:2]), pixels_per_m=meta[2], drivable=np.ascontiguousarray(pixels[:, :, 2] > 0))
+    return RasterMap(
+        origin_m=np.array(meta[:2]), pixels_per_m=meta[2], drivable=np.ascontiguousarray(pixels[:, :, 2] > 0)
+    )

@@ -40,7 +40,9 @@ def _dataset_folder(data: Path, name: str, marker: str) -> Path:
     for root in (data / name, data):
         if (root / marker).is_dir():
             return root
-    raise InputError(f"{data}: expected a folder {name} with {marker} in it, found none; give the folder that holds {name}")
+    raise InputError(
+        f"{data}: expected a folder {name} with {marker} in it, found none; give the folder that holds {name}"
+    )
 
 
 def _text_files(folder: Path) -> list[Path]:

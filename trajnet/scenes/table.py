@@ -178,7 +178,9 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, part, compression="zstd", compression_level=15, use_dictionary=texts, column_encoding=doubles)
+        pq.write_table(
+            table, part, compression="zstd", compression_level=15, use_dictionary=texts, column_encoding=doubles
+        )
         part.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -193,7 +195,9 @@ def _read_parquet(path: Path) -> pa.Table:
     try:
         return pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a Parquet table, got a file that cannot be read as one ({_first_line(error)})") from error
+        raise InputError(
+            f"{path}: expected a Parquet table, got a file that cannot be read as one ({_first_line(error)})"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -214,19 +218,25 @@ class _Columns:
         try:
             return column.cast(TYPES[name])
         except (pa.ArrowException, ValueError) as error:
-            raise InputError(f"{self.path}, column {name}: expected {TYPES[name]}, got {column.type} that does not convert ({_first_line(error)})") from error
+            raise InputError(
+                f"{self.path}, column {name}: expected {TYPES[name]}, got {column.type} that does not convert ({_first_line(error)})"
+            ) from error
 
     def _whole(self, name: str) -> pa.ChunkedArray:
         column = self._cast(name)
         if column.null_count:
             row = int(np.asarray(column.is_null()).argmax())
-            raise InputError(f"{self.path}, column {name}: expected a value in every row, got {column.null_count} empty, first in row {row}")
+            raise InputError(
+                f"{self.path}, column {name}: expected a value in every row, got {column.null_count} empty, first in row {row}"
+            )
         return column
 
     def _finite(self, name: str, values: FloatArray, valid: BoolArray) -> FloatArray:
         bad = ~np.isfinite(values) & valid
         if bad.any():
-            raise InputError(f"{self.path}, column {name}: expected finite numbers, got {values[bad.argmax()]} in row {int(bad.argmax())} ({int(bad.sum())} such rows); remove them or write null")
+            raise InputError(
+                f"{self.path}, column {name}: expected finite numbers, got {values[bad.argmax()]} in row {int(bad.argmax())} ({int(bad.sum())} such rows); remove them or write null"
+            )
         return values
 
     def numbers(self, name: str) -> FloatArray:
@@ -253,7 +263,9 @@ class _Columns:
         """The text that is the same in every row."""
         values = self._whole(name).unique().to_pylist()
         if len(values) != 1:
-            raise InputError(f"{self.path}, column {name}: expected one value in a file, got {len(values)}: {', '.join(values[:3])}, ...; split the table")
+            raise InputError(
+                f"{self.path}, column {name}: expected one value in a file, got {len(values)}: {', '.join(values[:3])}, ...; split the table"
+            )
         return str(values[0])
 
     def mapped(self, name: str, choices: Mapping[str, ObjectClass]) -> IntArray:
@@ -262,7 +274,9 @@ class _Columns:
         try:
             values: IntArray = np.array([choices[text.lower()] for text in coded.dictionary.to_pylist()], np.int64)
         except KeyError as error:
-            raise InputError(f"{self.path}, column {name}: expected one of {', '.join(choices)}, got {error.args[0]!r}") from None
+            raise InputError(
+                f"{self.path}, column {name}: expected one of {', '.join(choices)}, got {error.args[0]!r}"
+            ) from None
         found: IntArray = values[np.asarray(coded.indices)]
         return found
 
@@ -303,7 +317,9 @@ def _av2_targets(columns: _Columns) -> BoolArray:
     observed, timestep = columns.flags("observed"), columns.integers("timestep")
     if not observed.any():
         return observed
-    found: BoolArray = (columns.integers("object_category") >= SCORED) & observed & (timestep == timestep[observed].max())
+    found: BoolArray = (
+        (columns.integers("object_category") >= SCORED) & observed & (timestep == timestep[observed].max())
+    )
     return found
 
 
@@ -313,12 +329,17 @@ def _scene_metadata(path: Path, table: pa.Table, columns: _Columns) -> dict[str,
     if text is None:
         city = columns.one_value("city")
         if path.name.startswith("scenario_") and "timestamp_ns" not in columns:
-            return {"source": f"Argoverse 2 motion forecasting, {city}", "licence": "CC BY-NC-SA 4.0 and the Argoverse terms of use: non-commercial"}
+            return {
+                "source": f"Argoverse 2 motion forecasting, {city}",
+                "licence": "CC BY-NC-SA 4.0 and the Argoverse terms of use: non-commercial",
+            }
         return {"source": city, "licence": ""}
     try:
         found = json.loads(text)
         if found["version"] != METADATA_VERSION:
-            raise InputError(f"{path}: expected scene metadata of version {METADATA_VERSION}, got {found['version']}; write it again with this trajnet")
+            raise InputError(
+                f"{path}: expected scene metadata of version {METADATA_VERSION}, got {found['version']}; write it again with this trajnet"
+            )
         raster = found["raster"]
         return {
             "source": str(found["source"]),
@@ -327,10 +348,15 @@ def _scene_metadata(path: Path, table: pa.Table, columns: _Columns) -> dict[str,
             "raster": _raster(raster) if raster else None,
             "track_order": [str(track) for track in found["track_order"]],
             "extra_frames": [(int(number), int(time_ns)) for number, time_ns in found["empty_frames"]],
-            "extra_tracks": [(str(i), int(CLASS_OF_NAME[name]), float(length), float(width)) for i, name, length, width in found["empty_tracks"]],
+            "extra_tracks": [
+                (str(i), int(CLASS_OF_NAME[name]), float(length), float(width))
+                for i, name, length, width in found["empty_tracks"]
+            ],
         }
     except (ValueError, KeyError, TypeError, zlib.error) as error:
-        raise InputError(f"{path}: expected scene metadata (JSON) under {METADATA_KEY.decode()!r} of the schema, got a broken one ({type(error).__name__}: {error})") from error
+        raise InputError(
+            f"{path}: expected scene metadata (JSON) under {METADATA_KEY.decode()!r} of the schema, got a broken one ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _metadata_of(scene: Scene) -> dict[str, Any]:
@@ -340,12 +366,23 @@ def _metadata_of(scene: Scene) -> dict[str, Any]:
         "source": scene.source,
         "licence": scene.licence,
         "track_order": list(scene.track_id),
-        "empty_frames": [[int(scene.frame_number[i]), int(scene.timestamp_ns[i])] for i in range(scene.frame_count) if i not in full_frames],
+        "empty_frames": [
+            [int(scene.frame_number[i]), int(scene.timestamp_ns[i])]
+            for i in range(scene.frame_count)
+            if i not in full_frames
+        ],
         "empty_tracks": [
-            [track, CLASS_NAMES[scene.object_class[i]], *scene.size_m[i].tolist()] for i, track in enumerate(scene.track_id) if i not in full_tracks
+            [track, CLASS_NAMES[scene.object_class[i]], *scene.size_m[i].tolist()]
+            for i, track in enumerate(scene.track_id)
+            if i not in full_tracks
         ],
         "lanes": [
-            {"id": lane.lane_id, "left_m": lane.left_m.tolist(), "right_m": lane.right_m.tolist(), "centre_m": lane.centre_m.tolist()}
+            {
+                "id": lane.lane_id,
+                "left_m": lane.left_m.tolist(),
+                "right_m": lane.right_m.tolist(),
+                "centre_m": lane.centre_m.tolist(),
+            }
             for lane in scene.lanes
         ],
         "raster": _raster_fields(scene.raster) if scene.raster is not None else None,
@@ -353,7 +390,9 @@ def _metadata_of(scene: Scene) -> dict[str, Any]:
 
 
 def _lane(fields: Mapping[str, Any]) -> Lane:
-    left_m, right_m, centre_m = (np.array(fields[name], np.float64).reshape(-1, 2) for name in ("left_m", "right_m", "centre_m"))
+    left_m, right_m, centre_m = (
+        np.array(fields[name], np.float64).reshape(-1, 2) for name in ("left_m", "right_m", "centre_m")
+    )
     return Lane(str(fields["id"]), left_m, right_m, centre_m)
 
 
