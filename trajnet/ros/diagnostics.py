@@ -1,6 +1,6 @@
 """The node's health: OK, WARN or ERROR with stated thresholds and hysteresis. No ROS, no clock of its own.
 
-Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges those of the last window_s in three statuses:
+Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges the last window_s in three statuses:
 
     input    no message for too long, undecodable messages, late frames, dropped frames (out of order, duplicate),
              an unexpected coordinate frame

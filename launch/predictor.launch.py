@@ -1,0 +1,47 @@
+"""Start the prediction node where Autoware's map_based_prediction stands.
+
+ros2 launch trajnet predictor.launch.py
+ros2 launch trajnet predictor.launch.py model:=/path/to/model.onnx input_topic:=/my/tracks output_topic:=/my/predictions
+"""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+ARGUMENTS = {
+    "param_file": ("", "Parameters of the node; empty: the package's config/trajnet.param.yaml."),
+    "model": ("", "Path of an .onnx model, or cv, ctrv, kalman; empty: what param_file says."),
+    "input_topic": ("/perception/object_recognition/tracking/objects", "TrackedObjects."),
+    "output_topic": ("/perception/object_recognition/objects", "PredictedObjects."),
+    "autostart": ("true", "false where a lifecycle manager configures and activates the node."),
+    "use_sim_time": ("false", "Take the time from /clock."),
+    "log_level": ("info", "debug, info, warn, error or fatal."),
+}
+
+
+def _node(context):
+    def value(name):
+        return LaunchConfiguration(name).perform(context)
+
+    share_config = PathJoinSubstitution([FindPackageShare("trajnet"), "config", "trajnet.param.yaml"])
+    overrides = {"autostart": value("autostart") == "true", "use_sim_time": value("use_sim_time") == "true"}
+    if value("model"):
+        overrides["model"] = value("model")
+    return [
+        Node(
+            package="trajnet",
+            executable="trajnet_predictor",
+            name="trajnet_predictor",
+            output="both",
+            parameters=[value("param_file") or share_config, overrides],
+            remappings=[("~/input/objects", value("input_topic")), ("~/output/objects", value("output_topic"))],
+            arguments=["--ros-args", "--log-level", value("log_level")],
+        )
+    ]
+
+
+def generate_launch_description():
+    declared = [DeclareLaunchArgument(n, default_value=d, description=t) for n, (d, t) in ARGUMENTS.items()]
+    return LaunchDescription([*declared, OpaqueFunction(function=_node)])

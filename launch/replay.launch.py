@@ -1,0 +1,56 @@
+"""The prediction node, driven by a recorded scene or a bag in their own time.
+
+ros2 launch trajnet replay.launch.py scene:=intersection.parquet
+ros2 launch trajnet replay.launch.py bag:=recording.mcap rate:=0.5 rviz:=true
+"""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+TRACKED = "/perception/object_recognition/tracking/objects"
+
+ARGUMENTS = {
+    "scene": ("", "A scene file; the player publishes it with /clock."),
+    "bag": ("", "A rosbag2 recording; `ros2 bag play` publishes its tracked objects with /clock."),
+    "rate": ("1.0", "How many times faster than real time."),
+    "loop": ("false", "Start again at the end."),
+    "model": ("", "See predictor.launch.py."),
+    "rviz": ("false", "Show it in RViz."),
+}
+
+
+def _actions(context):
+    def value(name):
+        return LaunchConfiguration(name).perform(context)
+
+    def included(name, **arguments):
+        path = PathJoinSubstitution([FindPackageShare("trajnet"), "launch", name])
+        return IncludeLaunchDescription(path, launch_arguments=arguments.items())
+
+    if bool(value("scene")) == bool(value("bag")):
+        raise RuntimeError("replay.launch.py: expected one of scene:=FILE and bag:=FILE")
+    loop = value("loop") == "true"
+    if value("scene"):
+        player = Node(
+            package="trajnet",
+            executable="trajnet_player",
+            name="trajnet_player",
+            output="both",
+            parameters=[{"scene": value("scene"), "rate": float(value("rate")), "loop": loop}],
+        )
+    else:
+        # Only the tracked objects: predictions recorded with them would meet ours on the same topic.
+        command = ["ros2", "bag", "play", value("bag"), "--clock", "--rate", value("rate"), "--topics", TRACKED]
+        player = ExecuteProcess(cmd=command + (["--loop"] if loop else []), output="both")
+    actions = [included("predictor.launch.py", model=value("model"), use_sim_time="true"), player]
+    if value("rviz") == "true":
+        actions.append(included("rviz.launch.py", use_sim_time="true"))
+    return actions
+
+
+def generate_launch_description():
+    declared = [DeclareLaunchArgument(n, default_value=d, description=t) for n, (d, t) in ARGUMENTS.items()]
+    return LaunchDescription([*declared, OpaqueFunction(function=_actions)])

@@ -1,0 +1,177 @@
+"""The node's parameters: names, defaults, ranges and what they mean, in one table. No ROS.
+
+``node.py`` declares them from here, ``launch/trajnet.param.yaml`` documents them, and a test holds both together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trajnet.config import require
+from trajnet.errors import ConfigError
+from trajnet.ros.diagnostics import Limit, Thresholds
+from trajnet.tracks import TrackPolicy
+
+
+@dataclass(frozen=True)
+class About:
+    """What ROS is told of one parameter.
+
+    minimum, maximum: of a number, inclusive. choices: of a string. read_only: cannot be set while the node runs.
+    live: may be set in any state; the others only while the node is unconfigured, because configuring reads them.
+    """
+
+    description: str
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    choices: tuple[str, ...] = ()
+    read_only: bool = False
+    live: bool = False
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ConfigError where the value is out of range."""
+        if self.choices:
+            require(value in self.choices, f"{name}: expected one of {', '.join(self.choices)}, got {value!r}")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            in_range = math.isfinite(value) and self.minimum <= value <= self.maximum
+            require(in_range, f"{name}: expected a number in [{self.minimum:g}, {self.maximum:g}], got {value!r}")
+
+
+def _parameter(default: Any, description: str, **about: Any) -> Any:
+    return field(default=default, metadata={"about": About(description, **about)})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Everything that the node can be told. Validated where it is made; raises ConfigError."""
+
+    autostart: bool = _parameter(
+        True,
+        "Configure and activate at start: the node just runs. Set false where a lifecycle manager is in charge.",
+        read_only=True,
+    )
+    model: str = _parameter(
+        "", "Path of an .onnx model, or cv, ctrv or kalman for physics. Empty: the model that trajnet ships."
+    )
+    provider: str = _parameter(
+        "cpu",
+        "Where ONNX Runtime runs the model. One that cannot be had is an error, never a silent fall-back.",
+        choices=("cpu", "cuda", "tensorrt"),
+    )
+    threads: int = _parameter(1, "Threads of ONNX Runtime within one call.", minimum=1, maximum=64)
+    budget_ms: float = _parameter(
+        50.0, "Time the model may take for a frame; then physics answers. 0: no limit.", minimum=0.0, maximum=10_000.0
+    )
+    warm_up_objects: int = _parameter(
+        64,
+        "Configuring runs the model on this many made-up objects, so that the first frame is not slow. 0: none.",
+        minimum=0,
+        maximum=1024,
+    )
+    horizon_s: float = _parameter(
+        6.0, "Length of the published paths. A model refuses more than it was trained for.", minimum=0.1, maximum=60.0
+    )
+    path_step_s: float = _parameter(
+        0.5, "Time between the points of a published path (Autoware: 0.5).", minimum=0.05, maximum=10.0
+    )
+    max_paths: int = _parameter(
+        6,
+        "At most this many paths of an object are published, the likeliest first; confidences sum to 1 again.",
+        minimum=1,
+        maximum=100,
+    )
+    max_objects: int = _parameter(
+        512,
+        "At most this many objects are given to the model; the others get physics and a warning.",
+        minimum=1,
+        maximum=10_000,
+    )
+    track_timeout_s: float = _parameter(
+        1.0, "A track is forgotten after this time without an observation.", minimum=0.05, maximum=60.0
+    )
+    late_s: float = _parameter(
+        0.2,
+        "Objects older than this when they arrive count as late. They are used all the same.",
+        minimum=0.001,
+        maximum=60.0,
+    )
+    clock_reset_s: float = _parameter(
+        1.0,
+        "Stamps that go back by more than this mean a new clock (a bag that loops): all tracks are forgotten.",
+        minimum=0.05,
+        maximum=60.0,
+    )
+    frame_id: str = _parameter(
+        "map",
+        "Frame that objects are expected in; another is a warning. Paths leave in their objects' frame. Empty: any.",
+        live=True,
+    )
+    publish_markers: bool = _parameter(
+        True, "Publish ~/debug/objects_path_markers while someone subscribes.", live=True
+    )
+    publish_covariance: bool = _parameter(True, "Publish ~/output/path_covariance while someone subscribes.", live=True)
+    diagnostics_period_s: float = _parameter(
+        1.0, "Time between two reports on /diagnostics.", minimum=0.1, maximum=60.0, read_only=True
+    )
+    diagnostics_window_s: float = _parameter(
+        10.0, "Reports judge the messages of this time.", minimum=1.0, maximum=600.0
+    )
+    diagnostics_recover_s: float = _parameter(
+        3.0, "A level falls only after things have been better for this time.", minimum=0.1, maximum=600.0
+    )
+    silence_warn_s: float = _parameter(0.5, "WARN after this time without a message.", minimum=0.01, maximum=3600.0)
+    silence_error_s: float = _parameter(1.0, "ERROR after this time without a message.", minimum=0.01, maximum=3600.0)
+    processing_warn_ms: float = _parameter(
+        100.0, "WARN where the 99th percentile of the processing time is above this.", minimum=0.1, maximum=60_000.0
+    )
+    processing_error_ms: float = _parameter(
+        500.0, "ERROR where the 99th percentile of the processing time is above this.", minimum=0.1, maximum=60_000.0
+    )
+
+    def __post_init__(self) -> None:
+        for name, about in ABOUT.items():
+            about.check(name, getattr(self, name))
+        require(
+            self.path_step_s <= self.horizon_s,
+            f"path_step_s: expected at most horizon_s = {self.horizon_s:g}, got {self.path_step_s:g}",
+        )
+        require(
+            self.horizon_s / self.path_step_s <= 1000,
+            f"path_step_s: expected at most 1000 points in {self.horizon_s:g} s, got a step of {self.path_step_s:g} s",
+        )
+        self.thresholds()
+
+    @staticmethod
+    def of(values: Mapping[str, Any]) -> Parameters:
+        """From plain values as ROS gives them. Raises ConfigError for unknown names and wrong types."""
+        for name, value in values.items():
+            if name not in ABOUT:
+                raise ConfigError(f"{name}: no such parameter; known: {', '.join(ABOUT)}")
+            expected = type(DEFAULTS[name])
+            if type(value) is not expected:
+                raise ConfigError(f"{name}: expected {expected.__name__}, got {value!r}")
+        return Parameters(**values)
+
+    def thresholds(self) -> Thresholds:
+        return Thresholds(
+            window_s=self.diagnostics_window_s,
+            recover_s=self.diagnostics_recover_s,
+            silence_s=_limit("silence", self.silence_warn_s, self.silence_error_s, "s"),
+            processing_ms=_limit("processing", self.processing_warn_ms, self.processing_error_ms, "ms"),
+        )
+
+    def policy(self) -> TrackPolicy:
+        return TrackPolicy(timeout_s=self.track_timeout_s, late_s=self.late_s, reset_jump_s=self.clock_reset_s)
+
+
+def _limit(name: str, warn: float, error: float, unit: str) -> Limit:
+    require(warn <= error, f"{name}_warn_{unit}: expected at most {name}_error_{unit} = {error:g}, got {warn:g}")
+    return Limit(warn, error)
+
+
+ABOUT: dict[str, About] = {f.name: f.metadata["about"] for f in dataclasses.fields(Parameters)}
+DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(Parameters)}
