@@ -1,0 +1,96 @@
+"""What a training run is told, from one YAML file (configs/*.yaml), read strictly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trajnet.config import require
+from trajnet.learning.loss import LossConfig
+from trajnet.learning.model import ModelConfig
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One source of windows.
+
+    kind: ``nuscenes`` and ``eth_ucy`` take the official windows of split (eth_ucy: ``SCENE/train``, ``SCENE/val``);
+    ``scenes`` takes sliding windows of every scene file under path: history_s at rate_hz, one every stride frames, with
+    at least min_future_s of recorded future. first, count: a range of the sorted files (count 0: all of them).
+    """
+
+    kind: Literal["nuscenes", "eth_ucy", "scenes"]
+    path: str = ""
+    split: str = ""
+    history_s: float = 4.0
+    rate_hz: float = 10.0
+    stride: int = 5
+    min_future_s: float = 2.0
+    first: int = 0
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.history_s > 0 and self.rate_hz > 0, "source: expected history_s and rate_hz above 0")
+        require(self.stride > 0, f"source: stride: expected at least 1, got {self.stride}")
+        require(bool(self.path) == (self.kind == "scenes"), f"source: path belongs to kind scenes, got kind {self.kind!r}")
+        require(bool(self.split) == (self.kind != "scenes"), f"source: kind {self.kind!r}: split goes with benchmarks only")
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What the road does to a history. Nothing here touches the recorded future but the mirror.
+
+    mirror: left and right swapped in half of the windows. drop: an observation is lost with a probability drawn
+    from [0, drop] for each window. short: share of the windows whose history is cut to a random length.
+    strides: every so many observations is kept, drawn for each window: the random frame rates.
+    position_noise_m, yaw_noise_rad: standard deviations of the tracker's white noise.
+    """
+
+    mirror: bool = True
+    drop: float = 0.3
+    short: float = 0.2
+    strides: tuple[int, ...] = (1,)
+    position_noise_m: float = 0.0
+    yaw_noise_rad: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("drop", "short"):
+            require(0 <= getattr(self, name) < 1, f"augment.{name}: expected [0, 1), got {getattr(self, name)}")
+        for name in ("position_noise_m", "yaw_noise_rad"):
+            require(getattr(self, name) >= 0, f"augment.{name}: expected at least 0, got {getattr(self, name)}")
+        require(bool(self.strides) and min(self.strides) >= 1, f"augment.strides: expected numbers from 1, got {self.strides}")
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW with a one-cycle rate. gradient_clip: limit of the gradient's norm, the answer to its explosion."""
+
+    epochs: int = 60
+    batch: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    gradient_clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "learning_rate", "gradient_clip"):
+            require(getattr(self, name) > 0, f"optimizer.{name}: expected a number above 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The whole run. name becomes the model's name; licence, non_commercial go into the model file."""
+
+    name: str
+    licence: str
+    non_commercial: bool
+    train: tuple[SourceConfig, ...]
+    validation: tuple[SourceConfig, ...]
+    seed: int = 0
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def __post_init__(self) -> None:
+        require(bool(self.train) and bool(self.validation), "train, validation: expected at least one source each")
+        require(self.name.replace("-", "").replace("_", "").isalnum(), f"name: expected letters, digits, - and _, got {self.name!r}")

@@ -1,0 +1,291 @@
+"""Training data: windows as float32 arrays, built once and cached, and batches of them as the model takes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trajnet.errors import InputError
+from trajnet.learning.config import AugmentConfig, SourceConfig
+from trajnet.learning.model import Observation
+from trajnet.scenes import find_scenes, load_scene
+from trajnet.scenes.splits import eth_ucy_split, nuscenes_split
+from trajnet.tracks import TrackPolicy, causal_heading
+from trajnet.types import BoolArray, FloatArray
+from trajnet.windows import Windows, concatenate, eth_ucy_windows, nuscenes_windows, sliding_windows
+
+log = logging.getLogger(__name__)
+
+#: Part of every cache key: raise it when the code below makes other arrays of the same files.
+CACHE_VERSION = 1
+Float32Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """W windows of H history steps and T knots, positions relative to the window's last observation, map axes.
+
+    time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H), velocity_mps (W, H, 2), velocity_valid (W, H),
+    object_class (W,), size_m (W, 2), future_m (W, T, 2), future_valid (W, T).
+    """
+
+    time_s: Float32Array
+    observed: BoolArray
+    position_m: Float32Array
+    yaw_rad: Float32Array
+    velocity_mps: Float32Array
+    velocity_valid: BoolArray
+    object_class: NDArray[np.int8]
+    size_m: Float32Array
+    future_m: Float32Array
+    future_valid: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.object_class)
+
+
+def filled_heading(windows: Windows) -> FloatArray:
+    """(W, H) headings as the track store would have derived them, step by step: nothing of the future enters."""
+    count, steps = windows.observed.shape
+    step_m = TrackPolicy().heading_step_m
+    heading = np.zeros((count, steps))
+    last, anchor, born = np.zeros(count), np.zeros((count, 2)), np.zeros(count, dtype=np.bool_)
+    for i in range(steps):
+        here, position = windows.observed[:, i], windows.position_m[:, i]
+        anchor = np.where((here & ~born)[:, None], position, anchor)
+        yaw, moved = causal_heading(position, windows.yaw_rad[:, i], windows.yaw_valid[:, i], last, anchor, step_m)
+        last, anchor = np.where(here, yaw, last), np.where(here[:, None], moved, anchor)
+        born |= here
+        heading[:, i] = last
+    return heading
+
+
+def training_set(windows: Windows) -> TrainingSet:
+    """The windows as training arrays."""
+    count, steps = windows.observed.shape
+    origin = windows.position_m[:, -1:]
+    return TrainingSet(
+        time_s=np.broadcast_to(windows.history_time_s.astype(np.float32), (count, steps)).copy(),
+        observed=windows.observed,
+        position_m=np.where(windows.observed[..., None], windows.position_m - origin, 0.0).astype(np.float32),
+        yaw_rad=filled_heading(windows).astype(np.float32),
+        velocity_mps=windows.velocity_mps.astype(np.float32),
+        velocity_valid=windows.velocity_valid,
+        object_class=windows.object_class,
+        size_m=windows.size_m.astype(np.float32),
+        future_m=np.where(windows.future_valid[..., None], windows.future_m - origin, 0.0).astype(np.float32),
+        future_valid=windows.future_valid,
+    )
+
+
+def joined(parts: Sequence[TrainingSet]) -> TrainingSet:
+    """All of them, shorter histories padded in front as not observed."""
+    steps = max(p.observed.shape[1] for p in parts)
+
+    def padded(name: str, part: TrainingSet) -> NDArray[Any]:
+        value: NDArray[Any] = getattr(part, name)
+        missing = steps - part.observed.shape[1]
+        if not missing or name in ("object_class", "size_m", "future_m", "future_valid"):
+            return value
+        return np.pad(value, ((0, 0), (missing, 0), *((0, 0) for _ in range(value.ndim - 2))))
+
+    return TrainingSet(**{f.name: np.concatenate([padded(f.name, p) for p in parts]) for f in fields(TrainingSet)})
+
+
+def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:
+    """The files a source reads, from the first of the data folders that has them."""
+    if source.kind == "nuscenes":
+        return nuscenes_split(_root_with(roots, "nuscenes_pred"), source.split)
+    if source.kind == "eth_ucy":
+        scene, _, split = source.split.partition("/")
+        return eth_ucy_split(_root_with(roots, "eth_ucy"), scene, split)
+    files = find_scenes(_root_with(roots, source.path) / source.path)
+    chosen = files[source.first : source.first + source.count] if source.count else files[source.first :]
+    if not chosen:
+        raise InputError(f"{source.path}: expected more than {source.first} scene files, got {len(files)}")
+    return chosen
+
+
+def _root_with(roots: Sequence[Path], folder: str) -> Path:
+    for root in roots:
+        if (root / folder).exists():
+            return root
+    raise InputError(f"data: expected a folder {folder!r} under {' or '.join(map(str, roots))}; give its parent with --data")
+
+
+def build_windows(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray) -> Windows:
+    """The source's windows with these future times."""
+    if source.kind == "nuscenes":
+        windows = nuscenes_windows(_root_with(roots, "nuscenes_pred"), source.split)
+    elif source.kind == "eth_ucy":
+        scene, _, split = source.split.partition("/")
+        windows = eth_ucy_windows(_root_with(roots, "eth_ucy"), scene, split)
+    else:
+        step_s = 1.0 / source.rate_hz
+        history_s = -step_s * np.arange(round(source.history_s / step_s), -1, -1)
+        history_s[-1] = 0.0
+        parts = [
+            sliding_windows(load_scene(p), history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s)
+            for p in source_files(source, roots)
+        ]
+        return concatenate([p for p in parts if len(p)])
+    if not np.allclose(windows.future_time_s, future_time_s):
+        raise InputError(f"{source.kind}: its future times are {windows.future_time_s} s, the model's knots {future_time_s} s")
+    return windows
+
+
+def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray) -> str:
+    """Changes with the settings, the code's version and every byte of the files."""
+    digest = hashlib.sha256(json.dumps([CACHE_VERSION, asdict(source), list(map(float, future_time_s))]).encode())
+    for path in files:
+        digest.update(path.name.encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:24]
+
+
+def load_training_set(
+    sources: Sequence[SourceConfig], roots: Sequence[Path], future_time_s: FloatArray, cache: Path
+) -> TrainingSet:
+    """The sources' windows, from the cache folder where they were built before."""
+    parts = []
+    for source in sources:
+        path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s)}.npz"
+        if path.is_file():
+            try:
+                with np.load(path) as stored:
+                    parts.append(TrainingSet(**{f.name: stored[f.name] for f in fields(TrainingSet)}))
+                continue
+            except (OSError, ValueError, KeyError, EOFError) as error:
+                log.warning("%s: unreadable (%s), built anew", path, error)
+        part = training_set(build_windows(source, roots, future_time_s))
+        cache.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp.npz")
+        np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
+        unfinished.replace(path)
+        parts.append(part)
+    return joined(parts)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """history (H, N, ...) oldest first, left-aligned; length (N,); future_m (T, N, 2); valid (T, N)."""
+
+    history: Observation
+    length: Tensor
+    future_m: Tensor
+    valid: Tensor
+
+
+class Batches(torch.utils.data.Dataset[Batch]):
+    """The batches of one epoch. What batch i holds depends on seed, epoch, rank and i alone: a resumed run goes on as
+    an unbroken one would have. Without augment: all windows in their order, untouched (validation)."""
+
+    def __init__(
+        self,
+        data: TrainingSet,
+        batch: int,
+        *,
+        augment: AugmentConfig | None = None,
+        seed: int = 0,
+        epoch: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self._augment = augment
+        self._seed, self._epoch, self._rank = seed, epoch, rank
+        order = np.arange(len(data))
+        if augment is not None:
+            np.random.default_rng([seed, epoch]).shuffle(order)
+        order = order[: len(order) // ranks * ranks][rank::ranks] if ranks > 1 else order
+        self._chunks = [order[i : i + batch] for i in range(0, len(order), batch)]
+        self._arrays = {f.name: torch.from_numpy(getattr(data, f.name)) for f in fields(TrainingSet)}
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __getitem__(self, index: int) -> Batch:
+        rows = torch.from_numpy(self._chunks[index])
+        window = {name: values[rows] for name, values in self._arrays.items()}
+        keep = window["observed"]
+        if self._augment is not None:
+            entropy = np.random.SeedSequence([self._seed, self._epoch, self._rank, index]).generate_state(1, np.uint64)
+            draw = torch.Generator().manual_seed(int(entropy[0] >> np.uint64(1)))
+            keep = thinned(keep, self._augment, draw)
+            window = disturbed(window, self._augment, draw)
+        return as_batch(window, keep)
+
+
+def thinned(keep: Tensor, augment: AugmentConfig, draw: torch.Generator) -> Tensor:
+    """(N, H) observations that remain after a random frame rate, drops and a shorter history; the last always does."""
+    count, steps = keep.shape
+    back = torch.arange(steps - 1, -1, -1)
+    stride = torch.tensor(augment.strides)[torch.randint(len(augment.strides), (count, 1), generator=draw)]
+    keep = keep & (back % stride == 0)
+    probability = augment.drop * torch.rand(count, 1, generator=draw)
+    keep = keep & (torch.rand(count, steps, generator=draw) >= probability)
+    limit = 1 + (torch.rand(count, 1, generator=draw) * steps).long()
+    cut = torch.rand(count, 1, generator=draw) < augment.short
+    keep = keep & (~cut | (back < limit))
+    keep[:, -1] = True
+    return keep
+
+
+def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Generator) -> dict[str, Tensor]:
+    """The windows with the tracker's noise, half of them mirrored."""
+    window = dict(window)
+    count, steps = window["yaw_rad"].shape
+    if augment.position_noise_m > 0:
+        noise = torch.randn(count, steps, 2, generator=draw)
+        window["position_m"] = window["position_m"] + augment.position_noise_m * noise
+    if augment.yaw_noise_rad > 0:
+        window["yaw_rad"] = window["yaw_rad"] + augment.yaw_noise_rad * torch.randn(count, steps, generator=draw)
+    if augment.mirror:
+        sign = torch.where(torch.rand(count, generator=draw) < 0.5, -1.0, 1.0)
+        flip = torch.stack([torch.ones_like(sign), sign], -1).unsqueeze(1)
+        for name in ("position_m", "velocity_mps", "future_m"):
+            window[name] = window[name] * flip
+        window["yaw_rad"] = window["yaw_rad"] * sign.unsqueeze(1)
+    return window
+
+
+def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
+    """Windows (N, H, ...) and the observations to keep (N, H) -> time-major batch, kept ones moved to the front."""
+    length = keep.sum(dim=1)
+    order = torch.argsort((~keep).to(torch.int8), dim=1, stable=True)[:, : int(length.max())]
+
+    def arranged(values: Tensor) -> Tensor:
+        index = order.reshape(*order.shape, *([1] * (values.dim() - 2))).expand(-1, -1, *values.shape[2:])
+        return values.gather(1, index).transpose(0, 1).contiguous()
+
+    def before(values: Tensor) -> Tensor:
+        return torch.cat([values[:1], values[:-1]])
+
+    time_s, position, yaw = (arranged(window[n]) for n in ("time_s", "position_m", "yaw_rad"))
+    real = torch.arange(len(time_s)).unsqueeze(1) < length
+    reset = torch.zeros_like(time_s)
+    reset[0] = 1.0
+    history = Observation(
+        position_m=position,
+        yaw_rad=yaw,
+        previous_position_m=before(position),
+        previous_yaw_rad=before(yaw),
+        dt_s=torch.where(real & (reset == 0), time_s - before(time_s), 1.0 - reset),
+        reset=reset,
+        velocity_mps=arranged(window["velocity_mps"]),
+        velocity_valid=arranged(window["velocity_valid"]).to(torch.float32),
+        object_class=window["object_class"].to(torch.int64).expand(len(time_s), -1),
+        size_m=window["size_m"].expand(len(time_s), -1, -1),
+    )
+    valid = window["future_valid"].transpose(0, 1).to(torch.float32)
+    return Batch(history, length, window["future_m"].transpose(0, 1).contiguous(), valid)

@@ -1,0 +1,213 @@
+"""The trainer: seeded, resumable after a kill with the same result, on one device or on many."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from trajnet import config as configs
+from trajnet.errors import ContractError, InputError, TrajnetError
+from trajnet.learning.config import TrainConfig
+from trajnet.learning.data import Batch, Batches, TrainingSet, load_training_set
+from trajnet.learning.loss import displacement, winner_takes_all
+from trajnet.learning.model import Observation, Paths, TrajectoryModel
+from trajnet.revision import git_revision
+
+log = logging.getLogger(__name__)
+
+#: Raised when a checkpoint written before can no longer be read.
+CHECKPOINT_VERSION = 1
+LAST = "last.ckpt"
+
+
+class Learner(lightning.LightningModule):
+    """The model with its loss and its optimiser, as Lightning wants it."""
+
+    def __init__(self, config: TrainConfig, windows: int, steps: int) -> None:
+        super().__init__()
+        self.config = config
+        self.model = TrajectoryModel(config.model)
+        self._windows = windows
+        self._steps = steps
+        self._seconds_before = 0.0
+        self._began = time.monotonic()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        paths = self.model(batch.history, batch.length)
+        loss, terms = winner_takes_all(paths, batch.future_m, batch.valid, self.config.loss)
+        self.log("train/loss", loss, prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in terms.items()})
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        paths = self.model(batch.history, batch.length)
+        count = batch.length.shape[0]
+        loss, terms = winner_takes_all(paths, batch.future_m, batch.valid, self.config.loss)
+        self.log("validation/loss", loss, batch_size=count, sync_dist=True)
+        for top in sorted({1, min(5, self.config.model.modes), self.config.model.modes}):
+            value = min_ade(paths, batch.future_m, batch.valid, top)
+            self.log(f"validation/minADE_{top}", value, batch_size=count, prog_bar=True, sync_dist=True)
+        self.log("validation/nll", terms["nll"], batch_size=count, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        chosen = self.config.optimizer
+        decayed = [p for p in self.parameters() if p.dim() > 1]
+        plain = [p for p in self.parameters() if p.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": chosen.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=chosen.learning_rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, chosen.learning_rate, total_steps=self._steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        history = Observation(*(t.to(device) for t in batch.history))
+        return Batch(history, batch.length.to(device), batch.future_m.to(device), batch.valid.to(device))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["trajnet"] = {
+            "version": CHECKPOINT_VERSION,
+            "config": configs.to_dict(self.config),
+            "git_revision": git_revision(),
+            "windows": self._windows,
+            "duration_s": self._seconds_before + time.monotonic() - self._began,
+            "epochs_done": int(self.current_epoch) + 1,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._seconds_before = float(checkpoint["trajnet"]["duration_s"])
+
+
+class Windows(lightning.LightningDataModule):
+    """Hands Lightning the batches of the epoch that it is in."""
+
+    def __init__(self, config: TrainConfig, train: TrainingSet, validation: TrainingSet) -> None:
+        super().__init__()
+        self._config, self._train, self._validation = config, train, validation
+
+    def _loader(self, batches: Batches) -> DataLoader[Batch]:
+        return DataLoader(batches, batch_size=None, shuffle=False)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        trainer, config = self.trainer, self._config
+        assert trainer is not None  # Lightning calls this with a trainer attached
+        return self._loader(
+            Batches(
+                self._train, config.optimizer.batch, augment=config.augment, seed=config.seed,
+                epoch=trainer.current_epoch, rank=trainer.global_rank, ranks=trainer.world_size,
+            )
+        )  # fmt: skip
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(Batches(self._validation, 512))
+
+
+def min_ade(paths: Paths, future_m: Tensor, valid: Tensor, top: int) -> Tensor:
+    """Mean over the objects of the least ADE among the most probable ``top`` modes, over recorded knots."""
+    ade = (displacement(paths, future_m) * valid.unsqueeze(-1)).sum(0) / valid.sum(0).clamp(min=1.0).unsqueeze(-1)
+    best = paths.logits.topk(top, dim=1).indices
+    return ade.gather(1, best).min(dim=1).values.mean()
+
+
+def train(
+    config: TrainConfig,
+    roots: Sequence[Path],
+    out: Path,
+    *,
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    nodes: int = 1,
+    strategy: str = "auto",
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+) -> Path:
+    """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
+
+    roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
+    Raises TrajnetError for data or a checkpoint that does not fit.
+    """
+    lightning.seed_everything(config.seed, verbose=False)
+    future_time_s = np.array(config.model.time_s)
+    cache = out / "cache"
+    train_set = load_training_set(config.train, roots, future_time_s, cache)
+    validation_set = load_training_set(config.validation, roots, future_time_s, cache)
+    ranks = (devices if isinstance(devices, int) else 1) * nodes
+    epochs = config.optimizer.epochs
+    steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
+    learner = Learner(config, len(train_set), steps)
+    log.info("%d windows, %d parameters, %d steps", len(train_set), learner.model.parameter_count, steps)
+    last = out / LAST
+    if last.is_file():
+        _require_same_run(read_checkpoint(last), config, last)
+    keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+    bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if progress else []
+    trainer = lightning.Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=strategy,
+        max_epochs=epochs,
+        gradient_clip_val=config.optimizer.gradient_clip,
+        logger=TensorBoardLogger(str(out), name="tensorboard", version=""),
+        callbacks=[keep, *bars, *callbacks],
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        deterministic="warn",
+        log_every_n_steps=20,
+    )
+    trainer.fit(learner, Windows(config, train_set, validation_set), ckpt_path=str(last) if last.is_file() else None)
+    return last
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint of ours as a dictionary on the CPU. Raises ContractError for anything else."""
+    if not path.is_file():
+        raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got no such file")
+    try:
+        stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        about = stored["trajnet"]
+    except TrajnetError:
+        raise
+    except Exception as error:  # torch raises a dozen types for a file that is none of its own
+        raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got: {type(error).__name__}") from error
+    if about.get("version") != CHECKPOINT_VERSION:
+        raise ContractError(
+            f"{path}: checkpoint version: this trajnet reads {CHECKPOINT_VERSION}, got {about.get('version')}; train again"
+        )
+    return stored
+
+
+def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str, Any]]:
+    """The trained model in evaluation mode, its configuration, and what the checkpoint says about the run."""
+    stored = read_checkpoint(path)
+    about = stored["trajnet"]
+    config = configs.from_dict(TrainConfig, about["config"], str(path))
+    model = TrajectoryModel(config.model)
+    weights = {k.removeprefix("model."): v for k, v in stored["state_dict"].items()}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ContractError(f"{path}: its weights do not fit this version's model: {' '.join(str(error).split())}") from error
+    return model.eval(), config, about
+
+
+def _require_same_run(stored: dict[str, Any], config: TrainConfig, path: Path) -> None:
+    before = stored["trajnet"]["config"]
+    now = configs.to_dict(config)
+    changed = sorted(k for k in now if now[k] != before.get(k))
+    if changed:
+        raise InputError(
+            f"{path}: is of another run ({', '.join(changed)} differ); give another --out, or the same configuration to resume"
+        )
