@@ -1,0 +1,60 @@
+"""Write constraints.txt from what pip resolves for each supported Python.
+
+Run once per Python (3.10, 3.11, 3.12), then merge the reports:
+
+    pip install --dry-run --ignore-installed --report report-3.11.json ".[dev]"
+    python tools/pin_constraints.py report-3.*.json > constraints.txt
+
+A version that differs between them gets an environment marker; the newest Python's pins also stand for those after it.
+What comes with PyTorch's CUDA build is left out: which build of it is installed is the machine's choice.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+HEADER = """\
+# What CI runs: every version that `make` installs, for Python 3.10, 3.11 and 3.12 on Linux.
+# Written by tools/pin_constraints.py, which says how; do not edit by hand.
+"""
+OF_CUDA_BUILD = ("cuda-", "nvidia-", "triton")
+
+
+def pins_of(report: dict) -> tuple[str, dict[str, str]]:
+    """One pip report -> its Python ("3.11") and the version of each package, without local parts such as +cpu."""
+    found = {}
+    for item in report["install"]:
+        name = item["metadata"]["name"].lower().replace("_", "-").replace(".", "-")
+        if name != "trajnet" and not name.startswith(OF_CUDA_BUILD):
+            found[name] = item["metadata"]["version"].partition("+")[0]
+    return report["environment"]["python_version"], found
+
+
+def constraint_lines(pins: dict[str, dict[str, str]]) -> list[str]:
+    """Pins by Python (oldest first), then by package -> sorted lines, with a marker where the Pythons differ."""
+    newest = list(pins)[-1]
+    lines = []
+    for name in sorted({name for found in pins.values() for name in found}):
+        pythons: dict[str, list[str]] = {}
+        for python, found in pins.items():
+            if name in found:
+                pythons.setdefault(found[name], []).append(python)
+        for version, where in pythons.items():
+            same = (
+                [f'python_version >= "{where[0]}"'] if newest in where else [f'python_version == "{p}"' for p in where]
+            )
+            lines.append(f"{name}=={version}" + (f" ; {' or '.join(same)}" if len(pythons) > 1 else ""))
+    return lines
+
+
+def main() -> None:
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    pins = dict(pins_of(json.loads(Path(name).read_text())) for name in sys.argv[1:])
+    print(HEADER + "\n".join(constraint_lines(pins)))
+
+
+if __name__ == "__main__":
+    main()
