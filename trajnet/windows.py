@@ -24,10 +24,10 @@ from trajnet.types import BoolArray, FloatArray, IntArray, Scene, TrackFrame
 NUSCENES_WINDOWS = {"train": 32_186, "train_val": 8_560, "val": 9_041}
 ETH_UCY_WINDOWS = {"eth": 181, "hotel": 1_053, "univ": 24_334, "zara1": 2_253, "zara2": 5_833}
 
-NUSCENES_HISTORY_S = np.arange(-4, 1) * 0.5
-NUSCENES_FUTURE_S = np.arange(1, 13) * 0.5
-ETH_UCY_HISTORY_S = np.arange(-7, 1) * 0.4
-ETH_UCY_FUTURE_S = np.arange(1, 13) * 0.4
+NUSCENES_HISTORY_S: FloatArray = np.arange(-4, 1, dtype=np.float64) * 0.5
+NUSCENES_FUTURE_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
+ETH_UCY_HISTORY_S: FloatArray = np.arange(-7, 1, dtype=np.float64) * 0.4
+ETH_UCY_FUTURE_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.4
 
 
 @dataclass(frozen=True, eq=False)
