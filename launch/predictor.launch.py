@@ -4,11 +4,12 @@ ros2 launch trajnet predictor.launch.py
 ros2 launch trajnet predictor.launch.py model:=/path/to/model.onnx input_topic:=/my/tracks output_topic:=/my/predictions
 """
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchDescription
 
 ARGUMENTS = {
     "param_file": ("", "Parameters of the node; empty: the package's config/trajnet.param.yaml."),

@@ -4,11 +4,12 @@ ros2 launch trajnet replay.launch.py scene:=intersection.parquet
 ros2 launch trajnet replay.launch.py bag:=recording.mcap rate:=0.5 rviz:=true
 """
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchDescription
 
 TRACKED = "/perception/object_recognition/tracking/objects"
 

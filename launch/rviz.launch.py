@@ -1,10 +1,11 @@
 """RViz with the node's paths, boxes and uncertainty: ros2 launch trajnet rviz.launch.py"""
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchDescription
 
 
 def generate_launch_description():

@@ -1,0 +1,89 @@
+"""Markers and the covariance cloud: the same bytes as rclpy's for the same message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trajnet.ros.paths import Paths
+from trajnet.ros.visual import SOURCE_RGB, covariance_records, encode_covariance, encode_markers
+from trajnet.types import Source
+
+pytest.importorskip("rclpy", reason="needs the ROS 2 of .venv-ros: python3 tests/ros/make_ros_env.py")
+
+
+def paths_of(count: int, modes: int = 2, steps: int = 3) -> Paths:
+    rng = np.random.default_rng(count)
+    covariance = np.zeros((count, modes, steps, 2, 2))
+    covariance[..., 0, 0], covariance[..., 1, 1] = rng.uniform(0, 4, (2, count, modes, steps))
+    covariance[..., 0, 1] = covariance[..., 1, 0] = 0.1
+    probability = np.sort(rng.dirichlet(np.ones(modes), count), axis=1)[:, ::-1]
+    return Paths(
+        np.arange(steps) * 0.5, rng.normal(0, 50, (count, modes, steps, 2)), rng.normal(0, 1, (count, modes, steps)),
+        covariance, probability, rng.normal(0, 1, count),
+        rng.integers(0, 3, count).astype(np.int8), rng.uniform(0, 1, count),
+    )  # fmt: skip
+
+
+def assert_same_but_padding(ours: bytes, theirs: bytes) -> None:
+    """Fast CDR leaves whatever was in memory between aligned fields; ours has zeros there."""
+    mine, other = np.frombuffer(ours, np.uint8), np.frombuffer(theirs, np.uint8)
+    assert len(mine) == len(other)
+    assert not mine[mine != other].any()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("frame_id", ["map", "", "Straße-東京"])
+def test_markers_are_what_rclpy_serialises(count: int, frame_id: str) -> None:
+    from geometry_msgs.msg import Point
+    from rclpy.serialization import deserialize_message, serialize_message
+    from std_msgs.msg import ColorRGBA
+    from visualization_msgs.msg import Marker, MarkerArray
+
+    paths, yaw, size = paths_of(count), np.linspace(0, 1, count), np.full((count, 2), [4.0, 2.0])
+    data = encode_markers(1_700_000_000_123_456_789, frame_id, paths, yaw, size)
+    decoded: Any = deserialize_message(data, MarkerArray)
+    assert_same_but_padding(data, serialize_message(decoded))
+
+    assert [(m.ns, m.type, m.action, m.header.frame_id) for m in decoded.markers] == [
+        ("paths", Marker.LINE_LIST, Marker.ADD, frame_id), ("boxes", Marker.LINE_LIST, Marker.ADD, frame_id)
+    ]  # fmt: skip
+    assert (decoded.markers[0].header.stamp.sec, decoded.markers[0].header.stamp.nanosec) == (
+        1_700_000_000,
+        123_456_789,
+    )
+    assert (len(decoded.markers[0].points), len(decoded.markers[1].points)) == (count * 2 * 2 * 2, count * 8)
+    if count:
+        x, y = paths.position_m[0, 0, 0]
+        assert decoded.markers[0].points[0] == Point(x=x, y=y, z=paths.z_m[0])
+        r, g, b = (float(v) for v in SOURCE_RGB[paths.source[0]])
+        alpha = float(np.float32(0.15 + 0.85 * paths.probability[0, 0]))
+        assert decoded.markers[0].colors[0] == ColorRGBA(r=r, g=g, b=b, a=alpha)
+        corner = decoded.markers[1].points[0]  # front left of an object that looks along x
+        assert (corner.x - x, corner.y - y) == (pytest.approx(2.0), pytest.approx(1.0))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("frame_id", ["map", "Straße-東京"])
+def test_the_covariance_cloud_is_what_rclpy_serialises(count: int, frame_id: str) -> None:
+    from rclpy.serialization import deserialize_message, serialize_message
+    from sensor_msgs.msg import PointCloud2, PointField
+
+    paths = paths_of(count)
+    data = encode_covariance(1_700_000_000_123_456_789, frame_id, paths)
+    cloud: Any = deserialize_message(data, PointCloud2)
+    assert_same_but_padding(data, serialize_message(cloud))
+    assert (cloud.header.frame_id, cloud.height, cloud.width, cloud.is_bigendian) == (frame_id, 1, count * 6, False)
+    assert [f.name for f in cloud.fields[:3]] == ["x", "y", "z"]
+    numpy_of = {PointField.FLOAT32: "<f4", PointField.UINT32: "<u4"}
+    dtype = np.dtype([(f.name, numpy_of[f.datatype]) for f in cloud.fields])
+    assert dtype.itemsize == cloud.point_step
+    got = np.frombuffer(cloud.data.tobytes(), dtype=dtype).reshape(count, 2, 3)
+    assert np.array_equal(got.reshape(-1), covariance_records(paths).astype(dtype))
+    assert np.allclose(got["x"], paths.position_m[..., 0])
+    assert np.allclose(got["cov_yy_m2"], paths.covariance_m2[..., 1, 1])
+    assert np.array_equal(got["object"], np.broadcast_to(np.arange(count)[:, None, None], got.shape))
+    assert np.array_equal(got["path"], np.broadcast_to(np.arange(2)[None, :, None], got.shape))
+    assert set(np.unique(got["source"])) <= {int(s) for s in Source}

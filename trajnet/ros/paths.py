@@ -1,0 +1,90 @@
+"""Predictions on the grid of times that is published: evenly spaced, from the present on, the likeliest paths first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.config import require
+from trajnet.types import FloatArray, Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """The published paths of N objects: K each, T points; the first point is the present (time 0).
+
+    time_s (T,), position_m (N, K, T, 2), yaw_rad (N, K, T), covariance_m2 (N, K, T, 2, 2), probability (N, K) in
+    falling order, summing to 1, source (N,), age_s (N,): as in trajnet.types.Prediction. z_m (N,): height of the object,
+    which its paths keep.
+    """
+
+    time_s: FloatArray
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    covariance_m2: FloatArray
+    probability: FloatArray
+    z_m: FloatArray
+    source: NDArray[np.int8]
+    age_s: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+
+class PathGrid:
+    """From a predictor's times to 0, step_s, 2 step_s, ... horizon_s: linear between the predicted points.
+
+    Raises ConfigError where the horizon is beyond the predictor's last time.
+    """
+
+    def __init__(self, predicted_s: FloatArray, horizon_s: float, step_s: float) -> None:
+        last_s = float(predicted_s[-1])
+        require(
+            horizon_s <= last_s + 1e-9,
+            f"horizon_s: expected at most the {last_s:g} s that the model predicts, got {horizon_s:g}",
+        )
+        self.time_s: FloatArray = np.arange(int(np.floor(horizon_s / step_s + 1e-9)) + 1) * step_s
+        knots = np.concatenate([[0.0], predicted_s])
+        # Row t holds the share of each knot in output time t: at most two are not 0.
+        self._weights = np.stack([np.interp(self.time_s, knots, one) for one in np.eye(len(knots))], axis=1)
+
+    def paths(
+        self,
+        prediction: Prediction,
+        position_m: FloatArray,
+        yaw_rad: FloatArray,
+        covariance_m2: FloatArray,
+        z_m: FloatArray,
+        max_paths: int,
+    ) -> Paths:
+        """The likeliest max_paths of each object, led by its present pose.
+
+        position_m (N, 2), yaw_rad (N,), covariance_m2 (N, 2, 2), z_m (N,): the objects now.
+        """
+        best = prediction.best_first()
+        kept = min(max_paths, best.modes)
+        probability = best.probability[:, :kept]
+        probability = probability / probability.sum(axis=1, keepdims=True)
+
+        def led(now: FloatArray, later: FloatArray) -> FloatArray:
+            first = np.broadcast_to(now[:, None, None], (*later.shape[:2], 1, *now.shape[1:]))
+            return np.concatenate([first, later], axis=2)
+
+        # A turn is taken the short way round: each step changes the yaw by less than half a turn.
+        turning = np.unwrap(led(yaw_rad, best.yaw_rad[:, :kept]), axis=2)
+        return Paths(
+            time_s=self.time_s,
+            position_m=self._on_grid(led(position_m, best.position_m[:, :kept])),
+            yaw_rad=self._on_grid(turning),
+            covariance_m2=self._on_grid(led(covariance_m2, best.covariance_m2[:, :kept])),
+            probability=probability,
+            z_m=z_m,
+            source=best.source,
+            age_s=best.age_s,
+        )
+
+    def _on_grid(self, values: FloatArray) -> FloatArray:
+        """(N, K, 1 + T, ...) at the knots -> (N, K, T', ...) at time_s."""
+        return np.moveaxis(np.tensordot(self._weights, values, axes=(1, 2)), 0, 2)

@@ -1,0 +1,176 @@
+"""What the node publishes beside the predictions, as CDR bytes: markers for RViz, the uncertainty of every path point.
+
+Built from whole arrays, because message objects would cost more than the model (100 objects with 6 paths of 13 poses
+are 7,800 points). Field order is that of visualization_msgs/MarkerArray and sensor_msgs/PointCloud2; tests compare the
+bytes with rclpy's.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.ros.paths import Paths
+from trajnet.types import FloatArray
+
+#: Red, green, blue of a path by where it comes from: model, physics, stale.
+SOURCE_RGB: NDArray[np.float32] = np.array([[0.1, 0.75, 1.0], [1.0, 0.65, 0.1], [0.6, 0.6, 0.6]], dtype=np.float32)
+_BOX_RGBA = np.array([0.9, 0.9, 0.9, 0.9], dtype=np.float32)
+_LINE_LIST = 5
+_LINE_WIDTH_M = 0.15
+_FLOAT32, _UINT32 = 7, 6
+
+#: One record per path point of the covariance cloud. x, y, z come first, so that RViz draws it.
+CLOUD: np.dtype[Any] = np.dtype(
+    [
+        ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("time_s", "<f4"),
+        ("cov_xx_m2", "<f4"), ("cov_xy_m2", "<f4"), ("cov_yy_m2", "<f4"),
+        ("probability", "<f4"), ("age_s", "<f4"), ("object", "<u4"), ("path", "<u4"), ("source", "<u4"),
+    ]
+)  # fmt: skip
+
+
+class _Writer:
+    """Appends little-endian CDR values, each aligned to its size counted from behind the 4-byte header."""
+
+    def __init__(self) -> None:
+        self._parts = bytearray(b"\x00\x01\x00\x00")
+
+    def put(self, layout: str, *values: Any) -> None:
+        for code, value in zip(layout, values, strict=True):
+            self._align(struct.calcsize(code))
+            self._parts += struct.pack("<" + code, value)
+
+    def text(self, value: str) -> None:
+        data = value.encode("utf-8") + b"\0"
+        self.put("I", len(data))
+        self._parts += data
+
+    def header(self, stamp_ns: int, frame_id: str) -> None:
+        self.put("iI", *divmod(stamp_ns, 1_000_000_000))
+        self.text(frame_id)
+
+    def array(self, values: NDArray[Any], alignment: int, count: int | None = None) -> None:
+        """A sequence: its length, then its elements. count: of elements, where values has several numbers for each."""
+        self.put("I", len(values) if count is None else count)
+        if values.size:
+            self._align(alignment)
+            self._parts += np.ascontiguousarray(values).tobytes()
+
+    def bytes(self) -> bytes:
+        return bytes(self._parts)
+
+    def _align(self, size: int) -> None:
+        self._parts += bytes(-(len(self._parts) - 4) % size)
+
+
+def encode_markers(stamp_ns: int, frame_id: str, paths: Paths, yaw_rad: FloatArray, size_m: FloatArray) -> bytes:
+    """visualization_msgs/MarkerArray: all paths as one marker, all boxes as another; each frame replaces the last.
+
+    yaw_rad (N,), size_m (N, 2): of the objects now. A path's colour says where it comes from (SOURCE_RGB), its opacity
+    how likely it is.
+    """
+    writer = _Writer()
+    writer.put("I", 2)
+    for name, (points, colours) in (("paths", _path_lines(paths)), ("boxes", _box_lines(paths, yaw_rad, size_m))):
+        _line_marker(writer, stamp_ns, frame_id, name, points, colours)
+    return writer.bytes()
+
+
+def _path_lines(paths: Paths) -> tuple[FloatArray, NDArray[np.float32]]:
+    """Both ends of every piece of every path: (2 P, 3) points and (2 P, 4) colours."""
+    count, modes, steps = paths.yaw_rad.shape
+    points = np.empty((count, modes, max(steps - 1, 0), 2, 3))
+    points[..., 0, :2] = paths.position_m[:, :, :-1]
+    points[..., 1, :2] = paths.position_m[:, :, 1:]
+    points[..., 2] = paths.z_m[:, None, None, None]
+    colours = np.empty((*points.shape[:-1], 4), dtype=np.float32)
+    colours[..., :3] = SOURCE_RGB[paths.source][:, None, None, None]
+    colours[..., 3] = (0.15 + 0.85 * paths.probability)[:, :, None, None]
+    return points.reshape(-1, 3), colours.reshape(-1, 4)
+
+
+def _box_lines(paths: Paths, yaw_rad: FloatArray, size_m: FloatArray) -> tuple[FloatArray, NDArray[np.float32]]:
+    corners = np.array([[0.5, 0.5], [-0.5, 0.5], [-0.5, -0.5], [0.5, -0.5]])
+    local = corners[None] * size_m[:, None]
+    cos, sin = np.cos(yaw_rad)[:, None], np.sin(yaw_rad)[:, None]
+    turned = np.stack([cos * local[..., 0] - sin * local[..., 1], sin * local[..., 0] + cos * local[..., 1]], axis=-1)
+    here = paths.position_m[:, 0, 0] if len(paths) else np.zeros((0, 2))
+    points = np.empty((len(paths), 4, 2, 3))
+    points[:, :, 0, :2] = turned + here[:, None]
+    points[:, :, 1, :2] = np.roll(turned, -1, axis=1) + here[:, None]
+    points[..., 2] = paths.z_m[:, None, None]
+    return points.reshape(-1, 3), np.broadcast_to(_BOX_RGBA, (len(paths) * 8, 4))
+
+
+def _line_marker(
+    writer: _Writer, stamp_ns: int, frame_id: str, name: str, points: FloatArray, colours: NDArray[np.float32]
+) -> None:
+    writer.header(stamp_ns, frame_id)
+    writer.text(name)
+    writer.put("iii", 0, _LINE_LIST, 0)  # id, type, action: add or replace
+    writer.put("ddddddd", 0, 0, 0, 0, 0, 0, 1)  # pose
+    writer.put("ddd", _LINE_WIDTH_M, 0, 0)  # scale: the width of the lines
+    writer.put("ffff", 1, 1, 1, 1)
+    writer.put("iI", 1, 0)  # lifetime: gone one second after the node fell silent
+    writer.put("?", False)
+    writer.array(points.astype("<f8", copy=False), 8)
+    writer.array(colours.astype("<f4", copy=False), 4)
+    _no_texture_text_or_mesh(writer)
+
+
+def _no_texture_text_or_mesh(writer: _Writer) -> None:
+    writer.text("")
+    writer.header(0, "")
+    writer.text("")
+    writer.put("II", 0, 0)  # image data, texture coordinates
+    writer.text("")
+    writer.text("")
+    writer.text("")
+    writer.put("I", 0)
+    writer.put("?", False)
+
+
+def covariance_records(paths: Paths) -> NDArray[Any]:
+    """(N * K * T,) records of CLOUD: object by object, path by path, in order of time."""
+    count, modes, steps = paths.yaw_rad.shape
+    records = np.empty((count, modes, steps), dtype=CLOUD)
+    records["x"], records["y"] = paths.position_m[..., 0], paths.position_m[..., 1]
+    records["z"] = paths.z_m[:, None, None]
+    records["time_s"] = paths.time_s
+    records["cov_xx_m2"] = paths.covariance_m2[..., 0, 0]
+    records["cov_xy_m2"] = paths.covariance_m2[..., 0, 1]
+    records["cov_yy_m2"] = paths.covariance_m2[..., 1, 1]
+    records["probability"] = paths.probability[:, :, None]
+    records["age_s"] = paths.age_s[:, None, None]
+    records["object"] = np.arange(count)[:, None, None]
+    records["path"] = np.arange(modes)[None, :, None]
+    records["source"] = paths.source[:, None, None]
+    return records.reshape(-1)
+
+
+def encode_covariance(stamp_ns: int, frame_id: str, paths: Paths) -> bytes:
+    """sensor_msgs/PointCloud2 with one point per path point; ``object`` and ``path`` index the PredictedObjects message
+    of the same stamp, whose positions are exact where these are float32.
+
+    PointCloud2, because PredictedPath has no room for a covariance and no standard message has paths with covariances:
+    it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.
+    """
+    records = covariance_records(paths)
+    writer = _Writer()
+    writer.header(stamp_ns, frame_id)
+    writer.put("II", 1, len(records))
+    assert CLOUD.names is not None
+    writer.put("I", len(CLOUD.names))
+    for name in CLOUD.names:
+        dtype, offset = CLOUD.fields[name][:2]  # type: ignore[index]
+        writer.text(name)
+        writer.put("IBI", offset, _FLOAT32 if dtype.kind == "f" else _UINT32, 1)
+    writer.put("?", False)
+    writer.put("II", CLOUD.itemsize, CLOUD.itemsize * len(records))
+    writer.array(records.view(np.uint8), 1)
+    writer.put("?", bool(np.isfinite(paths.position_m).all()))
+    return writer.bytes()
