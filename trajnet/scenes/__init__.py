@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trajnet.errors import InputError
-from trajnet.scenes._rows import require_file
+from trajnet.scenes.rows import require_file
 from trajnet.scenes.splits import ETH_UCY_SCENES, NUSCENES_TARGETS, eth_ucy_split, nuscenes_split
 from trajnet.types import Scene
 

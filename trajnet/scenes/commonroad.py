@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from trajnet.errors import DependencyError, InputError
-from trajnet.scenes._rows import Rows, default_sizes, require_file, scene_from_rows
+from trajnet.scenes.rows import Rows, default_sizes, require_file, scene_from_rows
 from trajnet.types import FloatArray, Lane, ObjectClass, Scene
 
 #: By the value of CommonRoad's ObstacleType; what is not listed is UNKNOWN.

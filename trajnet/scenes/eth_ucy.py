@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.errors import InputError
-from trajnet.scenes._rows import (
+from trajnet.scenes.rows import (
     Rows,
     default_sizes,
     read_fields,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.errors import DependencyError, InputError
-from trajnet.scenes._rows import (
+from trajnet.scenes.rows import (
     Rows,
     read_fields,
     read_identity,

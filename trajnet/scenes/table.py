@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trajnet.errors import InputError
-from trajnet.scenes._rows import Rows, default_sizes, require_file, scene_from_rows
+from trajnet.scenes.rows import Rows, default_sizes, require_file, scene_from_rows
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, IntArray, Lane, ObjectClass, RasterMap, Scene
 
 AV2_SCHEMA: tuple[tuple[str, Any], ...] = (
