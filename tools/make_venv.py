@@ -1,0 +1,177 @@
+"""Make one of the project's virtual environments on a Debian or Ubuntu that has python3 and nothing more.
+
+    python3 tools/make_venv.py .venv cpu,tools    # trajnet, editable, with these extras as constraints.txt pins them
+    python3 tools/make_venv.py .venv-other        # pip alone, for a program that installs the rest
+
+An environment that was made from the same files by the same Python is left as it is. Root is never needed: where
+Debian's python3 lacks ensurepip (the package python3-venv), pip comes out of Debian's own package, which any user may
+download.
+Standard library only, and no syntax that an old Python would stumble over before it can say that it is too old.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSTRAINTS = ROOT / "constraints.txt"
+MADE_FROM = [ROOT / "pyproject.toml", ROOT / "setup.cfg", CONSTRAINTS, Path(__file__).resolve()]
+OLDEST_PYTHON = (3, 10)
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+class Failed(Exception):
+    """A step that did not work; the message is what the user reads."""
+
+
+def run(command: list, what: str, log: Path, **environment: str) -> str:
+    """Run quietly and return the standard output; both outputs go to the log, whose end is the error message."""
+    command = [str(part) for part in command]
+    environment = {**os.environ, **environment}
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    with log.open("a") as handle:
+        handle.write(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}\n")
+    if done.returncode:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        told = [line for line in said if line.lower().startswith(("error", "e:", "fatal"))] or said
+        raise Failed(f"{what} failed: {' '.join(told[-2:]) or 'it said nothing'} (everything it said: {log})")
+    return done.stdout
+
+
+def make_empty_venv(venv: Path, log: Path) -> None:
+    """A new virtual environment that has pip."""
+    make = [sys.executable, "-m", "venv", "--clear"]
+    if importlib.util.find_spec("ensurepip") is not None:
+        run([*make, venv], "making the virtual environment", log)
+        return
+    run([*make, "--without-pip", venv], "making the virtual environment", log)
+    with tempfile.TemporaryDirectory(prefix="trajnet-pip-") as folder:
+        path = os.pathsep.join(str(entry) for entry in debian_pip(Path(folder), log))
+        install = [venv / "bin/python", "-m", "pip", "install", "--constraint", CONSTRAINTS, "pip"]
+        run(install, "installing pip into the virtual environment", log, PYTHONPATH=path)
+
+
+def debian_pip(folder: Path, log: Path) -> list:
+    """What PYTHONPATH must list for pip to run: Debian's wheel of it, and distutils where Debian has that apart."""
+    packages = ["python3-pip-whl"]
+    if sys.version_info < (3, 12) and importlib.util.find_spec("distutils.core") is None:
+        packages.append("python3-distutils")
+    try:
+        try:
+            download_debian(packages, folder, [], log)
+        except Failed:  # no package lists on this machine (containers drop them): read them into a folder of our own
+            lists = folder / "apt"
+            (lists / "lists/partial").mkdir(parents=True)
+            own = [f"-oDir::State::lists={lists / 'lists'}", f"-oDir::Cache={lists}"]
+            run(["apt-get", *own, "update"], "apt-get update", log)
+            download_debian(packages, folder, own, log)
+    except (Failed, FileNotFoundError) as error:
+        raise Failed(
+            f"this Python has no ensurepip and pip could not be had without it ({error}); "
+            "install it (Debian, Ubuntu: sudo apt-get install python3-venv) and run make again"
+        ) from None
+    path = list(folder.glob("usr/share/python-wheels/pip-*.whl"))
+    for distutils in folder.glob("usr/lib/python3*/distutils"):
+        (distutils / "__init__.py").touch()  # Debian leaves this one file with Python's own
+        path.append(distutils.parent)
+    return path
+
+
+def download_debian(packages: list, folder: Path, options: list, log: Path) -> None:
+    for package in packages:
+        with tempfile.TemporaryDirectory(prefix="trajnet-deb-") as download:
+            command = (
+                f'cd "{download}" && apt-get {" ".join(options)} -q download {package} && dpkg-deb -x *.deb "{folder}"'
+            )
+            run(["sh", "-c", command], f"downloading {package}", log)
+
+
+def torch_index(python: Path, log: Path) -> list:
+    """pip options that keep PyTorch's gigabytes of CUDA libraries out of an environment that is made for tests.
+
+    Nothing to do where pip's own configuration leads to a CPU build already, or where PyTorch's index does not answer.
+    """
+    if platform.machine() != "x86_64":
+        return []
+    with tempfile.TemporaryDirectory(prefix="trajnet-torch-") as folder:
+        report = Path(folder) / "report.json"
+        ask = [python, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--report", report]
+        run([*ask, "--constraint", CONSTRAINTS, "torch"], "asking pip for PyTorch", log)
+        if json.loads(report.read_text())["install"][0]["metadata"]["version"].endswith("+cpu"):
+            return []
+    try:
+        urllib.request.urlopen(f"{TORCH_CPU_INDEX}/torch/", timeout=5).close()
+    except OSError:
+        return []
+    return ["--extra-index-url", TORCH_CPU_INDEX]
+
+
+def install(venv: Path, extras: str, log: Path) -> None:
+    """trajnet, editable, with the extras, and pip itself as pinned."""
+    python = venv / "bin/python"
+    pip = [python, "-m", "pip", "install", "--constraint", CONSTRAINTS]
+    run([*pip, "pip"], "installing pip", log)
+    if {"dev", "train"} & set(extras.split(",")):
+        pip += torch_index(python, log)
+    run([*pip, "--editable", f"{ROOT}[{extras}]"], f"installing trajnet[{extras}]", log)
+
+
+def key_of(venv: Path, extras: str) -> str:
+    """What the environment depends on, as one hash."""
+    total = hashlib.sha256(f"{venv}\n{extras}\n{sys.version}\n{os.path.realpath(sys.executable)}\n".encode())
+    for path in MADE_FROM if extras else MADE_FROM[-1:]:
+        total.update(path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def make(venv: Path, extras: str) -> None:
+    stamp, key = venv / "made-from.sha256", key_of(venv, extras)
+    if stamp.exists() and stamp.read_text() == key:
+        return
+    print(f"make: setting up {venv.name} with {extras or 'pip'} (once; minutes for the large ones) ...", flush=True)
+    start = time.monotonic()
+    log = Path(tempfile.gettempdir()) / f"trajnet-{os.getpid()}-{venv.name.strip('.')}.log"
+    make_empty_venv(venv, log)
+    if extras:
+        install(venv, extras, log)
+    shutil.move(str(log), str(venv / "made.log"))
+    stamp.write_text(key)
+    print(f"make: {venv.name} is ready ({time.monotonic() - start:.0f} s)", flush=True)
+
+
+def main() -> int:
+    if sys.version_info < OLDEST_PYTHON:
+        wanted, here = ".".join(map(str, OLDEST_PYTHON)), platform.python_version()
+        print(
+            f"make: trajnet needs Python {wanted} or newer, {sys.executable} is {here}: "
+            "install a newer one and name it, for example: make demo PYTHON=python3.11",
+            file=sys.stderr,
+        )
+        return 2
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("venv", type=Path, help="the folder to make, replaced if it is out of date")
+    parser.add_argument("extras", nargs="?", default="", help="trajnet's extras, for example cpu,tools")
+    arguments = parser.parse_args()
+    with Path(__file__).open() as lock:  # two makes at once: the second waits and finds the work done
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            make(arguments.venv.absolute(), arguments.extras)
+        except (Failed, OSError) as error:
+            print(f"make: {error}", file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
