@@ -1,0 +1,1 @@
+"""Replay of recorded scenes on a clock: latency under load, errors against the recorded future, and the HTML report."""

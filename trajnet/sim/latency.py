@@ -1,0 +1,33 @@
+"""Latency figures: percentiles without interpolation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from trajnet.types import IntArray
+
+
+@dataclass(frozen=True)
+class LatencySummary:
+    """Percentiles of one stage in milliseconds. NaN where count is 0."""
+
+    count: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    mean_ms: float
+
+
+def summarise(latency_ns: IntArray) -> LatencySummary:
+    """latency_ns (M,). The q-th percentile is the smallest measured value that at least q % of the values do not exceed
+    (nearest rank), so every figure is a latency that really occurred."""
+    if len(latency_ns) == 0:
+        nan = float("nan")
+        return LatencySummary(0, nan, nan, nan, nan, nan)
+    ms = np.sort(latency_ns) * 1e-6
+    p50, p95, p99 = (float(ms[max(math.ceil(q * len(ms) / 100) - 1, 0)]) for q in (50, 95, 99))
+    return LatencySummary(len(ms), p50, p95, p99, float(ms[-1]), float(ms.mean()))

@@ -1,0 +1,148 @@
+"""A replay with its errors, and the JSON document about it: what the commands and the report share."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trajnet import __version__
+from trajnet.predictors import load_predictor
+from trajnet.predictors.base import Predictor
+from trajnet.sim.accuracy import PathErrors, path_errors
+from trajnet.sim.clock import Clock, VirtualClock, WallClock
+from trajnet.sim.hardware import describe_hardware
+from trajnet.sim.load import multiply_agents
+from trajnet.sim.replay import FrameTiming, Replay, ReplayOptions, replay
+from trajnet.types import Scene
+
+#: Raised whenever a key of the document changes its meaning.
+DOCUMENT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A replay, what it was run on and how good its paths were, next to constant velocity on the same frames."""
+
+    replay: Replay
+    recorded: Scene
+    model_spec: str
+    predictor: Predictor
+    provider: str
+    threads: int
+    errors: PathErrors
+    baseline: PathErrors
+
+
+def run_replay(
+    scene: Scene,
+    model: str,
+    options: ReplayOptions = ReplayOptions(),
+    *,
+    agents: int | None = None,
+    provider: str = "cpu",
+    threads: int = 1,
+    clock: Clock | None = None,
+    on_frame: Callable[[FrameTiming], None] | None = None,
+) -> Run:
+    """Load the model, multiply the agents if asked to, and replay on the clock (the machine's if none is given).
+
+    The paths of the scene's own objects are compared with their recorded future. Raises TrajnetError for what does not
+    fit: the scene, the model, the options.
+    """
+    predictor = load_predictor(model, provider=provider, threads=threads)
+    loaded = scene if agents is None else multiply_agents(scene, agents)
+    options = dataclasses.replace(options, keep_paths=len(scene.track_id))
+    result = replay(loaded, predictor, clock or WallClock(), options, on_frame=on_frame)
+    cv = load_predictor("cv", time_s=predictor.time_s)
+    baseline = replay(scene, cv, VirtualClock())
+    return Run(
+        replay=result,
+        recorded=scene,
+        model_spec=model,
+        predictor=predictor,
+        provider=getattr(predictor, "provider", "none (numpy)"),
+        threads=threads,
+        errors=path_errors(result),
+        baseline=path_errors(baseline),
+    )
+
+
+def document(run: Run) -> dict[str, Any]:
+    """Everything measured, ready for JSON: NaN and infinity become null.
+
+    scene, model, load (how it was offered), hardware, latency_ms (stage -> count, p50, p95, p99, max, mean),
+    deadline, frames, tracks, guard, errors.
+    """
+    result = run.replay
+    objects = np.array([t.objects for t in result.timings])
+    contract = getattr(run.predictor, "contract", None)
+    rate = result.options.rate
+    values = {
+        "version": DOCUMENT_VERSION,
+        "trajnet": __version__,
+        "scene": {
+            "id": run.recorded.scene_id,
+            "source": run.recorded.source,
+            "licence": run.recorded.licence,
+            "frames": run.recorded.frame_count,
+            "duration_s": run.recorded.duration_s,
+            "tracks": len(run.recorded.track_id),
+        },
+        "model": {
+            "spec": run.model_spec,
+            "name": result.predictor_name,
+            "model_id": None if contract is None else contract.model_id,
+            "modes": result.modes,
+            "horizon_s": float(result.time_s[-1]),
+            "steps": len(result.time_s),
+        },
+        "load": {
+            "rate": rate if math.isfinite(rate) else "max",
+            "latency_counts_from": "the scheduled time" if math.isfinite(rate) else "the start of service",
+            "agents_per_frame_min": int(objects.min()),
+            "agents_per_frame_mean": float(objects.mean()),
+            "agents_per_frame_max": int(objects.max()),
+            "warmup_frames": result.warmup_frames,
+        },
+        "hardware": {**describe_hardware(), "provider": run.provider, "threads": run.threads},
+        "latency_ms": {
+            stage: {
+                "count": s.count,
+                "p50": s.p50_ms,
+                "p95": s.p95_ms,
+                "p99": s.p99_ms,
+                "max": s.max_ms,
+                "mean": s.mean_ms,
+            }
+            for stage, s in result.latency().items()
+        },
+        "deadline": {
+            "budget_ms": result.options.budget_ms,
+            "misses": result.deadline_misses,
+            "frames": len(result.measured),
+        },
+        "frames": {
+            "served": len(result.timings),
+            "dropped": result.dropped,
+            "late": result.track_counters["late"],
+            "backlog_max": result.backlog_max,
+        },
+        "tracks": result.track_counters,
+        "guard": result.guard_counters,
+        "errors_m": {"model": dataclasses.asdict(run.errors), "cv": dataclasses.asdict(run.baseline)},
+    }
+    plain: dict[str, Any] = _json_safe(values)
+    return plain
+
+
+def _json_safe(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _json_safe(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_safe(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
