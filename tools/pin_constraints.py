@@ -24,7 +24,7 @@ OF_CUDA_BUILD = ("cuda-", "nvidia-", "triton")
 
 def pins_of(report: dict) -> tuple[str, dict[str, str]]:
     """One pip report -> its Python ("3.11") and the version of each package, without local parts such as +cpu."""
-    found = {}
+    found = {"pip": report["pip_version"]}
     for item in report["install"]:
         name = item["metadata"]["name"].lower().replace("_", "-").replace(".", "-")
         if name != "trajnet" and not name.startswith(OF_CUDA_BUILD):
