@@ -60,7 +60,7 @@ def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]
 
 def _require_finite(owner: str, name: str, value: FloatArray, rows: BoolArray | None = None) -> None:
     """Raise if a value is NaN or infinite; rows (same leading shape) limits the check to those that count."""
-    bad = ~np.isfinite(value.reshape(len(value), -1)).all(axis=1)
+    bad = ~np.isfinite(value).all(axis=tuple(range(1, value.ndim)))
     if rows is not None:
         bad &= rows
     if bad.any():
@@ -202,7 +202,7 @@ class Prediction:
         count = len(self)
         fine = np.ones(count, dtype=np.bool_)
         for value in (self.position_m, self.yaw_rad, self.covariance_m2, self.probability):
-            fine &= np.isfinite(value.reshape(count, -1)).all(axis=1)
+            fine &= np.isfinite(value).all(axis=tuple(range(1, value.ndim)))
         fine &= (self.probability >= 0).all(axis=1) & (np.abs(self.probability.sum(axis=1) - 1.0) < 1e-3)
         fine &= (self.covariance_m2[..., 0, 0] >= 0).all(axis=(1, 2)) & (self.covariance_m2[..., 1, 1] >= 0).all(axis=(1, 2))
         return fine

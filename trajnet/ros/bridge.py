@@ -250,7 +250,7 @@ def object_ids(track_ids: tuple[str, ...]) -> NDArray[np.uint8]:
 
 def _all(rows: BoolArray) -> BoolArray:
     """(N, ...) -> (N,): rows that are True everywhere."""
-    return np.asarray(rows.reshape(len(rows), -1).all(axis=1), dtype=np.bool_)
+    return np.asarray(rows.all(axis=tuple(range(1, rows.ndim))), dtype=np.bool_)
 
 
 def quaternion(yaw_rad: FloatArray) -> FloatArray:
@@ -382,7 +382,7 @@ def predicted_objects(observed: Observed, paths: Paths) -> PredictedObjects:
     np.sin(0.5 * paths.yaw_rad, out=pose[..., 5])
     np.cos(0.5 * paths.yaw_rad, out=pose[..., 6])
     if not np.isfinite(pose).all():
-        bad = ~np.isfinite(pose.reshape(count, -1)).all(axis=1)
+        bad = ~_all(np.isfinite(pose))
         raise InputError(
             f"predicted_objects: expected finite paths, got NaN or infinity for {int(bad.sum())} object(s)"
         )
