@@ -20,10 +20,10 @@ class PathErrors:
     """Errors of one predictor over every observed object whose whole future is recorded.
 
     horizon_s: up to where paths are compared: the predictor's own horizon, but not beyond half the scene.
-    groups: "all", "moving" (MOVING_M or more) and each class -> {"count", "minADE_1", "minFDE_1", "minADE_K",
-    "minFDE_K"} with K the number of modes: mean (A) and final (F) displacement error in metres of the most probable mode (1) and of
-    the best of all K. time_s (T,), error_1_m (T,), error_k_m (T,): mean error at each future time of the most probable
-    mode, and of the mode whose mean error is lowest.
+    groups: "all", "moving" (ends MOVING_M or more away) and each class -> {"count", "minADE_1", "minFDE_1", "minADE_K",
+    "minFDE_K"} in metres, as trajnet.metrics defines them, K the number of modes.
+    time_s (T,), error_1_m (T,), error_k_m (T,): mean error at each future time of the most probable mode, and of the
+    mode whose mean error is lowest.
     """
 
     predictor: str

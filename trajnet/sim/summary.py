@@ -34,6 +34,7 @@ class Run:
     predictor: Predictor
     provider: str
     threads: int
+    agents: int | None
     errors: PathErrors
     baseline: PathErrors
 
@@ -67,6 +68,7 @@ def run_replay(
         predictor=predictor,
         provider=getattr(predictor, "provider", "none (numpy)"),
         threads=threads,
+        agents=agents,
         errors=path_errors(result),
         baseline=path_errors(baseline),
     )
@@ -104,6 +106,7 @@ def document(run: Run) -> dict[str, Any]:
         "load": {
             "rate": rate if math.isfinite(rate) else "max",
             "latency_counts_from": "the scheduled time" if math.isfinite(rate) else "the start of service",
+            "agents_asked": run.agents,
             "agents_per_frame_min": int(objects.min()),
             "agents_per_frame_mean": float(objects.mean()),
             "agents_per_frame_max": int(objects.max()),

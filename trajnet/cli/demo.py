@@ -1,0 +1,48 @@
+"""trajnet demo: the shipped model on a bundled scene, in real time, and a page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trajnet.errors import InputError
+
+#: Where the bundled scenes are in the repository that this file belongs to.
+SCENE = Path("sim/scenes/intersection.parquet")
+
+
+def demo(
+    scene: Annotated[Path | None, typer.Option(help="Another scene than the bundled intersection.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Another model than the shipped one: .onnx, cv, ctrv, kalman.")
+    ] = None,
+    rate: Annotated[str, typer.Option(help="Times faster than recorded; max: as fast as possible.")] = "1.0",
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where report.html goes.")] = Path("out/demo"),
+) -> None:
+    """Replay the bundled intersection in real time with the shipped model and write out/demo/report.html.
+
+    Prints the latency by stage, and the errors against the recorded future next to constant velocity.
+    """
+    from rich.console import Console
+
+    from trajnet.cli.replay import parse_rate, run_and_show
+    from trajnet.models import default_model
+    from trajnet.scenes import load_scene
+    from trajnet.sim.replay import ReplayOptions
+
+    chosen = model if model is not None else str(default_model())
+    loaded = load_scene(scene if scene is not None else bundled_scene(), with_map=True)
+    options = ReplayOptions(rate=parse_rate(rate))
+    run_and_show(loaded, chosen, options, Console(), report=out / "report.html")
+
+
+def bundled_scene() -> Path:
+    """The bundled intersection, seen from the working directory or from this checkout. InputError if there is none."""
+    for folder in (Path(), Path(__file__).parents[2]):
+        if (folder / SCENE).is_file():
+            return folder / SCENE
+    raise InputError(
+        f"demo: expected {SCENE} below the working directory, got none; run in the repository, or give --scene FILE"
+    )

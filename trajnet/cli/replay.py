@@ -1,0 +1,228 @@
+"""trajnet replay: a recorded scene in real time through the streaming predictor, every frame timed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trajnet.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from trajnet.sim.replay import FrameTiming, ReplayOptions
+    from trajnet.sim.summary import Run
+    from trajnet.types import Scene
+
+#: Seconds between two updates of the live line; more often would disturb what it reports.
+LIVE_PERIOD_S = 0.25
+
+
+def replay(
+    scene: Annotated[Path, typer.Argument(help="A scene file: .parquet, CommonRoad .xml, nuScenes or ETH/UCY .txt.")],
+    model: Annotated[str, typer.Option(help="A model file (.onnx) or cv, ctrv, kalman.")],
+    rate: Annotated[
+        str,
+        typer.Option(
+            help="Times faster than recorded; max (or 0): as fast as possible, which gives service times only."
+        ),
+    ] = "1.0",
+    agents: Annotated[
+        int | None,
+        typer.Option(help="Load: fill every frame that has objects up to exactly this many with shifted copies."),
+    ] = None,
+    budget_ms: Annotated[float, typer.Option(help="Latency above which a frame has missed its deadline.")] = 50.0,
+    warmup: Annotated[
+        int | None, typer.Option(metavar="FRAMES", help="Frames left out of the figures; 5 by default.")
+    ] = None,
+    provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt; never falls back silently.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Threads inside ONNX Runtime.")] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, and the hardware, here.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page with the animation here.")
+    ] = None,
+) -> None:
+    """Play a scene on its own clock into the predictor and time every frame.
+
+    Frames are due on a fixed schedule and latency counts from there, so a stall shows in all that it delayed. For
+    example a bundled scene, filled up to 64 agents, with one thread:
+
+        trajnet replay sim/scenes/intersection.parquet --model model.onnx --agents 64 --json latency.json
+    """
+    from rich.console import Console
+
+    from trajnet.scenes import load_scene
+    from trajnet.sim.replay import ReplayOptions
+
+    options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
+    for name, path in (("json", json_file), ("report", report)):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
+    run_and_show(
+        load_scene(scene, with_map=report is not None),
+        model,
+        options,
+        Console(),
+        agents=agents,
+        provider=provider,
+        threads=threads,
+        json_file=json_file,
+        report=report,
+    )
+
+
+def parse_rate(text: str) -> float:
+    """A rate above 0; ``max`` and 0 are infinity. Raises InputError for anything else."""
+    try:
+        rate = math.inf if text == "max" else float(text)
+    except ValueError:
+        rate = math.nan
+    if not rate >= 0:
+        raise InputError(f"rate: expected a number above 0, or max (or 0) for as fast as possible, got {text!r}")
+    return rate or math.inf
+
+
+def run_and_show(
+    scene: Scene,
+    model: str,
+    options: ReplayOptions,
+    console: Console,
+    *,
+    agents: int | None = None,
+    provider: str = "cpu",
+    threads: int = 1,
+    json_file: Path | None = None,
+    report: Path | None = None,
+) -> Run:
+    """Replay with a live line where the console is a terminal, print the tables, write the files asked for."""
+    from trajnet.sim.report import write_report
+    from trajnet.sim.summary import document, run_replay
+
+    pace = "as fast as possible" if math.isinf(options.rate) else f"at {options.rate:g}x real time"
+    console.print(
+        f"Replaying [bold]{scene.scene_id}[/] ({scene.frame_count} frames, {scene.duration_s:.1f} s, "
+        f"{len(scene.track_id)} tracks) {pace} with [bold]{Path(model).name}[/]",
+        highlight=False,
+    )
+    with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
+        run = run_replay(scene, model, options, agents=agents, provider=provider, threads=threads, on_frame=on_frame)
+    found = document(run)
+    if json_file is not None:
+        try:
+            json_file.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"json: expected a file that can be written, got {error}") from error
+    show(found, console)
+    if report is not None:
+        write_report(run, report)
+        console.print(f"Report: {report}", highlight=False, soft_wrap=True)
+    return run
+
+
+@contextmanager
+def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Callable[[FrameTiming], None] | None]:
+    """A callback that keeps one status line up to date on a terminal; None where the output goes elsewhere."""
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.live import Live
+
+    total_ms: list[float] = []
+    shown_ns = 0
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def on_frame(timing: FrameTiming) -> None:
+            nonlocal shown_ns
+            total_ms.append(timing.stage_ns("total") * 1e-6)
+            if timing.finished_ns - shown_ns < LIVE_PERIOD_S * 1e9:
+                return
+            shown_ns = timing.finished_ns
+            ordered = sorted(total_ms)
+            missed = sum(v > budget_ms for v in ordered)
+            live.update(
+                f"frame {timing.index + 1}/{frames}   {timing.objects} objects   now {total_ms[-1]:.2f} ms   "
+                f"p50 {ordered[len(ordered) // 2]:.2f} ms   max {ordered[-1]:.2f} ms   over budget {missed}",
+                refresh=True,
+            )
+
+        yield on_frame
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    """Print the document of a replay: latency by stage, counts, errors next to constant velocity."""
+    load, frames, deadline, guard, hardware = (found[k] for k in ("load", "frames", "deadline", "guard", "hardware"))
+    counted = "Service time in ms" if load["rate"] == "max" else "Latency in ms from the scheduled time of each frame"
+    console.print(f"\n[bold]{counted}[/]", _latency_table(found), sep="\n")
+    _show_errors(found, console)
+    name = found["model"]["name"]
+    lines = [
+        f"deadline   {deadline['misses']} of {deadline['frames']} frames over {deadline['budget_ms']:g} ms",
+        f"frames     {frames['served']} served, {frames['dropped']} dropped, {frames['late']} late",
+        f"backlog    at most {frames['backlog_max']} frames",
+        f"warm-up    the first {load['warmup_frames']} frames are not counted",
+        f"agents     {_agents(load)}",
+        f"paths      {guard['model_rows']} {name}, {guard['physics_rows']} fall-back, {guard['stale_rows']} stale",
+        f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
+        f"hardware   {hardware['cpu']}, {hardware['cores_usable']} of {hardware['cores']} cores",
+        f"runtime    {hardware['provider']}, {hardware['threads']} thread(s), ONNX Runtime {hardware['onnxruntime']}",
+    ]
+    if guard["last_failure"]:
+        lines.append(f"           the last: {guard['last_failure']}")
+    console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)
+
+
+def _agents(load: dict[str, Any]) -> str:
+    low, high = load["agents_per_frame_min"], load["agents_per_frame_max"]
+    if low == high:
+        return f"exactly {high} in every frame"
+    asked = load["agents_asked"]
+    exactly = "" if asked is None else f", exactly {asked} in every frame that has any"
+    return f"{low} to {high} per frame, {load['agents_per_frame_mean']:.1f} on average{exactly}"
+
+
+def _latency_table(found: dict[str, Any]) -> Table:
+    table = _table()
+    for column in ("stage", "p50", "p95", "p99", "max", "frames"):
+        table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=True)
+    for stage, figures in found["latency_ms"].items():
+        values = [f"{figures[k]:.2f}" for k in ("p50", "p95", "p99", "max")]
+        name = "track update" if stage == "tracks" else stage
+        table.add_row(name, *values, str(figures["count"]), style="bold" if stage == "total" else None)
+    return table
+
+
+def _show_errors(found: dict[str, Any], console: Console) -> None:
+    mine, cv = found["errors_m"]["model"], found["errors_m"]["cv"]
+    if not mine["groups"]:
+        console.print("The scene is too short to compare paths: no object's whole future is recorded.\n")
+        return
+    name, modes = found["model"]["name"], found["model"]["modes"]
+    wanted = [f"min{kind}_{k}" for k in sorted({1, modes}) for kind in ("ADE", "FDE")]
+    table = _table()
+    table.add_column("objects", no_wrap=True)
+    table.add_column("paths", justify="right", no_wrap=True)
+    for metric in wanted:
+        table.add_column(f"{name}\n{metric}", justify="right", no_wrap=True)
+    for metric in wanted[:2]:
+        table.add_column(f"cv\n{metric}", justify="right", no_wrap=True)
+    for group, errors in mine["groups"].items():
+        values = [errors[m] for m in wanted] + [cv["groups"].get(group, {}).get(m, math.nan) for m in wanted[:2]]
+        style = "bold" if group == "all" else None
+        table.add_row(group, f"{errors['count']:,}", *(f"{v:.2f}" for v in values), style=style)
+    console.print(f"[bold]Error against the recorded future in m, {mine['horizon_s']:g} s ahead[/]", table, sep="\n")
+
+
+def _table() -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD)
