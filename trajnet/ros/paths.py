@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
-from trajnet.types import FloatArray, Prediction
+from trajnet.geometry import interpolation_matrix
+from trajnet.types import BoolArray, FloatArray, Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +17,8 @@ class Paths:
     """The published paths of N objects: K each, T points; the first point is the present (time 0).
 
     time_s (T,), position_m (N, K, T, 2), yaw_rad (N, K, T), covariance_m2 (N, K, T, 2, 2), probability (N, K) in
-    falling order, summing to 1, source (N,), age_s (N,): as in trajnet.types.Prediction. z_m (N,): height of the object,
-    which its paths keep.
+    falling order, summing to 1, source (N,), age_s (N,): as in trajnet.types.Prediction. z_m (N,): height of the
+    object, which its paths keep.
     """
 
     time_s: FloatArray
@@ -34,7 +35,9 @@ class Paths:
 
 
 class PathGrid:
-    """From a predictor's times to 0, step_s, 2 step_s, ... horizon_s: linear between the predicted points.
+    """From a predictor's times to 0, step_s, 2 step_s, ... horizon_s.
+
+    Between the predicted points positions are Catmull-Rom splines, as in the evaluation; yaw and covariance linear.
 
     Raises ConfigError where the horizon is beyond the predictor's last time.
     """
@@ -45,23 +48,27 @@ class PathGrid:
             horizon_s <= last_s + 1e-9,
             f"horizon_s: expected at most the {last_s:g} s that the model predicts, got {horizon_s:g}",
         )
-        self.time_s: FloatArray = np.arange(int(np.floor(horizon_s / step_s + 1e-9)) + 1) * step_s
-        knots = np.concatenate([[0.0], predicted_s])
-        # Row t holds the share of each knot in output time t: at most two are not 0.
-        self._weights = np.stack([np.interp(self.time_s, knots, one) for one in np.eye(len(knots))], axis=1)
+        points = int(horizon_s / step_s + 1e-9) + 1
+        self.time_s: FloatArray = np.arange(points, dtype=np.float64) * step_s
+        knots = np.concatenate([np.zeros(1), predicted_s])
+        # Row t: the share of each knot in output time t.
+        self._smooth = interpolation_matrix(knots, self.time_s)
+        self._linear = np.stack([np.interp(self.time_s, knots, one) for one in np.eye(len(knots))], axis=1)
 
     def paths(
         self,
         prediction: Prediction,
         position_m: FloatArray,
         yaw_rad: FloatArray,
+        yaw_valid: BoolArray,
         covariance_m2: FloatArray,
         z_m: FloatArray,
         max_paths: int,
     ) -> Paths:
         """The likeliest max_paths of each object, led by its present pose.
 
-        position_m (N, 2), yaw_rad (N,), covariance_m2 (N, 2, 2), z_m (N,): the objects now.
+        position_m (N, 2), yaw_rad (N,), yaw_valid (N,), covariance_m2 (N, 2, 2), z_m (N,): the objects now. Where the
+        yaw is not known, a path begins with its first predicted one instead of turning from a wrong one.
         """
         best = prediction.best_first()
         kept = min(max_paths, best.modes)
@@ -69,22 +76,27 @@ class PathGrid:
         probability = probability / probability.sum(axis=1, keepdims=True)
 
         def led(now: FloatArray, later: FloatArray) -> FloatArray:
-            first = np.broadcast_to(now[:, None, None], (*later.shape[:2], 1, *now.shape[1:]))
-            return np.concatenate([first, later], axis=2)
+            """now (N, ...) before later (N, K, T, ...)."""
+            first = np.broadcast_to(now[:, None], later[:, :, 0].shape)
+            return np.concatenate([first[:, :, None], later], axis=2)
 
+        yaw_later = best.yaw_rad[:, :kept]
+        yaw_now = np.where(yaw_valid, yaw_rad, yaw_later[:, 0, 0])
         # A turn is taken the short way round: each step changes the yaw by less than half a turn.
-        turning = np.unwrap(led(yaw_rad, best.yaw_rad[:, :kept]), axis=2)
+        turning = np.unwrap(led(yaw_now, yaw_later), axis=2)
         return Paths(
             time_s=self.time_s,
-            position_m=self._on_grid(led(position_m, best.position_m[:, :kept])),
-            yaw_rad=self._on_grid(turning),
-            covariance_m2=self._on_grid(led(covariance_m2, best.covariance_m2[:, :kept])),
+            position_m=_on_grid(self._smooth, led(position_m, best.position_m[:, :kept])),
+            yaw_rad=_on_grid(self._linear, turning),
+            covariance_m2=_on_grid(self._linear, led(covariance_m2, best.covariance_m2[:, :kept])),
             probability=probability,
             z_m=z_m,
             source=best.source,
             age_s=best.age_s,
         )
 
-    def _on_grid(self, values: FloatArray) -> FloatArray:
-        """(N, K, 1 + T, ...) at the knots -> (N, K, T', ...) at time_s."""
-        return np.moveaxis(np.tensordot(self._weights, values, axes=(1, 2)), 0, 2)
+
+def _on_grid(weights: FloatArray, values: FloatArray) -> FloatArray:
+    """weights (T, M), values (N, K, M, ...) at the knots -> (N, K, T, ...)."""
+    gridded: FloatArray = np.moveaxis(np.tensordot(weights, values, axes=(1, 2)), 0, 2)
+    return gridded

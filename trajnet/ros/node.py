@@ -1,0 +1,271 @@
+"""The prediction node: a lifecycle node around trajnet.ros.pipeline. With the scene player, the only code on rclpy.
+
+in   ~/input/objects                 autoware_perception_msgs/TrackedObjects
+out  ~/output/objects                autoware_perception_msgs/PredictedObjects
+     ~/output/path_covariance        sensor_msgs/PointCloud2, the uncertainty of every path point
+     ~/debug/objects_path_markers    visualization_msgs/MarkerArray
+     ~/debug/processing_time_ms      time from a message's bytes in to its predictions' bytes out
+     ~/debug/cyclic_time_ms          time since the message before
+     /diagnostics                    diagnostic_msgs/DiagnosticArray
+
+The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
+Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped,
+
+QoS: reliable, volatile, keep last 1, as Autoware's map_based_prediction offers and asks for (rclcpp::QoS{1}). A newer
+frame replaces one that could not be served in time; predictions of an old frame help nobody.
+
+Predictions leave in the frame and with the stamp of the objects that they are for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from typing import Any
+
+import rclpy
+from autoware_perception_msgs.msg import PredictedObjects, TrackedObjects
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Float64
+from visualization_msgs.msg import MarkerArray
+
+from trajnet.errors import ConfigError, TrajnetError
+from trajnet.ros.diagnostics import Status
+from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
+from trajnet.ros.pipeline import Answer, Pipeline, load, warmed_up
+
+NODE_NAME = "trajnet_predictor"
+INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
+OUTPUT_TOPIC = "/perception/object_recognition/objects"
+QOS = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE,
+)
+
+
+class PredictorNode(LifecycleNode):  # type: ignore[misc]
+    """Unconfigured: parameters can be set. Configuring loads and warms the model, activating starts to publish."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(NODE_NAME, **options)
+        for name, default in DEFAULTS.items():
+            self.declare_parameter(name, default, _descriptor(name))
+        self.parameters = self._read_parameters()
+        self.add_on_set_parameters_callback(self._check_change)
+        self._pipeline: Pipeline | None = None
+        self._active = False
+        self._last_message_ns: int | None = None
+        self._entities: dict[str, Any] = {}
+        self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics)
+        self._timer.cancel()
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        self._time_type = _time_type()
+
+    # --- parameters
+
+    def _read_parameters(self, changed: dict[str, Any] | None = None) -> Parameters:
+        values = {name: self.get_parameter(name).value for name in DEFAULTS}
+        return Parameters.of({**values, **(changed or {})})
+
+    def _check_change(self, changes: list[Parameter]) -> SetParametersResult:
+        ours = {p.name: p.value for p in changes if p.name in DEFAULTS}
+        fixed = [name for name in ours if not ABOUT[name].live]
+        if self._pipeline is not None and fixed:
+            reason = f"{', '.join(fixed)}: read when the node is configured; deactivate and clean up the node first"
+            return SetParametersResult(successful=False, reason=reason)
+        try:
+            parameters = self._read_parameters(ours)
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.parameters = parameters
+        if self._pipeline is not None:
+            self._pipeline.diagnostics.expected_frame = parameters.frame_id
+        return SetParametersResult(successful=True)
+
+    # --- transitions
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and warm it. Fails, and says why, where that cannot be done."""
+        try:
+            predictor, identity = load(self.parameters)
+            self._pipeline = warmed_up(predictor, identity, self.parameters)
+        except TrajnetError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._create_entities()
+        self.get_logger().info(f"configured: model {identity.model}, provider {identity.provider}")
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to publish, with no memory of tracks."""
+        assert self._pipeline is not None
+        self._pipeline.reset()
+        self._pipeline.diagnostics.start(time.monotonic_ns())
+        self._last_message_ns = None
+        self._active = True
+        self._timer.reset()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop publishing; messages are ignored."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the model; parameters can be set again."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """A transition raised: back to unconfigured."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _create_entities(self) -> None:
+        publishers = {
+            "objects": (PredictedObjects, self._topic("~/output/objects", OUTPUT_TOPIC)),
+            "covariance": (PointCloud2, "~/output/path_covariance"),
+            "markers": (MarkerArray, "~/debug/objects_path_markers"),
+            "processing_time": (self._time_type, "~/debug/processing_time_ms"),
+            "cyclic_time": (self._time_type, "~/debug/cyclic_time_ms"),
+        }
+        for name, (message, topic) in publishers.items():
+            self._entities[name] = self.create_lifecycle_publisher(message, topic, QOS)
+        topic = self._topic("~/input/objects", INPUT_TOPIC)
+        self._entities["input"] = self.create_subscription(TrackedObjects, topic, self._on_objects, QOS, raw=True)
+
+    def _topic(self, private: str, otherwise: str) -> str:
+        """The private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""
+        plain = f"{self.get_fully_qualified_name()}{private[1:]}"
+        return private if self.resolve_topic_name(private) != plain else otherwise
+
+    def _stop(self) -> None:
+        self._active = False
+        self._timer.cancel()
+        if self._pipeline is not None:
+            self._pipeline.diagnostics.stop()
+
+    def _release(self) -> None:
+        self._stop()
+        for name, entity in self._entities.items():
+            if name == "input":
+                self.destroy_subscription(entity)
+            else:
+                self.destroy_lifecycle_publisher(entity)
+        self._entities.clear()
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
+
+    # --- callbacks
+
+    def _on_objects(self, data: bytes) -> None:
+        if not self._active or self._pipeline is None:
+            return
+        begin_ns = time.monotonic_ns()
+        answer = self._pipeline.process(data, self.get_clock().now().nanoseconds, begin_ns)
+        if answer.kind == "bad":
+            self.get_logger().warning(answer.message, throttle_duration_sec=5.0)
+        if answer.objects is not None:
+            self._entities["objects"].publish(answer.objects)
+            self._publish_visuals(answer)
+        self._publish_times(begin_ns, answer)
+
+    def _publish_visuals(self, answer: Answer) -> None:
+        for name, wanted, encode in (
+            ("markers", self.parameters.publish_markers, answer.markers),
+            ("covariance", self.parameters.publish_covariance, answer.covariance),
+        ):
+            if wanted and self._entities[name].get_subscription_count() > 0:
+                self._entities[name].publish(encode())
+
+    def _publish_times(self, begin_ns: int, answer: Answer) -> None:
+        since_ns = 0 if self._last_message_ns is None else begin_ns - self._last_message_ns
+        self._last_message_ns = begin_ns
+        for name, value_ms in (("processing_time", answer.processing_ms), ("cyclic_time", since_ns * 1e-6)):
+            message = self._time_type(data=value_ms)
+            if hasattr(message, "stamp"):
+                message.stamp = self.get_clock().now().to_msg()
+            self._entities[name].publish(message)
+
+    def _publish_diagnostics(self) -> None:
+        if self._pipeline is None or not self._active:
+            return
+        statuses = self._pipeline.report(time.monotonic_ns())
+        message = DiagnosticArray(status=[self._status_message(s) for s in statuses])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics_publisher.publish(message)
+
+    def _status_message(self, status: Status) -> DiagnosticStatus:
+        assert self._pipeline is not None
+        return DiagnosticStatus(
+            level=bytes([status.level]),
+            name=f"{self.get_name()}: {status.name}",
+            message=status.message,
+            hardware_id=self._pipeline.diagnostics.identity.model,
+            values=[KeyValue(key=k, value=v) for k, v in status.values],
+        )
+
+
+def _descriptor(name: str) -> ParameterDescriptor:
+    about, default = ABOUT[name], DEFAULTS[name]
+    descriptor = ParameterDescriptor(description=about.description, read_only=about.read_only)
+    if about.choices:
+        descriptor.additional_constraints = f"one of {', '.join(about.choices)}"
+    if isinstance(default, float):
+        descriptor.floating_point_range = [FloatingPointRange(from_value=about.minimum, to_value=about.maximum)]
+    elif isinstance(default, int) and not isinstance(default, bool):
+        descriptor.integer_range = [IntegerRange(from_value=int(about.minimum), to_value=int(about.maximum), step=1)]
+    return descriptor
+
+
+def _time_type() -> Any:
+    """Autoware's stamped float where its messages are installed, as its tools expect it; else the standard one."""
+    try:
+        return importlib.import_module("autoware_internal_debug_msgs.msg").Float64Stamped
+    except ImportError:
+        return Float64
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the node until it is told to stop. Exit code 2, with one line, where it cannot start."""
+    rclpy.init(args=arguments)
+    try:
+        node = PredictorNode()
+    except (TrajnetError, InvalidParameterTypeException, InvalidParameterValueException) as error:
+        print(f"{NODE_NAME}: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    try:
+        if node.parameters.autostart and not start(node):
+            return 2
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def start(node: PredictorNode) -> bool:
+    """Configure and activate; whether both worked."""
+    return all(t() == TransitionCallbackReturn.SUCCESS for t in (node.trigger_configure, node.trigger_activate))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
