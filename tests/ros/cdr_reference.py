@@ -1,4 +1,4 @@
-"""CDR the slow, obvious way: field by field over a ROS message object. The oracle for trajnet.ros.cdr and its padding."""
+"""CDR the slow, obvious way, field by field over a ROS message object: the oracle for trajnet.ros.cdr."""
 
 from __future__ import annotations
 
@@ -59,4 +59,4 @@ def same_but_padding(left: bytes, right: bytes, written: list[bool]) -> bool:
     """rclpy leaves whatever was in memory in the padding; every other byte has to be equal."""
     if not len(left) == len(right) == len(written):
         return False
-    return all(a == b for a, b, used in zip(left, right, written) if used)
+    return all(a == b for a, b, used in zip(left, right, written, strict=True) if used)
