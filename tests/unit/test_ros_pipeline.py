@@ -123,7 +123,7 @@ def test_garbage_is_counted_and_answered_with_nothing(data: bytes) -> None:
 
 def test_every_truncation_of_a_message_is_bad_and_harmless() -> None:
     line, whole = pipeline(), message(0, "a")
-    for length in range(0, len(whole) - 4):
+    for length in range(len(whole) - 4):
         assert line.process(whole[:length], 0).kind == "bad"
     assert said(line.process(whole, 0).objects).path_count.tolist() == [3]
 

@@ -11,11 +11,10 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from trajnet.errors import ContractError, InputError
+from trajnet.errors import InputError
 from trajnet.predictors import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
 from trajnet.predictors.guarded import widened
 from trajnet.predictors.onnx_model import PROVIDERS, OnnxPredictor
@@ -31,17 +30,11 @@ from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 log = logging.getLogger(__name__)
 
 
-def shipped_model() -> Path:
-    """The model that trajnet ships for roads. Raises ContractError where the installation has none."""
-    path = Path(__file__).resolve().parents[1] / "models" / "trajnet-road.onnx"
-    if not path.is_file():
-        raise ContractError(f"model: expected the shipped {path.name} in {path.parent}, got no such file; name a model")
-    return path
-
-
 def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     """The predictor that the parameters ask for, and what diagnostics call it. Raises TrajnetError."""
-    spec = parameters.model or str(shipped_model())
+    from trajnet.models import default_model
+
+    spec = parameters.model or str(default_model())
     steps = max(1, int(np.ceil(parameters.horizon_s / parameters.path_step_s - 1e-9)))
     time_s = np.arange(1, steps + 1, dtype=np.float64) * parameters.path_step_s
     predictor = load_predictor(spec, time_s=time_s, provider=parameters.provider, threads=parameters.threads)
