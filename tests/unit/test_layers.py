@@ -1,4 +1,4 @@
-"""The layers of the library: a module imports those above it, never those below; heavy libraries stay in their place."""
+"""The layers of the library: a module imports those above it, never those below; heavy libraries keep their place."""
 
 from __future__ import annotations
 
