@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trajnet.errors import InputError
+from trajnet.errors import DependencyError, InputError
 from trajnet.scenes.rows import require_file
 from trajnet.scenes.splits import ETH_UCY_SCENES, NUSCENES_TARGETS, eth_ucy_split, nuscenes_split
 from trajnet.types import Scene
@@ -69,6 +69,7 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
         from trajnet.scenes.commonroad import read_commonroad
 
         return read_commonroad(path)
+    _require_pyarrow()
     from trajnet.scenes.table import read_table
 
     return read_table(path)
@@ -76,9 +77,19 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
 
 def write_scene(scene: Scene, path: Path | str) -> None:
     """Write the scene as a Parquet table that load_scene reads back without loss."""
+    _require_pyarrow()
     from trajnet.scenes.table import write_table
 
     write_table(scene, Path(path))
+
+
+def _require_pyarrow() -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise DependencyError(
+            "scene tables in Parquet need pyarrow, which is not installed; run: pip install 'trajnet[tools]'"
+        ) from error
 
 
 def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:

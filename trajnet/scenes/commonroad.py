@@ -113,7 +113,8 @@ def _open(path: Path) -> Any:
     except Exception as error:  # the reader raises whatever its parsing stumbles over
         detail = (str(error).splitlines() or [""])[0]
         raise InputError(
-            f"{path}: expected a CommonRoad scenario in XML, got a file that cannot be read as one ({type(error).__name__}: {detail})"
+            f"{path}: expected a CommonRoad scenario in XML, got a file that cannot be "
+            f"read as one ({type(error).__name__}: {detail})"
         ) from error
 
 

@@ -25,7 +25,7 @@ COLUMNS = 4
 def read_eth_ucy(path: Path, *, frame_step: int = 10) -> Scene:
     """The scene of one file; only frames with a pedestrian in them are frames of the scene.
 
-    frame_step: how far the numbers of successive frames, 0.4 s apart, are from each other (10 in all files of Social GAN).
+    frame_step: what the numbers of frames 0.4 s apart differ by (10 in all files of Social GAN).
     InputError names the file and the line that does not fit.
     """
     table = read_fields(path, COLUMNS)
@@ -41,7 +41,9 @@ def read_eth_ucy(path: Path, *, frame_step: int = 10) -> Scene:
     if odd.any():
         bad = int(odd.argmax())
         raise InputError(
-            f"{path}, line {table[bad][0]}: expected frame numbers {frame_step} apart (0.4 s), got {numbers[bad]} with the first at {numbers.min()}; give this file's frame_step"
+            f"{path}, line {table[bad][0]}: expected frame numbers {frame_step} apart (0.4 s), "
+            f"got {numbers[bad]} with the first at {numbers.min()}; "
+            f"give this file's frame_step"
         )
     classes = np.full(count, int(ObjectClass.PEDESTRIAN), np.int64)
     nowhere = np.zeros(count, np.bool_)

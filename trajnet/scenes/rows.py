@@ -58,7 +58,8 @@ def scene_from_rows(
     if split.any():
         bad = int(split.argmax())
         raise InputError(
-            f"scene {scene_id!r}: expected one time per frame, got {time_ns[frame_of_row[bad]]} and {rows.timestamp_ns[bad]} ns in frame {rows.frame_number[bad]}"
+            f"scene {scene_id!r}: expected one time per frame, got {time_ns[frame_of_row[bad]]} and "
+            f"{rows.timestamp_ns[bad]} ns in frame {rows.frame_number[bad]}"
         )
 
     present = dict.fromkeys(rows.track_id)
@@ -122,7 +123,8 @@ def read_fields(path: Path, columns: int) -> list[tuple[int, list[str]]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; is it another kind of file?"
+            f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; "
+            "is it another kind of file?"
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error

@@ -219,7 +219,8 @@ class _Columns:
             return column.cast(TYPES[name])
         except (pa.ArrowException, ValueError) as error:
             raise InputError(
-                f"{self.path}, column {name}: expected {TYPES[name]}, got {column.type} that does not convert ({_first_line(error)})"
+                f"{self.path}, column {name}: expected {TYPES[name]}, "
+                f"got {column.type} that does not convert ({_first_line(error)})"
             ) from error
 
     def _whole(self, name: str) -> pa.ChunkedArray:
@@ -227,7 +228,8 @@ class _Columns:
         if column.null_count:
             row = int(np.asarray(column.is_null()).argmax())
             raise InputError(
-                f"{self.path}, column {name}: expected a value in every row, got {column.null_count} empty, first in row {row}"
+                f"{self.path}, column {name}: expected a value in every row, "
+                f"got {column.null_count} empty, first in row {row}"
             )
         return column
 
@@ -235,7 +237,9 @@ class _Columns:
         bad = ~np.isfinite(values) & valid
         if bad.any():
             raise InputError(
-                f"{self.path}, column {name}: expected finite numbers, got {values[bad.argmax()]} in row {int(bad.argmax())} ({int(bad.sum())} such rows); remove them or write null"
+                f"{self.path}, column {name}: expected finite numbers, "
+                f"got {values[bad.argmax()]} in row {int(bad.argmax())} ({int(bad.sum())} such rows); "
+                f"remove them or write null"
             )
         return values
 
@@ -264,7 +268,8 @@ class _Columns:
         values = self._whole(name).unique().to_pylist()
         if len(values) != 1:
             raise InputError(
-                f"{self.path}, column {name}: expected one value in a file, got {len(values)}: {', '.join(values[:3])}, ...; split the table"
+                f"{self.path}, column {name}: expected one value in a file, "
+                f"got {len(values)}: {', '.join(values[:3])}, ...; split the table"
             )
         return str(values[0])
 
@@ -298,7 +303,7 @@ def _sizes(columns: _Columns, object_class: IntArray) -> FloatArray:
 
 
 def _even_timestamps(columns: _Columns) -> IntArray:
-    """(R,) times of the timesteps, evenly from start_timestamp to end_timestamp, as Argoverse 2's own reader has them."""
+    """(R,) times of the timesteps, evenly from start_timestamp to end_timestamp, as Argoverse 2's reader has them."""
     timestep = columns.integers("timestep")
     start, end, count = (columns.integers(name) for name in ("start_timestamp", "end_timestamp", "num_timestamps"))
     bad = (timestep < 0) | (timestep >= count) | ((count > 1) & (end <= start))
@@ -338,7 +343,8 @@ def _scene_metadata(path: Path, table: pa.Table, columns: _Columns) -> dict[str,
         found = json.loads(text)
         if found["version"] != METADATA_VERSION:
             raise InputError(
-                f"{path}: expected scene metadata of version {METADATA_VERSION}, got {found['version']}; write it again with this trajnet"
+                f"{path}: expected scene metadata of version {METADATA_VERSION}, "
+                f"got {found['version']}; write it again with this trajnet"
             )
         raster = found["raster"]
         return {
@@ -355,7 +361,8 @@ def _scene_metadata(path: Path, table: pa.Table, columns: _Columns) -> dict[str,
         }
     except (ValueError, KeyError, TypeError, zlib.error) as error:
         raise InputError(
-            f"{path}: expected scene metadata (JSON) under {METADATA_KEY.decode()!r} of the schema, got a broken one ({type(error).__name__}: {error})"
+            f"{path}: expected scene metadata (JSON) under {METADATA_KEY.decode()!r} of the schema, "
+            f"got a broken one ({type(error).__name__}: {error})"
         ) from error
 
 

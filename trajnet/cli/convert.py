@@ -1,0 +1,97 @@
+"""trajnet convert: recorded scenes of any known format to Parquet scene tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trajnet.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from trajnet.types import Scene
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A scene file, or a folder of them at any depth.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DST", help="A .parquet file for one scene, or a folder, which is made.")
+    ],
+    kind: Annotated[
+        str,
+        typer.Option("--from", metavar="KIND", help="table, nuscenes, eth_ucy or commonroad; auto tells by the file."),
+    ] = "auto",
+    with_map: Annotated[
+        bool, typer.Option("--with-map", help="Store nuScenes' drivable raster in each table too.")
+    ] = False,
+) -> None:
+    """Convert recorded scenes to Parquet tables with Argoverse 2's columns.
+
+    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree:
+
+        trajnet convert scene-0103.txt scene-0103.parquet
+
+        trajnet convert data/commonroad_ngsim tables/ngsim
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from trajnet.scenes import find_scenes, load_scene, scene_kind, write_scene
+
+    console = Console()
+    pairs = _targets(source, target, find_scenes(source, kind))
+    counts: dict[str, Counter[str]] = {}
+    for original, table in track(pairs, description="converting", console=Console(stderr=True), transient=True):
+        found = scene_kind(original) if kind == "auto" else kind
+        scene = load_scene(original, found, with_map=with_map)
+        write_scene(scene, table)
+        counts.setdefault(found, Counter()).update(_count(scene, table))
+    console.print(_summary(counts))
+    console.print(f"written to {target}")
+
+
+def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, Path]]:
+    """Each file with the table that it becomes."""
+    as_file = target.suffix.lower() == ".parquet" and not target.is_dir()
+    if as_file and source.is_dir():
+        raise InputError(f"{target}: expected a folder as DST because {source} is a folder, got a file name")
+    if not as_file and target.exists() and not target.is_dir():
+        raise InputError(f"{target}: expected a folder or a .parquet file as DST, got another file; name another DST")
+    if as_file:
+        return [(source, target)]
+    root = source if source.is_dir() else source.parent
+    pairs = [(file, target / file.relative_to(root).with_suffix(".parquet")) for file in files]
+    twice = [table for table, times in Counter(table for _, table in pairs).items() if times > 1]
+    if twice:
+        raise InputError(
+            f"{twice[0]}: two files would become this table; convert them one by one or choose with --from"
+        )
+    return pairs
+
+
+def _count(scene: Scene, table: Path) -> dict[str, int]:
+    return {
+        "scenes": 1,
+        "tracks": len(scene.track_id),
+        "frames": scene.frame_count,
+        "rows": len(scene.row_frame),
+        "targets": int(scene.is_target.sum()),
+        "lanes": len(scene.lanes),
+        "bytes": table.stat().st_size,
+    }
+
+
+def _summary(counts: dict[str, Counter[str]]) -> Table:
+    from rich.table import Table
+
+    table = Table("from", "scenes", "tracks", "frames", "rows", "targets", "lanes", "MB")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for kind, count in sorted(counts.items()):
+        numbers = [f"{count[n]:,}" for n in ("scenes", "tracks", "frames", "rows", "targets", "lanes")]
+        table.add_row(kind, *numbers, f"{count['bytes'] / 1e6:.2f}")
+    return table
