@@ -1,0 +1,6 @@
+"""A checkpoint becomes one self-describing ONNX file, behind gates that can fail."""
+
+from trajnet.export.graph import StepGraph, export_model
+from trajnet.export.parity import Parity, check_graph, parity
+
+__all__ = ["Parity", "StepGraph", "check_graph", "export_model", "parity"]

@@ -1,0 +1,224 @@
+"""The single-step graph and its export."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxslim
+import torch
+from torch import Tensor, nn
+
+from trajnet import config as configs
+from trajnet.contract import CARD_KEY, CONTRACT_KEY, CONTRACT_VERSION, Contract, Training, state_names
+from trajnet.errors import ConfigError
+from trajnet.geometry import interpolation_matrix
+from trajnet.learning.config import TrainConfig
+from trajnet.learning.model import Observation, TrajectoryModel
+from trajnet.types import CLASS_NAMES, FloatArray
+
+log = logging.getLogger(__name__)
+
+#: From opset 22 on the CUDA provider may have no LSTM kernel (PERFORMANCE.md).
+OPSET = 20
+#: Standard deviation of the present position, from which the covariance grows to the first knot (m).
+START_SIGMA_M = 0.1
+
+
+class StepGraph(nn.Module):
+    """``TrajectoryModel.step`` as the contract's tensors: observation and state in, paths and next state out.
+
+    time_s: the future times that the consumer asks for; anything but the model's own knots is interpolated inside the
+    graph, each plane by one matrix product (Catmull-Rom for the path, linear for covariances, which keeps them valid).
+    """
+
+    def __init__(self, model: TrajectoryModel, time_s: FloatArray | None = None) -> None:
+        super().__init__()
+        self.model = model
+        knots = np.array(model.config.time_s)
+        self.time_s = knots if time_s is None else np.asarray(time_s, dtype=np.float64)
+        self.resample = not np.array_equal(self.time_s, knots)
+        self.path_matrix: Tensor
+        self.spread_matrix: Tensor
+        if self.resample:
+            if self.time_s[0] <= 0 or self.time_s[-1] > knots[-1] + 1e-9:
+                raise ConfigError(f"output times: expected within (0, {knots[-1]}] s, got {self.time_s[0]} to {self.time_s[-1]} s")
+            grid = np.concatenate([[0.0], knots])
+            linear = np.stack([np.interp(self.time_s, grid, column) for column in np.eye(len(grid))], axis=1)
+            path = interpolation_matrix(grid, self.time_s)
+            self.register_buffer("path_matrix", torch.tensor(path, dtype=torch.float32))
+            self.register_buffer("spread_matrix", torch.tensor(linear, dtype=torch.float32))
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        count = len(Observation._fields)
+        seen, state = Observation(*tensors[:count]), tensors[count:]
+        paths, next_state = self.model.step(seen, state)
+        planes = list(paths[:6])
+        if self.resample:
+            starts = (seen.position_m[:, 0], seen.position_m[:, 1], seen.yaw_rad)
+            for i, start in enumerate(starts):
+                planes[i] = self._resampled(planes[i], start.reshape(1, -1, 1).expand_as(planes[i][:1]), self.path_matrix)
+            for i, variance in ((3, START_SIGMA_M**2), (4, 0.0), (5, START_SIGMA_M**2)):
+                planes[i] = self._resampled(planes[i], torch.full_like(planes[i][:1], variance), self.spread_matrix)
+        return (*planes, torch.softmax(paths.logits, dim=1), *next_state)
+
+    def _resampled(self, plane: Tensor, start: Tensor, matrix: Tensor) -> Tensor:
+        knots = torch.cat([start, plane])
+        return torch.matmul(matrix, knots.flatten(1)).reshape(-1, *plane.shape[1:])
+
+
+def example_inputs(graph: StepGraph, count: int, seed: int = 0) -> tuple[Tensor, ...]:
+    """Plausible inputs of every name in the contract for ``count`` tracks; a fifth of them newly born."""
+    draw = torch.Generator().manual_seed(seed)
+    config = graph.model.config
+
+    def normal(*shape: int, scale: float = 1.0) -> Tensor:
+        return scale * torch.randn(*shape, generator=draw)
+
+    previous = normal(count, 2, scale=60.0)
+    seen = Observation(
+        position_m=previous + normal(count, 2),
+        yaw_rad=normal(count, scale=2.0),
+        previous_position_m=previous,
+        previous_yaw_rad=normal(count, scale=2.0),
+        dt_s=0.05 + torch.rand(count, generator=draw),
+        reset=(torch.rand(count, generator=draw) < 0.2).float(),
+        velocity_mps=normal(count, 2, scale=8.0),
+        velocity_valid=(torch.rand(count, generator=draw) < 0.5).float(),
+        object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
+        size_m=0.5 + 5.0 * torch.rand(count, 2, generator=draw),
+    )
+    state = (normal(config.layers, count, config.hidden, scale=0.5) for _ in state_names(config.cell))
+    return (*seen, *state)
+
+
+def make_contract(graph: StepGraph, config: TrainConfig, about: dict[str, Any], data: bytes) -> Contract:
+    """The contract of an exported graph; data: its bytes before any metadata, which name the model."""
+    model = config.model
+    digest = hashlib.sha256(data).hexdigest()[:12]
+    sources = tuple(" ".join(filter(None, (s.kind, s.path, s.split))) for s in config.train)
+    history_s = max((s.history_s if s.kind == "scenes" else 2.0 if s.kind == "nuscenes" else 2.8) for s in config.train)
+    return Contract(
+        version=CONTRACT_VERSION,
+        name=config.name,
+        model_id=digest,
+        git_revision=about["git_revision"],
+        cell=model.cell,
+        layers=model.layers,
+        hidden=model.hidden,
+        modes=model.modes,
+        time_s=tuple(round(float(t), 9) for t in graph.time_s),
+        classes=CLASS_NAMES,
+        uses_velocity=model.uses_velocity,
+        training=Training(
+            datasets=sources,
+            licence=config.licence,
+            non_commercial=config.non_commercial,
+            seed=config.seed,
+            epochs=int(about["epochs_done"]),
+            windows=int(about["windows"]),
+            duration_s=round(float(about["duration_s"]), 1),
+            history_s=history_s,
+        ),
+    )
+
+
+def export_model(model: TrajectoryModel, time_s: FloatArray | None = None) -> tuple[StepGraph, onnx.ModelProto]:
+    """The model's graph in torch and in ONNX, without metadata. N is dynamic, opset 20, weights inside."""
+    graph = StepGraph(model, time_s).eval()
+    inputs = example_inputs(graph, 3)
+    contract_like = _names(model)
+    tracks = torch.export.Dim("N", min=1, max=65536)
+    axes = tuple({(1 if i >= len(Observation._fields) else 0): tracks} for i in range(len(inputs)))
+    with _quiet():
+        program = torch.onnx.export(
+            graph,
+            inputs,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=contract_like[0],
+            output_names=contract_like[1],
+            dynamic_shapes=(axes,),
+            custom_translation_table=_plain_recurrence(),
+            verbose=False,
+        )
+        assert program is not None  # dynamo=True always returns one
+        proto = onnxslim.slim(program.model_proto)
+    onnx.checker.check_model(proto, full_check=True)
+    return graph, proto
+
+
+def write_model(proto: onnx.ModelProto, contract: Contract, card: str, path: Path) -> None:
+    """Put contract and card into the model's metadata and write the file, all at once or not at all."""
+    del proto.metadata_props[:]
+    onnx.helper.set_model_props(proto, {CONTRACT_KEY: contract.to_json(), CARD_KEY: card})
+    proto.producer_name, proto.doc_string = "trajnet", contract.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_bytes(proto.SerializeToString())
+    unfinished.replace(path)
+
+
+def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
+    from trajnet.contract import observation_tensors, output_tensors
+
+    states = state_names(model.config.cell)
+    inputs = [t.name for t in observation_tensors()] + list(states)
+    outputs = [t.name for t in output_tensors(1, 1)] + [f"{s}_next" for s in states]
+    return inputs, outputs
+
+
+def _plain_recurrence() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """torch.onnx knows LSTM and GRU but unrolls plain recurrent networks; these make them one RNN node a layer."""
+    from onnxscript import opset20 as op
+
+    def translate(activation: str) -> Callable[..., Any]:
+        def rnn(
+            input: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
+            bidirectional: bool, batch_first: bool,
+        ) -> Any:  # fmt: skip
+            outputs, last = input, []
+            for layer in range(num_layers):
+                w_ih, w_hh, b_ih, b_hh = params[4 * layer : 4 * layer + 4]
+                start = op.Slice(hx, [layer], [layer + 1], [0])
+                bias = op.Unsqueeze(op.Concat(b_ih, b_hh, axis=0), [0])
+                outputs, h = op.RNN(
+                    outputs, op.Unsqueeze(w_ih, [0]), op.Unsqueeze(w_hh, [0]), bias, None, start,
+                    activations=[activation], hidden_size=w_hh.shape[0],
+                )  # fmt: skip
+                outputs = op.Squeeze(outputs, [1])
+                last.append(h)
+            return outputs, last[0] if len(last) == 1 else op.Concat(*last, axis=0)
+
+        return rnn
+
+    return {
+        torch.ops.aten.rnn_tanh.input: translate("Tanh"),
+        torch.ops.aten.rnn_relu.input: translate("Relu"),
+    }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter talks a lot about torchvision and its own steps; only its errors concern a user."""
+    level = logging.getLogger("torch.onnx").level
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logging.getLogger("torch.onnx").setLevel(level)
+
+
+def contract_dict(contract: Contract) -> dict[str, Any]:
+    """For JSON output."""
+    return configs.to_dict(contract)

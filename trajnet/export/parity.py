@@ -1,0 +1,104 @@
+"""The gates between a graph and the road: the right operators, and the same numbers as torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import torch
+
+from trajnet.contract import output_tensors, state_names
+from trajnet.errors import ContractError
+from trajnet.export.graph import StepGraph, example_inputs
+from trajnet.learning.model import Observation
+from trajnet.predictors.onnx_model import import_onnxruntime
+
+#: The most that ONNX Runtime may differ from torch, in metres.
+MAX_ERROR_M = 1e-3
+RECURRENT_STEPS = 500
+_OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}
+_FORBIDDEN = ("Loop", "Scan", "If")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The greatest difference of any path point in metres, over batch sizes 1..256 and over 500 recurrent steps."""
+
+    batch_max_error_m: float
+    recurrent_max_error_m: float
+    batches: int
+    steps: int
+
+    @property
+    def max_error_m(self) -> float:
+        return max(self.batch_max_error_m, self.recurrent_max_error_m)
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.max_error_m <= MAX_ERROR_M)
+
+
+def check_graph(proto: onnx.ModelProto, graph: StepGraph) -> Counter[str]:
+    """Count the operators. Raises ContractError unless there is exactly one recurrent operator for each layer of
+    encoder and decoder, and no control flow."""
+    count: Counter[str] = Counter(node.op_type for node in proto.graph.node)
+    config = graph.model.config
+    expected, operator = config.layers + 1, _OPERATOR[config.cell]
+    if count[operator] != expected:
+        raise ContractError(f"graph: expected {expected} {operator} operators, got {count[operator]}")
+    found = [name for name in _FORBIDDEN if count[name]]
+    if found:
+        raise ContractError(f"graph: expected no control flow, got {', '.join(found)}")
+    return count
+
+
+def parity(
+    graph: StepGraph,
+    proto: onnx.ModelProto,
+    *,
+    batches: Iterable[int] = range(1, 257),
+    steps: int = RECURRENT_STEPS,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Parity:
+    """Run torch and ONNX Runtime side by side. The recurrent run feeds each its own state back."""
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [i.name for i in session.get_inputs()]
+    paths = [t.name for t in output_tensors(1, 1)]
+    states = [f"{s}_next" for s in state_names(graph.model.config.cell)]
+
+    def both(inputs: tuple[torch.Tensor, ...], onnx_state: list[np.ndarray] | None) -> tuple[float, list[torch.Tensor], list[np.ndarray]]:
+        arrays = [t.numpy() for t in inputs]
+        if onnx_state is not None:
+            arrays[len(Observation._fields) :] = onnx_state
+        got = session.run(paths + states, dict(zip(names, arrays)))
+        expected = graph(*inputs)
+        error = max(float(np.abs(g - e.numpy()).max()) for g, e in zip(got[:2], expected[:2]))
+        return error, list(expected[len(paths) :]), got[len(paths) :]
+
+    with torch.inference_mode():
+        worst_batch, sizes = 0.0, list(batches)
+        for size in sizes:
+            worst_batch = max(worst_batch, both(example_inputs(graph, size, seed=size), None)[0])
+            if size % 64 == 0:
+                progress(f"N = {size}: {worst_batch:.2e} m")
+        worst_step, count = 0.0, 16
+        torch_state: list[torch.Tensor] | None = None
+        onnx_state: list[np.ndarray] | None = None
+        for step in range(steps):
+            inputs = example_inputs(graph, count, seed=10_000 + step)
+            if torch_state is not None:
+                reset = torch.zeros(count) if step % 100 else inputs[Observation._fields.index("reset")]
+                seen = Observation(*inputs[: len(Observation._fields)])._replace(reset=reset)
+                inputs = (*seen, *torch_state)
+            error, torch_state, onnx_state = both(inputs, onnx_state)
+            worst_step = max(worst_step, error)
+            if (step + 1) % 250 == 0:
+                progress(f"step {step + 1}: {worst_step:.2e} m")
+    return Parity(worst_batch, worst_step, len(sizes), steps)
