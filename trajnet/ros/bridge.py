@@ -120,13 +120,14 @@ class Bridge:
         """The objects that something can be said about, as a TrackFrame and as cleaned arrays."""
         self.counters.objects += len(objects)
         objects, track_id = self._usable(objects)
-        measured_yaw, yaw_rad = _yaw(objects.pose)
+        object_class = most_probable_class(objects)
+        measured_yaw, unit = _orientation(objects.pose)
         measured_twist = _measured_twist(objects)
-        objects = self._finite(objects, yaw_rad)
-        objects, yaw_rad = self._turned_round(objects, track_id, yaw_rad, measured_yaw & measured_twist)
+        objects = self._finite(objects, unit)
+        objects = self._turned_round(objects, track_id, measured_yaw & measured_twist)
+        yaw_rad = _yaw_rad(objects.pose[:, 3:])
         moving = objects.twist[:, :2] * measured_twist[:, None]
         still = objects.is_stationary & ~measured_twist
-        object_class = most_probable_class(objects)
         velocity_valid = (measured_twist & measured_yaw) | still
         slow = measured_twist & (np.hypot(moving[:, 0], moving[:, 1]) < self.policy.hold_speed_mps)
         hold = objects.is_stationary | slow
@@ -165,29 +166,21 @@ class Bridge:
         kept = np.flatnonzero(first)
         return select(objects, kept), tuple(track_id[row] for row in kept)
 
-    def _finite(self, objects: TrackedObjects, yaw_rad: FloatArray) -> TrackedObjects:
-        """Zeros for what is not finite, and an orientation of length 1 for every object."""
+    def _finite(self, objects: TrackedObjects, unit: FloatArray) -> TrackedObjects:
+        """Zeros for what is not finite, and the orientations unit (N, 4)."""
         values = {name: getattr(objects, name) for name in _FLOATS}
         bad = {name: value for name, value in values.items() if not np.isfinite(value).all()}
         clean: dict[str, Any] = {n: np.nan_to_num(v, nan=0.0, posinf=0.0, neginf=0.0) for n, v in bad.items()}
         self.counters.replaced_values += sum(int((~np.isfinite(value)).sum()) for value in bad.values())
-        pose = clean.get("pose", objects.pose).copy()
-        length = np.linalg.norm(objects.pose[:, 3:], axis=1)
-        usable = np.isfinite(length) & (length > _SHORTEST_QUATERNION)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            unit = objects.pose[:, 3:] / length[:, None]
-        pose[:, 3:] = np.where(usable[:, None], unit, quaternion(yaw_rad))
-        clean["pose"] = pose
+        clean["pose"] = np.concatenate([clean.get("pose", objects.pose)[:, :3], unit], axis=1)
         return replace(objects, **clean)
 
-    def _turned_round(
-        self, objects: TrackedObjects, track_id: tuple[str, ...], yaw_rad: FloatArray, measured: BoolArray
-    ) -> tuple[TrackedObjects, FloatArray]:
+    def _turned_round(self, objects: TrackedObjects, track_id: tuple[str, ...], measured: BoolArray) -> TrackedObjects:
         """Objects of unknown sign that drive backward face the other way: pose, twist, acceleration and footprint."""
         unknown = (objects.orientation_availability == SIGN_UNKNOWN) & measured
         if not unknown.any():
             self._turned = frozenset()
-            return objects, yaw_rad
+            return objects
         forward_mps = objects.twist[:, 0]
         before = np.array([t in self._turned for t in track_id], dtype=np.bool_)
         undecided = np.abs(forward_mps) <= self.policy.sign_speed_mps
@@ -195,13 +188,13 @@ class Bridge:
         self._turned = frozenset(track_id[row] for row in np.flatnonzero(turn))
         self.counters.turned_round += int(turn.sum())
         if not turn.any():
-            return objects, yaw_rad
+            return objects
         x, y, z, w = objects.pose[:, 3:].T
         pose = objects.pose.copy()
         pose[:, 3:] = np.where(turn[:, None], np.stack([y, -x, w, -z], axis=1), objects.pose[:, 3:])
         sign = np.where(turn[:, None], _HALF_TURN, 1.0)
         covariance_sign = np.where(turn[:, None], _HALF_TURN_COVARIANCE, 1.0)
-        turned = replace(
+        return replace(
             objects,
             pose=pose,
             footprint_m=objects.footprint_m
@@ -211,7 +204,6 @@ class Bridge:
             acceleration=objects.acceleration * sign,
             acceleration_covariance=objects.acceleration_covariance * covariance_sign,
         )
-        return turned, np.where(turn, _yaw(pose)[1], yaw_rad)
 
 
 _FLOATS = (
@@ -226,7 +218,7 @@ _FLOATS = (
     "dimensions_m",
     "footprint_m",
 )
-_SHORTEST_QUATERNION = 1e-6
+_SMALLEST_QUATERNION = 1e-6
 
 
 def hex_ids(object_id: NDArray[np.uint8]) -> tuple[str, ...]:
@@ -259,14 +251,23 @@ def quaternion(yaw_rad: FloatArray) -> FloatArray:
     return np.stack([zero, zero, np.sin(0.5 * yaw_rad), np.cos(0.5 * yaw_rad)], axis=-1)
 
 
-def _yaw(pose: FloatArray) -> tuple[BoolArray, FloatArray]:
-    """Whether each pose (N, 7) has a usable orientation (N,), and its yaw (N,); 0 where it has none."""
-    length = np.linalg.norm(pose[:, 3:], axis=1)
-    usable = np.isfinite(length) & (length > _SHORTEST_QUATERNION)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        x, y, z, w = (pose[:, 3:] / length[:, None]).T
-        yaw = np.arctan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z)
-    return usable, np.where(usable, yaw, 0.0)
+def _orientation(pose: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Whether each pose (N, 7) has a usable orientation (N,), and that as a quaternion of length 1 (N, 4).
+
+    Where it has none, the quaternion is that of yaw 0.
+    """
+    largest = np.abs(pose[:, 3:]).max(axis=1)
+    usable = np.isfinite(largest) & (largest > _SMALLEST_QUATERNION)
+    nothing = np.array([0.0, 0.0, 0.0, 1.0])
+    scaled = np.where(usable[:, None], pose[:, 3:], nothing) / np.where(usable, largest, 1.0)[:, None]
+    return usable, scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+
+
+def _yaw_rad(unit: FloatArray) -> FloatArray:
+    """Quaternions of length 1 (N, 4) -> yaw (N,)."""
+    x, y, z, w = unit.T
+    yaw_rad: FloatArray = np.arctan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z)
+    return yaw_rad
 
 
 def _measured_twist(objects: TrackedObjects) -> BoolArray:
@@ -285,7 +286,7 @@ def most_probable_class(objects: TrackedObjects | PredictedObjects) -> NDArray[n
     result = np.zeros(len(objects), dtype=np.int8)
     if not len(objects.class_label):
         return result
-    probability = np.where(np.isnan(objects.class_probability), -np.inf, objects.class_probability)
+    probability = np.where(np.isfinite(objects.class_probability), objects.class_probability, -np.inf)
     owner = np.repeat(np.arange(len(objects)), count)
     order = np.lexsort((-probability, owner))
     some = count > 0
