@@ -36,14 +36,28 @@ def scene_kind(path: Path) -> str:
     if suffix == ".xml":
         return "commonroad"
     if suffix == ".txt":
-        with path.open("rb") as file:
-            first = next((line for line in file if line.strip()), b"")
-        columns = len(first.split())
-        if columns in (4, 18):
-            return "eth_ucy" if columns == 4 else "nuscenes"
-        found = f"{columns} columns in its first row" if columns else "an empty file"
-        raise InputError(f"{path}: expected 18 columns (nuScenes labels) or 4 (ETH/UCY), got {found}")
+        return _text_kind(path)
     raise InputError(f"{path}: expected a scene as {', '.join(SUFFIXES)}, got {path.name!r}")
+
+
+def _text_kind(path: Path) -> str:
+    with path.open("rb") as file:
+        first = next((line.split() for line in file if line.strip()), [])
+    if first and _is_number(first[0]) and len(first) in (4, 18):
+        return "eth_ucy" if len(first) == 4 else "nuscenes"
+    found = f"{len(first)} columns, the first of them {first[0].decode(errors='replace')!r}," if first else "no rows"
+    raise InputError(
+        f"{path}: expected a number first in a row of 18 columns (nuScenes labels) or 4 (ETH/UCY), "
+        f"got {found} {'in its first row' if first else '(an empty file)'}"
+    )
+
+
+def _is_number(text: bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Scene:
