@@ -1,0 +1,175 @@
+"""trajnet evaluate: how good predictions are, on the official benchmarks and on any recorded scene."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trajnet.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+#: What the first table shows of each dataset; --json has everything.
+SHOWN = {
+    "nuscenes": (*(f"{m}_{k}" for m in ("minADE", "minFDE", "MissRate_2") for k in (1, 5, 10)),),
+    "eth_ucy": (
+        *(f"{m}_{k}" for k in (1, 20) for m in ("minADE", "minFDE")),
+        "SocialGAN_best_of_20_ADE",
+        "SocialGAN_best_of_20_FDE",
+    ),
+    "scenes": (
+        *(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)),
+        "MissRate_2_5",
+        "Argoverse2_MissRate_6",
+        "Argoverse2_brier_minFDE_6",
+    ),
+}
+ALWAYS_SHOWN = (
+    "mixture_NLL",
+    "coverage_50_mixture_region",
+    "coverage_90_mixture_region",
+    "coverage_90_top_mode_ellipse",
+    "ECE_top_mode",
+)
+DIVIDED = {
+    "nuscenes": ("minADE_5", "minFDE_5"),
+    "eth_ucy": ("minADE_20", "minFDE_20"),
+    "scenes": ("minADE_6", "minFDE_6"),
+}
+
+
+def evaluate(
+    dataset: Annotated[str, typer.Option(help="nuscenes, eth_ucy (their official windows) or scenes (any recording).")],
+    data: Annotated[
+        Path,
+        typer.Option(envvar="TRAJNET_DATA", help="Folder of nuscenes_pred or eth_ucy; for scenes, files at any depth."),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(help="nuscenes: train, train_val, val; eth_ucy: eth, hotel, univ, zara1, zara2, all."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model file (.onnx), or cv, ctrv, kalman, which run in any case; repeat for several."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every metric, count and version here.")
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the models' paths here (Parquet; a row per object, mode and step)."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 is one for each core. Results do not depend on it.")] = 0,
+    horizon: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="scenes: how far to score; as far as all models by default.")
+    ] = None,
+    stride: Annotated[int, typer.Option(help="scenes: score every n-th frame; every frame is streamed.")] = 1,
+) -> None:
+    """Score models next to the physics baselines.
+
+    The predictions come from the code that runs on the road, fed frame by frame. For example, on the official
+    nuScenes split, and on scenes of your own:
+
+        trajnet evaluate --dataset nuscenes --data data --split val --model model.onnx --json report.json
+
+        trajnet evaluate --dataset scenes --data my_scenes/ --model model.onnx --model cv --stride 5
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from trajnet.evaluate import evaluate as score
+
+    if jobs < 0:
+        raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
+    for name, path in (("json", json_file), ("save", save)):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("reading")
+        report = score(
+            dataset,
+            data,
+            split,
+            model or [],
+            jobs=jobs or _cores(),
+            horizon_s=horizon,
+            stride=stride,
+            save=save,
+            progress=lambda done, total: bar.update(task, description="evaluating", completed=done, total=total),
+        )
+    if json_file is not None:
+        _write(json_file, json.dumps(report, indent=1) + "\n")
+    show(report, Console())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"json: expected a file that can be written, got {error}") from error
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print the tables of a report: a row for each metric, a column for each model."""
+    name, counts, models = report["dataset"], report["counts"], report["models"]
+    last = list(counts["by_horizon"])[-1]
+    # ETH/UCY's own figure for all scenes is the mean of the five; the objects pooled would be mostly those of univ.
+    of_scenes = name == "eth_ucy" and len(counts["by_scene"]) > 1
+    whole = "mean_over_scenes" if of_scenes else "metrics"
+    title = f"{name} {report['split']}".strip() + f": {counts['whole']:,} objects, {last} s"
+    overall = _table(f"{title}, mean over scenes" if of_scenes else title, models)
+    for metric in (*SHOWN[name], *ALWAYS_SHOWN):
+        _row(overall, metric, [m[whole].get(metric) for m in models])
+    by_horizon = _table("by horizon (objects)", models)
+    by_class = _table(f"by class at {last} s (objects)", models)
+    by_scene = _table(f"by scene at {last} s (objects)", models)
+    for metric in DIVIDED[name]:
+        for key, count in counts["by_horizon"].items():
+            _row(by_horizon, f"{metric} {key} s ({count:,})", [m["per_horizon"][key].get(metric) for m in models])
+        for key, count in counts["by_class"].items():
+            _row(by_class, f"{metric} {key} ({count:,})", [m["per_class"][key]["metrics"].get(metric) for m in models])
+        for key, count in counts["by_scene"].items():
+            _row(by_scene, f"{metric} {key} ({count:,})", [m["per_scene"][key].get(metric) for m in models])
+    for table in (overall, by_horizon, by_class, *([by_scene] if of_scenes else [])):
+        console.print(table)
+    for entry in models:
+        _warn_of_fallback(entry, console)
+
+
+def _warn_of_fallback(entry: dict[str, Any], console: Console) -> None:
+    rows = entry["rows"]
+    if rows["physics_rows"]:
+        reason = f" ({rows['failures']} failed calls: {rows['last_failure']})" if rows["failures"] else ""
+        console.print(
+            f"{entry['model']} gave no usable path for {rows['physics_rows']:,} of "
+            f"{rows['physics_rows'] + rows['model_rows']:,} rows{reason}; constant velocity stood in",
+            style="yellow",
+            markup=False,
+        )
+
+
+def _table(title: str, models: list[dict[str, Any]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("metric", no_wrap=True)
+    for entry in models:
+        table.add_column(entry["model"], justify="right", no_wrap=True)
+    return table
+
+
+def _row(table: Table, label: str, values: list[float | None]) -> None:
+    table.add_row(label, *("-" if v is None else f"{v:.3f}" for v in values))

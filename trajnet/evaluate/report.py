@@ -1,0 +1,164 @@
+"""From scores to the report that is written as JSON and shown as a table."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import trajnet
+from trajnet import config
+from trajnet.evaluate.datasets import DEFAULT_HORIZON_S, Dataset, open_dataset
+from trajnet.evaluate.paths import horizon_steps
+from trajnet.evaluate.runner import ModelResult, Progress, run_models
+from trajnet.evaluate.save import PathWriter
+from trajnet.evaluate.scoring import DEFINITIONS, Scores, known, means, social_gan
+from trajnet.predictors import PHYSICS, OnnxPredictor, Predictor, load_predictor
+from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
+
+#: Raised when a report of before can no longer be read the same way.
+REPORT_VERSION = 1
+
+
+def evaluate(
+    dataset: str,
+    data: Path,
+    split: str | None,
+    models: Sequence[str],
+    *,
+    jobs: int = 1,
+    horizon_s: float | None = None,
+    stride: int = 1,
+    save: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
+
+    save: file for the paths of models (of all baselines where models is empty). Returns the report, ready for JSON.
+    horizon_s: for scenes; by default as far as all models predict. Raises a TrajnetError for whatever cannot be used.
+    """
+    asked = list(dict.fromkeys(models))
+    specs = list(dict.fromkeys([*asked, *PHYSICS]))
+    predictors = {spec: load_predictor(spec) for spec in specs}
+    if dataset == "scenes" and horizon_s is None:
+        reach_s = [float(p.time_s[-1]) for spec, p in predictors.items() if spec not in PHYSICS]
+        horizon_s = min(reach_s, default=DEFAULT_HORIZON_S)
+    opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride)
+    labels = _labels(predictors)
+    saved = asked or specs
+    with ExitStack() as stack:
+        writer = None if save is None else stack.enter_context(PathWriter(save, with_model=len(saved) > 1))
+        results = run_models(
+            opened,
+            specs,
+            jobs=jobs,
+            progress=progress,
+            save=None if writer is None else lambda spec, paths: writer.write(labels[spec], paths),
+            saved_specs=saved,
+        )
+    scores = results[specs[0]].scores
+    return {
+        "report_version": REPORT_VERSION,
+        "dataset": opened.name,
+        "split": opened.split,
+        "data": str(data),
+        "stride": stride,
+        "time_s": opened.time_s.tolist(),
+        "counts": _counts(scores, opened),
+        "models": [
+            {**_description(labels[spec], spec, predictors[spec], result), **_summary(result.scores, opened)}
+            for spec, result in results.items()
+        ],
+        "definitions": DEFINITIONS,
+        "versions": _versions(any(isinstance(p, OnnxPredictor) for p in predictors.values())),
+    }
+
+
+def _labels(predictors: dict[str, Predictor]) -> dict[str, str]:
+    """A name for each spec, with the spec where two models have the same name."""
+    names = [p.name for p in predictors.values()]
+    return {spec: p.name if names.count(p.name) == 1 else f"{p.name} ({spec})" for spec, p in predictors.items()}
+
+
+def _description(label: str, spec: str, predictor: Predictor, result: ModelResult) -> dict[str, Any]:
+    described: dict[str, Any] = {"model": label, "spec": spec, "modes": predictor.modes, "rows": asdict(result.guard)}
+    if isinstance(predictor, OnnxPredictor):
+        contract = predictor.contract
+        described["model_id"] = contract.model_id
+        described["git_revision"] = contract.git_revision
+        described["provider"] = predictor.provider
+        described["training"] = config.to_dict(contract.training)
+    return described
+
+
+def _horizons(time_s: FloatArray) -> list[str]:
+    return [f"{time_s[end - 1]:g}" for end in horizon_steps(time_s)]
+
+
+def _classes(scores: Scores) -> list[tuple[str, BoolArray]]:
+    return [
+        (name, scores.object_class == value)
+        for value, name in enumerate(CLASS_NAMES)
+        if (scores.object_class == value).any()
+    ]
+
+
+def _counts(scores: Scores, dataset: Dataset) -> dict[str, Any]:
+    """Objects by horizon, class and scene; whole: those whose future is recorded to the last horizon."""
+    whole = known(scores, -1)
+    names = _horizons(dataset.time_s)
+    return {
+        "objects": len(scores),
+        "whole": int(whole.sum()),
+        "by_horizon": {name: int(known(scores, i).sum()) for i, name in enumerate(names)},
+        "by_class": {name: int((rows & whole).sum()) for name, rows in _classes(scores)},
+        "by_scene": {str(group): int((rows & whole).sum()) for group, rows in _groups(scores)},
+    }
+
+
+def _groups(scores: Scores) -> list[tuple[str, BoolArray]]:
+    """Each group in order of its first appearance."""
+    return [(g, scores.group == g) for g in dict.fromkeys(scores.group.tolist()) if g]
+
+
+def _summary(scores: Scores, dataset: Dataset) -> dict[str, Any]:
+    """metrics: over all objects whose whole future is recorded; then the same divided up.
+
+    mean_over_scenes is the unweighted mean of per_scene, as the ETH/UCY benchmark takes it.
+    """
+    extra: Callable[[Scores, BoolArray], dict[str, float]] = social_gan if dataset.name == "eth_ucy" else _nothing
+    everything = np.ones(len(scores), dtype=np.bool_)
+
+    def at_end(rows: BoolArray) -> dict[str, float]:
+        return {**means(scores, rows, -1), **extra(scores, rows)} if (rows & known(scores, -1)).any() else {}
+
+    def by_horizon(rows: BoolArray) -> dict[str, dict[str, float]]:
+        return {name: means(scores, rows, i) for i, name in enumerate(_horizons(dataset.time_s))}
+
+    per_scene = {group: at_end(rows) for group, rows in _groups(scores)}
+    summed = [m for m in per_scene.values() if m]
+    return {
+        "metrics": at_end(everything),
+        "per_horizon": by_horizon(everything),
+        "per_class": {n: {"metrics": at_end(r), "per_horizon": by_horizon(r)} for n, r in _classes(scores)},
+        "per_scene": per_scene,
+        "mean_over_scenes": {k: float(np.mean([m[k] for m in summed])) for k in summed[0]} if summed else {},
+    }
+
+
+def _nothing(_scores: Scores, _rows: BoolArray) -> dict[str, float]:
+    return {}
+
+
+def _versions(with_onnx: bool) -> dict[str, str]:
+    versions = {"trajnet": trajnet.__version__, "python": platform.python_version(), "numpy": np.__version__}
+    if with_onnx:
+        import onnxruntime
+
+        versions["onnxruntime"] = onnxruntime.__version__
+    return versions

@@ -1,0 +1,155 @@
+"""Predictors over the units of a dataset, shared between processes.
+
+The work is cut up the same way and put together in the same order whatever the number of processes, so results do not
+depend on it.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.errors import InputError, TrajnetError
+from trajnet.evaluate.datasets import Dataset, Unit
+from trajnet.evaluate.paths import Paths, horizon_steps, require_horizon
+from trajnet.evaluate.scoring import Scores, concatenate, score
+from trajnet.predictors import GuardCounters, Predictor, Stream, load_predictor
+from trajnet.types import FloatArray
+from trajnet.windows import Windows
+
+#: Called after every unit with the number of units done and their total.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class SavedPaths:
+    """The scored paths of a unit, as they are saved: position_m (N, K, T, 2), map frame, most probable mode first."""
+
+    scene_id: NDArray[np.str_]
+    frame: NDArray[np.int64]
+    track_id: NDArray[np.str_]
+    probability: FloatArray
+    position_m: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class UnitResult:
+    """scores is None where the unit has nothing to score. guard: what the fall-back had to do. paths: if asked for."""
+
+    scores: Scores | None
+    guard: GuardCounters
+    paths: tuple[SavedPaths, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelResult:
+    """What one predictor reached on a dataset."""
+
+    scores: Scores
+    guard: GuardCounters
+
+
+def run_unit(unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths: bool = False) -> UnitResult:
+    """Score one predictor on one unit of work."""
+    stream = Stream(predictor)
+    scores, paths = [], []
+    for windows, predicted in unit.run(stream, time_s):
+        scores.append(score(windows, predicted, unit.group))
+        if keep_paths:
+            paths.append(_saved(windows, predicted))
+    return UnitResult(concatenate(scores) if scores else None, stream.guard, tuple(paths))
+
+
+def _saved(windows: Windows, paths: Paths) -> SavedPaths:
+    return SavedPaths(windows.scene_id, windows.frame, windows.track_id, paths.probability, paths.position_m)
+
+
+def run_models(
+    dataset: Dataset,
+    specs: Sequence[str],
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    save: Callable[[str, SavedPaths], None] | None = None,
+    saved_specs: Sequence[str] = (),
+) -> dict[str, ModelResult]:
+    """Score every predictor (a name or a model file, see load_predictor) on the dataset -> spec -> result.
+
+    jobs: processes; 1 works in this one. save is called with the paths of saved_specs, in order. ContractError for a
+    predictor that does not reach the dataset's last time, InputError if there is nothing to score.
+    """
+    if jobs < 1:
+        raise InputError(f"jobs: expected at least 1, got {jobs}")
+    for spec in specs:
+        require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
+    work = [(unit, spec, save is not None and spec in saved_specs) for spec in specs for unit in dataset.units]
+    parts: dict[str, list[Scores]] = {spec: [] for spec in specs}
+    guards = {spec: GuardCounters() for spec in specs}
+    for done, ((_, spec, _), result) in enumerate(
+        zip(work, _results(work, dataset.time_s, jobs), strict=True), start=1
+    ):
+        parts[spec] += [] if result.scores is None else [result.scores]
+        _add(guards[spec], result.guard)
+        for paths in result.paths:
+            if save is not None:
+                save(spec, paths)
+        if progress is not None:
+            progress(done, len(work))
+    if not work or not all(parts.values()):
+        raise InputError(
+            f"{dataset.name}: expected objects whose future is recorded for at least "
+            f"{dataset.time_s[horizon_steps(dataset.time_s)[0] - 1]:g} s, got none"
+        )
+    return {spec: ModelResult(concatenate(parts[spec]), guards[spec]) for spec in specs}
+
+
+Work = tuple[Unit, str, bool]
+
+
+def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:
+    """The result of each piece of work, in order."""
+    jobs = min(jobs, len(work))
+    if jobs <= 1:
+        load = functools.lru_cache(functools.partial(load_predictor, time_s=time_s))
+        for unit, spec, keep_paths in work:
+            yield run_unit(unit, load(spec), time_s, keep_paths=keep_paths)
+        return
+    # A fresh interpreter for each worker: a fork would copy ONNX Runtime's threads half-way.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures: list[Future[UnitResult]] = [pool.submit(_run, *piece, time_s) for piece in work]
+        try:
+            while futures:
+                yield futures.pop(0).result()
+        except BrokenProcessPool as error:
+            raise TrajnetError(
+                "evaluation: a worker process died, out of memory perhaps; try fewer with --jobs"
+            ) from error
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _run(unit: Unit, spec: str, keep_paths: bool, time_s: FloatArray) -> UnitResult:
+    return run_unit(unit, _predictor_of_worker(spec, tuple(time_s.tolist())), time_s, keep_paths=keep_paths)
+
+
+@functools.lru_cache
+def _predictor_of_worker(spec: str, time_s: tuple[float, ...]) -> Predictor:
+    """One predictor for each process; a new Stream's tracks are new to it, so nothing carries over between units."""
+    return load_predictor(spec, time_s=np.array(time_s))
+
+
+def _add(total: GuardCounters, part: GuardCounters) -> None:
+    for field in fields(GuardCounters):
+        value = getattr(part, field.name)
+        if isinstance(value, int):
+            setattr(total, field.name, getattr(total, field.name) + value)
+        elif value:
+            setattr(total, field.name, value)

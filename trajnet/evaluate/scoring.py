@@ -1,0 +1,152 @@
+"""Every metric of every object, and their means over any choice of objects.
+
+Per object and per horizon a value, NaN where the future is not recorded up to that horizon. Means are taken at the
+end over all objects at once, so they do not depend on how the work was divided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet import metrics
+from trajnet.evaluate.paths import Paths, horizon_steps
+from trajnet.types import BoolArray, FloatArray, IntArray
+from trajnet.windows import Windows
+
+_DISTANCE: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArray[Any]], int]] = {
+    **{f"minADE_{k}": (metrics.min_ade, k) for k in (1, 5, 6, 10, 20)},
+    **{f"minFDE_{k}": (metrics.min_fde, k) for k in (1, 5, 6, 10, 20)},
+    **{f"MissRate_2_{k}": (metrics.nuscenes_miss, k) for k in (1, 5, 10)},
+    "Argoverse2_MissRate_6": (metrics.argoverse2_miss, 6),
+    "Argoverse2_brier_minFDE_6": (metrics.brier_min_fde, 6),
+}
+_NLL = "mixture_NLL"
+_REGIONS = ("mixture_region", "top_mode_ellipse", "closest_mode_ellipse")
+
+#: What each name in a report means. A suffix _k counts the k most probable modes, all of them where there are fewer.
+DEFINITIONS = {
+    "minADE_k": "m; smallest mean displacement over the steps among the k most probable modes, mean over objects "
+    "(nuScenes devkit; with k = 20 the best of 20 per pedestrian of Trajectron++, AgentFormer and others on ETH/UCY)",
+    "minFDE_k": "m; smallest final displacement among the k most probable modes, mean over objects",
+    "MissRate_2_k": "share of objects whose maximum pointwise displacement is 2 m or more in each of the k most "
+    "probable modes (nuScenes devkit)",
+    "Argoverse2_MissRate_k": "share of objects whose final displacement is over 2.0 m in each of the k most "
+    "probable modes",
+    "Argoverse2_brier_minFDE_k": "minFDE_k + (1 - p)^2, p the probability of the mode that ends closest after the "
+    "probabilities of the k most probable modes are divided by their sum",
+    "SocialGAN_best_of_20_ADE": "m; one of the 20 most probable ranks serves all pedestrians of a window of frames "
+    "together, the one with the smallest sum of their ADE (Social GAN, scripts/evaluate_model.py)",
+    "SocialGAN_best_of_20_FDE": "m; the same with FDE, which may choose another rank",
+    _NLL: "nats per step; -ln of the Gaussian mixture's density (1/m^2) at the true position, its log floored at "
+    f"{metrics.LOG_DENSITY_FLOOR:g}, mean over the steps; {metrics.VARIANCE_FLOOR_M2:g} m^2 is added to each variance",
+    "coverage_q_mixture_region": "share of objects whose true position at the horizon lies within the mixture's region "
+    "of highest density that holds q % of it; q when calibrated",
+    "coverage_q_top_mode_ellipse": "the same for the q % ellipse of the most probable mode",
+    "coverage_q_closest_mode_ellipse": "the same for the q % ellipse of the mode whose mean is closest at the horizon",
+    "ECE_top_mode": "expected calibration error, 10 bins of equal width: the most probable mode's probability against "
+    "whether it has the smallest mean displacement of all modes",
+    "ECE_all_modes": "the same over all modes of all objects",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """N scored objects, H horizons, K modes (most probable first).
+
+    group, scene_id, frame, track_id, object_class (N,). values: metric -> (N, H), NaN where it is unknown.
+    share: region -> (N, H), the share of the prediction that is more probable than the truth.
+    probability (N, K). closest (N, H): index of the closest mode, -1 where unknown.
+    mean_m, final_m (N, K): ADE and FDE of every mode over all steps, NaN where unknown.
+    """
+
+    group: NDArray[np.str_]
+    scene_id: NDArray[np.str_]
+    frame: IntArray
+    object_class: NDArray[np.int8]
+    values: dict[str, FloatArray]
+    share: dict[str, FloatArray]
+    probability: FloatArray
+    closest: IntArray
+    mean_m: FloatArray
+    final_m: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def score(windows: Windows, paths: Paths, group: str) -> Scores:
+    """Every metric of paths against the futures of windows, row by row."""
+    steps = horizon_steps(windows.future_time_s)
+    count, modes = paths.probability.shape
+    values = {name: np.full((count, len(steps)), np.nan) for name in (*_DISTANCE, _NLL)}
+    share = {name: np.full((count, len(steps)), np.nan) for name in _REGIONS}
+    closest = np.full((count, len(steps)), -1, dtype=np.int64)
+    mean_m, final_m = np.full((2, count, modes), np.nan)
+    for column, end in enumerate(steps):
+        rows = np.flatnonzero(windows.future_valid[:, :end].all(axis=1))
+        truth_m, probability = windows.future_m[rows, :end], paths.probability[rows]
+        predicted_m, covariance_m2 = paths.position_m[rows, :, :end], paths.covariance_m2[rows, :, :end]
+        displacement_m = metrics.displacement(predicted_m, truth_m)
+        for name, (function, k) in _DISTANCE.items():
+            values[name][rows, column] = function(displacement_m, probability, k)
+        values[_NLL][rows, column] = metrics.mixture_nll(predicted_m, covariance_m2, probability, truth_m)
+        here = predicted_m[:, :, -1:], covariance_m2[:, :, -1:]
+        share["mixture_region"][rows, column] = metrics.mixture_share(*here, probability, truth_m[:, -1:])[:, 0]
+        share["top_mode_ellipse"][rows, column] = metrics.top_mode_share(*here, probability, truth_m[:, -1:])[:, 0]
+        share["closest_mode_ellipse"][rows, column] = metrics.closest_mode_share(*here, truth_m[:, -1:])[:, 0]
+        closest[rows, column] = metrics.closest_mode(displacement_m)
+        if end == steps[-1]:
+            mean_m[rows], final_m[rows] = displacement_m.mean(axis=2), displacement_m[:, :, -1]
+    return Scores(
+        np.full(count, group), windows.scene_id, windows.frame, windows.object_class,
+        values, share, paths.probability, closest, mean_m, final_m,
+    )  # fmt: skip
+
+
+def concatenate(parts: Sequence[Scores]) -> Scores:
+    """The rows of all parts, in their order."""
+
+    def joined(values: list[Any]) -> Any:
+        if isinstance(values[0], dict):
+            return {key: np.concatenate([v[key] for v in values]) for key in values[0]}
+        return np.concatenate(values)
+
+    return Scores(**{f.name: joined([getattr(p, f.name) for p in parts]) for f in fields(Scores)})
+
+
+def known(scores: Scores, column: int) -> BoolArray:
+    """(N,) objects whose future is recorded up to the horizon."""
+    there: BoolArray = scores.closest[:, column] >= 0
+    return there
+
+
+def means(scores: Scores, rows: BoolArray, column: int) -> dict[str, float]:
+    """Each metric over the objects of rows (N,) whose future is recorded up to the horizon; empty without any."""
+    chosen = np.flatnonzero(rows & known(scores, column))
+    if not len(chosen):
+        return {}
+    found = {name: float(value[chosen, column].mean()) for name, value in scores.values.items()}
+    for region, share in scores.share.items():
+        for level in metrics.COVERAGE_LEVELS:
+            found[f"coverage_{round(100 * level)}_{region}"] = float((share[chosen, column] < level).mean())
+    closest, probability = scores.closest[chosen, column], scores.probability[chosen]
+    found["ECE_top_mode"] = metrics.expected_calibration_error(probability[:, 0], closest == 0)
+    hit = closest[:, None] == np.arange(probability.shape[1])
+    found["ECE_all_modes"] = metrics.expected_calibration_error(probability.ravel(), hit.ravel())
+    return found
+
+
+def social_gan(scores: Scores, rows: BoolArray) -> dict[str, float]:
+    """The joint best of 20 over the objects of rows (N,); a sequence is what shares scene and frame."""
+    chosen = np.flatnonzero(rows & known(scores, -1))
+    _, place = np.unique(scores.scene_id[chosen], return_inverse=True)
+    sequence = place.ravel() * (int(scores.frame.max()) + 1) + scores.frame[chosen]
+    return {
+        f"SocialGAN_best_of_20_{name}": metrics.social_gan_best_of(error_m[chosen, :20], sequence)
+        for name, error_m in (("ADE", scores.mean_m), ("FDE", scores.final_m))
+    }
