@@ -1,0 +1,87 @@
+"""How long the codec and the bridge take: p50, p99 and max. Needs no ROS.
+
+    python -m tests.ros.bench_cdr --objects 100 --paths 6 --poses 13
+
+Targets for that load on one core: decode under 1 ms, encode under 2 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.ros.random_objects import random_tracked
+from trajnet.ros.bridge import Bridge, predicted_objects
+from trajnet.ros.cdr import decode_predicted, decode_tracked, encode_predicted, encode_tracked
+from trajnet.ros.paths import Paths
+
+
+def load(objects: int, paths: int, poses: int, polygons: int) -> tuple[bytes, Paths]:
+    """A message of objects with one classification each (polygons of them with a footprint), and their paths."""
+    footprint = np.where(np.arange(objects) < polygons, 12, 0)
+    tracked = random_tracked(0, np.ones(objects, np.int64), footprint, special=False)
+    tracked.shape_type[:] = np.where(footprint, 2, 0)
+    rng = np.random.default_rng(0)
+    return encode_tracked(tracked), Paths(
+        time_s=np.arange(poses) * 0.5,
+        position_m=rng.normal(0, 50, (objects, paths, poses, 2)),
+        yaw_rad=rng.normal(0, 1, (objects, paths, poses)),
+        covariance_m2=np.zeros((objects, paths, poses, 2, 2)),
+        probability=np.sort(rng.dirichlet(np.ones(paths), objects), axis=1)[:, ::-1],
+        z_m=np.zeros(objects),
+        source=np.zeros(objects, np.int8),
+        age_s=np.zeros(objects),
+    )
+
+
+def time_ms(work: Callable[[], Any], rounds: int) -> tuple[float, float, float]:
+    for _ in range(20):
+        work()
+    took = np.empty(rounds)
+    for i in range(rounds):
+        begin = time.perf_counter_ns()
+        work()
+        took[i] = (time.perf_counter_ns() - begin) * 1e-6
+    p50, p99 = np.percentile(took, [50, 99])
+    return float(p50), float(p99), float(took.max())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--objects", type=int, default=100)
+    parser.add_argument("--paths", type=int, default=6)
+    parser.add_argument("--poses", type=int, default=13)
+    parser.add_argument("--polygons", type=int, default=0, help="how many of the objects have a footprint of 12 points")
+    parser.add_argument("--rounds", type=int, default=1000)
+    given = parser.parse_args()
+    data, paths = load(given.objects, given.paths, given.poses, given.polygons)
+    tracked = decode_tracked(data)
+    observed = Bridge().observe(tracked)
+    predicted = predicted_objects(observed, paths)
+    out = encode_predicted(predicted)
+    bridge = Bridge()
+
+    def everything() -> bytes:
+        return encode_predicted(predicted_objects(bridge.observe(decode_tracked(data)), paths))
+
+    print(f"{given.objects} objects ({given.polygons} polygons), {given.paths} paths of {given.poses} poses, ", end="")
+    print(f"{len(data)} bytes in, {len(out)} bytes out, {given.rounds} rounds")
+    print(f"{'ms':28s}{'p50':>8s}{'p99':>8s}{'max':>8s}")
+    for name, work in (
+        ("decode TrackedObjects", lambda: decode_tracked(data)),
+        ("objects to TrackFrame", lambda: Bridge().observe(tracked)),
+        ("paths to PredictedObjects", lambda: predicted_objects(observed, paths)),
+        ("encode PredictedObjects", lambda: encode_predicted(predicted)),
+        ("all four", everything),
+        ("encode TrackedObjects", lambda: encode_tracked(tracked)),
+        ("decode PredictedObjects", lambda: decode_predicted(out)),
+    ):
+        print(f"{name:28s}" + "".join(f"{value:8.2f}" for value in time_ms(work, given.rounds)))
+
+
+if __name__ == "__main__":
+    main()
