@@ -311,18 +311,26 @@ class Diagnostics:
 
 @dataclass
 class _Judged:
-    """The worst of several checks, with the values that led to it."""
+    """What several checks found, with the values that led to it."""
 
-    level: Level = Level.OK
-    message: str = "fine"
+    problems: list[tuple[Level, str]] = field(default_factory=list)
     values: list[tuple[str, str]] = field(default_factory=list)
 
     def check(self, limit: Limit, value: float, message: str) -> None:
         self.raise_to(limit.level(value), message)
 
     def raise_to(self, level: Level, message: str) -> None:
-        if level > self.level:
-            self.level, self.message = level, message
+        if level > Level.OK:
+            self.problems.append((level, message))
+
+    @property
+    def level(self) -> Level:
+        return max((level for level, _ in self.problems), default=Level.OK)
+
+    @property
+    def message(self) -> str:
+        """Every problem, the worst first."""
+        return "; ".join(m for _, m in sorted(self.problems, key=lambda p: -p[0])) or "fine"
 
     def add(self, key: str, value: str) -> _Judged:
         self.values.append((key, value))

@@ -16,7 +16,7 @@ from trajnet.types import IntArray
 class Playback:
     """Plays frames at their recorded distances. timestamp_ns (F,) strictly increasing.
 
-    rate: times faster than recorded. loop: start again after the last frame, one mean frame distance later. paused: time
+    rate: times faster than recorded. loop: start again one mean frame distance after the last frame. paused: time
     stands still. start_s, stop_s: the part that is played, in seconds from the first frame.
     """
 
