@@ -28,14 +28,18 @@ def demo(
     from rich.console import Console
 
     from trajnet.cli.replay import parse_rate, run_and_show
-    from trajnet.models import default_model
+    from trajnet.predictors import load_predictor
     from trajnet.scenes import load_scene
     from trajnet.sim.replay import ReplayOptions
 
-    chosen = model if model is not None else str(default_model())
+    if model is None:
+        from trajnet.models import default_model
+
+        model = str(default_model())
+    predictor = load_predictor(model)
     loaded = load_scene(scene if scene is not None else bundled_scene(), with_map=True)
     options = ReplayOptions(rate=parse_rate(rate))
-    run_and_show(loaded, chosen, options, Console(), report=out / "report.html")
+    run_and_show(loaded, predictor, options, Console(), report=out / "report.html")
 
 
 def bundled_scene() -> Path:

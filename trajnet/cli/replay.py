@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from trajnet.predictors import Predictor
     from trajnet.sim.replay import FrameTiming, ReplayOptions
     from trajnet.sim.summary import Run
     from trajnet.types import Scene
@@ -60,6 +61,7 @@ def replay(
     """
     from rich.console import Console
 
+    from trajnet.predictors import load_predictor
     from trajnet.scenes import load_scene
     from trajnet.sim.replay import ReplayOptions
 
@@ -69,11 +71,10 @@ def replay(
             raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
     run_and_show(
         load_scene(scene, with_map=report is not None),
-        model,
+        load_predictor(model, provider=provider, threads=threads),
         options,
         Console(),
         agents=agents,
-        provider=provider,
         threads=threads,
         json_file=json_file,
         report=report,
@@ -93,12 +94,11 @@ def parse_rate(text: str) -> float:
 
 def run_and_show(
     scene: Scene,
-    model: str,
+    predictor: Predictor,
     options: ReplayOptions,
     console: Console,
     *,
     agents: int | None = None,
-    provider: str = "cpu",
     threads: int = 1,
     json_file: Path | None = None,
     report: Path | None = None,
@@ -110,11 +110,11 @@ def run_and_show(
     pace = "as fast as possible" if math.isinf(options.rate) else f"at {options.rate:g}x real time"
     console.print(
         f"Replaying [bold]{scene.scene_id}[/] ({scene.frame_count} frames, {scene.duration_s:.1f} s, "
-        f"{len(scene.track_id)} tracks) {pace} with [bold]{Path(model).name}[/]",
+        f"{len(scene.track_id)} tracks) {pace} with [bold]{predictor.name}[/]",
         highlight=False,
     )
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
-        run = run_replay(scene, model, options, agents=agents, provider=provider, threads=threads, on_frame=on_frame)
+        run = run_replay(scene, predictor, options, agents=agents, threads=threads, on_frame=on_frame)
     found = document(run)
     if json_file is not None:
         try:

@@ -863,7 +863,7 @@ class Panel {
     for (const tick of niceTicks(high, 3)) {
       chart.append(svg("line", { class: "gridline", x1: left, x2: right, y1: y(tick), y2: y(tick) }), svg("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, String(tick)));
     }
-    for (const tick of niceTicks(end / 1000, 5)) chart.append(svg("text", { x: x(tick * 1000), y: height - 5, "text-anchor": "middle" }, `${tick} s`));
+    for (const tick of niceTicks(end / 1000, 5)) chart.append(svg("text", { x: x(tick * 1000), y: height - 5, "text-anchor": tick * 1000 > 0.96 * end ? "end" : "middle" }, `${tick} s`));
     const warm = doc.load.warmup_frames;
     if (warm) chart.append(svg("rect", { x: left, y: top, width: x(times[Math.min(warm, times.length - 1)]) - left, height: bottom - top, fill: "var(--muted)", opacity: 0.13 }, svg("title", {}, "warm-up, left out of the figures")));
     chart.append(svg("path", { d: values.map((v, i) => `${i ? "L" : "M"}${x(times[i]).toFixed(1)} ${y(v).toFixed(1)}`).join(""), fill: "none", stroke: "var(--accent)", "stroke-width": 1.3, "stroke-linejoin": "round" }));
@@ -894,7 +894,7 @@ class Panel {
     const high = Math.max(...series.flatMap(([, values]) => values)) * 1.05 || 1, end = mine.horizon_s;
     const x = (t) => left + (t / end) * (right - left), y = (v) => bottom - (v / high) * (bottom - top);
     for (const tick of niceTicks(high, 4)) chart.append(svg("line", { class: "gridline", x1: left, x2: right, y1: y(tick), y2: y(tick) }), svg("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, String(tick)));
-    for (const tick of niceTicks(end, 6)) chart.append(svg("text", { x: x(tick), y: bottom + 15, "text-anchor": "middle" }, `${tick} s`));
+    for (const tick of niceTicks(end, 6)) chart.append(svg("text", { x: x(tick), y: bottom + 15, "text-anchor": tick > 0.96 * end ? "end" : "middle" }, `${tick} s`));
     chart.append(svg("text", { x: left + 5, y: top + 4 }, "mean error, m"));
     let legend = left;
     for (const [name, values, colour, dash] of series) {

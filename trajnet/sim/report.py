@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from importlib import resources
@@ -66,16 +67,13 @@ def _page(run: Run, stride: int) -> str:
     values = {**_static(run), "drawing": _drawing(run, stride, block), "block": block.index}
     data = json.dumps(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     parts = {
-        "{{title}}": html.escape(f"{run.recorded.scene_id} · {run.replay.predictor_name} · trajnet"),
-        "{{css}}": css,
-        "{{js}}": js,
-        "{{block}}": block.encoded(),
-        "{{data}}": data,
+        "title": html.escape(f"{run.recorded.scene_id} · {run.replay.predictor_name} · trajnet"),
+        "css": css,
+        "js": js,
+        "block": block.encoded(),
+        "data": data,
     }
-    for mark, text in parts.items():
-        before, _, after = template.partition(mark)
-        template = before + text + after
-    return template
+    return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], template)
 
 
 class Block:

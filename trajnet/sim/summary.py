@@ -30,9 +30,7 @@ class Run:
 
     replay: Replay
     recorded: Scene
-    model_spec: str
     predictor: Predictor
-    provider: str
     threads: int
     agents: int | None
     errors: PathErrors
@@ -41,21 +39,19 @@ class Run:
 
 def run_replay(
     scene: Scene,
-    model: str,
+    predictor: Predictor,
     options: ReplayOptions = ReplayOptions(),
     *,
     agents: int | None = None,
-    provider: str = "cpu",
     threads: int = 1,
     clock: Clock | None = None,
     on_frame: Callable[[FrameTiming], None] | None = None,
 ) -> Run:
-    """Load the model, multiply the agents if asked to, and replay on the clock (the machine's if none is given).
+    """Multiply the agents if asked to, and replay on the clock (the machine's if none is given).
 
-    The paths of the scene's own objects are compared with their recorded future. Raises TrajnetError for what does not
-    fit: the scene, the model, the options.
+    The paths of the scene's own objects are compared with their recorded future. threads: what the predictor was loaded
+    with, for the record. Raises InputError for a scene, a number of agents or options that do not fit.
     """
-    predictor = load_predictor(model, provider=provider, threads=threads)
     loaded = scene if agents is None else multiply_agents(scene, agents)
     options = dataclasses.replace(options, keep_paths=len(scene.track_id))
     result = replay(loaded, predictor, clock or WallClock(), options, on_frame=on_frame)
@@ -64,9 +60,7 @@ def run_replay(
     return Run(
         replay=result,
         recorded=scene,
-        model_spec=model,
         predictor=predictor,
-        provider=getattr(predictor, "provider", "none (numpy)"),
         threads=threads,
         agents=agents,
         errors=path_errors(result),
@@ -96,7 +90,6 @@ def document(run: Run) -> dict[str, Any]:
             "tracks": len(run.recorded.track_id),
         },
         "model": {
-            "spec": run.model_spec,
             "name": result.predictor_name,
             "model_id": None if contract is None else contract.model_id,
             "modes": result.modes,
@@ -112,7 +105,11 @@ def document(run: Run) -> dict[str, Any]:
             "agents_per_frame_max": int(objects.max()),
             "warmup_frames": result.warmup_frames,
         },
-        "hardware": {**describe_hardware(), "provider": run.provider, "threads": run.threads},
+        "hardware": {
+            **describe_hardware(),
+            "provider": getattr(run.predictor, "provider", "none (numpy)"),
+            "threads": run.threads,
+        },
         "latency_ms": {
             stage: {
                 "count": s.count,
