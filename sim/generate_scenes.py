@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Generate traffic scenes with Eclipse SUMO: the ones bundled in sim/scenes, or many for training.
+
+    python sim/generate_scenes.py                                          # sim/scenes again, byte for byte
+    python sim/generate_scenes.py --count 40 --seed 1000 --out training    # 40 varied scenes of 60 s
+
+One seed is one scene: its junction, streets, speeds, vehicles and flows are drawn from it, and SUMO runs with it.
+Needs: pip install eclipse-sumo (1.28.0 made the bundled scenes; another version drives otherwise).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from sumo_demand import demand
+from sumo_network import Network, build, intersection, lanes_of, motorway, roundabout
+from sumo_recording import STEP_S, record, simulate
+
+from trajnet.errors import InputError, TrajnetError
+from trajnet.scenes import write_scene
+
+LANE_MARGIN_M = 30.0
+MARGIN_S = 2.0  # simulated and smoothed on either side of what is recorded
+BUNDLED_SEEDS = range(100)  # training variants draw from 100 up
+
+NETWORKS: dict[str, Callable[[np.random.Generator], Network]] = {
+    "signals": intersection,
+    "motorway_on": motorway,
+    "priority": partial(intersection, signals=False),
+    "roundabout": roundabout,
+    "motorway_off": partial(motorway, ramp="off"),
+    "signals_tee": partial(intersection, arms=3),
+    "priority_tee": partial(intersection, arms=3, signals=False),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a scene: the same recipe gives the same scene."""
+
+    scene_id: str
+    network: str
+    seed: int
+    duration_s: float
+    density: float
+    warm_up_s: float = 90.0
+    radius_m: float | None = None  # None: as the network has it
+
+
+BUNDLED: tuple[Recipe, ...] = (
+    Recipe("intersection", "signals", 4, 30.0, 1.0),
+    Recipe("motorway", "motorway_on", 2, 30.0, 0.7),
+    Recipe("crossing_small", "priority", 8, 9.0, 0.9, radius_m=40.0),
+)
+
+
+def training_recipes(count: int, seed: int, duration_s: float) -> list[Recipe]:
+    """Recipes with the seeds seed, seed + 1, ...: the networks take turns, the density is drawn."""
+    if seed in BUNDLED_SEEDS:
+        raise InputError(
+            f"--seed: expected {BUNDLED_SEEDS.stop} or more (those below are the bundled scenes'), got {seed}"
+        )
+    recipes = []
+    for i in range(count):
+        network = list(NETWORKS)[i % len(NETWORKS)]
+        density = float(np.random.default_rng([seed + i, 1]).uniform(0.3, 1.1))
+        recipes.append(Recipe(f"{network}_{seed + i}", network, seed + i, duration_s, round(density, 3)))
+    return recipes
+
+
+def generate(recipe: Recipe, out: Path) -> str:
+    """Make one scene file in out; returns a line that says what is in it."""
+    rng = np.random.default_rng(recipe.seed)
+    network = NETWORKS[recipe.network](rng)
+    end_s = recipe.warm_up_s + recipe.duration_s + MARGIN_S
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        net_file = build(network, folder)
+        (folder / "rou.xml").write_text(demand(rng, network, end_s, recipe.density), encoding="utf-8")
+        simulate(folder, seed=recipe.seed, begin_s=recipe.warm_up_s - MARGIN_S, end_s=end_s)
+        scene = record(
+            folder,
+            recipe.scene_id,
+            first_frame=round(MARGIN_S / STEP_S),
+            frames=round(recipe.duration_s / STEP_S),
+            radius_m=recipe.radius_m or network.radius_m,
+            lanes=lanes_of(net_file, (recipe.radius_m or network.radius_m) + LANE_MARGIN_M),
+        )
+    path = out / f"{recipe.scene_id}.parquet"
+    write_scene(scene, path)
+    each = np.bincount(scene.row_frame, minlength=scene.frame_count)
+    return (
+        f"{path}: {scene.frame_count} frames, {len(scene.track_id)} tracks, "
+        f"{each.min()}-{each.max()} at a time, {path.stat().st_size / 1e3:.0f} kB"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "scenes", help="folder for the tables")
+    parser.add_argument("--count", type=int, default=0, help="this many training scenes instead of the bundled ones")
+    parser.add_argument("--seed", type=int, default=1000, help="seed of the first training scene, 100 or more")
+    parser.add_argument("--duration", type=float, default=60.0, help="length of a training scene in seconds")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        recipes = list(BUNDLED)
+        if arguments.count:
+            recipes = training_recipes(arguments.count, arguments.seed, arguments.duration)
+        with ProcessPoolExecutor(arguments.jobs) as pool:
+            for line in pool.map(partial(generate, out=arguments.out), recipes):
+                print(line, flush=True)
+    except TrajnetError as error:
+        print(f"generate_scenes: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

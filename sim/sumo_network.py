@@ -1,0 +1,211 @@
+"""Road networks for generated scenes, drawn at random from a seed and built with SUMO's netconvert.
+
+Coordinates in metres; the junction, or the start of the merge, is at (0, 0). Right-hand traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from sumo_tools import run_sumo_tool
+
+from trajnet.types import FloatArray, Lane
+
+ARM_M = 190.0
+LANE_WIDTH_M = 3.3
+MOTORWAY_LANE_WIDTH_M = 3.6
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as plain XML for netconvert, and what the demand needs to know of it.
+
+    entries and exits: edges at which vehicles appear and leave, entries[i] beside exits[i] on the same arm.
+    radius_m: rows within this distance of (0, 0) are recorded.
+    flow: traffic that it takes without a standstill, against a junction with signals.
+    """
+
+    nodes: str
+    edges: str
+    connections: str
+    entries: tuple[str, ...]
+    exits: tuple[str, ...]
+    walkable: bool
+    radius_m: float
+    flow: float = 1.0
+
+
+def _shape(points_m: FloatArray) -> str:
+    return " ".join(f"{x:.3f},{y:.3f}" for x, y in points_m)
+
+
+def _bezier(points_m: Sequence[tuple[float, float]], count: int = 16) -> FloatArray:
+    """(count, 2) points of the quadratic curve through the first and the last of three control points."""
+    first, control, last = np.asarray(points_m, dtype=np.float64)
+    u = np.linspace(0.0, 1.0, count)[:, None]
+    curve: FloatArray = (1 - u) ** 2 * first + 2 * u * (1 - u) * control + u**2 * last
+    return curve
+
+
+def _arm(angle_rad: float, bend_m: float, start_m: float) -> FloatArray:
+    """(16, 2) centre line of an arm, from start_m off the junction outwards; it bends sideways by bend_m at its end."""
+    out = np.array([np.cos(angle_rad), np.sin(angle_rad)])
+    side = np.array([-out[1], out[0]])
+    return _bezier([tuple(start_m * out), tuple(0.5 * ARM_M * out), tuple(ARM_M * out + bend_m * side)])
+
+
+def _arm_edges(
+    index: int, line_m: FloatArray, node: str, *, lanes: int, speed_mps: float, priority: int, street: str
+) -> str:
+    common = f'type="{street}" priority="{priority}" numLanes="{lanes}" speed="{speed_mps:.2f}"'
+    return (
+        f'<edge id="in{index}" from="outer{index}" to="{node}" shape="{_shape(line_m[::-1])}" {common}/>\n'
+        f'<edge id="out{index}" from="{node}" to="outer{index}" shape="{_shape(line_m)}" {common}/>\n'
+    )
+
+
+def intersection(rng: np.random.Generator, *, arms: int = 4, signals: bool = True) -> Network:
+    """A junction of 3 or 4 streets with pavements and crossings, with signals or with a road that has priority."""
+    angles = np.arange(4)[:arms] * np.pi / 2 + rng.uniform(-0.12, 0.12, arms)
+    speed_mps = float(rng.choice([8.33, 11.11, 13.89]))
+    street = str(rng.choice(["street", "street_with_bike_lane"]))
+    main_lanes, side_lanes = (int(rng.integers(1, 3)), 1) if signals else (1, 1)
+    rule = "traffic_light" if signals else "priority"
+    nodes = f'<node id="centre" x="0" y="0" type="{rule}" radius="{rng.uniform(6, 11):.1f}"/>\n'
+    edges = ""
+    for i in range(arms):
+        line_m = _arm(angles[i], rng.uniform(-25, 25), 0.0)
+        nodes += f'<node id="outer{i}" x="{line_m[-1, 0]:.3f}" y="{line_m[-1, 1]:.3f}"/>\n'
+        is_main = i % 2 == 0
+        lanes, priority = (main_lanes, 5) if is_main else (side_lanes, 2)
+        edges += _arm_edges(i, line_m, "centre", lanes=lanes, speed_mps=speed_mps, priority=priority, street=street)
+    entries, exits = (tuple(f"{name}{i}" for i in range(arms)) for name in ("in", "out"))
+    return Network(nodes, edges, "", entries, exits, True, 75.0, 1.0 if signals else 0.5)
+
+
+def roundabout(rng: np.random.Generator) -> Network:
+    """A roundabout of one lane with 3 to 5 arms, pavements and crossings."""
+    arms = int(rng.integers(3, 6))
+    radius_m = float(rng.uniform(13, 22))
+    angles = np.arange(arms) * 2 * np.pi / arms + rng.uniform(-0.1, 0.1, arms)
+    speed_mps = float(rng.choice([8.33, 11.11, 13.89]))
+    nodes, edges = "", ""
+    for i in range(arms):
+        line_m = _arm(angles[i], rng.uniform(-25, 25), radius_m)
+        nodes += f'<node id="ring{i}" x="{line_m[0, 0]:.3f}" y="{line_m[0, 1]:.3f}" type="priority" radius="6"/>\n'
+        nodes += f'<node id="outer{i}" x="{line_m[-1, 0]:.3f}" y="{line_m[-1, 1]:.3f}"/>\n'
+        edges += _arm_edges(i, line_m, f"ring{i}", lanes=1, speed_mps=speed_mps, priority=1, street="street")
+        arc = np.linspace(angles[i], angles[(i + 1) % arms] + (2 * np.pi if i == arms - 1 else 0.0), 12)
+        arc_m = radius_m * np.stack([np.cos(arc), np.sin(arc)], axis=1)
+        edges += (
+            f'<edge id="arc{i}" from="ring{i}" to="ring{(i + 1) % arms}" numLanes="1" priority="10" speed="8.33" '
+            f'width="4.5" shape="{_shape(arc_m)}"/>\n'
+        )
+    ring, arcs = (" ".join(f"{name}{i}" for i in range(arms)) for name in ("ring", "arc"))
+    edges += f'<roundabout nodes="{ring}" edges="{arcs}"/>\n'
+    entries, exits = (tuple(f"{name}{i}" for i in range(arms)) for name in ("in", "out"))
+    return Network(nodes, edges, "", entries, exits, True, 75.0)
+
+
+def motorway(rng: np.random.Generator, *, ramp: str = "on") -> Network:
+    """One carriageway of three lanes on a gentle bend with an on-ramp or an off-ramp of one lane."""
+    lanes = 3
+    curvature = float(rng.uniform(-1 / 900, 1 / 900))
+    length_m = float(rng.uniform(200, 300))
+    speed_mps = float(rng.choice([22.22, 27.78, 33.33]))
+    common = f'priority="10" speed="{speed_mps:.2f}" width="{MOTORWAY_LANE_WIDTH_M}"'
+
+    def line(start_m: float, end_m: float, offset_m: float = 0.0) -> FloatArray:
+        """Points every 20 m along the carriageway's left edge, or offset_m to the right of it."""
+        along = np.linspace(start_m, end_m, max(2, int((end_m - start_m) / 20)))
+        angle = curvature * along
+        if abs(curvature) < 1e-6:
+            middle = np.stack([along, np.zeros_like(along)], axis=1)
+        else:
+            middle = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1) / curvature
+        points: FloatArray = middle + offset_m * np.stack([np.sin(angle), -np.cos(angle)], axis=1)
+        return points
+
+    first_m, last_m = (0.0, length_m) if ramp == "on" else (-length_m, 0.0)
+    ends = {"start": line(-700, 0)[0], "begin": line(-700, first_m)[-1]}
+    ends |= {"end": line(-700, last_m)[-1], "stop": line(0, 800)[-1]}
+    side_m = lanes * MOTORWAY_LANE_WIDTH_M
+    edges = (
+        f'<edge id="before" from="start" to="begin" numLanes="{lanes}" {common} '
+        f'shape="{_shape(line(-700, first_m))}"/>\n'
+        f'<edge id="weave" from="begin" to="end" numLanes="{lanes + 1}" {common} '
+        f'shape="{_shape(line(first_m, last_m))}"/>\n'
+        f'<edge id="after" from="end" to="stop" numLanes="{lanes}" {common} shape="{_shape(line(last_m, 800))}"/>\n'
+    )
+    connections = "".join(
+        f'<connection from="before" to="weave" fromLane="{i}" toLane="{i + 1}"/>\n'
+        f'<connection from="weave" to="after" fromLane="{i + 1}" toLane="{i}"/>\n'
+        for i in range(lanes)
+    )
+    ramp_speed = f'priority="5" numLanes="1" speed="{min(speed_mps, 22.22):.2f}" width="{MOTORWAY_LANE_WIDTH_M}"'
+    if ramp == "on":
+        inner, far = line(-120, 0, side_m), line(-330, 0)[0] + np.array([0.0, -70.0])
+        curve = np.concatenate([_bezier([tuple(far), tuple(line(-230, 0, side_m + 6)[0]), tuple(inner[0])]), inner[1:]])
+        ends["ramp"] = curve[0]
+        edges += f'<edge id="ramp" from="ramp" to="begin" {ramp_speed} shape="{_shape(curve)}"/>\n'
+        connections += '<connection from="ramp" to="weave" fromLane="0" toLane="0"/>\n'
+        entries, exits = ("before", "ramp"), ("after",)
+    else:
+        inner, far = line(0, 120, side_m), line(0, 330)[-1] + np.array([0.0, -70.0])
+        bend = _bezier([tuple(inner[-1]), tuple(line(0, 230, side_m + 6)[-1]), tuple(far)])
+        curve = np.concatenate([inner, bend[1:]])
+        ends["ramp"] = curve[-1]
+        edges += f'<edge id="ramp" from="end" to="ramp" {ramp_speed} shape="{_shape(curve)}"/>\n'
+        connections += '<connection from="weave" to="ramp" fromLane="0" toLane="0"/>\n'
+        entries, exits = ("before",), ("after", "ramp")
+    nodes = "".join(f'<node id="{name}" x="{x:.3f}" y="{y:.3f}" type="priority"/>\n' for name, (x, y) in ends.items())
+    return Network(nodes, edges, connections, entries, exits, False, 260.0)
+
+
+TYPES = f"""<types>
+<type id="street" width="{LANE_WIDTH_M}" sidewalkWidth="2.5"/>
+<type id="street_with_bike_lane" width="{LANE_WIDTH_M}" sidewalkWidth="2.5" bikeLaneWidth="1.6"/>
+</types>"""
+
+
+def build(network: Network, folder: Path) -> Path:
+    """Run netconvert; returns the network file in folder."""
+    for name, root, text in (
+        ("nod", "nodes", network.nodes),
+        ("edg", "edges", network.edges),
+        ("con", "connections", network.connections),
+    ):
+        (folder / f"{name}.xml").write_text(f"<{root}>\n{text}</{root}>\n", encoding="utf-8")
+    (folder / "typ.xml").write_text(TYPES, encoding="utf-8")
+    options = ["--node-files=nod.xml", "--edge-files=edg.xml", "--connection-files=con.xml", "--type-files=typ.xml"]
+    options += ["--offset.disable-normalization=true", "--output-file=net.xml", "--no-turnarounds=true"]
+    options += ["--junctions.internal-link-detail=24", "--junctions.corner-detail=8", "--precision=3"]
+    if network.walkable:
+        options += ["--crossings.guess=true", "--walkingareas=true", "--tls.default-type=static", "--tls.cycle.time=50"]
+    run_sumo_tool("netconvert", options, folder)
+    return folder / "net.xml"
+
+
+def lanes_of(net_file: Path, radius_m: float) -> tuple[Lane, ...]:
+    """The lanes, pavements and crossings of a built network within radius_m of (0, 0), rounded to 1 cm."""
+    lanes = []
+    for element in ElementTree.parse(net_file).iter("lane"):
+        if element.attrib["id"].startswith(":") and "_w" in element.attrib["id"]:
+            continue  # a walking area: its shape is an outline, not a line
+        centre_m = np.array([point.split(",")[:2] for point in element.attrib["shape"].split()], dtype=np.float64)
+        apart = np.hypot(*np.diff(centre_m, axis=0).T) > 0.05
+        centre_m = centre_m[np.append(True, apart)]
+        inside = np.flatnonzero(np.hypot(*centre_m.T) <= radius_m)
+        if len(inside) < 2:
+            continue
+        centre_m = centre_m[inside[0] : inside[-1] + 1]
+        half_m = float(element.attrib.get("width", LANE_WIDTH_M)) / 2
+        along = np.gradient(centre_m, axis=0)
+        normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.hypot(*along.T)[:, None]
+        left_m, right_m = centre_m + half_m * normal, centre_m - half_m * normal
+        lanes.append(Lane(element.attrib["id"], left_m.round(2), right_m.round(2), centre_m.round(2)))
+    return tuple(lanes)
