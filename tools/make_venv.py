@@ -120,7 +120,8 @@ def torch_index(python: Path, log: Path) -> list:
 def install(venv: Path, extras: str, log: Path) -> None:
     """trajnet, editable, with the extras, and pip itself as pinned."""
     python = venv / "bin/python"
-    pip = [python, "-m", "pip", "install", "--constraint", CONSTRAINTS]
+    # --no-compile: Python compiles what is imported, at its first import; pip would compile all of PyTorch now
+    pip = [python, "-m", "pip", "install", "--no-compile", "--constraint", CONSTRAINTS]
     run([*pip, "pip"], "installing pip", log)
     if {"dev", "train"} & set(extras.split(",")):
         pip += torch_index(python, log)
