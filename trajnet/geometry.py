@@ -22,8 +22,13 @@ def rotate(points: FloatArray, angle_rad: FloatArray) -> FloatArray:
 def rotate_covariance(covariance: FloatArray, angle_rad: FloatArray) -> FloatArray:
     """R C R^T for covariances (..., 2, 2); angle_rad broadcasts against covariance[..., 0, 0]."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
-    rotation = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
-    turned: FloatArray = rotation @ covariance @ np.swapaxes(rotation, -1, -2)
+    xx, xy, yx, yy = (covariance[..., i, j] for i in (0, 1) for j in (0, 1))
+    # Written out: a stack of 2x2 matrix products takes several times as long.
+    turned: FloatArray = np.empty((*np.broadcast_shapes(xx.shape, np.shape(angle_rad)), 2, 2))
+    turned[..., 0, 0] = cos * cos * xx - cos * sin * (xy + yx) + sin * sin * yy
+    turned[..., 0, 1] = cos * cos * xy - sin * sin * yx + cos * sin * (xx - yy)
+    turned[..., 1, 0] = cos * cos * yx - sin * sin * xy + cos * sin * (xx - yy)
+    turned[..., 1, 1] = sin * sin * xx + cos * sin * (xy + yx) + cos * cos * yy
     return turned
 
 
@@ -40,7 +45,9 @@ def interpolation_matrix(knot_time_s: FloatArray, query_time_s: FloatArray) -> F
         raise ValueError(f"knot_time_s: expected at least two strictly increasing times, got {knots}")
     slack = 1e-9 * max(1.0, float(np.abs(knots).max()))
     if query.size and (query.min() < knots[0] - slack or query.max() > knots[-1] + slack):
-        raise ValueError(f"query_time_s: expected times within [{knots[0]}, {knots[-1]}] s, got {query.min()} to {query.max()}")
+        raise ValueError(
+            f"query_time_s: expected times within [{knots[0]}, {knots[-1]}] s, got {query.min()} to {query.max()}"
+        )
     count = len(knots)
     tangent = np.zeros((count, count))
     for i in range(count):

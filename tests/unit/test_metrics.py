@@ -120,18 +120,20 @@ def test_top_and_closest_mode_judge_different_modes() -> None:
     assert closest == pytest.approx(np.array([[1 - np.exp(-0.5)]]))
 
 
+@pytest.mark.parametrize("modes", [1, 3])
 @pytest.mark.parametrize("level", metrics.COVERAGE_LEVELS)
-def test_mixture_region_of_one_mode_is_its_ellipse(level: float) -> None:
+def test_mixture_region_of_equal_modes_is_their_ellipse(level: float, modes: int) -> None:
     edge = np.sqrt(-2.0 * np.log(1.0 - level))
-    radii = np.array([edge * 0.999, edge * 1.001])
-    truth = np.zeros((2, 1, 2))
-    turn = rotate(np.array([1.0, 0.0]), np.array(0.4))
+    along = rotate(np.array([2.0, 0.0]), np.array(0.4))
+    truth = (edge * np.array([0.999, 1.001]))[:, None, None] * along
     covariance = rotate_covariance(np.diag([4.0, 1.0]) - metrics.VARIANCE_FLOOR_M2 * np.eye(2), np.array(0.4))
-    truth[:, 0] = 2.0 * radii[:, None] * turn
     share = metrics.mixture_share(
-        np.zeros((2, 1, 1, 2)), np.broadcast_to(covariance, (2, 1, 1, 2, 2)), np.ones((2, 1)), truth
+        np.zeros((2, modes, 1, 2)),
+        np.broadcast_to(covariance, (2, modes, 1, 2, 2)),
+        np.full((2, modes), 1 / modes),
+        truth,
     )
-    assert (share[:, 0] < level).tolist() == [True, False]
+    assert (share[:, 0] < level - 1e-9).tolist() == [True, False]
 
 
 def test_mixture_region_of_far_modes_weighs_them() -> None:
