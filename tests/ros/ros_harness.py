@@ -1,7 +1,7 @@
 """Real ROS 2 for tests: nodes as processes of their own, seen from here over DDS that stays on this machine.
 
-A test asks for the fixture ``ros`` (conftest.py). Every test has a domain of its own, so that neither its neighbours nor
-other programs hear it.
+A test asks for the fixture ``ros`` (conftest.py). Every test has a domain of its own, so that neither its neighbours
+nor other programs hear it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from visualization_msgs.msg import MarkerArray
 from trajnet.ros.bridge import object_ids, tracked_objects
 from trajnet.ros.cdr import decode_predicted, encode_tracked
 from trajnet.ros.definitions import TYPE_HASHES
-from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC, QOS
+from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC, qos
 from trajnet.ros.parameters import ABOUT
 from trajnet.types import ObjectClass, TrackFrame
 
@@ -52,7 +52,7 @@ class Tracker:
     def __init__(self, ros: Ros, input_topic: str = INPUT_TOPIC, output_topic: str = OUTPUT_TOPIC) -> None:
         self._ros = ros
         self.number = 0
-        self.publisher = ros.node.create_publisher(TrackedObjects, input_topic, QOS)
+        self.publisher = ros.node.create_publisher(TrackedObjects, input_topic, qos(10))
         self.answers = ros.collect(PredictedObjects, output_topic, raw=True)
 
     def ask(self, *ids: str, frame_id: str = "map") -> Any:
@@ -226,7 +226,7 @@ def test_garbage_is_reported_and_survived(ros: Ros) -> None:
     def counted() -> int:
         return next((int(v.value) for v in input_status().values if v.key == "bad_total"), 0) if reports else 0
 
-    # keep last 1: a message may be overwritten before it is read, so the count has only a lower bound
+    # keep last: a message may be overwritten before it is read, so the count has only a lower bound
     ros.spin_until(lambda: counted() >= len(bad) // 2, "the bad messages in /diagnostics")
     assert input_status().level in (DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
     assert "cannot be decoded" in input_status().message

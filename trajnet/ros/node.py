@@ -11,8 +11,9 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
 Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped,
 
-QoS: reliable, volatile, keep last 1, as Autoware's map_based_prediction offers and asks for (rclcpp::QoS{1}). A newer
-frame replaces one that could not be served in time; predictions of an old frame help nobody.
+QoS: reliable and volatile with a history of keep last, as Autoware's map_based_prediction offers and asks for. Its depth
+there is 1; here it is queue_depth, because a state that follows each track is better for every frame: after a stall the
+frames that waited are worked off within milliseconds. DDS does not compare depths, so the two go together.
 
 Predictions leave in the frame and with the stamp of the objects that they are for.
 """
@@ -45,12 +46,16 @@ from trajnet.ros.pipeline import Answer, Pipeline, load, warmed_up
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
 OUTPUT_TOPIC = "/perception/object_recognition/objects"
-QOS = QoSProfile(
-    depth=1,
-    history=HistoryPolicy.KEEP_LAST,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.VOLATILE,
-)
+
+
+def qos(depth: int) -> QoSProfile:
+    """Reliable, volatile, keep last."""
+    return QoSProfile(
+        depth=depth,
+        history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
 
 
 class PredictorNode(LifecycleNode):  # type: ignore[misc]
@@ -144,9 +149,12 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             "cyclic_time": (self._time_type, "~/debug/cyclic_time_ms"),
         }
         for name, (message, topic) in publishers.items():
-            self._entities[name] = self.create_lifecycle_publisher(message, topic, QOS)
+            depth = self.parameters.queue_depth if name == "objects" else 1
+            self._entities[name] = self.create_lifecycle_publisher(message, topic, qos(depth))
         topic = self._topic("~/input/objects", INPUT_TOPIC)
-        self._entities["input"] = self.create_subscription(TrackedObjects, topic, self._on_objects, QOS, raw=True)
+        self._entities["input"] = self.create_subscription(
+            TrackedObjects, topic, self._on_objects, qos(self.parameters.queue_depth), raw=True
+        )
 
     def _topic(self, private: str, otherwise: str) -> str:
         """The private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""

@@ -90,6 +90,9 @@ class Parameters:
         minimum=1,
         maximum=10_000,
     )
+    queue_depth: int = _parameter(
+        5, "Frames that wait while the node is held up; Autoware's own predictor keeps 1.", minimum=1, maximum=100
+    )
     track_timeout_s: float = _parameter(
         1.0, "A track is forgotten after this time without an observation.", minimum=0.05, maximum=60.0
     )

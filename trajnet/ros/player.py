@@ -31,12 +31,13 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from trajnet.errors import InputError, TrajnetError
 from trajnet.ros.bridge import tracked_objects
 from trajnet.ros.cdr import encode_tracked
-from trajnet.ros.node import INPUT_TOPIC, QOS
+from trajnet.ros.node import INPUT_TOPIC, qos
 from trajnet.ros.playback import Playback
 from trajnet.scenes import load_scene
 
 NODE_NAME = "trajnet_player"
 TICK_S = 0.004
+QUEUE_DEPTH = 10
 CLOCK_PERIOD_NS = 10_000_000
 #: A ROS time of 0 means "no time yet", so scenes that begin at 0 are moved on by this.
 EARLIEST_NS = 1_000_000_000
@@ -70,7 +71,9 @@ class PlayerNode(Node):  # type: ignore[misc]
         self._offset_ns = max(0, EARLIEST_NS - int(self._scene.timestamp_ns[0]))
         plain = f"{self.get_fully_qualified_name()}/output/objects"
         remapped = self.resolve_topic_name("~/output/objects") != plain
-        self._publisher = self.create_publisher(TrackedObjects, "~/output/objects" if remapped else INPUT_TOPIC, QOS)
+        self._publisher = self.create_publisher(
+            TrackedObjects, "~/output/objects" if remapped else INPUT_TOPIC, qos(QUEUE_DEPTH)
+        )
         self._clock_publisher = self.create_publisher(ClockMessage, "/clock", 10) if self._with_clock else None
         self._last_tick_ns: int | None = None
         self._last_clock_ns = 0
