@@ -42,7 +42,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         options = [o for o in typing.get_args(hint) if o is not type(None)]
-        return None if value is None and len(options) < len(typing.get_args(hint)) else _convert(options[0], value, where)
+        return (
+            None if value is None and len(options) < len(typing.get_args(hint)) else _convert(options[0], value, where)
+        )
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast("type[Any]", hint), value, where)
     if origin is tuple:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from trajnet import config
@@ -59,7 +60,7 @@ def state_names(cell: str) -> tuple[str, ...]:
 
 
 def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
-    """The graph's results for K modes at T future times. Time leads, which spares the graph slices and copies."""
+    """The graph's results for K modes at T future times. Time leads, which spares slices and copies."""
     path = (str(steps), "N", str(modes))
     return (
         Tensor("x_m", "float32", path, "m, map axes, relative to the call's origin"),
@@ -112,20 +113,26 @@ class Contract:
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:
             raise ContractError(
-                f"contract version: this trajnet serves {CONTRACT_VERSION}, got {self.version}; export the checkpoint again with this version"
+                f"contract version: this trajnet serves {CONTRACT_VERSION}, got {self.version}; "
+                "export the checkpoint again with this version"
             )
         if self.classes != CLASS_NAMES:
             raise ContractError(f"object classes: expected {', '.join(CLASS_NAMES)}, got {', '.join(self.classes)}")
         if self.modes < 1 or self.layers < 1 or self.hidden < 1:
-            raise ContractError(f"modes, layers, hidden: expected numbers above 0, got {self.modes}, {self.layers}, {self.hidden}")
-        if not self.time_s or self.time_s[0] <= 0 or any(b <= a for a, b in zip(self.time_s, self.time_s[1:])):
+            raise ContractError(
+                f"modes, layers, hidden: expected numbers above 0, got {self.modes}, {self.layers}, {self.hidden}"
+            )
+        if not self.time_s or self.time_s[0] <= 0 or any(b <= a for a, b in pairwise(self.time_s)):
             raise ContractError(f"time_s: expected strictly increasing times above 0 s, got {self.time_s}")
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """Observation, then state."""
         state = (str(self.layers), "N", str(self.hidden))
-        return (*observation_tensors(), *(Tensor(s, "float32", state, "recurrent state") for s in state_names(self.cell)))
+        return (
+            *observation_tensors(),
+            *(Tensor(s, "float32", state, "recurrent state") for s in state_names(self.cell)),
+        )
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
@@ -141,13 +148,17 @@ class Contract:
 def read_contract(metadata: dict[str, str], where: str) -> Contract:
     """The contract in a model's metadata; where names the file. Raises ContractError by name for what does not fit."""
     if CONTRACT_KEY not in metadata:
-        raise ContractError(f"{where}: expected a model exported by trajnet (metadata key {CONTRACT_KEY!r}), got none; use `trajnet export`")
+        raise ContractError(
+            f"{where}: expected a model exported by trajnet (metadata key {CONTRACT_KEY!r}), got none; "
+            "use `trajnet export`"
+        )
     try:
         values = json.loads(metadata[CONTRACT_KEY])
         version = values.get("version") if isinstance(values, dict) else None
         if version != CONTRACT_VERSION:
             raise ContractError(
-                f"{where}: contract version: this trajnet serves {CONTRACT_VERSION}, got {version}; export the checkpoint again with this version"
+                f"{where}: contract version: this trajnet serves {CONTRACT_VERSION}, got {version}; "
+                "export the checkpoint again with this version"
             )
         return config.from_dict(Contract, values, where)
     except ConfigError as error:
@@ -160,10 +171,20 @@ def check_tensors(expected: tuple[Tensor, ...], got: dict[str, tuple[str, tuple[
     """Compare the graph's tensors, name -> (dtype, shape as strings), with the contract's. Raises ContractError."""
     for tensor in expected:
         if tensor.name not in got:
-            raise ContractError(f"{where}: the contract names tensor {tensor.name!r}, the graph has {', '.join(sorted(got))}")
+            raise ContractError(
+                f"{where}: the contract names tensor {tensor.name!r}, the graph has {', '.join(sorted(got))}"
+            )
         dtype, shape = got[tensor.name]
-        if dtype != tensor.dtype or len(shape) != len(tensor.shape) or any(a != b and a != "N" for a, b in zip(tensor.shape, shape)):
-            raise ContractError(f"{where}: {tensor.name}: expected {tensor.dtype} {list(tensor.shape)}, got {dtype} {list(shape)}")
+        if (
+            dtype != tensor.dtype
+            or len(shape) != len(tensor.shape)
+            or any(a not in ("N", b) for a, b in zip(tensor.shape, shape, strict=False))
+        ):
+            raise ContractError(
+                f"{where}: {tensor.name}: expected {tensor.dtype} {list(tensor.shape)}, got {dtype} {list(shape)}"
+            )
     extra = set(got) - {t.name for t in expected}
     if extra:
-        raise ContractError(f"{where}: the graph has tensors that the contract does not know: {', '.join(sorted(extra))}")
+        raise ContractError(
+            f"{where}: the graph has tensors that the contract does not know: {', '.join(sorted(extra))}"
+        )

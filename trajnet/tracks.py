@@ -12,7 +12,7 @@ The clock is an argument (now_ns): nothing here reads one. The policy for what g
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class TrackPolicy:
 
 @dataclass
 class TrackCounters:
-    """Everything that was not plain sailing, since the start."""
+    """What happened to frames and tracks since the start. resumed: tracks that came back after missing frames."""
 
     frames: int = 0
     late: int = 0
@@ -109,7 +109,7 @@ class TrackStore:
         old = 0 if not hasattr(self, "_seen_ns") else len(self._seen_ns)
 
         def grown(name: str, shape: tuple[int, ...], dtype: type) -> None:
-            array = np.zeros((capacity, *shape), dtype=dtype)
+            array: NDArray[Any] = np.zeros((capacity, *shape), dtype=dtype)
             if old:
                 array[:old] = getattr(self, name)
             setattr(self, name, array)
@@ -158,9 +158,9 @@ class TrackStore:
         elif now_ns - frame.timestamp_ns > int(self.policy.late_s * 1e9):
             self.counters.late += 1
             status = "late"
-        self.newest_ns = frame.timestamp_ns
+        before_ns, self.newest_ns = self.newest_ns, frame.timestamp_ns
         self._remove_expired(frame.timestamp_ns)
-        return status, self._observe(frame)
+        return status, self._observe(frame, before_ns)
 
     def _remove_expired(self, timestamp_ns: int) -> None:
         limit_ns = timestamp_ns - int(self.policy.timeout_s * 1e9)
@@ -184,16 +184,23 @@ class TrackStore:
         self.counters.born += int(reset.sum())
         return slot, reset
 
-    def _observe(self, frame: TrackFrame) -> Observations:
+    def _observe(self, frame: TrackFrame, before_ns: int | None) -> Observations:
         slot, reset = self._slots_for(frame.track_id)
         old = slot[~reset]
+        if before_ns is not None:
+            self.counters.resumed += int((self._seen_ns[old] < before_ns).sum())
         dt_s = np.zeros(len(frame))
         dt_s[~reset] = (frame.timestamp_ns - self._seen_ns[old]) * 1e-9
         previous_position_m = np.where(reset[:, None], frame.position_m, self._position_m[slot])
         anchor_m = np.where(reset[:, None], frame.position_m, self._anchor_m[slot])
         last_yaw_rad = np.where(reset, 0.0, self._yaw_rad[slot])
         yaw_rad, anchor_m = causal_heading(
-            frame.position_m, np.where(frame.yaw_valid, frame.yaw_rad, 0.0), frame.yaw_valid, last_yaw_rad, anchor_m, self.policy.heading_step_m
+            frame.position_m,
+            np.where(frame.yaw_valid, frame.yaw_rad, 0.0),
+            frame.yaw_valid,
+            last_yaw_rad,
+            anchor_m,
+            self.policy.heading_step_m,
         )
         previous_yaw_rad = np.where(reset, yaw_rad, self._yaw_rad[slot])
         self._seen_ns[slot] = frame.timestamp_ns
@@ -210,7 +217,8 @@ class TrackStore:
         """Live tracks last seen before timestamp_ns, in the order of their birth."""
         rows = [(t, s) for t, s in self._slot_of.items() if self._seen_ns[s] < timestamp_ns]
         slot = np.array([s for _, s in rows], dtype=np.int64)
-        return Coasting(tuple(t for t, _ in rows), slot, (timestamp_ns - self._seen_ns[slot]) * 1e-9)
+        age_s: FloatArray = np.asarray((timestamp_ns - self._seen_ns[slot]) * 1e-9, dtype=np.float64)
+        return Coasting(tuple(t for t, _ in rows), slot, age_s)
 
 
 def causal_heading(

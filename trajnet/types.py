@@ -39,7 +39,9 @@ CLASS_NAMES: tuple[str, ...] = tuple(c.name.lower() for c in ObjectClass)
 WHEELED: tuple[bool, ...] = (False, True, True, True, True, True, False)
 
 #: Length and width in metres where a source gives no size; indexed by ObjectClass.
-DEFAULT_SIZE_M: FloatArray = np.array([[2.0, 1.0], [4.6, 1.9], [8.0, 2.5], [12.0, 2.9], [2.2, 0.8], [1.8, 0.6], [0.6, 0.6]])
+DEFAULT_SIZE_M: FloatArray = np.array(
+    [[2.0, 1.0], [4.6, 1.9], [8.0, 2.5], [12.0, 2.9], [2.2, 0.8], [1.8, 0.6], [0.6, 0.6]]
+)
 
 
 class Source(IntEnum):
@@ -64,7 +66,10 @@ def _require_finite(owner: str, name: str, value: FloatArray, rows: BoolArray | 
     if rows is not None:
         bad &= rows
     if bad.any():
-        raise InputError(f"{owner}.{name}: expected finite values, got NaN or infinity in {int(bad.sum())} row(s), first at row {int(bad.argmax())}")
+        raise InputError(
+            f"{owner}.{name}: expected finite values, got NaN or infinity in {int(bad.sum())} row(s), "
+            f"first at row {int(bad.argmax())}"
+        )
 
 
 def _require_unique(owner: str, ids: Sequence[str]) -> None:
@@ -76,7 +81,9 @@ def _require_unique(owner: str, ids: Sequence[str]) -> None:
 
 def _require_classes(owner: str, object_class: NDArray[np.int8]) -> None:
     if object_class.size and (object_class.min() < 0 or object_class.max() >= len(ObjectClass)):
-        raise InputError(f"{owner}.object_class: expected 0..{len(ObjectClass) - 1}, got {object_class.min()}..{object_class.max()}")
+        raise InputError(
+            f"{owner}.object_class: expected 0..{len(ObjectClass) - 1}, got {object_class.min()}..{object_class.max()}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +185,9 @@ class Prediction:
         count, steps = len(self.track_id), len(time_s)
         probability = np.asarray(self.probability)
         if probability.ndim != 2 or probability.shape[1] == 0:
-            raise InputError(f"Prediction.probability: expected shape ({count}, K) with K above 0, got {probability.shape}")
+            raise InputError(
+                f"Prediction.probability: expected shape ({count}, K) with K above 0, got {probability.shape}"
+            )
         modes = probability.shape[1]
         for name, dtype, shape in (
             ("position_m", np.float64, (count, modes, steps, 2)),
@@ -198,13 +207,15 @@ class Prediction:
         return int(self.probability.shape[1])
 
     def usable_rows(self) -> BoolArray:
-        """(N,): rows that are finite everywhere, have probabilities in [0, 1] that sum to 1 (1e-3) and variances >= 0."""
+        """(N,): rows that are finite, with probabilities from 0 that sum to 1 (to 1e-3) and variances from 0."""
         count = len(self)
         fine = np.ones(count, dtype=np.bool_)
         for value in (self.position_m, self.yaw_rad, self.covariance_m2, self.probability):
             fine &= np.isfinite(value).all(axis=tuple(range(1, value.ndim)))
         fine &= (self.probability >= 0).all(axis=1) & (np.abs(self.probability.sum(axis=1) - 1.0) < 1e-3)
-        fine &= (self.covariance_m2[..., 0, 0] >= 0).all(axis=(1, 2)) & (self.covariance_m2[..., 1, 1] >= 0).all(axis=(1, 2))
+        fine &= (self.covariance_m2[..., 0, 0] >= 0).all(axis=(1, 2)) & (self.covariance_m2[..., 1, 1] >= 0).all(
+            axis=(1, 2)
+        )
         return fine
 
     def validate(self) -> None:
@@ -212,7 +223,10 @@ class Prediction:
         fine = self.usable_rows()
         if not fine.all():
             first = int((~fine).argmax())
-            raise InputError(f"Prediction: expected finite paths and probabilities that sum to 1, got {int((~fine).sum())} bad row(s), first track {self.track_id[first]!r}")
+            raise InputError(
+                "Prediction: expected finite paths and probabilities that sum to 1, "
+                f"got {int((~fine).sum())} bad row(s), first track {self.track_id[first]!r}"
+            )
 
     def best_first(self) -> Prediction:
         """The same prediction with the modes of every object in order of falling probability (stable)."""
@@ -253,10 +267,9 @@ class RasterMap:
     def is_drivable(self, points_m: FloatArray) -> BoolArray:
         """points_m (..., 2) -> (...): outside the raster counts as not drivable."""
         pixel = np.floor((np.asarray(points_m) - self.origin_m) * self.pixels_per_m).astype(np.int64)
-        inside = ((pixel >= 0) & (pixel < np.array(self.drivable.shape))).all(axis=-1)
+        inside: BoolArray = np.asarray(((pixel >= 0) & (pixel < np.array(self.drivable.shape))).all(axis=-1))
         safe = np.where(inside[..., None], pixel, 0)
-        found: BoolArray = self.drivable[safe[..., 0], safe[..., 1]] & inside
-        return found
+        return np.asarray(self.drivable[safe[..., 0], safe[..., 1]] & inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,7 +327,10 @@ class Scene:
         ):
             put(self, name, _array(owner, name, getattr(self, name), dtype, shape))
         if np.any(np.diff(self.timestamp_ns) <= 0):
-            raise InputError(f"{owner}.timestamp_ns: expected strictly increasing times, got a step of {np.diff(self.timestamp_ns).min()} ns")
+            raise InputError(
+                f"{owner}.timestamp_ns: expected strictly increasing times, "
+                f"got a step of {np.diff(self.timestamp_ns).min()} ns"
+            )
         _require_unique(owner, self.track_id)
         _require_classes(owner, self.object_class)
         _require_finite(owner, "size_m", self.size_m)
@@ -324,12 +340,22 @@ class Scene:
         if tracks and self.size_m.min() <= 0:
             raise InputError(f"{owner}.size_m: expected lengths and widths above 0 m, got {self.size_m.min()}")
         if rows:
-            if self.row_frame.min() < 0 or self.row_frame.max() >= frames or self.row_track.min() < 0 or self.row_track.max() >= tracks:
-                raise InputError(f"{owner}: expected rows that point into {frames} frames and {tracks} tracks, got indices outside")
+            if (
+                self.row_frame.min() < 0
+                or self.row_frame.max() >= frames
+                or self.row_track.min() < 0
+                or self.row_track.max() >= tracks
+            ):
+                raise InputError(
+                    f"{owner}: expected rows that point into {frames} frames and {tracks} tracks, got indices outside"
+                )
             key = self.row_frame * tracks + self.row_track
             if np.any(np.diff(key) == 0):
                 twice = int(np.flatnonzero(np.diff(key) == 0)[0])
-                raise InputError(f"{owner}: expected each track once per frame, got {self.track_id[self.row_track[twice]]!r} twice in frame {self.frame_number[self.row_frame[twice]]}")
+                raise InputError(
+                    f"{owner}: expected each track once per frame, got {self.track_id[self.row_track[twice]]!r} "
+                    f"twice in frame {self.frame_number[self.row_frame[twice]]}"
+                )
             if np.any(np.diff(key) < 0):
                 raise InputError(f"{owner}: expected rows sorted by frame and track, got them unsorted")
         put(self, "_start", np.searchsorted(self.row_frame, np.arange(frames + 1)))

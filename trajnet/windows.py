@@ -186,7 +186,7 @@ def sliding_windows(
     rows = np.flatnonzero((scene.row_frame + offset) % stride == 0)
     windows = windows_of_scene(scene, rows, history_time_s, future_time_s)
     known = windows.future_valid[:, windows.future_time_s <= min_future_s + 1e-6].all(axis=1)
-    return windows.select(known & windows.future_valid.any(axis=1))
+    return windows.select(np.asarray(known & windows.future_valid.any(axis=1)))
 
 
 def nuscenes_windows(data_dir: Path | str, split: str) -> Windows:
@@ -199,7 +199,9 @@ def nuscenes_windows(data_dir: Path | str, split: str) -> Windows:
     windows = concatenate([p for p in parts if len(p)])
     _require_count(f"nuScenes {split}", len(windows), NUSCENES_WINDOWS[split])
     if not windows.future_valid.all():
-        raise InputError(f"nuScenes {split}: expected 12 future frames for every target, got gaps; is the data complete?")
+        raise InputError(
+            f"nuScenes {split}: expected 12 future frames for every target, got gaps; is the data complete?"
+        )
     return windows
 
 
@@ -241,7 +243,9 @@ def social_gan_rows(scene: Scene, *, observed: int = 8, predicted: int = 12) -> 
 
 def _require_count(what: str, got: int, expected: int) -> None:
     if got != expected:
-        raise InputError(f"{what}: expected the official {expected:,} windows, got {got:,}; is the data folder complete?")
+        raise InputError(
+            f"{what}: expected the official {expected:,} windows, got {got:,}; is the data folder complete?"
+        )
 
 
 def frames_of(windows: Windows, rows: Iterable[int]) -> Iterator[TrackFrame]:
@@ -256,7 +260,7 @@ def frames_of(windows: Windows, rows: Iterable[int]) -> Iterator[TrackFrame]:
         here = windows.observed[index, step]
         chosen = index[here]
         yield TrackFrame(
-            timestamp_ns=int(round(float(time_s) * 1e9)),
+            timestamp_ns=round(float(time_s) * 1e9),
             track_id=tuple(name[here].tolist()),
             object_class=windows.object_class[chosen],
             position_m=windows.position_m[chosen, step],

@@ -50,7 +50,9 @@ class StepGraph(nn.Module):
         self.spread_matrix: Tensor
         if self.resample:
             if self.time_s[0] <= 0 or self.time_s[-1] > knots[-1] + 1e-9:
-                raise ConfigError(f"output times: expected within (0, {knots[-1]}] s, got {self.time_s[0]} to {self.time_s[-1]} s")
+                raise ConfigError(
+                    f"output times: expected within (0, {knots[-1]}] s, got {self.time_s[0]} to {self.time_s[-1]} s"
+                )
             grid = np.concatenate([[0.0], knots])
             linear = np.stack([np.interp(self.time_s, grid, column) for column in np.eye(len(grid))], axis=1)
             path = interpolation_matrix(grid, self.time_s)
@@ -65,7 +67,9 @@ class StepGraph(nn.Module):
         if self.resample:
             starts = (seen.position_m[:, 0], seen.position_m[:, 1], seen.yaw_rad)
             for i, start in enumerate(starts):
-                planes[i] = self._resampled(planes[i], start.reshape(1, -1, 1).expand_as(planes[i][:1]), self.path_matrix)
+                planes[i] = self._resampled(
+                    planes[i], start.reshape(1, -1, 1).expand_as(planes[i][:1]), self.path_matrix
+                )
             for i, variance in ((3, START_SIGMA_M**2), (4, 0.0), (5, START_SIGMA_M**2)):
                 planes[i] = self._resampled(planes[i], torch.full_like(planes[i][:1], variance), self.spread_matrix)
         return (*planes, torch.softmax(paths.logits, dim=1), *next_state)
@@ -178,14 +182,16 @@ def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
 
 def _plain_recurrence() -> dict[Callable[..., Any], Callable[..., Any]]:
     """torch.onnx knows LSTM and GRU but unrolls plain recurrent networks; these make them one RNN node a layer."""
-    from onnxscript import opset20 as op
+    import onnxscript
+
+    op: Any = onnxscript.opset20
 
     def translate(activation: str) -> Callable[..., Any]:
         def rnn(
-            input: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
+            sequence: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
             bidirectional: bool, batch_first: bool,
         ) -> Any:  # fmt: skip
-            outputs, last = input, []
+            outputs, last = sequence, []
             for layer in range(num_layers):
                 w_ih, w_hh, b_ih, b_hh = params[4 * layer : 4 * layer + 4]
                 start = op.Slice(hx, [layer], [layer + 1], [0])
@@ -211,7 +217,11 @@ def _quiet() -> Iterator[None]:
     """The exporter talks a lot about torchvision and its own steps; only its errors concern a user."""
     level = logging.getLogger("torch.onnx").level
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         try:
             yield

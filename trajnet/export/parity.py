@@ -73,13 +73,15 @@ def parity(
     paths = [t.name for t in output_tensors(1, 1)]
     states = [f"{s}_next" for s in state_names(graph.model.config.cell)]
 
-    def both(inputs: tuple[torch.Tensor, ...], onnx_state: list[np.ndarray] | None) -> tuple[float, list[torch.Tensor], list[np.ndarray]]:
+    def both(
+        inputs: tuple[torch.Tensor, ...], onnx_state: list[np.ndarray] | None
+    ) -> tuple[float, list[torch.Tensor], list[np.ndarray]]:
         arrays = [t.numpy() for t in inputs]
         if onnx_state is not None:
             arrays[len(Observation._fields) :] = onnx_state
-        got = session.run(paths + states, dict(zip(names, arrays)))
+        got = session.run(paths + states, dict(zip(names, arrays, strict=True)))
         expected = graph(*inputs)
-        error = max(float(np.abs(g - e.numpy()).max()) for g, e in zip(got[:2], expected[:2]))
+        error = max(float(np.abs(g - e.numpy()).max()) for g, e in zip(got[:2], expected[:2], strict=True))
         return error, list(expected[len(paths) :]), got[len(paths) :]
 
     with torch.inference_mode():

@@ -32,8 +32,12 @@ class SourceConfig:
     def __post_init__(self) -> None:
         require(self.history_s > 0 and self.rate_hz > 0, "source: expected history_s and rate_hz above 0")
         require(self.stride > 0, f"source: stride: expected at least 1, got {self.stride}")
-        require(bool(self.path) == (self.kind == "scenes"), f"source: path belongs to kind scenes, got kind {self.kind!r}")
-        require(bool(self.split) == (self.kind != "scenes"), f"source: kind {self.kind!r}: split goes with benchmarks only")
+        require(
+            bool(self.path) == (self.kind == "scenes"), f"source: path belongs to kind scenes, got kind {self.kind!r}"
+        )
+        require(
+            bool(self.split) == (self.kind != "scenes"), f"source: kind {self.kind!r}: split goes with benchmarks only"
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,10 @@ class AugmentConfig:
             require(0 <= getattr(self, name) < 1, f"augment.{name}: expected [0, 1), got {getattr(self, name)}")
         for name in ("position_noise_m", "yaw_noise_rad"):
             require(getattr(self, name) >= 0, f"augment.{name}: expected at least 0, got {getattr(self, name)}")
-        require(bool(self.strides) and min(self.strides) >= 1, f"augment.strides: expected numbers from 1, got {self.strides}")
+        require(
+            bool(self.strides) and min(self.strides) >= 1,
+            f"augment.strides: expected numbers from 1, got {self.strides}",
+        )
 
 
 @dataclass(frozen=True)
@@ -93,4 +100,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require(bool(self.train) and bool(self.validation), "train, validation: expected at least one source each")
-        require(self.name.replace("-", "").replace("_", "").isalnum(), f"name: expected letters, digits, - and _, got {self.name!r}")
+        require(
+            self.name.replace("-", "").replace("_", "").isalnum(),
+            f"name: expected letters, digits, - and _, got {self.name!r}",
+        )

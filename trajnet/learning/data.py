@@ -121,7 +121,9 @@ def _root_with(roots: Sequence[Path], folder: str) -> Path:
     for root in roots:
         if (root / folder).exists():
             return root
-    raise InputError(f"data: expected a folder {folder!r} under {' or '.join(map(str, roots))}; give its parent with --data")
+    raise InputError(
+        f"data: expected a folder {folder!r} under {' or '.join(map(str, roots))}; give its parent with --data"
+    )
 
 
 def build_windows(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray) -> Windows:
@@ -133,15 +135,18 @@ def build_windows(source: SourceConfig, roots: Sequence[Path], future_time_s: Fl
         windows = eth_ucy_windows(_root_with(roots, "eth_ucy"), scene, split)
     else:
         step_s = 1.0 / source.rate_hz
-        history_s = -step_s * np.arange(round(source.history_s / step_s), -1, -1)
-        history_s[-1] = 0.0
+        history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
         parts = [
-            sliding_windows(load_scene(p), history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s)
+            sliding_windows(
+                load_scene(p), history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
+            )
             for p in source_files(source, roots)
         ]
         return concatenate([p for p in parts if len(p)])
     if not np.allclose(windows.future_time_s, future_time_s):
-        raise InputError(f"{source.kind}: its future times are {windows.future_time_s} s, the model's knots {future_time_s} s")
+        raise InputError(
+            f"{source.kind}: its future times are {windows.future_time_s} s, the model's knots {future_time_s} s"
+        )
     return windows
 
 

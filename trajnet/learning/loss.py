@@ -33,7 +33,9 @@ def displacement(paths: Paths, future_m: Tensor) -> Tensor:
     return torch.sqrt(x * x + y * y + 1e-6)
 
 
-def winner_takes_all(paths: Paths, future_m: Tensor, valid: Tensor, config: LossConfig) -> tuple[Tensor, dict[str, Tensor]]:
+def winner_takes_all(
+    paths: Paths, future_m: Tensor, valid: Tensor, config: LossConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss and its terms. future_m (T, N, 2), valid (T, N): knots that were recorded, at least one each.
 
     The covariances learn from the winner's errors as they are (detached), so the likelihood spoils no path.
@@ -52,7 +54,9 @@ def winner_takes_all(paths: Paths, future_m: Tensor, valid: Tensor, config: Loss
         classification = -log_probability.gather(1, winner).mean()
     error_x = (future_m[..., 0:1] - paths.x_m).detach().gather(2, pick)
     error_y = (future_m[..., 1:2] - paths.y_m).detach().gather(2, pick)
-    nll = gaussian_nll(error_x, error_y, *(c.gather(2, pick) for c in (paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2)))
+    nll = gaussian_nll(
+        error_x, error_y, *(c.gather(2, pick) for c in (paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2))
+    )
     likelihood = (nll.squeeze(-1) * weight).sum(dim=0).mean()
     total = best_ade + config.classification * classification + config.likelihood * likelihood
     return total, {"min_ade_m": best_ade, "classification": classification, "nll": likelihood}

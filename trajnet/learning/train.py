@@ -181,10 +181,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except TrajnetError:
         raise
     except Exception as error:  # torch raises a dozen types for a file that is none of its own
-        raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got: {type(error).__name__}") from error
+        raise ContractError(
+            f"{path}: expected a checkpoint written by `trajnet train`, got: {type(error).__name__}"
+        ) from error
     if about.get("version") != CHECKPOINT_VERSION:
         raise ContractError(
-            f"{path}: checkpoint version: this trajnet reads {CHECKPOINT_VERSION}, got {about.get('version')}; train again"
+            f"{path}: checkpoint version: this trajnet reads {CHECKPOINT_VERSION}, got {about.get('version')}; "
+            "train again"
         )
     return stored
 
@@ -199,7 +202,9 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise ContractError(f"{path}: its weights do not fit this version's model: {' '.join(str(error).split())}") from error
+        raise ContractError(
+            f"{path}: its weights do not fit this version's model: {' '.join(str(error).split())}"
+        ) from error
     return model.eval(), config, about
 
 
@@ -209,5 +214,6 @@ def _require_same_run(stored: dict[str, Any], config: TrainConfig, path: Path) -
     changed = sorted(k for k in now if now[k] != before.get(k))
     if changed:
         raise InputError(
-            f"{path}: is of another run ({', '.join(changed)} differ); give another --out, or the same configuration to resume"
+            f"{path}: is of another run ({', '.join(changed)} differ); "
+            "give another --out, or the same configuration to resume"
         )

@@ -1,4 +1,4 @@
-"""A predictor that always answers: whatever the inner one does, every row gets a finite path (DESIGN.md, decision 4)."""
+"""A predictor that always answers: whatever the inner one does, every row gets a finite path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class GuardCounters:
     """What the rows came from and why the model was not used, since the start.
 
-    failures: calls that raised. deadline_misses: calls not done within the budget, or begun while one was still running.
+    failures: calls that raised. deadline_misses: calls not done within the budget, or begun while one still ran.
     non_finite_rows: rows of the model that were not usable (NaN, probabilities that do not sum to 1).
     """
 
@@ -109,7 +109,10 @@ class GuardedPredictor:
                 result = self._running.result(timeout=self.budget_s)
                 self._running = None
             if result.track_id != observations.track_id or result.modes != self.modes:
-                raise InputError(f"{self.name}: expected {len(observations)} rows of {self.modes} modes, got {len(result)} of {result.modes}")
+                raise InputError(
+                    f"{self.name}: expected {len(observations)} rows of {self.modes} modes, "
+                    f"got {len(result)} of {result.modes}"
+                )
             return result
         except FutureTimeoutError:
             self.counters.deadline_misses += 1

@@ -64,7 +64,10 @@ class OnnxPredictor:
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.contract = read_contract(metadata, str(path))
         self.card: str = metadata.get(CARD_KEY, "")
-        for expected, tensors in ((self.contract.inputs, self._session.get_inputs()), (self.contract.outputs, self._session.get_outputs())):
+        for expected, tensors in (
+            (self.contract.inputs, self._session.get_inputs()),
+            (self.contract.outputs, self._session.get_outputs()),
+        ):
             got = {t.name: (_DTYPES.get(t.type, t.type), tuple(str(s) for s in t.shape)) for t in tensors}
             check_tensors(expected, got, str(path))
         self.name = self.contract.name
@@ -92,7 +95,9 @@ class OnnxPredictor:
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=[wanted])
         except Exception as error:  # ONNX Runtime has no common error type
-            raise ContractError(f"{path}: expected a model that ONNX Runtime can load, got: {' '.join(str(error).split())}") from error
+            raise ContractError(
+                f"{path}: expected a model that ONNX Runtime can load, got: {' '.join(str(error).split())}"
+            ) from error
         if session.get_providers()[0] != wanted:
             raise DependencyError(
                 f"provider {provider}: ONNX Runtime fell back to {session.get_providers()[0]}; "
@@ -107,7 +112,7 @@ class OnnxPredictor:
         self._forgotten.difference_update(slot.tolist())
         origin_m = _origin(observations.position_m)
         feed = self._feed(observations, reset, origin_m)
-        result = dict(zip(self._outputs, self._session.run(self._outputs, feed)))
+        result = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
         for state in self._states:
             self._memory[state][:, slot] = result[f"{state}_next"]
         return self._prediction(observations, result, origin_m)
@@ -122,7 +127,9 @@ class OnnxPredictor:
                 larger[:, : memory.shape[1]] = memory
                 self._memory[state] = larger
 
-    def _feed(self, observations: Observations, reset: NDArray[np.bool_], origin_m: FloatArray) -> dict[str, NDArray[Any]]:
+    def _feed(
+        self, observations: Observations, reset: NDArray[np.bool_], origin_m: FloatArray
+    ) -> dict[str, NDArray[Any]]:
         def single(values: NDArray[Any]) -> NDArray[np.float32]:
             return np.ascontiguousarray(values, dtype=np.float32)
 
@@ -142,7 +149,9 @@ class OnnxPredictor:
             feed[state] = self._memory[state][:, observations.slot]
         return feed
 
-    def _prediction(self, observations: Observations, result: dict[str, NDArray[Any]], origin_m: FloatArray) -> Prediction:
+    def _prediction(
+        self, observations: Observations, result: dict[str, NDArray[Any]], origin_m: FloatArray
+    ) -> Prediction:
         """Time-major float32 planes of the graph -> object-major float64 arrays in the map frame."""
         count, steps = len(observations), len(self.time_s)
         position = np.empty((count, self.modes, steps, 2))

@@ -11,7 +11,7 @@ from trajnet.geometry import rotate_covariance, wrap_angle
 from trajnet.tracks import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction, Source
 
-DEFAULT_TIME_S: FloatArray = np.arange(1, 13) * 0.5
+DEFAULT_TIME_S: FloatArray = np.linspace(0.5, 6.0, 12)
 
 #: Standard deviation of the acceleration that constant motion ignores, along and across the heading (m/s^2), and of
 #: the present position (m): the covariance at time t is sigma_0^2 + (a t^2 / 2)^2.
@@ -55,7 +55,11 @@ def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray
 
 
 def single_mode(
-    observations: Observations, time_s: FloatArray, position_m: FloatArray, yaw_rad: FloatArray, covariance_m2: FloatArray
+    observations: Observations,
+    time_s: FloatArray,
+    position_m: FloatArray,
+    yaw_rad: FloatArray,
+    covariance_m2: FloatArray,
 ) -> Prediction:
     """A Prediction of one certain mode from (N, T, ...) arrays, labelled as physics."""
     count = len(observations)
@@ -87,7 +91,7 @@ class ConstantVelocity:
 
 
 class ConstantTurnRate:
-    """Constant speed and turn rate (CTRV): an arc. The turn rate is that of the last two headings, bounded."""
+    """Constant speed and turn rate (CTRV): an arc. The turn rate is that of the last two measured headings, bounded."""
 
     name = "ctrv"
     modes = 1
@@ -97,9 +101,9 @@ class ConstantTurnRate:
 
     def predict(self, observations: Observations) -> Prediction:
         speed, course = speed_and_course(observations)
-        fresh = observations.reset | (observations.dt_s <= 0)
+        unknown = observations.reset | (observations.dt_s <= 0) | ~observations.yaw_valid
         turned = wrap_angle(observations.yaw_rad - observations.previous_yaw_rad)
-        rate = np.where(fresh, 0.0, turned / np.where(fresh, 1.0, observations.dt_s))
+        rate = np.where(unknown, 0.0, turned / np.where(unknown, 1.0, observations.dt_s))
         limit = np.minimum(MAX_YAW_RATE_RADPS, MAX_CURVATURE_PER_M * np.abs(speed))
         rate = np.clip(rate, -limit, limit)[:, None]
         angle = rate * self.time_s

@@ -49,7 +49,9 @@ class Stream:
         tracked = self._clock_ns()
         if observations is None:
             predicted = tracked
-            answer = self._latest or self._memory.recall(Coasting((), np.zeros(0, np.int64), np.zeros(0)), frame.timestamp_ns)
+            answer = self._latest or self._memory.recall(
+                Coasting((), np.zeros(0, np.int64), np.zeros(0)), frame.timestamp_ns
+            )
         else:
             fresh = self.predictor.predict(observations)
             predicted = self._clock_ns()

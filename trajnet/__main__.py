@@ -1,0 +1,5 @@
+"""``python -m trajnet``."""
+
+from trajnet.cli.main import main
+
+main()

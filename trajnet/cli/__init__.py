@@ -1,0 +1,1 @@
+"""The ``trajnet`` command: parse, call the library, show."""

@@ -1,0 +1,65 @@
+"""trajnet info: what a model file says about itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file made by `trajnet export`.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The contract as JSON, for machines.")] = False,
+) -> None:
+    """Show a model's contract (tensors, units, horizon, training data, licence, parity) and its model card.
+
+    The file is opened as the vehicle would open it, so a model that cannot be served is refused here too.
+
+        trajnet info MODEL.onnx
+    """
+    from rich.console import Console
+    from rich.markdown import Markdown
+    from rich.table import Table
+
+    from trajnet.predictors import OnnxPredictor
+
+    predictor = OnnxPredictor(model)
+    contract = predictor.contract
+    if as_json:
+        print(contract.to_json())
+        return
+    console = Console()
+    facts = Table(title=f"{contract.name} {contract.model_id}", title_justify="left", show_header=False)
+    training = contract.training
+    size_mb = model.stat().st_size / 1e6
+    for name, value in (
+        ("file", f"{model} ({size_mb:.2f} MB)"),
+        ("horizon", f"{contract.time_s[-1]:g} s in {len(contract.time_s)} steps, first at {contract.time_s[0]:g} s"),
+        ("modes", str(contract.modes)),
+        ("classes", ", ".join(contract.classes)),
+        ("cell", f"{contract.cell}, {contract.layers} layer(s) of {contract.hidden}"),
+        ("measured velocity", "used where valid" if contract.uses_velocity else "not used"),
+        ("trained on", "; ".join(training.datasets)),
+        ("licence", training.licence),
+        ("commercial use", "no" if training.non_commercial else "yes, see the licence"),
+        (
+            "training",
+            f"{training.windows:,} windows, {training.epochs} epochs, seed {training.seed}, "
+            f"{training.duration_s:.0f} s",
+        ),
+        ("history", f"trained with up to {training.history_s:g} s"),
+        ("torch vs ONNX", f"at most {contract.parity_max_error_m:.1e} m apart"),
+        ("git revision", contract.git_revision),
+    ):
+        facts.add_row(name, value)
+    console.print(facts)
+    tensors = Table(title="tensors of one step, N tracks", title_justify="left")
+    for column in ("", "name", "type", "shape", "meaning"):
+        tensors.add_column(column)
+    for side, group in (("in", contract.inputs), ("out", contract.outputs)):
+        for tensor in group:
+            tensors.add_row(side, tensor.name, tensor.dtype, " x ".join(tensor.shape), tensor.unit)
+    console.print(tensors)
+    if predictor.card:
+        console.print(Markdown(predictor.card))

@@ -1,0 +1,14 @@
+"""What of the libraries' talk reaches a user's terminal."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+
+def show_warnings() -> None:
+    """Our own notices; of torch and Lightning only what went wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric", "torch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning\..*")

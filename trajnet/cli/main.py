@@ -1,0 +1,99 @@
+"""Entry point of the ``trajnet`` command. Errors that a user can act on are one sentence and exit code 2."""
+
+# No postponed annotations here: typer reads those of `options` where they stand, inside build().
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from trajnet import __version__
+from trajnet.errors import DependencyError, TrajnetError
+
+if TYPE_CHECKING:
+    import typer
+
+#: Top-level module -> the extra that brings it.
+EXTRAS = {
+    "typer": "tools", "rich": "tools", "pyarrow": "tools", "PIL": "tools", "torch": "train", "lightning": "train",
+    "tensorboard": "train", "onnx": "train", "onnxscript": "train", "onnxslim": "train", "commonroad": "train",
+    "rosbags": "ros", "mcap": "ros", "mcap_ros2": "ros", "onnxruntime": "cpu",
+}  # fmt: skip
+
+
+def build() -> "typer.Typer":
+    """The command line with all its commands."""
+    import typer
+
+    from trajnet.cli import convert, demo, evaluate, export, info, replay, train
+
+    app = typer.Typer(
+        name="trajnet",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        help="Trajectory prediction for automated vehicles: train, export, evaluate, replay, and ROS 2.\n\n"
+        "Start with `trajnet demo`. Every command explains itself with --help.",
+    )
+
+    @app.callback(invoke_without_command=True)
+    def options(
+        context: typer.Context,
+        version: bool = typer.Option(False, "--version", help="Show the version and leave."),
+    ) -> None:
+        if version:
+            print(f"trajnet {__version__}")
+            raise typer.Exit
+        if context.invoked_subcommand is None:
+            print(context.get_help())
+            raise typer.Exit
+
+    for command in (
+        demo.demo,
+        replay.replay,
+        evaluate.evaluate,
+        convert.convert,
+        train.train,
+        export.export,
+        info.info,
+    ):
+        app.command()(command)
+    return app
+
+
+def missing(error: ImportError) -> DependencyError | None:
+    """What to install for a package of an extra that is not there; None for any other import error."""
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    return DependencyError(
+        f"{error.name} is needed for this and is not installed for {sys.executable}; run `pip install trajnet[{extra}]`"
+    )
+
+
+def main() -> None:
+    """Run the command of the process; leaves by SystemExit."""
+    try:
+        build()()
+    except ImportError as error:
+        known = missing(error)
+        if known is None:
+            raise
+        fail(known)
+    except TrajnetError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `trajnet ... | head` is no error
+        raise SystemExit(141) from None
+
+
+def fail(error: TrajnetError) -> None:
+    """One sentence on stderr, exit code 2."""
+    print(f"trajnet: {' '.join(str(error).split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""trajnet train: from recorded scenes to a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Option(metavar="FILE", help="What to train: see configs/*.yaml.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(envvar="TRAJNET_DATA", help="Folder with the data sets that FILE names; repeat for several."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, logs and the cache of windows.")],
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    devices: Annotated[int, typer.Option(help="Devices on each machine.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines; start the same command on each with torchrun's variables.")] = 1,
+    strategy: Annotated[str, typer.Option(help="Lightning's strategy: auto, ddp, ...")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves torch's own choice.")] = 0,
+    progress: Annotated[bool, typer.Option(help="Show progress bars.")] = True,
+) -> None:
+    """Train a model. Killed at any moment, the same command goes on from the last epoch with the same result.
+
+        trajnet train --config configs/nuscenes.yaml --data ../data --out out/nuscenes
+
+    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/last.ckpt --out MODEL.onnx`.
+    """
+    import torch
+
+    from trajnet.cli.logs import show_warnings
+    from trajnet.config import load_yaml
+    from trajnet.learning.config import TrainConfig
+    from trajnet.learning.train import train as run
+
+    show_warnings()
+    loaded = load_yaml(TrainConfig, config)
+    if threads > 0:
+        torch.set_num_threads(threads)
+    checkpoint = run(
+        loaded, data, out, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy, progress=progress
+    )
+    print(f"checkpoint {checkpoint}\nnext: trajnet export {checkpoint} --out {loaded.name}.onnx")
