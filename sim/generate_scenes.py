@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Generate traffic scenes with Eclipse SUMO: the ones bundled in sim/scenes, or many for training.
 
-    python sim/generate_scenes.py                                          # sim/scenes again, byte for byte
+    python sim/generate_scenes.py                                          # sim/scenes again
     python sim/generate_scenes.py --count 40 --seed 1000 --out training    # 40 varied scenes of 60 s
 
 One seed is one scene: its junction, streets, speeds, vehicles and flows are drawn from it, and SUMO runs with it.
@@ -110,11 +110,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=0, help="this many training scenes instead of the bundled ones")
     parser.add_argument("--seed", type=int, default=1000, help="seed of the first training scene, 100 or more")
     parser.add_argument("--duration", type=float, default=60.0, help="length of a training scene in seconds")
+    parser.add_argument(
+        "--only", choices=[recipe.scene_id for recipe in BUNDLED], help="this one of the bundled scenes"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     try:
-        recipes = list(BUNDLED)
+        recipes = [recipe for recipe in BUNDLED if arguments.only in (None, recipe.scene_id)]
         if arguments.count:
             recipes = training_recipes(arguments.count, arguments.seed, arguments.duration)
         with ProcessPoolExecutor(arguments.jobs) as pool:
