@@ -43,11 +43,8 @@ def info(
         ("trained on", "; ".join(training.datasets)),
         ("licence", training.licence),
         ("commercial use", "no" if training.non_commercial else "yes, see the licence"),
-        (
-            "training",
-            f"{training.windows:,} windows, {training.epochs} epochs, seed {training.seed}, "
-            f"{training.duration_s:.0f} s",
-        ),
+        ("training", f"{training.windows:,} windows, {training.epochs} epochs, seed {training.seed}"),
+        ("training took", f"{training.duration_s:.0f} s"),
         ("history", f"trained with up to {training.history_s:g} s"),
         ("torch vs ONNX", f"at most {contract.parity_max_error_m:.1e} m apart"),
         ("git revision", contract.git_revision),

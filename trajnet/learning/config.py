@@ -47,7 +47,8 @@ class AugmentConfig:
     mirror: left and right swapped in half of the windows. drop: an observation is lost with a probability drawn
     from [0, drop] for each window. short: share of the windows whose history is cut to a random length.
     strides: every so many observations is kept, drawn for each window: the random frame rates.
-    position_noise_m, yaw_noise_rad: standard deviations of the tracker's white noise.
+    position_noise_m, yaw_noise_rad, velocity_noise_mps: white noise of the tracker, its standard deviation drawn from
+    [0, value] for each window. hide_velocity: share of the windows whose measured velocity is taken away.
     """
 
     mirror: bool = True
@@ -56,11 +57,13 @@ class AugmentConfig:
     strides: tuple[int, ...] = (1,)
     position_noise_m: float = 0.0
     yaw_noise_rad: float = 0.0
+    velocity_noise_mps: float = 0.0
+    hide_velocity: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("drop", "short"):
+        for name in ("drop", "short", "hide_velocity"):
             require(0 <= getattr(self, name) < 1, f"augment.{name}: expected [0, 1), got {getattr(self, name)}")
-        for name in ("position_noise_m", "yaw_noise_rad"):
+        for name in ("position_noise_m", "yaw_noise_rad", "velocity_noise_mps"):
             require(getattr(self, name) >= 0, f"augment.{name}: expected at least 0, got {getattr(self, name)}")
         require(
             bool(self.strides) and min(self.strides) >= 1,

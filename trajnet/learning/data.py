@@ -249,12 +249,19 @@ def thinned(keep: Tensor, augment: AugmentConfig, draw: torch.Generator) -> Tens
 def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Generator) -> dict[str, Tensor]:
     """The windows with the tracker's noise, half of them mirrored."""
     window = dict(window)
-    count, steps = window["yaw_rad"].shape
-    if augment.position_noise_m > 0:
-        noise = torch.randn(count, steps, 2, generator=draw)
-        window["position_m"] = window["position_m"] + augment.position_noise_m * noise
-    if augment.yaw_noise_rad > 0:
-        window["yaw_rad"] = window["yaw_rad"] + augment.yaw_noise_rad * torch.randn(count, steps, generator=draw)
+    count = len(window["yaw_rad"])
+    for name, limit in (
+        ("position_m", augment.position_noise_m),
+        ("yaw_rad", augment.yaw_noise_rad),
+        ("velocity_mps", augment.velocity_noise_mps),
+    ):
+        if limit > 0:
+            values = window[name]
+            sigma = limit * torch.rand(count, *[1] * (values.dim() - 1), generator=draw)
+            window[name] = values + sigma * torch.randn(values.shape, generator=draw)
+    if augment.hide_velocity > 0:
+        shown = torch.rand(count, 1, generator=draw) >= augment.hide_velocity
+        window["velocity_valid"] = window["velocity_valid"] & shown
     if augment.mirror:
         sign = torch.where(torch.rand(count, generator=draw) < 0.5, -1.0, 1.0)
         flip = torch.stack([torch.ones_like(sign), sign], -1).unsqueeze(1)
