@@ -41,8 +41,11 @@ def scene_kind(path: Path) -> str:
 
 
 def _text_kind(path: Path) -> str:
-    with path.open("rb") as file:
-        first = next((line.split() for line in file if line.strip()), [])
+    try:
+        with path.open("rb") as file:
+            first = next((line.split() for line in file if line.strip()), [])
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if first and _is_number(first[0]) and len(first) in (4, 18):
         return "eth_ucy" if len(first) == 4 else "nuscenes"
     found = f"{len(first)} columns, the first of them {first[0].decode(errors='replace')!r}," if first else "no rows"
