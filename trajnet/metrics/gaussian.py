@@ -18,6 +18,9 @@ LOG_DENSITY_FLOOR = -20.0
 #: Regions of a calibrated prediction hold these shares of the true positions.
 COVERAGE_LEVELS = (0.50, 0.68, 0.90, 0.95)
 
+# Densities that are held at once: few enough for the processor's cache.
+_BLOCK = 200_000
+
 # Sample points of one Gaussian: the radii that hold 1 %, 2 % ... 99 % of it, turned by the golden angle from one to
 # the next.
 _SHARE = np.arange(1, 100) / 100.0
@@ -111,7 +114,7 @@ def mixture_share(
     if modes == 1:
         return ellipse_share(offset_m[:, 0], covariance_m2[:, 0])
     share = np.zeros((objects, steps))
-    block = max(1, 2_000_000 // (modes * modes * len(_DISC)))
+    block = max(1, _BLOCK // (modes * modes * len(_DISC)))
     for step in range(steps):
         for start in range(0, objects, block):
             rows = slice(start, start + block)
@@ -129,18 +132,20 @@ def _denser_share(mean_m: FloatArray, inverse: FloatArray, log_norm: FloatArray,
     a, b, c = inverse[..., 0], inverse[..., 1], inverse[..., 2]
     x, y = mean_m[..., 0], mean_m[..., 1]
     constant = log_weight - 0.5 * (a * x * x + 2 * b * x * y + c * y * y)
-    polynomial = np.stack([-0.5 * a, -b, -0.5 * c, a * x + b * y, b * x + c * y], axis=1)
+    polynomial = np.stack([-0.5 * a, -b, -0.5 * c, a * x + b * y, b * x + c * y], axis=-1)
     # The Cholesky factor of the covariance turns the disc into the mode's ellipse.
     root_xx = np.sqrt(c / (a * c - b * b))
     slope, root_rest = -b / c * root_xx, 1.0 / np.sqrt(c)
     px = x[..., None] + root_xx[..., None] * _DISC[:, 0]
     py = y[..., None] + slope[..., None] * _DISC[:, 0] + root_rest[..., None] * _DISC[:, 1]
-    points = np.stack([px * px, px * py, py * py, px, py], axis=-1).reshape(len(mean_m), -1, 5)
+    px, py = px.reshape(len(px), -1), py.reshape(len(py), -1)
+    points = np.stack([px * px, px * py, py * py, px, py], axis=1)
     top = constant.max(axis=1)
-    shift = np.where(np.isfinite(top), top, 0.0)[:, None]
-    here = np.exp(constant - shift).sum(axis=1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        there = np.exp(points @ polynomial + (constant - shift)[:, None, :]).sum(axis=2)
+    exponent = constant - np.where(np.isfinite(top), top, 0.0)[:, None]
+    here = np.exp(exponent).sum(axis=1)
+    with np.errstate(over="ignore", under="ignore"):
+        # The exponents need float64, their exponentials do not.
+        there = np.exp((polynomial @ points + exponent[..., None]).astype(np.float32)).sum(axis=1)
     denser = (there > here[:, None]).reshape(*mean_m.shape[:2], -1)
     share: FloatArray = (denser.sum(axis=2) * probability).sum(axis=1) / 100.0
     return share
