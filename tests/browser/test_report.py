@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -239,3 +243,15 @@ def test_the_panel_shows_the_figures(still: Browser) -> None:
     still.evaluate("document.querySelector('[data-stage=model]').click()")
     assert still.evaluate("document.querySelector('[data-stage=model]').getAttribute('aria-pressed')") == "true"
     assert still.evaluate("document.querySelector('#card pre').innerHTML").count("&lt;b&gt;") == 1
+
+
+def test_the_screenshot_tool_makes_a_picture_of_the_size_asked_for(
+    browser: Browser, page: str, tmp_path: Path, root: Path
+) -> None:
+    picture = tmp_path / "images" / "report.png"
+    command = [sys.executable, str(root / "tools" / "screenshot.py"), page.removeprefix("file://"), str(picture)]
+    done = subprocess.run([*command, "--size", "900x700"], capture_output=True, text=True, timeout=150, check=False)
+    assert done.returncode == 0, done.stderr
+    head = picture.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", head[16:]) == (900, 700)

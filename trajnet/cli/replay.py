@@ -135,6 +135,7 @@ def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Calla
         yield None
         return
     from rich.live import Live
+    from rich.text import Text
 
     total_ms: list[float] = []
     shown_ns = 0
@@ -148,11 +149,11 @@ def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Calla
             shown_ns = timing.finished_ns
             ordered = sorted(total_ms)
             missed = sum(v > budget_ms for v in ordered)
-            live.update(
-                f"frame {timing.index + 1}/{frames}   {timing.objects} objects   now {total_ms[-1]:.2f} ms   "
-                f"p50 {ordered[len(ordered) // 2]:.2f} ms   max {ordered[-1]:.2f} ms   over budget {missed}",
-                refresh=True,
+            line = (
+                f"frame {timing.index + 1}/{frames}  {timing.objects} objects  now {total_ms[-1]:.2f} ms  "
+                f"p50 {ordered[len(ordered) // 2]:.2f}  max {ordered[-1]:.2f}  over budget {missed}"
             )
+            live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
         yield on_frame
 

@@ -370,9 +370,9 @@ class View {
         const { major, minor, angle } = this.recording.ellipse(mode, which), [x, y] = path[point + 1];
         c.beginPath();
         c.ellipse(x, y, major, minor, angle, 0, 2 * Math.PI);
-        c.globalAlpha = 0.16 * probability * this.faded(pose.track);
+        c.globalAlpha = 0.1 * probability * this.faded(pose.track);
         c.fill();
-        c.globalAlpha = 0.45 * probability * this.faded(pose.track);
+        c.globalAlpha = 0.4 * probability * this.faded(pose.track);
         c.stroke();
       });
     }
@@ -707,7 +707,7 @@ function svg(tag, attributes = {}, ...children) {
 const STAGE_NAMES = { wait: "wait", tracks: "track update", model: "model", output: "output", total: "total" };
 
 function table(target, head, rows) {
-  const heads = head.map((cells) => element("tr", {}, ...cells.map((cell) => (typeof cell === "string" ? element("th", {}, cell) : element("th", { colspan: cell[1] }, cell[0])))));
+  const heads = head.map((cells) => element("tr", {}, ...cells.map((cell) => element("th", {}, cell))));
   const body = rows.map(({ cells, strong, best = [] }) =>
     element("tr", strong ? { class: "strong" } : {}, ...cells.map((cell, i) => element("td", best.includes(i) ? { class: "best" } : {}, cell))));
   $(target).replaceChildren(element("thead", {}, ...heads), element("tbody", {}, ...body));
@@ -767,7 +767,7 @@ class Panel {
       tile(milliseconds(total.p50), " ms", doc.load.rate === "max" ? "median service time" : "median latency"),
       tile(milliseconds(total.p99), " ms", `p99 of ${total.count} frames`),
       tile(String(missed), ` of ${doc.deadline.frames}`, `missed the ${doc.deadline.budget_ms} ms deadline`, missed ? "bad" : "good"),
-      tile(fixed(top, 2), " m", gain === null ? "mean error, most probable path" : `mean error, ${Math.abs(100 * gain).toFixed(0)} % ${gain >= 0 ? "below" : "above"} CV`, gain > 0 ? "good" : ""),
+      tile(fixed(top, 2), " m", gain === null ? "mean error, most probable path" : `mean error, ${Math.abs(gain) < 0.005 ? "the same as" : `${Math.abs(100 * gain).toFixed(0)} % ${gain > 0 ? "below" : "above"}`} CV`, gain >= 0.005 ? "good" : ""),
     );
   }
 
@@ -785,13 +785,14 @@ class Panel {
       return;
     }
     $("errors-note").textContent = `Mean / final displacement in metres at ${doc.errors_m.model.horizon_s} s of every observed object whose future is recorded. Moving: ends 2 m or more away.`;
-    const head = [["", "", ["most probable", 1], ...(many ? [[`best of ${k}`, 1]] : []), ["const. velocity", 1]]];
+    const head = [["objects", "most probable", ...(many ? [`best of ${k}`] : []), "const. velocity"]];
     table("errors-table", head, groups.map((name) => {
       const mine = doc.errors_m.model.groups[name], cv = doc.errors_m.cv.groups[name] || {};
       const pair = (a, f) => `${fixed(a, 2)} / ${fixed(f, 2)}`;
       const values = [mine.minADE_1, ...(many ? [mine[`minADE_${k}`]] : []), cv.minADE_1];
-      const cells = [name, mine.count.toLocaleString("en"), pair(mine.minADE_1, mine.minFDE_1), ...(many ? [pair(mine[`minADE_${k}`], mine[`minFDE_${k}`])] : []), pair(cv.minADE_1, cv.minFDE_1)];
-      return { cells, strong: name === "all", best: [2 + values.indexOf(Math.min(...values.filter(Number.isFinite)))] };
+      const label = element("span", {}, name, element("small", {}, mine.count.toLocaleString("en")));
+      const cells = [label, pair(mine.minADE_1, mine.minFDE_1), ...(many ? [pair(mine[`minADE_${k}`], mine[`minFDE_${k}`])] : []), pair(cv.minADE_1, cv.minFDE_1)];
+      return { cells, strong: name === "all", best: [1 + values.indexOf(Math.min(...values.filter(Number.isFinite)))] };
     }));
   }
 
@@ -827,7 +828,7 @@ class Panel {
   }
 
   drawHistogram() {
-    const height = 190, top = 46, bottom = height - 24, [chart, width] = this.canvas("histogram", height, "Histogram of the latency");
+    const height = 200, top = 56, bottom = height - 24, [chart, width] = this.canvas("histogram", height, "Histogram of the latency");
     const values = this.latency[this.stage].slice(doc.load.warmup_frames).map((v) => Math.max(v, 0.001)), figures = doc.latency_ms[this.stage];
     const budget = this.stage === "total" ? doc.deadline.budget_ms : null;
     const low = Math.min(...values) / 1.3, high = Math.max(...values, budget ?? 0) * 1.3, bins = 44, left = 2, right = width - 8;
@@ -847,7 +848,7 @@ class Panel {
     const marks = [["p50", figures.p50, "var(--text)"], ["p95", figures.p95, "var(--text)"], ["p99", figures.p99, "var(--text)"]];
     if (budget !== null) marks.push(["budget", budget, "var(--bad)"]);
     marks.forEach(([name, value, colour], i) => {
-      const x = place(Math.max(value, low)), y = name === "budget" ? 10 : 10 + 13 * i, end = x > width - 90;
+      const x = place(Math.max(value, low)), y = 10 + 13 * i, end = x > width - 90;
       chart.append(
         svg("line", { x1: x, x2: x, y1: y - 8, y2: bottom, stroke: colour, "stroke-width": 1.2, "stroke-dasharray": name === "budget" ? "5 3" : "2 2" }),
         svg("text", { x: end ? x - 4 : x + 4, y, "text-anchor": end ? "end" : "start", style: `fill:${colour}` }, `${name} ${milliseconds(value)}`),
@@ -868,7 +869,7 @@ class Panel {
     if (warm) chart.append(svg("rect", { x: left, y: top, width: x(times[Math.min(warm, times.length - 1)]) - left, height: bottom - top, fill: "var(--muted)", opacity: 0.13 }, svg("title", {}, "warm-up, left out of the figures")));
     chart.append(svg("path", { d: values.map((v, i) => `${i ? "L" : "M"}${x(times[i]).toFixed(1)} ${y(v).toFixed(1)}`).join(""), fill: "none", stroke: "var(--accent)", "stroke-width": 1.3, "stroke-linejoin": "round" }));
     if (budget <= high) chart.append(svg("line", { x1: left, x2: right, y1: y(budget), y2: y(budget), stroke: "var(--bad)", "stroke-dasharray": "5 3" }));
-    values.forEach((v, i) => { if (v > budget) chart.append(svg("circle", { cx: x(times[i]), cy: y(v), r: 2.2, fill: "var(--bad)" })); });
+    values.forEach((v, i) => { if (v > budget && i >= warm) chart.append(svg("circle", { cx: x(times[i]), cy: y(v), r: 2.2, fill: "var(--bad)" })); });
     this.cursor = svg("line", { y1: top - 4, y2: bottom, stroke: "var(--text)", "stroke-width": 1.2, opacity: 0.7 });
     this.cursorAt = x;
     chart.append(this.cursor, svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));
@@ -887,7 +888,7 @@ class Panel {
     const mine = doc.errors_m.model, cv = doc.errors_m.cv;
     $("horizon").hidden = !mine.time_s.length;
     if (!mine.time_s.length) return;
-    const height = 178, top = 10, bottom = height - 34, left = 30, [chart, width] = this.canvas("horizon", height, "Mean error over the predicted time"), right = width - 8;
+    const height = 162, top = 10, bottom = height - 20, left = 30, [chart, width] = this.canvas("horizon", height, "Mean error over the predicted time"), right = width - 8;
     const series = [["constant velocity", cv.error_1_m, "var(--muted)", "5 4"]];
     if (mine.predictor !== "cv") series.push([doc.model.modes > 1 ? "most probable mode" : doc.model.name, mine.error_1_m, "var(--accent)", ""]);
     if (doc.model.modes > 1) series.push([`best of ${doc.model.modes}`, mine.error_k_m, "var(--good)", ""]);
@@ -896,14 +897,13 @@ class Panel {
     for (const tick of niceTicks(high, 4)) chart.append(svg("line", { class: "gridline", x1: left, x2: right, y1: y(tick), y2: y(tick) }), svg("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, String(tick)));
     for (const tick of niceTicks(end, 6)) chart.append(svg("text", { x: x(tick), y: bottom + 15, "text-anchor": tick > 0.96 * end ? "end" : "middle" }, `${tick} s`));
     chart.append(svg("text", { x: left + 5, y: top + 4 }, "mean error, m"));
-    let legend = left;
     for (const [name, values, colour, dash] of series) {
       const points = [[0, 0], ...mine.time_s.map((t, i) => [t, values[i]])];
       chart.append(svg("path", { d: points.map(([t, v], i) => `${i ? "L" : "M"}${x(t).toFixed(1)} ${y(v).toFixed(1)}`).join(""), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash, "stroke-linejoin": "round" }));
       points.slice(1).forEach(([t, v]) => chart.append(svg("circle", { cx: x(t), cy: y(v), r: 2.3, fill: colour }, svg("title", {}, `${name}: ${v.toFixed(2)} m at ${t} s`))));
-      chart.append(svg("line", { x1: legend, x2: legend + 18, y1: height - 5, y2: height - 5, stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }), svg("text", { x: legend + 23, y: height - 1 }, name));
-      legend += 34 + 6.4 * name.length;
     }
+    const key = ([name, , colour, dash]) => element("span", {}, svg("svg", { viewBox: "0 0 22 6" }, svg("line", { x1: 1, x2: 21, y1: 3, y2: 3, stroke: colour, "stroke-width": 2, "stroke-dasharray": dash })), name);
+    $("horizon").append(element("div", { class: "legend" }, ...series.map(key)));
     chart.append(svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));
   }
 }

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Photograph a report in headless Chromium, for the README:
+
+    trajnet demo
+    python tools/screenshot.py out/demo/report.html docs/images/demo.png --at "t=14&theme=light" --size 1440x860
+
+``--at`` is the part of the page's address after #: t (seconds), theme (light, dark), select (a track's id).
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=5000"),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("report", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--at", default="t=10&theme=light")
+    parser.add_argument("--size", default="1440x860", help="width x height in pixels")
+    given = parser.parse_args()
+    width, cross, height = given.size.partition("x")
+    if not (cross and width.isdigit() and height.isdigit()):
+        parser.error(f"--size: expected WIDTHxHEIGHT, got {given.size}")
+    if not given.report.is_file():
+        parser.error(f"expected a report, got no file {given.report}; `trajnet demo` writes out/demo/report.html")
+    chromium = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if chromium is None:
+        parser.error(f"expected one of {', '.join(NAMES)} in PATH; Debian's package is chromium")
+    given.picture.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as profile:
+        where = (
+            f"--window-size={width},{height}",
+            f"--user-data-dir={profile}",
+            f"--screenshot={given.picture.resolve()}",
+        )
+        address = f"{given.report.resolve().as_uri()}#play=0&{given.at}"
+        done = subprocess.run(
+            [chromium, *FLAGS, *where, address], capture_output=True, text=True, timeout=120, check=False
+        )
+    if done.returncode or not given.picture.is_file():
+        print(f"Chromium failed: {done.stderr.strip()}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
