@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.errors import InputError
+from trajnet.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,11 +61,15 @@ def replay(
     """
     from rich.console import Console
 
-    from trajnet.predictors import load_predictor
+    from trajnet.predictors import PHYSICS, load_predictor
     from trajnet.scenes import load_scene
     from trajnet.sim.replay import ReplayOptions
 
     options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
+    if model in PHYSICS and (provider, threads) != ("cpu", 1):
+        raise ConfigError(
+            f"provider, threads: {model} runs in NumPy and has neither, got {provider} and {threads}; drop them"
+        )
     for name, path in (("json", json_file), ("report", report)):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
@@ -208,15 +212,16 @@ def _show_errors(found: dict[str, Any], console: Console) -> None:
         return
     name, modes = found["model"]["name"], found["model"]["modes"]
     wanted = [f"min{kind}_{k}" for k in sorted({1, modes}) for kind in ("ADE", "FDE")]
+    beside = [] if name == "cv" else wanted[:2]
     table = _table()
     table.add_column("objects", no_wrap=True)
     table.add_column("paths", justify="right", no_wrap=True)
     for metric in wanted:
         table.add_column(f"{name}\n{metric}", justify="right", no_wrap=True)
-    for metric in wanted[:2]:
+    for metric in beside:
         table.add_column(f"cv\n{metric}", justify="right", no_wrap=True)
     for group, errors in mine["groups"].items():
-        values = [errors[m] for m in wanted] + [cv["groups"].get(group, {}).get(m, math.nan) for m in wanted[:2]]
+        values = [errors[m] for m in wanted] + [cv["groups"][group][m] for m in beside]
         style = "bold" if group == "all" else None
         table.add_row(group, f"{errors['count']:,}", *(f"{v:.2f}" for v in values), style=style)
     console.print(f"[bold]Error against the recorded future in m, {mine['horizon_s']:g} s ahead[/]", table, sep="\n")
