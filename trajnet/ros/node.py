@@ -11,9 +11,9 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
 Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped,
 
-QoS: reliable and volatile with a history of keep last, as Autoware's map_based_prediction offers and asks for. Its depth
-there is 1; here it is queue_depth, because a state that follows each track is better for every frame: after a stall the
-frames that waited are worked off within milliseconds. DDS does not compare depths, so the two go together.
+QoS: reliable and volatile with a history of keep last, as Autoware's map_based_prediction offers and asks for. Its
+depth there is 1; here it is queue_depth, because a state that follows each track is better for every frame: after a
+stall the frames that waited are worked off within milliseconds. DDS does not compare depths, so the two go together.
 
 Predictions leave in the frame and with the stamp of the objects that they are for.
 """

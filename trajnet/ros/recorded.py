@@ -1,78 +1,103 @@
-"""Predictions that somebody else published (Autoware's own node, say), as trajnet scores its own."""
+"""PredictedObjects that somebody recorded, as trajnet's Prediction, so that they can be scored like any other.
+
+Pose i of a path is taken as the object's place at i times the path's step, as Autoware writes its paths (the first pose
+is the present). In one message paths may differ in step and length: all are put on the commonest step, as far as the
+longest goes; in between they are linear, beyond their end they go straight on at their last speed.
+Recorded paths carry no covariance: they get that of constant motion along their heading (trajnet.predictors.physics),
+which says nothing about who made them. Objects without a path of two finite poses are left out.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from trajnet.ros.bridge import MAX_POSITION_M, hex_ids
-from trajnet.ros.cdr import PredictedObjects
-from trajnet.types import FloatArray, Prediction, Source
+from trajnet.predictors.physics import growing_covariance
+from trajnet.ros.bridge import hex_ids
+from trajnet.ros.cdr import NS, PredictedObjects
+from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
 
-def recorded_prediction(objects: PredictedObjects, time_s: FloatArray) -> Prediction:
-    """The recorded paths at the times time_s (T,), counted from the message's stamp; one row per object with a path.
+def prediction_of(objects: PredictedObjects) -> Prediction | None:
+    """The paths of a message, or None where it has none. track_id: the UUIDs as hexadecimal digits."""
+    usable = _usable_paths(objects)
+    owner = np.repeat(np.arange(len(objects)), objects.path_count)[usable]
+    if not len(owner):
+        return None
+    first_pose = (np.cumsum(objects.pose_count) - objects.pose_count)[usable]
+    count, step_ns = objects.pose_count[usable], objects.path_step_ns[usable]
+    steps_ns, often = np.unique(step_ns, return_counts=True)
+    step_s = int(steps_ns[often.argmax()]) / NS
+    reach_s = float(((count - 1) * step_ns).max()) / NS
+    time_s = np.arange(1, int(reach_s / step_s + 1e-6) + 1, dtype=np.float64) * step_s
+    if not len(time_s):
+        return None
+    position_m = np.empty((len(owner), len(time_s), 2))
+    yaw_rad = np.empty((len(owner), len(time_s)))
+    for poses, step in sorted(set(zip(count.tolist(), step_ns.tolist(), strict=True))):
+        alike = np.flatnonzero((count == poses) & (step_ns == step))
+        path = objects.path_pose[first_pose[alike, None] + np.arange(poses)]
+        straight, still = _weights(poses, step / NS, time_s)
+        position_m[alike] = straight @ path[:, :, :2]
+        yaw_rad[alike] = np.unwrap(_yaw(path), axis=1) @ still.T
+    return _by_object(objects, owner, usable, time_s, position_m, yaw_rad)
 
-    Linear between a path's poses, straight on past its last one: recorded paths end where a lane does, and a metric
-    needs every path at the same times. A path with poses that are not finite or without a time step does not count.
-    Objects have different numbers of paths: K is the largest, and the others get copies with probability 0.
-    covariance_m2 is zero, because the message has none: scores of uncertainty do not apply.
-    """
-    time_s = np.asarray(time_s, dtype=np.float64)
-    path_end = np.cumsum(objects.path_count)
-    pose_end = np.cumsum(objects.pose_count)
-    track_id: list[str] = []
-    position_m: list[FloatArray] = []
-    yaw_rad: list[FloatArray] = []
-    confidence: list[FloatArray] = []
-    for row, name in enumerate(hex_ids(objects.object_id)):
-        paths = range(int(path_end[row] - objects.path_count[row]), int(path_end[row]))
-        poses = [objects.path_pose[pose_end[p] - objects.pose_count[p] : pose_end[p]] for p in paths]
-        fine = [_is_path(pose, int(objects.path_step_ns[p])) for p, pose in zip(paths, poses, strict=True)]
-        if not any(fine):
-            continue
-        at = [_at(poses[i], int(objects.path_step_ns[p]) * 1e-9, time_s) for i, p in enumerate(paths) if fine[i]]
-        track_id.append(name)
-        position_m.append(np.stack([position for position, _ in at]))
-        yaw_rad.append(np.stack([yaw for _, yaw in at]))
-        confidence.append(_shares(objects.path_confidence[paths.start : paths.stop][np.array(fine)]))
-    modes = max((len(c) for c in confidence), default=1)
-    count, steps = len(track_id), len(time_s)
-    mode = [np.where(np.arange(modes) < len(c), np.arange(modes), 0) for c in confidence]
+
+def _usable_paths(objects: PredictedObjects) -> BoolArray:
+    """(P,): paths with a time step and at least two poses, all finite."""
+    fine = np.isfinite(objects.path_pose).all(axis=1)
+    path = np.repeat(np.arange(len(objects.pose_count)), objects.pose_count)
+    broken = np.bincount(path[~fine], minlength=len(objects.pose_count)) > 0
+    usable: BoolArray = (objects.pose_count >= 2) & (objects.path_step_ns > 0) & ~broken
+    return usable
+
+
+def _weights(poses: int, step_s: float, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(T, poses) each: what the poses contribute at time_s; beyond the end straight on, and standing still."""
+    knots = np.arange(poses) * step_s
+    still = np.stack([np.interp(time_s, knots, one) for one in np.eye(poses)], axis=1)
+    beyond = np.maximum(time_s - knots[-1], 0.0) / step_s
+    straight = still.copy()
+    straight[:, -1] += beyond
+    straight[:, -2] -= beyond
+    return straight, still
+
+
+def _yaw(pose: FloatArray) -> FloatArray:
+    """(..., 7) -> (...)."""
+    x, y, z, w = np.moveaxis(pose[..., 3:], -1, 0)
+    yaw: FloatArray = np.arctan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z)
+    return yaw
+
+
+def _by_object(
+    objects: PredictedObjects,
+    owner: IntArray,
+    usable: BoolArray,
+    time_s: FloatArray,
+    position_m: FloatArray,
+    yaw_rad: FloatArray,
+) -> Prediction:
+    """Paths (P, ...) to objects and modes (N, K, ...); a missing mode repeats the object's first with probability 0."""
+    rows, first, modes = np.unique(owner, return_index=True, return_counts=True)
+    index = first[:, None] + np.arange(modes.max())
+    present = np.arange(modes.max()) < modes[:, None]
+    index = np.where(present, index, first[:, None])
+    confidence = np.nan_to_num(objects.path_confidence[usable].astype(np.float64), posinf=0.0, neginf=0.0)
+    probability = np.where(present, np.maximum(confidence, 0.0)[index], 0.0)
+    total = probability.sum(axis=1, keepdims=True)
+    shared = np.where(present, 1.0, 0.0) / modes[:, None]
+    probability = np.where(total > 0, probability / np.where(total > 0, total, 1.0), shared)
+    ids = hex_ids(objects.object_id[rows])
+    count = len(rows)
+    covariance_m2 = growing_covariance(time_s, yaw_rad[first, 0])
     return Prediction(
         timestamp_ns=objects.stamp_ns,
-        track_id=tuple(track_id),
+        track_id=ids,
         time_s=time_s,
-        position_m=np.array([p[m] for p, m in zip(position_m, mode, strict=True)]).reshape(count, modes, steps, 2),
-        yaw_rad=np.array([y[m] for y, m in zip(yaw_rad, mode, strict=True)]).reshape(count, modes, steps),
-        covariance_m2=np.zeros((count, modes, steps, 2, 2)),
-        probability=np.array([np.pad(c, (0, modes - len(c))) for c in confidence]).reshape(count, modes),
-        source=np.full(count, Source.MODEL, dtype=np.int8),
+        position_m=position_m[index],
+        yaw_rad=yaw_rad[index],
+        covariance_m2=np.broadcast_to(covariance_m2[:, None], (count, index.shape[1], len(time_s), 2, 2)),
+        probability=probability,
+        source=np.full(count, Source.MODEL),
         age_s=np.zeros(count),
     )
-
-
-def _is_path(pose: FloatArray, step_ns: int) -> bool:
-    """Whether poses (T, 7) say where an object is, and when."""
-    if not len(pose) or (len(pose) > 1 and step_ns <= 0):
-        return False
-    return bool(np.isfinite(pose).all() and (np.abs(pose[:, :2]) <= MAX_POSITION_M).all())
-
-
-def _at(pose: FloatArray, step_s: float, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Position (T, 2) and yaw (T,) at time_s of a path of poses (P, 7), step_s apart from time 0."""
-    x, y, z, w = pose[:, 3:].T
-    yaw_rad = np.unwrap(np.arctan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z))
-    if len(pose) == 1:
-        return np.repeat(pose[:, :2], len(time_s), axis=0), np.repeat(yaw_rad, len(time_s))
-    knots = np.arange(len(pose)) * step_s
-    beyond_s = np.maximum(time_s - knots[-1], 0.0)[:, None]
-    speed_mps = (pose[-1, :2] - pose[-2, :2]) / step_s
-    inside = np.stack([np.interp(time_s, knots, pose[:, i]) for i in (0, 1)], axis=1)
-    return inside + beyond_s * speed_mps, np.interp(time_s, knots, yaw_rad)
-
-
-def _shares(confidence: FloatArray) -> FloatArray:
-    """Confidences (K,) as probabilities that sum to 1; equal shares where they say nothing."""
-    known = np.where(np.isfinite(confidence) & (confidence > 0), confidence, 0.0).astype(np.float64)
-    total = known.sum()
-    return known / total if total > 0 else np.full(len(known), 1.0 / len(known))
