@@ -1,8 +1,9 @@
-"""How long the codec and the bridge take: p50, p99 and max. Needs no ROS.
+"""How long the codec and the bridge take, by the clock on the wall and in processor time. Needs no ROS.
 
     python -m tests.ros.bench_cdr --objects 100 --paths 6 --poses 13
 
-Targets for that load on one core: decode under 1 ms, encode under 2 ms.
+Targets for that load on one core: decode under 1 ms, encode under 2 ms. On a machine that others use as well, the
+wall's p99 and max are mostly theirs; the processor time is ours.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from tests.ros.random_objects import random_tracked
 from trajnet.ros.bridge import Bridge, predicted_objects
 from trajnet.ros.cdr import decode_predicted, decode_tracked, encode_predicted, encode_tracked
+from trajnet.ros.memory import keep_freed_memory
 from trajnet.ros.paths import Paths
 
 
@@ -38,16 +40,17 @@ def load(objects: int, paths: int, poses: int, polygons: int) -> tuple[bytes, Pa
     )
 
 
-def time_ms(work: Callable[[], Any], rounds: int) -> tuple[float, float, float]:
+def time_ms(work: Callable[[], Any], rounds: int) -> list[float]:
+    """p50, p99 and max by the clock on the wall, then p50 and p99 of the processor time that it took."""
     for _ in range(20):
         work()
-    took = np.empty(rounds)
+    wall, processor = np.empty(rounds), np.empty(rounds)
     for i in range(rounds):
-        begin = time.perf_counter_ns()
+        wall_begin, processor_begin = time.perf_counter_ns(), time.thread_time_ns()
         work()
-        took[i] = (time.perf_counter_ns() - begin) * 1e-6
-    p50, p99 = np.percentile(took, [50, 99])
-    return float(p50), float(p99), float(took.max())
+        processor[i] = (time.thread_time_ns() - processor_begin) * 1e-6
+        wall[i] = (time.perf_counter_ns() - wall_begin) * 1e-6
+    return [*np.percentile(wall, [50, 99, 100]), *np.percentile(processor, [50, 99])]
 
 
 def main() -> None:
@@ -58,6 +61,7 @@ def main() -> None:
     parser.add_argument("--polygons", type=int, default=0, help="how many of the objects have a footprint of 12 points")
     parser.add_argument("--rounds", type=int, default=1000)
     given = parser.parse_args()
+    keep_freed_memory()  # as the node does
     data, paths = load(given.objects, given.paths, given.poses, given.polygons)
     tracked = decode_tracked(data)
     observed = Bridge().observe(tracked)
@@ -70,7 +74,7 @@ def main() -> None:
 
     print(f"{given.objects} objects ({given.polygons} polygons), {given.paths} paths of {given.poses} poses, ", end="")
     print(f"{len(data)} bytes in, {len(out)} bytes out, {given.rounds} rounds")
-    print(f"{'ms':28s}{'p50':>8s}{'p99':>8s}{'max':>8s}")
+    print("ms".ljust(28) + "".join(name.rjust(9) for name in ("p50", "p99", "max", "cpu p50", "cpu p99")))
     for name, work in (
         ("decode TrackedObjects", lambda: decode_tracked(data)),
         ("objects to TrackFrame", lambda: Bridge().observe(tracked)),
@@ -80,7 +84,7 @@ def main() -> None:
         ("encode TrackedObjects", lambda: encode_tracked(tracked)),
         ("decode PredictedObjects", lambda: decode_predicted(out)),
     ):
-        print(f"{name:28s}" + "".join(f"{value:8.2f}" for value in time_ms(work, given.rounds)))
+        print(f"{name:28s}" + "".join(f"{value:9.2f}" for value in time_ms(work, given.rounds)))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from visualization_msgs.msg import MarkerArray
 
 from trajnet.errors import ConfigError, TrajnetError
 from trajnet.ros.diagnostics import Status
+from trajnet.ros.memory import keep_freed_memory
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, warmed_up
 
@@ -251,6 +252,7 @@ def _time_type() -> Any:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Exit code 2, with one line, where it cannot start."""
+    keep_freed_memory()
     rclpy.init(args=arguments)
     try:
         node = PredictorNode()
