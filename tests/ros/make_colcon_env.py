@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-VENV = Path(__file__).resolve().parent.parent.parent / ".venv-colcon"
+ROOT = Path(__file__).resolve().parent.parent.parent
+VENV = ROOT / ".venv-colcon"
 
 # setuptools 68.1 is what Ubuntu 24.04 (ROS 2 Jazzy and later) builds with; its pkg_resources needs nothing else.
 REQUIREMENTS = [
@@ -35,7 +36,7 @@ def main() -> int:
         return 0
     print("colcon-env: installing colcon into .venv-colcon ...", flush=True)
     for command in (
-        [sys.executable, "-m", "venv", "--clear", str(VENV)],
+        [sys.executable, str(ROOT / "tools/make_venv.py"), str(VENV)],
         [str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", *REQUIREMENTS],
     ):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

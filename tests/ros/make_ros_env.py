@@ -83,6 +83,8 @@ def missing() -> str | None:
         return f"the ROS 2 wheels need CPython 3.11, this is {this} and there is no python3.11"
     if shutil.which("c++") is None and shutil.which("g++") is None:
         return "building the message package needs a C++ compiler (Debian: apt install g++)"
+    if not (include_folder() / "Python.h").exists():
+        return f"building the message package needs Python.h in {include_folder()} (Debian: apt install python3-dev)"
     return None
 
 
@@ -90,6 +92,13 @@ def find_python() -> str | None:
     if sys.version_info[:2] == (3, 11) and platform.python_implementation() == "CPython":
         return sys.executable
     return shutil.which("python3.11")
+
+
+def include_folder() -> Path:
+    """Where the headers of the Python that find_python found are, or would be."""
+    python = find_python()
+    assert python is not None
+    return Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('include'))", tell="python").strip())
 
 
 def run(*command: str | Path, tell: str) -> str:
@@ -136,7 +145,7 @@ def install_packages() -> None:
     assert python is not None
     if VENV.exists():
         shutil.rmtree(VENV)
-    run(python, "-m", "venv", VENV, tell="making the virtual environment")
+    run(python, ROOT / "tools/make_venv.py", VENV, tell="making the virtual environment")
     run(VENV / "bin/python", "-m", "pip", "install", "--quiet", "-c", CONSTRAINTS, *REQUIREMENTS, tell="pip install")
     site = run(
         VENV / "bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", tell="python"
@@ -147,13 +156,10 @@ def install_packages() -> None:
 
 def point_exports_here() -> None:
     """The wheels' CMake exports name the include folders of the machine that built them: put this machine's there."""
-    code = "import numpy, sysconfig; print(numpy.get_include()); print(sysconfig.get_path('include'))"
-    numpy_include, python_include = run(VENV / "bin/python", "-c", code, tell="python").split()
-    if not (Path(python_include) / "Python.h").exists():
-        raise StepError(f"no Python.h in {python_include}: install Python's headers (Debian: apt install python3-dev)")
+    numpy_include = run(VENV / "bin/python", "-c", "import numpy; print(numpy.get_include())", tell="python").strip()
     theirs = {
         "/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include": numpy_include,
-        "/opt/python/cp311-cp311/include/python3.11": python_include,
+        "/opt/python/cp311-cp311/include/python3.11": str(include_folder()),
     }
     for path in (VENV / "share").rglob("*.cmake"):
         text = new = path.read_text()
