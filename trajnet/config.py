@@ -56,6 +56,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if value not in typing.get_args(hint):
             raise ConfigError(f"{where}: expected one of {', '.join(map(repr, typing.get_args(hint)))}, got {value!r}")
         return value
+    if origin is dict:
+        hint = dict
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
