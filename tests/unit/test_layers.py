@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: From the top down. A name stands for a module or a package with all that is in it.
 LAYERS = [
-    {"types", "geometry", "errors", "config", "contract", "revision"},
+    {"types", "geometry", "errors", "config", "contract", "revision", "models"},
     {"scenes"},
     {"windows"},
     {"tracks"},
@@ -23,7 +23,7 @@ LAYERS = [
     {"metrics", "evaluate", "sim"},
     {"learning", "export"},
     {"ros"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 
 #: Who alone may import a library, wherever in the file the import stands.

@@ -28,8 +28,6 @@ def train(
 
     Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/last.ckpt --out MODEL.onnx`.
     """
-    import torch
-
     from trajnet.cli.logs import show_warnings
     from trajnet.config import load_yaml
     from trajnet.learning.config import TrainConfig
@@ -37,9 +35,8 @@ def train(
 
     show_warnings()
     loaded = load_yaml(TrainConfig, config)
-    if threads > 0:
-        torch.set_num_threads(threads)
     checkpoint = run(
-        loaded, data, out, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy, progress=progress
-    )
+        loaded, data, out, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy, threads=threads,
+        progress=progress,
+    )  # fmt: skip
     print(f"checkpoint {checkpoint}\nnext: trajnet export {checkpoint} --out {loaded.name}.onnx")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -171,7 +172,7 @@ def load_training_set(
                 with np.load(path) as stored:
                     parts.append(TrainingSet(**{f.name: stored[f.name] for f in fields(TrainingSet)}))
                 continue
-            except (OSError, ValueError, KeyError, EOFError) as error:
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 log.warning("%s: unreadable (%s), built anew", path, error)
         part = training_set(build_windows(source, roots, future_time_s))
         cache.mkdir(parents=True, exist_ok=True)

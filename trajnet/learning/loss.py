@@ -16,15 +16,21 @@ class LossConfig:
     """Weights of the terms beside the winner's mean displacement: mode classification and likelihood.
 
     temperature_m: the mode's target is softmax(-ADE / temperature); 0 gives all to the winner.
+    top_modes, top_weight: a second race among the most probable top_modes alone, so that the few paths that a planner
+    looks at cover the future too; its winner's displacement takes top_weight of the first one's place.
     """
 
     classification: float = 1.0
     likelihood: float = 0.2
     temperature_m: float = 0.0
+    top_modes: int = 5
+    top_weight: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("classification", "likelihood", "temperature_m"):
             require(getattr(self, name) >= 0, f"loss.{name}: expected at least 0, got {getattr(self, name)}")
+        require(self.top_modes >= 1, f"loss.top_modes: expected at least 1, got {self.top_modes}")
+        require(0 <= self.top_weight <= 1, f"loss.top_weight: expected 0..1, got {self.top_weight}")
 
 
 def displacement(paths: Paths, future_m: Tensor) -> Tensor:
@@ -58,5 +64,10 @@ def winner_takes_all(
         error_x, error_y, *(c.gather(2, pick) for c in (paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2))
     )
     likelihood = (nll.squeeze(-1) * weight).sum(dim=0).mean()
-    total = best_ade + config.classification * classification + config.likelihood * likelihood
+    regression = best_ade
+    if config.top_weight > 0:
+        likely = paths.logits.topk(min(config.top_modes, ade.shape[1]), dim=1).indices
+        top_ade = ade.gather(1, likely).min(dim=1).values.mean()
+        regression = (1.0 - config.top_weight) * best_ade + config.top_weight * top_ade
+    total = regression + config.classification * classification + config.likelihood * likelihood
     return total, {"min_ade_m": best_ade, "classification": classification, "nll": likelihood}

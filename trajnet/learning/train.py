@@ -127,15 +127,19 @@ def train(
     devices: int | str = 1,
     nodes: int = 1,
     strategy: str = "auto",
+    threads: int = 0,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
 
     roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
+    threads: CPU threads of torch; 0 leaves its own choice.
     Raises TrajnetError for data or a checkpoint that does not fit.
     """
     lightning.seed_everything(config.seed, verbose=False)
+    if threads > 0:
+        torch.set_num_threads(threads)
     future_time_s = np.array(config.model.time_s)
     cache = out / "cache"
     train_set = load_training_set(config.train, roots, future_time_s, cache)

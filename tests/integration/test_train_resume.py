@@ -1,0 +1,76 @@
+"""A training run killed at any moment goes on from its last checkpoint with the result of an unbroken one."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from trajnet.learning.train import read_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+EPOCHS = 12
+
+
+def command(config: Path, out: Path) -> list[str]:
+    words = ["train", "--config", config, "--data", ROOT / "sim", "--out", out, "--no-progress", "--threads", "1"]
+    return [sys.executable, "-m", "trajnet", *map(str, words)]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    scenes = {"kind": "scenes", "path": "scenes/crossing_small.parquet", "history_s": 1.0, "stride": 3, "min_future_s": 1.0}
+    values = {
+        "name": "tiny",
+        "licence": "Apache-2.0",
+        "non_commercial": False,
+        "train": [scenes],
+        "validation": [{**scenes, "stride": 20}],
+        "model": {"hidden": 8, "embedding": 8, "modes": 3, "uses_velocity": True},
+        "augment": {"strides": [1, 2], "position_noise_m": 0.05, "hide_velocity": 0.5},
+        "optimizer": {"epochs": EPOCHS, "batch": 16},
+    }
+    path = tmp_path_factory.mktemp("config") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def test_killed_and_resumed_equals_unbroken(config: Path, tmp_path: Path) -> None:
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    subprocess.run(command(config, unbroken), check=True, cwd=ROOT, capture_output=True)
+    kills = 0
+    for wanted in (1, 5):  # kill once after the first epoch and once in the middle, whatever it is doing then
+        process = subprocess.Popen(command(config, broken), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and epochs_done(broken) < wanted:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        assert 1 <= epochs_done(broken) <= EPOCHS
+    assert kills >= 1, "the run ended before it could be killed: raise EPOCHS"
+    subprocess.run(command(config, broken), check=True, cwd=ROOT, capture_output=True)
+    expected, got = (read_checkpoint(folder / "last.ckpt") for folder in (unbroken, broken))
+    assert expected["trajnet"]["epochs_done"] == got["trajnet"]["epochs_done"] == EPOCHS
+    for name, weight in expected["state_dict"].items():
+        assert torch.equal(weight, got["state_dict"][name]), name
+
+
+def epochs_done(out: Path) -> int:
+    path = out / "last.ckpt"
+    return int(read_checkpoint(path)["trajnet"]["epochs_done"]) if path.is_file() else 0
+
+
+def test_another_configuration_does_not_resume_the_run(config: Path, tmp_path: Path) -> None:
+    values = yaml.safe_load(config.read_text())
+    values["optimizer"]["epochs"] = 1
+    first, other = tmp_path / "first.yaml", tmp_path / "other.yaml"
+    first.write_text(yaml.safe_dump(values))
+    other.write_text(yaml.safe_dump({**values, "seed": 5}))
+    subprocess.run(command(first, tmp_path / "out"), check=True, cwd=ROOT, capture_output=True)
+    refused = subprocess.run(command(other, tmp_path / "out"), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "is of another run (seed differ)" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,116 @@
+"""Export: the right operators, the same numbers, and gates that do fail."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from trajnet.cli.export import headline
+from trajnet.contract import Contract
+from trajnet.errors import ConfigError, ContractError, InputError
+from trajnet.export import StepGraph, check_graph, export_model, parity
+from trajnet.export.graph import example_inputs, make_contract, write_model
+from trajnet.learning.config import SourceConfig, TrainConfig
+from trajnet.learning.model import ModelConfig, TrajectoryModel
+from trajnet.predictors import OnnxPredictor
+
+CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
+OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}
+ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}
+
+
+def make_model(cell: str = "lstm", layers: int = 1) -> TrajectoryModel:
+    torch.manual_seed(5)
+    config = ModelConfig(cell=cell, hidden=16, layers=layers, embedding=12, modes=3, uses_velocity=True)  # type: ignore[arg-type]
+    return TrajectoryModel(config).eval()
+
+
+def train_config(model: ModelConfig) -> TrainConfig:
+    source = SourceConfig("scenes", path="scenes")
+    return TrainConfig("tiny", "Apache-2.0", False, (source,), (source,), model=model)
+
+
+@pytest.fixture(scope="module")
+def lstm() -> tuple[StepGraph, onnx.ModelProto]:
+    return export_model(make_model())
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_exports_as_one_operator_a_layer_and_agrees_with_torch(cell: str) -> None:
+    layers = 2 if cell in ("lstm", "rnn-relu") else 1
+    graph, proto = export_model(make_model(cell, layers))
+    assert check_graph(proto, graph)[OPERATOR[cell]] == layers + 1
+    assert proto.opset_import[0].version == 20
+    found = parity(graph, proto, batches=(1, 2, 17, 256), steps=500)
+    assert found.passed, found
+    assert found.steps == 500
+
+
+def test_a_wrong_weight_fails_the_gate(lstm: tuple[StepGraph, onnx.ModelProto]) -> None:
+    graph, proto = lstm
+    broken = onnx.ModelProto()
+    broken.CopyFrom(proto)
+    weight = max((i for i in broken.graph.initializer if len(i.dims) == 3), key=lambda i: np.prod(i.dims))
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[0, 0, 0] += 0.5
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    found = parity(graph, broken, batches=(8,), steps=3)
+    assert not found.passed
+
+
+def test_control_flow_and_missing_operators_are_refused(lstm: tuple[StepGraph, onnx.ModelProto]) -> None:
+    graph, proto = lstm
+    changed = onnx.ModelProto()
+    changed.CopyFrom(proto)
+    next(n for n in changed.graph.node if n.op_type == "Tanh").op_type = "Loop"
+    with pytest.raises(ContractError, match="expected no control flow, got Loop"):
+        check_graph(changed, graph)
+    next(n for n in changed.graph.node if n.op_type == "LSTM").op_type = "GRU"
+    with pytest.raises(ContractError, match="expected 2 LSTM operators, got 1"):
+        check_graph(changed, graph)
+
+
+def test_a_finer_path_step_is_interpolated_inside_the_graph() -> None:
+    model = make_model()
+    knots = StepGraph(model)
+    fine = StepGraph(model, np.round(np.arange(1, 61) * 0.1, 9))
+    inputs = example_inputs(knots, 7)
+    with torch.no_grad():
+        coarse, dense = knots(*inputs), fine(*inputs)
+    for plane in range(6):
+        assert dense[plane].shape == (60, 7, 3)
+        assert torch.allclose(dense[plane][4::5], coarse[plane], atol=1e-4, rtol=1e-5)
+    assert (dense[3] > 0).all()
+    assert (dense[3] * dense[5] >= dense[4] ** 2 * 0.999).all()
+    graph, proto = export_model(model, fine.time_s)
+    assert parity(graph, proto, batches=(1, 9), steps=10).passed
+    with pytest.raises(ConfigError, match="output times: expected within"):
+        StepGraph(model, np.array([3.0, 6.5]))
+
+
+def test_the_written_file_describes_itself_and_is_served(lstm: tuple[StepGraph, onnx.ModelProto], tmp_path: Path) -> None:
+    graph, proto = lstm
+    contract = make_contract(graph, train_config(graph.model.config), ABOUT, proto.SerializeToString())
+    write_model(proto, contract, "# card", tmp_path / "deep" / "m.onnx")
+    predictor = OnnxPredictor(tmp_path / "deep" / "m.onnx")
+    assert isinstance(predictor.contract, Contract)
+    assert predictor.contract == contract or np.isnan(contract.parity_max_error_m)
+    assert predictor.contract.model_id == contract.model_id
+    assert predictor.card == "# card"
+    assert predictor.modes == 3
+    assert predictor.provider == "CPUExecutionProvider"
+    np.testing.assert_allclose(predictor.time_s, np.arange(1, 13) * 0.5)
+    assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "m.onnx"]
+
+
+def test_headline_keeps_the_first_models_metrics_and_refuses_other_json() -> None:
+    report = {
+        "dataset": "nuscenes", "split": "val", "counts": {"whole": 9041},
+        "models": [{"metrics": {"minADE_5": 2.0}}, {"metrics": {"minADE_5": 4.7}}],
+    }  # fmt: skip
+    assert headline(report) == {"dataset": "nuscenes", "split": "val", "objects": 9041, "minADE_5": 2.0}
+    assert headline({}) == {}
+    with pytest.raises(InputError, match="trajnet evaluate --json"):
+        headline({"models": []})

@@ -1,0 +1,194 @@
+"""Training windows: what augmentation may do and may not, and that batches depend on nothing but their number."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trajnet.errors import ConfigError, InputError
+from trajnet.learning.config import AugmentConfig, SourceConfig
+from trajnet.learning.data import (
+    Batch,
+    Batches,
+    TrainingSet,
+    as_batch,
+    cache_key,
+    disturbed,
+    filled_heading,
+    joined,
+    load_training_set,
+    source_files,
+    thinned,
+    training_set,
+)
+from trajnet.predictors import ConstantVelocity
+from trajnet.scenes import load_scene
+from trajnet.tracks import TrackPolicy, TrackStore
+from trajnet.windows import frames_of, sliding_windows
+
+SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
+SOURCE = SourceConfig("scenes", path="scenes", history_s=1.0, stride=10, min_future_s=1.0)
+FUTURE_S = np.arange(1, 5) * 0.5
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingSet:
+    scene = load_scene(SCENES / "crossing_small.parquet")
+    return training_set(sliding_windows(scene, np.linspace(-1.0, 0.0, 11), FUTURE_S, stride=7, min_future_s=1.0))
+
+
+def numbers(batch: Batch) -> list[torch.Tensor]:
+    return [*batch.history, batch.length, batch.future_m, batch.valid]
+
+
+def test_positions_are_relative_to_the_last_observation(data: TrainingSet) -> None:
+    assert len(data) > 20
+    assert not data.position_m[:, -1].any()
+    assert data.observed[:, -1].all()
+
+
+def test_a_batch_is_left_aligned_with_the_real_dt_and_the_pose_before() -> None:
+    window = {
+        "time_s": torch.tensor([[-0.4, -0.3, -0.1, 0.0]]),
+        "position_m": torch.tensor([[[-4.0, 0.0], [-3.0, 9.0], [-1.0, 0.0], [0.0, 0.0]]]),
+        "yaw_rad": torch.tensor([[0.1, 9.0, 0.3, 0.4]]),
+        "velocity_mps": torch.zeros(1, 4, 2),
+        "velocity_valid": torch.tensor([[True, True, False, True]]),
+        "object_class": torch.tensor([1], dtype=torch.int8),
+        "size_m": torch.tensor([[4.0, 2.0]]),
+        "future_m": torch.tensor([[[1.0, 0.0], [2.0, 0.0]]]),
+        "future_valid": torch.tensor([[True, False]]),
+    }
+    batch = as_batch(window, torch.tensor([[True, False, True, True]]))
+    seen = batch.history
+    assert batch.length.tolist() == [3]
+    assert seen.position_m[:, 0, 0].tolist() == [-4.0, -1.0, 0.0]
+    assert seen.previous_position_m[:, 0, 0].tolist() == [-4.0, -4.0, -1.0]
+    assert seen.previous_yaw_rad[:, 0].tolist() == pytest.approx([0.1, 0.1, 0.3])
+    assert seen.dt_s[:, 0].tolist() == pytest.approx([0.0, 0.3, 0.1])
+    assert seen.reset[:, 0].tolist() == [1.0, 0.0, 0.0]
+    assert seen.velocity_valid[:, 0].tolist() == [1.0, 0.0, 1.0]
+    assert batch.valid[:, 0].tolist() == [1.0, 0.0]
+
+
+def test_batches_depend_on_seed_epoch_rank_and_number_alone(data: TrainingSet) -> None:
+    augment = AugmentConfig(drop=0.4, short=0.4, strides=(1, 2), position_noise_m=0.1, hide_velocity=0.5)
+
+    def batch(**changes: int) -> list[torch.Tensor]:
+        return numbers(Batches(data, 16, augment=augment, **{"seed": 1, "epoch": 2, **changes})[1])
+
+    assert all(torch.equal(a, b) for a, b in zip(batch(), batch(), strict=True))
+    for changes in ({"seed": 2}, {"epoch": 3}, {"rank": 1, "ranks": 2}):
+        other = batch(**changes)
+        assert any(a.shape != b.shape or not torch.equal(a, b) for a, b in zip(batch(), other, strict=True))
+
+
+def test_ranks_share_the_windows_without_overlap(data: TrainingSet) -> None:
+    augment = AugmentConfig(mirror=False, drop=0.0, short=0.0)
+    seen = []
+    for rank in range(2):
+        batches = Batches(data, 8, augment=augment, seed=0, epoch=0, rank=rank, ranks=2)
+        seen.append(torch.cat([batches[i].future_m.transpose(0, 1) for i in range(len(batches))]).flatten(1))
+    assert len(seen[0]) == len(seen[1]) == len(data) // 2
+    rows = {tuple(r) for r in seen[0].tolist()}
+    everything = [tuple(r) for r in torch.from_numpy(data.future_m).flatten(1).tolist()]
+    if len(set(everything)) == len(everything):
+        assert not rows & {tuple(r) for r in seen[1].tolist()}
+
+
+def test_thinning_keeps_the_last_observation_and_adds_none() -> None:
+    keep = torch.rand(500, 21, generator=torch.Generator().manual_seed(0)) < 0.7
+    keep[:, -1] = True
+    thin = thinned(keep, AugmentConfig(drop=0.9, short=0.9, strides=(1, 2, 5)), torch.Generator().manual_seed(1))
+    assert thin[:, -1].all()
+    assert not (thin & ~keep).any()
+    assert thin.sum(1).min() == 1
+    only_stride = thinned(
+        torch.ones(9, 21, dtype=torch.bool), AugmentConfig(drop=0.0, short=0.0, strides=(5,)), torch.Generator()
+    )
+    assert only_stride.nonzero()[:5, 1].tolist() == [0, 5, 10, 15, 20]
+
+
+def test_mirror_swaps_left_and_right_of_past_and_future_together(data: TrainingSet) -> None:
+    names = ("position_m", "yaw_rad", "velocity_mps", "velocity_valid", "future_m")
+    window = {n: torch.from_numpy(getattr(data, n)) for n in names}
+    other = disturbed(window, AugmentConfig(), torch.Generator().manual_seed(0))
+    flipped = (other["yaw_rad"] != window["yaw_rad"]).any(1) | (other["future_m"] != window["future_m"]).any(2).any(1)
+    assert 0.2 < flipped.float().mean() < 0.8
+    for name in ("position_m", "future_m", "velocity_mps"):
+        assert torch.equal(other[name][flipped][..., 1], -window[name][flipped][..., 1])
+        assert torch.equal(other[name][..., 0], window[name][..., 0])
+    assert torch.equal(other["yaw_rad"][flipped], -window["yaw_rad"][flipped])
+
+
+def test_noise_never_reaches_the_recorded_future(data: TrainingSet) -> None:
+    names = ("position_m", "yaw_rad", "velocity_mps", "velocity_valid", "future_m")
+    window = {n: torch.from_numpy(getattr(data, n)) for n in names}
+    augment = AugmentConfig(mirror=False, position_noise_m=0.5, yaw_noise_rad=0.1, velocity_noise_mps=1.0)
+    other = disturbed(window, augment, torch.Generator().manual_seed(0))
+    assert torch.equal(other["future_m"], window["future_m"])
+    assert not torch.equal(other["position_m"], window["position_m"])
+    assert (other["position_m"] - window["position_m"]).std() < 0.5
+
+
+def test_headings_of_training_are_those_of_the_track_store() -> None:
+    scene = load_scene(SCENES / "crossing_small.parquet")
+    windows = sliding_windows(scene, np.linspace(-2.0, 0.0, 21), FUTURE_S, stride=20, min_future_s=1.0)
+    blind = windows.select(np.arange(len(windows)))
+    blind.yaw_valid[:] = False
+    heading = filled_heading(blind)
+    rows = np.arange(len(blind))
+    store = TrackStore(TrackPolicy(timeout_s=100.0))
+    for step, frame in enumerate(frames_of(blind, rows)):
+        _, seen = store.update(frame, frame.timestamp_ns)
+        assert seen is not None
+        here = np.flatnonzero(blind.observed[:, step])
+        np.testing.assert_allclose(seen.yaw_rad, heading[here, step], atol=1e-12)
+    assert (heading[:, -1] != 0).any()
+    assert ConstantVelocity().modes == 1
+
+
+def test_joined_pads_shorter_histories_in_front(data: TrainingSet) -> None:
+    short = TrainingSet(
+        **{
+            name: value[:, -3:] if name in ("time_s", "observed", "position_m", "yaw_rad") or "velocity" in name else value
+            for name, value in vars(data).items()
+        }
+    )
+    both = joined([data, short])
+    assert len(both) == 2 * len(data)
+    assert not both.observed[len(data) :, :-3].any()
+    np.testing.assert_array_equal(both.position_m[len(data) :, -3:], data.position_m[:, -3:])
+
+
+def test_windows_are_cached_by_content_and_built_anew_when_the_cache_is_corrupt(tmp_path: Path) -> None:
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    (folder / "a.parquet").write_bytes((SCENES / "crossing_small.parquet").read_bytes())
+    first = load_training_set([SOURCE], [tmp_path], FUTURE_S, tmp_path / "cache")
+    (stored,) = (tmp_path / "cache").iterdir()
+    again = load_training_set([SOURCE], [tmp_path], FUTURE_S, tmp_path / "cache")
+    np.testing.assert_array_equal(first.future_m, again.future_m)
+    stored.write_bytes(stored.read_bytes()[:1000])
+    rebuilt = load_training_set([SOURCE], [tmp_path], FUTURE_S, tmp_path / "cache")
+    np.testing.assert_array_equal(first.future_m, rebuilt.future_m)
+    files = source_files(SOURCE, [tmp_path])
+    key = cache_key(SOURCE, files, FUTURE_S)
+    assert key != cache_key(SourceConfig("scenes", path="scenes", history_s=2.0), files, FUTURE_S)
+    (folder / "b.parquet").write_bytes((SCENES / "motorway.parquet").read_bytes())
+    assert key != cache_key(SOURCE, source_files(SOURCE, [tmp_path]), FUTURE_S)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a folder 'nowhere'"):
+        source_files(SourceConfig("scenes", path="nowhere"), [tmp_path])
+
+
+def test_a_source_says_what_belongs_to_it() -> None:
+    with pytest.raises(ConfigError, match="path belongs to kind scenes"):
+        SourceConfig("nuscenes", path="x", split="train")
+    with pytest.raises(ConfigError, match="split goes with benchmarks"):
+        SourceConfig("nuscenes")
+    with pytest.raises(ConfigError, match=r"augment\.drop"):
+        AugmentConfig(drop=1.0)
