@@ -16,6 +16,9 @@ from trajnet.ros.bridge import hex_ids
 from trajnet.ros.cdr import NS, PredictedObjects
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
+#: Longer paths than anybody publishes: a broken message shall not ask for all the memory.
+MAX_POINTS = 1000
+
 
 def prediction_of(objects: PredictedObjects) -> Prediction | None:
     """The paths of a message, or None where it has none. track_id: the UUIDs as hexadecimal digits."""
@@ -28,7 +31,8 @@ def prediction_of(objects: PredictedObjects) -> Prediction | None:
     steps_ns, often = np.unique(step_ns, return_counts=True)
     step_s = int(steps_ns[often.argmax()]) / NS
     reach_s = float(((count - 1) * step_ns).max()) / NS
-    time_s = np.arange(1, int(reach_s / step_s + 1e-6) + 1, dtype=np.float64) * step_s
+    points = min(int(reach_s / step_s + 1e-6), MAX_POINTS)
+    time_s = np.arange(1, points + 1, dtype=np.float64) * step_s
     if not len(time_s):
         return None
     position_m = np.empty((len(owner), len(time_s), 2))
@@ -43,11 +47,12 @@ def prediction_of(objects: PredictedObjects) -> Prediction | None:
 
 
 def _usable_paths(objects: PredictedObjects) -> BoolArray:
-    """(P,): paths with a time step and at least two poses, all finite."""
+    """(P,): paths with a time step and at least two (at most MAX_POINTS) poses, all finite."""
     fine = np.isfinite(objects.path_pose).all(axis=1)
     path = np.repeat(np.arange(len(objects.pose_count)), objects.pose_count)
     broken = np.bincount(path[~fine], minlength=len(objects.pose_count)) > 0
-    usable: BoolArray = (objects.pose_count >= 2) & (objects.path_step_ns > 0) & ~broken
+    length = (objects.pose_count >= 2) & (objects.pose_count <= MAX_POINTS)
+    usable: BoolArray = length & (objects.path_step_ns > 0) & ~broken
     return usable
 
 
