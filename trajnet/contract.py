@@ -9,6 +9,7 @@ One call of the graph is one time step of all N observed tracks. N is the only d
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
@@ -38,10 +39,11 @@ class Tensor:
 def observation_tensors() -> tuple[Tensor, ...]:
     """The inputs that describe the newest observation of each track, in the order of the graph.
 
-    Positions are relative to one origin per call that the host subtracts in float64.
+    Positions are relative to an origin that the host subtracts in float64. No object enters another's result, so each
+    object may have its own.
     """
     return (
-        Tensor("position_m", "float32", ("N", "2"), "m, map axes, relative to the call's origin"),
+        Tensor("position_m", "float32", ("N", "2"), "m, map axes, relative to the object's origin"),
         Tensor("yaw_rad", "float32", ("N",), "rad, map axes"),
         Tensor("previous_position_m", "float32", ("N", "2"), "m, the observation before, same origin"),
         Tensor("previous_yaw_rad", "float32", ("N",), "rad"),
@@ -63,8 +65,8 @@ def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
     """The graph's results for K modes at T future times. Time leads, which spares slices and copies."""
     path = (str(steps), "N", str(modes))
     return (
-        Tensor("x_m", "float32", path, "m, map axes, relative to the call's origin"),
-        Tensor("y_m", "float32", path, "m, map axes, relative to the call's origin"),
+        Tensor("x_m", "float32", path, "m, map axes, relative to the object's origin"),
+        Tensor("y_m", "float32", path, "m, map axes, relative to the object's origin"),
         Tensor("path_yaw_rad", "float32", path, "rad, map axes"),
         Tensor("cov_xx_m2", "float32", path, "m^2, map axes"),
         Tensor("cov_xy_m2", "float32", path, "m^2, map axes"),
@@ -122,7 +124,7 @@ class Contract:
             raise ContractError(
                 f"modes, layers, hidden: expected numbers above 0, got {self.modes}, {self.layers}, {self.hidden}"
             )
-        if not self.time_s or self.time_s[0] <= 0 or any(b <= a for a, b in pairwise(self.time_s)):
+        if not self.time_s or not all(a < b < math.inf for a, b in pairwise((0.0, *self.time_s))):
             raise ContractError(f"time_s: expected strictly increasing times above 0 s, got {self.time_s}")
 
     @property
@@ -154,17 +156,20 @@ def read_contract(metadata: dict[str, str], where: str) -> Contract:
         )
     try:
         values = json.loads(metadata[CONTRACT_KEY])
-        version = values.get("version") if isinstance(values, dict) else None
-        if version != CONTRACT_VERSION:
-            raise ContractError(
-                f"{where}: contract version: this trajnet serves {CONTRACT_VERSION}, got {version}; "
-                "export the checkpoint again with this version"
-            )
+    except (ValueError, RecursionError) as error:
+        raise ContractError(f"{where}: expected a contract in JSON, got: {error}") from error
+    version = values.get("version") if isinstance(values, dict) else None
+    if version != CONTRACT_VERSION:
+        raise ContractError(
+            f"{where}: contract version: this trajnet serves {CONTRACT_VERSION}, got {version!r}; "
+            "export the checkpoint again with this version"
+        )
+    try:
         return config.from_dict(Contract, values, where)
     except ConfigError as error:
         raise ContractError(str(error)) from error
-    except json.JSONDecodeError as error:
-        raise ContractError(f"{where}: expected a contract in JSON, got {error}") from error
+    except ContractError as error:
+        raise ContractError(f"{where}: {error}") from error
 
 
 def check_tensors(expected: tuple[Tensor, ...], got: dict[str, tuple[str, tuple[str, ...]]], where: str) -> None:
@@ -178,7 +183,7 @@ def check_tensors(expected: tuple[Tensor, ...], got: dict[str, tuple[str, tuple[
         if (
             dtype != tensor.dtype
             or len(shape) != len(tensor.shape)
-            or any(a not in ("N", b) for a, b in zip(tensor.shape, shape, strict=False))
+            or any(b.isdigit() if a == "N" else a != b for a, b in zip(tensor.shape, shape, strict=True))
         ):
             raise ContractError(
                 f"{where}: {tensor.name}: expected {tensor.dtype} {list(tensor.shape)}, got {dtype} {list(shape)}"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trajnet.contract import CARD_KEY, check_tensors, read_contract, state_names
 from trajnet.errors import ConfigError, ContractError, DependencyError
 from trajnet.tracks import Observations
-from trajnet.types import FloatArray, IntArray, Prediction, Source
+from trajnet.types import IntArray, Prediction, Source
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 _DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64"}
@@ -109,13 +109,12 @@ class OnnxPredictor:
         slot = observations.slot
         self._grow(int(slot.max()) + 1 if len(slot) else 0)
         reset = observations.reset | np.isin(slot, list(self._forgotten)) if self._forgotten else observations.reset
-        self._forgotten.difference_update(slot.tolist())
-        origin_m = _origin(observations.position_m)
-        feed = self._feed(observations, reset, origin_m)
+        feed = self._feed(observations, reset)
         result = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
+        self._forgotten.difference_update(slot.tolist())
         for state in self._states:
             self._memory[state][:, slot] = result[f"{state}_next"]
-        return self._prediction(observations, result, origin_m)
+        return self._prediction(observations, result)
 
     def forget(self, slots: IntArray) -> None:
         self._forgotten.update(int(s) for s in slots)
@@ -127,16 +126,18 @@ class OnnxPredictor:
                 larger[:, : memory.shape[1]] = memory
                 self._memory[state] = larger
 
-    def _feed(
-        self, observations: Observations, reset: NDArray[np.bool_], origin_m: FloatArray
-    ) -> dict[str, NDArray[Any]]:
+    def _feed(self, observations: Observations, reset: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        """The graph's inputs. Every object is its own origin: float32 keeps its precision wherever it is, and a ghost
+        at the other end of the map takes nothing from the others."""
+
         def single(values: NDArray[Any]) -> NDArray[np.float32]:
-            return np.ascontiguousarray(values, dtype=np.float32)
+            with np.errstate(over="ignore"):  # absurd values become infinite, and the row's result unusable
+                return np.ascontiguousarray(values, dtype=np.float32)
 
         feed: dict[str, NDArray[Any]] = {
-            "position_m": single(observations.position_m - origin_m),
+            "position_m": np.zeros((len(observations), 2), np.float32),
             "yaw_rad": single(observations.yaw_rad),
-            "previous_position_m": single(observations.previous_position_m - origin_m),
+            "previous_position_m": single(observations.previous_position_m - observations.position_m),
             "previous_yaw_rad": single(observations.previous_yaw_rad),
             "dt_s": single(observations.dt_s),
             "reset": single(reset),
@@ -147,32 +148,25 @@ class OnnxPredictor:
         }
         for state in self._states:
             feed[state] = self._memory[state][:, observations.slot]
+            feed[state][:, reset] = 0.0  # the graph multiplies by 0, which would not get rid of a NaN
         return feed
 
-    def _prediction(
-        self, observations: Observations, result: dict[str, NDArray[Any]], origin_m: FloatArray
-    ) -> Prediction:
+    def _prediction(self, observations: Observations, result: dict[str, NDArray[Any]]) -> Prediction:
         """Time-major float32 planes of the graph -> object-major float64 arrays in the map frame."""
+        origin_m = observations.position_m[:, None, None]
         count, steps = len(observations), len(self.time_s)
         position = np.empty((count, self.modes, steps, 2))
-        position[..., 0] = result["x_m"].transpose(1, 2, 0) + origin_m[0]
-        position[..., 1] = result["y_m"].transpose(1, 2, 0) + origin_m[1]
+        position[..., 0] = result["x_m"].transpose(1, 2, 0) + origin_m[..., 0]
+        position[..., 1] = result["y_m"].transpose(1, 2, 0) + origin_m[..., 1]
         covariance = np.empty((count, self.modes, steps, 2, 2))
         covariance[..., 0, 0] = result["cov_xx_m2"].transpose(1, 2, 0)
         covariance[..., 0, 1] = covariance[..., 1, 0] = result["cov_xy_m2"].transpose(1, 2, 0)
         covariance[..., 1, 1] = result["cov_yy_m2"].transpose(1, 2, 0)
         yaw = result["path_yaw_rad"].transpose(1, 2, 0).astype(np.float64)
         probability = result["probability"].astype(np.float64)
-        probability /= probability.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):  # whoever calls looks for unusable rows
+            probability /= probability.sum(axis=1, keepdims=True)
         return Prediction(
             observations.timestamp_ns, observations.track_id, self.time_s, position, yaw, covariance, probability,
             np.full(count, Source.MODEL), np.zeros(count),
         )  # fmt: skip
-
-
-def _origin(position_m: FloatArray) -> FloatArray:
-    """The middle of the objects, in whole metres: float32 keeps its precision around it."""
-    if not len(position_m):
-        return np.zeros(2)
-    middle: FloatArray = np.round(0.5 * (position_m.min(axis=0) + position_m.max(axis=0)))
-    return middle
