@@ -6,6 +6,7 @@ is missing. Every struct validates itself where it is made and raises InputError
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -54,10 +55,27 @@ class Source(IntEnum):
 
 def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     """The value as a contiguous array of the dtype, or an InputError that names what does not fit."""
-    array = np.ascontiguousarray(value, dtype=dtype)
+    try:
+        with np.errstate(invalid="ignore"):  # a NaN among whole numbers is found below
+            array: NDArray[Any] = np.asarray(value, dtype=dtype, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{owner}.{name}: expected numbers of shape {shape}, got: {error}") from error
     if array.shape != shape:
         raise InputError(f"{owner}.{name}: expected shape {shape}, got {array.shape}")
+    if array.dtype.kind == "i" and array is not value and not np.array_equal(array, value):
+        raise InputError(f"{owner}.{name}: expected whole numbers that fit {array.dtype}, got others")
     return array
+
+
+def _timestamp(owner: str, value: Any) -> int:
+    """The value as a Python int within int64; a float of nanoseconds has lost some already."""
+    try:
+        timestamp_ns = operator.index(value)
+    except TypeError as error:
+        raise InputError(f"{owner}.timestamp_ns: expected whole nanoseconds, got {value!r}") from error
+    if not -(2**63) <= timestamp_ns < 2**63:
+        raise InputError(f"{owner}.timestamp_ns: expected nanoseconds that fit 64 bits, got {timestamp_ns}")
+    return timestamp_ns
 
 
 def _require_finite(owner: str, name: str, value: FloatArray, rows: BoolArray | None = None) -> None:
@@ -111,7 +129,7 @@ class TrackFrame:
 
     def __post_init__(self) -> None:
         count, put = len(self.track_id), object.__setattr__
-        put(self, "timestamp_ns", int(self.timestamp_ns))
+        put(self, "timestamp_ns", _timestamp("TrackFrame", self.timestamp_ns))
         put(self, "track_id", tuple(self.track_id))
         for name, dtype, shape in (
             ("object_class", np.int8, (count,)),
@@ -179,7 +197,7 @@ class Prediction:
         put = object.__setattr__
         put(self, "track_id", tuple(self.track_id))
         time_s = np.ascontiguousarray(self.time_s, dtype=np.float64)
-        if time_s.ndim != 1 or len(time_s) == 0 or time_s[0] <= 0 or np.any(np.diff(time_s) <= 0):
+        if time_s.ndim != 1 or len(time_s) == 0 or not (np.diff(time_s, prepend=0.0) > 0).all() or time_s[-1] == np.inf:
             raise InputError(f"Prediction.time_s: expected strictly increasing times above 0 s, got {time_s}")
         put(self, "time_s", time_s)
         count, steps = len(self.track_id), len(time_s)
@@ -264,11 +282,18 @@ class RasterMap:
     pixels_per_m: float
     drivable: BoolArray
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "origin_m", _array("RasterMap", "origin_m", self.origin_m, np.float64, (2,)))
+        if np.ndim(self.drivable) != 2:
+            raise InputError(f"RasterMap.drivable: expected two dimensions, got shape {np.shape(self.drivable)}")
+        if not 0 < self.pixels_per_m < np.inf:
+            raise InputError(f"RasterMap.pixels_per_m: expected a number above 0, got {self.pixels_per_m}")
+
     def is_drivable(self, points_m: FloatArray) -> BoolArray:
         """points_m (..., 2) -> (...): outside the raster counts as not drivable."""
-        pixel = np.floor((np.asarray(points_m) - self.origin_m) * self.pixels_per_m).astype(np.int64)
+        pixel = np.floor((np.asarray(points_m) - self.origin_m) * self.pixels_per_m)
         inside: BoolArray = np.asarray(((pixel >= 0) & (pixel < np.array(self.drivable.shape))).all(axis=-1))
-        safe = np.where(inside[..., None], pixel, 0)
+        safe = np.where(inside[..., None], pixel, 0).astype(np.int64)
         return np.asarray(self.drivable[safe[..., 0], safe[..., 1]] & inside)
 
 
