@@ -74,6 +74,7 @@ class Observations:
     yaw_valid: BoolArray
     previous_position_m: FloatArray
     previous_yaw_rad: FloatArray
+    previous_yaw_valid: BoolArray
     velocity_mps: FloatArray
     velocity_valid: BoolArray
     object_class: NDArray[np.int8]
@@ -117,11 +118,13 @@ class TrackStore:
         self._seen_ns: IntArray
         self._position_m: FloatArray
         self._yaw_rad: FloatArray
+        self._yaw_valid: BoolArray
         self._anchor_m: FloatArray
         for name, shape, dtype in (
             ("_seen_ns", (), np.int64),
             ("_position_m", (2,), np.float64),
             ("_yaw_rad", (), np.float64),
+            ("_yaw_valid", (), np.bool_),
             ("_anchor_m", (2,), np.float64),
         ):
             grown(name, shape, dtype)
@@ -203,14 +206,17 @@ class TrackStore:
             self.policy.heading_step_m,
         )
         previous_yaw_rad = np.where(reset, yaw_rad, self._yaw_rad[slot])
+        previous_yaw_valid = np.where(reset, frame.yaw_valid, self._yaw_valid[slot])
         self._seen_ns[slot] = frame.timestamp_ns
         self._position_m[slot] = frame.position_m
         self._yaw_rad[slot] = yaw_rad
+        self._yaw_valid[slot] = frame.yaw_valid
         self._anchor_m[slot] = anchor_m
         velocity_mps = np.where(frame.velocity_valid[:, None], frame.velocity_mps, 0.0)
         return Observations(
             frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, yaw_rad, frame.yaw_valid,
-            previous_position_m, previous_yaw_rad, velocity_mps, frame.velocity_valid, frame.object_class, frame.size_m,
+            previous_position_m, previous_yaw_rad, previous_yaw_valid, velocity_mps, frame.velocity_valid,
+            frame.object_class, frame.size_m,
         )  # fmt: skip
 
     def coasting(self, timestamp_ns: int) -> Coasting:

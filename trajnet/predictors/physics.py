@@ -19,7 +19,8 @@ SIGMA_ALONG_MPS2 = 1.2
 SIGMA_ACROSS_MPS2 = 0.5
 SIGMA_POSITION_M = 0.3
 
-#: Turn rates and curvatures beyond these are noise of the tracker, not motion.
+#: Speeds, turn rates and curvatures beyond these are noise of the tracker, not motion.
+MAX_SPEED_MPS = 100.0
 MAX_YAW_RATE_RADPS = 1.0
 MAX_CURVATURE_PER_M = 0.2
 
@@ -27,11 +28,19 @@ _WHEELED: BoolArray = np.array(WHEELED)
 
 
 def observed_velocity(observations: Observations) -> FloatArray:
-    """(N, 2) m/s in the map frame: as measured, else the last displacement over its time, else zero."""
+    """(N, 2) m/s in the map frame: as measured, else the last displacement over its time, else zero.
+
+    Faster than MAX_SPEED_MPS it keeps its direction, at that speed: two frames that are a microsecond apart, or an
+    absurd measurement, must not send an object to infinity.
+    """
     fresh = observations.reset | (observations.dt_s <= 0)
     dt_s = np.where(fresh, 1.0, observations.dt_s)[:, None]
     differenced = np.where(fresh[:, None], 0.0, (observations.position_m - observations.previous_position_m) / dt_s)
-    return np.where(observations.velocity_valid[:, None], observations.velocity_mps, differenced)
+    velocity = np.where(observations.velocity_valid[:, None], observations.velocity_mps, differenced)
+    largest = np.maximum(np.abs(velocity).max(axis=1, keepdims=True), 1e-9)  # first, so that no square overflows
+    direction = velocity / largest
+    length = np.maximum(np.hypot(direction[:, :1], direction[:, 1:]), 1e-9)
+    return np.where(largest * length > MAX_SPEED_MPS, direction * (MAX_SPEED_MPS / length), velocity)
 
 
 def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray]:
@@ -101,7 +110,8 @@ class ConstantTurnRate:
 
     def predict(self, observations: Observations) -> Prediction:
         speed, course = speed_and_course(observations)
-        unknown = observations.reset | (observations.dt_s <= 0) | ~observations.yaw_valid
+        measured = observations.yaw_valid & observations.previous_yaw_valid
+        unknown = observations.reset | (observations.dt_s <= 0) | ~measured
         turned = wrap_angle(observations.yaw_rad - observations.previous_yaw_rad)
         rate = np.where(unknown, 0.0, turned / np.where(unknown, 1.0, observations.dt_s))
         limit = np.minimum(MAX_YAW_RATE_RADPS, MAX_CURVATURE_PER_M * np.abs(speed))
