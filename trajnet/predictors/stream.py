@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from trajnet.geometry import wrap_angle
 from trajnet.predictors.base import Predictor
 from trajnet.predictors.guarded import GuardCounters, GuardedPredictor
 from trajnet.predictors.physics import ConstantVelocity
@@ -49,9 +50,8 @@ class Stream:
         tracked = self._clock_ns()
         if observations is None:
             predicted = tracked
-            answer = self._latest or self._memory.recall(
-                Coasting((), np.zeros(0, np.int64), np.zeros(0)), frame.timestamp_ns
-            )
+            nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
+            answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
             fresh = self.predictor.predict(observations)
             predicted = self._clock_ns()
@@ -116,9 +116,12 @@ class PathMemory:
             share = share.reshape(share.shape + (1,) * (low.ndim - 3))
             return (1.0 - share) * low + share * high
 
+        yaw_rad = np.moveaxis(self._yaw_rad[slot], 2, 1)
+        yaw_low, yaw_high = np.moveaxis(yaw_rad[row, left], 1, 2), np.moveaxis(yaw_rad[row, left + 1], 1, 2)
+        yaw_between = yaw_low + held * wrap_angle(yaw_high - yaw_low)  # the short way round
         return Prediction(
             timestamp_ns, coasting.track_id, self._time_s, between(self._position_m, weight),
-            between(self._yaw_rad, held), between(self._covariance_m2, held), self._probability[slot],
+            yaw_between, between(self._covariance_m2, held), self._probability[slot],
             np.full(count, Source.STALE), coasting.age_s,
         )  # fmt: skip
 
