@@ -100,9 +100,11 @@ def windows_of_scene(
     the grid's step. max_gap_s: no future is interpolated across a longer gap between observations.
     """
     history_time_s, future_time_s = np.asarray(history_time_s, float), np.asarray(future_time_s, float)
-    if history_time_s[-1] != 0 or np.any(np.diff(history_time_s) <= 0):
+    if not len(history_time_s) or history_time_s[-1] != 0 or np.any(np.diff(history_time_s) <= 0):
         raise InputError(f"history_time_s: expected increasing times that end with 0, got {history_time_s}")
     wanted = np.arange(len(scene.row_frame))[rows]
+    if len(np.unique(wanted)) < len(wanted):
+        raise InputError("rows: expected each row of the scene at most once, got some twice")
     count, steps, horizon = len(wanted), len(history_time_s), len(future_time_s)
     source_row = np.zeros((count, steps), dtype=np.int64)
     observed = np.zeros((count, steps), dtype=np.bool_)
@@ -167,7 +169,7 @@ def _interpolate(
     exact = np.abs(time_s[right] - ask_s) <= slack_s
     left = np.where(exact, right, np.maximum(right - 1, 0))
     gap_s = time_s[right] - time_s[left]
-    valid = exact | ((ask_s < time_s[-1]) & (ask_s > time_s[0]) & (gap_s <= max_gap_s))
+    valid = exact | ((ask_s < time_s[-1]) & (ask_s > time_s[0]) & (gap_s <= max_gap_s + slack_s))
     weight = np.where(gap_s > 0, (ask_s - time_s[left]) / np.where(gap_s > 0, gap_s, 1.0), 0.0)[..., None]
     points = (1.0 - weight) * value[left] + weight * value[right]
     return np.where(valid[..., None], points, 0.0), valid
