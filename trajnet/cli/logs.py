@@ -9,6 +9,6 @@ import warnings
 def show_warnings() -> None:
     """Our own notices; of torch and Lightning only what went wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric", "torch"):
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric", "torch", "onnx_ir", "onnxscript", "onnxslim"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
