@@ -24,7 +24,7 @@ from trajnet.ros.bags import (
     typestore,
 )
 from trajnet.ros.bridge import object_ids, tracked_objects
-from trajnet.ros.cdr import PredictedObjects, TrackedObjects, encode_predicted, encode_tracked
+from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, encode_predicted, encode_tracked
 from trajnet.ros.definitions import PREDICTED_OBJECTS, TRACKED_OBJECTS, TYPE_HASHES
 from trajnet.ros.recorded import prediction_of
 from trajnet.scenes import load_scene, write_scene
@@ -36,7 +36,7 @@ STORAGES = [("mcap", "bag"), ("mcap", "bag.mcap"), ("sqlite3", "bag"), ("sqlite3
 
 
 def scene(frames: int = 8) -> Scene:
-    """A car, a pedestrian without a velocity, and a cyclist that misses frame 3; frame 5 is empty; UTM-sized numbers."""
+    """A car, a pedestrian without a velocity, a cyclist that misses frame 3; frame 5 is empty; numbers of UTM."""
     rows = [(f, t) for f in range(frames) for t in range(3) if f != 5 and not (f == 3 and t == 2)]
     row_frame, row_track = np.array(rows).T
     time_s = row_frame * 0.1
@@ -278,8 +278,6 @@ def test_paths_that_say_nothing_are_left_out() -> None:
 
 def test_a_message_goes_through_bytes_unchanged() -> None:
     told = recorded([[(0.5, 1.0, [0, 1])], [], []])
-    from trajnet.ros.cdr import decode_predicted
-
     again = prediction_of(decode_predicted(encode_predicted(told)))
     first = prediction_of(told)
     assert again is not None

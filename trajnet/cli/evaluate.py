@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,10 +47,14 @@ DIVIDED = {
 
 
 def evaluate(
-    dataset: Annotated[str, typer.Option(help="nuscenes, eth_ucy (their official windows) or scenes (any recording).")],
+    dataset: Annotated[
+        str, typer.Option(help="nuscenes, eth_ucy (their official windows), scenes (any recording) or bag (rosbag2).")
+    ],
     data: Annotated[
         Path,
-        typer.Option(envvar="TRAJNET_DATA", help="Folder of nuscenes_pred or eth_ucy; for scenes, files at any depth."),
+        typer.Option(
+            envvar="TRAJNET_DATA", help="Folder of nuscenes_pred or eth_ucy; for scenes, files at any depth; a bag."
+        ),
     ],
     split: Annotated[
         str | None,
@@ -70,6 +76,10 @@ def evaluate(
         float | None, typer.Option(metavar="SECONDS", help="scenes: how far to score; as far as all models by default.")
     ] = None,
     stride: Annotated[int, typer.Option(help="scenes: score every n-th frame; every frame is streamed.")] = 1,
+    topic: Annotated[str | None, typer.Option(help="bag: of the tracked objects, if not the only one.")] = None,
+    predictions_topic: Annotated[
+        str | None, typer.Option(help="bag: of the recorded predictions, if not the only one.")
+    ] = None,
 ) -> None:
     """Score models next to the physics baselines.
 
@@ -79,6 +89,10 @@ def evaluate(
         trajnet evaluate --dataset nuscenes --data data --split val --model model.onnx --json report.json
 
         trajnet evaluate --dataset scenes --data my_scenes/ --model model.onnx --model cv --stride 5
+
+    A bag that also holds predictions, of Autoware's own node, say, has them scored as "recorded" on the same objects:
+
+        trajnet evaluate --dataset bag --data drive.mcap --model model.onnx
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -90,24 +104,48 @@ def evaluate(
     for name, path in (("json", json_file), ("save", save)):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
+    if dataset != "bag" and (topic is not None or predictions_topic is not None):
+        raise InputError(f"topic: expected none with dataset {dataset}; topics are for bag")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    with (
+        _prepared(dataset, data, topic, predictions_topic) as (named, source, recorded),
+        Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar,
+    ):
         task = bar.add_task("reading")
         report = score(
-            dataset,
-            data,
+            named,
+            source,
             split,
-            model or [],
+            [*(model or []), *([] if recorded is None else [str(recorded)])],
             jobs=jobs or _cores(),
             horizon_s=horizon,
             stride=stride,
+            targets_only=recorded is not None,
             save=save,
             progress=lambda done, total: bar.update(task, description="evaluating", completed=done, total=total),
         )
+    report["dataset"], report["data"] = dataset, str(data)
+    for entry in report["models"]:
+        if recorded is not None and entry["spec"] == str(recorded):
+            entry["spec"] = f"{data} {predictions_topic or ''}".strip()
     if json_file is not None:
         _write(json_file, json.dumps(report, indent=1) + "\n")
     show(report, Console())
+
+
+@contextmanager
+def _prepared(
+    dataset: str, data: Path, topic: str | None, predictions: str | None
+) -> Iterator[tuple[str, Path, Path | None]]:
+    """The dataset and its data for the library, which reads no bags, and a bag's recorded predictions."""
+    if dataset != "bag":
+        yield dataset, data, None
+        return
+    from trajnet.cli.bag import for_evaluation
+
+    with for_evaluation(data, topic, predictions) as (scene, recorded):
+        yield "scenes", scene, recorded
 
 
 def _cores() -> int:
@@ -124,18 +162,19 @@ def _write(path: Path, text: str) -> None:
 def show(report: dict[str, Any], console: Console) -> None:
     """Print the tables of a report: a row for each metric, a column for each model."""
     name, counts, models = report["dataset"], report["counts"], report["models"]
+    shown = "scenes" if name == "bag" else name
     last = list(counts["by_horizon"])[-1]
     # ETH/UCY's own figure for all scenes is the mean of the five; the objects pooled would be mostly those of univ.
     of_scenes = name == "eth_ucy" and len(counts["by_scene"]) > 1
     whole = "mean_over_scenes" if of_scenes else "metrics"
     title = f"{name} {report['split']}".strip() + f": {counts['whole']:,} objects, {last} s"
     overall = _table(f"{title}, mean over scenes" if of_scenes else title, models)
-    for metric in (*SHOWN[name], *ALWAYS_SHOWN):
+    for metric in (*SHOWN[shown], *ALWAYS_SHOWN):
         _row(overall, metric, [m[whole].get(metric) for m in models])
     by_horizon = _table("by horizon (objects)", models)
     by_class = _table(f"by class at {last} s (objects)", models)
     by_scene = _table(f"by scene at {last} s (objects)", models)
-    for metric in DIVIDED[name]:
+    for metric in DIVIDED[shown]:
         for key, count in counts["by_horizon"].items():
             _row(by_horizon, f"{metric} {key} s ({count:,})", [m["per_horizon"][key].get(metric) for m in models])
         for key, count in counts["by_class"].items():
@@ -150,7 +189,14 @@ def show(report: dict[str, Any], console: Console) -> None:
 
 def _warn_of_fallback(entry: dict[str, Any], console: Console) -> None:
     rows = entry["rows"]
-    if rows["physics_rows"]:
+    if entry["model"] == "recorded":
+        console.print(
+            f"recorded predictions cover {rows['model_rows']:,} of {rows['model_rows'] + rows['physics_rows']:,} "
+            "objects; only those are scored, for every model. They have no covariance: their NLL and coverage are "
+            "those of constant velocity's",
+            style="yellow",
+        )
+    elif rows["physics_rows"]:
         reason = f" ({rows['failures']} failed calls: {rows['last_failure']})" if rows["failures"] else ""
         console.print(
             f"{entry['model']} gave no usable path for {rows['physics_rows']:,} of "

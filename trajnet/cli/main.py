@@ -23,7 +23,7 @@ def build() -> "typer.Typer":
     """The command line with all its commands."""
     import typer
 
-    from trajnet.cli import convert, demo, evaluate, export, info, replay, train
+    from trajnet.cli import bag, convert, demo, evaluate, export, info, play, replay, train
 
     app = typer.Typer(
         name="trajnet",
@@ -55,8 +55,10 @@ def build() -> "typer.Typer":
         train.train,
         export.export,
         info.info,
+        play.play,
     ):
         app.command()(command)
+    app.add_typer(bag.app, name="bag")
     return app
 
 

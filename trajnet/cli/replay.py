@@ -27,7 +27,9 @@ LIVE_PERIOD_S = 0.25
 
 
 def replay(
-    scene: Annotated[Path, typer.Argument(help="A scene file: .parquet, CommonRoad .xml, nuScenes or ETH/UCY .txt.")],
+    scene: Annotated[
+        Path, typer.Argument(help="A scene file: .parquet, CommonRoad .xml, nuScenes or ETH/UCY .txt; a bag.")
+    ],
     model: Annotated[str, typer.Option(help="A model file (.onnx) or cv, ctrv, kalman.")],
     rate: Annotated[
         str,
@@ -62,7 +64,7 @@ def replay(
     from rich.console import Console
 
     from trajnet.predictors import PHYSICS, load_predictor
-    from trajnet.scenes import load_scene
+    from trajnet.ros.bags import open_scene
     from trajnet.sim.replay import ReplayOptions
 
     options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
@@ -74,7 +76,7 @@ def replay(
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
     run_and_show(
-        load_scene(scene, with_map=report is not None),
+        open_scene(scene, with_map=report is not None),
         load_predictor(model, provider=provider, threads=threads),
         options,
         Console(),
@@ -210,20 +212,23 @@ def _show_errors(found: dict[str, Any], console: Console) -> None:
     if not mine["groups"]:
         console.print("The scene is too short to compare paths: no object's whole future is recorded.\n")
         return
-    name, modes = found["model"]["name"], found["model"]["modes"]
-    wanted = [f"min{kind}_{k}" for k in sorted({1, modes}) for kind in ("ADE", "FDE")]
-    beside = [] if name == "cv" else wanted[:2]
+    modes = found["model"]["modes"]
+    columns = {"most probable": (mine, 1)}
+    if modes > 1:
+        columns[f"best of {modes}"] = (mine, modes)
+    if found["model"]["name"] != "cv":
+        columns["constant velocity"] = (cv, 1)
     table = _table()
     table.add_column("objects", no_wrap=True)
     table.add_column("paths", justify="right", no_wrap=True)
-    for metric in wanted:
-        table.add_column(f"{name}\n{metric}", justify="right", no_wrap=True)
-    for metric in beside:
-        table.add_column(f"cv\n{metric}", justify="right", no_wrap=True)
+    for name, (_, k) in columns.items():
+        table.add_column(f"{name}\nminADE_{k}/minFDE_{k}", justify="right", no_wrap=True)
     for group, errors in mine["groups"].items():
-        values = [errors[m] for m in wanted] + [cv["groups"][group][m] for m in beside]
-        style = "bold" if group == "all" else None
-        table.add_row(group, f"{errors['count']:,}", *(f"{v:.2f}" for v in values), style=style)
+        pairs = [
+            (who["groups"][group][f"minADE_{k}"], who["groups"][group][f"minFDE_{k}"]) for who, k in columns.values()
+        ]
+        cells = [f"{mean:.2f} / {final:5.2f}" for mean, final in pairs]
+        table.add_row(group, f"{errors['count']:,}", *cells, style="bold" if group == "all" else None)
     console.print(f"[bold]Error against the recorded future in m, {mine['horizon_s']:g} s ahead[/]", table, sep="\n")
 
 
@@ -231,4 +236,4 @@ def _table() -> Table:
     from rich import box
     from rich.table import Table
 
-    return Table(box=box.SIMPLE_HEAD)
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False)

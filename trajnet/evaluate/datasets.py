@@ -71,11 +71,13 @@ class WindowUnit:
 class SceneUnit:
     """A recorded scene that is streamed frame by frame; the objects of every stride-th frame are scored.
 
-    Scored are objects that the frame reports and whose future is recorded at least as far as the first horizon.
+    Scored are objects that the frame reports and whose future is recorded at least as far as the first horizon;
+    targets_only: of those only the scene's targets.
     """
 
     path: Path
     stride: int
+    targets_only: bool = False
 
     @property
     def group(self) -> str:
@@ -83,7 +85,7 @@ class SceneUnit:
 
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
         scene = load_scene(self.path)
-        rows = np.flatnonzero(scene.row_frame % self.stride == 0)
+        rows = np.flatnonzero((scene.row_frame % self.stride == 0) & (scene.is_target | (not self.targets_only)))
         windows = windows_of_scene(scene, rows, np.zeros(1), time_s)
         known: BoolArray = np.all(windows.future_valid[:, : horizon_steps(time_s)[0]], axis=1)
         rows, windows = rows[known], windows.select(known)
@@ -114,13 +116,19 @@ class Dataset:
 
 
 def open_dataset(
-    name: str, data: Path, split: str | None, *, horizon_s: float | None = None, stride: int = 1
+    name: str,
+    data: Path,
+    split: str | None,
+    *,
+    horizon_s: float | None = None,
+    stride: int = 1,
+    targets_only: bool = False,
 ) -> Dataset:
     """The dataset of a name, found in data.
 
     split: train, train_val or val for nuscenes; eth, hotel, univ, zara1, zara2 or all for eth_ucy; None for scenes.
-    horizon_s and stride are for scenes, where data is a scene file or a folder of them. InputError for whatever is
-    missing or unknown, and if the windows are not those of the official split.
+    horizon_s, stride and targets_only (see SceneUnit) are for scenes, where data is a scene file or a folder of them.
+    InputError for whatever is missing or unknown, and if the windows are not those of the official split.
     """
     if name not in DATASETS:
         raise InputError(f"dataset: expected one of {', '.join(DATASETS)}, got {name!r}")
@@ -135,7 +143,7 @@ def open_dataset(
         return _eth_ucy(data, split)
     if split is not None:
         raise InputError(f"split: expected none for scenes, got {split!r}; choose files or folders with data instead")
-    return _scenes(data, DEFAULT_HORIZON_S if horizon_s is None else horizon_s, stride)
+    return _scenes(data, DEFAULT_HORIZON_S if horizon_s is None else horizon_s, stride, targets_only)
 
 
 def _nuscenes(data: Path, split: str | None) -> Dataset:
@@ -167,13 +175,13 @@ def _require_count(what: str, windows: Windows, expected: int) -> None:
         )
 
 
-def _scenes(data: Path, horizon_s: float, stride: int) -> Dataset:
+def _scenes(data: Path, horizon_s: float, stride: int, targets_only: bool) -> Dataset:
     if stride < 1:
         raise InputError(f"stride: expected a number of frames of at least 1, got {stride}")
     if not np.isfinite(horizon_s) or horizon_s < SCENE_STEP_S:
         raise InputError(f"horizon: expected at least {SCENE_STEP_S} s, got {horizon_s}")
     steps = int(np.floor(horizon_s / SCENE_STEP_S + 1e-6))
-    units = tuple(SceneUnit(path, stride) for path in find_scenes(data))
+    units = tuple(SceneUnit(path, stride, targets_only) for path in find_scenes(data))
     return Dataset("scenes", "", np.arange(1, steps + 1, dtype=np.float64) * SCENE_STEP_S, units)
 
 

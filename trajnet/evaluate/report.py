@@ -34,6 +34,7 @@ def evaluate(
     jobs: int = 1,
     horizon_s: float | None = None,
     stride: int = 1,
+    targets_only: bool = False,
     save: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def evaluate(
     if dataset == "scenes" and horizon_s is None:
         reach_s = [float(p.time_s[-1]) for spec, p in predictors.items() if spec not in PHYSICS]
         horizon_s = min(reach_s, default=DEFAULT_HORIZON_S)
-    opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride)
+    opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride, targets_only=targets_only)
     labels = _labels(predictors)
     saved = asked or specs
     with ExitStack() as stack:

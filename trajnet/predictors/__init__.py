@@ -9,6 +9,7 @@ from trajnet.predictors.base import Predictor
 from trajnet.predictors.guarded import GuardCounters, GuardedPredictor
 from trajnet.predictors.onnx_model import OnnxPredictor
 from trajnet.predictors.physics import DEFAULT_TIME_S, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity
+from trajnet.predictors.recorded import RecordedPredictor, save_recorded
 from trajnet.predictors.stream import Stream
 from trajnet.types import FloatArray
 
@@ -27,6 +28,8 @@ def load_predictor(
         return PHYSICS[str(spec)](DEFAULT_TIME_S if time_s is None else time_s)
     if Path(spec).suffix == ".onnx":
         return OnnxPredictor(spec, provider=provider, threads=threads)
+    if Path(spec).suffix == ".npz":
+        return RecordedPredictor(spec)
     raise ContractError(f"model: expected {', '.join(PHYSICS)} or the path of an .onnx file, got {str(spec)!r}")
 
 
@@ -40,6 +43,8 @@ __all__ = [
     "KalmanConstantVelocity",
     "OnnxPredictor",
     "Predictor",
+    "RecordedPredictor",
     "Stream",
     "load_predictor",
+    "save_recorded",
 ]

@@ -45,9 +45,9 @@ def is_bag(path: Path) -> bool:
     return (path / "metadata.yaml").is_file() or path.suffix in (".mcap", ".db3")
 
 
-def open_scene(path: Path, topic: str | None = None) -> Scene:
-    """The scene of a bag, or of any file that load_scene reads."""
-    return scene_from_bag(path, topic) if is_bag(path) else load_scene(path)
+def open_scene(path: Path, *, with_map: bool = False) -> Scene:
+    """The scene of a bag, or of any file that load_scene reads. with_map: see there."""
+    return scene_from_bag(path) if is_bag(path) else load_scene(path, with_map=with_map)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

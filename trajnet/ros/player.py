@@ -29,11 +29,11 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from trajnet.errors import InputError, TrajnetError
+from trajnet.ros.bags import open_scene
 from trajnet.ros.bridge import tracked_objects
 from trajnet.ros.cdr import encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, qos
 from trajnet.ros.playback import Playback
-from trajnet.scenes import load_scene
 
 NODE_NAME = "trajnet_player"
 TICK_S = 0.004
@@ -59,7 +59,7 @@ class PlayerNode(Node):  # type: ignore[misc]
         self.wait_for = self._parameter("wait_for_subscriber", False, "Begin when somebody subscribes.")
         if not scene_path:
             raise InputError("scene: expected the path of a scene or a bag, got none; add -p scene:=FILE")
-        self._scene = load_scene(Path(scene_path))
+        self._scene = open_scene(Path(scene_path))
         self._playback = Playback(
             self._scene.timestamp_ns,
             rate=rate,
