@@ -132,8 +132,9 @@ def test_other_times_are_interpolated_from_the_current_position() -> None:
     time_s = np.arange(1, 13) * 0.4
     paths = paths_at(prediction, slice(0, 1), here, time_s)
     assert paths.position_m[0, 0, :, 0] - here[0, 0] == pytest.approx(10 * time_s)
-    # 0.4 s is four fifths of the way from the present, which is certain, to the first predicted point.
-    assert paths.covariance_m2[0, 0, 0] == pytest.approx(0.8 * prediction.covariance_m2[0, 0, 0])
+    # 0.4 s is four fifths of the way from the present, known to 0.1 m, to the first predicted point.
+    grown = 0.2 * 0.01 * np.eye(2) + 0.8 * prediction.covariance_m2[0, 0, 0]
+    assert paths.covariance_m2[0, 0, 0] == pytest.approx(grown)
     # 1.2 s lies two fifths of the way from 1.0 s to 1.5 s.
     between = 0.6 * prediction.covariance_m2[0, 0, 1] + 0.4 * prediction.covariance_m2[0, 0, 2]
     assert paths.covariance_m2[0, 0, 2] == pytest.approx(between)

@@ -13,6 +13,9 @@ from trajnet.types import FloatArray, IntArray, Prediction
 
 _SLACK_S = 1e-6
 
+#: Standard deviation of the present position, from which interpolated covariances grow; that of exported graphs.
+PRESENT_SIGMA_M = 0.1
+
 
 @dataclass(frozen=True, eq=False)
 class Paths:
@@ -49,8 +52,8 @@ def paths_at(prediction: Prediction, rows: slice | IntArray, current_m: FloatArr
     """The rows of the prediction at time_s (T,), which lie within its own times.
 
     current_m (N, 2): where the objects of these rows are at time 0. Where a predictor has other times, positions are
-    interpolated by Catmull-Rom through the current position and the predicted ones, covariances linearly from zero at
-    time 0, which keeps them positive semi-definite.
+    interpolated by Catmull-Rom through the current position and the predicted ones, covariances linearly from
+    PRESENT_SIGMA_M at time 0, which keeps them positive definite: what an exported graph does for times of its own.
     """
     chosen = prediction.best_first()
     position_m, covariance_m2 = chosen.position_m[rows], chosen.covariance_m2[rows]
@@ -60,7 +63,8 @@ def paths_at(prediction: Prediction, rows: slice | IntArray, current_m: FloatArr
     knot_s = np.concatenate([[0.0], prediction.time_s])
     moved_m = position_m - current_m[:, None, None]
     moved_m = np.concatenate([np.zeros_like(moved_m[:, :, :1]), moved_m], axis=2)
-    spread_m2 = np.concatenate([np.zeros_like(covariance_m2[:, :, :1]), covariance_m2], axis=2)
+    present_m2 = np.broadcast_to(PRESENT_SIGMA_M**2 * np.eye(2), covariance_m2[:, :, :1].shape)
+    spread_m2 = np.concatenate([present_m2, covariance_m2], axis=2)
     linear = _linear_matrix(knot_s, time_s)
     return Paths(
         current_m[:, None, None] + interpolation_matrix(knot_s, time_s) @ moved_m,
