@@ -23,7 +23,13 @@ def command(config: Path, out: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    scenes = {"kind": "scenes", "path": "scenes/crossing_small.parquet", "history_s": 1.0, "stride": 3, "min_future_s": 1.0}
+    scenes = {
+        "kind": "scenes",
+        "path": "scenes/crossing_small.parquet",
+        "history_s": 1.0,
+        "stride": 3,
+        "min_future_s": 1.0,
+    }
     values = {
         "name": "tiny",
         "licence": "Apache-2.0",
@@ -44,7 +50,9 @@ def test_killed_and_resumed_equals_unbroken(config: Path, tmp_path: Path) -> Non
     subprocess.run(command(config, unbroken), check=True, cwd=ROOT, capture_output=True)
     kills = 0
     for wanted in (1, 5):  # kill once after the first epoch and once in the middle, whatever it is doing then
-        process = subprocess.Popen(command(config, broken), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command(config, broken), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         while process.poll() is None and epochs_done(broken) < wanted:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)

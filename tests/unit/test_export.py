@@ -90,7 +90,9 @@ def test_a_finer_path_step_is_interpolated_inside_the_graph() -> None:
         StepGraph(model, np.array([3.0, 6.5]))
 
 
-def test_the_written_file_describes_itself_and_is_served(lstm: tuple[StepGraph, onnx.ModelProto], tmp_path: Path) -> None:
+def test_the_written_file_describes_itself_and_is_served(
+    lstm: tuple[StepGraph, onnx.ModelProto], tmp_path: Path
+) -> None:
     graph, proto = lstm
     contract = make_contract(graph, train_config(graph.model.config), ABOUT, proto.SerializeToString())
     write_model(proto, contract, "# card", tmp_path / "deep" / "m.onnx")

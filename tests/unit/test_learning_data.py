@@ -152,7 +152,9 @@ def test_headings_of_training_are_those_of_the_track_store() -> None:
 def test_joined_pads_shorter_histories_in_front(data: TrainingSet) -> None:
     short = TrainingSet(
         **{
-            name: value[:, -3:] if name in ("time_s", "observed", "position_m", "yaw_rad") or "velocity" in name else value
+            name: value[:, -3:]
+            if name in ("time_s", "observed", "position_m", "yaw_rad") or "velocity" in name
+            else value
             for name, value in vars(data).items()
         }
     )

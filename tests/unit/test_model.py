@@ -78,7 +78,9 @@ def test_replaying_step_by_step_equals_the_whole_history(cell: str, layers: int)
             paths, state = model.step(at(history, step), state)
             stepped.append(paths)
     for row, steps in enumerate(length.tolist()):
-        mine = Paths(*(v[row] if n == "logits" else v[:, row] for n, v in zip(Paths._fields, stepped[steps - 1], strict=True)))
+        mine = Paths(
+            *(v[row] if n == "logits" else v[:, row] for n, v in zip(Paths._fields, stepped[steps - 1], strict=True))
+        )
         whole = Paths(*(v[row] if n == "logits" else v[:, row] for n, v in zip(Paths._fields, expected, strict=True)))
         assert_close(mine, whole, 1e-4)
 
