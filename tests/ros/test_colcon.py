@@ -55,7 +55,10 @@ def test_colcon_builds_and_installs_the_package(colcon: Path, tmp_path: Path, op
             assert (prefix / "share/trajnet" / folder / source.name).read_text() == source.read_text()
 
     # the workspace's set-up file makes this copy the one that Python imports, with its models
-    code = "import trajnet, pathlib; p = pathlib.Path(trajnet.__file__).parent; print(p); print(*sorted(f.name for f in (p / 'models').glob('*.onnx')))"
+    code = (
+        "import trajnet, pathlib; p = pathlib.Path(trajnet.__file__).parent; print(p); "
+        "print(*sorted(f.name for f in (p / 'models').glob('*.onnx')))"
+    )
     shell = f'. {tmp_path}/install/local_setup.sh && exec {VENV}/bin/python -c "{code}"'
     seen = subprocess.run(
         ["sh", "-c", shell], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, check=True
