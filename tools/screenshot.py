@@ -10,17 +10,11 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=5000"),
-)
+from chromium import NAMES, Browser, find_chromium
 
 
 def main() -> int:
@@ -35,23 +29,19 @@ def main() -> int:
         parser.error(f"--size: expected WIDTHxHEIGHT, got {given.size}")
     if not given.report.is_file():
         parser.error(f"expected a report, got no file {given.report}; `trajnet demo` writes out/demo/report.html")
-    chromium = next((found for name in NAMES if (found := shutil.which(name))), None)
+    chromium = find_chromium()
     if chromium is None:
         parser.error(f"expected one of {', '.join(NAMES)} in PATH; Debian's package is chromium")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        browser = Browser(chromium, Path(profile))
+        try:
+            address = f"{given.report.resolve().as_uri()}#play=0&{given.at}"
+            browser.open(address, width=int(width), height=int(height))
+            picture = browser.screenshot()
+        finally:
+            browser.close()
     given.picture.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as profile:
-        where = (
-            f"--window-size={width},{height}",
-            f"--user-data-dir={profile}",
-            f"--screenshot={given.picture.resolve()}",
-        )
-        address = f"{given.report.resolve().as_uri()}#play=0&{given.at}"
-        done = subprocess.run(
-            [chromium, *FLAGS, *where, address], capture_output=True, text=True, timeout=120, check=False
-        )
-    if done.returncode or not given.picture.is_file():
-        print(f"Chromium failed: {done.stderr.strip()}", file=sys.stderr)
-        return 1
+    given.picture.write_bytes(picture)
     return 0
 
 

@@ -140,16 +140,16 @@ def test_page_is_thinned_out_until_it_is_small_enough(run: Run) -> None:
 
 
 def test_paths_longer_than_16_bits_of_centimetres_get_a_coarser_scale() -> None:
-    scene = straight_scene(np.ones((3, 1), dtype=bool), speed_mps=200.0)
+    scene = straight_scene(np.ones((3, 1), dtype=bool), speed_mps=90.0)
     data, arrays = parts(build_report(run_replay(scene, ConstantVelocity(np.array([1.0, 6.0])), clock=VirtualClock())))
     points = (
         (arrays["point_low"].astype(np.int64) | arrays["point_high"].astype(np.int64) << 8).astype("<u2").view("<i2")
     )
     first, second = points.reshape(-1, 2, 2)[0]
     scale_m = data["drawing"]["point_scale_m"]
-    assert scale_m == pytest.approx(1200.0 / 32767)
-    assert first[0] * scale_m == pytest.approx(200.0, abs=scale_m)
-    assert np.int16(2 * int(first[0]) + int(second[0])) * scale_m == pytest.approx(1200.0, abs=scale_m)
+    assert scale_m == pytest.approx(540.0 / 32767)
+    assert first[0] * scale_m == pytest.approx(90.0, abs=scale_m)
+    assert np.int16(2 * int(first[0]) + int(second[0])) * scale_m == pytest.approx(540.0, abs=scale_m)
 
 
 def test_page_asks_nothing_of_the_network_and_survives_hostile_names(run: Run) -> None:

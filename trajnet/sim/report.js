@@ -779,6 +779,7 @@ class Panel {
       const s = doc.latency_ms[name];
       return { cells: [STAGE_NAMES[name], milliseconds(s.p50), milliseconds(s.p95), milliseconds(s.p99), milliseconds(s.max), String(s.count)], strong: name === "total" };
     }));
+    const rivals = doc.errors_m.model.predictor !== "cv";
     const k = doc.model.modes, groups = Object.keys(doc.errors_m.model.groups), many = k > 1;
     if (!groups.length) {
       $("errors-note").textContent = "The scene is too short: no object's whole future is recorded.";
@@ -789,10 +790,9 @@ class Panel {
     table("errors-table", head, groups.map((name) => {
       const mine = doc.errors_m.model.groups[name], cv = doc.errors_m.cv.groups[name] || {};
       const pair = (a, f) => `${fixed(a, 2)} / ${fixed(f, 2)}`;
-      const values = [mine.minADE_1, ...(many ? [mine[`minADE_${k}`]] : []), cv.minADE_1];
       const label = element("span", {}, name, element("small", {}, mine.count.toLocaleString("en")));
       const cells = [label, pair(mine.minADE_1, mine.minFDE_1), ...(many ? [pair(mine[`minADE_${k}`], mine[`minFDE_${k}`])] : []), pair(cv.minADE_1, cv.minFDE_1)];
-      return { cells, strong: name === "all", best: [1 + values.indexOf(Math.min(...values.filter(Number.isFinite)))] };
+      return { cells, strong: name === "all", best: rivals ? [mine.minADE_1 <= cv.minADE_1 ? 1 : cells.length - 1] : [] };
     }));
   }
 
@@ -869,7 +869,7 @@ class Panel {
     if (warm) chart.append(svg("rect", { x: left, y: top, width: x(times[Math.min(warm, times.length - 1)]) - left, height: bottom - top, fill: "var(--muted)", opacity: 0.13 }, svg("title", {}, "warm-up, left out of the figures")));
     chart.append(svg("path", { d: values.map((v, i) => `${i ? "L" : "M"}${x(times[i]).toFixed(1)} ${y(v).toFixed(1)}`).join(""), fill: "none", stroke: "var(--accent)", "stroke-width": 1.3, "stroke-linejoin": "round" }));
     if (budget <= high) chart.append(svg("line", { x1: left, x2: right, y1: y(budget), y2: y(budget), stroke: "var(--bad)", "stroke-dasharray": "5 3" }));
-    values.forEach((v, i) => { if (v > budget && i >= warm) chart.append(svg("circle", { cx: x(times[i]), cy: y(v), r: 2.2, fill: "var(--bad)" })); });
+    values.forEach((v, i) => { if (v > budget && i >= warm) chart.append(svg("circle", { cx: x(times[i]), cy: y(v), r: 1.6, fill: "var(--bad)" })); });
     this.cursor = svg("line", { y1: top - 4, y2: bottom, stroke: "var(--text)", "stroke-width": 1.2, opacity: 0.7 });
     this.cursorAt = x;
     chart.append(this.cursor, svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));

@@ -111,6 +111,7 @@ def _thinned(steps: int) -> _Thinned:
 def _static(run: Run) -> dict[str, Any]:
     """What the tables and charts show."""
     contract = getattr(run.predictor, "contract", None)
+    parity_m = float("nan") if contract is None else contract.parity_max_error_m
     summary = {} if contract is None else {
         "name": contract.name,
         "model id": contract.model_id,
@@ -119,7 +120,7 @@ def _static(run: Run) -> dict[str, Any]:
         "modes": contract.modes,
         "horizon": f"{contract.time_s[-1]:g} s in {len(contract.time_s)} steps",
         "uses measured velocity": "yes" if contract.uses_velocity else "no",
-        "parity torch / ONNX": f"{contract.parity_max_error_m:.2g} m",
+        "parity torch / ONNX": "not measured" if np.isnan(parity_m) else f"{parity_m:.2g} m",
         "trained on": ", ".join(contract.training.datasets),
         "licence": contract.training.licence + (" (non-commercial)" if contract.training.non_commercial else ""),
     }  # fmt: skip
