@@ -117,6 +117,10 @@ class Ros:
                 logs = "\n".join(f"--- {p.log_path.name}\n{p.log}" for p in self._processes)
                 raise AssertionError(f"waited {PATIENCE_S:g} s for {what}\n{logs}")
 
+    def spin_once(self, seconds: float) -> None:
+        """Handle what there is, or wait this long for something."""
+        self._executor.spin_once(timeout_sec=seconds)
+
     def spin_for(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
