@@ -1,0 +1,232 @@
+"""The policy of time, gaps and slots, with sequences computed by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.frames import MS, SECOND, frame
+from trajnet.errors import ConfigError
+from trajnet.tracks import Observations, TrackPolicy, TrackStore, causal_heading
+from trajnet.types import TrackFrame
+
+
+def feed(store: TrackStore, one: TrackFrame, delay_s: float = 0.0) -> Observations:
+    seen = store.update(one, one.timestamp_ns + round(delay_s * SECOND))[1]
+    assert seen is not None
+    return seen
+
+
+def test_a_track_is_born_and_carries_on() -> None:
+    store = TrackStore()
+    first = feed(store, frame(10.0, {"a": (1, 2)}, yaw=0.5))
+    assert first.reset.tolist() == [True]
+    assert first.dt_s.tolist() == [0.0]
+    np.testing.assert_array_equal(first.previous_position_m, [[1, 2]])
+    assert (first.previous_yaw_rad[0], first.previous_yaw_valid[0]) == (0.5, True)
+    second = feed(store, frame(10.25, {"a": (2, 2)}, yaw=0.7))
+    assert second.reset.tolist() == [False]
+    assert second.dt_s == pytest.approx([0.25], abs=1e-12)
+    np.testing.assert_array_equal(second.previous_position_m, [[1, 2]])
+    assert (second.previous_yaw_rad[0], second.yaw_rad[0]) == (0.5, 0.7)
+    assert second.slot == first.slot
+    assert (store.counters.born, store.counters.frames, store.live) == (1, 2, 1)
+
+
+def test_every_kind_of_wrong_time() -> None:
+    store = TrackStore(TrackPolicy(late_s=0.2, reset_jump_s=1.0))
+    sequence = [
+        (5.0, 5.0, "used"),
+        (5.1, 5.3, "used"),  # exactly the limit is not late
+        (5.2, 5.4 + 1e-9, "late"),
+        (5.2, 5.5, "duplicate"),
+        (5.1, 5.6, "out_of_order"),
+        (4.2, 5.6, "out_of_order"),  # exactly the limit of a jump
+        (5.3, 5.3, "used"),
+        (4.299, 4.3, "clock_reset"),
+        (4.4, 4.4, "used"),
+    ]
+    for stamp_s, now_s, expected in sequence:
+        status, seen = store.update(frame(stamp_s, {"a": (stamp_s, 0)}), round(now_s * SECOND))
+        assert status == expected, (stamp_s, now_s)
+        assert (seen is None) == (expected in ("duplicate", "out_of_order"))
+    counters = store.counters
+    assert (counters.frames, counters.late, counters.duplicate, counters.out_of_order) == (9, 1, 1, 2)
+    assert (counters.clock_reset, counters.born, counters.removed, counters.resumed) == (1, 2, 0, 0)
+
+
+def test_a_dropped_frame_changes_no_track() -> None:
+    store, straight = TrackStore(), TrackStore()
+    for s in (store, straight):
+        feed(s, frame(1.0, {"a": (0, 0)}))
+    store.update(frame(0.9, {"a": (50, 0), "ghost": (1, 1)}), SECOND)
+    store.update(frame(1.0, {"a": (60, 0), "ghost": (1, 1)}), SECOND)
+    got, expected = (feed(s, frame(1.1, {"a": (1, 0)})) for s in (store, straight))
+    np.testing.assert_array_equal(got.previous_position_m, expected.previous_position_m)
+    assert got.dt_s == expected.dt_s == pytest.approx([0.1], abs=1e-12)
+    assert store.live == 1
+
+
+def test_after_a_clock_reset_everybody_is_new() -> None:
+    store = TrackStore()
+    feed(store, frame(100.0, {"a": (0, 0)}))
+    seen = feed(store, frame(1.0, {"a": (9, 9)}))
+    assert seen.reset.all()
+    assert seen.dt_s.tolist() == [0.0]
+    assert store.newest_ns == SECOND
+
+
+def test_a_gap_keeps_the_track_and_dt_tells_its_length() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=1.0))
+    feed(store, frame(0.0, {"a": (0, 0), "b": (5, 5)}))
+    feed(store, frame(0.1, {"b": (5, 5)}))
+    coasting = store.coasting(100 * MS)
+    assert coasting.track_id == ("a",)
+    assert coasting.age_s == pytest.approx([0.1])
+    seen = feed(store, frame(1.0, {"a": (3, 0), "b": (5, 5)}))  # exactly the time-out later: still there
+    assert seen.reset.tolist() == [False, False]
+    assert seen.dt_s == pytest.approx([1.0, 0.9], abs=1e-12)
+    np.testing.assert_array_equal(seen.previous_position_m, [[0, 0], [5, 5]])
+    assert (store.counters.resumed, store.counters.removed) == (1, 0)
+    assert store.coasting(SECOND).track_id == ()
+
+
+def test_after_the_timeout_the_same_id_is_a_new_track() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=1.0))
+    feed(store, frame(0.0, {"a": (0, 0)}))
+    seen = feed(store, frame(1.0 + 1e-9, {"a": (3, 0)}))
+    assert seen.reset.tolist() == [True]
+    assert (store.counters.born, store.counters.removed, store.counters.resumed) == (2, 1, 0)
+
+
+def test_frames_without_objects_let_tracks_expire() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=0.5))
+    feed(store, frame(0.0, {"a": (0, 0)}))
+    assert len(feed(store, frame(0.4, {}))) == 0
+    assert store.coasting(400 * MS).track_id == ("a",)
+    feed(store, frame(0.8, {}))
+    assert store.live == 0
+
+
+def test_slots_are_used_again_and_never_twice_at_once() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=0.15))
+    draw = np.random.default_rng(3)
+    slot_of: dict[str, int] = {}
+    for step in range(200):
+        ids = [str(i) for i in draw.choice(60, size=20, replace=False)]
+        seen = feed(store, frame(0.1 * step, dict.fromkeys(ids, (0.0, 0.0))))
+        assert len(set(seen.slot.tolist())) == len(ids)
+        for track_id, slot, reset in zip(seen.track_id, seen.slot.tolist(), seen.reset.tolist(), strict=True):
+            assert reset or slot_of[track_id] == slot
+            slot_of[track_id] = slot
+        coasting = store.coasting(seen.timestamp_ns)
+        assert not set(coasting.slot.tolist()) & set(seen.slot.tolist())
+        assert len(coasting.slot) + len(seen) == store.live
+    assert store.capacity == 64  # at most 40 live at once
+    assert store.counters.born - store.counters.removed == store.live
+
+
+def test_growth_keeps_what_was_known() -> None:
+    store = TrackStore()
+    assert store.capacity == 32
+    few = {f"f{i}": (float(i), 0.0) for i in range(30)}
+    feed(store, frame(0.0, few, yaw=np.arange(30) * 0.1))
+    many = {**few, **{f"m{i}": (0.0, float(i)) for i in range(170)}}
+    seen = feed(store, frame(0.1, many))
+    assert store.capacity == 256
+    assert len(set(seen.slot.tolist())) == 200
+    assert seen.reset.tolist() == [False] * 30 + [True] * 170
+    np.testing.assert_array_equal(seen.previous_position_m[:30, 0], np.arange(30))
+    np.testing.assert_array_equal(seen.previous_yaw_rad[:30], np.arange(30) * 0.1)
+
+
+def test_reset_forgets_tracks_and_clock_but_not_the_counters() -> None:
+    store = TrackStore()
+    feed(store, frame(5.0, {"a": (0, 0)}))
+    store.reset()
+    assert (store.live, store.newest_ns, store.counters.born) == (0, None, 1)
+    assert feed(store, frame(4.9, {"a": (0, 0)})).reset.all()
+
+
+def test_rows_keep_the_order_of_the_frame() -> None:
+    store = TrackStore()
+    feed(store, frame(0.0, {"a": (1, 0), "b": (2, 0), "c": (3, 0)}))
+    seen = feed(store, frame(0.1, {"c": (3, 1), "d": (4, 1), "a": (1, 1)}))
+    assert seen.track_id == ("c", "d", "a")
+    np.testing.assert_array_equal(seen.previous_position_m, [[3, 0], [4, 1], [1, 0]])
+    assert seen.reset.tolist() == [False, True, False]
+
+
+def test_what_is_not_measured_is_zero_never_nan() -> None:
+    store = TrackStore()
+    seen = feed(store, frame(0.0, {"a": (0, 0)}, yaw=None, velocity=None))
+    assert (seen.yaw_rad[0], seen.velocity_mps.tolist()) == (0.0, [[0.0, 0.0]])
+
+
+@pytest.mark.parametrize("name", ["timeout_s", "late_s", "reset_jump_s", "heading_step_m"])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_policy_of_nonsense_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: expected a number above 0"):
+        TrackPolicy(**{name: value})
+
+
+def headings(path: list[tuple[float, float]], measured: dict[int, float] | None = None) -> list[float]:
+    store, found = TrackStore(), []
+    for step, place in enumerate(path):
+        yaw = (measured or {}).get(step)
+        found.append(float(feed(store, frame(0.1 * step, {"a": place}, yaw=yaw)).yaw_rad[0]))
+    return found
+
+
+def test_a_heading_is_derived_by_hand() -> None:
+    # Steps of 0.2 m: 0.3 m from the anchor are reached at the second step, then the anchor moves there.
+    up = np.pi / 2
+    path = [(0.0, 0.0), (0.0, 0.2), (0.0, 0.4), (0.2, 0.4), (0.4, 0.4), (0.4, 0.4)]
+    assert headings(path) == pytest.approx([0.0, 0.0, up, up, 0.0, 0.0])
+
+
+def test_a_measured_heading_wins_and_is_kept_until_the_object_moves() -> None:
+    path = [(0.0, 0.0), (0.0, 0.1), (0.0, 0.2), (0.0, 0.5)]
+    assert headings(path, {1: 2.0}) == pytest.approx([0.0, 2.0, 2.0, np.pi / 2])
+
+
+def test_which_headings_were_measured_is_told() -> None:
+    store, told = TrackStore(), []
+    for step, yaw in enumerate((None, 0.5, None, 0.7)):
+        seen = feed(store, frame(0.1 * step, {"a": (0, 0)}, yaw=yaw))
+        told.append((bool(seen.previous_yaw_valid[0]), bool(seen.yaw_valid[0])))
+    assert told == [(False, False), (False, True), (True, False), (False, True)]
+
+
+PATH = st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=2, max_size=12)
+
+
+@given(PATH, PATH, st.data())
+def test_no_heading_depends_on_the_future(path: list, other: list, data: st.DataObject) -> None:
+    step = data.draw(st.integers(1, len(path)))
+    assert headings(path[:step] + other)[:step] == headings(path)[:step]
+
+
+def test_a_derived_heading_is_steady_near_standstill() -> None:
+    draw = np.random.default_rng(0)
+    angle, radius = draw.uniform(0, 2 * np.pi, 500), 0.14 * draw.random(500)
+    drive = [(0.5 * i, 0.5 * i) for i in range(10)]
+    stand = [(4.5 + r * np.cos(a), 4.5 + r * np.sin(a)) for a, r in zip(angle, radius, strict=True)]
+    found = headings(drive + stand)
+    assert found[1:] == pytest.approx([np.pi / 4] * (len(found) - 1))
+
+
+def test_causal_heading_moves_the_anchor_only_when_it_was_used() -> None:
+    position = np.array([[0.3, 0.0], [0.29, 0.0], [0.0, 0.1]])
+    yaw, anchor = causal_heading(
+        position,
+        np.array([9.0, 9.0, 2.0]),
+        np.array([False, False, True]),
+        np.array([1.0, 1.0, 1.0]),
+        np.zeros((3, 2)),
+        0.3,
+    )
+    assert yaw.tolist() == [0.0, 1.0, 2.0]
+    np.testing.assert_array_equal(anchor, [[0.3, 0.0], [0.0, 0.0], [0.0, 0.1]])
