@@ -51,7 +51,9 @@ class PathGrid:
         points = int(horizon_s / step_s + 1e-9) + 1
         self.time_s: FloatArray = np.arange(points, dtype=np.float64) * step_s
         knots = np.concatenate([np.zeros(1), predicted_s])
-        # Row t: the share of each knot in output time t.
+        # Row t: the share of each knot in output time t. Where the times are the predictor's own, which is the usual
+        # case, they would only be multiplied by 1 and 0.
+        self._own_times = np.array_equal(knots, self.time_s)
         self._smooth = interpolation_matrix(knots, self.time_s)
         self._linear = np.stack([np.interp(self.time_s, knots, one) for one in np.eye(len(knots))], axis=1)
 
@@ -86,17 +88,18 @@ class PathGrid:
         turning = np.unwrap(led(yaw_now, yaw_later), axis=2)
         return Paths(
             time_s=self.time_s,
-            position_m=_on_grid(self._smooth, led(position_m, best.position_m[:, :kept])),
-            yaw_rad=_on_grid(self._linear, turning),
-            covariance_m2=_on_grid(self._linear, led(covariance_m2, best.covariance_m2[:, :kept])),
+            position_m=self._on_grid(self._smooth, led(position_m, best.position_m[:, :kept])),
+            yaw_rad=self._on_grid(self._linear, turning),
+            covariance_m2=self._on_grid(self._linear, led(covariance_m2, best.covariance_m2[:, :kept])),
             probability=probability,
             z_m=z_m,
             source=best.source,
             age_s=best.age_s,
         )
 
-
-def _on_grid(weights: FloatArray, values: FloatArray) -> FloatArray:
-    """weights (T, M), values (N, K, M, ...) at the knots -> (N, K, T, ...)."""
-    gridded: FloatArray = np.moveaxis(np.tensordot(weights, values, axes=(1, 2)), 0, 2)
-    return gridded
+    def _on_grid(self, weights: FloatArray, values: FloatArray) -> FloatArray:
+        """weights (T, M), values (N, K, M, ...) at the knots -> (N, K, T, ...)."""
+        if self._own_times:
+            return values
+        gridded: FloatArray = np.moveaxis(np.tensordot(weights, values, axes=(1, 2)), 0, 2)
+        return gridded
