@@ -28,6 +28,8 @@ MAX_CURVATURE_PER_M = 0.25
 #: What the others can do: turn on the spot this fast, and start off in any direction within this of their heading.
 MAX_TURN_RATE_RADPS = 2.0
 MAX_COURSE_OFFSET_RAD = 0.3
+#: Turn between knots that an output of one stands for, at any speed, before the limit bends it: outputs of order one.
+TURN_SCALE_RAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -218,9 +220,9 @@ class TrajectoryModel(nn.Module):
         floor = torch.clamp(observed, max=0.0).reshape(1, -1, 1)
         speed = torch.maximum(first_speed + step_s * self.sums(acceleration), floor)
         way = step_s * torch.maximum(speed - 0.5 * step_s * acceleration, floor)
-        turn = torch.tanh(self.turn(hidden))
-        bend = wheeled * (MAX_CURVATURE_PER_M * way) + (1.0 - wheeled) * (MAX_TURN_RATE_RADPS * step_s)
-        angle = bend * turn
+        limit = wheeled * (MAX_CURVATURE_PER_M * torch.abs(way)) + (1.0 - wheeled) * (MAX_TURN_RATE_RADPS * step_s)
+        limit = torch.clamp(limit, min=1e-5)
+        angle = limit * torch.tanh(TURN_SCALE_RAD * self.turn(hidden) / limit)
         offset = MAX_COURSE_OFFSET_RAD * torch.tanh(self.course_offset(summary))
         course = offset + self.sums(angle)
         middle = course - 0.5 * angle
