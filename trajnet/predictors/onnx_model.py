@@ -107,7 +107,9 @@ class OnnxPredictor:
 
     def predict(self, observations: Observations) -> Prediction:
         slot = observations.slot
-        self._grow(int(slot.max()) + 1 if len(slot) else 0)
+        if not len(slot):
+            return self._nothing(observations)  # ONNX Runtime's LSTM aborts the whole process on a batch of none
+        self._grow(int(slot.max()) + 1)
         reset = observations.reset | np.isin(slot, list(self._forgotten)) if self._forgotten else observations.reset
         feed = self._feed(observations, reset)
         result = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
@@ -115,6 +117,13 @@ class OnnxPredictor:
         for state in self._states:
             self._memory[state][:, slot] = result[f"{state}_next"]
         return self._prediction(observations, result)
+
+    def _nothing(self, observations: Observations) -> Prediction:
+        modes, steps = self.modes, len(self.time_s)
+        return Prediction(
+            observations.timestamp_ns, (), self.time_s, np.zeros((0, modes, steps, 2)), np.zeros((0, modes, steps)),
+            np.zeros((0, modes, steps, 2, 2)), np.zeros((0, modes)), np.zeros(0, np.int8), np.zeros(0),
+        )  # fmt: skip
 
     def forget(self, slots: IntArray) -> None:
         self._forgotten.update(int(s) for s in slots)
