@@ -34,13 +34,16 @@ TURN_SCALE_RAD = 0.1
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """cell: the recurrent cell of encoder and decoder. hidden, embedding: widths. modes: K.
+    """cell: the recurrent cell of encoder and decoder. hidden, decoder_hidden, embedding: widths. modes: K.
+
+    The decoder runs once for every knot, the encoder once: the decoder's width is what a step costs.
 
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
     """
 
     cell: Cell = "lstm"
     hidden: int = 128
+    decoder_hidden: int = 64
     layers: int = 1
     embedding: int = 64
     modes: int = 6
@@ -49,7 +52,7 @@ class ModelConfig:
     uses_velocity: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "layers", "embedding", "modes", "knots", "knot_step_s"):
+        for name in ("hidden", "decoder_hidden", "layers", "embedding", "modes", "knots", "knot_step_s"):
             require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
 
     @property
@@ -124,17 +127,18 @@ class TrajectoryModel(nn.Module):
         super().__init__()
         self.config = config
         width, hidden, modes = config.embedding, config.hidden, config.modes
+        narrow = config.decoder_hidden
         self.embed = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU())
         self.encoder = recurrent(config.cell, width, hidden, config.layers)
         self.knot_code = nn.Parameter(0.1 * torch.randn(config.knots, 1, width))
         self.context = nn.Linear(hidden + FEATURES, width)
-        self.start = nn.ModuleDict({s: nn.Linear(hidden, hidden) for s in state_names(config.cell)})
-        self.decoder = recurrent(config.cell, width, hidden, 1)
-        self.acceleration = nn.Linear(hidden, modes)
-        self.turn = nn.Linear(hidden, modes)
-        self.log_sigma_along = nn.Linear(hidden, modes)
-        self.log_sigma_across = nn.Linear(hidden, modes)
-        self.correlation = nn.Linear(hidden, modes)
+        self.start = nn.ModuleDict({s: nn.Linear(hidden, narrow) for s in state_names(config.cell)})
+        self.decoder = recurrent(config.cell, width, narrow, 1)
+        self.acceleration = nn.Linear(narrow, modes)
+        self.turn = nn.Linear(narrow, modes)
+        self.log_sigma_along = nn.Linear(narrow, modes)
+        self.log_sigma_across = nn.Linear(narrow, modes)
+        self.correlation = nn.Linear(narrow, modes)
         self.speed_offset = nn.Linear(hidden, modes)
         self.course_offset = nn.Linear(hidden, modes)
         self.classify = nn.Sequential(nn.Linear(hidden + FEATURES, width), nn.ReLU(), nn.Linear(width, modes))
