@@ -108,14 +108,14 @@ class Ros:
     def predictor(self, *arguments: str, **parameters: Any) -> Process:
         return self.start("trajnet.ros.node", *arguments, **{"model": "cv", **parameters})
 
-    def spin_until(self, condition: Callable[[], bool], what: str) -> None:
+    def spin_until(self, condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
         """Handle messages until the condition holds; fails the test, with the logs, when patience ends."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + patience_s
         while not condition():
             self._executor.spin_once(timeout_sec=0.02)
             if time.monotonic() > end:
                 logs = "\n".join(f"--- {p.log_path.name}\n{p.log}" for p in self._processes)
-                raise AssertionError(f"waited {PATIENCE_S:g} s for {what}\n{logs}")
+                raise AssertionError(f"waited {patience_s:g} s for {what}\n{logs}")
 
     def spin_once(self, seconds: float) -> None:
         """Handle what there is, or wait this long for something."""

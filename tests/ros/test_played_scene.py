@@ -105,12 +105,12 @@ def test_twenty_seconds_at_10_hz_equal_the_offline_evaluation(ros: Ros, tmp_path
     scene = town(frames=200)
     write_scene(scene, tmp_path / "town.parquet")
     # No budget and a long queue: a slow machine may not change what is predicted.
-    ros.predictor(model=model, budget_ms=0.0, queue_depth=100, use_sim_time=True)
+    ros.predictor(model=model, budget_ms=0.0, queue_depth=1000, use_sim_time=True)
     ros.ready(INPUT_TOPIC, OUTPUT_TOPIC)
     answers = ros.collect(PredictedObjects, OUTPUT_TOPIC, raw=True)
     clock = ros.collect(Clock, "/clock")
     player = ros.start("trajnet.ros.player", scene=tmp_path / "town.parquet", wait_for_subscriber=True)
-    ros.spin_until(lambda: len(answers) == scene.frame_count, "all frames")
+    ros.spin_until(lambda: len(answers) == scene.frame_count, "all frames", patience_s=300.0)
     assert player.wait() == 0
     assert f"played {scene.frame_count} frames" in player.log
 

@@ -191,10 +191,15 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self.get_logger().warning(answer.message, throttle_duration_sec=5.0)
         if answer.objects is not None:
             self._entities["objects"].publish(answer.objects)
+        try:  # what only people look at must not stop what a planner waits for
             self._publish_visuals(answer)
-        self._publish_times(begin_ns, answer)
+            self._publish_times(begin_ns, answer)
+        except Exception as error:
+            self.get_logger().error(f"debug topics: {type(error).__name__}: {error}", throttle_duration_sec=5.0)
 
     def _publish_visuals(self, answer: Answer) -> None:
+        if answer.objects is None:
+            return
         for name, wanted, encode in (
             ("markers", self.parameters.publish_markers, answer.markers),
             ("covariance", self.parameters.publish_covariance, answer.covariance),

@@ -91,7 +91,7 @@ class Parameters:
         maximum=10_000,
     )
     queue_depth: int = _parameter(
-        5, "Frames that wait while the node is held up; Autoware's own predictor keeps 1.", minimum=1, maximum=100
+        5, "Frames that wait while the node is held up; Autoware's own predictor keeps 1.", minimum=1, maximum=1000
     )
     track_timeout_s: float = _parameter(
         1.0, "A track is forgotten after this time without an observation.", minimum=0.05, maximum=60.0
