@@ -57,9 +57,9 @@ def test_a_longer_gap_may_be_allowed() -> None:
 
 
 def test_a_gap_of_exactly_the_limit_is_allowed_wherever_the_clock_stands() -> None:
-    for start_s in np.arange(0.0, 3.0, 0.1):
-        made = scene([start_s, start_s + 1.0], {"a": {0: (0, 0), 1: (2, 0)}})
-        got = windows_of_scene(made, np.array([0]), np.array([0.0]), np.array([0.5]))
+    for start_s in np.arange(0.1, 3.0, 0.1):
+        made = scene([0.0, start_s, start_s + 1.0], {"a": {1: (0, 0), 2: (2, 0)}, "first": {0: (9, 9)}})
+        got = windows_of_scene(made, np.array([1]), np.array([0.0]), np.array([0.5]))
         np.testing.assert_allclose(got.future_m, [[[1, 0]]], atol=1e-6)
 
 
