@@ -3,9 +3,9 @@
     python3 tools/make_venv.py .venv cpu,tools    # trajnet, editable, with these extras as constraints.txt pins them
     python3 tools/make_venv.py .venv-other        # pip alone, for a program that installs the rest
 
-An environment that was made from the same files by the same Python is left as it is. Root is never needed: where
-Debian's python3 lacks ensurepip (the package python3-venv), pip comes out of Debian's own package, which any user may
-download.
+An environment that was made from the same files by the same Python is left as it is; one whose lists of packages have
+changed is brought up to date. Root is never needed: where Debian's python3 lacks ensurepip (the package python3-venv),
+pip comes out of Debian's own package, which any user may download.
 Standard library only, and no syntax that an old Python would stumble over before it can say that it is too old.
 """
 
@@ -26,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
-MADE_FROM = [ROOT / "pyproject.toml", ROOT / "setup.cfg", CONSTRAINTS, Path(__file__).resolve()]
+MADE_FROM = [ROOT / "pyproject.toml", ROOT / "setup.cfg", CONSTRAINTS]
 OLDEST_PYTHON = (3, 10)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
@@ -128,26 +128,30 @@ def install(venv: Path, extras: str, log: Path) -> None:
     run([*pip, "--editable", f"{ROOT}[{extras}]"], f"installing trajnet[{extras}]", log)
 
 
-def key_of(venv: Path, extras: str) -> str:
-    """What the environment depends on, as one hash."""
-    total = hashlib.sha256(f"{venv}\n{extras}\n{sys.version}\n{os.path.realpath(sys.executable)}\n".encode())
-    for path in MADE_FROM if extras else MADE_FROM[-1:]:
-        total.update(path.read_bytes() + b"\0")
-    return total.hexdigest()
+def keys_of(venv: Path, extras: str) -> list:
+    """What the environment itself depends on, and what is installed in it: two hashes."""
+    place = f"{venv}\n{extras}\n{sys.version}\n{os.path.realpath(sys.executable)}\n".encode()
+    files = b"\0".join(path.read_bytes() for path in MADE_FROM) if extras else b""
+    return [hashlib.sha256(part).hexdigest() for part in (place, files)]
 
 
 def make(venv: Path, extras: str) -> None:
-    stamp, key = venv / "made-from.sha256", key_of(venv, extras)
-    if stamp.exists() and stamp.read_text() == key:
+    stamp, keys = venv / "made-from.sha256", keys_of(venv, extras)
+    had = stamp.read_text().split() if stamp.exists() else []
+    if had == keys:
         return
     print(f"make: setting up {venv.name} with {extras or 'pip'} (once; minutes for the large ones) ...", flush=True)
     start = time.monotonic()
     log = Path(tempfile.gettempdir()) / f"trajnet-{os.getpid()}-{venv.name.strip('.')}.log"
-    make_empty_venv(venv, log)
+    if had[:1] == keys[:1]:
+        stamp.unlink()  # a changed list of packages: pip brings them up to date, the rest may stay
+    else:
+        make_empty_venv(venv, log)
     if extras:
         install(venv, extras, log)
-    shutil.move(str(log), str(venv / "made.log"))
-    stamp.write_text(key)
+    if log.exists():
+        shutil.move(str(log), str(venv / "made.log"))
+    stamp.write_text("\n".join(keys))
     print(f"make: {venv.name} is ready ({time.monotonic() - start:.0f} s)", flush=True)
 
 
