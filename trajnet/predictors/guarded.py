@@ -50,6 +50,7 @@ class GuardedPredictor:
     thread of its own, alone: while a late call is still running, the frames that come in get fallback paths and are
     not shown to the predictor. What it missed is a gap for it: its next step starts from what it saw last, with the
     time since then, and a track born meanwhile, or whose result was unusable, is born for it with its next observation.
+    fallback: is asked only for frames that need it, so it must answer from one observation alone, as constant velocity does.
     """
 
     def __init__(self, predictor: Predictor, fallback: Predictor, budget_s: float | None = None) -> None:
@@ -80,7 +81,6 @@ class GuardedPredictor:
 
     def predict(self, observations: Observations) -> Prediction:
         self.counters.calls += 1
-        safe = widened(self.fallback.predict(observations), self.modes)
         busy = not self._late_call_ended()
         asked = self._seen.steps(observations)
         result = None
@@ -96,6 +96,9 @@ class GuardedPredictor:
             self.counters.non_finite_rows += int((~fine).sum())
         self.counters.model_rows += int(fine.sum())
         self.counters.physics_rows += int((~fine).sum())
+        if result is not None and fine.all():
+            return result
+        safe = widened(self.fallback.predict(observations), self.modes)
         return safe if result is None else merged(result, safe, fine)
 
     def forget(self, slots: IntArray) -> None:
