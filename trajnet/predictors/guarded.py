@@ -50,7 +50,7 @@ class GuardedPredictor:
     thread of its own, alone: while a late call is still running, the frames that come in get fallback paths and are
     not shown to the predictor. What it missed is a gap for it: its next step starts from what it saw last, with the
     time since then, and a track born meanwhile, or whose result was unusable, is born for it with its next observation.
-    fallback: is asked only for frames that need it, so it must answer from one observation alone, as constant velocity does.
+    fallback: asked only for frames that need it, so it must answer from one observation alone (constant velocity does).
     """
 
     def __init__(self, predictor: Predictor, fallback: Predictor, budget_s: float | None = None) -> None:
