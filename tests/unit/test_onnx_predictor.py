@@ -324,21 +324,31 @@ def test_the_same_frames_give_the_same_bytes(exported: Path) -> None:
             assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
 
 
-def test_a_forgotten_slot_is_a_new_track(exported: Path) -> None:
-    frames = walks(3, 6)
+def test_a_forgotten_slot_is_a_new_track_once(exported: Path) -> None:
+    frames = walks(3, 7)
     predictor, store = OnnxPredictor(exported), TrackStore()
-    for one in frames[:-1]:
+    for i, one in enumerate(frames):
         seen = store.update(one, 0)[1]
         assert seen is not None
-        predictor.predict(seen)
-    predictor.forget(seen.slot[1:2])
-    last = store.update(frames[-1], 0)[1]
-    assert last is not None
-    got = predictor.predict(last)
-    kept, fresh = played(OnnxPredictor(exported), frames)[-1], played(OnnxPredictor(exported), frames[-1:])[-1]
+        if i == 4:
+            predictor.forget(seen.slot[1:2])
+        got = predictor.predict(seen)
+    kept, fresh = played(OnnxPredictor(exported), frames)[-1], played(OnnxPredictor(exported), frames[4:])[-1]
     np.testing.assert_allclose(got.position_m[[0, 2]], kept.position_m[[0, 2]], atol=1e-4)
     np.testing.assert_allclose(got.position_m[1], fresh.position_m[1], atol=1e-4)
     assert np.abs(kept.position_m[1] - fresh.position_m[1]).max() > 1e-3
+
+
+def test_nothing_of_a_state_outlives_its_reset(exported: Path) -> None:
+    """The graph multiplies by 0, and 0 times NaN is NaN."""
+    frames = walks(3, 1)
+    predictor = OnnxPredictor(exported)
+    fresh = played(predictor, frames)[-1]
+    for memory in predictor._memory.values():
+        memory[:] = np.nan
+    again = played(predictor, frames)[-1]
+    again.validate()
+    np.testing.assert_array_equal(again.position_m, fresh.position_m)
 
 
 def test_a_poisoned_state_is_gone_with_the_next_observation(exported: Path) -> None:

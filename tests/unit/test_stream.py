@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.frames import SECOND, frame
+from trajnet.geometry import wrap_angle
 from trajnet.predictors import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Stream
 from trajnet.predictors.guarded import widened
 from trajnet.tracks import Observations, TrackPolicy
@@ -75,22 +76,30 @@ def test_a_stale_arc_is_cut_by_hand() -> None:
 
 
 def test_a_stale_heading_turns_the_short_way_round() -> None:
-    """The path's heading may lie whole turns from the observed one: the way between must not spin the object."""
+    """A path whose heading passes pi: halfway between 3.14 and -3.1 is not 0."""
 
-    class OtherTurn:
-        name, modes, time_s = "other", 1, TIME_S
+    class Wrapping:
+        name, modes, time_s = "wrapping", 1, TIME_S
 
         def predict(self, observations: Observations) -> Prediction:
             answer = ConstantVelocity(TIME_S).predict(observations)
-            answer.yaw_rad[:] = np.array([-3.1, -3.0, -2.9])
+            answer.yaw_rad[:] = np.array([3.0, 3.14, -3.1])
             return answer
 
         def forget(self, slots: IntArray) -> None: ...
 
-    stream = Stream(OtherTurn())
-    put(stream, frame(0.0, {"a": (0, 0)}, yaw=3.1))
-    yaw = put(stream, frame(0.1, {})).yaw_rad[0, 0]
-    assert (np.cos(yaw) < -0.95).all()
+    stream = Stream(Wrapping())
+    put(stream, frame(0.0, {"a": (0, 0)}, yaw=2.9))
+    yaw = put(stream, frame(0.25, {})).yaw_rad[0, 0]
+    step = 2 * np.pi - 6.24  # from 3.14 to -3.1
+    np.testing.assert_allclose(wrap_angle(yaw), wrap_angle(np.array([3.07, 3.14 + 0.25 * step, -3.1])), atol=1e-12)
+
+
+def test_a_path_of_one_point_goes_on_from_where_the_object_was_seen() -> None:
+    stream = Stream(ConstantVelocity(np.array([1.0])))
+    put(stream, frame(0.0, {"a": (1, 0)}, velocity=(0, 0)))
+    put(stream, frame(0.1, {"a": (2, 0)}, velocity=(4, 0)))
+    np.testing.assert_allclose(put(stream, frame(0.6, {})).position_m[0, 0], [[2 + 4 * 1.5, 0]])
 
 
 def test_the_spread_of_a_stale_path_never_shrinks() -> None:
