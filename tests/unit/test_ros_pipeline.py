@@ -168,6 +168,16 @@ def test_frames_out_of_order_and_duplicates_give_no_objects() -> None:
     assert line.diagnostics.totals.dropped == 2
 
 
+@pytest.mark.parametrize("limit", [1, 512])
+def test_a_dropped_frame_with_more_objects_than_the_last_is_dropped_all_the_same(limit: int) -> None:
+    line = pipeline(max_objects=limit)
+    line.process(message(200, "a"), 200_000_000)
+    answer = line.process(message(100, "a", "b", "c"), 200_000_000)
+    assert (answer.kind, answer.objects) == ("dropped", None)
+    assert line.diagnostics.totals.failures == 0
+    assert line.stream.store.live == 1
+
+
 def test_a_late_frame_is_used_and_counted() -> None:
     line = pipeline(late_s=0.2)
     answer = line.process(message(0, "a"), 201 * MS)

@@ -171,26 +171,27 @@ class Pipeline:
     def _answer(self, observed: Observed, now_ns: int) -> Answer:
         frame = observed.frame
         limit = self._parameters.max_objects
-        if len(frame) <= limit:
-            prediction = _rows(self.stream.update(frame, now_ns), np.arange(len(frame)))
-            self._served = frozenset(frame.track_id)
-        else:
-            prediction = self._answer_for_most(frame, limit, now_ns)
+        served, others = self._shared_out(frame)
+        first = self.stream.update(frame.select(served) if len(others) else frame, now_ns)
         if self.stream.status in ("out_of_order", "duplicate"):
             return Answer(kind="dropped", frame_id=observed.objects.frame_id)
+        prediction = _rows(first, np.arange(len(served)))  # the others are stale: not in the message
+        self._served = frozenset(prediction.track_id)
+        if len(others):
+            second = Stream(self._physics).update(frame.select(others), now_ns)
+            both = joined(prediction, widened(second, prediction.modes))
+            prediction = _rows(both, np.argsort(np.concatenate([served, others])))
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
         return self._encoded(observed, prediction, kind, max(0, len(frame) - limit))
 
-    def _answer_for_most(self, frame: TrackFrame, limit: int, now_ns: int) -> Prediction:
-        """The model for limit objects, those first that it knows; constant velocity for the others."""
+    def _shared_out(self, frame: TrackFrame) -> tuple[IntArray, IntArray]:
+        """Rows for the model, at most the limit, those first that it knows; and the rest, for constant velocity."""
+        rows, limit = np.arange(len(frame)), self._parameters.max_objects
+        if len(frame) <= limit:
+            return rows, rows[:0]
         known = np.array([t in self._served for t in frame.track_id])
         order = np.argsort(~known, kind="stable")
-        served, others = np.sort(order[:limit]), np.sort(order[limit:])
-        first = _rows(self.stream.update(frame.select(served), now_ns), np.arange(limit))
-        second = Stream(self._physics).update(frame.select(others), now_ns)
-        self._served = frozenset(first.track_id)
-        both = joined(first, widened(second, first.modes))
-        return _rows(both, np.argsort(np.concatenate([served, others])))
+        return np.sort(order[:limit]), np.sort(order[limit:])
 
     def _constant_velocity(self, observed: Observed) -> Answer:
         try:
