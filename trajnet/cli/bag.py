@@ -50,7 +50,9 @@ def import_(
     scene = scene_from_bag(bag, topic)
     write_scene(scene, out)
     Console().print(
-        f"{out}: {scene.frame_count} frames, {scene.duration_s:.1f} s, {len(scene.track_id)} tracks", highlight=False
+        f"{out}: {scene.frame_count} frames, {scene.duration_s:.1f} s, {len(scene.track_id)} tracks",
+        highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -78,7 +80,7 @@ def export(
     chosen = storage or (StorageName.SQLITE3 if out.suffix == ".db3" else StorageName.MCAP)
     predictor = None if model is None else load_predictor(model)
     count = export_bag(open_scene(scene), out, predictor, storage=chosen.value, frame_id=frame_id)
-    Console().print(f"{out}: {count} messages", highlight=False)
+    Console().print(f"{out}: {count} messages", highlight=False, soft_wrap=True)
 
 
 @app.command()

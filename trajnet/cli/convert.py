@@ -51,7 +51,7 @@ def convert(
         write_scene(scene, table)
         counts.setdefault(found, Counter()).update(_count(scene, table))
     console.print(_summary(counts))
-    console.print(f"written to {target}")
+    console.print(f"written to {target}", soft_wrap=True)
 
 
 def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, Path]]:

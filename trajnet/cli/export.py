@@ -81,7 +81,7 @@ def export(
         )
         raise typer.Exit(1)
     write_model(proto, contract, card_text, out)
-    console.print(f"written {out} ({out.stat().st_size / 1e6:.2f} MB)")
+    console.print(f"written {out} ({out.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)
 
 
 def headline(report: dict[str, Any]) -> dict[str, Any]:
