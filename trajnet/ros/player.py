@@ -87,8 +87,10 @@ class PlayerNode(Node):  # type: ignore[misc]
         return self._playback.done
 
     def flush(self) -> None:
-        """Wait until every subscriber has the last frame."""
-        self._publisher.wait_for_all_acked(Duration(seconds=2))
+        """Wait until every subscriber has the last frame and its time."""
+        for publisher in (self._publisher, self._clock_publisher):
+            if publisher is not None:
+                publisher.wait_for_all_acked(Duration(seconds=2))
 
     def _parameter(
         self, name: str, default: Any, about: str, low: float = 0.0, high: float = 0.0, live: bool = False
