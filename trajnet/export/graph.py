@@ -17,8 +17,16 @@ import onnxslim
 import torch
 from torch import Tensor, nn
 
-from trajnet import config as configs
-from trajnet.contract import CARD_KEY, CONTRACT_KEY, CONTRACT_VERSION, Contract, Training, state_names
+from trajnet.contract import (
+    CARD_KEY,
+    CONTRACT_KEY,
+    CONTRACT_VERSION,
+    Contract,
+    Training,
+    observation_tensors,
+    output_tensors,
+    state_names,
+)
 from trajnet.errors import ConfigError
 from trajnet.geometry import interpolation_matrix
 from trajnet.learning.config import TrainConfig
@@ -139,7 +147,7 @@ def export_model(model: TrajectoryModel, time_s: FloatArray | None = None) -> tu
     """The model's graph in torch and in ONNX, without metadata. N is dynamic, opset 20, weights inside."""
     graph = StepGraph(model, time_s).eval()
     inputs = example_inputs(graph, 3)
-    contract_like = _names(model)
+    input_names, output_names = _names(model)
     tracks = torch.export.Dim("N", min=1, max=65536)
     axes = tuple({(1 if i >= len(Observation._fields) else 0): tracks} for i in range(len(inputs)))
     with _quiet():
@@ -148,8 +156,8 @@ def export_model(model: TrajectoryModel, time_s: FloatArray | None = None) -> tu
             inputs,
             dynamo=True,
             opset_version=OPSET,
-            input_names=contract_like[0],
-            output_names=contract_like[1],
+            input_names=input_names,
+            output_names=output_names,
             dynamic_shapes=(axes,),
             custom_translation_table=_plain_recurrence(),
             verbose=False,
@@ -172,8 +180,7 @@ def write_model(proto: onnx.ModelProto, contract: Contract, card: str, path: Pat
 
 
 def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
-    from trajnet.contract import observation_tensors, output_tensors
-
+    """The contract's names of the graph's inputs and outputs, in order."""
     states = state_names(model.config.cell)
     inputs = [t.name for t in observation_tensors()] + list(states)
     outputs = [t.name for t in output_tensors(1, 1)] + [f"{s}_next" for s in states]
@@ -227,8 +234,3 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             logging.getLogger("torch.onnx").setLevel(level)
-
-
-def contract_dict(contract: Contract) -> dict[str, Any]:
-    """For JSON output."""
-    return configs.to_dict(contract)
