@@ -7,12 +7,16 @@ The clock is an argument (now_ns): nothing here reads one. The policy for what g
 - a frame that arrives late (now_ns - timestamp over late_s) is still the newest knowledge: used, and counted;
 - a track that misses frames keeps its slot and its state; when it comes back, dt says how long it was gone;
 - after timeout_s without an observation, or gone for longer than that, a track is removed and its slot is used again.
+
+Headings: a source that measures none (a pedestrian tracker) leaves the heading to the object's motion, and before that
+there is none. No stand-in for it may depend on the map's axes, or a rotated scene would get another prediction: see
+causal_heading.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +65,9 @@ class Observations:
     """The rows of one used frame, with what each track reported before. N rows; slot (N,) is unique.
 
     reset (N,): the track's first observation; previous_* then repeat the present and dt_s is 0.
-    yaw_rad is always usable: measured (yaw_valid), else derived from past motion, else 0 until the object has moved.
+    yaw_rad is measured (yaw_valid), else as causal_heading derives it, with heading_known and direction_known (N,) from
+    there. previous_yaw_rad repeats the present yaw where no heading was known before: a heading that becomes known is
+    no turn.
     """
 
     timestamp_ns: int
@@ -75,6 +81,8 @@ class Observations:
     previous_position_m: FloatArray
     previous_yaw_rad: FloatArray
     previous_yaw_valid: BoolArray
+    heading_known: BoolArray
+    direction_known: BoolArray
     velocity_mps: FloatArray
     velocity_valid: BoolArray
     object_class: NDArray[np.int8]
@@ -119,12 +127,14 @@ class TrackStore:
         self._position_m: FloatArray
         self._yaw_rad: FloatArray
         self._yaw_valid: BoolArray
+        self._heading_known: BoolArray
         self._anchor_m: FloatArray
         for name, shape, dtype in (
             ("_seen_ns", (), np.int64),
             ("_position_m", (2,), np.float64),
             ("_yaw_rad", (), np.float64),
             ("_yaw_valid", (), np.bool_),
+            ("_heading_known", (), np.bool_),
             ("_anchor_m", (2,), np.float64),
         ):
             grown(name, shape, dtype)
@@ -195,28 +205,30 @@ class TrackStore:
         dt_s = np.zeros(len(frame))
         dt_s[~reset] = (frame.timestamp_ns - self._seen_ns[old]) * 1e-9
         previous_position_m = np.where(reset[:, None], frame.position_m, self._position_m[slot])
-        anchor_m = np.where(reset[:, None], frame.position_m, self._anchor_m[slot])
-        last_yaw_rad = np.where(reset, 0.0, self._yaw_rad[slot])
-        yaw_rad, anchor_m = causal_heading(
+        velocity_mps = np.where(frame.velocity_valid[:, None], frame.velocity_mps, 0.0)
+        known_before = ~reset & self._heading_known[slot]
+        heading = causal_heading(
             frame.position_m,
-            np.where(frame.yaw_valid, frame.yaw_rad, 0.0),
+            frame.yaw_rad,
             frame.yaw_valid,
-            last_yaw_rad,
-            anchor_m,
-            self.policy.heading_step_m,
+            velocity_mps,
+            last_yaw_rad=self._yaw_rad[slot],
+            known_before=known_before,
+            anchor_m=np.where(reset[:, None], frame.position_m, self._anchor_m[slot]),
+            step_m=self.policy.heading_step_m,
         )
-        previous_yaw_rad = np.where(reset, yaw_rad, self._yaw_rad[slot])
+        previous_yaw_rad = np.where(known_before, self._yaw_rad[slot], heading.yaw_rad)
         previous_yaw_valid = np.where(reset, frame.yaw_valid, self._yaw_valid[slot])
         self._seen_ns[slot] = frame.timestamp_ns
         self._position_m[slot] = frame.position_m
-        self._yaw_rad[slot] = yaw_rad
+        self._yaw_rad[slot] = heading.yaw_rad
         self._yaw_valid[slot] = frame.yaw_valid
-        self._anchor_m[slot] = anchor_m
-        velocity_mps = np.where(frame.velocity_valid[:, None], frame.velocity_mps, 0.0)
+        self._heading_known[slot] = heading.known
+        self._anchor_m[slot] = heading.anchor_m
         return Observations(
-            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, yaw_rad, frame.yaw_valid,
-            previous_position_m, previous_yaw_rad, previous_yaw_valid, velocity_mps, frame.velocity_valid,
-            frame.object_class, frame.size_m,
+            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, heading.yaw_rad, frame.yaw_valid,
+            previous_position_m, previous_yaw_rad, previous_yaw_valid, heading.known, heading.directed, velocity_mps,
+            frame.velocity_valid, frame.object_class, frame.size_m,
         )  # fmt: skip
 
     def coasting(self, timestamp_ns: int) -> Coasting:
@@ -227,23 +239,46 @@ class TrackStore:
         return Coasting(tuple(t for t, _ in rows), slot, age_s)
 
 
+class Heading(NamedTuple):
+    """Which way N objects point. yaw_rad (N,), known (N,), directed (N,), anchor_m (N, 2); see causal_heading."""
+
+    yaw_rad: FloatArray
+    known: BoolArray
+    directed: BoolArray
+    anchor_m: FloatArray
+
+
 def causal_heading(
     position_m: FloatArray,
     yaw_rad: FloatArray,
     yaw_valid: BoolArray,
+    velocity_mps: FloatArray,
+    *,
     last_yaw_rad: FloatArray,
+    known_before: BoolArray,
     anchor_m: FloatArray,
     step_m: float,
-) -> tuple[FloatArray, FloatArray]:
-    """The heading of each object from what is known now, and the next anchor. All (N,) or (N, 2).
+) -> Heading:
+    """The heading of each object from what is known now. All (N,) or (N, 2); velocity_mps is 0 where not measured.
 
     A measured yaw is taken as it is. Else the heading is the direction from the anchor, once the object is step_m away
     from it (a derivative of successive points is noise near standstill); until then the last heading holds.
-    Past positions only: nothing of the future enters.
+
+    While there is no heading yet (not known), the yaw is the best hint of a direction: of the measured velocity, else
+    of the way so far, however short. It is made anew with every observation and no turn is counted from it to the next.
+    An object that was never seen to move has no direction (not directed); its yaw is 0 and means nothing. So in a
+    rotated scene everything rotates. Past positions only: nothing of the future enters.
     """
-    moved = position_m - anchor_m
-    far = np.hypot(moved[:, 0], moved[:, 1]) >= step_m
-    derived = np.where(far, np.arctan2(moved[:, 1], moved[:, 0]), last_yaw_rad)
-    heading = np.where(yaw_valid, yaw_rad, derived)
-    next_anchor = np.where((far | yaw_valid)[:, None], position_m, anchor_m)
-    return heading, next_anchor
+    moved_m = position_m - anchor_m
+    way_m = np.hypot(moved_m[:, 0], moved_m[:, 1])
+    far, moving = way_m >= step_m, velocity_mps.any(axis=1)
+    along_way = np.arctan2(moved_m[:, 1], moved_m[:, 0])
+    hint = np.where(moving, np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0]), along_way)
+    derived = np.where(far, along_way, np.where(known_before, last_yaw_rad, hint))
+    known = yaw_valid | far | known_before
+    return Heading(
+        yaw_rad=np.where(yaw_valid, yaw_rad, derived),
+        known=known,
+        directed=known | moving | (way_m > 0),
+        anchor_m=np.where((far | yaw_valid)[:, None], position_m, anchor_m),
+    )

@@ -1,6 +1,7 @@
 """Training windows: what augmentation may do and may not, and that batches depend on nothing but their number."""
 
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from trajnet.errors import ConfigError, InputError
+from trajnet.geometry import rotate, wrap_angle
 from trajnet.learning.config import AugmentConfig, SourceConfig
 from trajnet.learning.data import (
     Batch,
@@ -16,17 +18,16 @@ from trajnet.learning.data import (
     as_batch,
     cache_key,
     disturbed,
-    filled_heading,
     joined,
     load_training_set,
     source_files,
     thinned,
     training_set,
 )
-from trajnet.predictors import ConstantVelocity
+from trajnet.learning.model import ModelConfig, TrajectoryModel
 from trajnet.scenes import load_scene
 from trajnet.tracks import TrackPolicy, TrackStore
-from trajnet.windows import frames_of, sliding_windows
+from trajnet.windows import Windows, frames_of, sliding_windows
 
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
 SOURCE = SourceConfig("scenes", path="scenes", history_s=1.0, stride=10, min_future_s=1.0)
@@ -54,6 +55,7 @@ def test_a_batch_is_left_aligned_with_the_real_dt_and_the_pose_before() -> None:
         "time_s": torch.tensor([[-0.4, -0.3, -0.1, 0.0]]),
         "position_m": torch.tensor([[[-4.0, 0.0], [-3.0, 9.0], [-1.0, 0.0], [0.0, 0.0]]]),
         "yaw_rad": torch.tensor([[0.1, 9.0, 0.3, 0.4]]),
+        "yaw_valid": torch.ones(1, 4, dtype=torch.bool),
         "velocity_mps": torch.zeros(1, 4, 2),
         "velocity_valid": torch.tensor([[True, True, False, True]]),
         "object_class": torch.tensor([1], dtype=torch.int8),
@@ -135,28 +137,72 @@ def test_noise_never_reaches_the_recorded_future(data: TrainingSet) -> None:
     assert (other["position_m"] - window["position_m"]).std() < 0.5
 
 
-def test_headings_of_training_are_those_of_the_track_store() -> None:
+def blind_windows(angle: float = 0.0) -> Windows:
+    """Windows of a scene without measured yaw and velocity, turned about the map's origin; one object never moves."""
     scene = load_scene(SCENES / "crossing_small.parquet")
     windows = sliding_windows(scene, np.linspace(-2.0, 0.0, 21), FUTURE_S, stride=20, min_future_s=1.0)
-    blind = windows.select(np.arange(len(windows)))
-    blind.yaw_valid[:] = False
-    heading = filled_heading(blind)
-    rows = np.arange(len(blind))
+    windows.yaw_valid[:] = False
+    windows.velocity_valid[:] = False
+    windows.position_m[0] = windows.position_m[0, -1]
+    windows.future_m[0] = windows.position_m[0, -1]
+    windows.position_m[1, :-1] = windows.position_m[1, -1] + [0.01, 0.02]  # a first motion far below heading_step_m
+    for values in (windows.position_m, windows.future_m):
+        values[:] = rotate(values, np.array(angle))
+    return windows
+
+
+def test_what_training_derives_of_a_history_is_what_the_track_store_derives() -> None:
+    windows = blind_windows()
+    rows = np.arange(len(windows))
+    batch = Batches(training_set(windows), len(windows))[0]
     store = TrackStore(TrackPolicy(timeout_s=100.0))
-    for step, frame in enumerate(frames_of(blind, rows)):
+    step = np.zeros(len(windows), dtype=np.int64)
+    for frame in frames_of(windows, rows):
         _, seen = store.update(frame, frame.timestamp_ns)
         assert seen is not None
-        here = np.flatnonzero(blind.observed[:, step])
-        np.testing.assert_allclose(seen.yaw_rad, heading[here, step], atol=1e-12)
-    assert (heading[:, -1] != 0).any()
-    assert ConstantVelocity().modes == 1
+        row = np.array([int(name) for name in seen.track_id])
+        for name in ("yaw_rad", "previous_yaw_rad"):
+            found = getattr(batch.history, name)[step[row], row].numpy()
+            np.testing.assert_allclose(wrap_angle(found - getattr(seen, name)), 0.0, atol=1e-3)
+        step[row] += 1
+    assert step.tolist() == batch.length.tolist()
+    assert (batch.history.yaw_rad[-1] != 0).any()
+
+
+def test_a_heading_that_rests_on_a_lost_observation_is_not_known() -> None:
+    windows = blind_windows()
+    window = {f.name: torch.from_numpy(getattr(training_set(windows), f.name)) for f in fields(TrainingSet)}
+    keep = torch.zeros_like(window["observed"])
+    keep[:, -1] = True
+    assert not as_batch(window, keep).history.yaw_rad.any()
+
+
+def test_turned_windows_turn_the_prediction_though_no_yaw_was_measured() -> None:
+    torch.manual_seed(0)
+    model = TrajectoryModel(ModelConfig(hidden=32, modes=3, knots=4)).eval()
+    angle = 2.0
+    one, other = (Batches(training_set(blind_windows(a)), 1000)[0] for a in (0.0, angle))
+    real = torch.arange(len(one.history.dt_s)).unsqueeze(1) < one.length
+    torch.testing.assert_close(
+        model.features(one.history)[real], model.features(other.history)[real], atol=2e-3, rtol=1e-3
+    )
+    with torch.no_grad():
+        paths, turned = model(one.history, one.length), model(other.history, other.length)
+    expected = rotate(torch.stack([paths.x_m, paths.y_m], -1).numpy().astype(np.float64), np.array(angle))
+    found = torch.stack([turned.x_m, turned.y_m], -1).numpy()
+    windows = blind_windows()
+    away = np.abs(windows.position_m - windows.position_m[:, -1:]).max(-1)
+    moved = (away * windows.observed).max(1) > 0
+    assert moved.tolist()[:2] == [False, True]
+    np.testing.assert_allclose(found[:, moved], expected[:, moved], atol=5e-3)
+    assert not np.allclose(found[:, ~moved], expected[:, ~moved], atol=0.1)  # Stream leaves these where they are
 
 
 def test_joined_pads_shorter_histories_in_front(data: TrainingSet) -> None:
     short = TrainingSet(
         **{
             name: value[:, -3:]
-            if name in ("time_s", "observed", "position_m", "yaw_rad") or "velocity" in name
+            if name in ("time_s", "observed", "position_m", "yaw_rad", "yaw_valid") or "velocity" in name
             else value
             for name, value in vars(data).items()
         }

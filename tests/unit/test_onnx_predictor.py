@@ -418,3 +418,31 @@ def test_more_threads_change_the_numbers_by_nothing_that_matters(exported: Path,
     frames = walks(14, 5)
     one, two = played(OnnxPredictor(exported), frames)[-1], played(OnnxPredictor(path, threads=2), frames)[-1]
     np.testing.assert_allclose(one.position_m, two.position_m, atol=1e-4)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_turned_stream_turns_the_prediction_from_the_first_frame_on(exported: Path, measured: bool) -> None:
+    """Objects whose yaw nobody measures: one stands, one creeps (less than heading_step_m in all), one walks; with a
+    measured velocity even the first frame has a direction."""
+    draw = np.random.default_rng(0)
+    walk = np.cumsum(draw.normal([0.0, 0.12], 0.05, (8, 2)), axis=0)
+    creep = np.cumsum(draw.normal(0.0, 0.005, (8, 2)), axis=0) + 20.0
+
+    def run(angle: float) -> list[Prediction]:
+        stream = Stream(OnnxPredictor(exported))
+        answers = []
+        for step in range(8):
+            places = rotate(np.array([[5.0, 5.0], creep[step], walk[step]]), np.array(angle))
+            velocity = rotate(np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 1.2]]), np.array(angle)) if measured else None
+            tracks = dict(zip(("stands", "creeps", "walks"), map(tuple, places), strict=True))
+            now = frame(0.1 * step, tracks, yaw=None, velocity=velocity, kind=ObjectClass.PEDESTRIAN)
+            answers.append(stream.update(now, now.timestamp_ns))
+        return answers
+
+    angle = np.array(2.3)
+    for step, (one, other) in enumerate(zip(run(0.0), run(float(angle)), strict=True)):
+        np.testing.assert_allclose(other.position_m, rotate(one.position_m, angle), atol=2e-3)
+        np.testing.assert_allclose(other.covariance_m2, rotate_covariance(one.covariance_m2, angle), atol=5e-3)
+        np.testing.assert_allclose(other.probability, one.probability, atol=1e-3)
+        assert (one.position_m[0] == [5.0, 5.0]).all()
+        assert (step == 0 and not measured) == (one.position_m[2] == walk[step]).all()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from tests.frames import MS, SECOND, frame
 from trajnet.errors import ConfigError
+from trajnet.geometry import rotate, wrap_angle
 from trajnet.tracks import Observations, TrackPolicy, TrackStore, causal_heading
 from trajnet.types import TrackFrame
 
@@ -184,7 +186,58 @@ def test_a_heading_is_derived_by_hand() -> None:
     # Steps of 0.2 m: 0.3 m from the anchor are reached at the second step, then the anchor moves there.
     up = np.pi / 2
     path = [(0.0, 0.0), (0.0, 0.2), (0.0, 0.4), (0.2, 0.4), (0.4, 0.4), (0.4, 0.4)]
-    assert headings(path) == pytest.approx([0.0, 0.0, up, up, 0.0, 0.0])
+    assert headings(path) == pytest.approx([0.0, up, up, up, 0.0, 0.0])
+
+
+def turns(path: list[tuple[float, float]], **more: ArrayLike | None) -> list[tuple[float, float, bool, bool]]:
+    """(yaw, previous yaw, heading known, direction known) of one object at each place of its path."""
+    store, found = TrackStore(), []
+    for step, place in enumerate(path):
+        seen = feed(store, frame(0.1 * step, {"a": place}, **{"yaw": None, **more}))
+        flags = bool(seen.heading_known[0]), bool(seen.direction_known[0])
+        found.append((float(seen.yaw_rad[0]), float(seen.previous_yaw_rad[0]), *flags))
+    return found
+
+
+def test_a_heading_that_becomes_known_is_no_turn() -> None:
+    up = np.pi / 2
+    path = [(0.0, 0.0), (0.0, 0.0), (0.1, 0.0), (0.0, 0.2), (0.0, 0.4), (0.4, 0.4)]
+    assert [row[2] for row in turns(path)] == [False, False, False, False, True, True]
+    assert [row[3] for row in turns(path)] == [False, False, True, True, True, True]
+    assert [row[:2] for row in turns(path)] == [
+        pytest.approx(expected)
+        for expected in [(0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (up, up), (up, up), (0.0, up)]  # the last one is a turn
+    ]
+
+
+def test_a_measured_velocity_hints_at_the_direction_until_the_heading_is_known() -> None:
+    up = np.pi / 2
+    path = [(0.0, 0.0), (0.1, 0.0), (0.4, 0.0), (0.4, 0.0)]
+    assert [row[0] for row in turns(path, velocity=(0.0, 2.0))] == pytest.approx([up, up, 0.0, 0.0])
+    assert all(row[3] for row in turns(path, velocity=(0.0, 2.0)))
+    assert not turns(path, velocity=(0.0, 0.0))[0][3]
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=2, max_size=10),
+    st.lists(st.booleans(), min_size=10, max_size=10),
+    st.floats(-3, 3),
+)
+def test_in_a_turned_scene_every_heading_turns(path: list, measured: list[bool], angle: float) -> None:
+    def run(angle: float) -> list[Observations]:
+        store, seen = TrackStore(), []
+        for step, place in enumerate(rotate(np.array(path).round(3), np.array(angle))):
+            yaw = 0.3 * step + angle if measured[step] else None
+            seen.append(feed(store, frame(0.1 * step, {"a": tuple(place)}, yaw=yaw)))
+        return seen
+
+    way = np.diff(np.array(path).round(3), axis=0)
+    assume(not np.any(np.abs(np.hypot(way[:, 0], way[:, 1]) - 0.3) < 1e-6))
+    for one, other in zip(run(0.0), run(angle), strict=True):
+        assert one.direction_known == other.direction_known
+        for name in ("yaw_rad", "previous_yaw_rad"):
+            turned = wrap_angle(getattr(other, name) - getattr(one, name) - angle)
+            assert abs(turned[0]) < 1e-6 or not one.direction_known[0]
 
 
 def test_a_measured_heading_wins_and_is_kept_until_the_object_moves() -> None:
@@ -220,13 +273,16 @@ def test_a_derived_heading_is_steady_near_standstill() -> None:
 
 def test_causal_heading_moves_the_anchor_only_when_it_was_used() -> None:
     position = np.array([[0.3, 0.0], [0.29, 0.0], [0.0, 0.1]])
-    yaw, anchor = causal_heading(
+    found = causal_heading(
         position,
         np.array([9.0, 9.0, 2.0]),
         np.array([False, False, True]),
-        np.array([1.0, 1.0, 1.0]),
         np.zeros((3, 2)),
-        0.3,
+        last_yaw_rad=np.array([1.0, 1.0, 1.0]),
+        known_before=np.array([True, True, False]),
+        anchor_m=np.zeros((3, 2)),
+        step_m=0.3,
     )
-    assert yaw.tolist() == [0.0, 1.0, 2.0]
-    np.testing.assert_array_equal(anchor, [[0.3, 0.0], [0.0, 0.0], [0.0, 0.1]])
+    assert found.yaw_rad.tolist() == [0.0, 1.0, 2.0]
+    assert found.known.all()
+    np.testing.assert_array_equal(found.anchor_m, [[0.3, 0.0], [0.0, 0.0], [0.0, 0.1]])

@@ -29,7 +29,7 @@ from trajnet.windows import Windows, concatenate, eth_ucy_windows, nuscenes_wind
 log = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 Float32Array = NDArray[np.float32]
 
 
@@ -37,14 +37,16 @@ Float32Array = NDArray[np.float32]
 class TrainingSet:
     """W windows of H history steps and T knots, positions relative to the window's last observation, map axes.
 
-    time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H), velocity_mps (W, H, 2), velocity_valid (W, H),
-    object_class (W,), size_m (W, 2), future_m (W, T, 2), future_valid (W, T).
+    time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H) with yaw_valid (W, H): as measured,
+    velocity_mps (W, H, 2), velocity_valid (W, H), object_class (W,), size_m (W, 2), future_m (W, T, 2),
+    future_valid (W, T).
     """
 
     time_s: Float32Array
     observed: BoolArray
     position_m: Float32Array
     yaw_rad: Float32Array
+    yaw_valid: BoolArray
     velocity_mps: Float32Array
     velocity_valid: BoolArray
     object_class: NDArray[np.int8]
@@ -56,22 +58,6 @@ class TrainingSet:
         return len(self.object_class)
 
 
-def filled_heading(windows: Windows) -> FloatArray:
-    """(W, H) headings as the track store would have derived them, step by step: nothing of the future enters."""
-    count, steps = windows.observed.shape
-    step_m = TrackPolicy().heading_step_m
-    heading = np.zeros((count, steps))
-    last, anchor, born = np.zeros(count), np.zeros((count, 2)), np.zeros(count, dtype=np.bool_)
-    for i in range(steps):
-        here, position = windows.observed[:, i], windows.position_m[:, i]
-        anchor = np.where((here & ~born)[:, None], position, anchor)
-        yaw, moved = causal_heading(position, windows.yaw_rad[:, i], windows.yaw_valid[:, i], last, anchor, step_m)
-        last, anchor = np.where(here, yaw, last), np.where(here[:, None], moved, anchor)
-        born |= here
-        heading[:, i] = last
-    return heading
-
-
 def training_set(windows: Windows) -> TrainingSet:
     """The windows as training arrays."""
     count, steps = windows.observed.shape
@@ -80,7 +66,8 @@ def training_set(windows: Windows) -> TrainingSet:
         time_s=np.broadcast_to(windows.history_time_s.astype(np.float32), (count, steps)).copy(),
         observed=windows.observed,
         position_m=np.where(windows.observed[..., None], windows.position_m - origin, 0.0).astype(np.float32),
-        yaw_rad=filled_heading(windows).astype(np.float32),
+        yaw_rad=windows.yaw_rad.astype(np.float32),
+        yaw_valid=windows.yaw_valid,
         velocity_mps=windows.velocity_mps.astype(np.float32),
         velocity_valid=windows.velocity_valid,
         object_class=windows.object_class,
@@ -284,7 +271,11 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
     def before(values: Tensor) -> Tensor:
         return torch.cat([values[:1], values[:-1]])
 
-    time_s, position, yaw = (arranged(window[n]) for n in ("time_s", "position_m", "yaw_rad"))
+    time_s, position, velocity = (arranged(window[n]) for n in ("time_s", "position_m", "velocity_mps"))
+    velocity_valid = arranged(window["velocity_valid"])
+    yaw, previous_yaw = headings(
+        position, arranged(window["yaw_rad"]), arranged(window["yaw_valid"]), velocity, velocity_valid
+    )
     real = torch.arange(len(time_s)).unsqueeze(1) < length
     reset = torch.zeros_like(time_s)
     reset[0] = 1.0
@@ -292,13 +283,36 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
         position_m=position,
         yaw_rad=yaw,
         previous_position_m=before(position),
-        previous_yaw_rad=before(yaw),
+        previous_yaw_rad=previous_yaw,
         dt_s=torch.where(real & (reset == 0), time_s - before(time_s), 1.0 - reset),
         reset=reset,
-        velocity_mps=arranged(window["velocity_mps"]),
-        velocity_valid=arranged(window["velocity_valid"]).to(torch.float32),
+        velocity_mps=velocity,
+        velocity_valid=velocity_valid.to(torch.float32),
         object_class=window["object_class"].to(torch.int64).expand(len(time_s), -1),
         size_m=window["size_m"].expand(len(time_s), -1, -1),
     )
     valid = window["future_valid"].transpose(0, 1).to(torch.float32)
     return Batch(history, length, window["future_m"].transpose(0, 1).contiguous(), valid)
+
+
+def headings(
+    position_m: Tensor, yaw_rad: Tensor, yaw_valid: Tensor, velocity_mps: Tensor, velocity_valid: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(H, N) yaw and previous yaw that the track store would derive of these observations (H, N, ...), step by step.
+
+    From what is left of a history after noise and drops: a heading that rests on a lost observation is not known.
+    """
+    if bool(yaw_valid.all()):
+        return yaw_rad, torch.cat([yaw_rad[:1], yaw_rad[:-1]])
+    position, measured, valid = (values.numpy() for values in (position_m, yaw_rad, yaw_valid))
+    velocity = torch.where(velocity_valid.unsqueeze(-1), velocity_mps, torch.zeros(())).numpy()
+    yaw, previous = np.zeros_like(measured), np.zeros_like(measured)
+    last, known, anchor = measured[0], np.zeros_like(valid[0]), position[0]
+    for i in range(len(position)):
+        heading = causal_heading(
+            position[i], measured[i], valid[i], velocity[i],
+            last_yaw_rad=last, known_before=known, anchor_m=anchor, step_m=TrackPolicy().heading_step_m,
+        )  # fmt: skip
+        yaw[i], previous[i] = heading.yaw_rad, np.where(known, last, heading.yaw_rad)
+        last, known, anchor = heading.yaw_rad, heading.known, heading.anchor_m
+    return torch.from_numpy(yaw), torch.from_numpy(previous)

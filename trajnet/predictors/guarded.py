@@ -172,6 +172,7 @@ class LastSeen:
         self._position_m = np.zeros((0, 2))
         self._yaw_rad = np.zeros(0)
         self._yaw_valid = np.zeros(0, dtype=np.bool_)
+        self._heading_known = np.zeros(0, dtype=np.bool_)
 
     def steps(self, observations: Observations) -> Observations:
         """The observations with reset, dt_s and previous_* as the predictor knows them; new tracks take their slots."""
@@ -186,7 +187,9 @@ class LastSeen:
             reset=reset,
             dt_s=np.where(reset, 0.0, dt_s),
             previous_position_m=np.where(reset[:, None], observations.position_m, self._position_m[slot]),
-            previous_yaw_rad=np.where(reset, observations.yaw_rad, self._yaw_rad[slot]),
+            previous_yaw_rad=np.where(
+                reset | ~self._heading_known[slot], observations.yaw_rad, self._yaw_rad[slot]
+            ),
             previous_yaw_valid=np.where(reset, observations.yaw_valid, self._yaw_valid[slot]),
         )
 
@@ -198,6 +201,7 @@ class LastSeen:
         self._position_m[slot] = observations.position_m
         self._yaw_rad[slot] = observations.yaw_rad
         self._yaw_valid[slot] = observations.yaw_valid
+        self._heading_known[slot] = observations.heading_known
 
     def forget(self, slots: IntArray) -> None:
         """Whatever track is in these slots is born for the predictor with its next observation."""
@@ -207,7 +211,7 @@ class LastSeen:
     def _grow(self, count: int) -> None:
         if count <= len(self._known):
             return
-        for name in ("_known", "_time_ns", "_position_m", "_yaw_rad", "_yaw_valid"):
+        for name in ("_known", "_time_ns", "_position_m", "_yaw_rad", "_yaw_valid", "_heading_known"):
             old = getattr(self, name)
             new = np.zeros((max(32, 2 * count), *old.shape[1:]), dtype=old.dtype)
             new[: len(old)] = old

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Stream:
             nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
             answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
-            fresh = self.predictor.predict(observations)
+            fresh = undirected(observations, self.predictor.predict(observations))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
             coasting = self.store.coasting(frame.timestamp_ns)
@@ -70,6 +71,24 @@ class Stream:
         """Forget every track; the counters stay."""
         self.store.reset()
         self._latest = None
+
+
+def undirected(observations: Observations, prediction: Prediction) -> Prediction:
+    """The prediction with every object that has no direction yet staying in place, equally uncertain all around.
+
+    Nobody can say which way an object will go that was seen once, or has never moved, and whose source measures neither
+    yaw nor velocity: a path for it would follow the map's axes. Its modes keep their probabilities and their spread.
+    """
+    row = np.flatnonzero(~observations.direction_known)
+    if not len(row):
+        return prediction
+    position_m, covariance_m2 = prediction.position_m.copy(), prediction.covariance_m2.copy()
+    yaw_rad = prediction.yaw_rad.copy()
+    position_m[row] = observations.position_m[row, None, None]
+    yaw_rad[row] = observations.yaw_rad[row, None, None]
+    variance = 0.5 * np.trace(covariance_m2[row], axis1=-2, axis2=-1)
+    covariance_m2[row] = variance[..., None, None] * np.eye(2)
+    return replace(prediction, position_m=position_m, yaw_rad=yaw_rad, covariance_m2=covariance_m2)
 
 
 def _with_fallback(predictor: Predictor) -> GuardedPredictor:

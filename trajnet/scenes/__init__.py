@@ -7,6 +7,7 @@ from pathlib import Path
 from trajnet.errors import DependencyError, InputError
 from trajnet.scenes.rows import require_file
 from trajnet.scenes.splits import ETH_UCY_SCENES, NUSCENES_TARGETS, eth_ucy_split, nuscenes_split
+from trajnet.scenes.vru import VRU_HEADER
 from trajnet.types import Scene
 
 __all__ = [
@@ -22,20 +23,23 @@ __all__ = [
 ]
 
 #: table: Parquet with Argoverse 2's columns, an Argoverse 2 scenario among them.
-KINDS: tuple[str, ...] = ("table", "nuscenes", "eth_ucy", "commonroad")
+KINDS: tuple[str, ...] = ("table", "nuscenes", "eth_ucy", "apolloscape", "vru", "commonroad")
 
-SUFFIXES: tuple[str, ...] = (".parquet", ".txt", ".xml")
+SUFFIXES: tuple[str, ...] = (".parquet", ".txt", ".xml", ".csv")
+
+#: Columns of the kinds that are text, one row a line.
+TEXT_COLUMNS: dict[int, str] = {4: "eth_ucy", 10: "apolloscape", 18: "nuscenes"}
 
 
 def scene_kind(path: Path) -> str:
-    """Which of KINDS a file is, from its suffix and, for text, from the number of columns in its first row."""
+    """Which of KINDS a file is, from its suffix and, for text, from its first row."""
     require_file(path)
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return "table"
     if suffix == ".xml":
         return "commonroad"
-    if suffix == ".txt":
+    if suffix in (".txt", ".csv"):
         return _text_kind(path)
     raise InputError(f"{path}: expected a scene as {', '.join(SUFFIXES)}, got {path.name!r}")
 
@@ -43,15 +47,18 @@ def scene_kind(path: Path) -> str:
 def _text_kind(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            first = next((line.split() for line in file if line.strip()), [])
+            first = next((line for line in file if line.strip()), b"")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    if first and _is_number(first[0]) and len(first) in (4, 18):
-        return "eth_ucy" if len(first) == 4 else "nuscenes"
-    found = f"{len(first)} columns, the first of them {first[0].decode(errors='replace')!r}," if first else "no rows"
+    if first.strip() == VRU_HEADER.encode():
+        return "vru"
+    fields = first.split()
+    if fields and _is_number(fields[0]) and len(fields) in TEXT_COLUMNS:
+        return TEXT_COLUMNS[len(fields)]
+    found = f"{len(fields)} columns, the first of them {fields[0].decode(errors='replace')!r}," if fields else "no rows"
     raise InputError(
-        f"{path}: expected a number first in a row of 18 columns (nuScenes labels) or 4 (ETH/UCY), "
-        f"got {found} {'in its first row' if first else '(an empty file)'}"
+        f"{path}: expected a number first in a row of 18 columns (nuScenes labels), 10 (ApolloScape) or 4 (ETH/UCY), "
+        f"or the line {VRU_HEADER!r}, got {found} {'in its first row' if fields else '(an empty file)'}"
     )
 
 
@@ -82,6 +89,14 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
         from trajnet.scenes.eth_ucy import read_eth_ucy
 
         return read_eth_ucy(path)
+    if kind == "apolloscape":
+        from trajnet.scenes.apolloscape import read_apolloscape
+
+        return read_apolloscape(path)
+    if kind == "vru":
+        from trajnet.scenes.vru import read_vru
+
+        return read_vru(path)
     if kind == "commonroad":
         from trajnet.scenes.commonroad import read_commonroad
 
@@ -110,7 +125,7 @@ def _require_pyarrow() -> None:
 
 
 def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
-    """The scene files at path, sorted: the file itself, or those below a folder at any depth.
+    """The scene files at path, sorted: the file itself, or those below a folder at any depth, hidden ones left out.
 
     kind limits a folder to files of that kind. InputError if there are none.
     """
@@ -122,6 +137,7 @@ def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
     if kind != "auto" and kind not in KINDS:
         raise InputError(f"kind: expected auto, {', '.join(KINDS)}, got {kind!r}")
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file() and _is_scene(f, kind))
+    files = [f for f in files if not any(part.startswith(".") for part in f.relative_to(path).parts)]
     if not files:
         raise InputError(f"{path}: expected scene files ({', '.join(SUFFIXES)}), found none")
     return files

@@ -116,11 +116,11 @@ def require_file(path: Path) -> None:
         raise InputError(f"{path}: no such file; check the path")
 
 
-def read_fields(path: Path, columns: int) -> list[tuple[int, list[str]]]:
-    """(line number, its fields) of every line of a UTF-8 text file with this many columns; blank lines are left out."""
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, or InputError."""
     require_file(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; "
@@ -128,6 +128,11 @@ def read_fields(path: Path, columns: int) -> list[tuple[int, list[str]]]:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read_fields(path: Path, columns: int) -> list[tuple[int, list[str]]]:
+    """(line number, its fields) of every line of a UTF-8 text file with this many columns; blank lines are left out."""
+    text = read_text(path)
     table = [(line, fields) for line, fields in enumerate(map(str.split, text.splitlines()), start=1) if fields]
     if not table:
         raise InputError(f"{path}: expected rows of {columns} columns, got an empty file")

@@ -1,0 +1,73 @@
+"""ApolloScape's trajectory data set (the files of TrafficPredict): mixed traffic at 2 Hz, one text file, one scene.
+
+Ten columns: frame, object, class (1 small vehicle, 2 big vehicle, 3 pedestrian, 4 bicyclist or motorcyclist, 5 other),
+x m, y m, z m, length m, width m, height m, heading rad (http://apolloscape.auto/trajectory.html).
+
+The heading column is not read: positions are in a world frame, the headings are not. Along tracks that move by more
+than 2 m/s they differ from the course by an angle that is another one in every file (167 degrees in result_9050_4,
+-102 in result_9051_5) and that jumps by 180 degrees from frame to frame. The heading is derived from motion instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trajnet.errors import InputError
+from trajnet.scenes.rows import Rows, read_fields, read_identity, read_integer, read_number, scene_from_rows
+from trajnet.types import ObjectClass, Scene
+
+FRAME_NS = 500_000_000
+COLUMNS = 10
+LICENCE = "research only (ApolloScape; no licence stated with the files)"
+
+CLASSES: dict[int, ObjectClass] = {
+    1: ObjectClass.CAR,
+    2: ObjectClass.TRUCK,
+    3: ObjectClass.PEDESTRIAN,
+    4: ObjectClass.BICYCLE,
+    5: ObjectClass.UNKNOWN,
+}
+
+
+def read_apolloscape(path: Path) -> Scene:
+    """The scene of one file. There is neither heading (see above) nor velocity nor a map.
+
+    Sizes are what the lidar saw of an object; a track keeps that of its first row.
+    InputError names the file and the line that does not fit.
+    """
+    table = read_fields(path, COLUMNS)
+    count = len(table)
+    numbers = np.zeros(count, np.int64)
+    classes = np.zeros(count, np.int64)
+    values = np.zeros((count, 4))
+    ids: list[str] = []
+    columns = ((3, "x"), (4, "y"), (6, "length"), (7, "width"))
+    for i, (line, fields) in enumerate(table):
+        numbers[i] = read_integer(path, line, "frame (column 0)", fields[0])
+        ids.append(read_identity(fields[1]))
+        kind = read_integer(path, line, "class (column 2)", fields[2])
+        if kind not in CLASSES:
+            raise InputError(f"{path}, line {line}: expected a class of 1 to 5 (column 2), got {kind}")
+        classes[i] = CLASSES[kind]
+        values[i] = [read_number(path, line, f"{name} (column {column})", fields[column]) for column, name in columns]
+        if values[i, 2:].min() <= 0:
+            raise InputError(
+                f"{path}, line {line}: expected a length and width above 0 m, got {values[i, 2]} x {values[i, 3]}"
+            )
+    nowhere = np.zeros(count, np.bool_)
+    rows = Rows(
+        frame_number=numbers,
+        timestamp_ns=numbers * FRAME_NS,
+        track_id=ids,
+        object_class=classes,
+        size_m=values[:, 2:],
+        position_m=values[:, :2],
+        yaw_rad=np.zeros(count),
+        yaw_valid=nowhere,
+        velocity_mps=np.zeros((count, 2)),
+        velocity_valid=nowhere,
+        is_target=nowhere,
+    )
+    return scene_from_rows(path.stem, rows, source="ApolloScape trajectory data set", licence=LICENCE)
