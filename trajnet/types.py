@@ -258,12 +258,16 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """One lane or walkway: left_m (P, 2), right_m (Q, 2) and centre_m (C, 2) polylines in the map frame."""
+    """One lane or walkway: left_m (P, 2), right_m (Q, 2) and centre_m (C, 2) polylines in the map frame.
+
+    They run in the direction of travel. drivable: whether vehicles use it; a pavement or a crossing is none of theirs.
+    """
 
     lane_id: str
     left_m: FloatArray
     right_m: FloatArray
     centre_m: FloatArray
+    drivable: bool = True
 
     def __post_init__(self) -> None:
         for name in ("left_m", "right_m", "centre_m"):
@@ -276,11 +280,17 @@ class Lane:
 
 @dataclass(frozen=True, eq=False)
 class RasterMap:
-    """A drivable-area raster: drivable (A, B) indexed [x, y]; pixel = (position_m - origin_m) * pixels_per_m."""
+    """A drawn map, indexed [x, y]: pixel = (position_m - origin_m) * pixels_per_m.
+
+    drivable (A, B): the drivable area. road_divider, lane_divider (A, B), None where the source has none: the lines
+    between lanes of opposite directions and of the same direction.
+    """
 
     origin_m: FloatArray
     pixels_per_m: float
     drivable: BoolArray
+    road_divider: BoolArray | None = None
+    lane_divider: BoolArray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "origin_m", _array("RasterMap", "origin_m", self.origin_m, np.float64, (2,)))
@@ -288,6 +298,12 @@ class RasterMap:
             raise InputError(f"RasterMap.drivable: expected two dimensions, got shape {np.shape(self.drivable)}")
         if not 0 < self.pixels_per_m < np.inf:
             raise InputError(f"RasterMap.pixels_per_m: expected a number above 0, got {self.pixels_per_m}")
+        for name in ("road_divider", "lane_divider"):
+            lines = getattr(self, name)
+            if lines is not None and np.shape(lines) != np.shape(self.drivable):
+                raise InputError(
+                    f"RasterMap.{name}: expected drivable's shape {np.shape(self.drivable)}, got {np.shape(lines)}"
+                )
 
     def is_drivable(self, points_m: FloatArray) -> BoolArray:
         """points_m (..., 2) -> (...): outside the raster counts as not drivable."""

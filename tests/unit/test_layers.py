@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: From the top down. A name stands for a module or a package with all that is in it.
 LAYERS = [
-    {"types", "geometry", "errors", "config", "contract", "revision", "models"},
+    {"types", "geometry", "errors", "config", "contract", "revision", "models", "drawing", "maps"},
     {"scenes"},
     {"windows"},
     {"tracks"},

@@ -73,7 +73,7 @@ def _is_number(text: bytes) -> bool:
 def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Scene:
     """The scene of one file.
 
-    kind: one of KINDS, or ``auto`` to tell from the file. with_map: also read nuScenes' drivable raster.
+    kind: one of KINDS, or ``auto`` to tell from the file. with_map: also read nuScenes' map raster.
     InputError if the file is missing, of another kind, or holds what a scene cannot (NaN, a track twice in a frame).
     """
     path = Path(path)

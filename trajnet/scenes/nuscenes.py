@@ -41,7 +41,7 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
     """The scene of one label file ``label/<split>/scene-XXXX.txt``.
 
     is_target marks the row that is the last observed one of a prediction target. There is no velocity.
-    with_map reads the drivable raster from the ``map_0.1`` folder beside ``label`` (needs pillow).
+    with_map reads the map's raster from the ``map_0.1`` folder beside ``label`` (needs pillow).
     InputError names the file and the line that does not fit.
     """
     table = read_fields(path, COLUMNS)
@@ -85,7 +85,10 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
 
 
 def read_raster(label_file: Path) -> RasterMap:
-    """The drivable area of a label file's scene: channel 2 of ``map_0.1/<scene>.png``, [x, y], 3 pixels per metre."""
+    """The map of a label file's scene: ``map_0.1/<scene>.png``, indexed [x, y], 3 pixels per metre.
+
+    Channel 2 is the drivable area, 1 the road dividers, 0 the lane dividers; a divider is drawn 3 pixels wide.
+    """
     label_file = label_file.resolve()
     folder = next(
         (parent / "map_0.1" for parent in list(label_file.parents)[:3] if (parent / "map_0.1").is_dir()), None
@@ -114,6 +117,5 @@ def read_raster(label_file: Path) -> RasterMap:
         raise InputError(f"{image_file}: expected a PNG image, got something else ({error})") from error
     if pixels.ndim != 3 or pixels.shape[2] < 3:
         raise InputError(f"{image_file}: expected an image of 3 channels, got shape {pixels.shape}")
-    return RasterMap(
-        origin_m=np.array(meta[:2]), pixels_per_m=meta[2], drivable=np.ascontiguousarray(pixels[:, :, 2] > 0)
-    )
+    lane_divider, road_divider, drivable = (np.ascontiguousarray(pixels[:, :, i] > 0) for i in range(3))
+    return RasterMap(np.array(meta[:2]), meta[2], drivable, road_divider, lane_divider)

@@ -391,6 +391,7 @@ def _metadata_of(scene: Scene) -> dict[str, Any]:
                 "left_m": lane.left_m.tolist(),
                 "right_m": lane.right_m.tolist(),
                 "centre_m": lane.centre_m.tolist(),
+                "drivable": lane.drivable,
             }
             for lane in scene.lanes
         ],
@@ -402,21 +403,33 @@ def _lane(fields: Mapping[str, Any]) -> Lane:
     left_m, right_m, centre_m = (
         np.array(fields[name], np.float64).reshape(-1, 2) for name in ("left_m", "right_m", "centre_m")
     )
-    return Lane(str(fields["id"]), left_m, right_m, centre_m)
+    return Lane(str(fields["id"]), left_m, right_m, centre_m, bool(fields.get("drivable", True)))
 
 
 def _raster_fields(raster: RasterMap) -> dict[str, Any]:
-    packed = zlib.compress(np.packbits(raster.drivable).tobytes(), 9)
+    drawn = {name: getattr(raster, name) for name in ("drivable", "road_divider", "lane_divider")}
     return {
         "origin_m": raster.origin_m.tolist(),
         "pixels_per_m": raster.pixels_per_m,
         "shape": list(raster.drivable.shape),
-        "drivable": base64.b64encode(packed).decode(),
+        **{
+            name: base64.b64encode(zlib.compress(np.packbits(pixels).tobytes(), 9)).decode()
+            for name, pixels in drawn.items()
+            if pixels is not None
+        },
     }
 
 
 def _raster(fields: Mapping[str, Any]) -> RasterMap:
+    """The raster; a table written before the dividers were stored has none."""
     shape = (int(fields["shape"][0]), int(fields["shape"][1]))
-    bits = np.frombuffer(zlib.decompress(base64.b64decode(fields["drivable"])), np.uint8)
-    drivable = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(np.bool_)
-    return RasterMap(np.array(fields["origin_m"], np.float64), float(fields["pixels_per_m"]), drivable)
+    origin_m, pixels_per_m = np.array(fields["origin_m"], np.float64), float(fields["pixels_per_m"])
+    road_divider, lane_divider = (
+        _pixels(fields[name], shape) if name in fields else None for name in ("road_divider", "lane_divider")
+    )
+    return RasterMap(origin_m, pixels_per_m, _pixels(fields["drivable"], shape), road_divider, lane_divider)
+
+
+def _pixels(packed: str, shape: tuple[int, int]) -> BoolArray:
+    bits = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
+    return np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(np.bool_)

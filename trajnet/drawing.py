@@ -1,0 +1,202 @@
+"""Lanes drawn into the channels of a map: the drivable area and the dividers between lanes, as nuScenes' rasters have them.
+
+numpy only, and no polygon is looked at alone: every edge of every polygon marks where it crosses the lines of pixels, and
+one running sum along those lines says how many polygons cover each pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.errors import InputError
+from trajnet.types import BoolArray, FloatArray, IntArray, Lane
+
+#: As in nuScenes' rasters. A larger map gets coarser pixels, down to MIN_PIXELS_PER_M, so that it stays below MAX_PIXELS.
+PIXELS_PER_M = 3.0
+MIN_PIXELS_PER_M = 1.0
+#: 16 million pixels: 1.3 km x 1.3 km at 3 pixels per metre, 4 km x 4 km at 1; a field of 64 MB.
+MAX_PIXELS = 16_000_000
+#: Half of the width of a drawn divider: nuScenes' are 3 pixels wide at 3 pixels per metre.
+HALF_LINE_M = 0.5
+#: Borders of neighbouring lanes may be this far apart and still be one border.
+GAP_M = 0.5
+#: A divider shorter than this is left out: where lanes begin to part, specks of it come and go.
+SHORTEST_M = 2.0
+#: Unit vectors are summed as whole numbers of this size.
+UNIT = 64
+
+
+def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, BoolArray]]:
+    """The origin (2,) in m, the pixels per metre and the channels (X, Y) of lanes; pixel [i, j] begins at i, j.
+
+    drivable: what any lane covers. lane_divider, road_divider: a lane's border beyond which another lane of the same or
+    of the opposite direction follows. A border in the inside of another lane is none: lanes cross, part or join there.
+    InputError if the lanes spread over more than MAX_PIXELS of a metre.
+    """
+    borders = [_as_pairs(lane) for lane in lanes if lane.drivable and min(len(lane.left_m), len(lane.right_m)) > 1]
+    if not borders:
+        raise InputError("lanes: expected at least one drivable lane with two points on each side, got none")
+    left_m, right_m = (np.concatenate(side) for side in zip(*borders, strict=True))
+    lane = np.repeat(np.arange(len(borders)), [len(left) for left, _ in borders])
+    origin_m, pixels_per_m, shape = _canvas(np.concatenate([left_m, right_m]))
+    left, right = (left_m - origin_m) * pixels_per_m, (right_m - origin_m) * pixels_per_m
+    drivable = _covered(left, right, lane, shape)
+    road_divider, lane_divider = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    _draw_dividers(left, right, lane, pixels_per_m, road_divider, lane_divider)
+    drawn = {"drivable": drivable, "road_divider": road_divider, "lane_divider": lane_divider}
+    return origin_m, pixels_per_m, drawn
+
+
+def _as_pairs(lane: Lane) -> tuple[FloatArray, FloatArray]:
+    """Both borders (P, 2), with as many points each: where they differ in number, the points of both by share of length."""
+    if len(lane.left_m) == len(lane.right_m):
+        return lane.left_m, lane.right_m
+    shares = [_share(lane.left_m), _share(lane.right_m)]
+    both = np.unique(np.concatenate(shares))
+    left, right = (
+        np.stack([np.interp(both, share, side[:, axis]) for axis in (0, 1)], axis=1)
+        for share, side in zip(shares, (lane.left_m, lane.right_m), strict=True)
+    )
+    return left, right
+
+
+def _share(line: FloatArray) -> FloatArray:
+    """(P,) share of the line's length up to each point, 0 to 1."""
+    along = np.append(0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
+    share: FloatArray = along / along[-1] if along[-1] > 0 else np.linspace(0.0, 1.0, len(along))
+    return share
+
+
+def _canvas(points_m: FloatArray) -> tuple[FloatArray, float, tuple[int, int]]:
+    """Origin in m, pixels per metre and shape of a raster around the points with a pixel or more to spare."""
+    low, high = points_m.min(axis=0), points_m.max(axis=0)
+    margin_m = 2.0
+    spread_m = high - low + 2 * margin_m
+    area_m2 = float(spread_m.prod())
+    if not area_m2 * MIN_PIXELS_PER_M**2 <= MAX_PIXELS:
+        raise InputError(
+            f"lanes: expected a map of at most {MAX_PIXELS * 1e-6 / MIN_PIXELS_PER_M**2:.0f} square kilometres, "
+            f"got one of {spread_m[0]:.0f} m x {spread_m[1]:.0f} m; cut it to where the vehicle drives"
+        )
+    pixels_per_m = min(PIXELS_PER_M, float(np.sqrt(MAX_PIXELS / area_m2)))
+    columns, rows = np.ceil(spread_m * pixels_per_m).astype(int)
+    return np.floor(low - margin_m), pixels_per_m, (int(columns) + 3, int(rows) + 3)
+
+
+def _covered(left: FloatArray, right: FloatArray, lane: IntArray, shape: tuple[int, int]) -> BoolArray:
+    """Where the areas between left (P, 2) and right (P, 2) lie, in pixels."""
+    count = np.zeros((shape[0], shape[1] + 1), np.int16)
+    corners, _ = _pieces(left, right, lane)
+    _fill(corners, ((count, np.ones(len(corners), np.int16)),))
+    return count[:, :-1] > 0
+
+
+def _pieces(left: FloatArray, right: FloatArray, lane: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The pieces of lanes between two points of each border: corners (Q, 4, 2) and direction (Q, 2), unit or 0."""
+    same = lane[1:] == lane[:-1]
+    corners = np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)[same]
+    along = (left[1:] + right[1:] - left[:-1] - right[:-1])[same]
+    return corners, along / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+
+
+def _fill(corners: FloatArray, sums: tuple[tuple[NDArray[np.int16], NDArray[np.int16]], ...]) -> None:
+    """Add to each sum (X, Y + 1) a value per polygon, corners (Q, S, 2) in pixels -> values (Q,), where a centre is inside.
+
+    A polygon that crosses itself is filled by the even-odd rule. Pieces that share an edge never share a pixel.
+    """
+    start, end = corners.reshape(-1, 2), np.roll(corners, -1, axis=1).reshape(-1, 2)
+    polygon = np.repeat(np.arange(len(corners)), corners.shape[1])
+    first = np.ceil(np.minimum(start[:, 0], end[:, 0]) - 0.5).astype(np.int64)
+    count = np.ceil(np.maximum(start[:, 0], end[:, 0]) - 0.5).astype(np.int64) - first
+    edge = np.repeat(np.arange(len(count)), count)
+    x = first[edge] + _counter(count)
+    slope = (end - start)[edge, 1] / np.where(count > 0, end[:, 0] - start[:, 0], 1.0)[edge]
+    y = np.ceil(start[edge, 1] + (x + 0.5 - start[edge, 0]) * slope - 0.5).astype(np.int64)
+    order = np.lexsort((y, x, polygon[edge]))
+    polygon, x, y = polygon[edge][order], x[order], y[order]
+    for total, value in sums:
+        enter = value[polygon]
+        enter[1::2] *= -1  # into the polygon and out of it in turn
+        np.add.at(total, (x, y), enter)
+        np.cumsum(total, axis=1, out=total)
+
+
+def _counter(count: IntArray) -> IntArray:
+    """0, 1, ... count[0] - 1, 0, 1, ... count[1] - 1, ..."""
+    begin = np.cumsum(count) - count
+    counter: IntArray = np.arange(int(count.sum())) - np.repeat(begin, count)
+    return counter
+
+
+def _draw_dividers(
+    left: FloatArray,
+    right: FloatArray,
+    lane: IntArray,
+    pixels_per_m: float,
+    road_divider: BoolArray,
+    lane_divider: BoolArray,
+) -> None:
+    shape = road_divider.shape
+    inside = _covered(*_narrowed(left, right, lane, GAP_M * pixels_per_m), lane, shape)
+    corners, direction = _pieces(left, right, lane)
+    flow = [np.zeros((shape[0], shape[1] + 1), np.int16) for _ in range(2)]
+    values = np.rint(direction * UNIT).astype(np.int16)
+    _fill(corners, tuple((flow[axis], values[:, axis]) for axis in range(2)))
+    for side, sign in ((left, 1.0), (right, -1.0)):
+        point, along, line = _walk(side, lane)
+        outward = sign * np.stack([-along[:, 1], along[:, 0]], axis=1)
+        beyond = _pixel(point + GAP_M * pixels_per_m * outward, shape)
+        there = np.stack([component[beyond] for component in flow], axis=1) / UNIT
+        speed = np.hypot(*there.T)
+        cosine = (there * along).sum(axis=1) / np.maximum(speed, 1e-9)
+        here = _pixel(point, shape)
+        border = (speed > 0.5) & ~inside[here]
+        for drawn, found in ((lane_divider, border & (cosine > 0.8)), (road_divider, border & (cosine < -0.8))):
+            long = _long_runs(found, line, SHORTEST_M * pixels_per_m)
+            drawn[here[0][long], here[1][long]] = True
+    for drawn in (road_divider, lane_divider):
+        for _ in range(round(HALF_LINE_M * pixels_per_m - 0.5)):
+            _thicken(drawn)
+
+
+def _narrowed(left: FloatArray, right: FloatArray, lane: IntArray, by: float) -> tuple[FloatArray, FloatArray]:
+    """Lanes without a strip of this width along each border, at most a quarter of the lane's width."""
+    across = right - left
+    width = np.maximum(np.hypot(*across.T), 1e-9)
+    step = across * np.minimum(by / width, 0.25)[:, None]
+    return left + step, right - step
+
+
+def _walk(line: FloatArray, lane: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Points along the lines less than a pixel apart: (S, 2), their unit direction (S, 2) and their lane (S,)."""
+    same = lane[1:] == lane[:-1]
+    start, step, owner = line[:-1][same], np.diff(line, axis=0)[same], lane[:-1][same]
+    length = np.hypot(*step.T)
+    count = np.ceil(length).astype(np.int64)
+    piece = np.repeat(np.arange(len(count)), count)
+    share = (_counter(count) + 0.5) / count[piece]
+    return start[piece] + share[:, None] * step[piece], (step / np.maximum(length, 1e-9)[:, None])[piece], owner[piece]
+
+
+def _pixel(point: FloatArray, shape: tuple[int, int]) -> tuple[IntArray, IntArray]:
+    index = np.clip(np.floor(point), 0, np.array(shape) - 1).astype(np.int64)
+    return index[:, 0], index[:, 1]
+
+
+def _long_runs(found: BoolArray, line: IntArray, shortest: float) -> BoolArray:
+    """found, without the runs on one line that have fewer points than shortest."""
+    begin = np.append(True, (found[1:] != found[:-1]) | (line[1:] != line[:-1]))
+    run = np.cumsum(begin) - 1
+    return found & (np.bincount(run)[run] >= shortest)
+
+
+def _thicken(drawn: BoolArray) -> None:
+    """The pixels, and those beside, above and below them."""
+    before = drawn.copy()
+    drawn[1:] |= before[:-1]
+    drawn[:-1] |= before[1:]
+    drawn[:, 1:] |= before[:, :-1]
+    drawn[:, :-1] |= before[:, 1:]
