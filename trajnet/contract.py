@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 from trajnet import config
 from trajnet.errors import ConfigError, ContractError
+from trajnet.surroundings import Needs
 from trajnet.types import CLASS_NAMES
 
 #: Raised whenever a file written before can no longer be served as it is.
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 CONTRACT_KEY = "trajnet.contract"
 CARD_KEY = "trajnet.card"
 
@@ -37,15 +38,10 @@ class Tensor:
 
 
 def observation_tensors() -> tuple[Tensor, ...]:
-    """The inputs that describe the newest observation of each track, in the order of the graph.
-
-    Positions are relative to an origin that the host subtracts in float64. No object enters another's result, so each
-    object may have its own.
-    """
+    """The inputs that describe the newest observation of each track, in the order of the graph."""
     return (
-        Tensor("position_m", "float32", ("N", "2"), "m, map axes, relative to the object's origin"),
+        Tensor("displacement_m", "float32", ("N", "2"), "m, map axes, since the observation before; 0 where reset is 1"),
         Tensor("yaw_rad", "float32", ("N",), "rad, map axes"),
-        Tensor("previous_position_m", "float32", ("N", "2"), "m, the observation before, same origin"),
         Tensor("previous_yaw_rad", "float32", ("N",), "rad"),
         Tensor("dt_s", "float32", ("N",), "s since the observation before; ignored where reset is 1"),
         Tensor("reset", "float32", ("N",), "1 for the first observation of a track, else 0"),
@@ -56,17 +52,38 @@ def observation_tensors() -> tuple[Tensor, ...]:
     )
 
 
+def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
+    """The inputs that describe what is around each track, as far as the model needs it; see trajnet.surroundings."""
+    tensors: tuple[Tensor, ...] = ()
+    if needs.view is not None:
+        rows, columns = (str(n) for n in needs.view.shape)
+        tensors += (
+            Tensor("map_distance", "int8", ("N", rows, columns, "4"), "m * FULL / REACH_M, the object's own axes"),
+            Tensor("map_valid", "float32", ("N",), "1 where there is a map, else 0"),
+        )
+    if needs.neighbours:
+        count = str(needs.neighbours)
+        tensors += (
+            Tensor("neighbour_offset_m", "float32", ("N", count, "2"), "m, map axes, from the object to the neighbour"),
+            Tensor("neighbour_yaw_rad", "float32", ("N", count), "rad, map axes"),
+            Tensor("neighbour_velocity_mps", "float32", ("N", count, "2"), "m/s, map axes"),
+            Tensor("neighbour_size_m", "float32", ("N", count, "2"), "m, length and width; 1 where there is none"),
+            Tensor("neighbour_valid", "float32", ("N", count), "1 where there is a neighbour, else 0"),
+        )
+    return tensors
+
+
 def state_names(cell: str) -> tuple[str, ...]:
     """The names of the recurrent state's tensors: input ``h``, output ``h_next``, and so on."""
     return ("h", "c") if cell == "lstm" else ("h",)
 
 
 def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
-    """The graph's results for K modes at T future times. Time leads, which spares slices and copies."""
-    path = (str(steps), "N", str(modes))
+    """The graph's results for K modes at T future times. The objects come last, which spares slices and copies."""
+    path = (str(modes), str(steps), "N")
     return (
-        Tensor("x_m", "float32", path, "m, map axes, relative to the object's origin"),
-        Tensor("y_m", "float32", path, "m, map axes, relative to the object's origin"),
+        Tensor("x_m", "float32", path, "m, map axes, relative to the object's position"),
+        Tensor("y_m", "float32", path, "m, map axes, relative to the object's position"),
         Tensor("path_yaw_rad", "float32", path, "rad, map axes"),
         Tensor("cov_xx_m2", "float32", path, "m^2, map axes"),
         Tensor("cov_xy_m2", "float32", path, "m^2, map axes"),
@@ -93,7 +110,7 @@ class Training:
 class Contract:
     """The whole self-description of a model file.
 
-    time_s (T,): the future times of the outputs. max_error_m: the parity gate's result, torch against ONNX Runtime.
+    time_s (T,): the future times of the outputs. needs: what the model wants to know of the surroundings. max_error_m: the parity gate's result, torch against ONNX Runtime.
     metrics: name -> value as reported by ``trajnet evaluate``.
     """
 
@@ -108,6 +125,7 @@ class Contract:
     time_s: tuple[float, ...]
     classes: tuple[str, ...]
     uses_velocity: bool
+    needs: Needs
     training: Training
     parity_max_error_m: float = float("nan")
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -129,10 +147,11 @@ class Contract:
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """Observation, then state."""
+        """Observation, then surroundings, then state."""
         state = (str(self.layers), "N", str(self.hidden))
         return (
             *observation_tensors(),
+            *surroundings_tensors(self.needs),
             *(Tensor(s, "float32", state, "recurrent state") for s in state_names(self.cell)),
         )
 

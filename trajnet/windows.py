@@ -35,7 +35,8 @@ class Windows:
     """W windows with H history times and T future times.
 
     history_time_s (H,): ends with 0, the last observation. future_time_s (T,): above 0.
-    scene_id (W,), track_id (W,): str. frame (W,): the source's number of the last observed frame.
+    scene_id (W,), track_id (W,): str. frame (W,): the source's number of the last observed frame. row (W,): the scene's
+    row of the last observation.
     timestamp_ns (W,): its time. object_class (W,), size_m (W, 2).
     observed (W, H): the last column is always True. Values where it is False mean nothing (zeros).
     position_m (W, H, 2): map frame. yaw_rad (W, H), yaw_valid (W, H), velocity_mps (W, H, 2), velocity_valid (W, H).
@@ -47,6 +48,7 @@ class Windows:
     scene_id: NDArray[np.str_]
     track_id: NDArray[np.str_]
     frame: IntArray
+    row: IntArray
     timestamp_ns: IntArray
     object_class: NDArray[np.int8]
     size_m: FloatArray
@@ -139,6 +141,7 @@ def windows_of_scene(
         scene_id=np.full(count, scene.scene_id),
         track_id=np.array(scene.track_id, dtype=np.str_)[track] if count else np.zeros(0, dtype=np.str_),
         frame=scene.frame_number[scene.row_frame[wanted]],
+        row=wanted,
         timestamp_ns=scene.timestamp_ns[scene.row_frame[wanted]],
         object_class=scene.object_class[track],
         size_m=scene.size_m[track],

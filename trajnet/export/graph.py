@@ -7,7 +7,7 @@ import hashlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ from trajnet.contract import (
     observation_tensors,
     output_tensors,
     state_names,
+    surroundings_tensors,
 )
 from trajnet.errors import ConfigError
 from trajnet.geometry import interpolation_matrix
 from trajnet.learning.config import TrainConfig
-from trajnet.learning.model import Observation, TrajectoryModel
+from trajnet.learning.model import Around, Observation, TrajectoryModel
+from trajnet.maps import FULL
 from trajnet.types import CLASS_NAMES, FloatArray
 
 log = logging.getLogger(__name__)
@@ -68,23 +70,26 @@ class StepGraph(nn.Module):
             self.register_buffer("spread_matrix", torch.tensor(linear, dtype=torch.float32))
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        count = len(Observation._fields)
-        seen, state = Observation(*tensors[:count]), tensors[count:]
-        paths, next_state = self.model.step(seen, state)
+        seen, around, state = split_inputs(self.model, tensors)
+        paths, next_state = self.model.step(seen, around, state)
         planes = list(paths[:6])
         if self.resample:
-            starts = (seen.position_m[:, 0], seen.position_m[:, 1], seen.yaw_rad)
-            for i, start in enumerate(starts):
-                planes[i] = self._resampled(
-                    planes[i], start.reshape(1, -1, 1).expand_as(planes[i][:1]), self.path_matrix
-                )
+            here = torch.zeros_like(planes[0][:, :1])
+            for i, start in enumerate((here, here, here + seen.yaw_rad)):
+                planes[i] = torch.matmul(self.path_matrix, torch.cat([start, planes[i]], 1))
             for i, variance in ((3, START_SIGMA_M**2), (4, 0.0), (5, START_SIGMA_M**2)):
-                planes[i] = self._resampled(planes[i], torch.full_like(planes[i][:1], variance), self.spread_matrix)
+                planes[i] = torch.matmul(self.spread_matrix, torch.cat([here + variance, planes[i]], 1))
         return (*planes, torch.softmax(paths.logits, dim=1), *next_state)
 
-    def _resampled(self, plane: Tensor, start: Tensor, matrix: Tensor) -> Tensor:
-        knots = torch.cat([start, plane])
-        return torch.matmul(matrix, knots.flatten(1)).reshape(-1, *plane.shape[1:])
+
+def split_inputs(model: TrajectoryModel, tensors: Sequence[Tensor]) -> tuple[Observation, Around, tuple[Tensor, ...]]:
+    """The graph's inputs, in the contract's order, as the model takes them; surroundings that it does not need: empty."""
+    count = len(Observation._fields)
+    names = [t.name for t in surroundings_tensors(model.config.needs)]
+    given = dict(zip(names, tensors[count : count + len(names)], strict=True))
+    nothing = tensors[0].new_zeros(0)
+    around = Around(*(given.get(name, nothing) for name in Around._fields))
+    return Observation(*tensors[:count]), around, tuple(tensors[count + len(names) :])
 
 
 def example_inputs(graph: StepGraph, count: int, seed: int = 0) -> tuple[Tensor, ...]:
@@ -95,21 +100,29 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0) -> tuple[Tensor,
     def normal(*shape: int, scale: float = 1.0) -> Tensor:
         return scale * torch.randn(*shape, generator=draw)
 
-    previous = normal(count, 2, scale=60.0)
+    reset = (torch.rand(count, generator=draw) < 0.2).float()
     seen = Observation(
-        position_m=previous + normal(count, 2),
+        displacement_m=normal(count, 2) * (1.0 - reset.unsqueeze(1)),
         yaw_rad=normal(count, scale=2.0),
-        previous_position_m=previous,
         previous_yaw_rad=normal(count, scale=2.0),
         dt_s=0.05 + torch.rand(count, generator=draw),
-        reset=(torch.rand(count, generator=draw) < 0.2).float(),
+        reset=reset,
         velocity_mps=normal(count, 2, scale=8.0),
         velocity_valid=(torch.rand(count, generator=draw) < 0.5).float(),
         object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
         size_m=0.5 + 5.0 * torch.rand(count, 2, generator=draw),
     )
+    around = []
+    for tensor in surroundings_tensors(config.needs):
+        shape = [count if n == "N" else int(n) for n in tensor.shape]
+        if tensor.dtype == "int8":
+            around.append(torch.randint(-FULL, FULL + 1, shape, generator=draw, dtype=torch.int8))
+        elif tensor.name.endswith("valid"):
+            around.append((torch.rand(*shape, generator=draw) < 0.5).float())
+        else:
+            around.append(normal(*shape, scale=5.0).abs() + 0.1)
     state = (normal(config.layers, count, config.hidden, scale=0.5) for _ in state_names(config.cell))
-    return (*seen, *state)
+    return (*seen, *around, *state)
 
 
 def make_contract(graph: StepGraph, config: TrainConfig, about: dict[str, Any], data: bytes) -> Contract:
@@ -130,6 +143,7 @@ def make_contract(graph: StepGraph, config: TrainConfig, about: dict[str, Any], 
         time_s=tuple(round(float(t), 9) for t in graph.time_s),
         classes=CLASS_NAMES,
         uses_velocity=model.uses_velocity,
+        needs=model.needs,
         training=Training(
             datasets=sources,
             licence=config.licence,
@@ -149,7 +163,8 @@ def export_model(model: TrajectoryModel, time_s: FloatArray | None = None) -> tu
     inputs = example_inputs(graph, 3)
     input_names, output_names = _names(model)
     tracks = torch.export.Dim("N", min=1, max=65536)
-    axes = tuple({(1 if i >= len(Observation._fields) else 0): tracks} for i in range(len(inputs)))
+    states = len(state_names(model.config.cell))
+    axes = tuple({(1 if i >= len(inputs) - states else 0): tracks} for i in range(len(inputs)))
     with _quiet():
         program = torch.onnx.export(
             graph,
@@ -182,7 +197,7 @@ def write_model(proto: onnx.ModelProto, contract: Contract, card: str, path: Pat
 def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
     """The contract's names of the graph's inputs and outputs, in order."""
     states = state_names(model.config.cell)
-    inputs = [t.name for t in observation_tensors()] + list(states)
+    inputs = [t.name for t in (*observation_tensors(), *surroundings_tensors(model.config.needs))] + list(states)
     outputs = [t.name for t in output_tensors(1, 1)] + [f"{s}_next" for s in states]
     return inputs, outputs
 

@@ -78,7 +78,7 @@ def parity(
     ) -> tuple[float, list[torch.Tensor], list[np.ndarray]]:
         arrays = [t.numpy() for t in inputs]
         if onnx_state is not None:
-            arrays[len(Observation._fields) :] = onnx_state
+            arrays[len(arrays) - len(states) :] = onnx_state
         got = session.run(paths + states, dict(zip(names, arrays, strict=True)))
         expected = graph(*inputs)
         error = max(float(np.abs(g - e.numpy()).max()) for g, e in zip(got[:2], expected[:2], strict=True))
@@ -98,7 +98,7 @@ def parity(
             if torch_state is not None:
                 reset = torch.zeros(count) if step % 100 else inputs[Observation._fields.index("reset")]
                 seen = Observation(*inputs[: len(Observation._fields)])._replace(reset=reset)
-                inputs = (*seen, *torch_state)
+                inputs = (*seen, *inputs[len(seen) : len(inputs) - len(states)], *torch_state)
             error, torch_state, onnx_state = both(inputs, onnx_state)
             worst_step = max(worst_step, error)
             if (step + 1) % 250 == 0:

@@ -48,7 +48,8 @@ class AugmentConfig:
     from [0, drop] for each window. short: share of the windows whose history is cut to a random length.
     strides: every so many observations is kept, drawn for each window: the random frame rates.
     position_noise_m, yaw_noise_rad, velocity_noise_mps: white noise of the tracker, its standard deviation drawn from
-    [0, value] for each window. hide_velocity: share of the windows whose measured velocity is taken away.
+    [0, value] for each window. hide_velocity, hide_map, hide_neighbours: share of the windows whose measured velocity,
+    map or neighbours are taken away, so that one model serves with and without.
     """
 
     mirror: bool = True
@@ -59,9 +60,11 @@ class AugmentConfig:
     yaw_noise_rad: float = 0.0
     velocity_noise_mps: float = 0.0
     hide_velocity: float = 0.0
+    hide_map: float = 0.0
+    hide_neighbours: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("drop", "short", "hide_velocity"):
+        for name in ("drop", "short", "hide_velocity", "hide_map", "hide_neighbours"):
             require(0 <= getattr(self, name) < 1, f"augment.{name}: expected [0, 1), got {getattr(self, name)}")
         for name in ("position_noise_m", "yaw_noise_rad", "velocity_noise_mps"):
             require(getattr(self, name) >= 0, f"augment.{name}: expected at least 0, got {getattr(self, name)}")
@@ -73,15 +76,21 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW with a one-cycle rate. gradient_clip: limit of the gradient's norm, the answer to its explosion."""
+    """AdamW with a one-cycle rate. gradient_clip: limit of the gradient's norm, the answer to its explosion.
+
+    average: decay of the exponential average of the weights over the steps, which is what is validated and exported
+    (Polyak and Juditsky 1992); 0 keeps the weights of the last step.
+    """
 
     epochs: int = 60
     batch: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     gradient_clip: float = 1.0
+    average: float = 0.0
 
     def __post_init__(self) -> None:
+        require(0 <= self.average < 1, f"optimizer.average: expected [0, 1), got {self.average}")
         for name in ("epochs", "batch", "learning_rate", "gradient_clip"):
             require(getattr(self, name) > 0, f"optimizer.{name}: expected a number above 0, got {getattr(self, name)}")
 
@@ -102,6 +111,11 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:
+        weights, sizes = self.loss.set_weights, self.model.set_sizes
+        require(
+            not weights or len(weights) == len(sizes),
+            f"loss.set_weights: expected one for each of model.sets ({len(sizes)}), got {len(weights)}",
+        )
         require(bool(self.train) and bool(self.validation), "train, validation: expected at least one source each")
         require(
             self.name.replace("-", "").replace("_", "").isalnum(),

@@ -17,19 +17,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trajnet.around import scene_surroundings, window_surroundings
 from trajnet.errors import InputError
 from trajnet.learning.config import AugmentConfig, SourceConfig
-from trajnet.learning.model import Observation
+from trajnet.learning.model import Around, Observation
 from trajnet.scenes import find_scenes, load_scene
 from trajnet.scenes.splits import eth_ucy_split, nuscenes_split
+from trajnet.surroundings import Needs, Surroundings
 from trajnet.tracks import TrackPolicy, causal_heading
 from trajnet.types import BoolArray, FloatArray
-from trajnet.windows import Windows, concatenate, eth_ucy_windows, nuscenes_windows, sliding_windows
+from trajnet.windows import Windows, eth_ucy_windows, nuscenes_windows, sliding_windows
 
 log = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 Float32Array = NDArray[np.float32]
 
 
@@ -39,7 +41,9 @@ class TrainingSet:
 
     time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H) with yaw_valid (W, H): as measured,
     velocity_mps (W, H, 2), velocity_valid (W, H), object_class (W,), size_m (W, 2), future_m (W, T, 2),
-    future_valid (W, T).
+    future_valid (W, T). What was around at the last observation, as Surroundings has it: map_distance (W, A, B, 4),
+    map_valid (W,), neighbour_offset_m (W, k, 2), neighbour_yaw_rad (W, k), neighbour_velocity_mps (W, k, 2),
+    neighbour_size_m (W, k, 2), neighbour_valid (W, k).
     """
 
     time_s: Float32Array
@@ -53,13 +57,24 @@ class TrainingSet:
     size_m: Float32Array
     future_m: Float32Array
     future_valid: BoolArray
+    map_distance: NDArray[np.int8]
+    map_valid: BoolArray
+    neighbour_offset_m: Float32Array
+    neighbour_yaw_rad: Float32Array
+    neighbour_velocity_mps: Float32Array
+    neighbour_size_m: Float32Array
+    neighbour_valid: BoolArray
 
     def __len__(self) -> int:
         return len(self.object_class)
 
 
-def training_set(windows: Windows) -> TrainingSet:
-    """The windows as training arrays."""
+#: Arrays of a TrainingSet that are about the history, with its steps in the second dimension.
+HISTORY = ("time_s", "observed", "position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid")
+
+
+def training_set(windows: Windows, around: Surroundings) -> TrainingSet:
+    """The windows and what was around them as training arrays."""
     count, steps = windows.observed.shape
     origin = windows.position_m[:, -1:]
     return TrainingSet(
@@ -74,6 +89,11 @@ def training_set(windows: Windows) -> TrainingSet:
         size_m=windows.size_m.astype(np.float32),
         future_m=np.where(windows.future_valid[..., None], windows.future_m - origin, 0.0).astype(np.float32),
         future_valid=windows.future_valid,
+        **{
+            f.name: value.astype(np.float32) if value.dtype == np.float64 else value
+            for f in fields(Surroundings)
+            for value in [getattr(around, f.name)]
+        },
     )
 
 
@@ -84,7 +104,7 @@ def joined(parts: Sequence[TrainingSet]) -> TrainingSet:
     def padded(name: str, part: TrainingSet) -> NDArray[Any]:
         value: NDArray[Any] = getattr(part, name)
         missing = steps - part.observed.shape[1]
-        if not missing or name in ("object_class", "size_m", "future_m", "future_valid"):
+        if not missing or name not in HISTORY:
             return value
         return np.pad(value, ((0, 0), (missing, 0), *((0, 0) for _ in range(value.ndim - 2))))
 
@@ -114,33 +134,37 @@ def _root_with(roots: Sequence[Path], folder: str) -> Path:
     )
 
 
-def build_windows(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray) -> Windows:
-    """The source's windows with these future times."""
-    if source.kind == "nuscenes":
-        windows = nuscenes_windows(_root_with(roots, "nuscenes_pred"), source.split)
-    elif source.kind == "eth_ucy":
-        scene, _, split = source.split.partition("/")
-        windows = eth_ucy_windows(_root_with(roots, "eth_ucy"), scene, split)
-    else:
+def build_set(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> TrainingSet:
+    """The source's windows with these future times and these surroundings."""
+    files = source_files(source, roots)
+    if source.kind == "scenes":
         step_s = 1.0 / source.rate_hz
         history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
-        parts = [
-            sliding_windows(
-                load_scene(p), history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
+        parts = []
+        for path in files:
+            scene = load_scene(path, with_map=needs.view is not None)
+            windows = sliding_windows(
+                scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
             )
-            for p in source_files(source, roots)
-        ]
-        return concatenate([p for p in parts if len(p)])
+            if len(windows):
+                parts.append(training_set(windows, scene_surroundings(scene, windows.row, needs)))
+        return joined(parts)
+    if source.kind == "nuscenes":
+        windows = nuscenes_windows(_root_with(roots, "nuscenes_pred"), source.split)
+    else:
+        scene_name, _, split = source.split.partition("/")
+        windows = eth_ucy_windows(_root_with(roots, "eth_ucy"), scene_name, split)
     if not np.allclose(windows.future_time_s, future_time_s):
         raise InputError(
             f"{source.kind}: its future times are {windows.future_time_s} s, the model's knots {future_time_s} s"
         )
-    return windows
+    return training_set(windows, window_surroundings(windows, files, needs))
 
 
-def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray) -> str:
+def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> str:
     """Changes with the settings, the code's version and every byte of the files."""
-    digest = hashlib.sha256(json.dumps([CACHE_VERSION, asdict(source), list(map(float, future_time_s))]).encode())
+    settings = [CACHE_VERSION, asdict(source), list(map(float, future_time_s)), asdict(needs)]
+    digest = hashlib.sha256(json.dumps(settings).encode())
     for path in files:
         digest.update(path.name.encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -148,12 +172,12 @@ def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatA
 
 
 def load_training_set(
-    sources: Sequence[SourceConfig], roots: Sequence[Path], future_time_s: FloatArray, cache: Path
+    sources: Sequence[SourceConfig], roots: Sequence[Path], future_time_s: FloatArray, needs: Needs, cache: Path
 ) -> TrainingSet:
     """The sources' windows, from the cache folder where they were built before."""
     parts = []
     for source in sources:
-        path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s)}.npz"
+        path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s, needs)}.npz"
         if path.is_file():
             try:
                 with np.load(path) as stored:
@@ -161,7 +185,7 @@ def load_training_set(
                 continue
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 log.warning("%s: unreadable (%s), built anew", path, error)
-        part = training_set(build_windows(source, roots, future_time_s))
+        part = build_set(source, roots, future_time_s, needs)
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.tmp.npz")
         np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
@@ -172,10 +196,12 @@ def load_training_set(
 
 @dataclass(frozen=True)
 class Batch:
-    """history (H, N, ...) oldest first, left-aligned; length (N,); future_m (T, N, 2); valid (T, N)."""
+    """history (H, N, ...) oldest first, left-aligned; length (N,); around: at the last observation; future_m (T, N, 2),
+    relative to the object; valid (T, N)."""
 
     history: Observation
     length: Tensor
+    around: Around
     future_m: Tensor
     valid: Tensor
 
@@ -250,12 +276,25 @@ def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Gen
     if augment.hide_velocity > 0:
         shown = torch.rand(count, 1, generator=draw) >= augment.hide_velocity
         window["velocity_valid"] = window["velocity_valid"] & shown
-    if augment.mirror:
-        sign = torch.where(torch.rand(count, generator=draw) < 0.5, -1.0, 1.0)
-        flip = torch.stack([torch.ones_like(sign), sign], -1).unsqueeze(1)
-        for name in ("position_m", "velocity_mps", "future_m"):
-            window[name] = window[name] * flip
-        window["yaw_rad"] = window["yaw_rad"] * sign.unsqueeze(1)
+    if augment.hide_map > 0:
+        window["map_valid"] = window["map_valid"] & (torch.rand(count, generator=draw) >= augment.hide_map)
+    if augment.hide_neighbours > 0:
+        shown = torch.rand(count, 1, generator=draw) >= augment.hide_neighbours
+        window["neighbour_valid"] = window["neighbour_valid"] & shown
+    return mirrored(window, torch.rand(count, generator=draw) < 0.5) if augment.mirror else window
+
+
+def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
+    """The windows with left and right swapped where chosen (N,): map axes reflected in x, the map's grid in its rows."""
+    window = dict(window)
+    sign = torch.where(chosen, -1.0, 1.0)
+    flip = torch.stack([torch.ones_like(sign), sign], -1).unsqueeze(1)
+    for name in ("position_m", "velocity_mps", "future_m", "neighbour_offset_m", "neighbour_velocity_mps"):
+        window[name] = window[name] * flip
+    for name in ("yaw_rad", "neighbour_yaw_rad"):
+        window[name] = window[name] * sign.unsqueeze(1)
+    distance = window["map_distance"]
+    window["map_distance"] = torch.where(chosen.reshape(-1, 1, 1, 1), distance.flip(2), distance)
     return window
 
 
@@ -280,9 +319,8 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
     reset = torch.zeros_like(time_s)
     reset[0] = 1.0
     history = Observation(
-        position_m=position,
+        displacement_m=position - before(position),
         yaw_rad=yaw,
-        previous_position_m=before(position),
         previous_yaw_rad=previous_yaw,
         dt_s=torch.where(real & (reset == 0), time_s - before(time_s), 1.0 - reset),
         reset=reset,
@@ -291,8 +329,19 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
         object_class=window["object_class"].to(torch.int64).expand(len(time_s), -1),
         size_m=window["size_m"].expand(len(time_s), -1, -1),
     )
+    around = Around(
+        map_distance=window["map_distance"],
+        map_valid=window["map_valid"].to(torch.float32),
+        neighbour_offset_m=window["neighbour_offset_m"],
+        neighbour_yaw_rad=window["neighbour_yaw_rad"],
+        neighbour_velocity_mps=window["neighbour_velocity_mps"],
+        neighbour_size_m=window["neighbour_size_m"],
+        neighbour_valid=window["neighbour_valid"].to(torch.float32),
+    )
     valid = window["future_valid"].transpose(0, 1).to(torch.float32)
-    return Batch(history, length, window["future_m"].transpose(0, 1).contiguous(), valid)
+    # Position noise moves the last observation: the future is relative to where the object is seen.
+    future_m = (window["future_m"] - window["position_m"][:, -1:]).transpose(0, 1).contiguous()
+    return Batch(history, length, around, future_m, valid)
 
 
 def headings(

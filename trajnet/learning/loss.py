@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,58 +17,58 @@ class LossConfig:
     """Weights of the terms beside the winner's mean displacement: mode classification and likelihood.
 
     temperature_m: the mode's target is softmax(-ADE / temperature); 0 gives all to the winner.
-    top_modes, top_weight: a second race among the most probable top_modes alone, so that the few paths that a planner
-    looks at cover the future too; its winner's displacement takes top_weight of the first one's place.
+    set_weights: of the races among the modes of each of model.sets; empty: all alike. They are divided by their sum.
     """
 
     classification: float = 1.0
     likelihood: float = 0.2
     temperature_m: float = 0.0
-    top_modes: int = 5
-    top_weight: float = 0.0
+    set_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("classification", "likelihood", "temperature_m"):
             require(getattr(self, name) >= 0, f"loss.{name}: expected at least 0, got {getattr(self, name)}")
-        require(self.top_modes >= 1, f"loss.top_modes: expected at least 1, got {self.top_modes}")
-        require(0 <= self.top_weight <= 1, f"loss.top_weight: expected 0..1, got {self.top_weight}")
+        require(
+            all(w >= 0 for w in self.set_weights) and (not self.set_weights or sum(self.set_weights) > 0),
+            f"loss.set_weights: expected numbers from 0, not all 0, got {list(self.set_weights)}",
+        )
 
 
 def displacement(paths: Paths, future_m: Tensor) -> Tensor:
-    """(T, N, K) distance of each mode's knots from future_m (T, N, 2)."""
-    x, y = future_m[..., 0:1] - paths.x_m, future_m[..., 1:2] - paths.y_m
+    """(K, T, N) distance of each mode's knots from future_m (T, N, 2)."""
+    x, y = future_m[..., 0] - paths.x_m, future_m[..., 1] - paths.y_m
     return torch.sqrt(x * x + y * y + 1e-6)
 
 
+def mean_displacement(distance: Tensor, valid: Tensor) -> Tensor:
+    """(K, N) mean of distance (K, T, N) over the recorded knots, valid (T, N)."""
+    return (distance * valid).sum(dim=1) / valid.sum(dim=0).clamp(min=1.0)
+
+
 def winner_takes_all(
-    paths: Paths, future_m: Tensor, valid: Tensor, config: LossConfig
+    paths: Paths, future_m: Tensor, valid: Tensor, config: LossConfig, sets: Sequence[int] = ()
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss and its terms. future_m (T, N, 2), valid (T, N): knots that were recorded, at least one each.
 
-    The covariances learn from the winner's errors as they are (detached), so the likelihood spoils no path.
+    sets: ModelConfig.set_sizes. In each set its closest mode learns the path, so a set covers the future by itself; the
+    closest mode of all is what classification and likelihood are about. The covariances learn from the winner's errors
+    as they are (detached), so the likelihood spoils no path.
     """
-    weight = valid / valid.sum(dim=0, keepdim=True).clamp(min=1.0)
-    distance = displacement(paths, future_m)
-    ade = (distance * weight.unsqueeze(-1)).sum(dim=0)
-    winner = ade.argmin(dim=1, keepdim=True)
-    pick = winner.unsqueeze(0).expand(distance.shape[0], -1, -1)
-    best_ade = ade.gather(1, winner).mean()
+    ade = mean_displacement(displacement(paths, future_m), valid)
+    sizes = tuple(sets) or (ade.shape[0],)
+    weights = config.set_weights or (1.0,) * len(sizes)
+    best = [ade[:size].min(dim=0).values.mean() for size in sizes]
+    regression = torch.stack([w * b for w, b in zip(weights, best, strict=True)]).sum() / sum(weights)
+    winner = ade.argmin(dim=0)
     log_probability = torch.log_softmax(paths.logits, dim=1)
     if config.temperature_m > 0:
-        target = torch.softmax(-ade.detach() / config.temperature_m, dim=1)
+        target = torch.softmax(-ade.detach().t() / config.temperature_m, dim=1)
         classification = -(target * log_probability).sum(dim=1).mean()
     else:
-        classification = -log_probability.gather(1, winner).mean()
-    error_x = (future_m[..., 0:1] - paths.x_m).detach().gather(2, pick)
-    error_y = (future_m[..., 1:2] - paths.y_m).detach().gather(2, pick)
-    nll = gaussian_nll(
-        error_x, error_y, *(c.gather(2, pick) for c in (paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2))
-    )
-    likelihood = (nll.squeeze(-1) * weight).sum(dim=0).mean()
-    regression = best_ade
-    if config.top_weight > 0:
-        likely = paths.logits.topk(min(config.top_modes, ade.shape[1]), dim=1).indices
-        top_ade = ade.gather(1, likely).min(dim=1).values.mean()
-        regression = (1.0 - config.top_weight) * best_ade + config.top_weight * top_ade
+        classification = -log_probability.gather(1, winner.unsqueeze(1)).mean()
+    pick = winner.reshape(1, 1, -1).expand(1, *paths.x_m.shape[1:])
+    error_x, error_y = ((future_m[..., i] - p).detach().gather(0, pick) for i, p in enumerate(paths[:2]))
+    nll = gaussian_nll(error_x, error_y, *(c.gather(0, pick) for c in paths[3:6])).squeeze(0)
+    likelihood = ((nll * valid).sum(dim=0) / valid.sum(dim=0).clamp(min=1.0)).mean()
     total = regression + config.classification * classification + config.likelihood * likelihood
-    return total, {"min_ade_m": best_ade, "classification": classification, "nll": likelihood}
+    return total, {"min_ade_m": best[-1], "classification": classification, "nll": likelihood}

@@ -3,7 +3,8 @@ future knots whose outputs are driven through a unicycle.
 
 One call of ``step`` is one observation of all N tracks; ``forward`` runs the same weights over whole histories for
 training. Everything is frame-free inside: displacement and turn as seen from the object's own pose, with the real dt.
-Shapes: T knots, N objects, K modes, H history steps, F features. Time leads wherever it occurs: no slices, no copies.
+Shapes: T knots, N objects, K modes, H history steps, F features, k neighbours. Histories are time-major; what the
+decoder makes is (K, T, N): every operation on it runs along the objects, none needs a slice or a copy.
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ from torch import Tensor, nn
 
 from trajnet.config import require
 from trajnet.contract import Cell, state_names
+from trajnet.maps import CHANNELS, FULL, MapView
+from trajnet.surroundings import Needs
 from trajnet.types import WHEELED, ObjectClass
 
 CLASSES = len(ObjectClass)
 FEATURES = 13 + CLASSES + 2
+NEIGHBOUR_FEATURES = 10
+#: Numbers for each knot and mode: acceleration, turn, spread along and across, correlation.
+HEADS = 5
 
 #: Limits of the unicycle: what a road vehicle can do, with a margin for its noise.
 MAX_ACCELERATION_MPS2 = 8.0
@@ -30,6 +36,8 @@ MAX_TURN_RATE_RADPS = 2.0
 MAX_COURSE_OFFSET_RAD = 0.3
 #: Turn between knots that an output of one stands for, at any speed, before the limit bends it: outputs of order one.
 TURN_SCALE_RAD = 0.1
+#: Two observations closer in time than this count as this far apart, or noise would be a speed.
+MIN_STEP_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,13 @@ class ModelConfig:
 
     The decoder runs once for every knot, the encoder once: the decoder's width is what a step costs.
 
+    sets: growing numbers of modes, the last of them K. The first sets[0] modes are a set that covers the future by
+    itself, the first sets[1] are the next larger one, and so on; the probability of a mode of a later set is never
+    above that of an earlier one. So the first few paths by probability are as good as a model with so few modes.
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
+    map: the sample points of the map around an object, or none. map_channels: of the three convolutions over them.
+    neighbours: how many of the nearest objects are attended to. context: width of what the decoder starts from.
+    dropout: in training, of the context, the map and the decoder's outputs.
     """
 
     cell: Cell = "lstm"
@@ -46,14 +60,36 @@ class ModelConfig:
     decoder_hidden: int = 64
     layers: int = 1
     embedding: int = 64
+    context: int = 128
     modes: int = 6
+    sets: tuple[int, ...] = ()
     knots: int = 12
     knot_step_s: float = 0.5
     uses_velocity: bool = False
+    map: MapView | None = None
+    map_channels: tuple[int, int, int] = (16, 32, 32)
+    neighbours: int = 0
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "decoder_hidden", "layers", "embedding", "modes", "knots", "knot_step_s"):
+        for name in ("hidden", "decoder_hidden", "layers", "embedding", "context", "modes", "knots", "knot_step_s"):
             require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
+        require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
+        require(min(self.map_channels) > 0, f"model.map_channels: expected numbers above 0, got {self.map_channels}")
+        require(0 <= self.dropout < 1, f"model.dropout: expected [0, 1), got {self.dropout}")
+        sizes = (0, *self.sets)
+        require(
+            all(a < b for a, b in zip(sizes, sizes[1:], strict=False)) and (not self.sets or sizes[-1] == self.modes),
+            f"model.sets: expected growing numbers up to modes ({self.modes}), got {list(self.sets)}",
+        )
+
+    @property
+    def set_sizes(self) -> tuple[int, ...]:
+        return self.sets or (self.modes,)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(self.map, self.neighbours)
 
     @property
     def time_s(self) -> tuple[float, ...]:
@@ -63,9 +99,8 @@ class ModelConfig:
 class Observation(NamedTuple):
     """The tensors of contract.observation_tensors, with any leading dimensions (...) in the place of N."""
 
-    position_m: Tensor
+    displacement_m: Tensor
     yaw_rad: Tensor
-    previous_position_m: Tensor
     previous_yaw_rad: Tensor
     dt_s: Tensor
     reset: Tensor
@@ -75,8 +110,20 @@ class Observation(NamedTuple):
     size_m: Tensor
 
 
+class Around(NamedTuple):
+    """The tensors of contract.surroundings_tensors; those that the model does not need may be empty."""
+
+    map_distance: Tensor
+    map_valid: Tensor
+    neighbour_offset_m: Tensor
+    neighbour_yaw_rad: Tensor
+    neighbour_velocity_mps: Tensor
+    neighbour_size_m: Tensor
+    neighbour_valid: Tensor
+
+
 class Paths(NamedTuple):
-    """Knots of K modes: x, y, yaw and covariance (T, N, K) in the axes of the input; logits (N, K)."""
+    """Knots of K modes: x and y relative to the object, yaw and covariance (K, T, N), map axes; logits (N, K)."""
 
     x_m: Tensor
     y_m: Tensor
@@ -120,53 +167,105 @@ def rotated(x: Tensor, y: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Ten
     return cos * x - sin * y, sin * x + cos * y
 
 
+class MapEncoder(nn.Module):
+    """Distances around an object (N, A, B, 4) int8 -> (N, width): three convolutions that halve the grid, and a layer."""
+
+    def __init__(self, view: MapView, channels: tuple[int, int, int], width: int, dropout: float) -> None:
+        super().__init__()
+        sizes = (len(CHANNELS), *channels)
+        layers: list[nn.Module] = []
+        for inner, outer in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.ReLU()]
+        self.convolve = nn.Sequential(*layers)
+        rows, columns = view.shape
+        for _ in channels:
+            rows, columns = (rows + 1) // 2, (columns + 1) // 2
+        self.flat = channels[-1] * rows * columns
+        self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
+
+    def forward(self, distance: Tensor) -> Tensor:
+        planes = distance[..., : len(CHANNELS)].permute(0, 3, 1, 2).to(torch.float32) * (1.0 / FULL)
+        out: Tensor = self.out(self.convolve(planes).reshape(-1, self.flat))
+        return out
+
+
+class NeighbourAttention(nn.Module):
+    """What the neighbours mean for an object: attention over them by relative pose and motion; one may attend to none."""
+
+    def __init__(self, query_width: int, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(nn.Linear(NEIGHBOUR_FEATURES, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        self.query = nn.Linear(query_width, width)
+        self.value = nn.Linear(width, width)
+        self.scale = width**-0.5
+
+    def forward(self, features: Tensor, valid: Tensor, own: Tensor) -> Tensor:
+        """features (N, k, NEIGHBOUR_FEATURES), valid (N, k), own (N, query_width) -> (N, width)."""
+        seen = self.embed(features)
+        score = torch.matmul(seen, self.query(own).unsqueeze(-1)).squeeze(-1) * self.scale
+        weight = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
+        weight = weight / (1.0 + weight.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
+        out: Tensor = torch.matmul(weight.unsqueeze(1), self.value(seen)).squeeze(1)
+        return out
+
+
 class TrajectoryModel(nn.Module):
-    """Encoder state -> K paths with covariances and probabilities."""
+    """Encoder state and surroundings -> K paths with covariances and probabilities."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        width, hidden, modes = config.embedding, config.hidden, config.modes
-        narrow = config.decoder_hidden
+        width, narrow, context = config.embedding, config.decoder_hidden, config.context
         self.embed = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU())
-        self.encoder = recurrent(config.cell, width, hidden, config.layers)
+        self.encoder = recurrent(config.cell, width, config.hidden, config.layers)
+        known = config.hidden + FEATURES
+        self.map_encoder: MapEncoder | None = None
+        if config.map is not None:
+            self.map_encoder = MapEncoder(config.map, config.map_channels, context, config.dropout)
+        self.attention: NeighbourAttention | None = None
+        if config.neighbours:
+            self.attention = NeighbourAttention(known, width)
+        joined = known + (context if config.map is not None else 0) + (width if config.neighbours else 0)
+        self.fuse = nn.Sequential(nn.Linear(joined, context), nn.ReLU(), nn.Dropout(config.dropout))
         self.knot_code = nn.Parameter(0.1 * torch.randn(config.knots, 1, width))
-        self.context = nn.Linear(hidden + FEATURES, width)
-        self.start = nn.ModuleDict({s: nn.Linear(hidden, narrow) for s in state_names(config.cell)})
+        self.to_knots = nn.Linear(context, width)
+        self.start = nn.ModuleDict({s: nn.Linear(context, narrow) for s in state_names(config.cell)})
         self.decoder = recurrent(config.cell, width, narrow, 1)
-        self.acceleration = nn.Linear(narrow, modes)
-        self.turn = nn.Linear(narrow, modes)
-        self.log_sigma_along = nn.Linear(narrow, modes)
-        self.log_sigma_across = nn.Linear(narrow, modes)
-        self.correlation = nn.Linear(narrow, modes)
-        self.speed_offset = nn.Linear(hidden, modes)
-        self.course_offset = nn.Linear(hidden, modes)
-        self.classify = nn.Sequential(nn.Linear(hidden + FEATURES, width), nn.ReLU(), nn.Linear(width, modes))
+        self.dropout = nn.Dropout(config.dropout)
+        self.heads = nn.Linear(narrow, HEADS * config.modes)
+        self.offsets = nn.Linear(context, 2 * config.modes)
+        self.classify = nn.Sequential(nn.Linear(context, width), nn.ReLU(), nn.Linear(width, config.modes))
         self.wheeled: Tensor
         self.prefix_sum: Tensor
         self.sigma_scale_m: Tensor
+        self.spread: Tensor
+        self.sharpness: Tensor
         self.register_buffer("wheeled", torch.tensor(WHEELED, dtype=torch.float32), persistent=False)
-        self.register_buffer("prefix_sum", torch.tril(torch.ones(config.knots, config.knots)), persistent=False)
+        prefix_sum = config.knot_step_s * torch.tril(torch.ones(config.knots, config.knots))
+        self.register_buffer("prefix_sum", prefix_sum, persistent=False)
         time_s = torch.tensor(config.time_s, dtype=torch.float32)
-        self.register_buffer("sigma_scale_m", (0.1 + 0.3 * time_s).reshape(-1, 1, 1), persistent=False)
+        self.register_buffer("sigma_scale_m", (0.1 + 0.3 * time_s).reshape(-1, 1), persistent=False)
+        # Calibration, fitted after training: factors of the standard deviations, and of the logits.
+        self.register_buffer("spread", torch.ones(config.knots, CLASSES))
+        self.register_buffer("sharpness", torch.ones(()))
 
     def features(self, seen: Observation) -> Tensor:
         """(..., F) of order one, the same wherever the object is and whichever way it points."""
         known = 1.0 - seen.reset
-        rate = known / (seen.dt_s + seen.reset)  # 1 / dt, and 0 where there is no observation before
-        moved = (seen.position_m - seen.previous_position_m) * rate.unsqueeze(-1)
+        rate = known / torch.clamp(seen.dt_s, min=MIN_STEP_S)  # 0 where there is no observation before
+        moved = seen.displacement_m * rate.unsqueeze(-1)
         cos, sin = torch.cos(seen.previous_yaw_rad), torch.sin(seen.previous_yaw_rad)
         before_x, before_y = rotated(moved[..., 0], moved[..., 1], cos, -sin)
         now_x, now_y = self.own_velocity(seen)
-        turn = seen.yaw_rad - seen.previous_yaw_rad
+        turn = torch.sin(seen.yaw_rad - seen.previous_yaw_rad)
         used = seen.velocity_valid * float(self.config.uses_velocity)
         cos, sin = torch.cos(seen.yaw_rad), torch.sin(seen.yaw_rad)
         measured_x, measured_y = rotated(seen.velocity_mps[..., 0], seen.velocity_mps[..., 1], cos, -sin)
         speed = torch.sqrt(now_x * now_x + now_y * now_y + 1e-6)
+        dt_s = known * seen.dt_s
         columns = [
-            0.1 * before_x, before_y * 0.3, 0.1 * now_x, 0.3 * now_y, torch.log1p(speed), known * torch.sin(turn),
-            torch.sin(turn) * rate, known * seen.dt_s, torch.log1p(10.0 * known * seen.dt_s), known,
-            0.1 * measured_x * used, 0.3 * measured_y * used, used,
+            0.1 * before_x, before_y * 0.3, 0.1 * now_x, 0.3 * now_y, torch.log1p(speed), known * turn,
+            turn * rate, dt_s, torch.log1p(10.0 * dt_s), known, 0.1 * measured_x * used, 0.3 * measured_y * used, used,
         ]  # fmt: skip
         one_hot = nn.functional.one_hot(seen.object_class, CLASSES).to(moved.dtype)
         return torch.cat([torch.stack(columns, -1), one_hot, torch.log(seen.size_m)], -1)
@@ -174,10 +273,21 @@ class TrajectoryModel(nn.Module):
     def own_velocity(self, seen: Observation) -> tuple[Tensor, Tensor]:
         """(...) forward and (...) leftward m/s from the last displacement, or as measured for a first observation."""
         known = 1.0 - seen.reset
-        rate = (known / (seen.dt_s + seen.reset)).unsqueeze(-1)
+        rate = (known / torch.clamp(seen.dt_s, min=MIN_STEP_S)).unsqueeze(-1)
         used = (seen.reset * seen.velocity_valid * float(self.config.uses_velocity)).unsqueeze(-1)
-        velocity = (seen.position_m - seen.previous_position_m) * rate + seen.velocity_mps * used
+        velocity = seen.displacement_m * rate + seen.velocity_mps * used
         return rotated(velocity[..., 0], velocity[..., 1], torch.cos(seen.yaw_rad), -torch.sin(seen.yaw_rad))
+
+    def neighbour_features(self, seen: Observation, around: Around) -> Tensor:
+        """(N, k, NEIGHBOUR_FEATURES): where each neighbour is, which way it points and moves, in the object's frame."""
+        cos, sin = torch.cos(seen.yaw_rad).unsqueeze(-1), torch.sin(seen.yaw_rad).unsqueeze(-1)
+        x, y = rotated(around.neighbour_offset_m[..., 0], around.neighbour_offset_m[..., 1], cos, -sin)
+        fast_x, fast_y = rotated(around.neighbour_velocity_mps[..., 0], around.neighbour_velocity_mps[..., 1], cos, -sin)
+        turn = around.neighbour_yaw_rad - seen.yaw_rad.unsqueeze(-1)
+        near = torch.log(torch.sqrt(x * x + y * y + 1e-2))
+        columns = [0.1 * x, 0.1 * y, near, torch.cos(turn), torch.sin(turn), 0.2 * fast_x, 0.2 * fast_y]
+        size = torch.log(around.neighbour_size_m)
+        return torch.cat([torch.stack(columns, -1), size, around.neighbour_valid.unsqueeze(-1)], -1)
 
     def encode(self, features: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """features (H, N, F), state (layers, N, hidden) each -> outputs (H, N, hidden), next state."""
@@ -188,71 +298,105 @@ class TrajectoryModel(nn.Module):
         output, h = self.encoder(embedded, state[0])
         return output, (h,)
 
-    def decode(self, summary: Tensor, features: Tensor, seen: Observation) -> Paths:
-        """summary (N, hidden), the last features (N, F) and observation -> paths in the axes of the observation."""
-        enriched = torch.cat([summary, features], -1)
-        knots = torch.relu(self.context(enriched) + self.knot_code)
-        start = tuple(torch.tanh(layer(summary)).unsqueeze(0) for layer in self.start.values())
-        hidden, _ = self.decoder(knots, start if self.config.cell == "lstm" else start[0])
-        x, y, course = self.unicycle(hidden, summary, seen)
-        yaw = seen.yaw_rad.reshape(1, -1, 1)
-        cos, sin = torch.cos(yaw), torch.sin(yaw)
-        map_x, map_y = rotated(x, y, cos, sin)
-        cov_xx, cov_xy, cov_yy = self.covariance(hidden, (course + yaw).detach())  # the spread must not bend the path
-        origin_x, origin_y = seen.position_m[:, 0].reshape(1, -1, 1), seen.position_m[:, 1].reshape(1, -1, 1)
-        return Paths(
-            map_x + origin_x, map_y + origin_y, course + yaw, cov_xx, cov_xy, cov_yy, self.classify(enriched)
-        )  # fmt: skip
+    def fused(self, summary: Tensor, features: Tensor, seen: Observation, around: Around) -> Tensor:
+        """(N, context): what is known of each object and of what is around it."""
+        known = torch.cat([summary, features], -1)
+        parts = [known]
+        if self.map_encoder is not None:
+            parts.append(self.map_encoder(around.map_distance) * around.map_valid.unsqueeze(-1))
+        if self.attention is not None:
+            parts.append(self.attention(self.neighbour_features(seen, around), around.neighbour_valid, known))
+        out: Tensor = self.fuse(torch.cat(parts, -1))
+        return out
 
-    def sums(self, values: Tensor) -> Tensor:
-        """Prefix sums over the knots of (T, N, K), as one matrix product."""
-        return torch.matmul(self.prefix_sum, values.flatten(1)).reshape(values.shape)
+    def decode(self, summary: Tensor, features: Tensor, seen: Observation, around: Around) -> Paths:
+        """summary (N, hidden), the last features (N, F), observation and surroundings -> paths, map axes."""
+        modes, knots = self.config.modes, self.config.knots
+        context = self.fused(summary, features, seen, around)
+        inputs = torch.relu(self.to_knots(context) + self.knot_code)
+        start = tuple(torch.tanh(layer(context)).unsqueeze(0) for layer in self.start.values())
+        hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])
+        hidden = self.dropout(hidden).reshape(-1, self.config.decoder_hidden)
+        planes = torch.matmul(self.heads.weight, hidden.t()) + self.heads.bias.unsqueeze(1)
+        acceleration, turn, along, across, correlation = (
+            part.reshape(modes, knots, -1) for part in planes.chunk(HEADS, dim=0)
+        )
+        offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)
+        x, y, course = self.unicycle(acceleration, turn, offset.reshape(2, modes, 1, -1), seen)
+        # The spread must not bend the path: its course is a constant to it.
+        spread = self.covariance(along, across, correlation, course.detach(), seen.object_class)
+        return Paths(x, y, course, *spread, self.ranked(self.classify(context)) * self.sharpness)
 
-    def unicycle(self, hidden: Tensor, summary: Tensor, seen: Observation) -> tuple[Tensor, Tensor, Tensor]:
-        """Knots (T, N, K) in the object's own frame: x, y and course, from accelerations and curvatures.
+    def ranked(self, logits: Tensor) -> Tensor:
+        """(N, K) logits in which no mode of a later set is above one of an earlier set."""
+        sizes = (0, *self.config.set_sizes)
+        groups = [logits[:, : sizes[1]]]
+        for begin, end in zip(sizes[1:], sizes[2:], strict=False):
+            lowest = groups[-1].min(dim=1, keepdim=True).values
+            groups.append(lowest - nn.functional.softplus(logits[:, begin:end]))
+        return torch.cat(groups, 1) if len(groups) > 1 else logits
+
+    def unicycle(
+        self, acceleration: Tensor, turn: Tensor, offset: Tensor, seen: Observation
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Knots (K, T, N): x, y from the object and course, map axes. offset (2, K, 1, N): of speed and of course.
 
         Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate. Nothing
         moves backward that is not seen moving backward.
         """
         step_s = self.config.knot_step_s
         forward, leftward = self.own_velocity(seen)
-        wheeled = self.wheeled[seen.object_class].reshape(1, -1, 1)
-        along = wheeled.reshape(-1)
-        observed = along * forward + (1.0 - along) * torch.sqrt(forward * forward + leftward * leftward + 1e-6)
-        first_speed = observed.unsqueeze(-1) + self.speed_offset(summary)
-        acceleration = MAX_ACCELERATION_MPS2 * torch.tanh(self.acceleration(hidden) / MAX_ACCELERATION_MPS2)
-        floor = torch.clamp(observed, max=0.0).reshape(1, -1, 1)
-        speed = torch.maximum(first_speed + step_s * self.sums(acceleration), floor)
-        way = step_s * torch.maximum(speed - 0.5 * step_s * acceleration, floor)
-        limit = wheeled * (MAX_CURVATURE_PER_M * torch.abs(way)) + (1.0 - wheeled) * (MAX_TURN_RATE_RADPS * step_s)
+        wheeled = self.wheeled[seen.object_class]
+        free = 1.0 - wheeled
+        observed = wheeled * forward + free * torch.sqrt(forward * forward + leftward * leftward + 1e-6)
+        acceleration = MAX_ACCELERATION_MPS2 * torch.tanh(acceleration / MAX_ACCELERATION_MPS2)
+        floor = torch.clamp(observed, max=0.0)
+        first_speed = observed + offset[0]
+        speed = torch.maximum(first_speed + torch.matmul(self.prefix_sum, acceleration), floor)
+        pace = torch.maximum(speed - 0.5 * step_s * acceleration, floor)
+        limit = (step_s * MAX_CURVATURE_PER_M * wheeled) * torch.abs(pace) + (MAX_TURN_RATE_RADPS * step_s * free)
         limit = torch.clamp(limit, min=1e-5)
-        angle = limit * torch.tanh(TURN_SCALE_RAD * self.turn(hidden) / limit)
-        offset = MAX_COURSE_OFFSET_RAD * torch.tanh(self.course_offset(summary))
-        course = offset + self.sums(angle)
+        angle = limit * torch.tanh(TURN_SCALE_RAD * turn / limit)
+        start = seen.yaw_rad + MAX_COURSE_OFFSET_RAD * torch.tanh(offset[1])
+        course = start + torch.matmul(self.prefix_sum / step_s, angle)
         middle = course - 0.5 * angle
-        return self.sums(way * torch.cos(middle)), self.sums(way * torch.sin(middle)), course
+        x = torch.matmul(self.prefix_sum, pace * torch.cos(middle))
+        y = torch.matmul(self.prefix_sum, pace * torch.sin(middle))
+        return x, y, course
 
-    def covariance(self, hidden: Tensor, course: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """xx, xy, yy (T, N, K) in m^2: spread along and across the course, correlated, turned into the axes."""
-        along = self.sigma_scale_m * torch.exp(torch.clamp(self.log_sigma_along(hidden), -4.0, 4.0))
-        across = self.sigma_scale_m * torch.exp(torch.clamp(self.log_sigma_across(hidden), -4.0, 4.0))
-        both = 0.95 * torch.tanh(self.correlation(hidden)) * along * across
+    def covariance(
+        self, along: Tensor, across: Tensor, correlation: Tensor, course: Tensor, object_class: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """xx, xy, yy (K, T, N) in m^2: spread along and across the course, correlated, turned into the axes.
+
+        Built from a triangular factor, so it is positive in float32 too.
+        """
+        scale = (self.sigma_scale_m * self.spread)[:, object_class]
+        along, across = (scale * torch.exp(torch.clamp(s, -4.0, 4.0)) for s in (along, across))
+        related = 0.95 * torch.tanh(correlation)
+        # The factor's columns in the object's axes: (along, related * across) and (0, rest * across).
+        both, rest = related * across, torch.sqrt(1.0 - related * related) * across
         cos, sin = torch.cos(course), torch.sin(course)
-        a, b = along * along, across * across
-        xx = cos * cos * a - 2.0 * cos * sin * both + sin * sin * b
-        yy = sin * sin * a + 2.0 * cos * sin * both + cos * cos * b
-        xy = cos * sin * (a - b) + (cos * cos - sin * sin) * both
-        return xx, xy, yy
+        first_x, first_y = rotated(along, both, cos, sin)
+        second_x, second_y = -sin * rest, cos * rest
+        return (
+            first_x * first_x + second_x * second_x,
+            first_x * first_y + second_x * second_y,
+            first_y * first_y + second_y * second_y,
+        )
 
-    def step(self, seen: Observation, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
+    def step(
+        self, seen: Observation, around: Around, state: tuple[Tensor, ...]
+    ) -> tuple[Paths, tuple[Tensor, ...]]:
         """One observation of N tracks: (N, ...) and state (layers, N, hidden) -> paths and the next state."""
         features = self.features(seen)
         kept = (1.0 - seen.reset).reshape(1, -1, 1)
         output, state = self.encode(features.unsqueeze(0), tuple(s * kept for s in state))
-        return self.decode(output.squeeze(0), features, seen), state
+        return self.decode(output.squeeze(0), features, seen, around), state
 
-    def forward(self, history: Observation, length: Tensor) -> Paths:
-        """Whole histories (H, N, ...), oldest first, padded at the end; length (N,) observations each are real.
+    def forward(self, history: Observation, length: Tensor, around: Around) -> Paths:
+        """Whole histories (H, N, ...), oldest first, padded at the end; length (N,) observations each are real;
+        around: the surroundings at the last of them.
 
         The encoder is causal, so padding behind the last observation changes nothing.
         """
@@ -262,7 +406,7 @@ class TrajectoryModel(nn.Module):
         output, _ = self.encode(features, tuple(zeros for _ in state_names(self.config.cell)))
         last, row = length - 1, torch.arange(count, device=length.device)
         seen = Observation(*(values[last, row] for values in history))
-        return self.decode(output[last, row], features[last, row], seen)
+        return self.decode(output[last, row], features[last, row], seen, around)
 
     @property
     def parameter_count(self) -> int:

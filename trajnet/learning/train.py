@@ -11,7 +11,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -20,14 +20,14 @@ from trajnet import config as configs
 from trajnet.errors import ContractError, InputError, TrajnetError
 from trajnet.learning.config import TrainConfig
 from trajnet.learning.data import Batch, Batches, TrainingSet, load_training_set
-from trajnet.learning.loss import displacement, winner_takes_all
-from trajnet.learning.model import Observation, Paths, TrajectoryModel
+from trajnet.learning.loss import displacement, mean_displacement, winner_takes_all
+from trajnet.learning.model import Around, Observation, Paths, TrajectoryModel
 from trajnet.revision import git_revision
 
 log = logging.getLogger(__name__)
 
 #: Raised when a checkpoint written before can no longer be read.
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 LAST = "last.ckpt"
 
 
@@ -44,21 +44,26 @@ class Learner(lightning.LightningModule):
         self._began = time.monotonic()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        paths = self.model(batch.history, batch.length)
-        loss, terms = winner_takes_all(paths, batch.future_m, batch.valid, self.config.loss)
+        paths = self.model(batch.history, batch.length, batch.around)
+        loss, terms = self._loss(paths, batch)
         self.log("train/loss", loss, prog_bar=True)
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        paths = self.model(batch.history, batch.length)
+        paths = self.model(batch.history, batch.length, batch.around)
         count = batch.length.shape[0]
-        loss, terms = winner_takes_all(paths, batch.future_m, batch.valid, self.config.loss)
+        loss, terms = self._loss(paths, batch)
         self.log("validation/loss", loss, batch_size=count, sync_dist=True)
-        for top in sorted({1, min(5, self.config.model.modes), self.config.model.modes}):
+        for top in sorted({1, min(5, self.config.model.modes), *self.config.model.set_sizes}):
             value = min_ade(paths, batch.future_m, batch.valid, top)
             self.log(f"validation/minADE_{top}", value, batch_size=count, prog_bar=True, sync_dist=True)
         self.log("validation/nll", terms["nll"], batch_size=count, sync_dist=True)
+
+    def _loss(self, paths: Paths, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return winner_takes_all(
+            paths, batch.future_m, batch.valid, self.config.loss, self.config.model.set_sizes
+        )
 
     def configure_optimizers(self) -> Any:
         chosen = self.config.optimizer
@@ -71,7 +76,8 @@ class Learner(lightning.LightningModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         history = Observation(*(t.to(device) for t in batch.history))
-        return Batch(history, batch.length.to(device), batch.future_m.to(device), batch.valid.to(device))
+        around = Around(*(t.to(device) for t in batch.around))
+        return Batch(history, batch.length.to(device), around, batch.future_m.to(device), batch.valid.to(device))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["trajnet"] = {
@@ -113,7 +119,7 @@ class Windows(lightning.LightningDataModule):
 
 def min_ade(paths: Paths, future_m: Tensor, valid: Tensor, top: int) -> Tensor:
     """Mean over the objects of the least ADE among the most probable ``top`` modes, over recorded knots."""
-    ade = (displacement(paths, future_m) * valid.unsqueeze(-1)).sum(0) / valid.sum(0).clamp(min=1.0).unsqueeze(-1)
+    ade = mean_displacement(displacement(paths, future_m), valid).t()
     best = paths.logits.topk(top, dim=1).indices
     return ade.gather(1, best).min(dim=1).values.mean()
 
@@ -142,8 +148,9 @@ def train(
         torch.set_num_threads(threads)
     future_time_s = np.array(config.model.time_s)
     cache = out / "cache"
-    train_set = load_training_set(config.train, roots, future_time_s, cache)
-    validation_set = load_training_set(config.validation, roots, future_time_s, cache)
+    needs = config.model.needs
+    train_set = load_training_set(config.train, roots, future_time_s, needs, cache)
+    validation_set = load_training_set(config.validation, roots, future_time_s, needs, cache)
     ranks = (devices if isinstance(devices, int) else 1) * nodes
     epochs = config.optimizer.epochs
     steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
@@ -153,6 +160,9 @@ def train(
     if last.is_file():
         _require_same_run(read_checkpoint(last), config, last)
     keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+    averages: list[Callback] = []
+    if config.optimizer.average > 0:
+        averages.append(EMAWeightAveraging(decay=config.optimizer.average))
     bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if progress else []
     trainer = lightning.Trainer(
         accelerator=accelerator,
@@ -162,7 +172,7 @@ def train(
         max_epochs=epochs,
         gradient_clip_val=config.optimizer.gradient_clip,
         logger=TensorBoardLogger(str(out), name="tensorboard", version=""),
-        callbacks=[keep, *bars, *callbacks],
+        callbacks=[*averages, keep, *bars, *callbacks],
         enable_progress_bar=progress,
         enable_model_summary=False,
         reload_dataloaders_every_n_epochs=1,

@@ -1,0 +1,85 @@
+"""The surroundings of recorded windows, as a predictor on the road would have had them at their last observation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from trajnet.errors import InputError
+from trajnet.maps import MapField, field_of
+from trajnet.scenes import load_scene
+from trajnet.surroundings import Needs, Surroundings, map_around, neighbours_of, past_velocity
+from trajnet.tracks import TrackStore
+from trajnet.types import IntArray, Scene
+from trajnet.windows import Windows
+
+
+def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapField | None = None) -> Surroundings:
+    """What the objects of these rows of the scene see. field: the scene's own map where it is None.
+
+    The scene is streamed through a TrackStore, so headings and velocities are what was known at that time.
+    """
+    if needs.view is not None and field is None:
+        field = field_of(scene.lanes, scene.raster)
+    rows = np.asarray(rows, np.int64)
+    yaw_rad, order = np.zeros(len(scene.row_frame)), np.argsort(rows, kind="stable")
+    empty = neighbours_of(needs.neighbours, np.zeros((0, 2)), np.zeros(0), np.zeros((0, 2)), np.ones((0, 2)))
+    parts = [empty]
+    store, last = TrackStore(), int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
+    for index in range(last):
+        frame, span = scene.frame(index), scene.rows_of_frame(index)
+        _, seen = store.update(frame, frame.timestamp_ns)
+        if seen is None or not len(seen):
+            continue
+        yaw_rad[span] = seen.yaw_rad
+        wanted = rows[order][slice(*np.searchsorted(rows[order], [span.start, span.stop]))] - span.start
+        if needs.neighbours and len(wanted):
+            velocity_mps = past_velocity(
+                seen.position_m, seen.previous_position_m, seen.dt_s, seen.velocity_mps, seen.velocity_valid
+            )
+            near = neighbours_of(needs.neighbours, seen.position_m, seen.yaw_rad, velocity_mps, seen.size_m)
+            parts.append(tuple(values[wanted] for values in near))  # type: ignore[arg-type]
+    distance, valid = map_around(needs.view, field, scene.position_m[rows], yaw_rad[rows])
+    if not needs.neighbours:
+        near = neighbours_of(0, scene.position_m[rows], yaw_rad[rows], scene.velocity_mps[rows], np.ones((len(rows), 2)))
+        return Surroundings(distance, valid, *near)
+    place = np.empty(len(rows), np.int64)
+    place[order] = np.arange(len(rows))
+    return Surroundings(distance, valid, *(np.concatenate(values)[place] for values in zip(*parts, strict=True)))
+
+
+def window_surroundings(windows: Windows, files: Sequence[Path], needs: Needs) -> Surroundings:
+    """What was around at the last observation of every window. files: among them the scene of every window, by stem."""
+    if not needs:
+        return joined([], len(windows), needs)
+    path_of = {path.stem: path for path in files}
+    parts, order = [], []
+    for scene_id in np.unique(windows.scene_id).tolist():
+        if scene_id not in path_of:
+            raise InputError(f"windows: expected the file of scene {scene_id!r} among {len(path_of)} files, found none")
+        rows = np.flatnonzero(windows.scene_id == scene_id)
+        scene = load_scene(path_of[scene_id], with_map=needs.view is not None)
+        parts.append(scene_surroundings(scene, windows.row[rows], needs))
+        order.append(rows)
+    whole = joined(parts, 0, needs)
+    place = np.empty(len(windows), np.int64)
+    place[np.concatenate(order)] = np.arange(len(windows))
+    return selected(whole, place)
+
+
+def joined(parts: Sequence[Surroundings], count: int, needs: Needs) -> Surroundings:
+    """All parts, in order; where there are none, ``count`` objects that see nothing."""
+    if not parts:
+        distance, valid = map_around(needs.view, None, np.zeros((count, 2)), np.zeros(count))
+        alone = [np.zeros((count, needs.neighbours, *shape)) for shape in ((2,), (), (2,))]
+        size = np.ones((count, needs.neighbours, 2))
+        return Surroundings(distance, valid, *alone, size, np.zeros((count, needs.neighbours), np.bool_))
+    return Surroundings(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Surroundings)))
+
+
+def selected(around: Surroundings, rows: IntArray) -> Surroundings:
+    """Only these rows, in this order."""
+    return Surroundings(*(getattr(around, f.name)[rows] for f in fields(Surroundings)))

@@ -1,0 +1,122 @@
+"""What is around each object at one instant: the map as it sees it, and its nearest neighbours.
+
+Training, evaluation and the road build it with the same functions, from the present and the past only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.config import require
+from trajnet.maps import MapField, MapView
+from trajnet.types import BoolArray, FloatArray
+
+#: Whoever is further away than this is no neighbour (m).
+NEIGHBOUR_REACH_M = 40.0
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a predictor wants to know of the surroundings. view: the map's sample points, or None. neighbours: how many
+    of the nearest objects, 0 for none."""
+
+    view: MapView | None = None
+    neighbours: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.neighbours >= 0, f"neighbours: expected at least 0, got {self.neighbours}")
+
+    def __bool__(self) -> bool:
+        return self.view is not None or self.neighbours > 0
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """Of N objects, k neighbours each, the nearest first. Axes of the map, relative to the object's own position.
+
+    map_distance (N, A, B, 4) int8: MapField.sample; (N, 0, 0, 4) where no map is wanted. map_valid (N,): whether a map
+    was there. neighbour_offset_m (N, k, 2), neighbour_yaw_rad (N, k), neighbour_velocity_mps (N, k, 2),
+    neighbour_size_m (N, k, 2), neighbour_valid (N, k): zeros (size 1 m) where not valid.
+    """
+
+    map_distance: NDArray[np.int8]
+    map_valid: BoolArray
+    neighbour_offset_m: FloatArray
+    neighbour_yaw_rad: FloatArray
+    neighbour_velocity_mps: FloatArray
+    neighbour_size_m: FloatArray
+    neighbour_valid: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.map_valid)
+
+
+def surroundings_of(
+    needs: Needs,
+    field: MapField | None,
+    position_m: FloatArray,
+    yaw_rad: FloatArray,
+    velocity_mps: FloatArray,
+    size_m: FloatArray,
+) -> Surroundings:
+    """What N objects of one instant see, each of them a possible neighbour of the others.
+
+    position_m (N, 2), yaw_rad (N,), velocity_mps (N, 2), size_m (N, 2).
+    """
+    distance, seen = map_around(needs.view, field, position_m, yaw_rad)
+    return Surroundings(distance, seen, *neighbours_of(needs.neighbours, position_m, yaw_rad, velocity_mps, size_m))
+
+
+def map_around(
+    view: MapView | None, field: MapField | None, position_m: FloatArray, yaw_rad: FloatArray
+) -> tuple[NDArray[np.int8], BoolArray]:
+    """map_distance and map_valid of N objects."""
+    count = len(yaw_rad)
+    if view is None or field is None:
+        return np.zeros((count, *(view.shape if view else (0, 0)), 4), np.int8), np.zeros(count, np.bool_)
+    return field.sample(position_m, yaw_rad, view), np.ones(count, np.bool_)
+
+
+def neighbours_of(
+    count: int, position_m: FloatArray, yaw_rad: FloatArray, velocity_mps: FloatArray, size_m: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, BoolArray]:
+    """The nearest ``count`` of N objects to each: offset, yaw, velocity, size and validity, as Surroundings has them."""
+    objects = len(yaw_rad)
+    offset, yaw = np.zeros((objects, count, 2)), np.zeros((objects, count))
+    velocity, size = np.zeros((objects, count, 2)), np.ones((objects, count, 2))
+    valid = np.zeros((objects, count), np.bool_)
+    taken = min(count, objects - 1)
+    if taken > 0:
+        between = position_m[None, :] - position_m[:, None]
+        squared = np.einsum("ijk,ijk->ij", between, between)
+        np.fill_diagonal(squared, np.inf)
+        squared[np.isnan(squared)] = np.inf
+        nearest = np.argpartition(squared, taken - 1, axis=1)[:, :taken] if taken < objects - 1 else None
+        if nearest is None:
+            nearest = np.argsort(squared, axis=1, kind="stable")[:, :taken]
+        row = np.arange(objects)[:, None]
+        nearest = nearest[row, np.lexsort((nearest, squared[row, nearest]), axis=1)]
+        here = squared[row, nearest] <= NEIGHBOUR_REACH_M**2
+        valid[:, :taken] = here
+        offset[:, :taken] = np.where(here[..., None], between[row, nearest], 0.0)
+        yaw[:, :taken] = np.where(here, yaw_rad[nearest], 0.0)
+        velocity[:, :taken] = np.where(here[..., None], velocity_mps[nearest], 0.0)
+        size[:, :taken] = np.where(here[..., None], size_m[nearest], 1.0)
+    return offset, yaw, velocity, size, valid
+
+
+def past_velocity(
+    position_m: FloatArray,
+    previous_position_m: FloatArray,
+    dt_s: FloatArray,
+    velocity_mps: FloatArray,
+    velocity_valid: BoolArray,
+) -> FloatArray:
+    """(N, 2) m/s as an onlooker knows it: measured, else from the last displacement, else 0 (dt_s 0: none before)."""
+    moving = dt_s > 0
+    derived = (position_m - previous_position_m) / np.where(moving, dt_s, 1.0)[:, None]
+    known = velocity_valid | moving
+    return np.where(known[:, None], np.where(velocity_valid[:, None], velocity_mps, derived), 0.0)
