@@ -1,7 +1,7 @@
-"""Lanes drawn into the channels of a map: the drivable area and the dividers between lanes, as nuScenes' rasters have them.
+"""Lanes drawn into the channels of a map: the drivable area and the dividers between lanes, as nuScenes' rasters have.
 
-numpy only, and no polygon is looked at alone: every edge of every polygon marks where it crosses the lines of pixels, and
-one running sum along those lines says how many polygons cover each pixel.
+numpy only, and no polygon is looked at alone: every edge of every polygon marks where it crosses the lines of pixels,
+and one running sum along those lines says how many polygons cover each pixel.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from trajnet.errors import InputError
 from trajnet.types import BoolArray, FloatArray, IntArray, Lane
 
-#: As in nuScenes' rasters. A larger map gets coarser pixels, down to MIN_PIXELS_PER_M, so that it stays below MAX_PIXELS.
+#: As in nuScenes' rasters. A larger map gets coarser pixels to stay below MAX_PIXELS, down to MIN_PIXELS_PER_M.
 PIXELS_PER_M = 3.0
 MIN_PIXELS_PER_M = 1.0
 #: 16 million pixels: 1.3 km x 1.3 km at 3 pixels per metre, 4 km x 4 km at 1; a field of 64 MB.
 MAX_PIXELS = 16_000_000
+#: Space around the lanes: as far as a distance field reaches.
+MARGIN_M = 8.0
 #: Half of the width of a drawn divider: nuScenes' are 3 pixels wide at 3 pixels per metre.
 HALF_LINE_M = 0.5
 #: Borders of neighbouring lanes may be this far apart and still be one border.
@@ -51,7 +53,7 @@ def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, Bool
 
 
 def _as_pairs(lane: Lane) -> tuple[FloatArray, FloatArray]:
-    """Both borders (P, 2), with as many points each: where they differ in number, the points of both by share of length."""
+    """Both borders (P, 2) with as many points each: if they differ in number, those of both by share of length."""
     if len(lane.left_m) == len(lane.right_m):
         return lane.left_m, lane.right_m
     shares = [_share(lane.left_m), _share(lane.right_m)]
@@ -73,17 +75,16 @@ def _share(line: FloatArray) -> FloatArray:
 def _canvas(points_m: FloatArray) -> tuple[FloatArray, float, tuple[int, int]]:
     """Origin in m, pixels per metre and shape of a raster around the points with a pixel or more to spare."""
     low, high = points_m.min(axis=0), points_m.max(axis=0)
-    margin_m = 2.0
-    spread_m = high - low + 2 * margin_m
+    spread_m = high - low + 2 * MARGIN_M
     area_m2 = float(spread_m.prod())
     if not area_m2 * MIN_PIXELS_PER_M**2 <= MAX_PIXELS:
         raise InputError(
             f"lanes: expected a map of at most {MAX_PIXELS * 1e-6 / MIN_PIXELS_PER_M**2:.0f} square kilometres, "
-            f"got one of {spread_m[0]:.0f} m x {spread_m[1]:.0f} m; cut it to where the vehicle drives"
+            f"got one of {high[0] - low[0]:.0f} m x {high[1] - low[1]:.0f} m; cut it to where the vehicle drives"
         )
     pixels_per_m = min(PIXELS_PER_M, float(np.sqrt(MAX_PIXELS / area_m2)))
     columns, rows = np.ceil(spread_m * pixels_per_m).astype(int)
-    return np.floor(low - margin_m), pixels_per_m, (int(columns) + 3, int(rows) + 3)
+    return np.floor(low - MARGIN_M), pixels_per_m, (int(columns) + 3, int(rows) + 3)
 
 
 def _covered(left: FloatArray, right: FloatArray, lane: IntArray, shape: tuple[int, int]) -> BoolArray:
@@ -103,7 +104,7 @@ def _pieces(left: FloatArray, right: FloatArray, lane: IntArray) -> tuple[FloatA
 
 
 def _fill(corners: FloatArray, sums: tuple[tuple[NDArray[np.int16], NDArray[np.int16]], ...]) -> None:
-    """Add to each sum (X, Y + 1) a value per polygon, corners (Q, S, 2) in pixels -> values (Q,), where a centre is inside.
+    """Add to each sum (X, Y + 1) its values (Q,), one a polygon of corners (Q, S, 2), where a pixel's centre is inside.
 
     A polygon that crosses itself is filled by the even-odd rule. Pieces that share an edge never share a pixel.
     """
@@ -190,7 +191,8 @@ def _long_runs(found: BoolArray, line: IntArray, shortest: float) -> BoolArray:
     """found, without the runs on one line that have fewer points than shortest."""
     begin = np.append(True, (found[1:] != found[:-1]) | (line[1:] != line[:-1]))
     run = np.cumsum(begin) - 1
-    return found & (np.bincount(run)[run] >= shortest)
+    kept: BoolArray = found & (np.bincount(run)[run] >= shortest)
+    return kept
 
 
 def _thicken(drawn: BoolArray) -> None:

@@ -7,15 +7,17 @@ coarse and the sampling is one gather for all objects at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
-from trajnet.types import BoolArray, FloatArray
+from trajnet.drawing import draw_lanes
+from trajnet.types import BoolArray, FloatArray, Lane, RasterMap
 
-#: drivable: signed distance to the edge of the drivable area, positive inside. The others: distance to the nearest line.
+#: drivable: signed distance to the edge of the drivable area, positive inside. The others: distance to the next line.
 CHANNELS = ("drivable", "road_divider", "lane_divider")
 #: Distances beyond this are all the same (m).
 REACH_M = 8.0
@@ -45,12 +47,16 @@ class MapView:
         """(A, B): points along x and along y."""
         return round((self.ahead_m + self.behind_m) / self.step_m) + 1, round(2 * self.side_m / self.step_m) + 1
 
+    def axes_m(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(A,) from behind to ahead and (B,) from right to left."""
+        rows, columns = self.shape
+        ahead = -self.behind_m + self.step_m * np.arange(rows, dtype=np.float32)
+        left = -self.side_m + self.step_m * np.arange(columns, dtype=np.float32)
+        return ahead, left
+
     def points_m(self) -> FloatArray:
         """(A, B, 2), from behind to ahead and from right to left."""
-        rows, columns = self.shape
-        x = -self.behind_m + self.step_m * np.arange(rows)
-        y = -self.side_m + self.step_m * np.arange(columns)
-        return np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
+        return np.stack(np.meshgrid(*self.axes_m(), indexing="ij"), axis=-1).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,18 +71,43 @@ class MapField:
     distance: NDArray[np.int8]
 
     def sample(self, position_m: FloatArray, yaw_rad: FloatArray, view: MapView) -> NDArray[np.int8]:
-        """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, A, B, 4) int8."""
-        cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
-        turned = np.stack([cos, -sin, sin, cos], axis=-1).reshape(-1, 2, 2).astype(np.float32)
-        local = view.points_m().reshape(-1, 2).T.astype(np.float32)
-        start = ((position_m - self.origin_m) * self.pixels_per_m).astype(np.float32)
-        # A border of one pixel holds what lies beyond the field.
-        pixel = (turned * np.float32(self.pixels_per_m)) @ local + start[..., None] + np.float32(1.0)
-        columns = self.distance.shape[1]
-        limit = np.array(self.distance.shape[:2], np.float32)[:, None] - 1.0
-        index = np.clip(pixel, 0.0, limit).astype(np.int32)
-        flat = self.distance.reshape(-1, 4).view(np.int32).reshape(-1)
-        return flat[index[:, 0] * columns + index[:, 1]].view(np.int8).reshape(len(yaw_rad), *view.shape, 4)
+        """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, A, B, 4) int8.
+
+        An object whose position or yaw is not finite sees what lies beyond the field.
+        """
+        position_m, yaw_rad = np.asarray(position_m, np.float64), np.asarray(yaw_rad, np.float64)
+        known = np.isfinite(yaw_rad) & np.isfinite(position_m).all(axis=1)
+        yaw_rad = np.where(known, yaw_rad, 0.0)
+        turn = (np.stack([np.cos(yaw_rad), np.sin(yaw_rad)]) * self.pixels_per_m).astype(np.float32)
+        columns, rows = self.distance.shape[:2]
+        # A border of one pixel holds what lies beyond the field; float64 until the origin is subtracted. Positions far
+        # beyond are brought near, where float32 holds them, and still see nothing of the field.
+        reach = (view.ahead_m + view.behind_m + view.side_m) * self.pixels_per_m
+        start = (np.where(known[:, None], position_m, -np.inf) - self.origin_m) * self.pixels_per_m + 1.0
+        start = np.clip(start, -reach, np.array([columns, rows]) + reach).astype(np.float32)
+        ahead, left = view.axes_m()
+        # Pixels are sums of one term for the row of the grid and one for its column.
+        x = (turn[0, :, None] * ahead + start[:, :1])[:, :, None] - (turn[1, :, None] * left)[:, None]
+        y = (turn[1, :, None] * ahead + start[:, 1:])[:, :, None] + (turn[0, :, None] * left)[:, None]
+        index = np.clip(x, 0.0, columns - 1.0, out=x).astype(np.int32)
+        index *= np.int32(rows)
+        index += np.clip(y, 0.0, rows - 1.0, out=y).astype(np.int32)
+        pixel = self.distance.reshape(-1, 4).view(np.int32).reshape(-1)
+        return pixel.take(index, mode="clip").view(np.int8).reshape(len(yaw_rad), *view.shape, 4)
+
+
+def field_of(lanes: Sequence[Lane], raster: RasterMap | None) -> MapField | None:
+    """The field of a scene's map: of its raster, else of its lanes, else None.
+
+    Lanes are drawn as nuScenes draws its rasters (see draw_lanes). InputError if they spread over too large an area.
+    """
+    if raster is not None:
+        drawn = {name: getattr(raster, name) for name in CHANNELS}
+        present = {name: pixels for name, pixels in drawn.items() if pixels is not None}
+        return make_field(raster.origin_m, raster.pixels_per_m, present)
+    if not any(lane.drivable for lane in lanes):
+        return None
+    return make_field(*draw_lanes(lanes))
 
 
 def make_field(origin_m: FloatArray, pixels_per_m: float, drawn: dict[str, BoolArray]) -> MapField:
@@ -92,6 +123,8 @@ def make_field(origin_m: FloatArray, pixels_per_m: float, drawn: dict[str, BoolA
         if i == 0:
             distance = np.where(mask, distance_px(~mask, reach), -distance)
         field[..., i] = np.rint(distance * (FULL / reach))
+    for border in (field[0], field[-1], field[:, 0], field[:, -1]):
+        border[:] = (-FULL, FULL, FULL, 0)
     return MapField(np.asarray(origin_m, np.float64), float(pixels_per_m), field)
 
 
@@ -101,16 +134,14 @@ def distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
     Separable as in Saito and Toriwaki 1994 (Pattern Recognition 27): the least of dy^2 + dx^2.
     """
     radius = int(np.ceil(reach))
-    far = np.float32(reach * reach)
-    along = np.where(mask, np.float32(0.0), far)
-    first = along.copy()
-    for shift in range(1, radius + 1):
-        square = np.float32(shift * shift)
-        np.minimum(first[:, shift:], np.where(mask[:, :-shift], square, far), out=first[:, shift:])
-        np.minimum(first[:, :-shift], np.where(mask[:, shift:], square, far), out=first[:, :-shift])
-    best = first.copy()
-    for shift in range(1, radius + 1):
-        square = np.float32(shift * shift)
-        np.minimum(best[shift:], first[:-shift] + square, out=best[shift:])
-        np.minimum(best[:-shift], first[shift:] + square, out=best[:-shift])
-    return np.sqrt(np.minimum(best, far))
+    whole = np.int16 if 2 * (radius + 1) ** 2 < 2**15 else np.int32  # whole squares: short ones are faster
+    place = np.arange(mask.shape[1], dtype=np.int32)
+    before = np.maximum.accumulate(np.where(mask, place, -radius - 1), axis=1)
+    after = np.minimum.accumulate(np.where(mask, place, mask.shape[1] + radius)[:, ::-1], axis=1)[:, ::-1]
+    first = np.minimum(np.minimum(place - before, after - place), radius + 1).astype(whole) ** 2
+    best, there = first.copy(), np.empty_like(first)
+    for shift in range(1, min(radius + 1, len(mask))):
+        np.add(first, whole(shift * shift), out=there)
+        np.minimum(best[shift:], there[:-shift], out=best[shift:])
+        np.minimum(best[:-shift], there[shift:], out=best[:-shift])
+    return np.sqrt(np.minimum(best.astype(np.float32), np.float32(reach * reach)))

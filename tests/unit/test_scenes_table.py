@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -86,9 +87,12 @@ def assert_same(left: Scene, right: Scene) -> None:
     assert [lane.lane_id for lane in left.lanes] == [lane.lane_id for lane in right.lanes]
     for one, other in zip(left.lanes, right.lanes, strict=True):
         assert all(np.array_equal(getattr(one, n), getattr(other, n)) for n in ("left_m", "right_m", "centre_m"))
+        assert one.drivable is other.drivable
     assert (left.raster is None) == (right.raster is None)
     if left.raster is not None and right.raster is not None:
-        assert np.array_equal(left.raster.drivable, right.raster.drivable)
+        for name in ("drivable", "road_divider", "lane_divider"):
+            a, b = getattr(left.raster, name), getattr(right.raster, name)
+            assert np.array_equal(a, b) if b is not None else a is None, name
         assert left.raster.origin_m.tolist() == right.raster.origin_m.tolist()
         assert left.raster.pixels_per_m == right.raster.pixels_per_m
 
@@ -113,8 +117,11 @@ def scene() -> Scene:
         is_target=np.array([True, False, False]),
         source="a test",
         licence="Apache-2.0",
-        lanes=(Lane("7", np.array([[0, 1.1], [9, 1]]), np.array([[0, -1], [4, -1.3], [9, -1]]), np.array([[0.0, 0]])),),
-        raster=RasterMap(np.array([3.5, -1.0]), 3.0, np.arange(35).reshape(5, 7) % 3 == 0),
+        lanes=(
+            Lane("7", np.array([[0, 1.1], [9, 1]]), np.array([[0, -1], [4, -1.3], [9, -1]]), np.array([[0.0, 0]])),
+            Lane("8", np.array([[0, 1.1], [9, 1]]), np.array([[0, 3.0], [9, 3]]), np.array([[0.0, 0]]), drivable=False),
+        ),
+        raster=RasterMap(np.array([3.5, -1.0]), 3.0, *(np.arange(35).reshape(5, 7) % n == 0 for n in (3, 4, 5))),
     )
 
 
@@ -122,6 +129,13 @@ def test_a_table_read_back_is_the_same_scene(scene: Scene, tmp_path: Path) -> No
     write_scene(scene, tmp_path / "new folder" / "scene.parquet")
     assert_same(load_scene(tmp_path / "new folder" / "scene.parquet"), scene)
     assert [p.name for p in (tmp_path / "new folder").iterdir()] == ["scene.parquet"]
+
+
+def test_a_table_keeps_a_map_that_has_no_dividers(scene: Scene, tmp_path: Path) -> None:
+    assert scene.raster is not None
+    bare = dataclasses.replace(scene, raster=RasterMap(np.zeros(2), 3.0, scene.raster.drivable))
+    write_scene(bare, tmp_path / "scene.parquet")
+    assert_same(load_scene(tmp_path / "scene.parquet"), bare)
 
 
 def test_what_is_written_has_argoverse_columns_first_and_null_for_the_unknown(scene: Scene, tmp_path: Path) -> None:

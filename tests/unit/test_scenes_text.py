@@ -68,7 +68,8 @@ def test_nuscenes_raster_is_indexed_by_x_then_y(tmp_path: Path) -> None:
     label.write_text(nuscenes_line(0, 0, "Car", 101.0, 202.5))
     pixels = np.zeros((30, 60, 3), np.uint8)  # 10 m along x, 20 m along y
     pixels[3:6, 6:9, 2] = 255  # drivable: x 101..102, y 202..203
-    pixels[:, :, 0] = 255
+    pixels[:, 5, 0] = 255
+    pixels[7, :, 1] = 255
     image.fromarray(pixels).save(tmp_path / "map_0.1" / "scene-0001.png")
     (tmp_path / "map_0.1" / "meta_scene-0001.txt").write_text("100.00\n200.00\n3.00\n")
     assert load_scene(label).raster is None
@@ -76,6 +77,10 @@ def test_nuscenes_raster_is_indexed_by_x_then_y(tmp_path: Path) -> None:
     assert raster is not None
     points_m = np.array([[101.0, 202.5], [101.9, 202.9], [102.1, 202.5], [101.0, 203.1], [99.0, 202.5], [109.9, 219.9]])
     assert raster.is_drivable(points_m).tolist() == [True, True, False, False, False, False]
+    assert raster.lane_divider is not None
+    assert raster.road_divider is not None
+    assert np.argwhere(raster.lane_divider).tolist() == [[x, 5] for x in range(30)]
+    assert np.argwhere(raster.road_divider).tolist() == [[7, y] for y in range(60)]
 
 
 def test_a_missing_map_folder_is_said(write: Callable[[str], Path]) -> None:

@@ -214,6 +214,11 @@ def test_a_raster_refuses(origin: Any, scale: float, drivable: Any, message: str
         RasterMap(origin, scale, drivable)
 
 
+def test_all_channels_of_a_raster_have_one_shape() -> None:
+    with pytest.raises(InputError, match=r"RasterMap\.lane_divider: expected drivable's shape \(2, 3\), got \(3, 2\)"):
+        RasterMap(np.zeros(2), 1.0, np.ones((2, 3), bool), np.ones((2, 3), bool), np.ones((3, 2), bool))
+
+
 SCENE = scene([0.0, 0.5, 1.0], {"a": {0: (0, 0), 2: (2, 0)}, "b": {0: (5, 5), 1: (6, 5), 2: (7, 5)}})
 
 
