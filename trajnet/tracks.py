@@ -15,7 +15,7 @@ causal_heading.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -90,6 +90,12 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.track_id)
+
+    def select(self, rows: IntArray) -> Observations:
+        """The observations with only these rows, in this order."""
+        per_row = (f.name for f in fields(self) if f.name not in ("timestamp_ns", "track_id"))
+        values = {name: getattr(self, name)[rows] for name in per_row}
+        return Observations(self.timestamp_ns, tuple(self.track_id[i] for i in rows.tolist()), **values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -197,7 +197,8 @@ class Prediction:
         put = object.__setattr__
         put(self, "track_id", tuple(self.track_id))
         time_s = np.ascontiguousarray(self.time_s, dtype=np.float64)
-        if time_s.ndim != 1 or len(time_s) == 0 or not (np.diff(time_s, prepend=0.0) > 0).all() or time_s[-1] == np.inf:
+        rising = time_s.ndim == 1 and len(time_s) > 0 and time_s[0] > 0 and (time_s[1:] > time_s[:-1]).all()
+        if not rising or time_s[-1] == np.inf:
             raise InputError(f"Prediction.time_s: expected strictly increasing times above 0 s, got {time_s}")
         put(self, "time_s", time_s)
         count, steps = len(self.track_id), len(time_s)
@@ -226,14 +227,20 @@ class Prediction:
 
     def usable_rows(self) -> BoolArray:
         """(N,): rows that are finite, with probabilities from 0 that sum to 1 (to 1e-3) and variances from 0."""
-        count = len(self)
+        count, modes = self.probability.shape
         fine = np.ones(count, dtype=np.bool_)
-        for value in (self.position_m, self.yaw_rad, self.covariance_m2, self.probability):
-            fine &= np.isfinite(value).all(axis=tuple(range(1, value.ndim)))
-        fine &= (self.probability >= 0).all(axis=1) & (np.abs(self.probability.sum(axis=1) - 1.0) < 1e-3)
-        fine &= (self.covariance_m2[..., 0, 0] >= 0).all(axis=(1, 2)) & (self.covariance_m2[..., 1, 1] >= 0).all(
-            axis=(1, 2)
-        )
+        if count == 0:
+            return fine
+        paths = (self.position_m, self.yaw_rad, self.covariance_m2, self.probability)
+        with np.errstate(over="ignore", invalid="ignore"):
+            all_finite = np.isfinite(sum(float(v.sum()) for v in paths))  # then so is every part: most frames end here
+            if not all_finite:
+                for value in paths:
+                    fine &= np.isfinite(value.reshape(count, -1)).all(axis=1)
+            fine &= np.abs(self.probability @ np.ones(modes) - 1.0) < 1e-3
+        for value in (self.probability, self.covariance_m2[..., 0, 0], self.covariance_m2[..., 1, 1]):
+            if not value.min() >= 0:
+                fine &= (value.reshape(count, -1) >= 0).all(axis=1)
         return fine
 
     def validate(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.frames import frame
 from trajnet.errors import ConfigError, InputError
 from trajnet.predictors import ConstantVelocity, GuardedPredictor, KalmanConstantVelocity
-from trajnet.predictors.guarded import merged, widened
+from trajnet.predictors.guarded import patched, widened
 from trajnet.tracks import Observations, TrackStore
 from trajnet.types import IntArray, Prediction, Source
 
@@ -410,7 +410,7 @@ def test_no_rows_are_no_trouble(either: Line) -> None:
     assert either.counts() == (1, 0, 0, 0, 0, 0)
 
 
-def test_widened_and_merged(line: Line) -> None:
+def test_widened_and_patched(line: Line) -> None:
     line.feed(0.0, "a", "b")
     plain = ConstantVelocity(TIME_S).predict(line.inner.asked[0])
     wide = widened(plain, 3)
@@ -421,7 +421,7 @@ def test_widened_and_merged(line: Line) -> None:
     with pytest.raises(InputError, match="modes: expected at most 1, got 3"):
         widened(wide, 1)
     stale = replace(wide, source=np.full(2, Source.STALE), position_m=wide.position_m + 1, age_s=np.array([1.0, 2.0]))
-    both = merged(wide, stale, np.array([True, False]))
+    both = patched(wide, stale, np.array([1]), np.array([1]))
     assert both.source.tolist() == [Source.PHYSICS, Source.STALE]
     assert both.age_s.tolist() == [0.0, 2.0]
     np.testing.assert_array_equal(both.position_m, np.stack([wide.position_m[0], stale.position_m[1]]))

@@ -22,7 +22,7 @@ from trajnet.geometry import rotate, rotate_covariance, wrap_angle
 from trajnet.learning.config import SourceConfig, TrainConfig
 from trajnet.learning.model import ModelConfig, Observation, TrajectoryModel
 from trajnet.predictors import OnnxPredictor, Stream, load_predictor
-from trajnet.predictors.onnx_model import import_onnxruntime
+from trajnet.predictors.session import import_onnxruntime
 from trajnet.tracks import Observations, TrackPolicy, TrackStore
 from trajnet.types import ObjectClass, Prediction, Source, TrackFrame
 
@@ -344,7 +344,7 @@ def test_nothing_of_a_state_outlives_its_reset(exported: Path) -> None:
     frames = walks(3, 1)
     predictor = OnnxPredictor(exported)
     fresh = played(predictor, frames)[-1]
-    for memory in predictor._memory.values():
+    for memory in predictor._engine._memory.values():
         memory[:] = np.nan
     again = played(predictor, frames)[-1]
     again.validate()
@@ -399,11 +399,11 @@ def test_a_call_that_fails_leaves_the_state_alone(exported: Path, monkeypatch: p
     predictor.forget(seen[0].slot[:1])
 
     class Broken:
-        def run(self, *arguments: Any) -> None:
+        def run_with_iobinding(self, binding: Any) -> None:
             raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(predictor, "_session", Broken())
+        patch.setattr(predictor._engine.buckets[0], "_session", Broken())
         with pytest.raises(RuntimeError, match="out of memory"):
             predictor.predict(seen[-1])
     got = predictor.predict(seen[-1])

@@ -10,7 +10,7 @@ import pytest
 
 from trajnet.errors import ConfigError, ContractError
 from trajnet.predictors import PHYSICS, ConstantVelocity, Stream
-from trajnet.predictors.onnx_model import PROVIDERS
+from trajnet.predictors.session import PROVIDERS
 from trajnet.ros.bridge import object_ids, tracked_objects
 from trajnet.ros.cdr import PredictedObjects, decode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Identity, Level

@@ -14,7 +14,7 @@ from trajnet.contract import output_tensors, state_names
 from trajnet.errors import ContractError
 from trajnet.export.graph import StepGraph, example_inputs
 from trajnet.learning.model import Observation
-from trajnet.predictors.onnx_model import import_onnxruntime
+from trajnet.predictors.session import import_onnxruntime
 
 #: The most that ONNX Runtime may differ from torch, in metres.
 MAX_ERROR_M = 1e-3

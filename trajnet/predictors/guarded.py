@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import logging
-import weakref
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
-from threading import Thread
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.config import require
 from trajnet.errors import InputError
 from trajnet.predictors.base import Predictor
+from trajnet.predictors.gaps import Gaps
+from trajnet.predictors.priority import Ego, most_important
+from trajnet.predictors.worker import Worker
 from trajnet.tracks import Observations
-from trajnet.types import BoolArray, FloatArray, IntArray, Prediction
+from trajnet.types import FloatArray, IntArray, Prediction
 
 log = logging.getLogger(__name__)
-
-#: What a predictor missed for longer than this is no history any more: the track is born for it again.
-MAX_MISSED_S = 1.0
 
 
 @dataclass
 class GuardCounters:
     """What the rows came from and why the model was not used, since the start.
 
-    failures: calls that raised. deadline_misses: calls not done within the budget, or begun while one still ran.
+    failures: calls that raised. deadline_misses: calls not done within the budget, or not begun as one still ran.
     non_finite_rows: rows of the model that were not usable (NaN, probabilities that do not sum to 1).
+    over_limit_rows: rows that were not shown to the model because there were more than it is allowed.
     """
 
     calls: int = 0
@@ -40,21 +41,49 @@ class GuardCounters:
     failures: int = 0
     deadline_misses: int = 0
     non_finite_rows: int = 0
+    over_limit_rows: int = 0
     last_failure: str = ""
+
+
+class Caller(Protocol):
+    """Whoever makes the predictor's calls elsewhere: a Worker on the road, a pretended one on a test's clock."""
+
+    def submit(self, function: Callable[[Observations], Prediction], asked: Observations) -> Future[Prediction]:
+        """Begin the call; ``exception(timeout)`` of what it gives waits for its end."""
+
+    def close(self, timeout_s: float) -> bool:
+        """End after the running call; whether that was within the time."""
 
 
 class GuardedPredictor:
     """Calls predictor; rows that it cannot give in time and finite come from fallback, labelled as the fallback labels.
 
-    budget_s: how long the predictor may take; None waits for ever (offline, deterministic). With a budget it runs in a
-    thread of its own, alone: while a late call is still running, the frames that come in get fallback paths and are
-    not shown to the predictor. What it missed is a gap for it: its next step starts from what it saw last, with the
-    time since then, and a track born meanwhile, or whose result was unusable, is born for it with its next observation.
-    fallback: asked only for frames that need it, so it must answer from one observation alone (constant velocity does).
+    budget_s: how long after it was asked this answers, at most; None waits for ever (offline, deterministic). With a
+    budget the fall-back's paths are made first. Then the predictor runs in a thread of its own, alone; if it is done
+    within what is left of the budget its answer goes out, else the fall-back's. While a late call is still running, the
+    frames that come in get fall-back paths at once and are not shown to the predictor. What it missed is a gap for it:
+    its next step starts from what it saw last, with the time since then, and a track born meanwhile, or whose result
+    was unusable, is born for it with its next observation.
+    A predictor that hangs, raises or returns nonsense is answered for; one that kills the process is not.
+
+    max_objects: how many rows the predictor is shown at most, by priority (see most_important); None: all of them.
+    fallback: must answer from one observation alone (constant velocity does); without a budget it is asked only for
+    frames that need it.
+    clock_ns, caller: what the budget is measured with and who makes the calls; tests pretend both.
     """
 
-    def __init__(self, predictor: Predictor, fallback: Predictor, budget_s: float | None = None) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        fallback: Predictor,
+        budget_s: float | None = None,
+        *,
+        max_objects: int | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        caller: Caller | None = None,
+    ) -> None:
         require(budget_s is None or budget_s > 0, f"budget_s: expected a number above 0 or none, got {budget_s}")
+        require(max_objects is None or max_objects > 0, f"max_objects: expected a number above 0, got {max_objects}")
         if not np.array_equal(predictor.time_s, fallback.time_s):
             raise InputError(f"fallback: expected the predictor's times {predictor.time_s}, got {fallback.time_s}")
         if fallback.modes > predictor.modes:
@@ -62,10 +91,12 @@ class GuardedPredictor:
         self.predictor = predictor
         self.fallback = fallback
         self.budget_s = budget_s
+        self.max_objects = max_objects
         self.counters = GuardCounters()
-        self._worker = Worker() if budget_s is not None else None
+        self._clock_ns = clock_ns
+        self._worker = (caller or Worker()) if budget_s is not None else None
         self._late: tuple[Future[Prediction], Observations] | None = None
-        self._seen = LastSeen()
+        self._gaps = Gaps()
 
     @property
     def name(self) -> str:
@@ -79,30 +110,36 @@ class GuardedPredictor:
     def modes(self) -> int:
         return self.predictor.modes
 
-    def predict(self, observations: Observations) -> Prediction:
+    def predict(self, observations: Observations, ego: Ego | None = None) -> Prediction:
+        """As Predictor.predict. ego: who asks, which decides who is served if there are more than max_objects."""
+        count = len(observations)
         self.counters.calls += 1
-        busy = not self._late_call_ended()
-        asked = self._seen.steps(observations)
+        begin_ns = self._clock_ns() if self._worker is not None else 0
+        safe = self.fallback.predict(observations) if self._worker is not None else None
+        rows = self._within_limit(observations, ego)
+        shown = observations if rows is None else self._shown(observations, rows)
         result = None
-        if busy:
-            self.counters.deadline_misses += 1
+        if self._late_call_ended():
+            result = self._attempt(shown, begin_ns)
         else:
-            result = self._attempt(asked)
-        fine = np.zeros(len(observations), dtype=np.bool_)
-        if result is not None:
-            fine = result.usable_rows()
-            self._seen.record(asked)
-            self._seen.forget(asked.slot[~fine])
-            self.counters.non_finite_rows += int((~fine).sum())
-        self.counters.model_rows += int(fine.sum())
-        self.counters.physics_rows += int((~fine).sum())
-        if result is not None and fine.all():
+            self.counters.deadline_misses += 1
+            self._gaps.missed(shown)
+        fine = None if result is None else result.usable_rows()
+        served = 0 if fine is None else int(np.count_nonzero(fine))
+        self.counters.model_rows += served
+        self.counters.physics_rows += count - served
+        if result is not None and fine is not None and served < len(shown):
+            self._gaps.forget(shown.slot[~fine])
+            self.counters.non_finite_rows += len(shown) - served
+        if result is not None and served == count:
             return result
-        safe = widened(self.fallback.predict(observations), self.modes)
-        return safe if result is None else merged(result, safe, fine)
+        safe = widened(self.fallback.predict(observations) if safe is None else safe, self.modes)
+        if result is None or fine is None:
+            return safe
+        return patched(safe, result, np.flatnonzero(fine) if rows is None else rows[fine], np.flatnonzero(fine))
 
     def forget(self, slots: IntArray) -> None:
-        self._seen.forget(slots)
+        self._gaps.forget(slots)
         self.fallback.forget(slots)
 
     def close(self, timeout_s: float = 5.0) -> None:
@@ -110,23 +147,46 @@ class GuardedPredictor:
         if self._worker is not None and not self._worker.close(timeout_s):
             log.warning("%s still runs %g s after it was asked to end", self.name, timeout_s)
 
-    def _attempt(self, asked: Observations) -> Prediction | None:
+    def _within_limit(self, observations: Observations, ego: Ego | None) -> IntArray | None:
+        """The rows that the predictor is shown, None for all of them."""
+        if self.max_objects is None or len(observations) <= self.max_objects:
+            return None
+        return most_important(observations, self.max_objects, self._gaps.in_step(observations), ego)
+
+    def _shown(self, observations: Observations, rows: IntArray) -> Observations:
+        """These rows; the others are counted, and a gap for the predictor."""
+        others = np.delete(np.arange(len(observations)), rows)
+        self._gaps.missed(observations.select(others))
+        self.counters.over_limit_rows += len(others)
+        return observations.select(rows)
+
+    def _attempt(self, shown: Observations, begin_ns: int) -> Prediction | None:
         """The inner prediction with a row for each observation, or None with the reason counted."""
+        asked = self._gaps.steps(shown)
         try:
             if self._worker is None:
-                return self._checked(self.predictor.predict(asked), asked)
-            running = self._worker.submit(self.predictor.predict, asked)
-            try:
-                running.exception(timeout=self.budget_s)  # gives, not raises, what the predictor raised
-            except FutureTimeoutError:
-                self.counters.deadline_misses += 1
-                self._late = running, asked
-                self._seen.record(asked)  # as if it ends well; see _late_call_ended
-                return None
-            return self._checked(running.result(), asked)
+                result = self._checked(self.predictor.predict(asked), asked)
+            else:
+                running = self._worker.submit(self.predictor.predict, asked)
+                try:
+                    running.exception(self._left_s(begin_ns))  # gives, not raises, what the predictor raised
+                except FutureTimeoutError:
+                    self.counters.deadline_misses += 1
+                    self._late = running, asked
+                    self._gaps.seen(asked)  # as if it ends well; see _late_call_ended
+                    return None
+                result = self._checked(running.result(), asked)
         except Exception as error:  # whatever fails inside, every object still gets a path
             self._failed(error)
+            self._gaps.missed(shown)
             return None
+        self._gaps.seen(asked)
+        return result
+
+    def _left_s(self, begin_ns: int) -> float:
+        """What is left of the budget, at least nothing."""
+        assert self.budget_s is not None
+        return max(0.0, self.budget_s - (self._clock_ns() - begin_ns) * 1e-9)
 
     def _late_call_ended(self) -> bool:
         """Whether the predictor is free; takes up what became of a late call: only its state is of use by now."""
@@ -141,7 +201,7 @@ class GuardedPredictor:
         except Exception as error:
             self._failed(error)
             unusable = np.ones(len(asked), dtype=np.bool_)
-        self._seen.forget(asked.slot[unusable])
+        self._gaps.forget(asked.slot[unusable])
         return True
 
     def _checked(self, result: Prediction, asked: Observations) -> Prediction:
@@ -163,100 +223,6 @@ class GuardedPredictor:
         log.warning("%s failed, physics takes over: %s", self.name, self.counters.last_failure)
 
 
-class LastSeen:
-    """What the inner predictor saw last of the track in each slot, so that a frame kept from it is a gap for it."""
-
-    def __init__(self) -> None:
-        self._known = np.zeros(0, dtype=np.bool_)
-        self._time_ns = np.zeros(0, dtype=np.int64)
-        self._position_m = np.zeros((0, 2))
-        self._yaw_rad = np.zeros(0)
-        self._yaw_valid = np.zeros(0, dtype=np.bool_)
-        self._heading_known = np.zeros(0, dtype=np.bool_)
-
-    def steps(self, observations: Observations) -> Observations:
-        """The observations with reset, dt_s and previous_* as the predictor knows them; new tracks take their slots."""
-        slot = observations.slot
-        self._grow(int(slot.max()) + 1 if len(slot) else 0)
-        dt_s = (observations.timestamp_ns - self._time_ns[slot]) * 1e-9
-        new = observations.reset | (dt_s - observations.dt_s > MAX_MISSED_S)
-        self._known[slot[new]] = False
-        reset = ~self._known[slot]
-        return replace(
-            observations,
-            reset=reset,
-            dt_s=np.where(reset, 0.0, dt_s),
-            previous_position_m=np.where(reset[:, None], observations.position_m, self._position_m[slot]),
-            previous_yaw_rad=np.where(reset | ~self._heading_known[slot], observations.yaw_rad, self._yaw_rad[slot]),
-            previous_yaw_valid=np.where(reset, observations.yaw_valid, self._yaw_valid[slot]),
-        )
-
-    def record(self, observations: Observations) -> None:
-        """The predictor was given these."""
-        slot = observations.slot
-        self._known[slot] = True
-        self._time_ns[slot] = observations.timestamp_ns
-        self._position_m[slot] = observations.position_m
-        self._yaw_rad[slot] = observations.yaw_rad
-        self._yaw_valid[slot] = observations.yaw_valid
-        self._heading_known[slot] = observations.heading_known
-
-    def forget(self, slots: IntArray) -> None:
-        """Whatever track is in these slots is born for the predictor with its next observation."""
-        slots = np.asarray(slots, dtype=np.int64)
-        self._known[slots[slots < len(self._known)]] = False
-
-    def _grow(self, count: int) -> None:
-        if count <= len(self._known):
-            return
-        for name in ("_known", "_time_ns", "_position_m", "_yaw_rad", "_yaw_valid", "_heading_known"):
-            old = getattr(self, name)
-            new = np.zeros((max(32, 2 * count), *old.shape[1:]), dtype=old.dtype)
-            new[: len(old)] = old
-            setattr(self, name, new)
-
-
-class Worker:
-    """One thread that makes calls in their order.
-
-    Not a ThreadPoolExecutor: at the end of the process that one waits for its running call, for ever if the call hangs.
-    """
-
-    def __init__(self) -> None:
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._closed = False
-        self._thread = Thread(target=_serve, args=(self._calls,), name="trajnet-predict", daemon=True)
-        self._thread.start()
-        weakref.finalize(self, self._calls.put, None)
-
-    def submit(self, function: Callable[[Observations], Prediction], asked: Observations) -> Future[Prediction]:
-        if self._closed:
-            raise RuntimeError("the predictor's thread has ended")
-        future: Future[Prediction] = Future()
-        self._calls.put((future, function, asked))
-        return future
-
-    def close(self, timeout_s: float) -> bool:
-        """End after the running call; whether that was within the time."""
-        self._closed = True
-        self._calls.put(None)
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-
-_Call = tuple["Future[Prediction]", Callable[[Observations], Prediction], Observations]
-
-
-def _serve(calls: SimpleQueue[_Call | None]) -> None:
-    while (call := calls.get()) is not None:
-        future, function, asked = call
-        try:
-            future.set_result(function(asked))
-        except BaseException as error:  # whoever waits gets it
-            future.set_exception(error)
-        del call, future, function, asked  # nothing is kept alive while the thread waits
-
-
 def widened(prediction: Prediction, modes: int) -> Prediction:
     """The prediction with this many modes: missing ones repeat the first with probability 0."""
     extra = modes - prediction.modes
@@ -275,17 +241,14 @@ def widened(prediction: Prediction, modes: int) -> Prediction:
     )
 
 
-def merged(first: Prediction, second: Prediction, from_first: BoolArray) -> Prediction:
-    """Row by row: first where from_first, else second. Both of the same shape."""
-    if from_first.all():
-        return first
+def patched(base: Prediction, other: Prediction, rows: IntArray, other_rows: IntArray) -> Prediction:
+    """base with its ``rows`` replaced by ``other_rows`` of other, which has the same modes and times."""
 
-    def choose(a: FloatArray, b: FloatArray) -> FloatArray:
-        return np.where(from_first.reshape(-1, *([1] * (a.ndim - 1))), a, b)
+    def put(name: str) -> NDArray[Any]:
+        values: NDArray[Any] = getattr(base, name).copy()
+        values[rows] = getattr(other, name)[other_rows]
+        return values
 
-    return Prediction(
-        first.timestamp_ns, first.track_id, first.time_s, choose(first.position_m, second.position_m),
-        choose(first.yaw_rad, second.yaw_rad), choose(first.covariance_m2, second.covariance_m2),
-        choose(first.probability, second.probability), np.where(from_first, first.source, second.source),
-        choose(first.age_s, second.age_s),
-    )  # fmt: skip
+    names = ("position_m", "yaw_rad", "covariance_m2", "probability", "source", "age_s")
+    changed: dict[str, Any] = {name: put(name) for name in names}
+    return replace(base, **changed)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajnet.geometry import rotate_covariance, wrap_angle
+from trajnet.geometry import wrap_angle
 from trajnet.tracks import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction, Source
 
@@ -57,10 +57,14 @@ def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray
 
 def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray:
     """(N, T, 2, 2) m^2 in the map frame for constant motion along course_rad (N,); see SIGMA_ALONG_MPS2."""
-    spread = np.zeros((len(course_rad), len(time_s), 2, 2))
-    spread[:, :, 0, 0] = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ALONG_MPS2 * time_s**2) ** 2
-    spread[:, :, 1, 1] = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ACROSS_MPS2 * time_s**2) ** 2
-    return rotate_covariance(spread, course_rad[:, None])
+    along_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ALONG_MPS2 * time_s**2) ** 2
+    across_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ACROSS_MPS2 * time_s**2) ** 2
+    cos, sin = np.cos(course_rad)[:, None], np.sin(course_rad)[:, None]
+    spread = np.empty((len(course_rad), len(time_s), 2, 2))
+    spread[:, :, 0, 0] = cos * cos * along_m2 + sin * sin * across_m2
+    spread[:, :, 1, 1] = sin * sin * along_m2 + cos * cos * across_m2
+    spread[:, :, 0, 1] = spread[:, :, 1, 0] = cos * sin * (along_m2 - across_m2)
+    return spread
 
 
 def single_mode(

@@ -11,8 +11,9 @@ from trajnet.geometry import wrap_angle
 from trajnet.predictors.base import Predictor
 from trajnet.predictors.guarded import GuardCounters, GuardedPredictor
 from trajnet.predictors.physics import ConstantVelocity
+from trajnet.predictors.priority import Ego
 from trajnet.tracks import Coasting, FrameStatus, Observations, TrackPolicy, TrackStore
-from trajnet.types import FloatArray, Prediction, Source, TrackFrame
+from trajnet.types import FloatArray, IntArray, Prediction, Source, TrackFrame
 
 
 class Stream:
@@ -41,10 +42,11 @@ class Stream:
     def guard(self) -> GuardCounters:
         return self.predictor.counters
 
-    def update(self, frame: TrackFrame, now_ns: int) -> Prediction:
+    def update(self, frame: TrackFrame, now_ns: int, ego: Ego | None = None) -> Prediction:
         """Paths for the frame's tracks in their order, then for live tracks that it does not report (Source.STALE).
 
         A frame that the policy drops (see ``status``) leaves everything as it is and gives the last answer again.
+        ego: who asks; decides whom the model serves where a guard has a limit and there are more.
         """
         begin = self._clock_ns()
         self.status, observations = self.store.update(frame, now_ns)
@@ -54,7 +56,7 @@ class Stream:
             nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
             answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
-            fresh = undirected(observations, self.predictor.predict(observations))
+            fresh = undirected(observations, self.predictor.predict(observations, ego))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
             coasting = self.store.coasting(frame.timestamp_ns)
@@ -70,6 +72,7 @@ class Stream:
     def reset(self) -> None:
         """Forget every track; the counters stay."""
         self.store.reset()
+        self._memory.clear()
         self._latest = None
 
 
@@ -96,28 +99,45 @@ def _with_fallback(predictor: Predictor) -> GuardedPredictor:
 
 
 class PathMemory:
-    """The last path of every slot, to answer for tracks that a frame does not report."""
+    """The last path of every track that the newest frame does not report.
+
+    The newest answer is kept as it is; only when a track goes missing is its path copied out of it.
+    """
 
     def __init__(self, modes: int, time_s: FloatArray) -> None:
         self._time_s = time_s
         steps = len(time_s)
+        self._newest: tuple[Observations, Prediction] | None = None
+        self._reported = np.zeros(0, dtype=np.bool_)
         self._position_m = np.zeros((0, modes, steps + 1, 2))
         self._yaw_rad = np.zeros((0, modes, steps + 1))
         self._covariance_m2 = np.zeros((0, modes, steps + 1, 2, 2))
         self._probability = np.zeros((0, modes))
 
     def keep(self, observations: Observations, prediction: Prediction) -> None:
-        """Store the paths, led by the observed pose at time 0."""
+        """Take the newest answer; of the one before, store the paths of tracks that are not in this one."""
         slot = observations.slot
-        if len(slot) and slot.max() >= len(self._probability):
+        if len(slot) and slot.max() >= len(self._reported):
             self._grow(max(32, 2 * (int(slot.max()) + 1)))
-        self._position_m[slot, :, 0] = observations.position_m[:, None]
-        self._position_m[slot, :, 1:] = prediction.position_m
-        self._yaw_rad[slot, :, 0] = observations.yaw_rad[:, None]
-        self._yaw_rad[slot, :, 1:] = prediction.yaw_rad
-        self._covariance_m2[slot, :, 0] = prediction.covariance_m2[:, :, 0]
-        self._covariance_m2[slot, :, 1:] = prediction.covariance_m2
-        self._probability[slot] = prediction.probability
+        if self._newest is not None:
+            self._reported[slot] = True
+            before, path = self._newest
+            gone = np.flatnonzero(~self._reported[before.slot])
+            self._reported[slot] = False
+            if len(gone):
+                self._store(before, path, gone)
+        self._newest = observations, prediction
+
+    def _store(self, observations: Observations, prediction: Prediction, rows: IntArray) -> None:
+        """Store these rows, each led by the observed pose at time 0."""
+        slot = observations.slot[rows]
+        self._position_m[slot, :, 0] = observations.position_m[rows, None]
+        self._position_m[slot, :, 1:] = prediction.position_m[rows]
+        self._yaw_rad[slot, :, 0] = observations.yaw_rad[rows, None]
+        self._yaw_rad[slot, :, 1:] = prediction.yaw_rad[rows]
+        self._covariance_m2[slot, :, 0] = prediction.covariance_m2[rows, :, 0]
+        self._covariance_m2[slot, :, 1:] = prediction.covariance_m2[rows]
+        self._probability[slot] = prediction.probability[rows]
 
     def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
         """The stored paths, moved on by their age: linear between their points, straight on past their end."""
@@ -144,10 +164,14 @@ class PathMemory:
             np.full(count, Source.STALE), coasting.age_s,
         )  # fmt: skip
 
+    def clear(self) -> None:
+        """Let go of the newest answer."""
+        self._newest = None
+
     def _grow(self, capacity: int) -> None:
-        for name in ("_position_m", "_yaw_rad", "_covariance_m2", "_probability"):
+        for name in ("_reported", "_position_m", "_yaw_rad", "_covariance_m2", "_probability"):
             old = getattr(self, name)
-            new = np.zeros((capacity, *old.shape[1:]))
+            new = np.zeros((capacity, *old.shape[1:]), dtype=old.dtype)
             new[: len(old)] = old
             setattr(self, name, new)
 

@@ -17,7 +17,8 @@ import numpy as np
 from trajnet.errors import InputError
 from trajnet.predictors import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
 from trajnet.predictors.guarded import widened
-from trajnet.predictors.onnx_model import PROVIDERS, OnnxPredictor
+from trajnet.predictors.onnx_model import OnnxPredictor
+from trajnet.predictors.session import PROVIDERS
 from trajnet.predictors.stream import joined
 from trajnet.ros.bridge import Bridge, Observed, held, predicted_objects, tracked_objects
 from trajnet.ros.cdr import decode_tracked, encode_predicted, encode_tracked
