@@ -41,10 +41,12 @@ def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapFie
                 seen.position_m, seen.previous_position_m, seen.dt_s, seen.velocity_mps, seen.velocity_valid
             )
             near = neighbours_of(needs.neighbours, seen.position_m, seen.yaw_rad, velocity_mps, seen.size_m)
-            parts.append(tuple(values[wanted] for values in near))  # type: ignore[arg-type]
+            parts.append(tuple(values[wanted] for values in near))
     distance, valid = map_around(needs.view, field, scene.position_m[rows], yaw_rad[rows])
     if not needs.neighbours:
-        near = neighbours_of(0, scene.position_m[rows], yaw_rad[rows], scene.velocity_mps[rows], np.ones((len(rows), 2)))
+        near = neighbours_of(
+            0, scene.position_m[rows], yaw_rad[rows], scene.velocity_mps[rows], np.ones((len(rows), 2))
+        )
         return Surroundings(distance, valid, *near)
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows))
@@ -52,34 +54,32 @@ def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapFie
 
 
 def window_surroundings(windows: Windows, files: Sequence[Path], needs: Needs) -> Surroundings:
-    """What was around at the last observation of every window. files: among them the scene of every window, by stem."""
+    """What was around at the last observation of every window. files: among them the scene of every window.
+
+    A scene is found by the last part of its id, which is its file's stem.
+    """
     if not needs:
-        return joined([], len(windows), needs)
+        return nothing_around(len(windows), needs)
     path_of = {path.stem: path for path in files}
     parts, order = [], []
     for scene_id in np.unique(windows.scene_id).tolist():
-        if scene_id not in path_of:
+        stem = scene_id.rsplit("/", 1)[-1]
+        if stem not in path_of:
             raise InputError(f"windows: expected the file of scene {scene_id!r} among {len(path_of)} files, found none")
         rows = np.flatnonzero(windows.scene_id == scene_id)
-        scene = load_scene(path_of[scene_id], with_map=needs.view is not None)
+        scene = load_scene(path_of[stem], with_map=needs.view is not None)
         parts.append(scene_surroundings(scene, windows.row[rows], needs))
         order.append(rows)
-    whole = joined(parts, 0, needs)
+    whole = Surroundings(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Surroundings)))
     place = np.empty(len(windows), np.int64)
     place[np.concatenate(order)] = np.arange(len(windows))
-    return selected(whole, place)
+    return whole[place]
 
 
-def joined(parts: Sequence[Surroundings], count: int, needs: Needs) -> Surroundings:
-    """All parts, in order; where there are none, ``count`` objects that see nothing."""
-    if not parts:
-        distance, valid = map_around(needs.view, None, np.zeros((count, 2)), np.zeros(count))
-        alone = [np.zeros((count, needs.neighbours, *shape)) for shape in ((2,), (), (2,))]
-        size = np.ones((count, needs.neighbours, 2))
-        return Surroundings(distance, valid, *alone, size, np.zeros((count, needs.neighbours), np.bool_))
-    return Surroundings(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Surroundings)))
-
-
-def selected(around: Surroundings, rows: IntArray) -> Surroundings:
-    """Only these rows, in this order."""
-    return Surroundings(*(getattr(around, f.name)[rows] for f in fields(Surroundings)))
+def nothing_around(count: int, needs: Needs) -> Surroundings:
+    """Surroundings of ``count`` objects that see nothing."""
+    near = (count, needs.neighbours)
+    return Surroundings(
+        *map_around(needs.view, None, np.zeros((count, 2)), np.zeros(count)),
+        *(np.zeros((*near, 2)), np.zeros(near), np.zeros((*near, 2)), np.ones((*near, 2)), np.zeros(near, np.bool_)),
+    )

@@ -40,7 +40,9 @@ class Tensor:
 def observation_tensors() -> tuple[Tensor, ...]:
     """The inputs that describe the newest observation of each track, in the order of the graph."""
     return (
-        Tensor("displacement_m", "float32", ("N", "2"), "m, map axes, since the observation before; 0 where reset is 1"),
+        Tensor(
+            "displacement_m", "float32", ("N", "2"), "m, map axes, since the observation before; 0 where reset is 1"
+        ),
         Tensor("yaw_rad", "float32", ("N",), "rad, map axes"),
         Tensor("previous_yaw_rad", "float32", ("N",), "rad"),
         Tensor("dt_s", "float32", ("N",), "s since the observation before; ignored where reset is 1"),

@@ -5,14 +5,14 @@ Training, evaluation and the road build it with the same functions, from the pre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
 from trajnet.maps import MapField, MapView
-from trajnet.types import BoolArray, FloatArray
+from trajnet.types import BoolArray, FloatArray, IntArray
 
 #: Whoever is further away than this is no neighbour (m).
 NEIGHBOUR_REACH_M = 40.0
@@ -53,6 +53,10 @@ class Surroundings:
     def __len__(self) -> int:
         return len(self.map_valid)
 
+    def __getitem__(self, rows: IntArray | slice) -> Surroundings:
+        """Only these rows, in this order."""
+        return Surroundings(*(getattr(self, f.name)[rows] for f in fields(self)))
+
 
 def surroundings_of(
     needs: Needs,
@@ -83,7 +87,7 @@ def map_around(
 def neighbours_of(
     count: int, position_m: FloatArray, yaw_rad: FloatArray, velocity_mps: FloatArray, size_m: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, BoolArray]:
-    """The nearest ``count`` of N objects to each: offset, yaw, velocity, size and validity, as Surroundings has them."""
+    """Offset, yaw, velocity, size and validity, as Surroundings has them, of the ``count`` objects nearest to each."""
     objects = len(yaw_rad)
     offset, yaw = np.zeros((objects, count, 2)), np.zeros((objects, count))
     velocity, size = np.zeros((objects, count, 2)), np.ones((objects, count, 2))

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
+from trajnet.surroundings import Surroundings
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
@@ -67,7 +68,7 @@ class Observations:
     reset (N,): the track's first observation; previous_* then repeat the present and dt_s is 0.
     yaw_rad is measured (yaw_valid), else as causal_heading derives it, with heading_known and direction_known (N,) from
     there. previous_yaw_rad repeats the present yaw where no heading was known before: a heading that becomes known is
-    no turn.
+    no turn. surroundings: what is around each row, where a predictor wants to know.
     """
 
     timestamp_ns: int
@@ -87,14 +88,16 @@ class Observations:
     velocity_valid: BoolArray
     object_class: NDArray[np.int8]
     size_m: FloatArray
+    surroundings: Surroundings | None = None
 
     def __len__(self) -> int:
         return len(self.track_id)
 
     def select(self, rows: IntArray) -> Observations:
         """The observations with only these rows, in this order."""
-        per_row = (f.name for f in fields(self) if f.name not in ("timestamp_ns", "track_id"))
-        values = {name: getattr(self, name)[rows] for name in per_row}
+        per_row = (f.name for f in fields(self) if f.name not in ("timestamp_ns", "track_id", "surroundings"))
+        values: dict[str, Any] = {name: getattr(self, name)[rows] for name in per_row}
+        values["surroundings"] = None if self.surroundings is None else self.surroundings[rows]
         return Observations(self.timestamp_ns, tuple(self.track_id[i] for i in rows.tolist()), **values)
 
 

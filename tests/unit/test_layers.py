@@ -15,10 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: From the top down. A name stands for a module or a package with all that is in it.
 LAYERS = [
-    {"types", "geometry", "errors", "config", "contract", "revision", "models", "drawing", "maps"},
+    {"types", "geometry", "errors", "config", "contract", "revision", "models", "drawing", "maps", "surroundings"},
     {"scenes"},
     {"windows"},
     {"tracks"},
+    {"around"},
     {"predictors"},
     {"metrics", "evaluate", "sim"},
     {"learning", "export"},

@@ -8,18 +8,27 @@ function that makes units; see open_dataset.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from trajnet.around import nothing_around, window_surroundings
 from trajnet.errors import InputError
 from trajnet.evaluate.paths import Paths, horizon_steps, joined, paths_at
+from trajnet.maps import field_of
 from trajnet.predictors import Stream
 from trajnet.scenes import ETH_UCY_SCENES, find_scenes, load_scene
-from trajnet.scenes.splits import NUSCENES_FOLDERS, OWN_SPLITS
+from trajnet.scenes.splits import (
+    NUSCENES_FOLDERS,
+    OWN_SPLITS,
+    apolloscape_split,
+    eth_ucy_split,
+    nuscenes_split,
+    vru_split,
+)
 from trajnet.types import BoolArray, FloatArray
 from trajnet.windows import (
     APOLLOSCAPE_FUTURE_S,
@@ -61,15 +70,22 @@ class Unit(Protocol):
 
 @dataclass(frozen=True)
 class WindowUnit:
-    """Windows that are fed in lockstep: each is a track of its own."""
+    """Windows that are fed in lockstep: each is a track of its own. files: among them the scene of every window.
+
+    What a predictor wants to know of the surroundings comes from there: in lockstep, windows are no neighbours.
+    """
 
     windows: Windows
     group: str
+    files: tuple[Path, ...]
 
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
-        count = len(self.windows)
+        count, needs = len(self.windows), stream.predictor.needs
+        around = window_surroundings(self.windows, self.files, needs)
         for frame in frames_of(self.windows, range(count)):
-            prediction = stream.update(frame, frame.timestamp_ns)
+            # Only the last frame has all windows in it, and only what is around then is looked at.
+            seen = around if frame.timestamp_ns == 0 else nothing_around(len(frame), needs)
+            prediction = stream.update(frame, frame.timestamp_ns, surroundings=seen)
         yield self.windows, paths_at(prediction, slice(0, count), self.windows.position_m[:, -1], time_s)
 
 
@@ -90,7 +106,9 @@ class SceneUnit:
         return self.path.stem
 
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
-        scene = load_scene(self.path)
+        wants_map = stream.predictor.needs.view is not None
+        scene = load_scene(self.path, with_map=wants_map)
+        stream.map_field = field_of(scene.lanes, scene.raster) if wants_map else None
         rows = np.flatnonzero((scene.row_frame % self.stride == 0) & (scene.is_target | (not self.targets_only)))
         windows = windows_of_scene(scene, rows, np.zeros(1), time_s)
         known: BoolArray = np.all(windows.future_valid[:, : horizon_steps(time_s)[0]], axis=1)
@@ -162,7 +180,7 @@ def _nuscenes(data: Path, split: str | None) -> Dataset:
         raise InputError(f"split: expected one of {', '.join(NUSCENES_FOLDERS)} for nuscenes, got {split!r}")
     windows = nuscenes_windows(data, split)
     _require_count(f"nuScenes {split}", windows, NUSCENES_WINDOWS[split])
-    return Dataset("nuscenes", split, NUSCENES_FUTURE_S, _batches(windows, ""))
+    return Dataset("nuscenes", split, NUSCENES_FUTURE_S, _batches(windows, "", nuscenes_split(data, split)))
 
 
 def _eth_ucy(data: Path, split: str | None) -> Dataset:
@@ -172,12 +190,13 @@ def _eth_ucy(data: Path, split: str | None) -> Dataset:
     for scene in ETH_UCY_SCENES if split == "all" else (split,):
         windows = eth_ucy_windows(data, scene)
         _require_count(f"ETH/UCY {scene}", windows, ETH_UCY_WINDOWS[scene])
-        units += _batches(windows, scene)
+        units += _batches(windows, scene, eth_ucy_split(data, scene, "test"))
     return Dataset("eth_ucy", split, ETH_UCY_FUTURE_S, units)
 
 
 def _apolloscape(data: Path, split: str) -> Dataset:
-    return Dataset("apolloscape", split, APOLLOSCAPE_FUTURE_S, _batches(apolloscape_windows(data, split), ""))
+    units = _batches(apolloscape_windows(data, split), "", apolloscape_split(data, split))
+    return Dataset("apolloscape", split, APOLLOSCAPE_FUTURE_S, units)
 
 
 def _vru(data: Path, split: str) -> Dataset:
@@ -187,7 +206,7 @@ def _vru(data: Path, split: str) -> Dataset:
         windows = vru_windows(data, road_user, split)
         group = np.array([scene_id.rpartition("/")[0].replace("/", " ") for scene_id in windows.scene_id.tolist()])
         for name in np.unique(group):
-            units += _batches(windows.select(group == name), str(name))
+            units += _batches(windows.select(group == name), str(name), vru_split(data, split, road_user))
     return Dataset("vru", split, VRU_FUTURE_S, units)
 
 
@@ -211,6 +230,6 @@ def _scenes(data: Path, horizon_s: float, stride: int, targets_only: bool) -> Da
     return Dataset("scenes", "", np.arange(1, steps + 1, dtype=np.float64) * SCENE_STEP_S, units)
 
 
-def _batches(windows: Windows, group: str) -> tuple[Unit, ...]:
-    starts = range(0, len(windows), BATCH)
-    return tuple(WindowUnit(windows.select(np.arange(s, min(s + BATCH, len(windows)))), group) for s in starts)
+def _batches(windows: Windows, group: str, files: Sequence[Path]) -> tuple[Unit, ...]:
+    rows = (np.arange(s, min(s + BATCH, len(windows))) for s in range(0, len(windows), BATCH))
+    return tuple(WindowUnit(windows.select(r), group, tuple(files)) for r in rows)

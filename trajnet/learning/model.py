@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -79,7 +80,7 @@ class ModelConfig:
         require(0 <= self.dropout < 1, f"model.dropout: expected [0, 1), got {self.dropout}")
         sizes = (0, *self.sets)
         require(
-            all(a < b for a, b in zip(sizes, sizes[1:], strict=False)) and (not self.sets or sizes[-1] == self.modes),
+            all(a < b for a, b in pairwise(sizes)) and (not self.sets or sizes[-1] == self.modes),
             f"model.sets: expected growing numbers up to modes ({self.modes}), got {list(self.sets)}",
         )
 
@@ -174,7 +175,7 @@ class MapEncoder(nn.Module):
         super().__init__()
         sizes = (len(CHANNELS), *channels)
         layers: list[nn.Module] = []
-        for inner, outer in zip(sizes, sizes[1:], strict=False):
+        for inner, outer in pairwise(sizes):
             layers += [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.ReLU()]
         self.convolve = nn.Sequential(*layers)
         rows, columns = view.shape
@@ -282,7 +283,9 @@ class TrajectoryModel(nn.Module):
         """(N, k, NEIGHBOUR_FEATURES): where each neighbour is, which way it points and moves, in the object's frame."""
         cos, sin = torch.cos(seen.yaw_rad).unsqueeze(-1), torch.sin(seen.yaw_rad).unsqueeze(-1)
         x, y = rotated(around.neighbour_offset_m[..., 0], around.neighbour_offset_m[..., 1], cos, -sin)
-        fast_x, fast_y = rotated(around.neighbour_velocity_mps[..., 0], around.neighbour_velocity_mps[..., 1], cos, -sin)
+        fast_x, fast_y = rotated(
+            around.neighbour_velocity_mps[..., 0], around.neighbour_velocity_mps[..., 1], cos, -sin
+        )
         turn = around.neighbour_yaw_rad - seen.yaw_rad.unsqueeze(-1)
         near = torch.log(torch.sqrt(x * x + y * y + 1e-2))
         columns = [0.1 * x, 0.1 * y, near, torch.cos(turn), torch.sin(turn), 0.2 * fast_x, 0.2 * fast_y]
@@ -331,7 +334,7 @@ class TrajectoryModel(nn.Module):
         """(N, K) logits in which no mode of a later set is above one of an earlier set."""
         sizes = (0, *self.config.set_sizes)
         groups = [logits[:, : sizes[1]]]
-        for begin, end in zip(sizes[1:], sizes[2:], strict=False):
+        for begin, end in pairwise(sizes[1:]):
             lowest = groups[-1].min(dim=1, keepdim=True).values
             groups.append(lowest - nn.functional.softplus(logits[:, begin:end]))
         return torch.cat(groups, 1) if len(groups) > 1 else logits
@@ -385,9 +388,7 @@ class TrajectoryModel(nn.Module):
             first_y * first_y + second_y * second_y,
         )
 
-    def step(
-        self, seen: Observation, around: Around, state: tuple[Tensor, ...]
-    ) -> tuple[Paths, tuple[Tensor, ...]]:
+    def step(self, seen: Observation, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
         """One observation of N tracks: (N, ...) and state (layers, N, hidden) -> paths and the next state."""
         features = self.features(seen)
         kept = (1.0 - seen.reset).reshape(1, -1, 1)

@@ -61,9 +61,7 @@ class Learner(lightning.LightningModule):
         self.log("validation/nll", terms["nll"], batch_size=count, sync_dist=True)
 
     def _loss(self, paths: Paths, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return winner_takes_all(
-            paths, batch.future_m, batch.valid, self.config.loss, self.config.model.set_sizes
-        )
+        return winner_takes_all(paths, batch.future_m, batch.valid, self.config.loss, self.config.model.set_sizes)
 
     def configure_optimizers(self) -> Any:
         chosen = self.config.optimizer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from trajnet.surroundings import Needs
 from trajnet.tracks import Observations
 from trajnet.types import FloatArray, IntArray, Prediction
 
@@ -25,6 +26,10 @@ class Predictor(Protocol):
     @property
     def modes(self) -> int:
         """K."""
+
+    @property
+    def needs(self) -> Needs:
+        """What it wants to know of the surroundings, in Observations.surroundings."""
 
     def predict(self, observations: Observations) -> Prediction:
         """One path set for each row of observations, in their order, relative to observations.timestamp_ns."""

@@ -26,7 +26,7 @@ from trajnet.predictors.session import PROVIDERS, check_session, open_session
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 #: What a row without a track holds: one that is just born, at rest at the origin. Every other input is 0.
-_PADDING = {"reset": 1.0, "size_m": 1.0}
+PADDING = {"reset": 1.0, "size_m": 1.0, "neighbour_size_m": 1.0}
 
 #: Arrays begin at multiples of this: a cache line, and what vector instructions like.
 _ALIGNMENT = 64
@@ -44,10 +44,11 @@ class Bucket:
 
     def __init__(self, session: Any, contract: Contract, tracks: int, device: str) -> None:
         self.tracks = tracks
-        self.inputs: Arrays = {t.name: _aligned(t, tracks, _PADDING.get(t.name, 0.0)) for t in contract.inputs}
+        self.inputs: Arrays = {t.name: _aligned(t, tracks, PADDING.get(t.name, 0.0)) for t in contract.inputs}
         self.outputs: Arrays = {t.name: _aligned(t, tracks, 0.0) for t in contract.outputs}
         self._session = session
-        self._axis = {t.name: t.shape.index("N") for t in (*contract.inputs, *contract.outputs)}
+        whole = slice(None)
+        self._before = {t.name: (whole,) * t.shape.index("N") for t in (*contract.inputs, *contract.outputs)}
         self._used = 0
         self._binding = session.io_binding()
         self._on_device: dict[str, Any] = {}
@@ -58,14 +59,13 @@ class Bucket:
 
     def rows(self, arrays: Arrays, count: int) -> Arrays:
         """The first ``count`` tracks of every array, as views."""
-        return {name: array[:count] if self._axis[name] == 0 else array[:, :count] for name, array in arrays.items()}
+        return {name: array[(*self._before[name], slice(count))] for name, array in arrays.items()}
 
     def run(self, count: int) -> None:
         """One step of the first ``count`` rows; whatever an earlier, larger frame left behind them is padded over."""
         for name, array in self.inputs.items():
             if count < self._used:
-                left = array[count : self._used] if self._axis[name] == 0 else array[:, count : self._used]
-                left[...] = _PADDING.get(name, 0.0)
+                array[(*self._before[name], slice(count, self._used))] = PADDING.get(name, 0.0)
         self._used = count
         for name, array in self.inputs.items():
             if name in self._on_device:

@@ -19,6 +19,7 @@ from trajnet.predictors.base import Predictor
 from trajnet.predictors.gaps import Gaps
 from trajnet.predictors.priority import Ego, most_important
 from trajnet.predictors.worker import Worker
+from trajnet.surroundings import Needs
 from trajnet.tracks import Observations
 from trajnet.types import FloatArray, IntArray, Prediction
 
@@ -109,6 +110,10 @@ class GuardedPredictor:
     @property
     def modes(self) -> int:
         return self.predictor.modes
+
+    @property
+    def needs(self) -> Needs:
+        return self.predictor.needs
 
     def predict(self, observations: Observations, ego: Ego | None = None) -> Prediction:
         """As Predictor.predict. ego: who asks, which decides who is served if there are more than max_objects."""

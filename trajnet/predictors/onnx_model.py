@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.predictors.engine import BUCKETS, Arrays, Engine
+from trajnet.predictors.engine import BUCKETS, PADDING, Arrays, Engine
+from trajnet.surroundings import Surroundings
 from trajnet.tracks import Observations
 from trajnet.types import BoolArray, IntArray, Prediction, Source
 
 _INPUTS_AS_THEY_ARE = (
     "yaw_rad", "previous_yaw_rad", "dt_s", "velocity_mps", "velocity_valid", "object_class", "size_m",
 )  # fmt: skip
+_SURROUNDINGS = tuple(f.name for f in fields(Surroundings))
 
 
 class OnnxPredictor:
@@ -33,6 +36,7 @@ class OnnxPredictor:
         self.provider = self._engine.provider
         self.name = self.contract.name
         self.modes = self.contract.modes
+        self.needs = self.contract.needs
         self.time_s = np.array(self.contract.time_s)
         self._forgotten: set[int] = set()
 
@@ -68,28 +72,33 @@ class OnnxPredictor:
 def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: slice) -> None:
     """Write these rows of the observations into the graph's inputs, one array for each of the contract's.
 
-    Every object is its own origin: float32 keeps its precision wherever it is, and a ghost at the other end of the map
-    takes nothing from the others.
+    Only differences of positions go in: float32 keeps its precision wherever an object is.
     """
+    around = observations.surroundings
     with np.errstate(over="ignore", invalid="ignore"):  # absurd values become infinite, and the row's result unusable
-        inputs["position_m"].fill(0.0)
         before_m, now_m = observations.previous_position_m[rows], observations.position_m[rows]
-        np.subtract(before_m, now_m, out=inputs["previous_position_m"], casting="same_kind")
+        np.subtract(now_m, before_m, out=inputs["displacement_m"], casting="same_kind")
+        inputs["displacement_m"][reset[rows]] = 0.0
         inputs["reset"][...] = reset[rows]
         for name in _INPUTS_AS_THEY_ARE:
             inputs[name][...] = getattr(observations, name)[rows]
+        for name in _SURROUNDINGS:
+            if name in inputs and around is not None:
+                inputs[name][...] = getattr(around, name)[rows]
+            elif name in inputs:
+                inputs[name].fill(PADDING.get(name, 0))
 
 
 def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Prediction, rows: slice) -> None:
-    """Time-major float32 planes of the graph -> these rows of the object-major float64 arrays, in the map frame."""
+    """Mode-major float32 planes of the graph -> these rows of the object-major float64 arrays, in the map frame."""
     position_m, covariance_m2 = answer.position_m[rows], answer.covariance_m2[rows]
     for axis, name in enumerate(("x_m", "y_m")):
-        np.add(outputs[name].transpose(1, 2, 0), origin_m[:, axis, None, None], out=position_m[..., axis])
+        np.add(outputs[name].transpose(2, 0, 1), origin_m[:, axis, None, None], out=position_m[..., axis])
     for (i, j), name in (
         ((0, 0), "cov_xx_m2"), ((0, 1), "cov_xy_m2"), ((1, 0), "cov_xy_m2"), ((1, 1), "cov_yy_m2"),
     ):  # fmt: skip
-        covariance_m2[..., i, j] = outputs[name].transpose(1, 2, 0)
-    answer.yaw_rad[rows] = outputs["path_yaw_rad"].transpose(1, 2, 0)
+        covariance_m2[..., i, j] = outputs[name].transpose(2, 0, 1)
+    answer.yaw_rad[rows] = outputs["path_yaw_rad"].transpose(2, 0, 1)
     probability = answer.probability[rows]
     probability[...] = outputs["probability"]
     with np.errstate(invalid="ignore", divide="ignore"):  # whoever calls looks for unusable rows

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from trajnet.geometry import wrap_angle
+from trajnet.surroundings import Needs
 from trajnet.tracks import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction, Source
 
@@ -87,6 +88,7 @@ class ConstantVelocity:
 
     name = "cv"
     modes = 1
+    needs = Needs()
 
     def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
         self.time_s = np.asarray(time_s, dtype=np.float64)
@@ -108,6 +110,7 @@ class ConstantTurnRate:
 
     name = "ctrv"
     modes = 1
+    needs = Needs()
 
     def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
         self.time_s = np.asarray(time_s, dtype=np.float64)
@@ -141,6 +144,7 @@ class KalmanConstantVelocity:
 
     name = "kalman"
     modes = 1
+    needs = Needs()
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ import numpy as np
 
 from trajnet.errors import InputError
 from trajnet.predictors.guarded import widened
+from trajnet.surroundings import Needs
 from trajnet.tracks import Observations
 from trajnet.types import FloatArray, IntArray, Prediction, Source
 
@@ -75,6 +76,7 @@ class RecordedPredictor:
     """
 
     name = "recorded"
+    needs = Needs()
 
     def __init__(self, path: Path | str) -> None:
         path = Path(path)

@@ -11,7 +11,7 @@ from trajnet.contract import Contract, check_tensors
 from trajnet.errors import ConfigError, ContractError, DependencyError
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
-_DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64"}
+_DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(int8)": "int8"}
 
 
 def import_onnxruntime() -> Any:

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from trajnet.geometry import wrap_angle
+from trajnet.maps import MapField
 from trajnet.predictors.base import Predictor
 from trajnet.predictors.guarded import GuardCounters, GuardedPredictor
 from trajnet.predictors.physics import ConstantVelocity
 from trajnet.predictors.priority import Ego
+from trajnet.surroundings import Surroundings, past_velocity, surroundings_of
 from trajnet.tracks import Coasting, FrameStatus, Observations, TrackPolicy, TrackStore
 from trajnet.types import FloatArray, IntArray, Prediction, Source, TrackFrame
 
@@ -20,6 +22,7 @@ class Stream:
     """A TrackStore and a guarded predictor behind one call per frame.
 
     predictor: any Predictor; one that is not guarded yet gets constant velocity as its fall-back, without a deadline.
+    map_field: the map that the objects are on, for predictors that want one; without it they see none.
     clock_ns: measures the stages of an update; without it they stay zero. Nothing else depends on it.
     """
 
@@ -28,10 +31,12 @@ class Stream:
         predictor: Predictor,
         policy: TrackPolicy | None = None,
         *,
+        map_field: MapField | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
         self.predictor = predictor if isinstance(predictor, GuardedPredictor) else _with_fallback(predictor)
         self.store = TrackStore(policy or TrackPolicy())
+        self.map_field = map_field
         self.status: FrameStatus = "used"
         self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
         self._clock_ns = clock_ns or (lambda: 0)
@@ -42,11 +47,15 @@ class Stream:
     def guard(self) -> GuardCounters:
         return self.predictor.counters
 
-    def update(self, frame: TrackFrame, now_ns: int, ego: Ego | None = None) -> Prediction:
+    def update(
+        self, frame: TrackFrame, now_ns: int, ego: Ego | None = None, *, surroundings: Surroundings | None = None
+    ) -> Prediction:
         """Paths for the frame's tracks in their order, then for live tracks that it does not report (Source.STALE).
 
         A frame that the policy drops (see ``status``) leaves everything as it is and gives the last answer again.
         ego: who asks; decides whom the model serves where a guard has a limit and there are more.
+        surroundings: of the frame's rows, for frames that are no real instant (windows in lockstep); otherwise they are
+        made from the frame and the map.
         """
         begin = self._clock_ns()
         self.status, observations = self.store.update(frame, now_ns)
@@ -56,6 +65,8 @@ class Stream:
             nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
             answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
+            if self.predictor.needs:
+                observations = replace(observations, surroundings=surroundings or self._around(observations))
             fresh = undirected(observations, self.predictor.predict(observations, ego))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
@@ -68,6 +79,14 @@ class Stream:
         end = self._clock_ns()
         self.stages_ns = {"tracks": tracked - begin, "model": predicted - tracked, "output": end - predicted}
         return answer
+
+    def _around(self, seen: Observations) -> Surroundings:
+        velocity_mps = past_velocity(
+            seen.position_m, seen.previous_position_m, seen.dt_s, seen.velocity_mps, seen.velocity_valid
+        )
+        return surroundings_of(
+            self.predictor.needs, self.map_field, seen.position_m, seen.yaw_rad, velocity_mps, seen.size_m
+        )
 
     def reset(self) -> None:
         """Forget every track; the counters stay."""
