@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from trajnet.errors import InputError
 from trajnet.maps import MapField, field_of
 from trajnet.scenes import load_scene
-from trajnet.surroundings import Needs, Surroundings, map_around, neighbours_of, past_velocity
+from trajnet.surroundings import Needs, Surroundings, map_around, past_velocity, surroundings_of
 from trajnet.tracks import TrackStore
 from trajnet.types import IntArray, Scene
 from trajnet.windows import Windows
@@ -26,8 +26,7 @@ def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapFie
         field = field_of(scene.lanes, scene.raster)
     rows = np.asarray(rows, np.int64)
     yaw_rad, order = np.zeros(len(scene.row_frame)), np.argsort(rows, kind="stable")
-    empty = neighbours_of(needs.neighbours, np.zeros((0, 2)), np.zeros(0), np.zeros((0, 2)), np.ones((0, 2)))
-    parts = [empty]
+    parts = [nothing_around(0, Needs(neighbours=needs.neighbours))]
     store, last = TrackStore(), int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
     for index in range(last):
         frame, span = scene.frame(index), scene.rows_of_frame(index)
@@ -36,21 +35,18 @@ def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapFie
             continue
         yaw_rad[span] = seen.yaw_rad
         wanted = rows[order][slice(*np.searchsorted(rows[order], [span.start, span.stop]))] - span.start
-        if needs.neighbours and len(wanted):
+        if len(wanted):
             velocity_mps = past_velocity(
                 seen.position_m, seen.previous_position_m, seen.dt_s, seen.velocity_mps, seen.velocity_valid
             )
-            near = neighbours_of(needs.neighbours, seen.position_m, seen.yaw_rad, velocity_mps, seen.size_m)
-            parts.append(tuple(values[wanted] for values in near))
-    distance, valid = map_around(needs.view, field, scene.position_m[rows], yaw_rad[rows])
-    if not needs.neighbours:
-        near = neighbours_of(
-            0, scene.position_m[rows], yaw_rad[rows], scene.velocity_mps[rows], np.ones((len(rows), 2))
-        )
-        return Surroundings(distance, valid, *near)
+            everyone = surroundings_of(
+                Needs(neighbours=needs.neighbours), None, seen.position_m, seen.yaw_rad, velocity_mps, seen.size_m
+            )
+            parts.append(everyone[wanted])
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows))
-    return Surroundings(distance, valid, *(np.concatenate(values)[place] for values in zip(*parts, strict=True)))
+    distance, valid = map_around(needs.view, field, scene.position_m[rows], yaw_rad[rows])
+    return replace(joined(parts)[place], map_distance=distance, map_valid=valid)
 
 
 def window_surroundings(windows: Windows, files: Sequence[Path], needs: Needs) -> Surroundings:
@@ -70,16 +66,19 @@ def window_surroundings(windows: Windows, files: Sequence[Path], needs: Needs) -
         scene = load_scene(path_of[stem], with_map=needs.view is not None)
         parts.append(scene_surroundings(scene, windows.row[rows], needs))
         order.append(rows)
-    whole = Surroundings(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Surroundings)))
     place = np.empty(len(windows), np.int64)
     place[np.concatenate(order)] = np.arange(len(windows))
-    return whole[place]
+    return joined(parts)[place]
+
+
+def joined(parts: Sequence[Surroundings]) -> Surroundings:
+    """All parts, in order."""
+    return Surroundings(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Surroundings)))
 
 
 def nothing_around(count: int, needs: Needs) -> Surroundings:
     """Surroundings of ``count`` objects that see nothing."""
     near = (count, needs.neighbours)
-    return Surroundings(
-        *map_around(needs.view, None, np.zeros((count, 2)), np.zeros(count)),
-        *(np.zeros((*near, 2)), np.zeros(near), np.zeros((*near, 2)), np.ones((*near, 2)), np.zeros(near, np.bool_)),
-    )
+    distance, valid = map_around(needs.view, None, np.zeros((count, 2)), np.zeros(count))
+    offset_m, yaw_rad, velocity_mps = np.zeros((*near, 2)), np.zeros(near), np.zeros((*near, 2))
+    return Surroundings(distance, valid, offset_m, yaw_rad, velocity_mps, np.ones((*near, 2)), np.zeros(near, np.bool_))

@@ -40,9 +40,7 @@ class Tensor:
 def observation_tensors() -> tuple[Tensor, ...]:
     """The inputs that describe the newest observation of each track, in the order of the graph."""
     return (
-        Tensor(
-            "displacement_m", "float32", ("N", "2"), "m, map axes, since the observation before; 0 where reset is 1"
-        ),
+        Tensor("displacement_m", "float32", ("N", "2"), "m, map axes, since the last observation; 0 where reset is 1"),
         Tensor("yaw_rad", "float32", ("N",), "rad, map axes"),
         Tensor("previous_yaw_rad", "float32", ("N",), "rad"),
         Tensor("dt_s", "float32", ("N",), "s since the observation before; ignored where reset is 1"),
@@ -112,7 +110,8 @@ class Training:
 class Contract:
     """The whole self-description of a model file.
 
-    time_s (T,): the future times of the outputs. needs: what the model wants to know of the surroundings. max_error_m: the parity gate's result, torch against ONNX Runtime.
+    time_s (T,): the future times of the outputs. needs: what the model wants to know of the surroundings.
+    parity_max_error_m: the parity gate's result, torch against ONNX Runtime.
     metrics: name -> value as reported by ``trajnet evaluate``.
     """
 

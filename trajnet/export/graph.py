@@ -83,7 +83,7 @@ class StepGraph(nn.Module):
 
 
 def split_inputs(model: TrajectoryModel, tensors: Sequence[Tensor]) -> tuple[Observation, Around, tuple[Tensor, ...]]:
-    """The graph's inputs, in the contract's order, as the model takes them; surroundings that it does not need: empty."""
+    """The graph's inputs, in the contract's order, as the model takes them; surroundings it does not need: empty."""
     count = len(Observation._fields)
     names = [t.name for t in surroundings_tensors(model.config.needs)]
     given = dict(zip(names, tensors[count : count + len(names)], strict=True))

@@ -302,7 +302,7 @@ def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Gen
 
 
 def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
-    """The windows with left and right swapped where chosen (N,): map axes reflected in x, the map's grid in its rows."""
+    """The windows with left and right swapped where chosen (N,): the map axes and the map's grid too."""
     window = dict(window)
     sign = torch.where(chosen, -1.0, 1.0)
     flip = torch.stack([torch.ones_like(sign), sign], -1).unsqueeze(1)

@@ -45,7 +45,7 @@ MIN_STEP_S = 0.01
 class ModelConfig:
     """cell: the recurrent cell of encoder and decoder. hidden, decoder_hidden, embedding: widths. modes: K.
 
-    The decoder runs once for every knot, the encoder once: the decoder's width is what a step costs.
+    The decoder runs once for every decoder_stride knots, the encoder once: the decoder is what a step costs.
 
     sets: growing numbers of modes, the last of them K. The first sets[0] modes are a set that covers the future by
     itself, the first sets[1] are the next larger one, and so on; the probability of a mode of a later set is never
@@ -59,6 +59,8 @@ class ModelConfig:
     cell: Cell = "lstm"
     hidden: int = 128
     decoder_hidden: int = 64
+    decoder_embedding: int = 32
+    decoder_stride: int = 1
     layers: int = 1
     embedding: int = 64
     context: int = 128
@@ -73,8 +75,15 @@ class ModelConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "decoder_hidden", "layers", "embedding", "context", "modes", "knots", "knot_step_s"):
+        for name in (
+            "hidden", "decoder_hidden", "decoder_embedding", "decoder_stride", "layers", "embedding", "context",
+            "modes", "knots", "knot_step_s",
+        ):  # fmt: skip
             require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
+        require(
+            self.knots % self.decoder_stride == 0,
+            f"model.decoder_stride: expected a divisor of knots ({self.knots}), got {self.decoder_stride}",
+        )
         require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
         require(min(self.map_channels) > 0, f"model.map_channels: expected numbers above 0, got {self.map_channels}")
         require(0 <= self.dropout < 1, f"model.dropout: expected [0, 1), got {self.dropout}")
@@ -169,7 +178,7 @@ def rotated(x: Tensor, y: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Ten
 
 
 class MapEncoder(nn.Module):
-    """Distances around an object (N, A, B, 4) int8 -> (N, width): three convolutions that halve the grid, and a layer."""
+    """Distances around an object (N, A, B, 4) int8 -> (N, width): three halving convolutions and a layer."""
 
     def __init__(self, view: MapView, channels: tuple[int, int, int], width: int, dropout: float) -> None:
         super().__init__()
@@ -191,7 +200,7 @@ class MapEncoder(nn.Module):
 
 
 class NeighbourAttention(nn.Module):
-    """What the neighbours mean for an object: attention over them by relative pose and motion; one may attend to none."""
+    """What the neighbours mean for an object: attention over them by pose and motion, or to nobody."""
 
     def __init__(self, query_width: int, width: int) -> None:
         super().__init__()
@@ -217,6 +226,7 @@ class TrajectoryModel(nn.Module):
         super().__init__()
         self.config = config
         width, narrow, context = config.embedding, config.decoder_hidden, config.context
+        stride, inner = config.decoder_stride, config.decoder_embedding
         self.embed = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU())
         self.encoder = recurrent(config.cell, width, config.hidden, config.layers)
         known = config.hidden + FEATURES
@@ -228,12 +238,12 @@ class TrajectoryModel(nn.Module):
             self.attention = NeighbourAttention(known, width)
         joined = known + (context if config.map is not None else 0) + (width if config.neighbours else 0)
         self.fuse = nn.Sequential(nn.Linear(joined, context), nn.ReLU(), nn.Dropout(config.dropout))
-        self.knot_code = nn.Parameter(0.1 * torch.randn(config.knots, 1, width))
-        self.to_knots = nn.Linear(context, width)
+        self.knot_code = nn.Parameter(0.1 * torch.randn(config.knots // stride, 1, inner))
+        self.to_knots = nn.Linear(context, inner)
         self.start = nn.ModuleDict({s: nn.Linear(context, narrow) for s in state_names(config.cell)})
-        self.decoder = recurrent(config.cell, width, narrow, 1)
+        self.decoder = recurrent(config.cell, inner, narrow, 1)
         self.dropout = nn.Dropout(config.dropout)
-        self.heads = nn.Linear(narrow, HEADS * config.modes)
+        self.heads = nn.Linear(narrow, HEADS * config.modes * stride)
         self.offsets = nn.Linear(context, 2 * config.modes)
         self.classify = nn.Sequential(nn.Linear(context, width), nn.ReLU(), nn.Linear(width, config.modes))
         self.wheeled: Tensor
@@ -321,9 +331,12 @@ class TrajectoryModel(nn.Module):
         hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])
         hidden = self.dropout(hidden).reshape(-1, self.config.decoder_hidden)
         planes = torch.matmul(self.heads.weight, hidden.t()) + self.heads.bias.unsqueeze(1)
-        acceleration, turn, along, across, correlation = (
-            part.reshape(modes, knots, -1) for part in planes.chunk(HEADS, dim=0)
+        # (5, K, stride, steps, N): a step's knots lie strided, so the fifth and the knots are put in order by one copy.
+        stride = self.config.decoder_stride
+        planes = (
+            planes.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2).reshape(HEADS, modes, knots, -1)
         )
+        acceleration, turn, along, across, correlation = planes.unbind(0)
         offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)
         x, y, course = self.unicycle(acceleration, turn, offset.reshape(2, modes, 1, -1), seen)
         # The spread must not bend the path: its course is a constant to it.
