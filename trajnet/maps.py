@@ -7,8 +7,11 @@ coarse and the sampling is one gather for all objects at once.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +26,8 @@ CHANNELS = ("drivable", "road_divider", "lane_divider")
 REACH_M = 8.0
 #: int8 value of REACH_M.
 FULL = 127
+#: Objects that are sampled at once: their buffers stay within a core's cache.
+BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -47,16 +52,26 @@ class MapView:
         """(A, B): points along x and along y."""
         return round((self.ahead_m + self.behind_m) / self.step_m) + 1, round(2 * self.side_m / self.step_m) + 1
 
+    @property
+    def reach_m(self) -> float:
+        """No point is farther from the object."""
+        return max(self.ahead_m, self.behind_m) + self.side_m
+
     def axes_m(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(A,) from behind to ahead and (B,) from right to left."""
-        rows, columns = self.shape
-        ahead = -self.behind_m + self.step_m * np.arange(rows, dtype=np.float32)
-        left = -self.side_m + self.step_m * np.arange(columns, dtype=np.float32)
-        return ahead, left
+        return _axes_m(self)
 
     def points_m(self) -> FloatArray:
         """(A, B, 2), from behind to ahead and from right to left."""
         return np.stack(np.meshgrid(*self.axes_m(), indexing="ij"), axis=-1).astype(np.float64)
+
+
+@lru_cache(maxsize=8)
+def _axes_m(view: MapView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    rows, columns = view.shape
+    ahead = -view.behind_m + view.step_m * np.arange(rows, dtype=np.float32)
+    left = -view.side_m + view.step_m * np.arange(columns, dtype=np.float32)
+    return ahead, left
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,30 +85,72 @@ class MapField:
     pixels_per_m: float
     distance: NDArray[np.int8]
 
-    def sample(self, position_m: FloatArray, yaw_rad: FloatArray, view: MapView) -> NDArray[np.int8]:
-        """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, A, B, 4) int8.
+    def sample(
+        self, position_m: FloatArray, yaw_rad: FloatArray, view: MapView, out: NDArray[np.int8] | None = None
+    ) -> NDArray[np.int8]:
+        """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, A, B, 4) int8, in out (contiguous) if given.
 
         An object whose position or yaw is not finite sees what lies beyond the field.
         """
-        position_m, yaw_rad = np.asarray(position_m, np.float64), np.asarray(yaw_rad, np.float64)
-        known = np.isfinite(yaw_rad) & np.isfinite(position_m).all(axis=1)
-        yaw_rad = np.where(known, yaw_rad, 0.0)
-        turn = (np.stack([np.cos(yaw_rad), np.sin(yaw_rad)]) * self.pixels_per_m).astype(np.float32)
-        columns, rows = self.distance.shape[:2]
-        # A border of one pixel holds what lies beyond the field; float64 until the origin is subtracted. Positions far
-        # beyond are brought near, where float32 holds them, and still see nothing of the field.
-        reach = (view.ahead_m + view.behind_m + view.side_m) * self.pixels_per_m
-        start = (np.where(known[:, None], position_m, -np.inf) - self.origin_m) * self.pixels_per_m + 1.0
-        start = np.clip(start, -reach, np.array([columns, rows]) + reach).astype(np.float32)
+        count = len(yaw_rad)
+        if out is None:
+            out = np.empty((count, *view.shape, 4), np.int8)
+        pose = np.empty((4, count))
+        with np.errstate(invalid="ignore"):  # the sine of what is not finite
+            np.cos(yaw_rad, out=pose[0])
+            np.sin(yaw_rad, out=pose[1])
+            np.subtract(np.transpose(position_m), self.origin_m[:, None], out=pose[2:])
+        pose *= self.pixels_per_m
+        pose[2:] += 1.0  # a border of one pixel holds what lies beyond the field
+        inside = self._bring_near(pose, view.reach_m * self.pixels_per_m + 1.0)
+        cos, sin, start_x, start_y = pose.astype(np.float32)[:, :, None]
         ahead, left = view.axes_m()
         # Pixels are sums of one term for the row of the grid and one for its column.
-        x = (turn[0, :, None] * ahead + start[:, :1])[:, :, None] - (turn[1, :, None] * left)[:, None]
-        y = (turn[1, :, None] * ahead + start[:, 1:])[:, :, None] + (turn[0, :, None] * left)[:, None]
-        index = np.clip(x, 0.0, columns - 1.0, out=x).astype(np.int32)
-        index *= np.int32(rows)
-        index += np.clip(y, 0.0, rows - 1.0, out=y).astype(np.int32)
-        pixel = self.distance.reshape(-1, 4).view(np.int32).reshape(-1)
-        return pixel.take(index, mode="clip").view(np.int8).reshape(len(yaw_rad), *view.shape, 4)
+        x_row, x_column = (cos * ahead + start_x)[:, :, None], (sin * left)[:, None]
+        y_row, y_column = (sin * ahead + start_y)[:, :, None], (cos * left)[:, None]
+        flat = self.distance.view(np.int32).reshape(-1)
+        seen = out.view(np.int32).reshape(count, *view.shape)
+        for i in range(0, count, BLOCK):
+            block = slice(i, i + BLOCK)
+            x, y, pixel = (each[: count - i] for each in _buffers(view.shape))
+            np.subtract(x_row[block], x_column[block], out=x)
+            np.add(y_row[block], y_column[block], out=y)
+            if not inside:
+                np.clip(x, 0.0, self.distance.shape[0] - 1.0, out=x)
+                np.clip(y, 0.0, self.distance.shape[1] - 1.0, out=y)
+            np.copyto(pixel, x, casting="unsafe")
+            pixel *= np.int32(self.distance.shape[1])
+            whole_y = x.view(np.int32)  # x is in pixel by now
+            np.copyto(whole_y, y, casting="unsafe")
+            pixel += whole_y
+            flat.take(pixel, mode="wrap", out=seen[block])  # every index is valid; mode "raise" would take a buffer
+        return out
+
+    def _bring_near(self, pose: FloatArray, reach: float) -> bool:
+        """Whether all objects, pose (4, N) with x and y in its last rows, see nothing but the field itself.
+
+        If not, those far beyond it are brought to where they just do not see it, so that float32 holds their pixels,
+        and those that are not finite join them.
+        """
+        if not np.isfinite(pose).all():
+            pose[:, ~np.isfinite(pose).all(axis=0)] = [[0.0], [0.0], [-np.inf], [-np.inf]]
+        place, end = pose[2:], np.array(self.distance.shape[:2])[:, None]
+        if ((place > reach) & (place < end - reach)).all():
+            return True
+        np.minimum(np.maximum(place, -reach, out=place), end + reach, out=place)
+        return False
+
+
+_kept = threading.local()
+
+
+def _buffers(shape: tuple[int, int]) -> tuple[NDArray[Any], ...]:
+    """Two float32 and an int32 array (BLOCK, A, B), kept from call to call: new pages would cost more than the work."""
+    kept: tuple[NDArray[Any], ...] | None = getattr(_kept, "arrays", None)
+    if kept is None or kept[0].shape[1:] != shape:
+        kept = tuple(np.empty((BLOCK, *shape), dtype) for dtype in (np.float32, np.float32, np.int32))
+        _kept.arrays = kept
+    return kept
 
 
 def field_of(lanes: Sequence[Lane], raster: RasterMap | None) -> MapField | None:

@@ -197,3 +197,21 @@ def test_nuscenes_vehicles_are_on_drivable_and_near_lines(data_dir: Path) -> Non
     assert (metres(samples, "drivable") > 0).mean() > 0.99
     assert (metres(samples, "lane_divider") < 4.0).mean() > 0.3
     assert (metres(samples, "road_divider") < REACH_M).mean() > 0.3
+
+
+def test_samples_are_the_pixels_below_the_points() -> None:
+    random = np.random.default_rng(5)
+    field = MapField(np.array([-3.0, 8.0]), 3.0, random.integers(-128, 128, (602, 452, 4)).astype(np.int8))
+    view = MapView()
+    for low_m, high_m in ((-60.0, 260.0), (95.0, 96.0)):  # some of it beyond the field, all of it within
+        position_m, yaw_rad = random.uniform(low_m, high_m, (70, 2)), random.uniform(-4.0, 4.0, 70)
+        points_m = position_m[:, None, None] + rotate(view.points_m(), yaw_rad[:, None, None])
+        pixel = np.clip(np.floor((points_m - field.origin_m) * 3.0).astype(int) + 1, 0, (601, 451))
+        expected = field.distance[pixel[..., 0], pixel[..., 1]]
+        seen = field.sample(position_m, yaw_rad, view)
+        assert (seen != expected).any(axis=-1).mean() < 1e-3  # float32 falls into the next pixel now and then
+        one_by_one = [field.sample(position_m[i : i + 1], yaw_rad[i : i + 1], view)[0] for i in range(70)]
+        assert np.array_equal(seen, one_by_one)
+        into = np.zeros_like(seen)
+        assert field.sample(position_m, yaw_rad, view, into) is into
+        assert np.array_equal(into, seen)

@@ -40,9 +40,9 @@ def displacement(paths: Paths, future_m: Tensor) -> Tensor:
     return torch.sqrt(x * x + y * y + 1e-6)
 
 
-def mean_displacement(distance: Tensor, valid: Tensor) -> Tensor:
-    """(K, N) mean of distance (K, T, N) over the recorded knots, valid (T, N)."""
-    return (distance * valid).sum(dim=1) / valid.sum(dim=0).clamp(min=1.0)
+def mean_over_knots(values: Tensor, valid: Tensor) -> Tensor:
+    """(K, N) mean of values (K, T, N) over the recorded knots, valid (T, N)."""
+    return (values * valid).sum(dim=1) / valid.sum(dim=0).clamp(min=1.0)
 
 
 def winner_takes_all(
@@ -51,10 +51,11 @@ def winner_takes_all(
     """The loss and its terms. future_m (T, N, 2), valid (T, N): knots that were recorded, at least one each.
 
     sets: ModelConfig.set_sizes. In each set its closest mode learns the path, so a set covers the future by itself; the
-    closest mode of all is what classification and likelihood are about. The covariances learn from the winner's errors
-    as they are (detached), so the likelihood spoils no path.
+    closest mode of all is what classification is about. The likelihood is that of the mixture at each knot, which is
+    what a region of the prediction rests on; paths and probabilities are constants to it (detached), so it shapes the
+    covariances and spoils no path.
     """
-    ade = mean_displacement(displacement(paths, future_m), valid)
+    ade = mean_over_knots(displacement(paths, future_m), valid)
     sizes = tuple(sets) or (ade.shape[0],)
     weights = config.set_weights or (1.0,) * len(sizes)
     best = [ade[:size].min(dim=0).values.mean() for size in sizes]
@@ -66,9 +67,9 @@ def winner_takes_all(
         classification = -(target * log_probability).sum(dim=1).mean()
     else:
         classification = -log_probability.gather(1, winner.unsqueeze(1)).mean()
-    pick = winner.reshape(1, 1, -1).expand(1, *paths.x_m.shape[1:])
-    error_x, error_y = ((future_m[..., i] - p).detach().gather(0, pick) for i, p in enumerate(paths[:2]))
-    nll = gaussian_nll(error_x, error_y, *(c.gather(0, pick) for c in paths[3:6])).squeeze(0)
-    likelihood = ((nll * valid).sum(dim=0) / valid.sum(dim=0).clamp(min=1.0)).mean()
+    error_x, error_y = ((future_m[..., i] - p).detach() for i, p in enumerate(paths[:2]))
+    nll = gaussian_nll(error_x, error_y, *paths[3:6])
+    mixture = -torch.logsumexp(log_probability.detach().t().unsqueeze(1) - nll, dim=0)
+    likelihood = mean_over_knots(mixture.unsqueeze(0), valid).mean()
     total = regression + config.classification * classification + config.likelihood * likelihood
     return total, {"min_ade_m": best[-1], "classification": classification, "nll": likelihood}

@@ -20,7 +20,7 @@ from trajnet import config as configs
 from trajnet.errors import ContractError, InputError, TrajnetError
 from trajnet.learning.config import TrainConfig
 from trajnet.learning.data import Batch, Batches, TrainingSet, load_training_set
-from trajnet.learning.loss import displacement, mean_displacement, winner_takes_all
+from trajnet.learning.loss import displacement, mean_over_knots, winner_takes_all
 from trajnet.learning.model import Around, Observation, Paths, TrajectoryModel
 from trajnet.revision import git_revision
 
@@ -117,7 +117,7 @@ class Windows(lightning.LightningDataModule):
 
 def min_ade(paths: Paths, future_m: Tensor, valid: Tensor, top: int) -> Tensor:
     """Mean over the objects of the least ADE among the most probable ``top`` modes, over recorded knots."""
-    ade = mean_displacement(displacement(paths, future_m), valid).t()
+    ade = mean_over_knots(displacement(paths, future_m), valid).t()
     best = paths.logits.topk(top, dim=1).indices
     return ade.gather(1, best).min(dim=1).values.mean()
 

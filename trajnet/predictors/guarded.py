@@ -228,6 +228,103 @@ class GuardedPredictor:
         log.warning("%s failed, physics takes over: %s", self.name, self.counters.last_failure)
 
 
+<<<<<<< HEAD
+=======
+class LastSeen:
+    """What the inner predictor saw last of the track in each slot, so that a frame kept from it is a gap for it."""
+
+    def __init__(self) -> None:
+        self._known = np.zeros(0, dtype=np.bool_)
+        self._time_ns = np.zeros(0, dtype=np.int64)
+        self._position_m = np.zeros((0, 2))
+        self._yaw_rad = np.zeros(0)
+        self._yaw_valid = np.zeros(0, dtype=np.bool_)
+        self._heading_known = np.zeros(0, dtype=np.bool_)
+
+    def steps(self, observations: Observations) -> Observations:
+        """The observations with reset, dt_s and previous_* as the predictor knows them; new tracks take their slots."""
+        slot = observations.slot
+        self._grow(int(slot.max()) + 1 if len(slot) else 0)
+        dt_s = (observations.timestamp_ns - self._time_ns[slot]) * 1e-9
+        new = observations.reset | (dt_s - observations.dt_s > MAX_MISSED_S)
+        self._known[slot[new]] = False
+        reset = ~self._known[slot]
+        return replace(
+            observations,
+            reset=reset,
+            dt_s=np.where(reset, 0.0, dt_s),
+            previous_position_m=np.where(reset[:, None], observations.position_m, self._position_m[slot]),
+            previous_yaw_rad=np.where(reset | ~self._heading_known[slot], observations.yaw_rad, self._yaw_rad[slot]),
+            previous_yaw_valid=np.where(reset, observations.yaw_valid, self._yaw_valid[slot]),
+        )
+
+    def record(self, observations: Observations) -> None:
+        """The predictor was given these."""
+        slot = observations.slot
+        self._known[slot] = True
+        self._time_ns[slot] = observations.timestamp_ns
+        self._position_m[slot] = observations.position_m
+        self._yaw_rad[slot] = observations.yaw_rad
+        self._yaw_valid[slot] = observations.yaw_valid
+        self._heading_known[slot] = observations.heading_known
+
+    def forget(self, slots: IntArray) -> None:
+        """Whatever track is in these slots is born for the predictor with its next observation."""
+        slots = np.asarray(slots, dtype=np.int64)
+        self._known[slots[slots < len(self._known)]] = False
+
+    def _grow(self, count: int) -> None:
+        if count <= len(self._known):
+            return
+        for name in ("_known", "_time_ns", "_position_m", "_yaw_rad", "_yaw_valid", "_heading_known"):
+            old = getattr(self, name)
+            new = np.zeros((max(32, 2 * count), *old.shape[1:]), dtype=old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+
+
+class Worker:
+    """One thread that makes calls in their order.
+
+    Not a ThreadPoolExecutor: at the end of the process that one waits for its running call, for ever if the call hangs.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._closed = False
+        self._thread = Thread(target=_serve, args=(self._calls,), name="trajnet-predict", daemon=True)
+        self._thread.start()
+        weakref.finalize(self, self._calls.put, None)
+
+    def submit(self, function: Callable[[Observations], Prediction], asked: Observations) -> Future[Prediction]:
+        if self._closed:
+            raise RuntimeError("the predictor's thread has ended")
+        future: Future[Prediction] = Future()
+        self._calls.put((future, function, asked))
+        return future
+
+    def close(self, timeout_s: float) -> bool:
+        """End after the running call; whether that was within the time."""
+        self._closed = True
+        self._calls.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+
+_Call = tuple["Future[Prediction]", Callable[[Observations], Prediction], Observations]
+
+
+def _serve(calls: SimpleQueue[_Call | None]) -> None:
+    while (call := calls.get()) is not None:
+        future, function, asked = call
+        try:
+            future.set_result(function(asked))
+        except BaseException as error:  # whoever waits gets it
+            future.set_exception(error)
+        del call, future, function, asked  # nothing is kept alive while the thread waits
+
+
+>>>>>>> maps
 def widened(prediction: Prediction, modes: int) -> Prediction:
     """The prediction with this many modes: missing ones repeat the first with probability 0."""
     extra = modes - prediction.modes
