@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from trajnet import config as configs
 from trajnet.errors import ContractError, InputError, TrajnetError
+from trajnet.learning.calibration import calibrate
 from trajnet.learning.config import TrainConfig
 from trajnet.learning.data import Batch, Batches, TrainingSet, load_training_set
 from trajnet.learning.loss import displacement, mean_over_knots, winner_takes_all
@@ -180,7 +181,20 @@ def train(
         log_every_n_steps=20,
     )
     trainer.fit(learner, Windows(config, train_set, validation_set), ckpt_path=str(last) if last.is_file() else None)
+    if trainer.is_global_zero and trainer.current_epoch >= epochs:
+        _calibrate(last, validation_set)
     return last
+
+
+def _calibrate(path: Path, validation: TrainingSet) -> None:
+    """Fit the calibration of a finished run's model on its validation data and put it into the checkpoint."""
+    model, _, _ = checkpoint_model(path)
+    calibrate(model, Batches(validation, 512))
+    stored = read_checkpoint(path)
+    stored["state_dict"].update({"model.spread": model.spread, "model.sharpness": model.sharpness})
+    unfinished = path.with_suffix(".tmp")
+    torch.save(stored, unfinished)
+    unfinished.replace(path)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
