@@ -8,6 +8,7 @@ factor of the logits (temperature scaling: Guo et al. 2017, On Calibration of Mo
 from __future__ import annotations
 
 import logging
+
 import numpy as np
 import torch
 from torch import Tensor
