@@ -25,9 +25,7 @@ def convert(
         str,
         typer.Option("--from", metavar="KIND", help="table, nuscenes, eth_ucy or commonroad; auto tells by the file."),
     ] = "auto",
-    with_map: Annotated[
-        bool, typer.Option("--with-map", help="Store nuScenes' map raster in each table too.")
-    ] = False,
+    with_map: Annotated[bool, typer.Option("--with-map", help="Store nuScenes' map raster in each table too.")] = False,
 ) -> None:
     """Convert recorded scenes to Parquet tables with Argoverse 2's columns.
 
