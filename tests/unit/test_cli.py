@@ -30,11 +30,11 @@ def test_help_and_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert capsys.readouterr().out.strip() == f"trajnet {__version__}"
     assert run(monkeypatch, "--help") == 0
     shown = capsys.readouterr().out
-    for command in ("train", "export", "info", "evaluate", "replay", "convert", "demo"):
+    for command in ("train", "export", "info", "evaluate", "replay", "bench", "convert", "demo"):
         assert command in shown
 
 
-@pytest.mark.parametrize("command", ["train", "export", "info", "evaluate", "replay", "convert", "demo"])
+@pytest.mark.parametrize("command", ["train", "export", "info", "evaluate", "replay", "bench", "convert", "demo"])
 def test_every_command_explains_itself(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,7 +23,7 @@ def build() -> "typer.Typer":
     """The command line with all its commands."""
     import typer
 
-    from trajnet.cli import bag, convert, demo, evaluate, export, info, play, replay, train
+    from trajnet.cli import bag, bench, convert, demo, evaluate, export, info, play, replay, train
 
     app = typer.Typer(
         name="trajnet",
@@ -50,6 +50,7 @@ def build() -> "typer.Typer":
     for command in (
         demo.demo,
         replay.replay,
+        bench.bench,
         evaluate.evaluate,
         convert.convert,
         train.train,

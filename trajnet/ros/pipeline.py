@@ -16,10 +16,8 @@ import numpy as np
 
 from trajnet.errors import InputError
 from trajnet.predictors import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
-from trajnet.predictors.guarded import widened
 from trajnet.predictors.onnx_model import OnnxPredictor
 from trajnet.predictors.session import PROVIDERS
-from trajnet.predictors.stream import joined
 from trajnet.ros.bridge import Bridge, Observed, held, predicted_objects, tracked_objects
 from trajnet.ros.cdr import decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Status
@@ -78,9 +76,9 @@ class Answer:
 class Pipeline:
     """Decodes, predicts and encodes one message at a time, and keeps the diagnostics.
 
-    The first ``parameters.max_objects`` objects of a frame go to the predictor, those first that it served before; the
-    others get constant velocity. A frame that is out of order or a duplicate gives no objects: what followed from the
-    newer one has been published already.
+    At most ``parameters.max_objects`` objects of a frame go to the predictor, by priority (predictors.priority);
+    the others get constant velocity. A frame that is out of order or a duplicate gives no objects: what followed from
+    the newer one has been published already.
     """
 
     def __init__(
@@ -95,10 +93,14 @@ class Pipeline:
         self._clock_ns = clock_ns
         self._physics = ConstantVelocity(predictor.time_s)
         budget_s = parameters.budget_ms * 1e-3 if parameters.budget_ms > 0 else None
-        self._guarded = GuardedPredictor(predictor, self._physics, budget_s if identity.uses_model else None)
+        self._guarded = GuardedPredictor(
+            predictor,
+            self._physics,
+            budget_s if identity.uses_model else None,
+            max_objects=parameters.max_objects,
+        )
         self.stream = Stream(self._guarded, parameters.policy(), clock_ns=clock_ns)
         self._bridge = Bridge()
-        self._served: frozenset[str] = frozenset()
         self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
         self.diagnostics = Diagnostics(
             identity,
@@ -111,7 +113,6 @@ class Pipeline:
         """Forget every track, as after a start; the diagnostics' totals stay."""
         self.stream.reset()
         self._bridge.reset()
-        self._served = frozenset()
 
     def close(self) -> None:
         """End the thread that the budget needs."""
@@ -171,28 +172,13 @@ class Pipeline:
 
     def _answer(self, observed: Observed, now_ns: int) -> Answer:
         frame = observed.frame
-        limit = self._parameters.max_objects
-        served, others = self._shared_out(frame)
-        first = self.stream.update(frame.select(served) if len(others) else frame, now_ns)
+        over_limit = self._guarded.counters.over_limit_rows
+        answer = self.stream.update(frame, now_ns)
         if self.stream.status in ("out_of_order", "duplicate"):
             return Answer(kind="dropped", frame_id=observed.objects.frame_id)
-        prediction = _rows(first, np.arange(len(served)))  # the others are stale: not in the message
-        self._served = frozenset(prediction.track_id)
-        if len(others):
-            second = Stream(self._physics).update(frame.select(others), now_ns)
-            both = joined(prediction, widened(second, prediction.modes))
-            prediction = _rows(both, np.argsort(np.concatenate([served, others])))
+        prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
-        return self._encoded(observed, prediction, kind, max(0, len(frame) - limit))
-
-    def _shared_out(self, frame: TrackFrame) -> tuple[IntArray, IntArray]:
-        """Rows for the model, at most the limit, those first that it knows; and the rest, for constant velocity."""
-        rows, limit = np.arange(len(frame)), self._parameters.max_objects
-        if len(frame) <= limit:
-            return rows, rows[:0]
-        known = np.array([t in self._served for t in frame.track_id])
-        order = np.argsort(~known, kind="stable")
-        return np.sort(order[:limit]), np.sort(order[limit:])
+        return self._encoded(observed, prediction, kind, self._guarded.counters.over_limit_rows - over_limit)
 
     def _constant_velocity(self, observed: Observed) -> Answer:
         try:

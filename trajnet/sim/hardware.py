@@ -8,16 +8,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 def describe_hardware() -> dict[str, Any]:
-    """CPU model, cores (of the machine, and usable by this process), platform, Python and ONNX Runtime version."""
+    """CPU model, cores (of the machine, and usable by this process), how many processes wanted one in the last minute,
+    platform, versions of Python, NumPy and ONNX Runtime."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "cores_usable": usable,
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "platform": platform.platform(),
         "python": platform.python_version(),
+        "numpy": np.__version__,
         "onnxruntime": _onnxruntime_version(),
     }
 

@@ -18,6 +18,7 @@ class LatencySummary:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    p999_ms: float
     max_ms: float
     mean_ms: float
 
@@ -27,7 +28,7 @@ def summarise(latency_ns: IntArray) -> LatencySummary:
     (nearest rank), so every figure is a latency that really occurred."""
     if len(latency_ns) == 0:
         nan = float("nan")
-        return LatencySummary(0, nan, nan, nan, nan, nan)
+        return LatencySummary(0, nan, nan, nan, nan, nan, nan)
     ms = np.sort(latency_ns) * 1e-6
-    p50, p95, p99 = (float(ms[max(math.ceil(q * len(ms) / 100) - 1, 0)]) for q in (50, 95, 99))
-    return LatencySummary(len(ms), p50, p95, p99, float(ms[-1]), float(ms.mean()))
+    p50, p95, p99, p999 = (float(ms[max(math.ceil(q * len(ms) / 1000) - 1, 0)]) for q in (500, 950, 990, 999))
+    return LatencySummary(len(ms), p50, p95, p99, p999, float(ms[-1]), float(ms.mean()))

@@ -17,6 +17,7 @@ from trajnet.sim.accuracy import PathErrors, path_errors
 from trajnet.sim.clock import Clock, VirtualClock, WallClock
 from trajnet.sim.hardware import describe_hardware
 from trajnet.sim.load import multiply_agents
+from trajnet.sim.plain import json_safe
 from trajnet.sim.replay import FrameTiming, Replay, ReplayOptions, replay
 from trajnet.types import Scene
 
@@ -71,7 +72,7 @@ def run_replay(
 def document(run: Run) -> dict[str, Any]:
     """Everything measured, ready for JSON: NaN and infinity become null.
 
-    scene, model, load (how it was offered), hardware, latency_ms (stage -> count, p50, p95, p99, max, mean),
+    scene, model, load (how it was offered), hardware, latency_ms (stage -> count, p50, p95, p99, p99.9, max, mean),
     deadline, frames, tracks, guard, errors.
     """
     result = run.replay
@@ -116,6 +117,7 @@ def document(run: Run) -> dict[str, Any]:
                 "p50": s.p50_ms,
                 "p95": s.p95_ms,
                 "p99": s.p99_ms,
+                "p99.9": s.p999_ms,
                 "max": s.max_ms,
                 "mean": s.mean_ms,
             }
@@ -136,13 +138,5 @@ def document(run: Run) -> dict[str, Any]:
         "guard": result.guard_counters,
         "errors_m": {"model": dataclasses.asdict(run.errors), "cv": dataclasses.asdict(run.baseline)},
     }
-    plain: dict[str, Any] = _json_safe(values)
+    plain: dict[str, Any] = json_safe(values)
     return plain
-
-
-def _json_safe(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _json_safe(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_safe(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,214 @@
+"""trajnet bench: how fast a model is on this machine, for how many objects, and whether it stays so."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trajnet.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trajnet.sim.bench import Bench
+
+DEFAULT_AGENTS = "1,8,32,64,128,256"
+SOAK_AGENTS = 64
+
+
+def bench(
+    model: Annotated[str, typer.Option(help="A model file (.onnx) or cv, ctrv, kalman.")],
+    agents: Annotated[
+        str | None,
+        typer.Option(help=f"Numbers of objects: {DEFAULT_AGENTS} by default, {SOAK_AGENTS} for --soak."),
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Frames that are measured for each number of objects.")] = 1000,
+    period_ms: Annotated[
+        float, typer.Option(help="Time between frames; 0: back to back, with warmer caches than on the road.")
+    ] = 20.0,
+    soak: Annotated[
+        float | None, typer.Option(metavar="MINUTES", help="Instead: 10 frames a second for this long; what grows?")
+    ] = None,
+    capacity: Annotated[
+        bool, typer.Option("--capacity", help="Instead: the most objects whose p99 is within --budget-ms.")
+    ] = False,
+    budget_ms: Annotated[float, typer.Option(help="For --capacity, and what --soak counts as missed.")] = 10.0,
+    provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt; never falls back silently.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Threads inside ONNX Runtime.")] = 1,
+    limit_ms: Annotated[
+        float | None, typer.Option(help="A gate: exit code 1 if the total's p99 at --at objects is above this.")
+    ] = None,
+    at: Annotated[int, typer.Option(help="The number of objects that --limit-ms is for.")] = 64,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, and the hardware, here.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write latency against objects as an SVG here.")
+    ] = None,
+) -> None:
+    """Measure a model on this machine: frames of tracked objects in, paths in the map frame out.
+
+    Shared machines drift, so the table also has each time as a multiple of a matrix product of equal work and of
+    constant velocity, both measured in between: these travel from machine to machine.
+
+        trajnet bench --model MODEL.onnx --json bench.json --picture bench.svg
+
+        trajnet bench --model MODEL.onnx --capacity --budget-ms 10
+
+        trajnet bench --model MODEL.onnx --soak 30
+    """
+    if "numpy" not in sys.modules:  # the matrix product gets as many threads as the model
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, str(max(threads, 1)))
+    from rich.console import Console
+
+    from trajnet.predictors import PHYSICS, load_predictor
+    from trajnet.sim.bench import Bench, BenchOptions, bench_document
+
+    if capacity and soak is not None:
+        raise ConfigError("capacity, soak: expected one of them, got both; run the command twice")
+    if model in PHYSICS and (provider, threads) != ("cpu", 1):
+        raise ConfigError(
+            f"provider, threads: {model} runs in NumPy and has neither, got {provider} and {threads}; drop them"
+        )
+    for name, path in (("json", json_file), ("picture", picture)):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
+    sizes = parse_agents(agents or (str(SOAK_AGENTS) if soak is not None else DEFAULT_AGENTS))
+    if limit_ms is not None and (capacity or soak is not None or at not in sizes):
+        raise ConfigError(f"limit-ms: expected --at to be one of the measured --agents, got {at}")
+    console = Console()
+    options = BenchOptions(frames=frames, period_ms=period_ms)
+    found = Bench(load_predictor(model, provider=provider, threads=threads), threads, options)
+    busy = machine_is_busy()
+    if busy:
+        console.print(busy, style="yellow", highlight=False)
+    if capacity:
+        found = with_capacity(found, budget_ms, console)
+    elif soak is not None:
+        found = with_soak(found, sizes[-1], soak, budget_ms, console)
+    else:
+        found = with_sizes(found, model, sizes, provider, console)
+    if json_file is not None:
+        write(json_file, json.dumps(bench_document(found), indent=1, allow_nan=False) + "\n", "json")
+    if picture is not None:
+        from trajnet.sim.bench_picture import latency_picture
+
+        title = f"{found.predictor.name}: latency of a frame, {threads} thread(s)"
+        write(picture, latency_picture(found.sizes, title), "picture")
+    if limit_ms is not None:
+        p99_ms = next(s.latency["total"].p99_ms for s in found.sizes if s.agents == at)
+        if p99_ms > limit_ms:
+            console.print(f"p99 at {at} objects: expected at most {limit_ms:g} ms, got {p99_ms:.2f} ms")
+            raise typer.Exit(1)
+
+
+def machine_is_busy() -> str:
+    """A warning where others leave too little of the machine for its figures to be the model's; empty where not."""
+    from trajnet.sim.hardware import describe_hardware
+
+    hardware = describe_hardware()
+    load, cores = hardware["load_average"], hardware["cores_usable"]
+    if load is None or load < 0.75 * cores:
+        return ""
+    return f"The machine is busy (load {load:.1f} on {cores} cores): these latencies are also those of its other work."
+
+
+def parse_agents(text: str) -> list[int]:
+    """Increasing numbers from a list with commas. Raises ConfigError for anything else."""
+    try:
+        numbers = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < 1:
+        raise ConfigError(f"agents: expected numbers above 0 with commas between them, got {text!r}")
+    return numbers
+
+
+def with_sizes(found: Bench, model: str, sizes: list[int], provider: str, console: Console) -> Bench:
+    """Measure every number of objects, the operators and the start, and print the tables."""
+    from dataclasses import replace
+
+    from trajnet.predictors import PHYSICS
+    from trajnet.sim.bench import measure, readme_table
+    from trajnet.sim.clock import WallClock
+    from trajnet.sim.operators import profile_operators
+    from trajnet.sim.startup import measure_startup
+
+    operators = None
+    if model not in PHYSICS:
+        operators = profile_operators(Path(model), max(sizes[-1], 4), provider=provider, threads=found.threads)
+    results = []
+    for agents in sizes:
+        with console.status(f"{agents} objects, {found.options.frames} frames"):
+            flops = None if operators is None else operators.flops * agents / operators.tracks
+            results.append(measure(found.predictor, agents, WallClock(), found.options, flops=flops))
+    with console.status("start-up"):
+        startup = measure_startup(model, sizes[-1], provider=provider, threads=found.threads)
+    found = replace(found, sizes=results, operators=operators, startup=startup)
+    console.print(readme_table(found), highlight=False, soft_wrap=True, markup=False)
+    torch = "in" if startup.torch_loaded else "not in"
+    lines = [
+        "",
+        f"start-up   {startup.median_s:.2f} s to the first prediction (of {startup.runs}), PyTorch {torch} memory",
+        f"memory     {startup.resident_mb:.0f} MB resident at {sizes[-1]} objects",
+    ]
+    if operators is not None:
+        shares = (f"{n} {share:.0%} ({count})" for n, (count, share) in operators.by_category.items())
+        lines.append(f"operators  {', '.join(shares)}; {operators.flops / operators.tracks / 1e6:.2f} MFLOP per object")
+        if operators.uncounted:
+            lines.append(f"           not counted: {', '.join(operators.uncounted)}")
+    console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)
+    return found
+
+
+def with_capacity(found: Bench, budget_ms: float, console: Console) -> Bench:
+    """Find the capacity and print it."""
+    from dataclasses import replace
+
+    from trajnet.sim.bench import BenchOptions, find_capacity
+    from trajnet.sim.clock import WallClock
+
+    options = BenchOptions(frames=min(found.options.frames, 300), period_ms=found.options.period_ms)
+    result = find_capacity(found.predictor, budget_ms, WallClock(), options, progress=console.print)
+    console.print(f"capacity   {result.agents} objects with a p99 of at most {budget_ms:g} ms", highlight=False)
+    return replace(found, capacity=result, options=options)
+
+
+def with_soak(found: Bench, agents: int, minutes: float, budget_ms: float, console: Console) -> Bench:
+    """Run the soak, a line for each window, and print what grew."""
+    from dataclasses import replace
+
+    from trajnet.sim.clock import WallClock
+    from trajnet.sim.soak import SoakWindow, soak
+
+    def show(window: SoakWindow) -> None:
+        console.print(
+            f"{window.end_s:8.0f} s  p50 {window.p50_ms:6.2f}  p99 {window.p99_ms:6.2f}  max {window.max_ms:6.2f} ms  "
+            f"{window.resident_mb:6.1f} MB",
+            highlight=False,
+        )
+
+    result = soak(found.predictor, agents, 60.0 * minutes, WallClock(), budget_ms=budget_ms, progress=show)
+    total, grown_mb, slowdown = result.total, result.memory_growth_mb, result.slowdown
+    figures = ", ".join(f"{name} {getattr(total, f'{name}_ms'):.2f}" for name in ("p50", "p99", "p999", "max"))
+    lines = [
+        f"frames     {total.count} of {agents} objects, {result.misses} over {budget_ms:g} ms",
+        f"latency    {figures} ms",
+        f"growth     {grown_mb:+.1f} MB; median latency times {slowdown:.2f} from the first third to the last",
+    ]
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    return replace(found, soak=result)
+
+
+def write(path: Path, text: str, what: str) -> None:
+    """Write a file or raise InputError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{what}: expected a file that can be written, got {error}") from error
