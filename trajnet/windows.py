@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from trajnet.errors import InputError
 from trajnet.scenes import load_scene
-from trajnet.scenes.splits import eth_ucy_split, nuscenes_split
+from trajnet.scenes.splits import apolloscape_split, eth_ucy_split, nuscenes_split, vru_split
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene, TrackFrame
 
 #: Windows of the official splits; a different count means that the data or the protocol is not the official one.
@@ -28,6 +28,22 @@ NUSCENES_HISTORY_S: FloatArray = np.arange(-4, 1, dtype=np.float64) * 0.5
 NUSCENES_FUTURE_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
 ETH_UCY_HISTORY_S: FloatArray = np.arange(-7, 1, dtype=np.float64) * 0.4
 ETH_UCY_FUTURE_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.4
+
+#: Windows of our own splits (trajnet.scenes.splits), with the times that are scored.
+APOLLOSCAPE_WINDOWS = {"train": 29_639, "val": 4_279, "test": 4_085}
+APOLLOSCAPE_HISTORY_S: FloatArray = np.arange(-5, 1, dtype=np.float64) * 0.5
+APOLLOSCAPE_FUTURE_S: FloatArray = np.arange(1, 7, dtype=np.float64) * 0.5
+VRU_WINDOWS = {
+    "pedestrians": {"train": 5_929, "val": 951, "test": 1_504},
+    "cyclists": {"train": 15_731, "val": 1_938, "test": 4_564},
+}
+VRU_HISTORY_S: dict[str, FloatArray] = {
+    "pedestrians": np.arange(-50, 1, dtype=np.float64) * 0.02,
+    "cyclists": np.arange(-12, 1, dtype=np.float64) * 0.08,
+}
+VRU_FUTURE_S: FloatArray = np.arange(1, 6, dtype=np.float64) * 0.5
+#: Frames from one window of a track to the next: 0.4 s at both rates.
+VRU_STRIDE = {"pedestrians": 20, "cyclists": 5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +240,41 @@ def eth_ucy_windows(data_dir: Path | str, scene: str, split: str = "test") -> Wi
     return windows
 
 
+def apolloscape_windows(data_dir: Path | str, split: str, future_time_s: FloatArray = APOLLOSCAPE_FUTURE_S) -> Windows:
+    """6 observed and 6 predicted positions at 2 Hz, as in the ApolloScape benchmark, of our split (train, val, test).
+
+    A window at every frame for every object that was seen in the frame before too and whose next 3 s are recorded;
+    which windows there are does not depend on future_time_s. Raises InputError if their number is not the split's.
+    """
+    parts = []
+    for scene in map(load_scene, apolloscape_split(Path(data_dir), split)):
+        known = windows_of_scene(scene, np.arange(len(scene.row_frame)), APOLLOSCAPE_HISTORY_S, APOLLOSCAPE_FUTURE_S)
+        rows = np.flatnonzero(known.observed[:, -2] & known.future_valid.all(axis=1))
+        parts.append(windows_of_scene(scene, rows, APOLLOSCAPE_HISTORY_S, future_time_s))
+    windows = concatenate(parts)
+    _require_count(f"ApolloScape {split}", len(windows), APOLLOSCAPE_WINDOWS[split])
+    return windows
+
+
+def vru_windows(data_dir: Path | str, road_user: str, split: str, future_time_s: FloatArray = VRU_FUTURE_S) -> Windows:
+    """1 s of history, 2.5 s of future of the VRU data set's pedestrians (50 Hz) or cyclists (12.5 Hz), of our split.
+
+    A window every 0.4 s of each track, from 1 s after its first observation (0.96 s for cyclists) to 2.5 s before its
+    last; which windows there are does not depend on future_time_s. Raises InputError if their number is not the
+    split's.
+    """
+    history_s = VRU_HISTORY_S.get(road_user, np.zeros(1))  # vru_split refuses an unknown road user
+    parts = []
+    for scene in map(load_scene, vru_split(Path(data_dir), split, road_user)):
+        chosen = np.flatnonzero(scene.row_frame % VRU_STRIDE[road_user] == 0)
+        known = windows_of_scene(scene, chosen, history_s, VRU_FUTURE_S)
+        rows = chosen[known.observed[:, 0] & known.future_valid.all(axis=1)]
+        parts.append(windows_of_scene(scene, rows, history_s, future_time_s))
+    windows = concatenate(parts)
+    _require_count(f"VRU {road_user} {split}", len(windows), VRU_WINDOWS[road_user][split])
+    return windows
+
+
 def social_gan_rows(scene: Scene, *, observed: int = 8, predicted: int = 12) -> IntArray:
     """Rows (last observed frame) that Social GAN's loader makes windows of; see eth_ucy_windows.
 
@@ -246,7 +297,7 @@ def social_gan_rows(scene: Scene, *, observed: int = 8, predicted: int = 12) -> 
 def _require_count(what: str, got: int, expected: int) -> None:
     if got != expected:
         raise InputError(
-            f"{what}: expected the official {expected:,} windows, got {got:,}; is the data folder complete?"
+            f"{what}: expected the {expected:,} windows of the split, got {got:,}; is the data folder complete?"
         )
 
 

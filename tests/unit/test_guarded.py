@@ -213,7 +213,8 @@ def test_without_trouble_the_predictor_gets_what_the_store_gives(line: Line) -> 
     draw = np.random.default_rng(0)
     for step in range(60):
         here = [t for t in ids if draw.random() < 0.5] if step % 20 < 15 else []
-        one = frame(0.15 * step, {t: tuple(draw.normal(size=2)) for t in here}, yaw=draw.normal(size=len(here)))
+        yaw = draw.normal(size=len(here)) if step % 20 < 10 else None  # later tracks have their heading of their motion
+        one = frame(0.15 * step, {t: tuple(0.2 * draw.normal(size=2)) for t in here}, yaw=yaw)
         seen = store.update(one, 0)[1]
         assert seen is not None
         line.guard.predict(seen)

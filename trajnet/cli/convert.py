@@ -23,7 +23,11 @@ def convert(
     ],
     kind: Annotated[
         str,
-        typer.Option("--from", metavar="KIND", help="table, nuscenes, eth_ucy or commonroad; auto tells by the file."),
+        typer.Option(
+            "--from",
+            metavar="KIND",
+            help="table, nuscenes, eth_ucy, apolloscape, vru or commonroad; auto tells by the file.",
+        ),
     ] = "auto",
     with_map: Annotated[
         bool, typer.Option("--with-map", help="Store nuScenes' map raster in each table too.")

@@ -25,6 +25,8 @@ SHOWN = {
         "SocialGAN_best_of_20_ADE",
         "SocialGAN_best_of_20_FDE",
     ),
+    "apolloscape": (*(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)), "MissRate_2_1", "MissRate_2_5"),
+    "vru": (*(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)),),
     "scenes": (
         *(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)),
         "MissRate_2_5",
@@ -42,23 +44,31 @@ ALWAYS_SHOWN = (
 DIVIDED = {
     "nuscenes": ("minADE_5", "minFDE_5"),
     "eth_ucy": ("minADE_20", "minFDE_20"),
+    "apolloscape": ("minADE_1", "minADE_6", "minFDE_6"),
+    "vru": ("minADE_1", "minADE_6", "minFDE_6"),
     "scenes": ("minADE_6", "minFDE_6"),
 }
 
 
 def evaluate(
     dataset: Annotated[
-        str, typer.Option(help="nuscenes, eth_ucy (their official windows), scenes (any recording) or bag (rosbag2).")
+        str,
+        typer.Option(
+            help="nuscenes, eth_ucy (official windows), apolloscape, vru (our splits), scenes (any recording) or bag."
+        ),
     ],
     data: Annotated[
         Path,
         typer.Option(
-            envvar="TRAJNET_DATA", help="Folder of nuscenes_pred or eth_ucy; for scenes, files at any depth; a bag."
+            envvar="TRAJNET_DATA", help="Folder of nuscenes_pred, eth_ucy, ...; for scenes, files at any depth; a bag."
         ),
     ],
     split: Annotated[
         str | None,
-        typer.Option(help="nuscenes: train, train_val, val; eth_ucy: eth, hotel, univ, zara1, zara2, all."),
+        typer.Option(
+            help="nuscenes: train, train_val, val; eth_ucy: eth, hotel, univ, zara1, zara2, all; "
+            "apolloscape, vru: train, val, test."
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -181,7 +191,7 @@ def show(report: dict[str, Any], console: Console) -> None:
             _row(by_class, f"{metric} {key} ({count:,})", [m["per_class"][key]["metrics"].get(metric) for m in models])
         for key, count in counts["by_scene"].items():
             _row(by_scene, f"{metric} {key} ({count:,})", [m["per_scene"][key].get(metric) for m in models])
-    for table in (overall, by_horizon, by_class, *([by_scene] if of_scenes else [])):
+    for table in (overall, by_horizon, by_class, *([by_scene] if of_scenes or name == "vru" else [])):
         console.print(table)
     for entry in models:
         _warn_of_fallback(entry, console)

@@ -1,4 +1,5 @@
-"""What there is to score: the official windows of nuScenes and ETH/UCY, and whole scenes streamed frame by frame.
+"""What there is to score: the official windows of nuScenes and ETH/UCY, those of our own splits of ApolloScape and VRU,
+and whole scenes streamed frame by frame.
 
 A Dataset is a list of units of work that processes share between them. A unit plays its frames into a Stream, the
 code that runs on the road, and yields what was predicted beside what happened. A further dataset needs only a
@@ -18,21 +19,26 @@ from trajnet.errors import InputError
 from trajnet.evaluate.paths import Paths, horizon_steps, joined, paths_at
 from trajnet.predictors import Stream
 from trajnet.scenes import ETH_UCY_SCENES, find_scenes, load_scene
-from trajnet.scenes.splits import NUSCENES_FOLDERS
+from trajnet.scenes.splits import NUSCENES_FOLDERS, OWN_SPLITS
 from trajnet.types import BoolArray, FloatArray
 from trajnet.windows import (
+    APOLLOSCAPE_FUTURE_S,
     ETH_UCY_FUTURE_S,
     ETH_UCY_WINDOWS,
     NUSCENES_FUTURE_S,
     NUSCENES_WINDOWS,
+    VRU_FUTURE_S,
+    VRU_HISTORY_S,
     Windows,
+    apolloscape_windows,
     eth_ucy_windows,
     frames_of,
     nuscenes_windows,
+    vru_windows,
     windows_of_scene,
 )
 
-DATASETS = ("nuscenes", "eth_ucy", "scenes")
+DATASETS = ("nuscenes", "eth_ucy", "apolloscape", "vru", "scenes")
 
 #: Objects that are predicted and scored together; fixed, so that results do not depend on the number of processes.
 BATCH = 1024
@@ -126,7 +132,8 @@ def open_dataset(
 ) -> Dataset:
     """The dataset of a name, found in data.
 
-    split: train, train_val or val for nuscenes; eth, hotel, univ, zara1, zara2 or all for eth_ucy; None for scenes.
+    split: train, train_val or val for nuscenes; eth, hotel, univ, zara1, zara2 or all for eth_ucy;
+    train, val or test for apolloscape and vru; None for scenes.
     horizon_s, stride and targets_only (see SceneUnit) are for scenes, where data is a scene file or a folder of them.
     InputError for whatever is missing or unknown, and if the windows are not those of the official split.
     """
@@ -141,6 +148,10 @@ def open_dataset(
         return _nuscenes(data, split)
     if name == "eth_ucy":
         return _eth_ucy(data, split)
+    if name in ("apolloscape", "vru"):
+        if split not in OWN_SPLITS:
+            raise InputError(f"split: expected one of {', '.join(OWN_SPLITS)} for {name}, got {split!r}")
+        return _apolloscape(data, split) if name == "apolloscape" else _vru(data, split)
     if split is not None:
         raise InputError(f"split: expected none for scenes, got {split!r}; choose files or folders with data instead")
     return _scenes(data, DEFAULT_HORIZON_S if horizon_s is None else horizon_s, stride, targets_only)
@@ -163,6 +174,21 @@ def _eth_ucy(data: Path, split: str | None) -> Dataset:
         _require_count(f"ETH/UCY {scene}", windows, ETH_UCY_WINDOWS[scene])
         units += _batches(windows, scene)
     return Dataset("eth_ucy", split, ETH_UCY_FUTURE_S, units)
+
+
+def _apolloscape(data: Path, split: str) -> Dataset:
+    return Dataset("apolloscape", split, APOLLOSCAPE_FUTURE_S, _batches(apolloscape_windows(data, split), ""))
+
+
+def _vru(data: Path, split: str) -> Dataset:
+    """Grouped by road user and kind of motion; their rates differ, so no unit has both pedestrians and cyclists."""
+    units: tuple[Unit, ...] = ()
+    for road_user in VRU_HISTORY_S:
+        windows = vru_windows(data, road_user, split)
+        group = np.array([scene_id.rpartition("/")[0].replace("/", " ") for scene_id in windows.scene_id.tolist()])
+        for name in np.unique(group):
+            units += _batches(windows.select(group == name), str(name))
+    return Dataset("vru", split, VRU_FUTURE_S, units)
 
 
 def _require_count(what: str, windows: Windows, expected: int) -> None:

@@ -15,11 +15,13 @@ class SourceConfig:
     """One source of windows.
 
     kind: ``nuscenes`` and ``eth_ucy`` take the official windows of split (eth_ucy: ``SCENE/train``, ``SCENE/val``);
-    ``scenes`` takes sliding windows of every scene file under path: history_s at rate_hz, one every stride frames, with
-    at least min_future_s of recorded future. first, count: a range of the sorted files (count 0: all of them).
+    ``apolloscape`` and ``vru`` those of our own splits (vru: ``pedestrians/train``, ``cyclists/train``), with a future
+    at all the model's knots, masked where nothing was recorded; ``scenes`` takes sliding windows of every scene file
+    under path: history_s at rate_hz, one every stride frames, with at least min_future_s of recorded future. first,
+    count: a range of the sorted files (count 0: all of them).
     """
 
-    kind: Literal["nuscenes", "eth_ucy", "scenes"]
+    kind: Literal["nuscenes", "eth_ucy", "apolloscape", "vru", "scenes"]
     path: str = ""
     split: str = ""
     history_s: float = 4.0

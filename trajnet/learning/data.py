@@ -21,10 +21,18 @@ from trajnet.errors import InputError
 from trajnet.learning.config import AugmentConfig, SourceConfig
 from trajnet.learning.model import Observation
 from trajnet.scenes import find_scenes, load_scene
-from trajnet.scenes.splits import eth_ucy_split, nuscenes_split
+from trajnet.scenes.splits import apolloscape_split, eth_ucy_split, nuscenes_split, vru_split
 from trajnet.tracks import TrackPolicy, causal_heading
 from trajnet.types import BoolArray, FloatArray
-from trajnet.windows import Windows, concatenate, eth_ucy_windows, nuscenes_windows, sliding_windows
+from trajnet.windows import (
+    Windows,
+    apolloscape_windows,
+    concatenate,
+    eth_ucy_windows,
+    nuscenes_windows,
+    sliding_windows,
+    vru_windows,
+)
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +106,11 @@ def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:
     if source.kind == "eth_ucy":
         scene, _, split = source.split.partition("/")
         return eth_ucy_split(_root_with(roots, "eth_ucy"), scene, split)
+    if source.kind == "apolloscape":
+        return apolloscape_split(_root_with(roots, "apolloscape"), source.split)
+    if source.kind == "vru":
+        road_user, _, split = source.split.partition("/")
+        return vru_split(_root_with(roots, "vru_aschaffenburg"), split, road_user)
     files = find_scenes(_root_with(roots, source.path) / source.path)
     chosen = files[source.first : source.first + source.count] if source.count else files[source.first :]
     if not chosen:
@@ -121,6 +134,11 @@ def build_windows(source: SourceConfig, roots: Sequence[Path], future_time_s: Fl
     elif source.kind == "eth_ucy":
         scene, _, split = source.split.partition("/")
         windows = eth_ucy_windows(_root_with(roots, "eth_ucy"), scene, split)
+    elif source.kind == "apolloscape":
+        windows = apolloscape_windows(_root_with(roots, "apolloscape"), source.split, future_time_s)
+    elif source.kind == "vru":
+        road_user, _, split = source.split.partition("/")
+        windows = vru_windows(_root_with(roots, "vru_aschaffenburg"), road_user, split, future_time_s)
     else:
         step_s = 1.0 / source.rate_hz
         history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)

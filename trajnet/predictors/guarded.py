@@ -187,9 +187,7 @@ class LastSeen:
             reset=reset,
             dt_s=np.where(reset, 0.0, dt_s),
             previous_position_m=np.where(reset[:, None], observations.position_m, self._position_m[slot]),
-            previous_yaw_rad=np.where(
-                reset | ~self._heading_known[slot], observations.yaw_rad, self._yaw_rad[slot]
-            ),
+            previous_yaw_rad=np.where(reset | ~self._heading_known[slot], observations.yaw_rad, self._yaw_rad[slot]),
             previous_yaw_valid=np.where(reset, observations.yaw_valid, self._yaw_valid[slot]),
         )
 
