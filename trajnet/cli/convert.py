@@ -29,9 +29,7 @@ def convert(
             help="table, nuscenes, eth_ucy, apolloscape, vru or commonroad; auto tells by the file.",
         ),
     ] = "auto",
-    with_map: Annotated[
-        bool, typer.Option("--with-map", help="Store nuScenes' map raster in each table too.")
-    ] = False,
+    with_map: Annotated[bool, typer.Option("--with-map", help="Store nuScenes' map raster in each table too.")] = False,
 ) -> None:
     """Convert recorded scenes to Parquet tables with Argoverse 2's columns.
 
