@@ -111,3 +111,19 @@ def test_a_recorded_scene_is_streamed(data_dir: Path) -> None:
     assert report["counts"]["whole"] > 100
     errors = [row(report, "kalman")["per_horizon"][s]["minFDE_1"] for s in ("1", "2", "3")]
     assert 0 < errors[0] < errors[1] < errors[2] < 20
+
+
+def test_apolloscape_and_vru_are_scored_by_class_and_motion(data_dir: Path) -> None:
+    report = evaluate("apolloscape", data_dir, "val", [])
+    assert report["counts"]["whole"] == report["counts"]["objects"] == 4_279
+    assert report["time_s"][-1] == 3.0
+    assert set(report["counts"]["by_class"]) == {"unknown", "car", "truck", "bicycle", "pedestrian"}
+    by_class = row(report, "cv")["per_class"]
+    assert by_class["pedestrian"]["metrics"]["minADE_1"] < by_class["car"]["metrics"]["minADE_1"]
+    report = evaluate("vru", data_dir, "val", [])
+    assert report["counts"]["by_class"] == {"bicycle": 1_938, "pedestrian": 951}
+    assert set(report["counts"]["by_scene"]) == {
+        f"{who} {what}" for who in ("pedestrians", "cyclists") for what in ("moving", "starting", "stopping", "waiting")
+    }
+    # At 50 and 12.5 Hz the last displacement is noise for the most part; a filter of all of them is not.
+    assert row(report, "kalman")["metrics"]["minADE_1"] < 0.6 * row(report, "cv")["metrics"]["minADE_1"]

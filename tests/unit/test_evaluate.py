@@ -345,9 +345,19 @@ def test_a_failed_run_leaves_no_file(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (("nusc", "x", "val", ["cv"]), InputError, "dataset: expected one of nuscenes, eth_ucy, scenes, got 'nusc'"),
+        (
+            ("nusc", "x", "val", ["cv"]),
+            InputError,
+            "dataset: expected one of nuscenes, eth_ucy, apolloscape, vru, scenes, got 'nusc'",
+        ),
         (("nuscenes", ".", "test", ["cv"]), InputError, "split: expected one of train, train_val, val .* got 'test'"),
         (("nuscenes", ".", None, ["cv"]), InputError, "split: expected one of train, train_val, val .* got None"),
+        (
+            ("apolloscape", ".", "all", ["cv"]),
+            InputError,
+            "expected one of train, val, test for apolloscape, got 'all'",
+        ),
+        (("vru", ".", None, ["cv"]), InputError, "split: expected one of train, val, test for vru, got None"),
         (("eth_ucy", ".", "val", ["cv"]), InputError, "split: expected one of eth, .* or all for eth_ucy, got 'val'"),
         (("nuscenes", "nowhere", "val", ["cv"]), InputError, "data: .*nowhere, which does not exist"),
         (("nuscenes", ".", "val", ["cv"]), InputError, "nuscenes_pred"),

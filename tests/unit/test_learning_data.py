@@ -143,6 +143,7 @@ def blind_windows(angle: float = 0.0) -> Windows:
     windows = sliding_windows(scene, np.linspace(-2.0, 0.0, 21), FUTURE_S, stride=20, min_future_s=1.0)
     windows.yaw_valid[:] = False
     windows.velocity_valid[:] = False
+    windows.observed[:2] = True
     windows.position_m[0] = windows.position_m[0, -1]
     windows.future_m[0] = windows.position_m[0, -1]
     windows.position_m[1, :-1] = windows.position_m[1, -1] + [0.01, 0.02]  # a first motion far below heading_step_m

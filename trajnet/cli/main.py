@@ -23,7 +23,7 @@ def build() -> "typer.Typer":
     """The command line with all its commands."""
     import typer
 
-    from trajnet.cli import bag, bench, convert, demo, evaluate, export, info, play, replay, train
+    from trajnet.cli import bag, bench, benchmark, convert, demo, evaluate, export, info, play, replay, train
 
     app = typer.Typer(
         name="trajnet",
@@ -60,6 +60,7 @@ def build() -> "typer.Typer":
     ):
         app.command()(command)
     app.add_typer(bag.app, name="bag")
+    app.add_typer(benchmark.app, name="benchmark")
     return app
 
 
