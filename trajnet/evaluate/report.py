@@ -13,6 +13,8 @@ import numpy as np
 
 import trajnet
 from trajnet import config
+from trajnet.evaluate.breakdown import RANKS, breakdown
+from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.datasets import DEFAULT_HORIZON_S, Dataset, open_dataset
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.runner import ModelResult, Progress, run_models
@@ -149,6 +151,8 @@ def _summary(scores: Scores, dataset: Dataset) -> dict[str, Any]:
         "per_class": {n: {"metrics": at_end(r), "per_horizon": by_horizon(r)} for n, r in _classes(scores)},
         "per_scene": per_scene,
         "mean_over_scenes": {k: float(np.mean([m[k] for m in summed])) for k in summed[0]} if summed else {},
+        "breakdown": breakdown(scores, dataset.time_s, RANKS[dataset.name]),
+        "calibration": calibration(scores, dataset.time_s),
     }
 
 

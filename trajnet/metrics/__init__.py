@@ -19,6 +19,7 @@ from trajnet.metrics.displacement import (
     min_fde,
     nuscenes_miss,
     ranked,
+    reliability,
     social_gan_best_of,
 )
 from trajnet.metrics.gaussian import (
@@ -52,6 +53,7 @@ __all__ = [
     "mixture_share",
     "nuscenes_miss",
     "ranked",
+    "reliability",
     "social_gan_best_of",
     "top_mode_share",
 ]
