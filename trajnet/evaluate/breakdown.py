@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from trajnet.evaluate import motion
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.scoring import Scores, known

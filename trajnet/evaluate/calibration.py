@@ -37,9 +37,7 @@ def calibration(scores: Scores, time_s: FloatArray) -> dict[str, Any]:
         "worst": _worst([r for r in rows if r["class"] == "all"]),
         "worst_of_classes": _worst([r for r in rows if r["class"] != "all" and r["objects"] >= ENOUGH_OBJECTS]),
         "reliability": _reliability(scores, whole),
-        "ECE_top_mode": metrics.expected_calibration_error(
-            scores.probability[whole, 0], scores.closest[whole, -1] == 0
-        )
+        "ECE_top_mode": metrics.expected_calibration_error(scores.probability[whole, 0], scores.closest[whole, -1] == 0)
         if whole.any()
         else None,
     }
@@ -55,9 +53,7 @@ def _coverage_rows(scores: Scores, chosen: BoolArray, name: str, time_s: FloatAr
     for column, end in enumerate(horizon_steps(time_s)):
         share = scores.share[REGION][chosen & known(scores, column), column]
         if len(share):
-            covered = {
-                f"{100 * level:.0f}": 100 * float((share < level).mean()) for level in metrics.COVERAGE_LEVELS
-            }
+            covered = {f"{100 * level:.0f}": 100 * float((share < level).mean()) for level in metrics.COVERAGE_LEVELS}
             found.append({"class": name, "horizon_s": float(time_s[end - 1]), "objects": len(share), **covered})
     return found
 

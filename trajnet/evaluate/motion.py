@@ -6,6 +6,8 @@ sees them.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +30,7 @@ U_TURN_RAD = np.deg2rad(120.0)
 #: Lower limits of the speed bands in m/s.
 SPEED_LIMITS_MPS = (0.0, 0.5, 2.0, 5.0, 10.0, 15.0)
 SPEED_BANDS: tuple[str, ...] = (
-    *(f"{low:g}-{high:g} m/s" for low, high in zip(SPEED_LIMITS_MPS[:-1], SPEED_LIMITS_MPS[1:], strict=True)),
+    *(f"{low:g}-{high:g} m/s" for low, high in itertools.pairwise(SPEED_LIMITS_MPS)),
     f"from {SPEED_LIMITS_MPS[-1]:g} m/s",
 )
 
@@ -38,9 +40,9 @@ MANOEUVRES: tuple[str, ...] = ("standing", "starting", "stopping", "u_turn", "le
 #: What the names mean, for reports.
 DEFINITIONS = {
     "speed": "recorded speed over the first scored step of the future (0.4 or 0.5 s from now)",
-    "manoeuvre": f"from the recorded future up to the last horizon, the first that fits: standing (never {STANDING_M:g} "
-    f"m or more away), starting (now below {STILL_MPS:g} m/s), stopping (in the last step below {STILL_MPS:g} m/s), "
-    f"u_turn (course changes by {np.rad2deg(U_TURN_RAD):.0f} degrees or more), left, right (by "
+    "manoeuvre": f"from the recorded future up to the last horizon, the first that fits: standing (never "
+    f"{STANDING_M:g} m or more away), starting (now below {STILL_MPS:g} m/s), stopping (in the last step "
+    f"below {STILL_MPS:g} m/s), u_turn (course changes by {np.rad2deg(U_TURN_RAD):.0f} degrees or more), left, right (by "
     f"{np.rad2deg(TURN_RAD):.0f} or more), straight; the course is the direction of the first and of the last stretch "
     f"of at least {COURSE_M:g} m",
 }
@@ -52,7 +54,8 @@ def speed_band(position_m: FloatArray, future_m: FloatArray, time_s: FloatArray)
     position_m (N, 2): now. future_m (N, T, 2): the recorded future, whole, at time_s (T,), in the same frame.
     """
     speed_mps = _length(future_m[:, 0] - position_m) / time_s[0]
-    return (np.searchsorted(SPEED_LIMITS_MPS, speed_mps, side="right") - 1).astype(np.int8)
+    band: NDArray[np.int8] = (np.searchsorted(SPEED_LIMITS_MPS, speed_mps, side="right") - 1).astype(np.int8)
+    return band
 
 
 def manoeuvre(position_m: FloatArray, future_m: FloatArray, time_s: FloatArray) -> NDArray[np.int8]:
@@ -71,7 +74,8 @@ def manoeuvre(position_m: FloatArray, future_m: FloatArray, time_s: FloatArray) 
         turn_rad <= -TURN_RAD,
         np.ones(len(path_m), dtype=np.bool_),
     )
-    return np.stack(fits, axis=1).argmax(axis=1).astype(np.int8)
+    first: NDArray[np.int8] = np.stack(fits, axis=1).argmax(axis=1).astype(np.int8)
+    return first
 
 
 def course_change(path_m: FloatArray) -> FloatArray:
