@@ -18,6 +18,7 @@ LAYERS = [
     {"types", "geometry", "errors", "config", "contract", "revision", "models", "drawing", "maps"},
     {"scenes"},
     {"windows"},
+    {"handover"},
     {"tracks"},
     {"predictors"},
     {"metrics", "evaluate", "sim"},

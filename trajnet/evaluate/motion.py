@@ -42,9 +42,9 @@ DEFINITIONS = {
     "speed": "recorded speed over the first scored step of the future (0.4 or 0.5 s from now)",
     "manoeuvre": f"from the recorded future up to the last horizon, the first that fits: standing (never "
     f"{STANDING_M:g} m or more away), starting (now below {STILL_MPS:g} m/s), stopping (in the last step "
-    f"below {STILL_MPS:g} m/s), u_turn (course changes by {np.rad2deg(U_TURN_RAD):.0f} degrees or more), left, right (by "
-    f"{np.rad2deg(TURN_RAD):.0f} or more), straight; the course is the direction of the first and of the last stretch "
-    f"of at least {COURSE_M:g} m",
+    f"below {STILL_MPS:g} m/s), u_turn (course changes by {np.rad2deg(U_TURN_RAD):.0f} degrees or more), left, right "
+    f"(by {np.rad2deg(TURN_RAD):.0f} or more), straight; the course is the direction of the first and of the last "
+    f"stretch of at least {COURSE_M:g} m",
 }
 
 
