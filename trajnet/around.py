@@ -17,13 +17,17 @@ from trajnet.types import IntArray, Scene
 from trajnet.windows import Windows
 
 
+def scene_field(scene: Scene, needs: Needs) -> MapField | None:
+    """The scene's map, if it has one and somebody wants it."""
+    return field_of(scene.lanes, scene.raster) if needs.view is not None else None
+
+
 def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapField | None = None) -> Surroundings:
     """What the objects of these rows of the scene see. field: the scene's own map where it is None.
 
     The scene is streamed through a TrackStore, so headings and velocities are what was known at that time.
     """
-    if needs.view is not None and field is None:
-        field = field_of(scene.lanes, scene.raster)
+    field = field or scene_field(scene, needs)
     rows = np.asarray(rows, np.int64)
     yaw_rad, order = np.zeros(len(scene.row_frame)), np.argsort(rows, kind="stable")
     parts = [nothing_around(0, Needs(neighbours=needs.neighbours))]

@@ -6,6 +6,7 @@ The clock is an argument (now_ns): nothing here reads one. The policy for what g
 - a jump back by more than reset_jump_s is a clock that started again (a bag that loops): everything is forgotten;
 - a frame that arrives late (now_ns - timestamp over late_s) is still the newest knowledge: used, and counted;
 - a track that misses frames keeps its slot and its state; when it comes back, dt says how long it was gone;
+- a track that appears where a vanished one must be by now inherits its slot and state (handover, see that module);
 - after timeout_s without an observation, or gone for longer than that, a track is removed and its slot is used again.
 
 Headings: a source that measures none (a pedestrian tracker) leaves the heading to the object's motion, and before that
@@ -21,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet import handover
 from trajnet.config import require
 from trajnet.surroundings import Surroundings
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
@@ -34,12 +36,14 @@ class TrackPolicy:
 
     reset_jump_s: time going back further than this means that the clock was set anew.
     heading_step_m: motion that a heading is derived from where the source gives none.
+    handover: a track that appears where a vanished one must be by now inherits its state.
     """
 
     timeout_s: float = 1.0
     late_s: float = 0.2
     reset_jump_s: float = 1.0
     heading_step_m: float = 0.3
+    handover: bool = True
 
     def __post_init__(self) -> None:
         for name in ("timeout_s", "late_s", "reset_jump_s", "heading_step_m"):
@@ -49,7 +53,10 @@ class TrackPolicy:
 
 @dataclass
 class TrackCounters:
-    """What happened to frames and tracks since the start. resumed: tracks that came back after missing frames."""
+    """What happened to frames and tracks since the start. resumed: tracks that came back after missing frames.
+
+    handed_over: tracks that appeared under a new id and inherited the state of one that had vanished; not born.
+    """
 
     frames: int = 0
     late: int = 0
@@ -59,6 +66,7 @@ class TrackCounters:
     born: int = 0
     removed: int = 0
     resumed: int = 0
+    handed_over: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +146,8 @@ class TrackStore:
         self._yaw_valid: BoolArray
         self._heading_known: BoolArray
         self._anchor_m: FloatArray
+        self._velocity_mps: FloatArray
+        self._class: NDArray[np.int8]
         for name, shape, dtype in (
             ("_seen_ns", (), np.int64),
             ("_position_m", (2,), np.float64),
@@ -145,6 +155,8 @@ class TrackStore:
             ("_yaw_valid", (), np.bool_),
             ("_heading_known", (), np.bool_),
             ("_anchor_m", (2,), np.float64),
+            ("_velocity_mps", (2,), np.float64),
+            ("_class", (), np.int8),
         ):
             grown(name, shape, dtype)
         self._free.extend(range(capacity - 1, old - 1, -1))
@@ -206,7 +218,26 @@ class TrackStore:
         self.counters.born += int(reset.sum())
         return slot, reset
 
+    def _hand_over(self, frame: TrackFrame) -> None:
+        """Give the slots of vanished tracks to those of the frame's new ids that they must be."""
+        new = [row for row, track_id in enumerate(frame.track_id) if track_id not in self._slot_of]
+        vanished = list(self._slot_of.keys() - set(frame.track_id)) if new else []
+        if not vanished:
+            return
+        vanished.sort(key=self._slot_of.__getitem__)
+        slot = np.array([self._slot_of[t] for t in vanished], dtype=np.int64)
+        gone_s = (frame.timestamp_ns - self._seen_ns[slot]) * 1e-9
+        old, appeared = handover.matched(
+            self._position_m[slot], self._velocity_mps[slot], gone_s, self._class[slot],
+            frame.position_m[new], frame.object_class[new],
+        )  # fmt: skip
+        for i, j in zip(old.tolist(), appeared.tolist(), strict=True):
+            self._slot_of[frame.track_id[new[j]]] = self._slot_of.pop(vanished[i])
+        self.counters.handed_over += len(old)
+
     def _observe(self, frame: TrackFrame, before_ns: int | None) -> Observations:
+        if self.policy.handover:
+            self._hand_over(frame)
         slot, reset = self._slots_for(frame.track_id)
         old = slot[~reset]
         if before_ns is not None:
@@ -234,6 +265,9 @@ class TrackStore:
         self._yaw_valid[slot] = frame.yaw_valid
         self._heading_known[slot] = heading.known
         self._anchor_m[slot] = heading.anchor_m
+        moved_mps = (frame.position_m - previous_position_m) / np.where(dt_s > 0, dt_s, 1.0)[:, None]
+        self._velocity_mps[slot] = np.where(frame.velocity_valid[:, None], frame.velocity_mps, moved_mps)
+        self._class[slot] = frame.object_class
         return Observations(
             frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, heading.yaw_rad, frame.yaw_valid,
             previous_position_m, previous_yaw_rad, previous_yaw_valid, heading.known, heading.directed, velocity_mps,

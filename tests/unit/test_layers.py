@@ -18,6 +18,7 @@ LAYERS = [
     {"types", "geometry", "errors", "config", "contract", "revision", "models", "drawing", "maps", "surroundings"},
     {"scenes"},
     {"windows"},
+    {"handover"},
     {"tracks"},
     {"around"},
     {"predictors"},

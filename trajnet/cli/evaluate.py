@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trajnet.cli import evaluate_tables as tables
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 #: What the first table shows of each dataset; --json has everything.
 SHOWN = {
@@ -86,6 +86,24 @@ def evaluate(
         float | None, typer.Option(metavar="SECONDS", help="scenes: how far to score; as far as all models by default.")
     ] = None,
     stride: Annotated[int, typer.Option(help="scenes: score every n-th frame; every frame is streamed.")] = 1,
+    rates: Annotated[
+        str | None,
+        typer.Option(metavar="HZ,...", help="scenes: score again with the recordings thinned to each rate."),
+    ] = None,
+    drops: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE,...", help="Score again with each share of frames, and of objects, lost."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which observations --drops loses.")] = 0,
+    breakdown: Annotated[
+        bool, typer.Option("--breakdown", help="Show where the error sits: class, speed, manoeuvre, second.")
+    ] = False,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="Show coverage next to nominal, and how reliable probabilities are.")
+    ] = False,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page with pictures.")
+    ] = None,
     topic: Annotated[str | None, typer.Option(help="bag: of the tracked objects, if not the only one.")] = None,
     predictions_topic: Annotated[
         str | None, typer.Option(help="bag: of the recorded predictions, if not the only one.")
@@ -103,6 +121,11 @@ def evaluate(
     A bag that also holds predictions, of Autoware's own node, say, has them scored as "recorded" on the same objects:
 
         trajnet evaluate --dataset bag --data drive.mcap --model model.onnx
+
+    How much a model minds lower rates and lost observations, on the same objects, with curves:
+
+        trajnet evaluate --dataset scenes --data sim/scenes --stride 10 --model model.onnx --rates 10,5,2 \
+            --drops 0,0.1,0.3,0.5 --report evaluation.html
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -111,7 +134,7 @@ def evaluate(
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
-    for name, path in (("json", json_file), ("save", save)):
+    for name, path in (("json", json_file), ("save", save), ("report", report_file)):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
     if dataset != "bag" and (topic is not None or predictions_topic is not None):
@@ -133,6 +156,9 @@ def evaluate(
             stride=stride,
             targets_only=recorded is not None,
             save=save,
+            rates_hz=_numbers("rates", rates),
+            drops=_numbers("drops", drops),
+            seed=seed,
             progress=lambda done, total: bar.update(task, description="evaluating", completed=done, total=total),
         )
     report["dataset"], report["data"] = dataset, str(data)
@@ -141,7 +167,19 @@ def evaluate(
             entry["spec"] = f"{data} {predictions_topic or ''}".strip()
     if json_file is not None:
         _write(json_file, json.dumps(report, indent=1) + "\n")
-    show(report, Console())
+    show(report, Console(), breakdown=breakdown, calibration=calibration)
+    if report_file is not None:
+        from trajnet.evaluate.page import page
+
+        _write(report_file, page(report))
+
+
+def _numbers(name: str, text: str | None) -> list[float]:
+    """The numbers of a list with commas; InputError for anything else."""
+    try:
+        return [float(part) for part in (text or "").split(",") if part.strip()]
+    except ValueError as error:
+        raise InputError(f"{name}: expected numbers with commas between them, got {text!r}") from error
 
 
 @contextmanager
@@ -166,11 +204,17 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"json: expected a file that can be written, got {error}") from error
+        raise InputError(f"{path}: expected a file that can be written, got {error}") from error
 
 
-def show(report: dict[str, Any], console: Console) -> None:
-    """Print the tables of a report: a row for each metric, a column for each model."""
+def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, calibration: bool = False) -> None:
+    """Print the tables of a report: a row for each metric, a column for each model.
+
+    breakdown, calibration: also where the error sits, and how far coverage and probabilities are from nominal (of
+    baselines only where there is nothing else).
+    """
+    from trajnet.predictors import PHYSICS
+
     name, counts, models = report["dataset"], report["counts"], report["models"]
     shown = "scenes" if name == "bag" else name
     last = list(counts["by_horizon"])[-1]
@@ -178,21 +222,33 @@ def show(report: dict[str, Any], console: Console) -> None:
     of_scenes = name == "eth_ucy" and len(counts["by_scene"]) > 1
     whole = "mean_over_scenes" if of_scenes else "metrics"
     title = f"{name} {report['split']}".strip() + f": {counts['whole']:,} objects, {last} s"
-    overall = _table(f"{title}, mean over scenes" if of_scenes else title, models)
+    names = [m["model"] for m in models]
+    overall = tables.table(f"{title}, mean over scenes" if of_scenes else title, names)
     for metric in (*SHOWN[shown], *ALWAYS_SHOWN):
-        _row(overall, metric, [m[whole].get(metric) for m in models])
-    by_horizon = _table("by horizon (objects)", models)
-    by_class = _table(f"by class at {last} s (objects)", models)
-    by_scene = _table(f"by scene at {last} s (objects)", models)
+        tables.row(overall, metric, [m[whole].get(metric) for m in models])
+    by_horizon = tables.table("by horizon (objects)", names)
+    by_class = tables.table(f"by class at {last} s (objects)", names)
+    by_scene = tables.table(f"by scene at {last} s (objects)", names)
     for metric in DIVIDED[shown]:
         for key, count in counts["by_horizon"].items():
-            _row(by_horizon, f"{metric} {key} s ({count:,})", [m["per_horizon"][key].get(metric) for m in models])
+            tables.row(by_horizon, f"{metric} {key} s ({count:,})", [m["per_horizon"][key].get(metric) for m in models])
         for key, count in counts["by_class"].items():
-            _row(by_class, f"{metric} {key} ({count:,})", [m["per_class"][key]["metrics"].get(metric) for m in models])
+            tables.row(
+                by_class, f"{metric} {key} ({count:,})", [m["per_class"][key]["metrics"].get(metric) for m in models]
+            )
         for key, count in counts["by_scene"].items():
-            _row(by_scene, f"{metric} {key} ({count:,})", [m["per_scene"][key].get(metric) for m in models])
-    for table in (overall, by_horizon, by_class, *([by_scene] if of_scenes or name == "vru" else [])):
-        console.print(table)
+            tables.row(by_scene, f"{metric} {key} ({count:,})", [m["per_scene"][key].get(metric) for m in models])
+    for each in (overall, by_horizon, by_class, *([by_scene] if of_scenes or name == "vru" else [])):
+        console.print(each)
+    tables.show_consistency(models, console)
+    if breakdown:
+        tables.show_breakdown(models, console)
+    if calibration:
+        asked = [m for m in models if m["spec"] not in PHYSICS]
+        tables.show_calibration(asked or models, console)
+    if "robustness" in report:
+        tables.show_robustness(report["robustness"], (SHOWN[shown][0], DIVIDED[shown][0]), console)
+    tables.show_calibration_lines(models, console)
     for entry in models:
         _warn_of_fallback(entry, console)
 
@@ -214,18 +270,3 @@ def _warn_of_fallback(entry: dict[str, Any], console: Console) -> None:
             style="yellow",
             markup=False,
         )
-
-
-def _table(title: str, models: list[dict[str, Any]]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("metric", no_wrap=True)
-    for entry in models:
-        table.add_column(entry["model"], justify="right", no_wrap=True)
-    return table
-
-
-def _row(table: Table, label: str, values: list[float | None]) -> None:
-    table.add_row(label, *("-" if v is None else f"{v:.3f}" for v in values))

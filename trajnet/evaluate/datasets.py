@@ -15,10 +15,9 @@ from typing import Protocol
 
 import numpy as np
 
-from trajnet.around import nothing_around, window_surroundings
+from trajnet.around import nothing_around, scene_field, window_surroundings
 from trajnet.errors import InputError
 from trajnet.evaluate.paths import Paths, horizon_steps, joined, paths_at
-from trajnet.maps import field_of
 from trajnet.predictors import Stream
 from trajnet.scenes import ETH_UCY_SCENES, find_scenes, load_scene
 from trajnet.scenes.splits import (
@@ -29,7 +28,7 @@ from trajnet.scenes.splits import (
     nuscenes_split,
     vru_split,
 )
-from trajnet.types import BoolArray, FloatArray
+from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 from trajnet.windows import (
     APOLLOSCAPE_FUTURE_S,
     ETH_UCY_FUTURE_S,
@@ -106,27 +105,47 @@ class SceneUnit:
         return self.path.stem
 
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
-        wants_map = stream.predictor.needs.view is not None
-        scene = load_scene(self.path, with_map=wants_map)
-        stream.map_field = field_of(scene.lanes, scene.raster) if wants_map else None
+        scene = load_scene(self.path, with_map=stream.predictor.needs.view is not None)
         rows = np.flatnonzero((scene.row_frame % self.stride == 0) & (scene.is_target | (not self.targets_only)))
         windows = windows_of_scene(scene, rows, np.zeros(1), time_s)
         known: BoolArray = np.all(windows.future_valid[:, : horizon_steps(time_s)[0]], axis=1)
         rows, windows = rows[known], windows.select(known)
-        done, waiting = 0, list[Paths]()
-        for index in range(int(scene.row_frame[rows[-1]]) + 1 if len(rows) else 0):
-            frame, part = scene.frame(index), scene.rows_of_frame(index)
-            prediction = stream.update(frame, frame.timestamp_ns)
-            begin, end = np.searchsorted(rows, [part.start, part.stop])
-            if begin == end:
-                continue
-            # A prediction's rows begin with the frame's tracks, in their order.
-            waiting.append(
-                paths_at(prediction, rows[begin:end] - part.start, scene.position_m[rows[begin:end]], time_s)
-            )
-            if end - done >= BATCH or end == len(rows):
-                yield windows.select(np.arange(done, end)), joined(waiting)
-                done, waiting = end, []
+        everything = np.ones(scene.frame_count, np.bool_), np.ones(len(scene.row_frame), np.bool_)
+        yield from played(stream, scene, rows, windows, time_s, *everything)
+
+
+def played(
+    stream: Stream,
+    scene: Scene,
+    rows: IntArray,
+    windows: Windows,
+    time_s: FloatArray,
+    frames: BoolArray,
+    shown: BoolArray,
+) -> Iterator[tuple[Windows, Paths]]:
+    """Stream a scene up to the last of rows and yield their windows (one for each) beside their paths at time_s.
+
+    frames (F,), shown (R,): which frames, and which of their rows, the stream is given; those of rows must be.
+    """
+    stream.map_field = scene_field(scene, stream.predictor.needs)
+    done, waiting = 0, list[Paths]()
+    for index in range(int(scene.row_frame[rows[-1]]) + 1 if len(rows) else 0):
+        if not frames[index]:
+            continue
+        part = scene.rows_of_frame(index)
+        frame = scene.frame(index)
+        if not shown[part].all():
+            frame = frame.select(shown[part])
+        prediction = stream.update(frame, frame.timestamp_ns)
+        begin, end = np.searchsorted(rows, [part.start, part.stop])
+        if begin == end:
+            continue
+        # A prediction's rows begin with the frame's tracks, in their order.
+        place = np.cumsum(shown[part])[rows[begin:end] - part.start] - 1
+        waiting.append(paths_at(prediction, place, scene.position_m[rows[begin:end]], time_s))
+        if end - done >= BATCH or end == len(rows):
+            yield windows.select(np.arange(done, end)), joined(waiting)
+            done, waiting = end, []
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ import numpy as np
 
 import trajnet
 from trajnet import config
+from trajnet.evaluate import consistency, robustness
+from trajnet.evaluate.breakdown import RANKS, breakdown
+from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.datasets import DEFAULT_HORIZON_S, Dataset, open_dataset
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.runner import ModelResult, Progress, run_models
@@ -36,12 +39,17 @@ def evaluate(
     stride: int = 1,
     targets_only: bool = False,
     save: Path | None = None,
+    rates_hz: Sequence[float] = (),
+    drops: Sequence[float] = (),
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
 
     save: file for the paths of models (of all baselines where models is empty). Returns the report, ready for JSON.
-    horizon_s: for scenes; by default as far as all models predict. Raises a TrajnetError for whatever cannot be used.
+    horizon_s: for scenes; by default as far as all models predict. rates_hz, drops: if there are any, everything is
+    scored again at each rate (scenes only) with each share of observations lost, see robustness; seed decides which.
+    Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
     specs = list(dict.fromkeys([*asked, *PHYSICS]))
@@ -51,6 +59,13 @@ def evaluate(
         horizon_s = min(reach_s, default=DEFAULT_HORIZON_S)
     opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride, targets_only=targets_only)
     labels = _labels(predictors)
+    thinned = robustness.robustness_dataset(opened, rates_hz, drops, seed) if rates_hz or drops else None
+    units = len(specs) * (len(opened.units) + (0 if thinned is None else len(thinned.units)))
+
+    def report_progress(done: int, _total: int, before: int = 0) -> None:
+        if progress is not None:
+            progress(before + done, units)
+
     saved = asked or specs
     with ExitStack() as stack:
         writer = None if save is None else stack.enter_context(PathWriter(save, with_model=len(saved) > 1))
@@ -58,12 +73,12 @@ def evaluate(
             opened,
             specs,
             jobs=jobs,
-            progress=progress,
+            progress=report_progress,
             save=None if writer is None else lambda spec, paths: writer.write(labels[spec], paths),
             saved_specs=saved,
         )
     scores = results[specs[0]].scores
-    return {
+    report = {
         "report_version": REPORT_VERSION,
         "dataset": opened.name,
         "split": opened.split,
@@ -72,12 +87,26 @@ def evaluate(
         "time_s": opened.time_s.tolist(),
         "counts": _counts(scores, opened),
         "models": [
-            {**_description(labels[spec], spec, predictors[spec], result), **_summary(result.scores, opened)}
+            {
+                **_description(labels[spec], spec, predictors[spec], result),
+                **_summary(result.scores, opened),
+                **_steadiness(result),
+            }
             for spec, result in results.items()
         ],
-        "definitions": DEFINITIONS,
+        "definitions": {**DEFINITIONS, **consistency.DEFINITIONS},
         "versions": _versions(any(isinstance(p, OnnxPredictor) for p in predictors.values())),
     }
+    if thinned is not None:
+        before = len(specs) * len(opened.units)
+        worn = run_models(thinned, specs, jobs=jobs, progress=lambda done, total: report_progress(done, total, before))
+        report["robustness"] = {
+            "seed": seed,
+            "instants_s": robustness.INSTANT_S,
+            "definition": robustness.DEFINITION,
+            "cells": robustness.robustness_report(worn, labels, rates_hz, drops),
+        }
+    return report
 
 
 def _labels(predictors: dict[str, Predictor]) -> dict[str, str]:
@@ -149,7 +178,13 @@ def _summary(scores: Scores, dataset: Dataset) -> dict[str, Any]:
         "per_class": {n: {"metrics": at_end(r), "per_horizon": by_horizon(r)} for n, r in _classes(scores)},
         "per_scene": per_scene,
         "mean_over_scenes": {k: float(np.mean([m[k] for m in summed])) for k in summed[0]} if summed else {},
+        "breakdown": breakdown(scores, dataset.time_s, RANKS[dataset.name]),
+        "calibration": calibration(scores, dataset.time_s),
     }
+
+
+def _steadiness(result: ModelResult) -> dict[str, Any]:
+    return {"consistency": consistency.summary(result.steps)} if len(result.steps) else {}
 
 
 def _nothing(_scores: Scores, _rows: BoolArray) -> dict[str, float]:

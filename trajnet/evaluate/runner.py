@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.errors import InputError, TrajnetError
-from trajnet.evaluate.datasets import Dataset, Unit
+from trajnet.evaluate.consistency import Steps, WatchedStream
+from trajnet.evaluate.consistency import joined as joined_steps
+from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit
 from trajnet.evaluate.paths import Paths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import Scores, concatenate, score
 from trajnet.predictors import GuardCounters, Predictor, Stream, load_predictor
@@ -41,11 +43,15 @@ class SavedPaths:
 
 @dataclass(frozen=True, eq=False)
 class UnitResult:
-    """scores is None where the unit has nothing to score. guard: what the fall-back had to do. paths: if asked for."""
+    """scores is None where the unit has nothing to score. guard: what the fall-back had to do. paths: if asked for.
+
+    steps: how steady the answers were from frame to frame; of scenes only, windows have no frames that follow.
+    """
 
     scores: Scores | None
     guard: GuardCounters
     paths: tuple[SavedPaths, ...]
+    steps: Steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +60,19 @@ class ModelResult:
 
     scores: Scores
     guard: GuardCounters
+    steps: Steps
 
 
 def run_unit(unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths: bool = False) -> UnitResult:
     """Score one predictor on one unit of work."""
-    stream = Stream(predictor)
+    stream = WatchedStream(predictor) if isinstance(unit, SceneUnit) else Stream(predictor)
     scores, paths = [], []
     for windows, predicted in unit.run(stream, time_s):
         scores.append(score(windows, predicted, unit.group))
         if keep_paths:
             paths.append(_saved(windows, predicted))
-    return UnitResult(concatenate(scores) if scores else None, stream.guard, tuple(paths))
+    steps = stream.steps() if isinstance(stream, WatchedStream) else joined_steps([])
+    return UnitResult(concatenate(scores) if scores else None, stream.guard, tuple(paths), steps)
 
 
 def _saved(windows: Windows, paths: Paths) -> SavedPaths:
@@ -92,10 +100,12 @@ def run_models(
     work = [(unit, spec, save is not None and spec in saved_specs) for spec in specs for unit in dataset.units]
     parts: dict[str, list[Scores]] = {spec: [] for spec in specs}
     guards = {spec: GuardCounters() for spec in specs}
+    steps: dict[str, list[Steps]] = {spec: [] for spec in specs}
     for done, ((_, spec, _), result) in enumerate(
         zip(work, _results(work, dataset.time_s, jobs), strict=True), start=1
     ):
         parts[spec] += [] if result.scores is None else [result.scores]
+        steps[spec].append(result.steps)
         _add(guards[spec], result.guard)
         for paths in result.paths:
             if save is not None:
@@ -107,7 +117,7 @@ def run_models(
             f"{dataset.name}: expected objects whose future is recorded for at least "
             f"{dataset.time_s[horizon_steps(dataset.time_s)[0] - 1]:g} s, got none"
         )
-    return {spec: ModelResult(concatenate(parts[spec]), guards[spec]) for spec in specs}
+    return {spec: ModelResult(concatenate(parts[spec]), guards[spec], joined_steps(steps[spec])) for spec in specs}
 
 
 Work = tuple[Unit, str, bool]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet import metrics
+from trajnet.evaluate import motion
 from trajnet.evaluate.paths import Paths, horizon_steps
 from trajnet.types import BoolArray, FloatArray, IntArray
 from trajnet.windows import Windows
@@ -26,6 +27,10 @@ _DISTANCE: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArray[Any]]
     "Argoverse2_brier_minFDE_6": (metrics.brier_min_fde, 6),
 }
 _NLL = "mixture_NLL"
+
+#: Ranks k of minADE_k whose error is kept step by step, for the division by seconds.
+STEPWISE = (1, 5, 6, 10, 20)
+
 _REGIONS = ("mixture_region", "top_mode_ellipse", "closest_mode_ellipse")
 
 #: What each name in a report means. A suffix _k counts the k most probable modes, all of them where there are fewer.
@@ -51,6 +56,7 @@ DEFINITIONS = {
     "ECE_top_mode": "expected calibration error, 10 bins of equal width: the most probable mode's probability against "
     "whether it has the smallest mean displacement of all modes",
     "ECE_all_modes": "the same over all modes of all objects",
+    **motion.DEFINITIONS,
 }
 
 
@@ -62,6 +68,9 @@ class Scores:
     share: region -> (N, H), the share of the prediction that is more probable than the truth.
     probability (N, K). closest (N, H): index of the closest mode, -1 where unknown.
     mean_m, final_m (N, K): ADE and FDE of every mode over all steps, NaN where unknown.
+    step_error_m: "minADE_k" -> (N, T), the displacement at each step of the mode that minADE_k chose over all steps.
+    speed_band, manoeuvre (N,): indices into motion.SPEED_BANDS and motion.MANOEUVRES, -1 where the whole future is
+    not recorded.
     """
 
     group: NDArray[np.str_]
@@ -74,6 +83,9 @@ class Scores:
     closest: IntArray
     mean_m: FloatArray
     final_m: FloatArray
+    step_error_m: dict[str, FloatArray]
+    speed_band: NDArray[np.int8]
+    manoeuvre: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -87,6 +99,8 @@ def score(windows: Windows, paths: Paths, group: str) -> Scores:
     share = {name: np.full((count, len(steps)), np.nan) for name in _REGIONS}
     closest = np.full((count, len(steps)), -1, dtype=np.int64)
     mean_m, final_m = np.full((2, count, modes), np.nan)
+    step_error_m = {f"minADE_{k}": np.full((count, steps[-1]), np.nan) for k in STEPWISE}
+    speed_band, manoeuvre = np.full((2, count), -1, dtype=np.int8)
     for column, end in enumerate(steps):
         rows = np.flatnonzero(windows.future_valid[:, :end].all(axis=1))
         truth_m, probability = windows.future_m[rows, :end], paths.probability[rows]
@@ -102,10 +116,22 @@ def score(windows: Windows, paths: Paths, group: str) -> Scores:
         closest[rows, column] = metrics.closest_mode(displacement_m)
         if end == steps[-1]:
             mean_m[rows], final_m[rows] = displacement_m.mean(axis=2), displacement_m[:, :, -1]
+            for k in STEPWISE:
+                step_error_m[f"minADE_{k}"][rows] = _of_best_mode(displacement_m, probability, k)
+            seen = windows.position_m[rows, -1], truth_m, windows.future_time_s
+            speed_band[rows], manoeuvre[rows] = motion.speed_band(*seen), motion.manoeuvre(*seen)
     return Scores(
         np.full(count, group), windows.scene_id, windows.frame, windows.object_class,
-        values, share, paths.probability, closest, mean_m, final_m,
+        values, share, paths.probability, closest, mean_m, final_m, step_error_m, speed_band, manoeuvre,
     )  # fmt: skip
+
+
+def _of_best_mode(displacement_m: FloatArray, probability: FloatArray, k: int) -> FloatArray:
+    """(N, T) displacements of the mode with the smallest mean among the k most probable."""
+    best = metrics.first_k(displacement_m.mean(axis=2), probability, k).argmin(axis=1)
+    row = np.arange(len(best))
+    chosen: FloatArray = displacement_m[row, metrics.ranked(probability)[row, best]]
+    return chosen
 
 
 def concatenate(parts: Sequence[Scores]) -> Scores:

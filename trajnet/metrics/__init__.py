@@ -8,6 +8,7 @@ falling probability, equal ones in the order of their index; where there are few
 Every function raises InputError for shapes that do not fit and for NaN or infinity.
 """
 
+from trajnet.metrics.consistency import SAME_MANOEUVRE_M, common_steps, mode_flip, moved_on, path_jump
 from trajnet.metrics.displacement import (
     argoverse2_miss,
     brier_min_fde,
@@ -19,6 +20,7 @@ from trajnet.metrics.displacement import (
     min_fde,
     nuscenes_miss,
     ranked,
+    reliability,
     social_gan_best_of,
 )
 from trajnet.metrics.gaussian import (
@@ -36,11 +38,13 @@ from trajnet.metrics.gaussian import (
 __all__ = [
     "COVERAGE_LEVELS",
     "LOG_DENSITY_FLOOR",
+    "SAME_MANOEUVRE_M",
     "VARIANCE_FLOOR_M2",
     "argoverse2_miss",
     "brier_min_fde",
     "closest_mode",
     "closest_mode_share",
+    "common_steps",
     "displacement",
     "ellipse_share",
     "expected_calibration_error",
@@ -50,8 +54,12 @@ __all__ = [
     "mixture_log_density",
     "mixture_nll",
     "mixture_share",
+    "mode_flip",
+    "moved_on",
     "nuscenes_miss",
+    "path_jump",
     "ranked",
+    "reliability",
     "social_gan_best_of",
     "top_mode_share",
 ]

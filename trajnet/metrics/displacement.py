@@ -121,6 +121,18 @@ def expected_calibration_error(confidence: FloatArray, correct: BoolArray, *, bi
     For mode probabilities: confidence is the most probable mode's, correct says whether it is closest_mode (the "top
     mode" error); or all modes of all objects with whether each is closest (the "all modes" error).
     """
+    count, mean, share = reliability(confidence, correct, bins=bins)
+    filled = count > 0
+    return float((count[filled] * np.abs(mean[filled] - share[filled])).sum() / count.sum())
+
+
+def reliability(
+    confidence: FloatArray, correct: BoolArray, *, bins: int = 10
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """A reliability table: for each bin its count, mean confidence and share that is correct, each (bins,).
+
+    confidence, correct and the bins as in expected_calibration_error; mean and share are NaN for an empty bin.
+    """
     confidence = finite("confidence", confidence, (None,))
     correct = np.asarray(correct, dtype=np.bool_)
     if correct.shape != confidence.shape or not confidence.size:
@@ -129,5 +141,8 @@ def expected_calibration_error(confidence: FloatArray, correct: BoolArray, *, bi
         raise InputError(f"confidence: expected values in [0, 1], got {confidence.min()} to {confidence.max()}")
     # The small step back keeps 0.3 in (0.2, 0.3] although 0.3 * 10 is above 3 in binary.
     place = np.clip(np.ceil(confidence * bins - 1e-9).astype(np.int64) - 1, 0, bins - 1)
-    gap = np.bincount(place, weights=confidence - correct, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
+    count = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(place, weights=confidence, minlength=bins) / count
+        share = np.bincount(place, weights=correct, minlength=bins) / count
+    return count, mean, share

@@ -20,7 +20,7 @@ from trajnet.config import require
 from trajnet.predictors import ConstantVelocity, Stream
 from trajnet.predictors.base import Predictor
 from trajnet.sim.clock import Clock
-from trajnet.sim.crowd import crowd
+from trajnet.sim.crowd import crowd, crowd_map
 from trajnet.sim.hardware import describe_hardware
 from trajnet.sim.latency import LatencySummary, summarise
 from trajnet.sim.operators import Operators
@@ -93,7 +93,7 @@ def measure(
     """
     require(agents > 0, f"agents: expected numbers above 0, got {agents}")
     source = crowd(agents)
-    stream = Stream(predictor, clock_ns=clock.now_ns)
+    stream = Stream(predictor, map_field=crowd_map(predictor.needs), clock_ns=clock.now_ns)
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)

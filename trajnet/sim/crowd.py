@@ -6,10 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from trajnet.maps import FULL, MapField
+from trajnet.surroundings import Needs
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, TrackFrame
 
 #: How long a track lives before another takes its place, so that a benchmark has births and deaths, too.
 LIFETIME_S = 10.0
+
+#: How far the map under the crowd reaches from its middle.
+MAP_REACH_M = 350.0
 
 
 def crowd(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
@@ -42,3 +47,17 @@ def crowd(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
             size_m,
         )
         index += 1
+
+
+def crowd_map(needs: Needs) -> MapField | None:
+    """A map under the crowd for predictors that want one, of the size of a district.
+
+    Its numbers mean nothing: what sampling it costs does not depend on them.
+    """
+    if needs.view is None:
+        return None
+    side_m, pixels_per_m = 2.0 * MAP_REACH_M, 3.0
+    pixels = round(side_m * pixels_per_m)
+    distance = np.random.default_rng(0).integers(-FULL, FULL + 1, (pixels, pixels, 4)).astype(np.int8)
+    distance[..., 3] = 0
+    return MapField(np.full(2, -MAP_REACH_M), pixels_per_m, distance)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.around import scene_field
 from trajnet.config import require
 from trajnet.errors import InputError
 from trajnet.predictors import Stream
@@ -157,7 +158,8 @@ def replay(
     Raises InputError for a scene without rows or with fewer frames than the warm-up asks for.
     """
     warmup = _warmup_frames(scene, options)
-    stream = Stream(predictor, policy, clock_ns=clock.now_ns)
+    field = scene_field(scene, predictor.needs)
+    stream = Stream(predictor, policy, map_field=field, clock_ns=clock.now_ns)
     timings: list[FrameTiming] = []
     paths: list[RecordedPaths] = []
     own = len(scene.track_id) if options.keep_paths is None else options.keep_paths

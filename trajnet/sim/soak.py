@@ -14,7 +14,7 @@ from trajnet.config import require
 from trajnet.predictors import Stream
 from trajnet.predictors.base import Predictor
 from trajnet.sim.clock import Clock
-from trajnet.sim.crowd import crowd
+from trajnet.sim.crowd import crowd, crowd_map
 from trajnet.sim.latency import LatencySummary, summarise
 from trajnet.sim.startup import resident_mb
 
@@ -74,7 +74,8 @@ def soak(
         f"soak: expected at least {SOAK_WINDOWS / hz:g} s ({SOAK_WINDOWS} frames), got {duration_s:g} s",
     )
     require(agents > 0, f"agents: expected a number above 0, got {agents}")
-    stream, source = Stream(predictor, clock_ns=clock.now_ns), crowd(agents, hz=hz)
+    source = crowd(agents, hz=hz)
+    stream = Stream(predictor, map_field=crowd_map(predictor.needs), clock_ns=clock.now_ns)
     total_ns = np.full(frames, -1, dtype=np.int64)  # all of it now: nothing of ours may grow later
     edges = np.linspace(0, frames, SOAK_WINDOWS + 1).astype(np.int64).tolist()
     windows: list[SoakWindow] = []

@@ -71,10 +71,11 @@ def resident_mb(status: Path = Path("/proc/self/status")) -> float:
 
 def _predict_and_tell(arguments: list[str]) -> None:
     from trajnet.predictors import Stream, load_predictor
-    from trajnet.sim.crowd import crowd
+    from trajnet.sim.crowd import crowd, crowd_map
 
     model, agents, provider, threads, frames = arguments
-    stream, source = Stream(load_predictor(model, provider=provider, threads=int(threads))), crowd(int(agents))
+    predictor, source = load_predictor(model, provider=provider, threads=int(threads)), crowd(int(agents))
+    stream = Stream(predictor, map_field=crowd_map(predictor.needs))
     frame = next(source)
     stream.update(frame, frame.timestamp_ns)
     first_s = time.time()

@@ -1,0 +1,70 @@
+"""Whether a track that appears is one that has just vanished under another id.
+
+A tracker that loses an object for a moment gives it a new id, and its history would be lost with the old one. Here the
+new track inherits it if it appears where the vanished one must be by now, and nobody else could be meant. A wrong
+hand-over gives an object somebody else's history, so whatever is doubtful is left alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass
+
+#: Radius of the gate around the predicted place, for an object that walks and for one that drives: constant velocity
+#: is off by the first value (m) when it vanishes, by the second for every second gone.
+WALKING_GATE = (0.3, 0.75)
+DRIVING_GATE = (1.5, 3.0)
+
+#: A pair counts only if every other pair of its two tracks is this many times as far off.
+CLEAR_BY = 3.0
+
+_WALKS: BoolArray = np.array([c == ObjectClass.PEDESTRIAN for c in ObjectClass])
+
+
+def matched(
+    vanished_m: FloatArray,
+    velocity_mps: FloatArray,
+    gone_s: FloatArray,
+    vanished_class: NDArray[np.int8],
+    appeared_m: FloatArray,
+    appeared_class: NDArray[np.int8],
+) -> tuple[IntArray, IntArray]:
+    """Which of A appeared tracks is which of V vanished ones -> indices (P,) into the vanished and into the appeared.
+
+    vanished_m (V, 2), velocity_mps (V, 2), gone_s (V,): last position and velocity, map frame, and the time since.
+    appeared_m (A, 2): map frame. Each track is in one pair at most.
+    """
+    predicted_m = vanished_m + velocity_mps * gone_s[:, None]
+    off_m = np.hypot(*np.moveaxis(appeared_m[None] - predicted_m[:, None], -1, 0))
+    walks = _WALKS[vanished_class]
+    gate_m = np.where(walks, WALKING_GATE[0], DRIVING_GATE[0])
+    gate_m = gate_m + np.where(walks, WALKING_GATE[1], DRIVING_GATE[1]) * gone_s
+    off_m = np.where(_compatible(vanished_class, appeared_class), off_m, np.inf)
+    if not off_m.size:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    best, here = off_m.argmin(axis=1), np.arange(len(off_m))
+    nearest_m = off_m[here, best]
+    others = off_m.copy()
+    others[here, best] = np.inf
+    # A pair of row and column that are clearly each other's nearest is one-to-one by itself.
+    rival_m = np.minimum(others.min(axis=1), _second_of_column(off_m, here, best))
+    chosen = (nearest_m <= gate_m) & (CLEAR_BY * nearest_m <= rival_m)
+    return here[chosen], best[chosen]
+
+
+def _second_of_column(off_m: FloatArray, row: IntArray, column: IntArray) -> FloatArray:
+    """For each of these cells (V,), the smallest other value of its column."""
+    other = off_m.T[column]
+    other[np.arange(len(row)), row] = np.inf
+    smallest: FloatArray = other.min(axis=1)
+    return smallest
+
+
+def _compatible(vanished_class: NDArray[np.int8], appeared_class: NDArray[np.int8]) -> BoolArray:
+    """(V, A): the same class, or one of the two unknown."""
+    first, second = vanished_class[:, None], appeared_class[None]
+    unknown = ObjectClass.UNKNOWN
+    fits: BoolArray = np.asarray((first == second) | (first == unknown) | (second == unknown))
+    return fits
