@@ -186,10 +186,9 @@ def read_contract(metadata: dict[str, str], where: str) -> Contract:
         )
     try:
         return config.from_dict(Contract, values, where)
-    except ConfigError as error:
-        raise ContractError(str(error)) from error
-    except ContractError as error:
-        raise ContractError(f"{where}: {error}") from error
+    except (ConfigError, ContractError) as error:
+        said = str(error)  # what is read strictly is named by the file already, what the values mean is not
+        raise ContractError(said if said.startswith(f"{where}: ") else f"{where}: {said}") from error
 
 
 def check_tensors(expected: tuple[Tensor, ...], got: dict[str, tuple[str, tuple[str, ...]]], where: str) -> None:

@@ -26,6 +26,8 @@ CHANNELS = ("drivable", "road_divider", "lane_divider")
 REACH_M = 8.0
 #: int8 value of REACH_M.
 FULL = 127
+#: A view of more sample points than this is a mistake.
+MAX_POINTS = 100_000
 #: Objects that are sampled at once: their buffers stay within a core's cache.
 BLOCK = 32
 
@@ -46,6 +48,8 @@ class MapView:
         for name in ("ahead_m", "behind_m", "side_m", "step_m"):
             value = getattr(self, name)
             require(np.isfinite(value) and value > 0, f"map.{name}: expected a number above 0, got {value}")
+        points = (self.ahead_m + self.behind_m + self.step_m) / self.step_m * (2 * self.side_m / self.step_m + 1)
+        require(points <= MAX_POINTS, f"map: expected at most {MAX_POINTS:,} sample points, got {points:.3g}")
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -8,8 +8,21 @@ from typing import Any
 
 import pytest
 
-from trajnet.contract import CONTRACT_KEY, CONTRACT_VERSION, Contract, Tensor, Training, check_tensors, read_contract
+from trajnet.around import nothing_around
+from trajnet.contract import (
+    CONTRACT_KEY,
+    CONTRACT_VERSION,
+    Contract,
+    Tensor,
+    Training,
+    check_tensors,
+    read_contract,
+    surroundings_tensors,
+)
 from trajnet.errors import ContractError
+from trajnet.maps import MapView
+from trajnet.predictors.engine import shape_for
+from trajnet.surroundings import Needs
 from trajnet.types import CLASS_NAMES
 
 CONTRACT = Contract(
@@ -24,6 +37,7 @@ CONTRACT = Contract(
     time_s=(0.5, 1.0, 1.5),
     classes=CLASS_NAMES,
     uses_velocity=True,
+    needs=Needs(),
     training=Training(("nuscenes train",), "CC BY-NC-SA 4.0", True, 1, 60, 32_186, 12.5, 2.0),
     parity_max_error_m=1e-5,
     metrics={"nuscenes val": {"minADE_5 (m)": 1.9}},
@@ -48,10 +62,39 @@ def test_the_tensors_of_an_lstm_and_a_gru() -> None:
     assert [t.name for t in CONTRACT.inputs][-2:] == ["h", "c"]
     assert [t.name for t in CONTRACT.outputs][-2:] == ["h_next", "c_next"]
     assert CONTRACT.inputs[-1].shape == ("2", "N", "16")
-    assert CONTRACT.outputs[0].shape == ("3", "N", "3")
+    assert CONTRACT.outputs[0].shape == ("3", "3", "N")
+    assert CONTRACT.inputs[0].name == "displacement_m"
     gru = replace(CONTRACT, cell="gru")
     assert [t.name for t in gru.inputs][-2:] == ["size_m", "h"]
     assert [t.name for t in gru.outputs][-2:] == ["probability", "h_next"]
+
+
+NEEDS = Needs(MapView(ahead_m=10.0, behind_m=4.0, side_m=3.0, step_m=1.0), neighbours=5)
+
+
+@pytest.mark.parametrize("needs", [NEEDS, Needs(neighbours=2), Needs(MapView()), Needs()])
+def test_what_a_model_needs_survives_the_trip(needs: Needs) -> None:
+    contract = replace(CONTRACT, needs=needs)
+    got = read_contract({CONTRACT_KEY: contract.to_json()}, "m.onnx")
+    assert got == contract
+    assert got.inputs == contract.inputs
+
+
+def test_the_inputs_are_those_that_the_needs_ask_for() -> None:
+    plain = [t.name for t in CONTRACT.inputs]
+    with_all = [t.name for t in replace(CONTRACT, needs=NEEDS).inputs]
+    assert with_all == [*plain[:-2], *(t.name for t in surroundings_tensors(NEEDS)), "h", "c"]
+    assert [t.name for t in surroundings_tensors(Needs(view=NEEDS.view))] == ["map_distance", "map_valid"]
+    assert all(t.name.startswith("neighbour_") for t in surroundings_tensors(Needs(neighbours=5)))
+    assert surroundings_tensors(Needs()) == ()
+
+
+def test_the_inputs_have_the_shapes_and_the_names_of_surroundings() -> None:
+    nothing = nothing_around(7, NEEDS)
+    for tensor in surroundings_tensors(NEEDS):
+        assert getattr(nothing, tensor.name).shape == shape_for(tensor, 7), tensor.name
+    assert surroundings_tensors(NEEDS)[0].shape == ("N", "15", "7", "4")
+    assert nothing.map_distance.dtype == surroundings_tensors(NEEDS)[0].dtype == "int8"
 
 
 @pytest.mark.parametrize(
@@ -64,9 +107,10 @@ def test_the_tensors_of_an_lstm_and_a_gru() -> None:
         ({CONTRACT_KEY: "9" * 5_000}, "m.onnx: "),
         ({CONTRACT_KEY: "[]"}, "got None"),
         ({CONTRACT_KEY: "null"}, "got None"),
-        (metadata(version=2), "this trajnet serves 1, got 2; export the checkpoint again"),
-        (metadata(version="1"), "this trajnet serves 1, got '1'"),
-        (metadata(version=True), "version: expected int, got True"),
+        (metadata(version=1), "this trajnet serves 2, got 1; export the checkpoint again"),
+        (metadata(version="2"), "this trajnet serves 2, got '2'"),
+        (metadata(version=True), "this trajnet serves 2, got True"),
+        (metadata(version=2.0), "version: expected int, got 2.0"),
         (metadata(extra=1), "unknown key 'extra'"),
         (metadata(cell="transformer"), "cell: expected one of 'lstm'"),
         (metadata(hidden="16"), "hidden: expected int, got '16'"),
@@ -79,6 +123,13 @@ def test_the_tensors_of_an_lstm_and_a_gru() -> None:
         (metadata(time_s=[float("nan"), 1.0]), "time_s"),
         (metadata(time_s=[1.0, float("nan")]), "time_s"),
         (metadata(time_s=[1.0, float("inf")]), "time_s"),
+        (metadata(needs=None), "needs: expected a mapping"),
+        (metadata(needs={"neighbours": -1}), "neighbours: expected at least 0, got -1"),
+        (metadata(needs={"neighbours": "8"}), "needs: neighbours: expected int, got '8'"),
+        (metadata(needs={"view": {"step_m": 0.0}}), "map.step_m: expected a number above 0, got 0.0"),
+        (metadata(needs={"view": {"step_m": 1e-300}}), "map: expected at most 100,000 sample points, got inf"),
+        (metadata(needs={"view": {"step_m": float("nan")}}), "map.step_m: expected a number above 0, got nan"),
+        (metadata(needs={"lanes": 1}), "unknown key 'lanes'"),
         (metadata(training={}), "training: missing key 'datasets'"),
         (metadata(training=None), "training: expected a mapping"),
     ],
