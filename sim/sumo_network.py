@@ -207,5 +207,6 @@ def lanes_of(net_file: Path, radius_m: float) -> tuple[Lane, ...]:
         along = np.gradient(centre_m, axis=0)
         normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.hypot(*along.T)[:, None]
         left_m, right_m = centre_m + half_m * normal, centre_m - half_m * normal
-        lanes.append(Lane(element.attrib["id"], left_m.round(2), right_m.round(2), centre_m.round(2)))
+        drivable = element.attrib.get("allow") != "pedestrian"
+        lanes.append(Lane(element.attrib["id"], left_m.round(2), right_m.round(2), centre_m.round(2), drivable))
     return tuple(lanes)

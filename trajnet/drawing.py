@@ -23,8 +23,9 @@ MAX_PIXELS = 16_000_000
 MARGIN_M = 8.0
 #: Half of the width of a drawn divider: nuScenes' are 3 pixels wide at 3 pixels per metre.
 HALF_LINE_M = 0.5
-#: Borders of neighbouring lanes may be this far apart and still be one border.
-GAP_M = 0.5
+#: Borders of neighbouring lanes may be this far apart, or overlap by that much, and still divide them. The difference
+#: is more than a pixel, so that lanes that part slowly do not have a divider in between.
+GAP_M, OVERLAP_M = 0.75, 0.35
 #: A divider shorter than this is left out: where lanes begin to part, specks of it come and go.
 SHORTEST_M = 2.0
 #: Unit vectors are summed as whole numbers of this size.
@@ -141,7 +142,7 @@ def _draw_dividers(
     lane_divider: BoolArray,
 ) -> None:
     shape = road_divider.shape
-    inside = _covered(*_narrowed(left, right, lane, GAP_M * pixels_per_m), lane, shape)
+    inside = _covered(*_narrowed(left, right, OVERLAP_M * pixels_per_m), lane, shape)
     corners, direction = _pieces(left, right, lane)
     flow = [np.zeros((shape[0], shape[1] + 1), np.int16) for _ in range(2)]
     values = np.rint(direction * UNIT).astype(np.int16)
@@ -163,7 +164,7 @@ def _draw_dividers(
             _thicken(drawn)
 
 
-def _narrowed(left: FloatArray, right: FloatArray, lane: IntArray, by: float) -> tuple[FloatArray, FloatArray]:
+def _narrowed(left: FloatArray, right: FloatArray, by: float) -> tuple[FloatArray, FloatArray]:
     """Lanes without a strip of this width along each border, at most a quarter of the lane's width."""
     across = right - left
     width = np.maximum(np.hypot(*across.T), 1e-9)

@@ -28,6 +28,8 @@ REACH_M = 8.0
 FULL = 127
 #: A view of more sample points than this is a mistake.
 MAX_POINTS = 100_000
+#: Pixels that are turned into distances at once, so that a large map needs little more memory than its field.
+PART_PIXELS = 2_000_000
 #: Objects that are sampled at once: their buffers stay within a core's cache.
 BLOCK = 32
 
@@ -173,20 +175,29 @@ def field_of(lanes: Sequence[Lane], raster: RasterMap | None) -> MapField | None
 
 def make_field(origin_m: FloatArray, pixels_per_m: float, drawn: dict[str, BoolArray]) -> MapField:
     """The field of drawn channels, each (X, Y) bool; a channel that is missing is drawn nowhere."""
-    shape = next(iter(drawn.values())).shape
+    columns, rows = (size + 2 for size in next(iter(drawn.values())).shape)
     reach = REACH_M * pixels_per_m
-    field = np.zeros((shape[0] + 2, shape[1] + 2, 4), np.int8)
+    halo = int(np.ceil(reach))
+    part = max(4 * halo, PART_PIXELS // rows)
+    field = np.zeros((columns, rows, 4), np.int8)
     for i, name in enumerate(CHANNELS):
-        mask = np.zeros((shape[0] + 2, shape[1] + 2), np.bool_)
+        mask = np.zeros((columns, rows), np.bool_)
         if name in drawn:
             mask[1:-1, 1:-1] = drawn[name]
-        distance = distance_px(mask, reach)
-        if i == 0:
-            distance = np.where(mask, distance_px(~mask, reach), -distance)
-        field[..., i] = np.rint(distance * (FULL / reach))
+        for start in range(0, columns, part):
+            low, high = max(start - halo, 0), start + part + halo
+            distance = (signed_distance_px if i == 0 else distance_px)(mask[low:high], reach)
+            distance *= FULL / reach
+            inner = slice(start - low, start - low + part)
+            field[start : start + part, :, i] = np.rint(distance[inner], out=distance[inner])
     for border in (field[0], field[-1], field[:, 0], field[:, -1]):
         border[:] = (-FULL, FULL, FULL, 0)
     return MapField(np.asarray(origin_m, np.float64), float(pixels_per_m), field)
+
+
+def signed_distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
+    """(X, Y) distance in pixels to the nearest pixel of the other kind, at most reach; negative where mask is False."""
+    return np.where(mask, distance_px(~mask, reach), -distance_px(mask, reach))
 
 
 def distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
@@ -196,13 +207,21 @@ def distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
     """
     radius = int(np.ceil(reach))
     whole = np.int16 if 2 * (radius + 1) ** 2 < 2**15 else np.int32  # whole squares: short ones are faster
-    place = np.arange(mask.shape[1], dtype=np.int32)
-    before = np.maximum.accumulate(np.where(mask, place, -radius - 1), axis=1)
-    after = np.minimum.accumulate(np.where(mask, place, mask.shape[1] + radius)[:, ::-1], axis=1)[:, ::-1]
-    first = np.minimum(np.minimum(place - before, after - place), radius + 1).astype(whole) ** 2
-    best, there = first.copy(), np.empty_like(first)
+    along = np.where(mask, whole(0), whole(radius + 1))
+    shift = 1
+    while shift <= radius and shift < mask.shape[1]:  # steps of 1, 2, 4, ... add up to every distance
+        _least_of_shifted(along.T, (along + whole(shift)).T, shift)
+        shift *= 2
+    square = along * along
+    best, there = square.copy(), np.empty_like(square)
     for shift in range(1, min(radius + 1, len(mask))):
-        np.add(first, whole(shift * shift), out=there)
-        np.minimum(best[shift:], there[:-shift], out=best[shift:])
-        np.minimum(best[:-shift], there[shift:], out=best[:-shift])
-    return np.sqrt(np.minimum(best.astype(np.float32), np.float32(reach * reach)))
+        _least_of_shifted(best, np.add(square, whole(shift * shift), out=there), shift)
+    distance: NDArray[np.float32] = np.minimum(best, np.float32(reach * reach), dtype=np.float32)
+    np.sqrt(distance, out=distance)
+    return distance
+
+
+def _least_of_shifted(best: NDArray[Any], there: NDArray[Any], shift: int) -> None:
+    """Lower each of best (X, Y) to what there has shift rows before and after."""
+    np.minimum(best[shift:], there[:-shift], out=best[shift:])
+    np.minimum(best[:-shift], there[shift:], out=best[:-shift])

@@ -26,6 +26,9 @@ CLASSES: dict[str, ObjectClass] = {
     "pedestrian": ObjectClass.PEDESTRIAN,
 }
 
+#: Values of CommonRoad's LaneletType that are not for vehicles.
+WALKWAYS = frozenset({"sidewalk", "crosswalk"})
+
 #: Sources that CommonRoad scenarios name, and the licence of each.
 LICENCES: dict[str, str] = {"NGSIM": "NGSIM: US DOT open data", "OpenStreetMap": "OpenStreetMap: ODbL"}
 
@@ -89,7 +92,13 @@ def read_commonroad(path: Path) -> Scene:
     source = " ".join((scenario.source or "").split())
     licence = "; ".join(text for word, text in LICENCES.items() if word in source) or "not stated"
     lanes = tuple(
-        Lane(str(each.lanelet_id), each.left_vertices, each.right_vertices, each.center_vertices)
+        Lane(
+            str(each.lanelet_id),
+            each.left_vertices,
+            each.right_vertices,
+            each.center_vertices,
+            drivable=WALKWAYS.isdisjoint(kind.value for kind in each.lanelet_type),
+        )
         for each in scenario.lanelet_network.lanelets
     )
     try:
