@@ -1,28 +1,64 @@
 """The model: one step at a time equals the whole history; it sees no frame, no future, and drives like a vehicle."""
 
+import dataclasses
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
+from trajnet.errors import ConfigError
 from trajnet.learning.model import (
+    HEADS,
     MAX_COURSE_OFFSET_RAD,
     MAX_CURVATURE_PER_M,
+    Around,
     ModelConfig,
     Observation,
     Paths,
     TrajectoryModel,
     gaussian_nll,
 )
+from trajnet.maps import FULL, MapView
 from trajnet.types import ObjectClass
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
+VIEW = MapView(ahead_m=14.0, behind_m=4.0, side_m=6.0, step_m=2.0)
+#: Everything that a model may look at and be, small.
+ALL = {"map": VIEW, "map_channels": (3, 4, 5), "neighbours": 3, "sets": (1, 3, 4), "decoder_stride": 2}
 
 
 def make_model(**changes: object) -> TrajectoryModel:
     torch.manual_seed(3)
-    return TrajectoryModel(ModelConfig(hidden=16, embedding=12, modes=4, **changes)).eval()  # type: ignore[arg-type]
+    small = {"hidden": 16, "embedding": 12, "context": 20, "modes": 4}
+    return TrajectoryModel(ModelConfig(**{**small, **changes})).eval()  # type: ignore[arg-type]
+
+
+def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -> Around:
+    """What such a model is shown of ``count`` objects; a third of it is not there."""
+    config = config or ModelConfig(**ALL, modes=4)  # type: ignore[arg-type]
+    draw, near = torch.Generator().manual_seed(seed), (count, config.neighbours)
+    shape = (count, *(config.map.shape if config.map else (0, 0)), 4)
+
+    def normal(*size: int, scale: float) -> torch.Tensor:
+        return scale * torch.randn(*size, generator=draw)
+
+    distance = torch.randint(-FULL, FULL + 1, shape, generator=draw, dtype=torch.int8)
+    distance[..., 3] = 0
+    return Around(
+        map_distance=distance,
+        map_valid=(torch.rand(count, generator=draw) < 0.7).float(),
+        neighbour_offset_m=normal(*near, 2, scale=15.0),
+        neighbour_yaw_rad=normal(*near, scale=2.0),
+        neighbour_velocity_mps=normal(*near, 2, scale=8.0),
+        neighbour_size_m=0.5 + 5.0 * torch.rand(*near, 2, generator=draw),
+        neighbour_valid=(torch.rand(*near, generator=draw) < 0.7).float(),
+    )
+
+
+def nothing(count: int) -> Around:
+    return surroundings(count, config=ModelConfig())
 
 
 def histories(steps: int, count: int, seed: int = 0) -> tuple[Observation, torch.Tensor]:
@@ -42,9 +78,8 @@ def histories(steps: int, count: int, seed: int = 0) -> tuple[Observation, torch
         return torch.tensor(values, dtype=torch.float32)
 
     seen = Observation(
-        position_m=tensor(position),
+        displacement_m=tensor(position - before),
         yaw_rad=tensor(yaw),
-        previous_position_m=tensor(before),
         previous_yaw_rad=tensor(yaw_before),
         dt_s=tensor(dt),
         reset=tensor(reset),
@@ -60,65 +95,117 @@ def at(history: Observation, step: int) -> Observation:
     return Observation(*(values[step] for values in history))
 
 
+def row_of(paths: Paths, row: int) -> Paths:
+    return Paths(*(v[row] if n == "logits" else v[..., row] for n, v in zip(Paths._fields, paths, strict=True)))
+
+
 def assert_close(got: Paths, expected: Paths, tolerance: float) -> None:
     for name, a, b in zip(Paths._fields, got, expected, strict=True):
         assert torch.allclose(a, b, atol=tolerance, rtol=1e-4), f"{name}: {(a - b).abs().max()}"
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("layers", [1, 2])
-def test_replaying_step_by_step_equals_the_whole_history(cell: str, layers: int) -> None:
-    model = make_model(cell=cell, layers=layers, uses_velocity=True)
+@pytest.mark.parametrize(("layers", "extras"), [(1, {}), (2, {}), (1, ALL)], ids=["1", "2", "all"])
+def test_replaying_step_by_step_equals_the_whole_history(cell: str, layers: int, extras: dict[str, object]) -> None:
+    model = make_model(cell=cell, layers=layers, uses_velocity=True, **extras)
     history, length = histories(20, 6)
+    last = surroundings(6) if extras else nothing(6)
     with torch.no_grad():
-        expected = model(history, length)
+        expected = model(history, length, last)
         state = tuple(torch.randn(layers, 6, 16) for _ in range(2 if cell == "lstm" else 1))  # reset must clear this
         stepped = []
         for step in range(20):
-            paths, state = model.step(at(history, step), state)
-            stepped.append(paths)
+            # What was around before the last step is forgotten with the step.
+            around = [surroundings(6, seed=step) if extras else last, last]
+            stepped.append([model.step(at(history, step), a, state) for a in around])
+            state = stepped[-1][0][1]
     for row, steps in enumerate(length.tolist()):
-        mine = Paths(
-            *(v[row] if n == "logits" else v[:, row] for n, v in zip(Paths._fields, stepped[steps - 1], strict=True))
-        )
-        whole = Paths(*(v[row] if n == "logits" else v[:, row] for n, v in zip(Paths._fields, expected, strict=True)))
-        assert_close(mine, whole, 1e-4)
+        assert_close(row_of(stepped[steps - 1][1][0], row), row_of(expected, row), 1e-4)
 
 
 def test_what_lies_behind_the_length_changes_nothing() -> None:
     model = make_model()
     history, _ = histories(12, 3)
     length = torch.tensor([4, 7, 12])
-    changed = history._replace(position_m=history.position_m.clone(), yaw_rad=history.yaw_rad.clone())
-    changed.position_m[4:, 0] += 100.0
+    changed = history._replace(displacement_m=history.displacement_m.clone(), yaw_rad=history.yaw_rad.clone())
+    changed.displacement_m[4:, 0] += 100.0
     changed.yaw_rad[7:, 1] += 1.0
     with torch.no_grad():
-        assert_close(model(changed, length), model(history, length), 0.0)
+        assert_close(model(changed, length, nothing(3)), model(history, length, nothing(3)), 0.0)
+
+
+def turned(values: torch.Tensor, angle: float) -> torch.Tensor:
+    """(..., 2) turned about the origin."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    return values @ torch.tensor([[cos, -sin], [sin, cos]]).T
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_turned_and_moved_scene_turns_and_moves_the_prediction(cell: str) -> None:
-    model = make_model(cell=cell, uses_velocity=True)
+@pytest.mark.parametrize("extras", [{}, ALL], ids=["plain", "all"])
+def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, object]) -> None:
+    """Where a scene is, the model is never told; the map it sees in its own axes turns with it."""
+    model = make_model(cell=cell, uses_velocity=True, **extras)
     history, length = histories(8, 5)
-    angle, shift = 0.7, torch.tensor([31.0, -12.0])
-    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    angle, around = 0.7, surroundings(5) if extras else nothing(5)
     moved = history._replace(
-        position_m=history.position_m @ turn.T + shift,
-        previous_position_m=history.previous_position_m @ turn.T + shift,
-        velocity_mps=history.velocity_mps @ turn.T,
+        displacement_m=turned(history.displacement_m, angle),
+        velocity_mps=turned(history.velocity_mps, angle),
         yaw_rad=history.yaw_rad + angle,
         previous_yaw_rad=history.previous_yaw_rad + angle,
     )
+    moved_around = around._replace(
+        neighbour_offset_m=turned(around.neighbour_offset_m, angle),
+        neighbour_velocity_mps=turned(around.neighbour_velocity_mps, angle),
+        neighbour_yaw_rad=around.neighbour_yaw_rad + angle,
+    )
     with torch.no_grad():
-        there, here = model(moved, length), model(history, length)
-    expected = torch.stack([here.x_m, here.y_m], -1) @ turn.T + shift
+        there, here = model(moved, length, moved_around), model(history, length, around)
+    expected = turned(torch.stack([here.x_m, here.y_m], -1), angle)
     assert torch.allclose(torch.stack([there.x_m, there.y_m], -1), expected, atol=2e-3)
     assert torch.allclose(there.yaw_rad, here.yaw_rad + angle, atol=1e-3)
     assert torch.allclose(there.logits, here.logits, atol=1e-3)
     covariance = torch.stack([here.cov_xx_m2, here.cov_xy_m2, here.cov_xy_m2, here.cov_yy_m2], -1).unflatten(-1, (2, 2))
+    turn = turned(torch.eye(2), angle).T
     expected_covariance = turn @ covariance @ turn.T
     assert torch.allclose(there.cov_xx_m2, expected_covariance[..., 0, 0], rtol=1e-2, atol=1e-3)
     assert torch.allclose(there.cov_xy_m2, expected_covariance[..., 0, 1], rtol=1e-2, atol=1e-2)
+    assert torch.allclose(there.cov_yy_m2, expected_covariance[..., 1, 1], rtol=1e-2, atol=1e-3)
+
+
+def test_what_is_around_counts_where_it_is_there_and_only_there() -> None:
+    model = make_model(**ALL)
+    history, length = histories(6, 12)
+    around, other = surroundings(12, seed=1), surroundings(12, seed=2)
+    with torch.no_grad():
+        base = model(history, length, around)
+        for name in Around._fields:
+            if name.endswith("_valid"):
+                continue
+            valid = around.map_valid if name == "map_distance" else around.neighbour_valid
+            new, old = getattr(other, name), getattr(around, name)
+            there = valid.reshape(*valid.shape, *[1] * (new.dim() - valid.dim())) > 0
+            hidden = model(history, length, around._replace(**{name: torch.where(there, old, new)}))
+            assert_close(hidden, base, 0.0)
+            shown = model(history, length, around._replace(**{name: torch.where(there, new, old)}))
+            difference = (shown.x_m - base.x_m).abs().amax(dim=(0, 1))
+            assert ((difference > 0) == (valid.reshape(12, -1) > 0).any(dim=1)).all(), name
+
+
+def test_neighbours_may_be_listed_in_any_order_and_those_who_are_not_there_take_no_attention() -> None:
+    model = make_model(neighbours=3)
+    history, length = histories(6, 5)
+    around = surroundings(5)
+    order = torch.tensor([2, 0, 1])
+    mixed = Around(*(v[:, order] if n.startswith("neighbour") else v for n, v in around._asdict().items()))
+    with torch.no_grad():
+        assert_close(model(history, length, mixed), model(history, length, around), 1e-5)
+        alone = model(history, length, around._replace(neighbour_valid=torch.zeros(5, 3)))
+        without = make_model(neighbours=3)
+        without.load_state_dict(model.state_dict())
+        assert without.attention is not None
+        without.attention.value.weight.zero_()
+        without.attention.value.bias.zero_()
+        assert_close(without(history, length, around), alone, 0.0)
 
 
 def test_measured_velocity_counts_only_where_the_model_uses_it() -> None:
@@ -127,8 +214,9 @@ def test_measured_velocity_counts_only_where_the_model_uses_it() -> None:
     faster = history._replace(velocity_mps=history.velocity_mps + 5.0)
     with torch.no_grad():
         without, user = make_model(uses_velocity=False), make_model(uses_velocity=True)
-        assert_close(without(faster, length), without(history, length), 0.0)
-        assert (user(faster, length).x_m - user(history, length).x_m).abs().max() > 1e-3
+        around = nothing(3)
+        assert_close(without(faster, length, around), without(history, length, around), 0.0)
+        assert (user(faster, length, around).x_m - user(history, length, around).x_m).abs().max() > 1e-3
 
 
 def test_dt_of_a_first_observation_is_ignored() -> None:
@@ -137,71 +225,191 @@ def test_dt_of_a_first_observation_is_ignored() -> None:
     length = torch.ones(4, dtype=torch.int64)
     with torch.no_grad():
         other = history._replace(dt_s=torch.zeros_like(history.dt_s))
-        assert_close(model(other, length), model(history, length), 0.0)
+        assert_close(model(other, length, nothing(4)), model(history, length, nothing(4)), 0.0)
 
 
 def test_a_car_cannot_turn_on_the_spot_and_a_pedestrian_can() -> None:
     model = make_model()
+    heads = model.heads.bias.reshape(HEADS, -1)
     with torch.no_grad():
-        model.turn.bias.fill_(50.0)  # full lock
-        model.acceleration.weight.zero_()
-        model.acceleration.bias.zero_()
-        model.speed_offset.weight.zero_()
-        model.speed_offset.bias.zero_()
+        model.heads.weight.reshape(HEADS, -1)[0].zero_()
+        heads[0] = 0.0  # no acceleration
+        heads[1] = 50.0  # full lock
+        model.offsets.weight.zero_()
+        model.offsets.bias.zero_()
     still = Observation(
-        *(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2, 2), torch.zeros(2), torch.ones(2), torch.zeros(2)),
+        *(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2), torch.zeros(2), torch.ones(2)),
         *(torch.zeros(2, 2), torch.zeros(2)),
         object_class=torch.tensor([int(ObjectClass.CAR), int(ObjectClass.PEDESTRIAN)]),
         size_m=torch.ones(2, 2),
     )
     with torch.no_grad():
-        paths, _ = model.step(still, tuple(torch.zeros(1, 2, 16) for _ in range(2)))
-    car_turn = (paths.yaw_rad[-1, 0] - paths.yaw_rad[0, 0]).abs().max()
-    assert car_turn < 1e-3
-    assert (paths.yaw_rad[-1, 1] - paths.yaw_rad[0, 1]).abs().min() > 3.0
+        paths, _ = model.step(still, nothing(2), tuple(torch.zeros(1, 2, 16) for _ in range(2)))
+    turn = (paths.yaw_rad[:, -1] - paths.yaw_rad[:, 0]).abs()
+    assert turn[:, 0].max() < 1e-3
+    assert turn[:, 1].min() > 3.0
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_wheeled_paths_keep_to_the_curvature_and_go_backward_only_when_seen_doing_so(seed: int) -> None:
-    model = make_model()
+    model = make_model(**(ALL if seed % 2 else {}))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4.0)  # an untrained model far from meekness
     history, _ = histories(5, 40, seed)
     history = history._replace(object_class=torch.full_like(history.object_class, int(ObjectClass.CAR)))
     with torch.no_grad():
-        paths = model(history, torch.full((40,), 5))
+        paths = model(history, torch.full((40,), 5), surroundings(40))
     seen = at(history, 4)
     forward, _ = model.own_velocity(seen)
-    start = seen.position_m.T.reshape(2, 1, -1, 1)
-    knots = torch.cat([start.expand(-1, -1, -1, 4), torch.stack([paths.x_m, paths.y_m])], dim=1)
-    step = knots[:, 1:] - knots[:, :-1]
+    knots = torch.stack([paths.x_m, paths.y_m])  # (2, K, T, N), the object at 0
+    step = torch.diff(knots, dim=2, prepend=torch.zeros_like(knots[:, :, :1]))
     way = step.norm(dim=0)
-    bend = torch.diff(paths.yaw_rad, dim=0).abs()
-    assert (bend <= MAX_CURVATURE_PER_M * way[1:] * 1.01 + 1e-3).all()
-    first = (paths.yaw_rad[0] - seen.yaw_rad.unsqueeze(-1)).abs()
-    assert (first <= MAX_COURSE_OFFSET_RAD + MAX_CURVATURE_PER_M * way[0] * 1.01 + 1e-3).all()
-    middle = torch.cat([seen.yaw_rad.reshape(1, -1, 1).expand_as(paths.yaw_rad[:1]), paths.yaw_rad])
-    direction = 0.5 * (middle[1:] + middle[:-1])
-    along = step[0] * torch.cos(direction) + step[1] * torch.sin(direction)
+    assert way.max() > 1.0
+    bend = torch.diff(paths.yaw_rad, dim=1).abs()
+    assert (bend <= MAX_CURVATURE_PER_M * way[:, 1:] * 1.01 + 1e-3).all()
+    first = (paths.yaw_rad[:, 0] - seen.yaw_rad).abs()
+    assert (first <= MAX_COURSE_OFFSET_RAD + MAX_CURVATURE_PER_M * way[:, 0] * 1.01 + 1e-3).all()
+    direction = 0.5 * (paths.yaw_rad[:, 1:] + paths.yaw_rad[:, :-1])
+    along = step[0, :, 1:] * torch.cos(direction) + step[1, :, 1:] * torch.sin(direction)
     going_forward = forward >= 0
     assert going_forward.any()
-    assert (along[1:, going_forward] >= -1e-3).all()
+    assert (along[..., going_forward] >= -1e-3).all()
+
+
+def assert_valid_covariance(paths: Paths) -> None:
+    """Positive definite as float32 numbers, not only on paper."""
+    xx, xy, yy = (c.double() for c in (paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2))
+    assert (xx > 0).all()
+    assert (yy > 0).all()
+    assert (xx * yy > xy * xy).all()
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e4])
 def test_outputs_are_finite_and_covariances_valid_for_any_input(scale: float) -> None:
-    model = make_model(uses_velocity=True)
+    model = make_model(uses_velocity=True, **ALL)
     history, length = histories(6, 30)
     wild = history._replace(
-        position_m=history.position_m * scale, velocity_mps=history.velocity_mps * scale, dt_s=history.dt_s * 1e-3
+        displacement_m=history.displacement_m * scale,
+        velocity_mps=history.velocity_mps * scale,
+        dt_s=history.dt_s * 1e-3,
+    )
+    around = surroundings(30)
+    around = around._replace(
+        neighbour_offset_m=around.neighbour_offset_m * scale,
+        neighbour_velocity_mps=around.neighbour_velocity_mps * scale,
     )
     with torch.no_grad():
-        paths = model(wild, length)
+        paths = model(wild, length, around)
     assert all(torch.isfinite(values).all() for values in paths)
-    assert (paths.cov_xx_m2 > 0).all()
-    assert (paths.cov_yy_m2 > 0).all()
-    assert (paths.cov_xx_m2 * paths.cov_yy_m2 >= paths.cov_xy_m2**2 * 0.999).all()
+    assert_valid_covariance(paths)
+
+
+@pytest.mark.parametrize("push", [1.0, 10.0, 1e3, 1e6])
+def test_covariances_stay_positive_definite_whatever_the_heads_say(push: float) -> None:
+    """One spread as large, the other as small as it gets, correlated as far as it goes, at every course."""
+    model = make_model(decoder_stride=2)
+    for signs in ((1, -1, 1), (-1, 1, -1), (1, 1, 1), (-1, -1, -1), (1, -1, 0)):
+        with torch.no_grad():
+            model.heads.bias.reshape(HEADS, -1)[2:] = push * torch.tensor(signs).float().unsqueeze(1)
+            history, length = histories(4, 2000)
+            assert_valid_covariance(model(history, length, nothing(2000)))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_a_decoder_step_may_make_several_knots(cell: str, stride: int) -> None:
+    model = make_model(cell=cell, decoder_stride=stride, knots=8, knot_step_s=0.5)
+    history, length = histories(5, 7)
+    with torch.no_grad():
+        paths = model(history, length, nothing(7))
+    assert all(plane.shape == (4, 8, 7) for plane in paths[:6])
+    assert paths.logits.shape == (7, 4)
+    assert model.knot_code.shape[0] == 8 // stride
+    # Knots follow each other in time, whichever decoder step made them.
+    way = torch.diff(torch.stack([paths.x_m, paths.y_m]), dim=2).norm(dim=0)
+    forward, leftward = model.own_velocity(Observation(*(v[length - 1, torch.arange(7)] for v in history)))
+    assert (way <= 0.5 * (torch.hypot(forward, leftward) + 8.0 * 4.0 + 3.0)).all()
+
+
+def test_the_numbers_of_a_decoder_step_are_those_of_its_own_knots() -> None:
+    """Of every step, the spread of mode 1 at its second knot, and nothing else, is changed."""
+    model = make_model(decoder_stride=2, knots=6, modes=3)
+    history, length = histories(5, 7)
+    with torch.no_grad():
+        model.heads.weight.zero_()
+        model.heads.bias.zero_()
+        before = model(history, length, nothing(7))
+        model.heads.bias.reshape(HEADS, 3, 2)[2, 1, 1] = 1.0  # spread along the way
+        after = model(history, length, nothing(7))
+    changed = (after.cov_xx_m2 + after.cov_yy_m2 != before.cov_xx_m2 + before.cov_yy_m2).all(dim=2)
+    expected = torch.zeros(3, 6, dtype=torch.bool)
+    expected[1, 1::2] = True
+    assert torch.equal(changed, expected)
+    assert torch.equal(after.x_m, before.x_m)
+
+
+@pytest.mark.parametrize("sets", [(1, 4), (2, 4), (1, 2, 3, 4), (4,), ()])
+def test_no_mode_of_a_later_set_is_more_probable_than_one_of_an_earlier_one(sets: tuple[int, ...]) -> None:
+    model = make_model(sets=sets)
+    logits = 20.0 * torch.randn(500, 4, generator=torch.Generator().manual_seed(0))
+    ranked = model.ranked(logits)
+    assert torch.isfinite(ranked).all()
+    assert torch.equal(ranked[:, : model.config.set_sizes[0]], logits[:, : model.config.set_sizes[0]])
+    for begin, end in pairwise(model.config.set_sizes):
+        assert (ranked[:, begin:end] <= ranked[:, :begin].min(dim=1, keepdim=True).values).all()
+    history, length = histories(6, 40)
+    with torch.no_grad():
+        probability = torch.softmax(model(history, length, nothing(40)).logits, dim=1)
+    assert torch.allclose(probability.sum(dim=1), torch.ones(40))
+    for size in model.config.set_sizes[:-1]:
+        top = probability.topk(size, dim=1).values.min(dim=1).values
+        assert torch.equal(top, probability[:, :size].min(dim=1).values)
+
+
+def test_the_calibration_scales_spread_and_logits_and_bends_no_path() -> None:
+    model = make_model(**ALL)
+    history, length = histories(6, 20)
+    around = surroundings(20)
+    with torch.no_grad():
+        before = model(history, length, around)
+        model.spread.copy_(1.0 + torch.rand(model.spread.shape))
+        model.sharpness.fill_(0.5)
+        after = model(history, length, around)
+    assert torch.equal(after.x_m, before.x_m)
+    assert torch.equal(after.yaw_rad, before.yaw_rad)
+    assert torch.allclose(after.logits, 0.5 * before.logits)
+    factor = model.spread[:, history.object_class[0]] ** 2  # (T, N)
+    for plane in ("cov_xx_m2", "cov_xy_m2", "cov_yy_m2"):
+        assert torch.allclose(getattr(after, plane), factor * getattr(before, plane), rtol=1e-4, atol=1e-6)
+
+
+def test_dropout_is_for_training_only() -> None:
+    model = make_model(dropout=0.5, **ALL)
+    history, length = histories(6, 20)
+    with torch.no_grad():
+        assert_close(model(history, length, surroundings(20)), model(history, length, surroundings(20)), 0.0)
+        model.train()
+        one, other = (model(history, length, surroundings(20)) for _ in range(2))
+    assert not torch.allclose(one.x_m, other.x_m)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decoder_stride": 5}, r"model\.decoder_stride: expected a divisor of knots \(12\), got 5"),
+        ({"decoder_stride": 0}, r"model\.decoder_stride: expected a number above 0"),
+        ({"sets": (2, 5)}, r"model\.sets: expected growing numbers up to modes \(6\), got \[2, 5\]"),
+        ({"sets": (3, 2, 6)}, r"model\.sets: expected growing numbers"),
+        ({"sets": (0, 6)}, r"model\.sets: expected growing numbers"),
+        ({"neighbours": -1}, r"model\.neighbours: expected at least 0, got -1"),
+        ({"dropout": 1.0}, r"model\.dropout: expected \[0, 1\), got 1\.0"),
+        ({"map_channels": (8, 0, 8)}, r"model\.map_channels: expected numbers above 0"),
+    ],
+)
+def test_a_configuration_that_makes_no_model(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        dataclasses.replace(ModelConfig(), **changes)  # type: ignore[arg-type]
 
 
 def test_nll_is_that_of_the_normal_distribution() -> None:

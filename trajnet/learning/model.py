@@ -37,6 +37,8 @@ MAX_TURN_RATE_RADPS = 2.0
 MAX_COURSE_OFFSET_RAD = 0.3
 #: Turn between knots that an output of one stands for, at any speed, before the limit bends it: outputs of order one.
 TURN_SCALE_RAD = 0.1
+#: Some tens of float32's roundings: what the product of variances has to be larger than the square of the covariance.
+ROUNDING = 4e-6
 #: Two observations closer in time than this count as this far apart, or noise would be a speed.
 MIN_STEP_S = 0.01
 
@@ -388,7 +390,7 @@ class TrajectoryModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """xx, xy, yy (K, T, N) in m^2: spread along and across the course, correlated, turned into the axes.
 
-        Built from a triangular factor, so it is positive in float32 too.
+        Built from a triangular factor, its diagonal larger by ROUNDING, so it is positive definite in float32 too.
         """
         scale = (self.sigma_scale_m * self.spread)[:, object_class]
         along, across = (scale * torch.exp(torch.clamp(s, -4.0, 4.0)) for s in (along, across))
@@ -399,9 +401,9 @@ class TrajectoryModel(nn.Module):
         first_x, first_y = rotated(along, both, cos, sin)
         second_x, second_y = -sin * rest, cos * rest
         return (
-            first_x * first_x + second_x * second_x,
+            (first_x * first_x + second_x * second_x) * (1.0 + ROUNDING),
             first_x * first_y + second_x * second_y,
-            first_y * first_y + second_y * second_y,
+            (first_y * first_y + second_y * second_y) * (1.0 + ROUNDING),
         )
 
     def step(self, seen: Observation, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
