@@ -1,0 +1,161 @@
+"""Measure on recorded data what is claimed of recurrent networks; write docs/recurrent.json and its pictures.
+
+    python -m tools.recurrent_claims --data ../shared/data          # everything, about half an hour on one core
+    python -m tools.recurrent_claims --only pictures                # draw docs/recurrent.json again
+    python -m tools.recurrent_claims --smoke --out out/smoke        # bundled scenes, seconds: does it still run?
+
+Needs: pip install trajnet[train] matplotlib. docs/recurrent.md says what the figures mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shlex
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tools.recurrent_claims import experiments, histories
+from tools.recurrent_claims.experiments import Budget
+from tools.recurrent_claims.networks import LSTM, NETWORKS
+from tools.recurrent_claims.pictures import draw_all
+from tools.recurrent_claims.training import fit
+from trajnet.errors import InputError, TrajnetError
+from trajnet.learning.config import SourceConfig
+from trajnet.learning.data import TrainingSet, load_training_set
+from trajnet.revision import git_revision
+from trajnet.sim.hardware import describe_hardware
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Observations of a 10 Hz history that are told to the model: up to 5 s.
+NGSIM_LENGTHS = (1, 2, 3, 4, 6, 11, 21, 31, 51)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the recordings are. root None: the bundled scenes stand for all of them (--smoke)."""
+
+    root: Path | None
+    cache: Path
+
+    def load(self, source: SourceConfig) -> TrainingSet:
+        if self.root is not None:
+            return load_training_set([source], [self.root], histories.FUTURE_S, self.cache)
+        stand_in = SourceConfig("scenes", path="scenes/crossing_small.parquet", history_s=2.0, stride=5)
+        whole = load_training_set([stand_in], [ROOT / "sim"], histories.FUTURE_S, self.cache)
+        return histories.recent(whole, 5) if source.kind == "nuscenes" else whole
+
+    def pedestrians(self, most: int) -> TrainingSet:
+        if self.root is not None:
+            return histories.pedestrians(self.root, history_s=6.0, rate_hz=50.0, most=most)
+        return histories.complete(self.load(histories.NGSIM_TRAIN), most)
+
+
+def on_nuscenes(data: Data, budget: Budget) -> dict[str, Any]:
+    """Cells at one budget, order and context, on five observations at 2 Hz."""
+    recipe, seeds = budget.nuscenes(), budget.seeds
+    train = histories.spread_out(data.load(histories.NUSCENES_TRAIN), budget.nuscenes_windows)
+    validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
+    rows, ordered = experiments.cells(train, validation, recipe, seeds)
+    shuffled = experiments.trained_in("motions shuffled", train, recipe, seeds)
+    about = {"train": "nuScenes train", "validation": "nuScenes train_val", "step_s": 0.5}
+    return {
+        "windows": {"train": len(train), "validation": len(validation)},
+        "cells": {**about, "metrics": [f"minADE_{recipe.model.modes}", "minADE_1"], "rows": rows},
+        "order": {**about, **experiments.order_matters(ordered, shuffled, validation)},
+        "context": {**about, **experiments.context_matters(ordered, validation, range(1, 6), 0.5)},
+    }
+
+
+def on_ngsim(data: Data, budget: Budget) -> dict[str, Any]:
+    """Gradients, order and context, on 5 s at 10 Hz; gradients also on 10 s, and on 6 s at 50 Hz."""
+    recipe, seeds = budget.ngsim(), budget.seeds
+    train = histories.spread_out(data.load(histories.NGSIM_TRAIN), budget.ngsim_windows)
+    elsewhere = data.load(histories.NGSIM_VALIDATION)
+    validation = histories.complete(histories.recent(elsewhere, NGSIM_LENGTHS[-1]), budget.validation_windows)
+    ordered = experiments.trained_in("in order", train, recipe, seeds)
+    shuffled = experiments.trained_in("motions shuffled", train, recipe, seeds)
+    trained = {n.name: ordered[0] if n is LSTM else fit(n, recipe, train, 0).model for n in NETWORKS}
+    long, walkers = histories.complete(elsewhere, budget.gradient_tracks), data.pedestrians(budget.gradient_tracks)
+    panels = [
+        ("pedestrians at 50 Hz, untrained", 0.02, walkers, experiments.initial_gradients(walkers, recipe, 0)),
+        ("cars at 10 Hz, untrained", 0.1, long, experiments.initial_gradients(long, recipe, 0)),
+        ("cars at 10 Hz, trained", 0.1, long, experiments.trained_gradients(trained, long, recipe)),
+    ]
+    about = {"train": "NGSIM Lankershim", "validation": "NGSIM US-101", "step_s": 0.1}
+    lengths = [n for n in NGSIM_LENGTHS if n <= validation.observed.shape[1]]
+    return {
+        "windows": {"train": len(train), "validation": len(validation)},
+        "gradients": {
+            "forgotten_below": experiments.FORGOTTEN,
+            "panels": [{"title": t, "step_s": s, "tracks": len(d), "curves": curves} for t, s, d, curves in panels],
+        },
+        "order": {**about, **experiments.order_matters(ordered, shuffled, validation)},
+        "context": {**about, **experiments.context_matters(ordered, validation, lengths, 0.1)},
+    }
+
+
+def on_explosion(data: Data, budget: Budget) -> dict[str, Any]:
+    """Whole histories of 5 s at 10 Hz, with and without clipping."""
+    train = histories.complete(data.load(histories.NGSIM_TRAIN), budget.explosion_windows)
+    return {"train": "NGSIM Lankershim", **experiments.explosion(train, budget)}
+
+
+PARTS = {"ngsim": on_ngsim, "nuscenes": on_nuscenes, "explosion": on_explosion}
+SMOKE = Budget(seeds=1, hidden=8, nuscenes_epochs=1, ngsim_epochs=1, explosion_epochs=1, gradient_tracks=4)
+
+
+def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
+    """Measure these parts, each stored as soon as it is known; what the file holds of the others stays."""
+    torch.set_num_threads(1)
+    for part in parts:
+        began = time.monotonic()
+        found = PARTS[part](data, budget)
+        about = {
+            "command": shlex.join(["python", "-m", "tools.recurrent_claims", *sys.argv[1:]]),
+            "git_revision": git_revision(),
+            "measured": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+            "duration_s": round(time.monotonic() - began),
+            "hardware": {k: v for k, v in describe_hardware().items() if k in ("cpu", "cores", "python")},
+            "torch": torch.__version__,
+            "budget": asdict(budget),
+        }
+        known = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps({**known, part: {"about": about, **found}}, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="the folder with nuscenes_pred, commonroad_ngsim, vru_aschaffenburg")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="gets recurrent.json and images/recurrent/")
+    parser.add_argument(
+        "--only", action="append", choices=[*PARTS, "pictures"], help="measure only this, the rest stays"
+    )
+    parser.add_argument("--cache", type=Path, default=ROOT / "out" / "recurrent_claims", help="gets the windows")
+    parser.add_argument("--smoke", action="store_true", help="bundled scenes and next to no training")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    chosen = given.only or [*PARTS]
+    parts = [part for part in PARTS if part in chosen]
+    if parts and given.data is None and not given.smoke:
+        raise InputError("--data: expected the folder of the recorded data, got none (or ask for --smoke)")
+    found = given.out / "recurrent.json"
+    run(parts, Data(None if given.smoke else given.data, given.cache), SMOKE if given.smoke else Budget(), found)
+    draw_all(json.loads(found.read_text(encoding="utf-8")), given.out / "images" / "recurrent")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except TrajnetError as error:
+        print(f"recurrent_claims: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
