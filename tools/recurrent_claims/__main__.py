@@ -1,6 +1,6 @@
-"""Measure on recorded data what is claimed of recurrent networks; write docs/recurrent.json and its pictures.
+"""Measure on recorded data what is claimed of recurrent networks: docs/recurrent.json, its pictures, its tables.
 
-    python -m tools.recurrent_claims --data ../shared/data          # everything, about half an hour on one core
+    python -m tools.recurrent_claims --data ../shared/data          # everything, about ten minutes on one core
     python -m tools.recurrent_claims --only pictures                # draw docs/recurrent.json again
     python -m tools.recurrent_claims --smoke --out out/smoke        # bundled scenes, seconds: does it still run?
 
@@ -26,6 +26,7 @@ from tools.recurrent_claims import experiments, histories
 from tools.recurrent_claims.experiments import Budget
 from tools.recurrent_claims.networks import LSTM, NETWORKS
 from tools.recurrent_claims.pictures import draw_all
+from tools.recurrent_claims.tables import filled_in
 from tools.recurrent_claims.training import fit
 from trajnet.errors import InputError, TrajnetError
 from trajnet.learning.config import SourceConfig
@@ -135,7 +136,9 @@ def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the folder with nuscenes_pred, commonroad_ngsim, vru_aschaffenburg")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="gets recurrent.json and images/recurrent/")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "docs", help="gets recurrent.json, images/recurrent/, tables in recurrent.md"
+    )
     parser.add_argument(
         "--only", action="append", choices=[*PARTS, "pictures"], help="measure only this, the rest stays"
     )
@@ -149,7 +152,16 @@ def main() -> int:
         raise InputError("--data: expected the folder of the recorded data, got none (or ask for --smoke)")
     found = given.out / "recurrent.json"
     run(parts, Data(None if given.smoke else given.data, given.cache), SMOKE if given.smoke else Budget(), found)
-    draw_all(json.loads(found.read_text(encoding="utf-8")), given.out / "images" / "recurrent")
+    figures = json.loads(found.read_text(encoding="utf-8"))
+    missing = [part for part in PARTS if part not in figures]
+    if missing:
+        raise InputError(
+            f"{found}: expected figures of every part, got none of {', '.join(missing)}; measure them first"
+        )
+    draw_all(figures, given.out / "images" / "recurrent")
+    document = given.out / "recurrent.md"
+    if document.is_file():
+        document.write_text(filled_in(document.read_text(encoding="utf-8"), figures), encoding="utf-8")
     return 0
 
 

@@ -16,8 +16,7 @@ from trajnet.errors import InputError
 from trajnet.learning.config import SourceConfig
 from trajnet.learning.data import Batch, TrainingSet, training_set
 from trajnet.learning.model import Observation
-from trajnet.scenes.rows import Rows, scene_from_rows
-from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
+from trajnet.scenes import find_scenes, load_scene
 from trajnet.windows import Windows, concatenate, windows_of_scene
 
 FUTURE_S = 0.5 * np.arange(1, 13)
@@ -108,39 +107,15 @@ def arranging(order: Order) -> Arrange:
 
 def pedestrians(root: Path, *, history_s: float, rate_hz: float, most: int) -> TrainingSet:
     """So many pedestrians of VRU Aschaffenburg, drawn among all, each at 1 s before its end, tracked for history_s."""
-    files = sorted((root / "vru_aschaffenburg" / "pedestrians").glob("[!.]*/*.csv"))
-    if not files:
-        raise InputError(f"{root}: expected vru_aschaffenburg/pedestrians/*/*.csv in it, got none")
+    files = find_scenes(root / "vru_aschaffenburg" / "pedestrians")
     steps, ahead = round(history_s * rate_hz), round(rate_hz)
     history: NDArray[np.float64] = np.linspace(-history_s, 0.0, steps + 1)
     parts: list[Windows] = []
     for index in np.random.default_rng(0).permutation(len(files)):
         if len(parts) == most:
             break
-        scene = read_pedestrian(files[index])
+        scene = load_scene(files[index])
         last = scene.frame_count - 1 - ahead
         if last >= steps:
             parts.append(windows_of_scene(scene, scene.row_frame == last, history, FUTURE_S))
     return complete(training_set(concatenate(parts)), most)
-
-
-def read_pedestrian(path: Path) -> Scene:
-    """A file of VRU Aschaffenburg: one pedestrian; columns number, timestamp in s, x and y in m."""
-    table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-    count = len(table)
-    unknown, nothing = np.zeros(count, dtype=np.bool_), np.zeros((count, 2))
-    kind = ObjectClass.PEDESTRIAN
-    rows = Rows(
-        frame_number=np.arange(count),
-        timestamp_ns=np.round(table[:, 1] * 1e9).astype(np.int64),
-        track_id=["0"] * count,
-        object_class=np.full(count, int(kind)),
-        size_m=np.tile(DEFAULT_SIZE_M[kind], (count, 1)),
-        position_m=table[:, 2:4],
-        yaw_rad=np.zeros(count),
-        yaw_valid=unknown,
-        velocity_mps=nothing,
-        velocity_valid=unknown,
-        is_target=unknown,
-    )
-    return scene_from_rows(path.stem, rows, source=str(path), licence="none stated")

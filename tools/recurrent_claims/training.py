@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from trajnet.learning.data import Batches, TrainingSet
 from trajnet.learning.loss import LossConfig, winner_takes_all
 from trajnet.learning.model import ModelConfig, TrajectoryModel
 from trajnet.learning.train import Learner, min_ade
+
+log = logging.getLogger(__name__)
 
 IN_ORDER = arranging("in order")
 
@@ -80,6 +83,14 @@ def fit(network: Network, recipe: Recipe, data: TrainingSet, seed: int, arrange:
                 torch.nn.utils.clip_grads_with_norm_(model.parameters(), chosen.gradient_clip, norm)
             optimizer.step()
             schedule.step()
+    log.info(
+        "%s, seed %d: %d steps, loss %.3f, %.1f s",
+        network.name,
+        seed,
+        len(losses),
+        losses[-1],
+        time.monotonic() - began,
+    )
     return Trained(model.eval(), losses, norms, time.monotonic() - began)
 
 
