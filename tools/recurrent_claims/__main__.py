@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import shlex
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -120,7 +119,7 @@ def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
         began = time.monotonic()
         found = PARTS[part](data, budget)
         about = {
-            "command": shlex.join(["python", "-m", "tools.recurrent_claims", *sys.argv[1:]]),
+            "command": f"python -m tools.recurrent_claims --data {data.root} --only {part}",
             "git_revision": git_revision(),
             "measured": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
             "duration_s": round(time.monotonic() - began),

@@ -146,7 +146,7 @@ def cells(
             "decoder_hidden": model.decoder_hidden,
             "parameters": runs[0].model.parameter_count,
             "steps": len(runs[0].loss),
-            "duration_s": round(float(np.median([run.duration_s for run in runs])), 1),
+            "cpu_s": round(float(np.median([run.cpu_s for run in runs])), 1),
             **{name: spread([f[name] for f in found]) for name in found[0]},
         }
         lstms += [run.model for run in runs] if network is LSTM else []

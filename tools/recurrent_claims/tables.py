@@ -77,12 +77,19 @@ def explosion(found: dict[str, Any]) -> str:
 def cells(found: dict[str, Any]) -> str:
     rows = found["nuscenes"]["cells"]["rows"]
     metrics = [key for key in next(iter(rows.values())) if key.startswith("minADE")]
-    head = ("", "`model.cell`", "width", "parameters", "training s", *[f"{m} m" for m in sorted(metrics, reverse=True)])
+    head = (
+        "",
+        "`model.cell`",
+        "width",
+        "parameters",
+        "training, CPU s",
+        *[f"{m} m" for m in sorted(metrics, reverse=True)],
+    )
     return table(
         head,
         [
             (
-                name, f"`{row['cell']}`", str(row["hidden"]), f"{row['parameters']:,}", f"{row['duration_s']:.0f}",
+                name, f"`{row['cell']}`", str(row["hidden"]), f"{row['parameters']:,}", f"{row['cpu_s']:.0f}",
                 *[figures(row[m]) for m in sorted(metrics, reverse=True)],
             )
             for name, row in rows.items()

@@ -48,7 +48,7 @@ class Trained:
     model: TrajectoryModel
     loss: list[float]
     gradient_norm: list[float]
-    duration_s: float
+    cpu_s: float
 
     @property
     def diverged(self) -> bool:
@@ -57,7 +57,7 @@ class Trained:
 
 def fit(network: Network, recipe: Recipe, data: TrainingSet, seed: int, arrange: Arrange = IN_ORDER) -> Trained:
     """Train from the seed to the end of the recipe, or to the first loss or gradient that is no number."""
-    began = time.monotonic()
+    began = time.process_time()
     torch.manual_seed(seed)
     chosen, augment = recipe.optimizer, recipe.augment
     epochs = [Batches(data, chosen.batch, augment=augment, seed=seed, epoch=e) for e in range(chosen.epochs)]
@@ -78,7 +78,7 @@ def fit(network: Network, recipe: Recipe, data: TrainingSet, seed: int, arrange:
             losses.append(float(loss.detach()))
             norms.append(float(norm))
             if not (math.isfinite(losses[-1]) and math.isfinite(norms[-1])):
-                return Trained(model.eval(), losses, norms, time.monotonic() - began)
+                return Trained(model.eval(), losses, norms, time.process_time() - began)
             if recipe.clips:
                 torch.nn.utils.clip_grads_with_norm_(model.parameters(), chosen.gradient_clip, norm)
             optimizer.step()
@@ -89,9 +89,9 @@ def fit(network: Network, recipe: Recipe, data: TrainingSet, seed: int, arrange:
         seed,
         len(losses),
         losses[-1],
-        time.monotonic() - began,
+        time.process_time() - began,
     )
-    return Trained(model.eval(), losses, norms, time.monotonic() - began)
+    return Trained(model.eval(), losses, norms, time.process_time() - began)
 
 
 def errors(
