@@ -1,4 +1,4 @@
-"""The program behind docs/recurrent.md: its parts against cases made by hand, itself on bundled scenes, its document."""
+"""The program behind docs/recurrent.md: its parts against cases made by hand, itself on bundled scenes, its page."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_cell_gets_as_wide_as_the_parameters_allow(network: object) -> None:
 
 
 def recipe(learning_rate: float = 3e-3, *, clip: float = 1.0, clips: bool = True) -> Recipe:
-    optimizer = OptimizerConfig(epochs=2, batch=60, learning_rate=learning_rate, gradient_clip=clip)
+    optimizer = OptimizerConfig(epochs=2, batch=12, learning_rate=learning_rate, gradient_clip=clip)
     return Recipe(SMALL, PLAIN, optimizer, clips=clips)
 
 

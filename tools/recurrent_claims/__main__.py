@@ -112,6 +112,11 @@ PARTS = {"ngsim": on_ngsim, "nuscenes": on_nuscenes, "explosion": on_explosion}
 SMOKE = Budget(seeds=1, hidden=8, nuscenes_epochs=1, ngsim_epochs=1, explosion_epochs=1, gradient_tracks=4)
 
 
+def measured(path: Path) -> dict[str, Any]:
+    """What the file holds; nothing where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
     """Measure these parts, each stored as soon as it is known; what the file holds of the others stays."""
     torch.set_num_threads(1)
@@ -127,7 +132,7 @@ def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
             "torch": torch.__version__,
             "budget": asdict(budget),
         }
-        known = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
+        known = measured(out)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps({**known, part: {"about": about, **found}}, indent=1) + "\n", encoding="utf-8")
 
@@ -151,7 +156,7 @@ def main() -> int:
         raise InputError("--data: expected the folder of the recorded data, got none (or ask for --smoke)")
     found = given.out / "recurrent.json"
     run(parts, Data(None if given.smoke else given.data, given.cache), SMOKE if given.smoke else Budget(), found)
-    figures = json.loads(found.read_text(encoding="utf-8"))
+    figures = measured(found)
     missing = [part for part in PARTS if part not in figures]
     if missing:
         raise InputError(
