@@ -64,7 +64,7 @@ def on_nuscenes(data: Data, budget: Budget) -> dict[str, Any]:
     train = histories.spread_out(data.load(histories.NUSCENES_TRAIN), budget.nuscenes_windows)
     validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
     rows, ordered = experiments.cells(train, validation, recipe, seeds)
-    shuffled = experiments.trained_in("motions shuffled", train, recipe, seeds)
+    shuffled = experiments.trained_in("all motions shuffled", train, recipe, seeds)
     about = {"train": "nuScenes train", "validation": "nuScenes train_val", "step_s": 0.5}
     return {
         "windows": {"train": len(train), "validation": len(validation)},
@@ -81,7 +81,7 @@ def on_ngsim(data: Data, budget: Budget) -> dict[str, Any]:
     elsewhere = data.load(histories.NGSIM_VALIDATION)
     validation = histories.complete(histories.recent(elsewhere, NGSIM_LENGTHS[-1]), budget.validation_windows)
     ordered = experiments.trained_in("in order", train, recipe, seeds)
-    shuffled = experiments.trained_in("motions shuffled", train, recipe, seeds)
+    shuffled = experiments.trained_in("all motions shuffled", train, recipe, seeds)
     trained = {n.name: ordered[0] if n is LSTM else fit(n, recipe, train, 0).model for n in NETWORKS}
     long, walkers = histories.complete(elsewhere, budget.gradient_tracks), data.pedestrians(budget.gradient_tracks)
     panels = [
@@ -108,7 +108,7 @@ def on_explosion(data: Data, budget: Budget) -> dict[str, Any]:
     return {"train": "NGSIM Lankershim", **experiments.explosion(train, budget)}
 
 
-PARTS = {"ngsim": on_ngsim, "nuscenes": on_nuscenes, "explosion": on_explosion}
+PARTS = {"nuscenes": on_nuscenes, "ngsim": on_ngsim, "explosion": on_explosion}
 SMOKE = Budget(seeds=1, hidden=8, nuscenes_epochs=1, ngsim_epochs=1, explosion_epochs=1, gradient_tracks=4)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from trajnet.learning.model import ModelConfig, TrajectoryModel
 
 log = logging.getLogger(__name__)
 
-ORDERS: tuple[Order, ...] = ("in order", "motions shuffled", "motions reversed", "poses shuffled")
+ORDERS: tuple[Order, ...] = get_args(Order)
 #: A gradient below this share of what it was has no say in the step any more.
 FORGOTTEN = 1e-3
 
@@ -173,7 +173,7 @@ def order_matters(
         "metric": name,
         "trained in order": {order: measured(ordered, order) for order in ORDERS},
         "trained on shuffled motions": {
-            order: measured(shuffled, order) for order in ORDERS if order in ("in order", "motions shuffled")
+            order: measured(shuffled, order) for order in ORDERS if order in ("in order", "all motions shuffled")
         },
     }
     log.info("order: %s", rows)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from trajnet.errors import InputError
 from trajnet.learning.config import SourceConfig
 from trajnet.learning.data import Batch, TrainingSet, training_set
-from trajnet.learning.model import Observation
+from trajnet.learning.model import Observation, rotated
 from trajnet.scenes import find_scenes, load_scene
 from trajnet.windows import Windows, concatenate, windows_of_scene
 
 FUTURE_S = 0.5 * np.arange(1, 13)
 
-Order = Literal["in order", "motions shuffled", "motions reversed", "poses shuffled"]
+Order = Literal["in order", "earlier motions shuffled", "earlier motions reversed", "all motions shuffled"]
 Arrange = Callable[[Batch, torch.Generator], Batch]
 
 
@@ -70,35 +70,44 @@ def shortened(data: TrainingSet, steps: int) -> TrainingSet:
 
 
 def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
-    """The batch with its histories in another order; the first and the last observation stay where they are.
+    """The batch with the motions of its histories in another order: what is lost is the order and nothing else.
 
-    ``motions``: every step keeps its own displacement, turn and dt, only the order in which the network is told of them
-    changes: what is lost is the order and nothing else. ``poses``: positions and headings trade their times, as if late
-    messages were taken for new ones, and displacements are those between the poses in their new order.
+    A motion is a displacement with its turn and its dt, whole. ``earlier``: the last one, which tells the present
+    speed, stays the last. ``all``: any may come last, and is then moved so that it still ends at the true last pose,
+    where the prediction starts. The first observation, which has no motion, stays the first.
     """
     if order == "in order":
         return batch
-    history = batch.history
-    steps = torch.arange(len(history.dt_s), dtype=torch.float64).unsqueeze(1).expand(-1, len(batch.length))
-    inner = (steps >= 1) & (steps < batch.length - 1)
+    history, last = batch.history, batch.length - 1
+    steps = torch.arange(len(history.dt_s), dtype=torch.float64).unsqueeze(1).expand(-1, len(last))
+    inner = (steps >= 1) & (steps < last + float(order == "all motions shuffled"))
+    backward = 1.0 + 1.0 / steps.clamp(min=1.0)
     shuffled = 1.0 + torch.rand(steps.shape, generator=draw, dtype=torch.float64)
-    key = 1.0 + 1.0 / steps.clamp(min=1.0) if order == "motions reversed" else shuffled
-    index = torch.where(inner, key, 2.0 * steps).argsort(dim=0, stable=True)
+    key = torch.where(inner, backward if order == "earlier motions reversed" else shuffled, 2.0 + steps * (steps > 0))
+    key[0] = 0.0
+    index = key.argsort(dim=0, stable=True)
 
     def arranged(values: torch.Tensor) -> torch.Tensor:
-        wide = index.reshape(*index.shape, *[1] * (values.dim() - 2)).expand_as(values)
-        return values.gather(0, wide)
+        return values.gather(0, index.reshape(*index.shape, *[1] * (values.dim() - 2)).expand_as(values))
 
-    if order != "poses shuffled":
-        return replace(batch, history=Observation(*map(arranged, history)))
-    position, yaw = arranged(history.position_m), arranged(history.yaw_rad)
-    moved = history._replace(
-        position_m=position,
-        yaw_rad=yaw,
-        previous_position_m=torch.cat([position[:1], position[:-1]]),
-        previous_yaw_rad=torch.cat([yaw[:1], yaw[:-1]]),
-    )
-    return replace(batch, history=moved)
+    mixed = Observation(*map(arranged, history))
+    return replace(batch, history=ending_at(mixed, history, last) if order == "all motions shuffled" else mixed)
+
+
+def ending_at(mixed: Observation, history: Observation, last: torch.Tensor) -> Observation:
+    """mixed, its last motions turned and shifted as a whole so that they end at the last pose of history."""
+    row = torch.arange(len(last))
+    end_m, end_rad = history.position_m[last, row], history.yaw_rad[last, row]
+    turn = end_rad - mixed.yaw_rad[last, row]
+    way = mixed.position_m[last, row] - mixed.previous_position_m[last, row]
+    x, y = rotated(way[:, 0], way[:, 1], torch.cos(turn), torch.sin(turn))
+    place = {
+        "position_m": end_m,
+        "previous_position_m": end_m - torch.stack([x, y], -1),
+        "yaw_rad": end_rad,
+        "previous_yaw_rad": mixed.previous_yaw_rad[last, row] + turn,
+    }
+    return mixed._replace(**{n: getattr(mixed, n).index_put((last, row), value) for n, value in place.items()})
 
 
 def arranging(order: Order) -> Arrange:

@@ -118,7 +118,7 @@ def draw_order(panels: list[dict[str, Any]], path: Path) -> None:
             }
             shades = [colors[trained] for trained in colors for _ in panel[trained]]
             draw_bars(axis, rows, shades)
-            axis.set(title=f"{panel['metric']} in m, {panel['validation']}", xscale="log")
+            axis.set(title=f"{panel['metric']} in m, {panel['validation']}")
             axis.tick_params(axis="y", labelsize=7)
 
 
