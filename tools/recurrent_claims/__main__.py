@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -117,6 +118,14 @@ def measured(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
+def store(found: dict[str, Any], path: Path) -> None:
+    """As JSON whose innermost lists take a line each: a curve is one line of a diff."""
+    text = json.dumps(found, indent=1)
+    text = re.sub(r"\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
 def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
     """Measure these parts, each stored as soon as it is known; what the file holds of the others stays."""
     torch.set_num_threads(1)
@@ -132,9 +141,7 @@ def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
             "torch": torch.__version__,
             "budget": asdict(budget),
         }
-        known = measured(out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({**known, part: {"about": about, **found}}, indent=1) + "\n", encoding="utf-8")
+        store({**measured(out), part: {"about": about, **found}}, out)
 
 
 def main() -> int:
