@@ -59,30 +59,41 @@ class Data:
         return histories.complete(self.load(histories.NGSIM_TRAIN), most)
 
 
-def on_nuscenes(data: Data, budget: Budget) -> dict[str, Any]:
-    """Cells at one budget, order and context, on five observations at 2 Hz."""
-    recipe, seeds = budget.nuscenes(), budget.seeds
-    train = histories.spread_out(data.load(histories.NUSCENES_TRAIN), budget.nuscenes_windows)
+def on_cells(data: Data, budget: Budget) -> dict[str, Any]:
+    """Every cell at one budget, on five observations at 2 Hz."""
+    recipe = budget.nuscenes(budget.cell_epochs)
+    train = histories.spread_out(data.load(histories.NUSCENES_TRAIN), budget.cell_windows)
     validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
-    rows, ordered = experiments.cells(train, validation, recipe, seeds)
-    shuffled = experiments.trained_in("all motions shuffled", train, recipe, seeds)
-    about = {"train": "nuScenes train", "validation": "nuScenes train_val", "step_s": 0.5}
+    rows = experiments.cells(train, validation, recipe, budget.seeds)
+    return {**about_nuscenes(train, validation), "metrics": [f"minADE_{recipe.model.modes}", "minADE_1"], "rows": rows}
+
+
+def on_order(data: Data, budget: Budget) -> dict[str, Any]:
+    """Order and context on five observations at 2 Hz: all of nuScenes and a longer training, from one seed."""
+    recipe = budget.nuscenes(budget.order_epochs)
+    train = data.load(histories.NUSCENES_TRAIN)
+    validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
+    ordered = experiments.trained_in("in order", train, recipe, 1)
+    shuffled = experiments.trained_in("all motions shuffled", train, recipe, 1)
     return {
-        "windows": {"train": len(train), "validation": len(validation)},
-        "cells": {**about, "metrics": [f"minADE_{recipe.model.modes}", "minADE_1"], "rows": rows},
-        "order": {**about, **experiments.order_matters(ordered, shuffled, validation)},
-        "context": {**about, **experiments.context_matters(ordered, validation, range(1, 6), 0.5)},
+        **about_nuscenes(train, validation),
+        "order": experiments.order_matters(ordered, shuffled, validation),
+        "context": experiments.context_matters(ordered, validation, range(1, 6), 0.5),
     }
 
 
+def about_nuscenes(train: TrainingSet, validation: TrainingSet) -> dict[str, Any]:
+    windows = {"train": len(train), "validation": len(validation)}
+    return {"train": "nuScenes train", "validation": "nuScenes train_val", "step_s": 0.5, "windows": windows}
+
+
 def on_ngsim(data: Data, budget: Budget) -> dict[str, Any]:
-    """Gradients, order and context, on 5 s at 10 Hz; gradients also on 10 s, and on 6 s at 50 Hz."""
-    recipe, seeds = budget.ngsim(), budget.seeds
+    """Gradients and context on 5 s at 10 Hz, earlier motions in another order; gradients also on 10 s and at 50 Hz."""
+    recipe = budget.ngsim()
     train = histories.spread_out(data.load(histories.NGSIM_TRAIN), budget.ngsim_windows)
     elsewhere = data.load(histories.NGSIM_VALIDATION)
     validation = histories.complete(histories.recent(elsewhere, NGSIM_LENGTHS[-1]), budget.validation_windows)
-    ordered = experiments.trained_in("in order", train, recipe, seeds)
-    shuffled = experiments.trained_in("all motions shuffled", train, recipe, seeds)
+    ordered = experiments.trained_in("in order", train, recipe, budget.seeds)
     trained = {n.name: ordered[0] if n is LSTM else fit(n, recipe, train, 0).model for n in NETWORKS}
     long, walkers = histories.complete(elsewhere, budget.gradient_tracks), data.pedestrians(budget.gradient_tracks)
     panels = [
@@ -90,27 +101,29 @@ def on_ngsim(data: Data, budget: Budget) -> dict[str, Any]:
         ("cars at 10 Hz, untrained", 0.1, long, experiments.initial_gradients(long, recipe, 0)),
         ("cars at 10 Hz, trained", 0.1, long, experiments.trained_gradients(trained, long, recipe)),
     ]
-    about = {"train": "NGSIM Lankershim", "validation": "NGSIM US-101", "step_s": 0.1}
     lengths = [n for n in NGSIM_LENGTHS if n <= validation.observed.shape[1]]
     return {
+        "train": "NGSIM Lankershim",
+        "validation": "NGSIM US-101",
+        "step_s": 0.1,
         "windows": {"train": len(train), "validation": len(validation)},
         "gradients": {
             "forgotten_below": experiments.FORGOTTEN,
             "panels": [{"title": t, "step_s": s, "tracks": len(d), "curves": curves} for t, s, d, curves in panels],
         },
-        "order": {**about, **experiments.order_matters(ordered, shuffled, validation)},
-        "context": {**about, **experiments.context_matters(ordered, validation, lengths, 0.1)},
+        "order": experiments.order_matters(ordered, [], validation),
+        "context": experiments.context_matters(ordered, validation, lengths, 0.1),
     }
 
 
 def on_explosion(data: Data, budget: Budget) -> dict[str, Any]:
     """Whole histories of 5 s at 10 Hz, with and without clipping."""
     train = histories.complete(data.load(histories.NGSIM_TRAIN), budget.explosion_windows)
-    return {"train": "NGSIM Lankershim", **experiments.explosion(train, budget)}
+    return {"train": "NGSIM Lankershim", "windows": {"train": len(train)}, **experiments.explosion(train, budget)}
 
 
-PARTS = {"nuscenes": on_nuscenes, "ngsim": on_ngsim, "explosion": on_explosion}
-SMOKE = Budget(seeds=1, hidden=8, nuscenes_epochs=1, ngsim_epochs=1, explosion_epochs=1, gradient_tracks=4)
+PARTS = {"cells": on_cells, "order": on_order, "ngsim": on_ngsim, "explosion": on_explosion}
+SMOKE = Budget(seeds=1, hidden=8, cell_epochs=1, order_epochs=1, ngsim_epochs=1, explosion_epochs=1, gradient_tracks=4)
 
 
 def measured(path: Path) -> dict[str, Any]:

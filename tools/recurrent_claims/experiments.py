@@ -31,8 +31,9 @@ class Budget:
     seeds: int = 3
     hidden: int = 64
     batch: int = 256
-    nuscenes_windows: int = 12_000
-    nuscenes_epochs: int = 5
+    cell_windows: int = 12_000
+    cell_epochs: int = 5
+    order_epochs: int = 10
     ngsim_windows: int = 8_000
     ngsim_epochs: int = 4
     explosion_windows: int = 3_000
@@ -45,8 +46,8 @@ class Budget:
         model = ModelConfig(hidden=wide, decoder_hidden=wide, embedding=max(1, wide // 2), modes=modes)
         return Recipe(model, augment, optimizer)
 
-    def nuscenes(self) -> Recipe:
-        return self.recipe(10, AugmentConfig(), OptimizerConfig(self.nuscenes_epochs, self.batch))
+    def nuscenes(self, epochs: int) -> Recipe:
+        return self.recipe(10, AugmentConfig(), OptimizerConfig(epochs, self.batch))
 
     def ngsim(self) -> Recipe:
         return self.recipe(6, AugmentConfig(drop=0.1, short=0.3), OptimizerConfig(self.ngsim_epochs, self.batch))
@@ -128,14 +129,11 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": round(float(np.mean(values)), 3), "seeds": [round(v, 3) for v in values]}
 
 
-def cells(
-    train: TrainingSet, validation: TrainingSet, recipe: Recipe, seeds: int
-) -> tuple[dict[str, Any], list[TrajectoryModel]]:
-    """Each cell at the parameters of the LSTM and the same number of steps. Also the LSTMs, for what follows."""
+def cells(train: TrainingSet, validation: TrainingSet, recipe: Recipe, seeds: int) -> dict[str, Any]:
+    """Each cell at the parameters of the LSTM and the same number of steps."""
     parameters = TrajectoryModel(recipe.model).parameter_count
     tops = (1, 5, recipe.model.modes)
     rows: dict[str, Any] = {}
-    lstms: list[TrajectoryModel] = []
     for network in CELLS:
         model = recipe.model if network is LSTM else width_for(network, recipe.model, parameters)
         runs = [fit(network, replace(recipe, model=model), train, seed) for seed in range(seeds)]
@@ -149,9 +147,8 @@ def cells(
             "cpu_s": round(float(np.median([run.cpu_s for run in runs])), 1),
             **{name: spread([f[name] for f in found]) for name in found[0]},
         }
-        lstms += [run.model for run in runs] if network is LSTM else []
         log.info("cells: %s", rows[network.name])
-    return rows, lstms
+    return rows
 
 
 def trained_in(order: Order, train: TrainingSet, recipe: Recipe, seeds: int) -> list[TrajectoryModel]:
@@ -162,20 +159,17 @@ def trained_in(order: Order, train: TrainingSet, recipe: Recipe, seeds: int) -> 
 def order_matters(
     ordered: Sequence[TrajectoryModel], shuffled: Sequence[TrajectoryModel], validation: TrainingSet
 ) -> dict[str, Any]:
-    """Models trained in order on histories in every order, and models trained on shuffled histories on both."""
+    """Models trained in order, on histories in every order; and models trained on shuffled ones, if any, on both."""
     top = ordered[0].config.modes
     name = f"minADE_{top}"
 
     def measured(models: Sequence[TrajectoryModel], order: Order) -> dict[str, Any]:
         return spread([errors(m, validation, [top], arranging(order), seed)[name] for seed, m in enumerate(models)])
 
-    rows = {
-        "metric": name,
-        "trained in order": {order: measured(ordered, order) for order in ORDERS},
-        "trained on shuffled motions": {
-            order: measured(shuffled, order) for order in ORDERS if order in ("in order", "all motions shuffled")
-        },
-    }
+    rows: dict[str, Any] = {"metric": name, "trained in order": {o: measured(ordered, o) for o in ORDERS}}
+    if shuffled:
+        both: tuple[Order, ...] = ("in order", "all motions shuffled")
+        rows["trained on shuffled motions"] = {o: measured(shuffled, o) for o in both}
     log.info("order: %s", rows)
     return rows
 
