@@ -1,0 +1,197 @@
+"""Measure on recorded data what is claimed of recurrent networks: docs/recurrent.json, its pictures, its tables.
+
+    python -m tools.recurrent_claims --data ../shared/data          # everything, about ten minutes on one core
+    python -m tools.recurrent_claims --only pictures                # draw docs/recurrent.json again
+    python -m tools.recurrent_claims --smoke --out out/smoke        # bundled scenes, seconds: does it still run?
+
+Needs: pip install trajnet[train] matplotlib. docs/recurrent.md says what the figures mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tools.recurrent_claims import experiments, histories
+from tools.recurrent_claims.experiments import Budget
+from tools.recurrent_claims.networks import LSTM, NETWORKS
+from tools.recurrent_claims.pictures import draw_all
+from tools.recurrent_claims.tables import filled_in
+from tools.recurrent_claims.training import fit
+from trajnet.errors import InputError, TrajnetError
+from trajnet.learning.config import SourceConfig
+from trajnet.learning.data import TrainingSet, load_training_set
+from trajnet.revision import git_revision
+from trajnet.sim.hardware import describe_hardware
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Observations of a 10 Hz history that are told to the model: up to 5 s.
+NGSIM_LENGTHS = (1, 2, 3, 4, 6, 11, 21, 31, 51)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the recordings are. root None: the bundled scenes stand for all of them (--smoke)."""
+
+    root: Path | None
+    cache: Path
+
+    def load(self, source: SourceConfig) -> TrainingSet:
+        if self.root is not None:
+            return load_training_set([source], [self.root], histories.FUTURE_S, self.cache)
+        stand_in = SourceConfig("scenes", path="scenes/crossing_small.parquet", history_s=2.0, stride=5)
+        whole = load_training_set([stand_in], [ROOT / "sim"], histories.FUTURE_S, self.cache)
+        return histories.recent(whole, 5) if source.kind == "nuscenes" else whole
+
+    def pedestrians(self, most: int) -> TrainingSet:
+        if self.root is not None:
+            return histories.pedestrians(self.root, history_s=6.0, rate_hz=50.0, most=most)
+        return histories.complete(self.load(histories.NGSIM_TRAIN), most)
+
+
+def on_cells(data: Data, budget: Budget) -> dict[str, Any]:
+    """Every cell at one budget, on five observations at 2 Hz."""
+    recipe = budget.nuscenes(budget.cell_epochs)
+    train = histories.spread_out(data.load(histories.NUSCENES_TRAIN), budget.cell_windows)
+    validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
+    rows = experiments.cells(train, validation, recipe, budget.seeds)
+    return {**about_nuscenes(train, validation), "metrics": [f"minADE_{recipe.model.modes}", "minADE_1"], "rows": rows}
+
+
+def on_order(data: Data, budget: Budget) -> dict[str, Any]:
+    """Order and context on five observations at 2 Hz: all of nuScenes and a longer training, from one seed."""
+    recipe = budget.nuscenes(budget.order_epochs)
+    train = data.load(histories.NUSCENES_TRAIN)
+    validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
+    ordered = experiments.trained_in("in order", train, recipe, 1)
+    shuffled = experiments.trained_in("all motions shuffled", train, recipe, 1)
+    return {
+        **about_nuscenes(train, validation),
+        "order": experiments.order_matters(ordered, shuffled, validation),
+        "context": experiments.context_matters(ordered, validation, range(1, 6), 0.5),
+    }
+
+
+def about_nuscenes(train: TrainingSet, validation: TrainingSet) -> dict[str, Any]:
+    windows = {"train": len(train), "validation": len(validation)}
+    return {"train": "nuScenes train", "validation": "nuScenes train_val", "step_s": 0.5, "windows": windows}
+
+
+def on_ngsim(data: Data, budget: Budget) -> dict[str, Any]:
+    """Gradients and context on 5 s at 10 Hz, earlier motions in another order; gradients also on 10 s and at 50 Hz."""
+    recipe = budget.ngsim()
+    train = histories.spread_out(data.load(histories.NGSIM_TRAIN), budget.ngsim_windows)
+    elsewhere = data.load(histories.NGSIM_VALIDATION)
+    validation = histories.complete(histories.recent(elsewhere, NGSIM_LENGTHS[-1]), budget.validation_windows)
+    ordered = experiments.trained_in("in order", train, recipe, budget.seeds)
+    trained = {n.name: ordered[0] if n is LSTM else fit(n, recipe, train, 0).model for n in NETWORKS}
+    long, walkers = histories.complete(elsewhere, budget.gradient_tracks), data.pedestrians(budget.gradient_tracks)
+    panels = [
+        ("pedestrians at 50 Hz, untrained", 0.02, walkers, experiments.initial_gradients(walkers, recipe, 0)),
+        ("cars at 10 Hz, untrained", 0.1, long, experiments.initial_gradients(long, recipe, 0)),
+        ("cars at 10 Hz, trained", 0.1, long, experiments.trained_gradients(trained, long, recipe)),
+    ]
+    lengths = [n for n in NGSIM_LENGTHS if n <= validation.observed.shape[1]]
+    return {
+        "train": "NGSIM Lankershim",
+        "validation": "NGSIM US-101",
+        "step_s": 0.1,
+        "windows": {"train": len(train), "validation": len(validation)},
+        "gradients": {
+            "forgotten_below": experiments.FORGOTTEN,
+            "panels": [{"title": t, "step_s": s, "tracks": len(d), "curves": curves} for t, s, d, curves in panels],
+        },
+        "order": experiments.order_matters(ordered, [], validation),
+        "context": experiments.context_matters(ordered, validation, lengths, 0.1),
+    }
+
+
+def on_explosion(data: Data, budget: Budget) -> dict[str, Any]:
+    """Whole histories of 5 s at 10 Hz, with and without clipping."""
+    train = histories.complete(data.load(histories.NGSIM_TRAIN), budget.explosion_windows)
+    return {"train": "NGSIM Lankershim", "windows": {"train": len(train)}, **experiments.explosion(train, budget)}
+
+
+PARTS = {"cells": on_cells, "order": on_order, "ngsim": on_ngsim, "explosion": on_explosion}
+SMOKE = Budget(seeds=1, hidden=8, cell_epochs=1, order_epochs=1, ngsim_epochs=1, explosion_epochs=1, gradient_tracks=4)
+
+
+def measured(path: Path) -> dict[str, Any]:
+    """What the file holds; nothing where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def store(found: dict[str, Any], path: Path) -> None:
+    """As JSON whose innermost lists take a line each: a curve is one line of a diff."""
+    text = json.dumps(found, indent=1)
+    text = re.sub(r"\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
+    """Measure these parts, each stored as soon as it is known; what the file holds of the others stays."""
+    torch.set_num_threads(1)
+    for part in parts:
+        began = time.monotonic()
+        found = PARTS[part](data, budget)
+        about = {
+            "command": f"python -m tools.recurrent_claims --data {data.root} --only {part}",
+            "git_revision": git_revision(),
+            "measured": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+            "duration_s": round(time.monotonic() - began),
+            "hardware": {k: v for k, v in describe_hardware().items() if k in ("cpu", "cores", "python")},
+            "torch": torch.__version__,
+            "budget": asdict(budget),
+        }
+        store({**measured(out), part: {"about": about, **found}}, out)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="the folder with nuscenes_pred, commonroad_ngsim, vru_aschaffenburg")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "docs", help="gets recurrent.json, images/recurrent/, tables in recurrent.md"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=[*PARTS, "pictures"], help="measure only this, the rest stays"
+    )
+    parser.add_argument("--cache", type=Path, default=ROOT / "out" / "recurrent_claims", help="gets the windows")
+    parser.add_argument("--smoke", action="store_true", help="bundled scenes and next to no training")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    chosen = given.only or [*PARTS]
+    parts = [part for part in PARTS if part in chosen]
+    if parts and given.data is None and not given.smoke:
+        raise InputError("--data: expected the folder of the recorded data, got none (or ask for --smoke)")
+    found = given.out / "recurrent.json"
+    run(parts, Data(None if given.smoke else given.data, given.cache), SMOKE if given.smoke else Budget(), found)
+    figures = measured(found)
+    missing = [part for part in PARTS if part not in figures]
+    if missing:
+        raise InputError(
+            f"{found}: expected figures of every part, got none of {', '.join(missing)}; measure them first"
+        )
+    draw_all(figures, given.out / "images" / "recurrent")
+    document = given.out / "recurrent.md"
+    if document.is_file():
+        document.write_text(filled_in(document.read_text(encoding="utf-8"), figures), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except TrajnetError as error:
+        print(f"recurrent_claims: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,59 @@
+"""What becomes of a gradient on its way back through the encoder's time."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trajnet.learning.data import Batch
+from trajnet.learning.loss import LossConfig, winner_takes_all
+from trajnet.learning.model import Observation, TrajectoryModel
+
+
+def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> Tensor:
+    """(H, N) norm of dL/d(state after step t), the state being h, or h and c of an LSTM together.
+
+    embedded (H, N, inputs): what the encoder is given. gradient (N, hidden): dL/dh after the last step, which is all
+    that the decoder sees of the history. Exact: back-propagation through every single step.
+    """
+    states: list[tuple[Tensor, ...]] = []
+    carried = None
+    for step in embedded.split(1):
+        _, carried = encoder(step, carried)
+        state = carried if isinstance(carried, tuple) else (carried,)
+        for part in state:
+            part.retain_grad()
+        states.append(state)
+    (states[-1][0][-1] * gradient).sum().backward()
+
+    def squared(part: Tensor) -> Tensor:
+        return part.new_zeros(part.shape[1]) if part.grad is None else part.grad.square().sum(dim=(0, 2))
+
+    return torch.stack([torch.stack([squared(part) for part in state]).sum(0).sqrt() for state in states])
+
+
+def loss_gradients(model: TrajectoryModel, batch: Batch, loss: LossConfig) -> NDArray[np.float64]:
+    """(H, N) norm of d(training loss)/d(encoder's state) k steps before the last, k first, relative to that at k = 0.
+
+    Every history must be of the batch's length. In float64: float32 would end at 1e-38. NaN where k = 0 gives 0.
+    """
+    model = model.double()
+    history = Observation(*(v.double() if v.is_floating_point() else v for v in batch.history))
+    seen: dict[str, Tensor] = {}
+
+    def keep(_: nn.Module, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+        seen["embedded"], seen["output"] = inputs[0].detach(), outputs[0]
+        outputs[0].retain_grad()
+
+    hook = model.encoder.register_forward_hook(keep)
+    try:
+        paths = model(history, batch.length)
+        winner_takes_all(paths, batch.future_m.double(), batch.valid.double(), loss)[0].backward()
+    finally:
+        hook.remove()
+    assert seen["output"].grad is not None  # retained above, and the loss depends on it
+    norm = state_gradients(model.encoder, seen["embedded"], seen["output"].grad[-1]).flip(0).numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(norm / norm[0])

@@ -1,0 +1,130 @@
+"""The recorded histories that the claims are measured on, and how they are shortened and put into another order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trajnet.errors import InputError
+from trajnet.learning.config import SourceConfig
+from trajnet.learning.data import Batch, TrainingSet, training_set
+from trajnet.learning.model import Observation, rotated
+from trajnet.scenes import find_scenes, load_scene
+from trajnet.windows import Windows, concatenate, windows_of_scene
+
+FUTURE_S = 0.5 * np.arange(1, 13)
+
+Order = Literal["in order", "earlier motions shuffled", "earlier motions reversed", "all motions shuffled"]
+Arrange = Callable[[Batch, torch.Generator], Batch]
+
+
+NUSCENES_TRAIN = SourceConfig("nuscenes", split="train")
+NUSCENES_VALIDATION = SourceConfig("nuscenes", split="train_val")
+NGSIM_TRAIN = SourceConfig("scenes", path="commonroad_ngsim/Lankershim", history_s=5.0, stride=3)
+NGSIM_VALIDATION = SourceConfig("scenes", path="commonroad_ngsim/US101", history_s=10.0, stride=10, min_future_s=1.0)
+
+
+def taken(data: TrainingSet, rows: NDArray[np.int64]) -> TrainingSet:
+    """The windows with only these rows."""
+    return TrainingSet(**{f.name: getattr(data, f.name)[rows] for f in fields(TrainingSet)})
+
+
+def spread_out(data: TrainingSet, most: int) -> TrainingSet:
+    """At most so many of the windows, evenly taken from all."""
+    rows = np.linspace(0, len(data) - 1, min(most, len(data))).round().astype(np.int64)
+    return taken(data, rows)
+
+
+def complete(data: TrainingSet, most: int) -> TrainingSet:
+    """At most so many of the windows that were observed at every step."""
+    rows = np.flatnonzero(data.observed.all(axis=1))
+    if not len(rows):
+        raise InputError(f"windows: expected some that were observed at all {data.observed.shape[1]} steps, got none")
+    return spread_out(taken(data, rows), most)
+
+
+def recent(data: TrainingSet, steps: int) -> TrainingSet:
+    """The same windows with a history grid of only the last so many steps."""
+    whole = ("object_class", "size_m", "future_m", "future_valid")
+    return TrainingSet(
+        **{
+            f.name: v if f.name in whole else v[:, -steps:]
+            for f in fields(TrainingSet)
+            for v in [getattr(data, f.name)]
+        }
+    )
+
+
+def shortened(data: TrainingSet, steps: int) -> TrainingSet:
+    """The same windows, of which only the last so many observations are known."""
+    observed = data.observed.copy()
+    observed[:, : observed.shape[1] - steps] = False
+    return replace(data, observed=observed)
+
+
+def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
+    """The batch with the motions of its histories in another order: what is lost is the order and nothing else.
+
+    A motion is a displacement with its turn and its dt, whole. ``earlier``: the last one, which tells the present
+    speed, stays the last. ``all``: any may come last, and is then moved so that it still ends at the true last pose,
+    where the prediction starts. The first observation, which has no motion, stays the first.
+    """
+    if order == "in order":
+        return batch
+    history, last = batch.history, batch.length - 1
+    steps = torch.arange(len(history.dt_s), dtype=torch.float64).unsqueeze(1).expand(-1, len(last))
+    inner = (steps >= 1) & (steps < last + float(order == "all motions shuffled"))
+    backward = 1.0 + 1.0 / steps.clamp(min=1.0)
+    shuffled = 1.0 + torch.rand(steps.shape, generator=draw, dtype=torch.float64)
+    key = torch.where(inner, backward if order == "earlier motions reversed" else shuffled, 2.0 + steps * (steps > 0))
+    key[0] = 0.0
+    index = key.argsort(dim=0, stable=True)
+
+    def arranged(values: torch.Tensor) -> torch.Tensor:
+        return values.gather(0, index.reshape(*index.shape, *[1] * (values.dim() - 2)).expand_as(values))
+
+    mixed = Observation(*map(arranged, history))
+    return replace(batch, history=ending_at(mixed, history, last) if order == "all motions shuffled" else mixed)
+
+
+def ending_at(mixed: Observation, history: Observation, last: torch.Tensor) -> Observation:
+    """mixed, its last motions turned and shifted as a whole so that they end at the last pose of history."""
+    row = torch.arange(len(last))
+    end_m, end_rad = history.position_m[last, row], history.yaw_rad[last, row]
+    turn = end_rad - mixed.yaw_rad[last, row]
+    way = mixed.position_m[last, row] - mixed.previous_position_m[last, row]
+    x, y = rotated(way[:, 0], way[:, 1], torch.cos(turn), torch.sin(turn))
+    place = {
+        "position_m": end_m,
+        "previous_position_m": end_m - torch.stack([x, y], -1),
+        "yaw_rad": end_rad,
+        "previous_yaw_rad": mixed.previous_yaw_rad[last, row] + turn,
+    }
+    return mixed._replace(**{n: getattr(mixed, n).index_put((last, row), value) for n, value in place.items()})
+
+
+def arranging(order: Order) -> Arrange:
+    return partial(reordered, order=order)
+
+
+def pedestrians(root: Path, *, history_s: float, rate_hz: float, most: int) -> TrainingSet:
+    """So many pedestrians of VRU Aschaffenburg, drawn among all, each at 1 s before its end, tracked for history_s."""
+    files = find_scenes(root / "vru_aschaffenburg" / "pedestrians")
+    steps, ahead = round(history_s * rate_hz), round(rate_hz)
+    history: NDArray[np.float64] = np.linspace(-history_s, 0.0, steps + 1)
+    parts: list[Windows] = []
+    for index in np.random.default_rng(0).permutation(len(files)):
+        if len(parts) == most:
+            break
+        scene = load_scene(files[index])
+        last = scene.frame_count - 1 - ahead
+        if last >= steps:
+            parts.append(windows_of_scene(scene, scene.row_frame == last, history, FUTURE_S))
+    return complete(training_set(concatenate(parts)), most)
