@@ -6,7 +6,7 @@ A frame runs in the smallest bucket that holds it; the rows left over are tracks
 nobody reads.
 
 No row's result depends on other rows or on the bucket, on the CPU (AVX2) to the byte: bucket sizes are multiples of 4,
-the number of rows that the matrix products of ONNX Runtime take at once, so none is computed in another way than others.
+the number of rows that ONNX Runtime's matrix products take at once, so none is computed in another way than others.
 """
 
 from __future__ import annotations
