@@ -5,8 +5,8 @@ numbers of tracks (buckets), each with arrays of its own, bound to the session o
 A frame runs in the smallest bucket that holds it; the rows left over are tracks just born at the origin, whose results
 nobody reads.
 
-No row's result depends on other rows or on the bucket, to the byte: bucket sizes are multiples of 4, the number of rows
-that the matrix products of ONNX Runtime's CPU provider take at once, so none is computed in a shorter way than others.
+No row's result depends on other rows or on the bucket, on the CPU (AVX2) to the byte: bucket sizes are multiples of 4,
+the number of rows that ONNX Runtime's matrix products take at once, so none is computed in another way than others.
 """
 
 from __future__ import annotations

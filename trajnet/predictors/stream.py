@@ -125,12 +125,11 @@ class PathMemory:
 
     def __init__(self, modes: int, time_s: FloatArray) -> None:
         self._time_s = time_s
-        steps = len(time_s)
+        self._knot_s = np.concatenate([[0.0], time_s])
         self._newest: tuple[Observations, Prediction] | None = None
         self._reported = np.zeros(0, dtype=np.bool_)
-        self._position_m = np.zeros((0, modes, steps + 1, 2))
-        self._yaw_rad = np.zeros((0, modes, steps + 1))
-        self._covariance_m2 = np.zeros((0, modes, steps + 1, 2, 2))
+        # Time leads within a slot; the last axis is x, y, yaw and the covariance's xx, xy, yy.
+        self._path = np.zeros((0, len(time_s) + 1, modes, 6))
         self._probability = np.zeros((0, modes))
 
     def keep(self, observations: Observations, prediction: Prediction) -> None:
@@ -148,39 +147,37 @@ class PathMemory:
         self._newest = observations, prediction
 
     def _store(self, observations: Observations, prediction: Prediction, rows: IntArray) -> None:
-        """Store these rows, each led by the observed pose at time 0."""
+        """Store these rows, each led by the observed pose at time 0 with the spread of the first future time."""
+        path = np.empty((len(rows), *self._path.shape[1:]))
+        ahead = path[:, 1:].swapaxes(1, 2)  # (rows, modes, times, 6)
+        ahead[..., 0:2] = prediction.position_m[rows]
+        ahead[..., 2] = prediction.yaw_rad[rows]
+        covariance_m2 = prediction.covariance_m2[rows]
+        ahead[..., 3:5] = covariance_m2[..., 0, :]
+        ahead[..., 5] = covariance_m2[..., 1, 1]
+        path[:, 0, :, 0:2] = observations.position_m[rows, None]
+        path[:, 0, :, 2] = observations.yaw_rad[rows, None]
+        path[:, 0, :, 3:] = path[:, 1, :, 3:]
         slot = observations.slot[rows]
-        self._position_m[slot, :, 0] = observations.position_m[rows, None]
-        self._position_m[slot, :, 1:] = prediction.position_m[rows]
-        self._yaw_rad[slot, :, 0] = observations.yaw_rad[rows, None]
-        self._yaw_rad[slot, :, 1:] = prediction.yaw_rad[rows]
-        self._covariance_m2[slot, :, 0] = prediction.covariance_m2[rows, :, 0]
-        self._covariance_m2[slot, :, 1:] = prediction.covariance_m2[rows]
+        self._path[slot] = path
         self._probability[slot] = prediction.probability[rows]
 
     def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
         """The stored paths, moved on by their age: linear between their points, straight on past their end."""
-        slot, count = coasting.slot, len(coasting.slot)
-        knots = np.concatenate([[0.0], self._time_s])
+        slot, count, knot_s = coasting.slot[:, None], len(coasting.slot), self._knot_s
         ask_s = self._time_s + coasting.age_s[:, None]
-        left = np.clip(np.searchsorted(knots, ask_s, side="right") - 1, 0, len(knots) - 2)
-        weight = ((ask_s - knots[left]) / (knots[left + 1] - knots[left]))[:, None]
-        held = np.minimum(weight, 1.0)
-        row = np.arange(count)[:, None]
-
-        def between(values: FloatArray, share: FloatArray) -> FloatArray:
-            values = np.moveaxis(values[slot], 2, 1)
-            low, high = np.moveaxis(values[row, left], 1, 2), np.moveaxis(values[row, left + 1], 1, 2)
-            share = share.reshape(share.shape + (1,) * (low.ndim - 3))
-            return (1.0 - share) * low + share * high
-
-        yaw_rad = np.moveaxis(self._yaw_rad[slot], 2, 1)
-        yaw_low, yaw_high = np.moveaxis(yaw_rad[row, left], 1, 2), np.moveaxis(yaw_rad[row, left + 1], 1, 2)
-        yaw_between = yaw_low + held * wrap_angle(yaw_high - yaw_low)  # the short way round
+        left = np.clip(np.searchsorted(knot_s, ask_s, side="right") - 1, 0, len(knot_s) - 2)
+        weight = np.repeat(((ask_s - knot_s[left]) / (knot_s[left + 1] - knot_s[left]))[..., None, None], 6, axis=-1)
+        np.minimum(weight[..., 2:], 1.0, out=weight[..., 2:])  # headings and spreads end with the path
+        path = self._path[slot, left]  # (rows, times, modes, 6)
+        step = self._path[slot, left + 1] - path
+        step[..., 2] = wrap_angle(step[..., 2])  # the short way round
+        path += weight * step
+        path = path.swapaxes(1, 2)
+        covariance_m2 = path[..., [3, 4, 4, 5]].reshape(*path.shape[:-1], 2, 2)
         return Prediction(
-            timestamp_ns, coasting.track_id, self._time_s, between(self._position_m, weight),
-            yaw_between, between(self._covariance_m2, held), self._probability[slot],
-            np.full(count, Source.STALE), coasting.age_s,
+            timestamp_ns, coasting.track_id, self._time_s, path[..., :2], path[..., 2], covariance_m2,
+            self._probability[coasting.slot], np.full(count, Source.STALE), coasting.age_s,
         )  # fmt: skip
 
     def clear(self) -> None:
@@ -188,7 +185,7 @@ class PathMemory:
         self._newest = None
 
     def _grow(self, capacity: int) -> None:
-        for name in ("_reported", "_position_m", "_yaw_rad", "_covariance_m2", "_probability"):
+        for name in ("_reported", "_path", "_probability"):
             old = getattr(self, name)
             new = np.zeros((capacity, *old.shape[1:]), dtype=old.dtype)
             new[: len(old)] = old
