@@ -50,7 +50,7 @@ def matched(
     others[here, best] = np.inf
     # A pair of row and column that are clearly each other's nearest is one-to-one by itself.
     rival_m = np.minimum(others.min(axis=1), _second_of_column(off_m, here, best))
-    chosen = (nearest_m <= gate_m) & (CLEAR_BY * nearest_m <= rival_m)
+    chosen = (nearest_m <= gate_m) & (CLEAR_BY * nearest_m < rival_m)
     return here[chosen], best[chosen]
 
 

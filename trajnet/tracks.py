@@ -226,7 +226,7 @@ class TrackStore:
             return
         vanished.sort(key=self._slot_of.__getitem__)
         slot = np.array([self._slot_of[t] for t in vanished], dtype=np.int64)
-        gone_s = (frame.timestamp_ns - self._seen_ns[slot]) * 1e-9
+        gone_s: FloatArray = (frame.timestamp_ns - self._seen_ns[slot]).astype(np.float64) * 1e-9
         old, appeared = handover.matched(
             self._position_m[slot], self._velocity_mps[slot], gone_s, self._class[slot],
             frame.position_m[new], frame.object_class[new],

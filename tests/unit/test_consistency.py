@@ -99,6 +99,10 @@ def test_observations_too_far_apart_are_not_compared() -> None:
     watch, predictor = PathWatch(TIME_S), WatchedStream(ConstantVelocity(TIME_S))
     for index in frames:
         frame = scene.frame(index)
-        watch.add(frame, predictor.update(frame, frame.timestamp_ns))
+        answer = predictor.update(frame, frame.timestamp_ns)
+        watch.add(
+            frame.timestamp_ns, frame.track_id, frame.object_class, frame.position_m, answer.position_m[:1],
+            answer.probability[:1],
+        )  # fmt: skip
     assert len(watch.steps()) == 2 + 2
     assert summary(joined([])) == {}

@@ -113,7 +113,7 @@ def test_frames_without_objects_let_tracks_expire() -> None:
 
 
 def test_slots_are_used_again_and_never_twice_at_once() -> None:
-    store = TrackStore(TrackPolicy(timeout_s=0.15))
+    store = TrackStore(TrackPolicy(timeout_s=0.15, handover=False))
     draw = np.random.default_rng(3)
     slot_of: dict[str, int] = {}
     for step in range(200):

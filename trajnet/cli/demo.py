@@ -11,6 +11,7 @@ from trajnet.errors import InputError
 
 #: Where the bundled scenes are in the repository that this file belongs to.
 SCENE = Path("sim/scenes/intersection.parquet")
+FAULTS = Path("sim/faults/demo.yaml")
 
 
 def demo(
@@ -23,13 +24,16 @@ def demo(
 ) -> None:
     """Replay the bundled intersection in real time with the shipped model and write out/demo/report.html.
 
-    Prints the latency by stage, and the errors against the recorded future next to constant velocity.
+    Prints the latency by stage, the errors against the recorded future next to constant velocity, and what some faults
+    do to them: the scene once more under each, as fast as it goes.
     """
     from rich.console import Console
 
     from trajnet.cli.replay import parse_rate, run_and_show
+    from trajnet.config import load_yaml
     from trajnet.predictors import load_predictor
     from trajnet.scenes import load_scene
+    from trajnet.sim.faults import FaultPlan
     from trajnet.sim.replay import ReplayOptions
 
     if model is None:
@@ -37,16 +41,15 @@ def demo(
 
         model = str(default_model())
     predictor = load_predictor(model)
-    loaded = load_scene(scene if scene is not None else bundled_scene(), with_map=True)
+    loaded = load_scene(scene if scene is not None else bundled(SCENE), with_map=True)
     options = ReplayOptions(rate=parse_rate(rate))
-    run_and_show(loaded, predictor, options, Console(), report=out / "report.html")
+    plan = load_yaml(FaultPlan, bundled(FAULTS))
+    run_and_show(loaded, predictor, options, Console(), faults=plan, report=out / "report.html")
 
 
-def bundled_scene() -> Path:
-    """The bundled intersection, seen from the working directory or from this checkout. InputError if there is none."""
+def bundled(path: Path) -> Path:
+    """A file of the repository, seen from the working directory or from this checkout; InputError if none."""
     for folder in (Path(), Path(__file__).parents[2]):
-        if (folder / SCENE).is_file():
-            return folder / SCENE
-    raise InputError(
-        f"demo: expected {SCENE} below the working directory, got none; run in the repository, or give --scene FILE"
-    )
+        if (folder / path).is_file():
+            return folder / path
+    raise InputError(f"demo: expected {path} below the working directory, got none; run in the repository")

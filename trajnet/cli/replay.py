@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from trajnet.predictors import Predictor
+    from trajnet.sim.faults import FaultPlan
     from trajnet.sim.replay import FrameTiming, ReplayOptions
     from trajnet.sim.summary import Run
     from trajnet.types import Scene
@@ -47,6 +49,10 @@ def replay(
     ] = None,
     provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt; never falls back silently.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Threads inside ONNX Runtime.")] = 1,
+    faults: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML of faults: the scene is replayed again under each, at full speed."),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, and the hardware, here.")
     ] = None,
@@ -60,13 +66,20 @@ def replay(
     example a bundled scene, filled up to 64 agents, with one thread:
 
         trajnet replay sim/scenes/intersection.parquet --model model.onnx --agents 64 --json latency.json
+
+    What dropped frames, jitter, new ids, noise and the like do to the paths, next to no fault:
+
+        trajnet replay sim/scenes/intersection.parquet --model model.onnx --rate max --faults sim/faults/all.yaml
     """
     from rich.console import Console
 
+    from trajnet.config import load_yaml
     from trajnet.predictors import PHYSICS, load_predictor
     from trajnet.ros.bags import open_scene
+    from trajnet.sim.faults import FaultPlan
     from trajnet.sim.replay import ReplayOptions
 
+    plan = None if faults is None else load_yaml(FaultPlan, faults)
     options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
     if model in PHYSICS and (provider, threads) != ("cpu", 1):
         raise ConfigError(
@@ -82,6 +95,7 @@ def replay(
         Console(),
         agents=agents,
         threads=threads,
+        faults=plan,
         json_file=json_file,
         report=report,
     )
@@ -106,10 +120,16 @@ def run_and_show(
     *,
     agents: int | None = None,
     threads: int = 1,
+    faults: FaultPlan | None = None,
     json_file: Path | None = None,
     report: Path | None = None,
 ) -> Run:
-    """Replay with a live line where the console is a terminal, print the tables, write the files asked for."""
+    """Replay with a live line where the console is a terminal, print the tables, write the files asked for.
+
+    faults: what to try on the same scene afterwards.
+    """
+    from trajnet.sim.clock import WallClock
+    from trajnet.sim.fault_runs import fault_document, run_faults
     from trajnet.sim.report import write_report
     from trajnet.sim.summary import document, run_replay
 
@@ -121,6 +141,10 @@ def run_and_show(
     )
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
         run = run_replay(scene, predictor, options, agents=agents, threads=threads, on_frame=on_frame)
+    if faults is not None:
+        run = dataclasses.replace(
+            run, faults=fault_document(run_faults(scene, predictor, faults, WallClock()), faults.seed)
+        )
     found = document(run)
     if json_file is not None:
         try:
@@ -170,6 +194,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     counted = "Service time in ms" if load["rate"] == "max" else "Latency in ms from the scheduled time of each frame"
     console.print(f"\n[bold]{counted}[/]", _latency_table(found), sep="\n")
     _show_errors(found, console)
+    _show_faults(found, console)
     name = found["model"]["name"]
     lines = [
         f"deadline   {deadline['misses']} of {deadline['frames']} frames over {deadline['budget_ms']:g} ms",
@@ -178,6 +203,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         f"warm-up    the first {load['warmup_frames']} frames are not counted",
         f"agents     {_agents(load)}",
         f"paths      {guard['model_rows']} {name}, {guard['physics_rows']} fall-back, {guard['stale_rows']} stale",
+        *_steadiness(found),
         f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
         f"hardware   {hardware['cpu']}, {hardware['cores_usable']} of {hardware['cores']} cores",
         f"runtime    {hardware['provider']}, {hardware['threads']} thread(s), ONNX Runtime {hardware['onnxruntime']}",
@@ -230,6 +256,41 @@ def _show_errors(found: dict[str, Any], console: Console) -> None:
         cells = [f"{mean:.2f} / {final:5.2f}" for mean, final in pairs]
         table.add_row(group, f"{errors['count']:,}", *cells, style="bold" if group == "all" else None)
     console.print(f"[bold]Error against the recorded future in m, {mine['horizon_s']:g} s ahead[/]", table, sep="\n")
+
+
+def _steadiness(found: dict[str, Any]) -> list[str]:
+    """One line about how steady the paths were from frame to frame."""
+    mine, cv = (found["consistency"][who].get("all") for who in ("model", "cv"))
+    if mine is None or cv is None:
+        return []
+    jumps = f"the best path jumps {mine['jump_m']:.2f} m between frames (constant velocity {cv['jump_m']:.2f})"
+    return [
+        f"steadiness {jumps}, the best mode flips {mine['flips_per_object_minute']:.1f} times per object and minute"
+    ]
+
+
+def _show_faults(found: dict[str, Any], console: Console) -> None:
+    """A row for each fault and strength: errors next to those without it, service time, and what was counted."""
+    if "faults" not in found:
+        return
+    runs = found["faults"]["runs"]
+    table = _table()
+    for column in ("fault", "minADE_1", "without", "no path", "p50 ms", "p99 ms", "counted"):
+        words = column in ("fault", "counted")
+        table.add_column(column, justify="left" if words else "right", no_wrap=column != "counted")
+    for run in runs:
+        mine, without, service = run["errors_m"]["minADE_1"], run["errors_m_without"]["minADE_1"], run["service_ms"]
+        errors = ("-" if value is None else f"{value:.2f}" for value in (mine, without))
+        name = run["fault"] if run["fault"] == "none" else f"{run['fault']} {run['strength']:g}"
+        times = f"{service['p50']:.2f}", f"{service['p99']:.2f}"
+        table.add_row(name, *errors, f"{run['missing_share']:.1%}", *times, counted(run["counters"]))
+    console.print(f"[bold]Under faults, {runs[0]['judged']:,} objects and instants in every row[/]", table, sep="\n")
+
+
+def counted(counters: dict[str, Any]) -> str:
+    """The decisions that were taken at all, beside those of every frame."""
+    usual = ("frames", "calls", "model_rows", "last_failure")
+    return ", ".join(f"{name} {value}" for name, value in counters.items() if value and name not in usual)
 
 
 def _table() -> Table:

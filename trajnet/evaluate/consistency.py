@@ -51,25 +51,31 @@ class PathWatch:
         self._last: dict[str, tuple[int, FloatArray]] = {}
         self._steps: list[Steps] = []
 
-    def add(self, frame: TrackFrame, prediction: Prediction) -> None:
-        """A frame and what was predicted for its tracks (the prediction's first rows, in the frame's order)."""
-        count = len(frame)
-        here_m = np.broadcast_to(frame.position_m[:, None, None], (count, prediction.modes, 1, 2))
-        paths_m = np.concatenate([here_m, prediction.position_m[:count]], axis=2)
-        probability = prediction.probability[:count]
-        best_m = paths_m[np.arange(count), probability.argmax(axis=1)]
-        stamp = frame.timestamp_ns
-        step_ns = np.array([stamp - self._last[t][0] if t in self._last else 0 for t in frame.track_id], dtype=np.int64)
+    def add(
+        self,
+        timestamp_ns: int,
+        track_id: Sequence[str],
+        object_class: NDArray[np.int8],
+        position_m: FloatArray,
+        path_m: FloatArray,
+        probability: FloatArray,
+    ) -> None:
+        """What was predicted for N observed tracks: position_m (N, 2) now, path_m (N, K, T, 2), probability (N, K)."""
+        here_m = np.broadcast_to(position_m[:, None, None], (*path_m.shape[:2], 1, 2))
+        paths_m = np.concatenate([here_m, path_m], axis=2)
+        best_m = paths_m[np.arange(len(track_id)), probability.argmax(axis=1)]
+        before_ns = [self._last[t][0] if t in self._last else timestamp_ns for t in track_id]
+        step_ns = timestamp_ns - np.array(before_ns, dtype=np.int64)
         for each_ns in np.unique(step_ns):
             if not 0 < each_ns <= MAX_STEP_S * 1e9:
                 continue
             rows = np.flatnonzero(step_ns == each_ns)
-            previous_m = np.stack([self._last[frame.track_id[r]][1] for r in rows])
-            kinds = frame.object_class[rows]
+            previous_m = np.stack([self._last[track_id[r]][1] for r in rows.tolist()])
+            kinds = object_class[rows]
             self._steps.append(
                 self._compared(previous_m, best_m[rows], paths_m[rows], probability[rows], kinds, int(each_ns) * 1e-9)
             )
-        self._last.update((t, (stamp, best_m[i])) for i, t in enumerate(frame.track_id))
+        self._last.update((t, (timestamp_ns, best_m[i])) for i, t in enumerate(track_id))
 
     def _compared(
         self,
@@ -103,7 +109,11 @@ class WatchedStream(Stream):
             self.watch = PathWatch(self.predictor.time_s)
         answer = super().update(frame, now_ns, ego, surroundings=surroundings)
         if self.status not in ("out_of_order", "duplicate"):
-            self.watch.add(frame, answer)
+            count = len(frame)
+            self.watch.add(
+                frame.timestamp_ns, frame.track_id, frame.object_class, frame.position_m, answer.position_m[:count],
+                answer.probability[:count],
+            )  # fmt: skip
         return answer
 
     def steps(self) -> Steps:

@@ -76,7 +76,7 @@ class _Truth:
         limit_s = max(0.5 * scene.duration_s, float(time_s[0]))
         self.steps = int((time_s <= limit_s + 1e-9).sum())
         windows = windows_of_scene(scene, np.arange(len(scene.row_frame)), np.zeros(1), time_s[: self.steps])
-        self.known: BoolArray = windows.future_valid.all(axis=1)
+        self.known: BoolArray = np.all(windows.future_valid, axis=1)
         self.future_m = windows.future_m
 
 

@@ -108,7 +108,7 @@ class Delivery:
 
         Objects without a finite position are refused, as the ROS node refuses them.
         """
-        fine: BoolArray = np.isfinite(self.position_m).all(axis=1)
+        fine: BoolArray = np.all(np.isfinite(self.position_m), axis=1)
         kept = self if fine.all() else self.select(fine)
         values = {name: getattr(kept, name) for name in _OBJECT_FIELDS}
         return TrackFrame(kept.timestamp_ns, kept.track_id, **values), kept.row, int((~fine).sum())

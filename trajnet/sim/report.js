@@ -741,6 +741,7 @@ class Panel {
     this.showHead();
     this.showTiles();
     this.showTables();
+    this.showFaults();
     this.showFacts();
     for (const name of data.stages) {
       const button = element("button", { type: "button", "data-stage": name }, STAGE_NAMES[name]);
@@ -793,6 +794,20 @@ class Panel {
       const label = element("span", {}, name, element("small", {}, mine.count.toLocaleString("en")));
       const cells = [label, pair(mine.minADE_1, mine.minFDE_1), ...(many ? [pair(mine[`minADE_${k}`], mine[`minFDE_${k}`])] : []), pair(cv.minADE_1, cv.minFDE_1)];
       return { cells, strong: name === "all", best: rivals ? [mine.minADE_1 <= cv.minADE_1 ? 1 : cells.length - 1] : [] };
+    }));
+  }
+
+  showFaults() {
+    if (!doc.faults) return;
+    $("faults-card").hidden = false;
+    const runs = doc.faults.runs, k = doc.model.modes, many = k > 1, usual = ["frames", "calls", "model_rows", "last_failure"];
+    $("faults-note").textContent = `Mean displacement in metres of the newest path that a consumer holds, at ${runs[0].judged.toLocaleString("en")} objects and instants, the same in every row; in brackets without the fault. Served as fast as possible, ms.`;
+    const pair = (run, name) => `${fixed(run.errors_m[name], 2)} (${fixed(run.errors_m_without[name], 2)})`;
+    table("faults-table", [["fault", "most probable", ...(many ? [`best of ${k}`] : []), "no path", "p99"]], runs.map((run) => {
+      const name = run.fault === "none" ? "none" : `${run.fault.replaceAll("_", " ")} ${run.strength}`;
+      const counters = Object.entries(run.counters).filter(([key, value]) => value && !usual.includes(key)).map(([key, value]) => `${key} ${value}`);
+      const label = element("span", { title: `${doc.faults.strengths[run.fault] || "no fault"}; counted: ${counters.join(", ")}` }, name);
+      return { cells: [label, pair(run, "minADE_1"), ...(many ? [pair(run, `minADE_${k}`)] : []), `${(100 * run.missing_share).toFixed(1)} %`, milliseconds(run.service_ms.p99)], strong: run.fault === "none" };
     }));
   }
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet import __version__
+from trajnet.evaluate import consistency
 from trajnet.predictors import load_predictor
 from trajnet.predictors.base import Predictor
 from trajnet.sim.accuracy import PathErrors, path_errors
@@ -19,7 +21,7 @@ from trajnet.sim.hardware import describe_hardware
 from trajnet.sim.load import multiply_agents
 from trajnet.sim.plain import json_safe
 from trajnet.sim.replay import FrameTiming, Replay, ReplayOptions, replay
-from trajnet.types import Scene
+from trajnet.types import FloatArray, Scene
 
 #: Raised whenever a key of the document changes its meaning.
 DOCUMENT_VERSION = 1
@@ -27,7 +29,10 @@ DOCUMENT_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A replay, what it was run on and how good its paths were, next to constant velocity on the same frames."""
+    """A replay, what it was run on and how good its paths were, next to constant velocity on the same frames.
+
+    faults: the document of the same scene under faults (fault_runs.fault_document), if any were tried.
+    """
 
     replay: Replay
     recorded: Scene
@@ -36,6 +41,8 @@ class Run:
     agents: int | None
     errors: PathErrors
     baseline: PathErrors
+    cv_replay: Replay
+    faults: dict[str, Any] | None = None
 
 
 def run_replay(
@@ -57,7 +64,7 @@ def run_replay(
     options = dataclasses.replace(options, keep_paths=len(scene.track_id))
     result = replay(loaded, predictor, clock or WallClock(), options, on_frame=on_frame)
     cv = load_predictor("cv", time_s=predictor.time_s)
-    baseline = replay(scene, cv, VirtualClock())
+    cv_replay = replay(scene, cv, VirtualClock())
     return Run(
         replay=result,
         recorded=scene,
@@ -65,7 +72,8 @@ def run_replay(
         threads=threads,
         agents=agents,
         errors=path_errors(result),
-        baseline=path_errors(baseline),
+        baseline=path_errors(cv_replay),
+        cv_replay=cv_replay,
     )
 
 
@@ -73,7 +81,7 @@ def document(run: Run) -> dict[str, Any]:
     """Everything measured, ready for JSON: NaN and infinity become null.
 
     scene, model, load (how it was offered), hardware, latency_ms (stage -> count, p50, p95, p99, p99.9, max, mean),
-    deadline, frames, tracks, guard, errors.
+    deadline, frames, tracks, guard, errors, consistency (from frame to frame), faults (if any were tried).
     """
     result = run.replay
     objects = np.array([t.objects for t in result.timings])
@@ -136,7 +144,29 @@ def document(run: Run) -> dict[str, Any]:
         },
         "tracks": result.track_counters,
         "guard": result.guard_counters,
+        "consistency": {"model": path_steadiness(result), "cv": path_steadiness(run.cv_replay)},
+        **({} if run.faults is None else {"faults": run.faults}),
         "errors_m": {"model": dataclasses.asdict(run.errors), "cv": dataclasses.asdict(run.baseline)},
     }
     plain: dict[str, Any] = json_safe(values)
     return plain
+
+
+def path_steadiness(result: Replay) -> dict[str, Any]:
+    """How steady the kept paths were from frame to frame; see trajnet.evaluate.consistency."""
+    scene, watch = result.scene, consistency.PathWatch(result.time_s)
+    for paths in result.paths:
+        rows = scene.rows_of_frame(paths.frame).start + np.arange(len(paths.track))
+        here_m = scene.position_m[rows]
+        watch.add(
+            int(scene.timestamp_ns[paths.frame]), [scene.track_id[t] for t in paths.track],
+            scene.object_class[paths.track], here_m, here_m[:, None, None] + paths.offset_m,
+            _summing_to_one(paths.probability),
+        )  # fmt: skip
+    return consistency.summary(watch.steps())
+
+
+def _summing_to_one(probability: NDArray[np.float32]) -> FloatArray:
+    wide: FloatArray = probability.astype(np.float64)
+    wide /= wide.sum(axis=1, keepdims=True)
+    return wide
