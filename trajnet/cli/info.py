@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from trajnet.surroundings import Needs
+
 
 def info(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file made by `trajnet export`.")],
@@ -40,6 +42,8 @@ def info(
         ("classes", ", ".join(contract.classes)),
         ("cell", f"{contract.cell}, {contract.layers} layer(s) of {contract.hidden}"),
         ("measured velocity", "used where valid" if contract.uses_velocity else "not used"),
+        ("map", view_of(contract.needs)),
+        ("neighbours", f"the {contract.needs.neighbours} nearest" if contract.needs.neighbours else "not used"),
         ("trained on", "; ".join(training.datasets)),
         ("licence", training.licence),
         ("commercial use", "no" if training.non_commercial else "yes, see the licence"),
@@ -60,3 +64,14 @@ def info(
     console.print(tensors)
     if predictor.card:
         console.print(Markdown(predictor.card))
+
+
+def view_of(needs: Needs) -> str:
+    """The map's sample points around an object, in words."""
+    if needs.view is None:
+        return "not used"
+    view = needs.view
+    return (
+        f"used where there is one: {view.ahead_m:g} m ahead, {view.behind_m:g} m behind, {view.side_m:g} m aside, "
+        f"every {view.step_m:g} m"
+    )
