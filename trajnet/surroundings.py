@@ -92,24 +92,39 @@ def neighbours_of(
     offset, yaw = np.zeros((objects, count, 2)), np.zeros((objects, count))
     velocity, size = np.zeros((objects, count, 2)), np.ones((objects, count, 2))
     valid = np.zeros((objects, count), np.bool_)
-    taken = min(count, objects - 1)
-    if taken > 0:
-        between = position_m[None, :] - position_m[:, None]
-        squared = np.einsum("ijk,ijk->ij", between, between)
-        np.fill_diagonal(squared, np.inf)
-        squared[np.isnan(squared)] = np.inf
-        nearest = np.argpartition(squared, taken - 1, axis=1)[:, :taken] if taken < objects - 1 else None
-        if nearest is None:
-            nearest = np.argsort(squared, axis=1, kind="stable")[:, :taken]
-        row = np.arange(objects)[:, None]
-        nearest = nearest[row, np.lexsort((nearest, squared[row, nearest]), axis=1)]
-        here = squared[row, nearest] <= NEIGHBOUR_REACH_M**2
-        valid[:, :taken] = here
-        offset[:, :taken] = np.where(here[..., None], between[row, nearest], 0.0)
-        yaw[:, :taken] = np.where(here, yaw_rad[nearest], 0.0)
-        velocity[:, :taken] = np.where(here[..., None], velocity_mps[nearest], 0.0)
-        size[:, :taken] = np.where(here[..., None], size_m[nearest], 1.0)
+    if count and objects > 1:
+        own, other, place = nearest_pairs(position_m, count)
+        offset[own, place] = position_m[other] - position_m[own]
+        yaw[own, place] = yaw_rad[other]
+        velocity[own, place] = velocity_mps[other]
+        size[own, place] = size_m[other]
+        valid[own, place] = True
     return offset, yaw, velocity, size, valid
+
+
+def nearest_pairs(position_m: FloatArray, count: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Pairs (P,) of an object and one of its ``count`` nearest within NEIGHBOUR_REACH_M, and its place among them.
+
+    Distances are float32 from the middle of the scene: what is near is near to a centimetre. Equally near ones are
+    taken in the order of their rows. An object whose position is not finite is nobody's neighbour.
+    """
+    objects = len(position_m)
+    finite: BoolArray = np.asarray(np.isfinite(position_m).all(axis=1))
+    middle = np.median(position_m[finite], axis=0) if finite.any() else np.zeros(2)
+    x, y = np.where(finite[:, None], position_m - middle, np.nan).astype(np.float32).T
+    squared = np.subtract.outer(x, x) ** 2
+    squared += np.subtract.outer(y, y) ** 2
+    np.fill_diagonal(squared, np.inf)
+    np.nan_to_num(squared, copy=False, nan=np.inf, posinf=np.inf)
+    limit = np.full(objects, np.float32(NEIGHBOUR_REACH_M**2))
+    if count < objects:
+        np.minimum(limit, np.partition(squared, count - 1, axis=1)[:, count - 1], out=limit)
+    own, other = np.nonzero(squared <= limit[:, None])
+    order = np.lexsort((other, squared[own, other], own))
+    own, other = own[order], other[order]
+    place = np.arange(len(own)) - np.searchsorted(own, np.arange(objects))[own]
+    kept = place < count
+    return own[kept], other[kept], place[kept]
 
 
 def past_velocity(
