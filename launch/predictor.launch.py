@@ -14,6 +14,7 @@ from launch import LaunchDescription
 ARGUMENTS = {
     "param_file": ("", "Parameters of the node; empty: the package's config/trajnet.param.yaml."),
     "model": ("", "Path of an .onnx model, or cv, ctrv, kalman; empty: what param_file says."),
+    "map_path": ("", "Path of a map: a Lanelet2 .osm or a scene file; empty: what param_file says."),
     "input_topic": ("/perception/object_recognition/tracking/objects", "TrackedObjects."),
     "output_topic": ("/perception/object_recognition/objects", "PredictedObjects."),
     "autostart": ("true", "false where a lifecycle manager configures and activates the node."),
@@ -28,8 +29,7 @@ def _node(context):
 
     share_config = PathJoinSubstitution([FindPackageShare("trajnet"), "config", "trajnet.param.yaml"])
     overrides = {"autostart": value("autostart") == "true", "use_sim_time": value("use_sim_time") == "true"}
-    if value("model"):
-        overrides["model"] = value("model")
+    overrides.update({name: value(name) for name in ("model", "map_path") if value(name)})
     return [
         Node(
             package="trajnet",

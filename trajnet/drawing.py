@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.errors import InputError
+from trajnet.geometry import paired
 from trajnet.types import BoolArray, FloatArray, IntArray, Lane
 
 #: As in nuScenes' rasters. A larger map gets coarser pixels to stay below MAX_PIXELS, down to MIN_PIXELS_PER_M.
@@ -39,7 +40,11 @@ def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, Bool
     of the opposite direction follows. A border in the inside of another lane is none: lanes cross, part or join there.
     InputError if the lanes spread over more than MAX_PIXELS of a metre.
     """
-    borders = [_as_pairs(lane) for lane in lanes if lane.drivable and min(len(lane.left_m), len(lane.right_m)) > 1]
+    borders = [
+        paired(lane.left_m, lane.right_m)
+        for lane in lanes
+        if lane.drivable and min(len(lane.left_m), len(lane.right_m)) > 1
+    ]
     if not borders:
         raise InputError("lanes: expected at least one drivable lane with two points on each side, got none")
     left_m, right_m = (np.concatenate(side) for side in zip(*borders, strict=True))
@@ -51,26 +56,6 @@ def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, Bool
     _draw_dividers(left, right, lane, pixels_per_m, road_divider, lane_divider)
     drawn = {"drivable": drivable, "road_divider": road_divider, "lane_divider": lane_divider}
     return origin_m, pixels_per_m, drawn
-
-
-def _as_pairs(lane: Lane) -> tuple[FloatArray, FloatArray]:
-    """Both borders (P, 2) with as many points each: if they differ in number, those of both by share of length."""
-    if len(lane.left_m) == len(lane.right_m):
-        return lane.left_m, lane.right_m
-    shares = [_share(lane.left_m), _share(lane.right_m)]
-    both = np.unique(np.concatenate(shares))
-    left, right = (
-        np.stack([np.interp(both, share, side[:, axis]) for axis in (0, 1)], axis=1)
-        for share, side in zip(shares, (lane.left_m, lane.right_m), strict=True)
-    )
-    return left, right
-
-
-def _share(line: FloatArray) -> FloatArray:
-    """(P,) share of the line's length up to each point, 0 to 1."""
-    along = np.append(0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
-    share: FloatArray = along / along[-1] if along[-1] > 0 else np.linspace(0.0, 1.0, len(along))
-    return share
 
 
 def _canvas(points_m: FloatArray) -> tuple[FloatArray, float, tuple[int, int]]:

@@ -32,6 +32,26 @@ def rotate_covariance(covariance: FloatArray, angle_rad: FloatArray) -> FloatArr
     return turned
 
 
+def paired(left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Two borders (P, 2), (Q, 2) with as many points each: where they differ, at the shares of length of both."""
+    if len(left) == len(right):
+        return left, right
+    shares = [_share(left), _share(right)]
+    both = np.unique(np.concatenate(shares))
+    first, second = (
+        np.stack([np.interp(both, share, line[:, axis]) for axis in (0, 1)], axis=1)
+        for share, line in zip(shares, (left, right), strict=True)
+    )
+    return first, second
+
+
+def _share(line: FloatArray) -> FloatArray:
+    """(P,) share of the line's length up to each point, 0 to 1."""
+    along = np.append(0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
+    share: FloatArray = along / along[-1] if along[-1] > 0 else np.linspace(0.0, 1.0, len(along))
+    return share
+
+
 def interpolation_matrix(knot_time_s: FloatArray, query_time_s: FloatArray) -> FloatArray:
     """Catmull-Rom interpolation as one matrix.
 

@@ -152,10 +152,10 @@ def test_the_predictor_is_started_with_what_the_node_knows() -> None:
 @pytest.mark.usefixtures("launch_modules")
 def test_the_predictors_arguments_reach_the_node() -> None:
     (node,) = actions_of(
-        "predictor.launch.py", model="cv", param_file="/my.yaml", input_topic="/in", output_topic="/out",
-        autostart="false", use_sim_time="true", log_level="debug",
+        "predictor.launch.py", model="cv", map_path="/m.osm", param_file="/my.yaml", input_topic="/in",
+        output_topic="/out", autostart="false", use_sim_time="true", log_level="debug",
     )  # fmt: skip
-    overrides = {"autostart": False, "use_sim_time": True, "model": "cv"}
+    overrides = {"autostart": False, "use_sim_time": True, "model": "cv", "map_path": "/m.osm"}
     assert node.given["parameters"] == ["/my.yaml", overrides]
     assert set(overrides) - {"use_sim_time"} <= set(ABOUT)
     assert node.given["remappings"] == [("~/input/objects", "/in"), ("~/output/objects", "/out")]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajnet.errors import ConfigError, ContractError
+from trajnet.errors import ConfigError, ContractError, InputError
+from trajnet.maps import MapView
 from trajnet.predictors import PHYSICS, ConstantVelocity, Stream
 from trajnet.predictors.session import PROVIDERS
 from trajnet.ros.bridge import object_ids, tracked_objects
@@ -16,7 +17,9 @@ from trajnet.ros.cdr import PredictedObjects, decode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Identity, Level
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.paths import PathGrid
-from trajnet.ros.pipeline import Pipeline, load, warmed_up
+from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
+from trajnet.scenes import load_scene
+from trajnet.surroundings import Needs, Surroundings
 from trajnet.tracks import Observations
 from trajnet.types import FloatArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -29,6 +32,7 @@ class Fan:
 
     name = "fan"
     modes = 3
+    needs = Needs()
     time_s: FloatArray = np.arange(1, 13) * 0.5
 
     def __init__(self) -> None:
@@ -248,6 +252,62 @@ def test_warming_up_leaves_no_trace() -> None:
     assert [len(ids) for ids in fan.asked] == [5, 5]
     assert line.diagnostics.totals.messages == 0
     assert line.stream.store.live == 0
+
+
+class Seeing(Fan):
+    """A fan that wants a map and keeps what it was shown."""
+
+    needs = Needs(view=MapView(ahead_m=4.0, behind_m=4.0, side_m=4.0, step_m=4.0))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Surroundings | None] = []
+
+    def predict(self, observations: Observations) -> Prediction:
+        self.seen.append(observations.surroundings)
+        return super().predict(observations)
+
+
+def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("pyarrow")
+    scene = root / "sim" / "scenes" / "motorway.parquet"
+    parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
+    fan = Seeing()
+    field = load_field(parameters, fan.needs)
+    line = warmed_up(fan, SERVING, parameters, field)
+    first = load_scene(scene).frame(0)
+    line.process(encode_tracked(tracked_objects(first)), first.timestamp_ns)
+    warm_up, seen = fan.seen[0], fan.seen[-1]
+    assert warm_up is not None
+    assert seen is not None
+    assert warm_up.map_valid.all()
+    assert seen.map_distance.shape == (len(first), 3, 3, 4)
+    assert (seen.map_distance[:, 1, 1, 0] > 0).all()  # every vehicle is on the motorway
+
+    blind = pipeline(other := Seeing())
+    blind.process(message(0, "a"), 0)
+    assert other.seen[0] is not None
+    assert not other.seen[0].map_valid.any()
+    assert load_field(Parameters(), fan.needs) is None
+    assert not caplog.records
+    assert load_field(parameters, Fan.needs) is None
+    assert "this model uses no map" in caplog.text
+
+
+def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no\.osm"):
+        load_field(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.needs)
+    points = "".join(
+        f'<node id="{i}"><tag k="local_x" v="{i}"/><tag k="local_y" v="{i % 2}"/></node>' for i in range(4)
+    )
+    ways = '<way id="1"><nd ref="0"/><nd ref="2"/></way><way id="2"><nd ref="1"/><nd ref="3"/></way>'
+    walk = '<member role="left" ref="1"/><member role="right" ref="2"/><tag k="type" v="lanelet"/>'
+    path = tmp_path / "walkways.osm"
+    path.write_text(f'<osm>{points}{ways}<relation id="3">{walk}<tag k="subtype" v="walkway"/></relation></osm>')
+    with pytest.raises(
+        InputError, match=r"map_path: expected lanes that vehicles may use in .*walkways\.osm, got none"
+    ):
+        load_field(Parameters(map_path=str(path)), Seeing.needs)
 
 
 def test_the_same_bytes_give_the_same_bytes() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trajnet.errors import InputError
-from trajnet.scenes import load_scene
+from trajnet.scenes import load_map, load_scene
 from trajnet.types import ObjectClass
 
 pytest.importorskip("commonroad", reason="commonroad-io is not installed")
@@ -90,6 +90,18 @@ def test_obstacles_and_lanelets(tmp_path: Path) -> None:
     assert lane.centre_m.tolist() == [[0, 1.5], [50, 1.5]]
     assert "NGSIM" in scene.source
     assert scene.licence == "NGSIM: US DOT open data; OpenStreetMap: ODbL"
+
+
+def test_a_map_needs_lanelets_and_no_obstacles(tmp_path: Path) -> None:
+    path = tmp_path / "map.xml"
+    crossing = LANELET.replace('id="7"', 'id="8"').replace("urban", "crosswalk")
+    path.write_text(scenario(LANELET, crossing))
+    lanes, raster = load_map(path)
+    assert [(lane.lane_id, lane.drivable) for lane in lanes] == [("7", True), ("8", False)]
+    assert raster is None
+    path.write_text(scenario(TRUCK))
+    with pytest.raises(InputError, match=r"map\.xml: expected a map, got a scenario without lanelets"):
+        load_map(path)
 
 
 def test_a_source_without_a_known_licence_is_not_given_one(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ from trajnet.errors import ConfigError, TrajnetError
 from trajnet.ros.diagnostics import Status
 from trajnet.ros.memory import keep_freed_memory
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
-from trajnet.ros.pipeline import Answer, Pipeline, load, warmed_up
+from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
 
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
@@ -104,12 +104,16 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         """Load the model and warm it. Fails, and says why, where that cannot be done."""
         try:
             predictor, identity = load(self.parameters)
-            self._pipeline = warmed_up(predictor, identity, self.parameters)
+            field = load_field(self.parameters, predictor.needs)
+            self._pipeline = warmed_up(predictor, identity, self.parameters, field)
         except TrajnetError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
         self._create_entities()
-        self.get_logger().info(f"configured: model {identity.model}, provider {identity.provider}")
+        self.get_logger().info(
+            f"configured: model {identity.model}, provider {identity.provider}, "
+            f"map {self.parameters.map_path if field is not None else 'none'}"
+        )
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

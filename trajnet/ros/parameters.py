@@ -57,6 +57,11 @@ class Parameters:
     model: str = _parameter(
         "", "Path of an .onnx model, or cv, ctrv or kalman for physics. Empty: the model that trajnet ships."
     )
+    map_path: str = _parameter(
+        "",
+        "Path of a map for models that use one: a Lanelet2 .osm with local_x and local_y (Autoware's), or a scene file "
+        "with lanes or a raster. Its coordinates are those of the objects. Empty: none.",
+    )
     provider: str = _parameter(
         "cpu",
         "Where ONNX Runtime runs the model. One that cannot be had is an error, never a silent fall-back.",

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from trajnet.errors import InputError
+from trajnet.maps import MapField, field_of
 from trajnet.predictors import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
 from trajnet.predictors.onnx_model import OnnxPredictor
 from trajnet.predictors.session import PROVIDERS
@@ -24,6 +25,7 @@ from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Sta
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.paths import PathGrid, Paths
 from trajnet.ros.visual import encode_covariance, encode_markers
+from trajnet.surroundings import Needs
 from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,21 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
         provider = {full: short for short, full in PROVIDERS.items()}.get(predictor.provider, predictor.provider)
         return predictor, Identity(name, parameters.provider, provider, uses_model=True)
     return predictor, Identity(predictor.name, parameters.provider, "none (physics)", uses_model=spec not in PHYSICS)
+
+
+def load_field(parameters: Parameters, needs: Needs) -> MapField | None:
+    """The map that the parameters name, if there is one and the predictor wants it. Raises TrajnetError."""
+    if not parameters.map_path:
+        return None
+    if needs.view is None:
+        log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
+        return None
+    from trajnet.scenes import load_map  # readers of maps, and what they need, only where there is a map
+
+    field = field_of(*load_map(parameters.map_path))
+    if field is None:
+        raise InputError(f"map_path: expected lanes that vehicles may use in {parameters.map_path}, got none")
+    return field
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +103,7 @@ class Pipeline:
         predictor: Predictor,
         identity: Identity,
         parameters: Parameters,
+        field: MapField | None = None,
         *,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -99,7 +117,7 @@ class Pipeline:
             budget_s if identity.uses_model else None,
             max_objects=parameters.max_objects,
         )
-        self.stream = Stream(self._guarded, parameters.policy(), clock_ns=clock_ns)
+        self.stream = Stream(self._guarded, parameters.policy(), map_field=field, clock_ns=clock_ns)
         self._bridge = Bridge()
         self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
         self.diagnostics = Diagnostics(
@@ -225,15 +243,17 @@ def _rows(prediction: Prediction, rows: IntArray) -> Prediction:
 _PER_ROW = ("position_m", "yaw_rad", "covariance_m2", "probability", "source", "age_s")
 
 
-def warmed_up(predictor: Predictor, identity: Identity, parameters: Parameters) -> Pipeline:
+def warmed_up(
+    predictor: Predictor, identity: Identity, parameters: Parameters, field: MapField | None = None
+) -> Pipeline:
     """A pipeline whose first frame is as fast as the others: what the model and the codec do once is done already."""
     count = parameters.warm_up_objects
     if count:
-        trial = Pipeline(predictor, identity, replace(parameters, budget_ms=0.0, max_objects=max(count, 1)))
+        trial = Pipeline(predictor, identity, replace(parameters, budget_ms=0.0, max_objects=max(count, 1)), field)
         for step in range(2):
             trial.process(encode_tracked(tracked_objects(_made_up(count, step * 100_000_000))), 0)
         predictor.forget(np.arange(count))
-    return Pipeline(predictor, identity, parameters)
+    return Pipeline(predictor, identity, parameters, field)
 
 
 def _made_up(count: int, timestamp_ns: int) -> TrackFrame:

@@ -8,7 +8,7 @@ from trajnet.errors import DependencyError, InputError
 from trajnet.scenes.rows import require_file
 from trajnet.scenes.splits import ETH_UCY_SCENES, NUSCENES_TARGETS, eth_ucy_split, nuscenes_split
 from trajnet.scenes.vru import VRU_HEADER
-from trajnet.types import Scene
+from trajnet.types import Lane, RasterMap, Scene
 
 __all__ = [
     "ETH_UCY_SCENES",
@@ -16,6 +16,7 @@ __all__ = [
     "NUSCENES_TARGETS",
     "eth_ucy_split",
     "find_scenes",
+    "load_map",
     "load_scene",
     "nuscenes_split",
     "scene_kind",
@@ -105,6 +106,26 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
     from trajnet.scenes.table import read_table
 
     return read_table(path)
+
+
+def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
+    """The lanes and the raster of a map: a Lanelet2 .osm, or any scene file that has one.
+
+    InputError if the file cannot be read or has neither.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".osm":
+        from trajnet.scenes.lanelet2 import read_lanelet2
+
+        return read_lanelet2(path), None
+    if scene_kind(path) == "commonroad":
+        from trajnet.scenes.commonroad import read_lanes
+
+        return read_lanes(path), None
+    scene = load_scene(path, with_map=True)
+    if scene.raster is None and not scene.lanes:
+        raise InputError(f"{path}: expected a map, got a scene without lanes and without a raster")
+    return scene.lanes, scene.raster
 
 
 def write_scene(scene: Scene, path: Path | str) -> None:

@@ -91,7 +91,22 @@ def read_commonroad(path: Path) -> Scene:
     )
     source = " ".join((scenario.source or "").split())
     licence = "; ".join(text for word, text in LICENCES.items() if word in source) or "not stated"
-    lanes = tuple(
+    try:
+        return scene_from_rows(path.stem, rows, source=f"CommonRoad, {source}", licence=licence, lanes=_lanes(scenario))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def read_lanes(path: Path) -> tuple[Lane, ...]:
+    """The lanelets of one XML scenario, which needs no obstacles. InputError if it is none or has no lanelets."""
+    lanes = _lanes(_open(path))
+    if not lanes:
+        raise InputError(f"{path}: expected a map, got a scenario without lanelets")
+    return lanes
+
+
+def _lanes(scenario: Any) -> tuple[Lane, ...]:
+    return tuple(
         Lane(
             str(each.lanelet_id),
             each.left_vertices,
@@ -101,10 +116,6 @@ def read_commonroad(path: Path) -> Scene:
         )
         for each in scenario.lanelet_network.lanelets
     )
-    try:
-        return scene_from_rows(path.stem, rows, source=f"CommonRoad, {source}", licence=licence, lanes=lanes)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def _open(path: Path) -> Any:
