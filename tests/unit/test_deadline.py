@@ -18,6 +18,7 @@ from trajnet.predictors import ConstantVelocity, GuardedPredictor, Stream
 from trajnet.predictors.guarded import widened
 from trajnet.sim.clock import VirtualClock
 from trajnet.sim.replay import replay
+from trajnet.surroundings import Needs
 from trajnet.tracks import Observations
 from trajnet.types import IntArray, Prediction, Source
 
@@ -51,7 +52,7 @@ class Call(Future[Prediction]):
 class Model:
     """Two modes. The k-th call takes costs_ms[k] (the last for all that follow); CRASH: it raises after 2 ms."""
 
-    name, modes, time_s = "model", 2, TIME_S
+    name, modes, time_s, needs = "model", 2, TIME_S, Needs()
 
     def __init__(self, clock: VirtualClock, costs_ms: list[float]) -> None:
         self._clock, self._costs_ms = clock, costs_ms
