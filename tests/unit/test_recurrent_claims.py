@@ -194,7 +194,7 @@ def test_the_program_runs_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert pictures == [f"{name}.svg" for name in ("cells", "context", "explosion", "gradients", "order")]
     written = (tmp_path / "recurrent.md").read_text()
     assert "old" not in written
-    assert f"| {found['nuscenes']['cells']['rows']['GRU']['parameters']:,} |" in written
+    assert f"| {found['cells']['rows']['GRU']['parameters']:,} |" in written
     assert filled_in(written, found) == written
 
 

@@ -31,7 +31,6 @@ from tools.recurrent_claims.training import fit
 from trajnet.errors import InputError, TrajnetError
 from trajnet.learning.config import SourceConfig
 from trajnet.learning.data import TrainingSet, load_training_set
-from trajnet.revision import git_revision
 from trajnet.sim.hardware import describe_hardware
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,7 +146,6 @@ def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
         found = PARTS[part](data, budget)
         about = {
             "command": f"python -m tools.recurrent_claims --data {data.root} --only {part}",
-            "git_revision": git_revision(),
             "measured": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
             "duration_s": round(time.monotonic() - began),
             "hardware": {k: v for k, v in describe_hardware().items() if k in ("cpu", "cores", "python")},

@@ -38,6 +38,7 @@ class Budget:
     ngsim_epochs: int = 4
     explosion_windows: int = 3_000
     explosion_epochs: int = 3
+    explosion_seeds: int = 1
     validation_windows: int = 3_000
     gradient_tracks: int = 24
 
@@ -94,7 +95,7 @@ def explosion(data: TrainingSet, budget: Budget) -> dict[str, Any]:
         for network in (RELU, TANH, LSTM):
             for clips in (False, True):
                 recipe = budget.explosion(learning_rate, clips=clips)
-                for seed in range(budget.seeds):
+                for seed in range(budget.explosion_seeds):
                     done = explosion_figures(fit(network, recipe, data, seed))
                     about = {"network": network.name, "learning_rate": learning_rate, "clips": clips, "seed": seed}
                     runs.append({**about, **done})

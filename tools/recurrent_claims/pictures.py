@@ -48,7 +48,7 @@ def picture(path: Path, panels: int, *, height_in: float = 3.0, shared_y: bool =
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def thinned(count: int, most: int = 120) -> np.ndarray[Any, np.dtype[np.int64]]:
+def thinned(count: int, most: int = 50) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Indices of at most so many points of a curve, its ends among them: small files."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))
 
@@ -67,7 +67,7 @@ def draw_gradients(found: dict[str, Any], path: Path) -> None:
                 at = thinned(len(median))
                 axis.plot(at, median[at], label=name, **LOOK[name])
             axis.set(title=panel["title"], xlabel=f"steps back (k), {panel['step_s']:g} s each", yscale="log")
-        axes[0].set(ylabel="|dL/dstate(t-k)| / |dL/dstate(t)|", ylim=(1e-12, 1e3))
+        axes[0].set(ylabel="|dL/dstate(t-k)| / |dL/dstate(t)|", ylim=(1e-12, 10))
         legend_below(axes)
 
 
@@ -94,7 +94,8 @@ def draw_bars(axis: Axes, rows: dict[str, dict[str, Any]], colors: Iterable[str]
     axis.barh(places, [row["mean"] for row in rows.values()], color=list(colors), height=0.6, alpha=0.85)
     for place, row in zip(places, rows.values(), strict=True):
         axis.plot(row["seeds"], [place] * len(row["seeds"]), ".", color=INK, markersize=4)
-        axis.text(max(row["seeds"]), place, f"  {row['mean']:.2f}", va="center", fontsize=8)
+        label = f"{row['mean']:.2f}"
+        axis.annotate(label, (max(row["seeds"]), place), (5, 0), textcoords="offset points", va="center", fontsize=8)
     axis.set_yticks(places, list(rows))
     axis.margins(x=0.14)
 
@@ -107,43 +108,47 @@ def draw_cells(found: dict[str, Any], path: Path) -> None:
             axis.set(title=f"{metric} in m, {found['validation']}")
 
 
-def draw_order(panels: list[dict[str, Any]], path: Path) -> None:
+def draw_order(parts: list[dict[str, Any]], path: Path) -> None:
     colors = {"trained in order": BLUE, "trained on shuffled motions": PURPLE}
-    with picture(path, len(panels), height_in=2.8) as axes:
-        for axis, panel in zip(axes, panels, strict=True):
+    with picture(path, len(parts), height_in=2.6) as axes:
+        for axis, part in zip(axes, parts, strict=True):
+            found = {name: part["order"].get(name, {}) for name in colors}
             rows = {
                 f"{trained.removeprefix('trained ')}\n→ {order}": row
-                for trained in colors
-                for order, row in panel[trained].items()
+                for trained, orders in found.items()
+                for order, row in orders.items()
             }
-            shades = [colors[trained] for trained in colors for _ in panel[trained]]
-            draw_bars(axis, rows, shades)
-            axis.set(title=f"{panel['metric']} in m, {panel['validation']}")
+            draw_bars(axis, rows, [colors[trained] for trained, orders in found.items() for _ in orders])
+            axis.set(title=f"{part['order']['metric']} in m, {part['validation']}")
             axis.tick_params(axis="y", labelsize=7)
 
 
-def draw_context(panels: list[dict[str, Any]], path: Path) -> None:
-    with picture(path, len(panels)) as axes:
-        for axis, panel in zip(axes, panels, strict=True):
+def draw_context(parts: list[dict[str, Any]], path: Path) -> None:
+    with picture(path, len(parts)) as axes:
+        for axis, part in zip(axes, parts, strict=True):
+            panel = part["context"]
             history = [row["observations"] for row in panel["rows"]]
             for name, color in zip(panel["metrics"], (BLUE, ORANGE), strict=True):
                 axis.plot(history, [row[name]["mean"] for row in panel["rows"]], "-", color=color, label=name)
                 for row in panel["rows"]:
                     values = row[name]["seeds"]
                     axis.plot([row["observations"]] * len(values), values, ".", color=color, markersize=4)
-            axis.set(title=panel["validation"], xlabel=f"observations, {panel['step_s']:g} s apart", ylabel="m")
+            axis.set(title=part["validation"], xlabel=f"observations, {part['step_s']:g} s apart", ylabel="m")
             axis.set_xscale("log", base=2)
+            axis.set_yscale("log", base=2)
             axis.set_xticks(history, [str(h) for h in history])
+            low, high = axis.get_ylim()
+            ticks = [v for v in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low <= v <= high]
+            axis.set_yticks(ticks, [f"{v:g}" for v in ticks])
             axis.minorticks_off()
-            axis.set_ylim(bottom=0)
             axis.legend()
 
 
 def draw_all(found: dict[str, Any], folder: Path) -> None:
     """Every picture of docs/recurrent.md."""
-    parts = [found["nuscenes"], found["ngsim"]]
+    both = [found["order"], found["ngsim"]]
     draw_gradients(found["ngsim"]["gradients"], folder / "gradients.svg")
     draw_explosion(found["explosion"], folder / "explosion.svg")
-    draw_cells(found["nuscenes"]["cells"], folder / "cells.svg")
-    draw_order([part["order"] for part in parts], folder / "order.svg")
-    draw_context([part["context"] for part in parts], folder / "context.svg")
+    draw_cells(found["cells"], folder / "cells.svg")
+    draw_order(both, folder / "order.svg")
+    draw_context(both, folder / "context.svg")

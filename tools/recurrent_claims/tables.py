@@ -24,8 +24,9 @@ def share(value: float) -> str:
 
 
 def figures(row: dict[str, Any]) -> str:
-    """Mean of the seeds, and how far they reach."""
-    return f"{row['mean']:.2f} ({min(row['seeds']):.2f}–{max(row['seeds']):.2f})"
+    """Mean of the seeds, and how far they reach where there are several."""
+    mean = f"{row['mean']:.2f}"
+    return mean if len(row["seeds"]) == 1 else f"{mean} ({min(row['seeds']):.2f}–{max(row['seeds']):.2f})"
 
 
 def gradients(found: dict[str, Any]) -> str:
@@ -75,22 +76,22 @@ def explosion(found: dict[str, Any]) -> str:
 
 
 def cells(found: dict[str, Any]) -> str:
-    rows = found["nuscenes"]["cells"]["rows"]
-    metrics = [key for key in next(iter(rows.values())) if key.startswith("minADE")]
+    rows = found["cells"]["rows"]
+    metrics = [key for key in next(iter(rows.values())) if key.startswith("minADE")][::-1]
     head = (
         "",
         "`model.cell`",
         "width",
         "parameters",
         "training, CPU s",
-        *[f"{m} m" for m in sorted(metrics, reverse=True)],
+        *[f"{m} m" for m in metrics],
     )
     return table(
         head,
         [
             (
                 name, f"`{row['cell']}`", str(row["hidden"]), f"{row['parameters']:,}", f"{row['cpu_s']:.0f}",
-                *[figures(row[m]) for m in sorted(metrics, reverse=True)],
+                *[figures(row[m]) for m in metrics],
             )
             for name, row in rows.items()
         ],
@@ -98,15 +99,18 @@ def cells(found: dict[str, Any]) -> str:
 
 
 def order(found: dict[str, Any]) -> str:
-    parts = [found[name]["order"] for name in ("nuscenes", "ngsim")]
+    parts = [(found[name]["validation"], found[name]["order"]) for name in ("order", "ngsim")]
     return table(
-        ("trained", "measured", *[f"{part['validation']}, {part['metric']} m" for part in parts]),
+        ("trained", "measured", *[f"{validation}, {part['metric']} m" for validation, part in parts]),
         [
-            (trained.removeprefix("trained "), measured, *[figures(part[trained][measured]) for part in parts])
+            (
+                trained.removeprefix("trained "), measured,
+                *[figures(part[trained][measured]) if measured in part.get(trained, {}) else "–" for _, part in parts],
+            )
             for trained in ("trained in order", "trained on shuffled motions")
-            for measured in parts[0][trained]
+            for measured in parts[0][1][trained]
         ],
-    )
+    )  # fmt: skip
 
 
 def context(found: dict[str, Any], part: str) -> str:
@@ -123,15 +127,14 @@ def context(found: dict[str, Any], part: str) -> str:
 def conditions(found: dict[str, Any]) -> str:
     """How each part was measured."""
     return table(
-        ("part", "command", "revision", "measured", "wall s", "training windows", "seeds"),
+        ("part", "command", "measured", "wall s", "trained on", "windows"),
         [
             (
-                name, f"`{about['command']}`", about["git_revision"][:12], about["measured"], str(about["duration_s"]),
-                f"{windows:,}", str(about["budget"]["seeds"]),
+                name, f"`{about['command']}`", about["measured"], str(about["duration_s"]),
+                found[name]["train"], f"{found[name]['windows']['train']:,}",
             )
-            for name in ("nuscenes", "ngsim", "explosion")
+            for name in ("cells", "order", "ngsim", "explosion")
             for about in [found[name]["about"]]
-            for windows in [found[name]["windows"] if name == "explosion" else found[name]["windows"]["train"]]
         ],
     )  # fmt: skip
 
@@ -143,7 +146,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         "explosion": explosion(found),
         "cells": cells(found),
         "order": order(found),
-        "context_nuscenes": context(found, "nuscenes"),
+        "context_nuscenes": context(found, "order"),
         "context_ngsim": context(found, "ngsim"),
         "conditions": conditions(found),
     }
