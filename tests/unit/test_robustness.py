@@ -118,6 +118,11 @@ def test_what_a_cell_predicts_is_what_a_thinned_recording_gives(tmp_path: Path, 
     assert first.values["minADE_1"] == pytest.approx(slow.scores.values["minADE_1"][later], abs=1e-6)
 
 
+def test_a_scene_of_one_frame_has_nothing_to_score() -> None:
+    one = scene_of({"a": [(0, 0.0, 0.0)]})
+    assert scored_frames(one, (10.0,)).tolist() == scored_frames(one, ()).tolist() == []
+
+
 def test_a_rate_above_that_of_the_recording_is_refused(file: Path) -> None:
     with pytest.raises(InputError, match="is recorded at 10 Hz, got 20 Hz"):
         evaluate("scenes", file, None, ["cv"], rates_hz=[20.0])

@@ -111,6 +111,8 @@ class ThinnedUnit:
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
         scene = _scene(self.path)
         instants = scored_frames(scene, self.rates_hz)
+        if not len(instants):
+            return
         rows = np.flatnonzero(np.isin(scene.row_frame, instants) & (scene.is_target | (not self.targets_only)))
         windows = windows_of_scene(scene, rows, np.zeros(1), time_s)
         known_rows: BoolArray = np.all(windows.future_valid[:, : horizon_steps(time_s)[0]], axis=1)
@@ -126,9 +128,10 @@ def _scene(path: Path) -> Scene:
 
 def scored_frames(scene: Scene, rates_hz: Sequence[float]) -> IntArray:
     """Frames that every rate shows, INSTANT_S or more apart and from the begin; of all frames without rates."""
+    if scene.frame_count < 2:  # nothing came before what would be scored
+        return np.zeros(0, dtype=np.int64)
     if not rates_hz:
-        time_s = _time_s(scene)
-        step_s = max(float(np.median(np.diff(time_s))), 1e-3) if len(time_s) > 1 else INSTANT_S
+        step_s = max(float(np.median(np.diff(_time_s(scene)))), 1e-3)
         every = math.ceil(INSTANT_S / step_s - 1e-6)
         return np.arange(every, scene.frame_count, every)
     whole = [Fraction(round(rate * _RATE_UNITS), _RATE_UNITS) for rate in rates_hz]
@@ -169,7 +172,7 @@ def _time_s(scene: Scene) -> FloatArray:
 def _nearest(scene: Scene, ask_s: FloatArray, rate_hz: float) -> IntArray:
     """The frame nearest to each asked time; InputError if the scene has fewer frames than the rate asks for."""
     time_s = _time_s(scene)
-    own_hz = 1.0 / float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
+    own_hz = 1.0 / float(np.median(np.diff(time_s)))
     if rate_hz > 1.1 * own_hz:
         raise InputError(
             f"rates: scene {scene.scene_id!r} is recorded at {own_hz:.3g} Hz, got {rate_hz:g} Hz; ask for lower rates"
