@@ -14,18 +14,29 @@ from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.export import StepGraph, check_graph, export_model, parity
 from trajnet.export.graph import example_inputs, make_contract, write_model
 from trajnet.learning.config import SourceConfig, TrainConfig
-from trajnet.learning.model import ModelConfig, TrajectoryModel
+from trajnet.learning.model import ModelConfig, Observation, TrajectoryModel
+from trajnet.maps import MapView
 from trajnet.predictors import OnnxPredictor
+from trajnet.surroundings import Needs
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}
 ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}
 
 
-def make_model(cell: str = "lstm", layers: int = 1) -> TrajectoryModel:
+VIEW = MapView(ahead_m=14.0, behind_m=4.0, side_m=6.0, step_m=2.0)
+#: Everything that a model may look at and be, small.
+ALL = {"map": VIEW, "map_channels": (3, 4, 5), "neighbours": 4, "sets": (1, 2, 3), "decoder_stride": 3, "dropout": 0.1}
+
+
+def make_model(cell: str = "lstm", layers: int = 1, **changes: object) -> TrajectoryModel:
     torch.manual_seed(5)
-    config = ModelConfig(cell=cell, hidden=16, layers=layers, embedding=12, modes=3, uses_velocity=True)  # type: ignore[arg-type]
-    return TrajectoryModel(config).eval()
+    small = {"hidden": 16, "embedding": 12, "context": 20, "modes": 3, "uses_velocity": True}
+    model = TrajectoryModel(ModelConfig(**{**small, "cell": cell, "layers": layers, **changes})).eval()  # type: ignore[arg-type]
+    with torch.no_grad():  # as after calibration
+        model.spread.uniform_(0.5, 2.0)
+        model.sharpness.fill_(1.3)
+    return model
 
 
 def train_config(model: ModelConfig) -> TrainConfig:
@@ -47,6 +58,48 @@ def test_every_cell_exports_as_one_operator_a_layer_and_agrees_with_torch(cell: 
     found = parity(graph, proto, batches=(1, 2, 17, 256), steps=500)
     assert found.passed, found
     assert found.steps == 500
+
+
+@pytest.mark.parametrize(("cell", "step_s"), [("lstm", 0.5), ("gru", 0.1), ("rnn-tanh", 0.5), ("rnn-relu", 0.1)])
+def test_a_model_with_map_neighbours_and_sets_exports_and_agrees_with_torch(cell: str, step_s: float) -> None:
+    model = make_model(cell, **ALL)
+    graph, proto = export_model(model, np.round(np.arange(step_s, 6.01, step_s), 9))
+    assert graph.resample == (step_s != 0.5)
+    assert check_graph(proto, graph)[OPERATOR[cell]] == 2
+    names = [i.name for i in proto.graph.input]
+    assert {"map_distance", "map_valid", "neighbour_offset_m", "neighbour_valid"} <= set(names)
+    for value in (*proto.graph.input, *proto.graph.output):  # nothing is left of the number of tracks of the example
+        shape = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+        assert shape.count("N") == 1, (value.name, shape)
+    found = parity(graph, proto, batches=(1, 2, 17, 256), steps=100)
+    assert found.passed, found
+
+
+def test_where_nothing_is_around_its_values_do_not_matter_in_the_graph_either() -> None:
+    graph = StepGraph(make_model(**ALL))
+    inputs = list(example_inputs(graph, 9))
+    first = len(Observation._fields)
+    inputs[first + 1] = torch.zeros(9)
+    inputs[first + 6] = torch.zeros(9, 4)
+    other = list(inputs)
+    other[first] = -inputs[first]
+    for i in range(first + 2, first + 6):
+        other[i] = inputs[i] + 1.0
+    with torch.no_grad():
+        for a, b in zip(graph(*inputs), graph(*other), strict=True):
+            assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("where", ["recurrent", "last"])
+def test_a_graph_that_gives_no_number_fails_the_gate(lstm: tuple[StepGraph, onnx.ModelProto], where: str) -> None:
+    graph, proto = lstm
+    broken = onnx.ModelProto()
+    broken.CopyFrom(proto)
+    weight = max((i for i in broken.graph.initializer if len(i.dims) == 3), key=lambda i: np.prod(i.dims))
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.full(weight.dims, np.nan, np.float32), weight.name))
+    found = parity(graph, broken, batches=(8, 9) if where == "last" else (), steps=0 if where == "last" else 3)
+    assert not found.passed
+    assert np.isnan(found.max_error_m)
 
 
 def test_a_wrong_weight_fails_the_gate(lstm: tuple[StepGraph, onnx.ModelProto]) -> None:
@@ -81,10 +134,11 @@ def test_a_finer_path_step_is_interpolated_inside_the_graph() -> None:
     with torch.no_grad():
         coarse, dense = knots(*inputs), fine(*inputs)
     for plane in range(6):
-        assert dense[plane].shape == (60, 7, 3)
-        assert torch.allclose(dense[plane][4::5], coarse[plane], atol=1e-4, rtol=1e-5)
-    assert (dense[3] > 0).all()
-    assert (dense[3] * dense[5] >= dense[4] ** 2 * 0.999).all()
+        assert dense[plane].shape == (3, 60, 7)
+        assert torch.allclose(dense[plane][:, 4::5], coarse[plane], atol=1e-4, rtol=1e-5)
+    xx, xy, yy = (dense[i].double() for i in (3, 4, 5))
+    assert (xx > 0).all()
+    assert (xx * yy > xy**2).all()
     graph, proto = export_model(model, fine.time_s)
     assert parity(graph, proto, batches=(1, 9), steps=10).passed
     with pytest.raises(ConfigError, match="output times: expected within"):
@@ -106,6 +160,7 @@ def test_the_written_file_describes_itself_and_is_served(
     assert predictor.modes == 3
     assert predictor.provider == "CPUExecutionProvider"
     np.testing.assert_allclose(predictor.time_s, np.arange(1, 13) * 0.5)
+    assert predictor.needs == Needs()
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "m.onnx"]
 
 
