@@ -239,6 +239,7 @@ class Late:
 
     def finish(self) -> None:
         """Let the late call end, and wait until its result is there."""
+        assert self.begun.wait(AMPLE_S)  # on a busy machine its thread may not have run yet
         self.line.inner.act = lambda answer: answer
         self.line.guard.budget_s = AMPLE_S
         self.go.set()
@@ -267,6 +268,7 @@ def test_while_a_call_is_late_no_other_begins(late: Late) -> None:
     late.line.guard.budget_s = AMPLE_S  # a call that waited for the first one would hang here
     for step in range(1, 4):
         assert late.line.feed(0.1 * step, "a").source.tolist() == [Source.PHYSICS]
+    assert late.begun.wait(AMPLE_S)
     assert len(late.line.inner.asked) == 1
     assert late.line.counts() == (4, 0, 4, 0, 4, 0)
 

@@ -9,6 +9,7 @@ from tests.frames import SECOND, frame
 from trajnet.geometry import wrap_angle
 from trajnet.predictors import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Stream
 from trajnet.predictors.guarded import widened
+from trajnet.surroundings import Needs
 from trajnet.tracks import Observations, TrackPolicy
 from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -79,7 +80,7 @@ def test_a_stale_heading_turns_the_short_way_round() -> None:
     """A path whose heading passes pi: halfway between 3.14 and -3.1 is not 0."""
 
     class Wrapping:
-        name, modes, time_s = "wrapping", 1, TIME_S
+        name, modes, time_s, needs = "wrapping", 1, TIME_S, Needs()
 
         def predict(self, observations: Observations) -> Prediction:
             answer = ConstantVelocity(TIME_S).predict(observations)
@@ -105,7 +106,7 @@ def test_a_path_of_one_point_goes_on_from_where_the_object_was_seen() -> None:
 def test_the_spread_of_a_stale_path_never_shrinks() -> None:
     stream = Stream(ConstantVelocity(TIME_S))
     fresh = put(stream, moving(0, "a")).covariance_m2[0, 0]
-    stale = put(stream, moving(5, "b")).covariance_m2[1, 0]
+    stale = put(stream, moving(5, "z")).covariance_m2[1, 0]  # far from where a should be: no hand-over
     assert (stale[:, 0, 0] >= fresh[:, 0, 0]).all()
     assert stale[0, 0, 0] == pytest.approx(fresh[1, 0, 0])
 
@@ -240,7 +241,7 @@ def test_the_stages_are_measured_by_the_clock_that_is_given() -> None:
 
 def test_a_predictor_that_fails_is_guarded_with_its_number_of_modes() -> None:
     class Moody:
-        name, modes, time_s = "moody", 3, TIME_S
+        name, modes, time_s, needs = "moody", 3, TIME_S, Needs()
         fails = False
 
         def predict(self, observations: Observations) -> Prediction:
