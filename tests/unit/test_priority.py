@@ -9,6 +9,7 @@ from tests.frames import frame, observed
 from trajnet.errors import ConfigError, InputError
 from trajnet.predictors import ConstantVelocity, GuardedPredictor, KalmanConstantVelocity, Stream
 from trajnet.predictors.priority import Ego, most_important
+from trajnet.surroundings import Needs, Surroundings
 from trajnet.tracks import Observations
 from trajnet.types import ObjectClass, Prediction, Source
 
@@ -113,3 +114,32 @@ def test_a_limit_that_is_not_reached_changes_nothing() -> None:
     assert guard.counters.over_limit_rows == 0
     with pytest.raises(ConfigError, match="max_objects: expected a number above 0, got 0"):
         GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=0)
+
+
+def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
+    class Looking(Shown):
+        needs = Needs(neighbours=1)
+
+    model = Looking()
+    stream = Stream(GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=2))
+    places = {"a": (0.0, 0.0), "b": (3.0, 0.0), "c": (31.0, 0.0), "d": (33.0, 0.0)}
+    ego = Ego(np.array([32.0, 0.0]), np.zeros(2))
+    stream.update(frame(0.0, {**places, "d": (100.0, 0.0)}, velocity=(0.0, 0.0)), 0, ego)
+    assert model.asked[0].track_id == ("b", "c")
+    around = model.asked[0].surroundings
+    assert around is not None
+    assert around.neighbour_offset_m.tolist() == [[[-3.0, 0.0]], [[-28.0, 0.0]]]  # a, who is not asked for; b
+
+
+def test_surroundings_that_cannot_be_made_are_a_failure_like_any() -> None:
+    class Looking(Shown):
+        needs = Needs(neighbours=1)
+
+    stream = Stream(Looking())
+
+    def fails(seen: Observations) -> Surroundings:
+        raise MemoryError("a map without end")
+
+    stream._around = fails  # type: ignore[method-assign]
+    assert stream.update(frame(0.0, {"a": (0, 0)}), 0).source.tolist() == [Source.PHYSICS]
+    assert stream.guard.last_failure == "MemoryError: a map without end"

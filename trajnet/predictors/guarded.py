@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,11 +20,14 @@ from trajnet.predictors.base import Predictor
 from trajnet.predictors.gaps import Gaps
 from trajnet.predictors.priority import Ego, most_important
 from trajnet.predictors.worker import Worker
-from trajnet.surroundings import Needs
+from trajnet.surroundings import Needs, Surroundings
 from trajnet.tracks import Observations
 from trajnet.types import FloatArray, IntArray, Prediction
 
 log = logging.getLogger(__name__)
+
+Around = Callable[[Observations], Surroundings]
+Call = Callable[[Observations], Prediction]
 
 
 @dataclass
@@ -49,7 +53,7 @@ class GuardCounters:
 class Caller(Protocol):
     """Whoever makes the predictor's calls elsewhere: a Worker on the road, a pretended one on a test's clock."""
 
-    def submit(self, function: Callable[[Observations], Prediction], asked: Observations) -> Future[Prediction]:
+    def submit(self, function: Call, asked: Observations) -> Future[Prediction]:
         """Begin the call; ``exception(timeout)`` of what it gives waits for its end."""
 
     def close(self, timeout_s: float) -> bool:
@@ -115,8 +119,13 @@ class GuardedPredictor:
     def needs(self) -> Needs:
         return self.predictor.needs
 
-    def predict(self, observations: Observations, ego: Ego | None = None) -> Prediction:
-        """As Predictor.predict. ego: who asks, which decides who is served if there are more than max_objects."""
+    def predict(
+        self, observations: Observations, ego: Ego | None = None, *, around: Around | None = None
+    ) -> Prediction:
+        """As Predictor.predict. ego: who asks, which decides who is served if there are more than max_objects.
+
+        around: makes the surroundings of all rows for the predictor, within its budget: a map takes its time, too.
+        """
         count = len(observations)
         self.counters.calls += 1
         begin_ns = self._clock_ns() if self._worker is not None else 0
@@ -125,7 +134,10 @@ class GuardedPredictor:
         shown = observations if rows is None else self._shown(observations, rows)
         result = None
         if self._late_call_ended():
-            result = self._attempt(shown, begin_ns)
+            call = self.predictor.predict
+            if around is not None:
+                call = partial(self._predict_with, around, observations, rows)
+            result = self._attempt(call, shown, begin_ns)
         else:
             self.counters.deadline_misses += 1
             self._gaps.missed(shown)
@@ -165,14 +177,21 @@ class GuardedPredictor:
         self.counters.over_limit_rows += len(others)
         return observations.select(rows)
 
-    def _attempt(self, shown: Observations, begin_ns: int) -> Prediction | None:
+    def _predict_with(
+        self, around: Around, everybody: Observations, rows: IntArray | None, asked: Observations
+    ) -> Prediction:
+        """The inner prediction with the surroundings, in which everybody is seen, also who is not asked for."""
+        seen = around(everybody)
+        return self.predictor.predict(replace(asked, surroundings=seen if rows is None else seen[rows]))
+
+    def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
         """The inner prediction with a row for each observation, or None with the reason counted."""
         asked = self._gaps.steps(shown)
         try:
             if self._worker is None:
-                result = self._checked(self.predictor.predict(asked), asked)
+                result = self._checked(call(asked), asked)
             else:
-                running = self._worker.submit(self.predictor.predict, asked)
+                running = self._worker.submit(call, asked)
                 try:
                     running.exception(self._left_s(begin_ns))  # gives, not raises, what the predictor raised
                 except FutureTimeoutError:

@@ -65,9 +65,10 @@ class Stream:
             nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
             answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
-            if self.predictor.needs:
-                observations = replace(observations, surroundings=surroundings or self._around(observations))
-            fresh = undirected(observations, self.predictor.predict(observations, ego))
+            if surroundings is not None:
+                observations = replace(observations, surroundings=surroundings)
+            around = self._around if self.predictor.needs and surroundings is None else None
+            fresh = undirected(observations, self.predictor.predict(observations, ego, around=around))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
             coasting = self.store.coasting(frame.timestamp_ns)
