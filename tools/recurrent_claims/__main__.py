@@ -58,32 +58,34 @@ class Data:
         return histories.complete(self.load(histories.NGSIM_TRAIN), most)
 
 
-def on_cells(data: Data, budget: Budget) -> dict[str, Any]:
-    """Every cell at one budget, on five observations at 2 Hz."""
-    recipe = budget.nuscenes(budget.cell_epochs)
-    train = histories.spread_out(data.load(histories.NUSCENES_TRAIN), budget.cell_windows)
+def nuscenes(data: Data, budget: Budget) -> tuple[TrainingSet, TrainingSet, dict[str, Any]]:
+    """Windows to train on and to measure on, five observations at 2 Hz, and what to call them."""
+    train = histories.spread_out(data.load(histories.NUSCENES_TRAIN), budget.nuscenes_windows)
     validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
+    windows = {"train": len(train), "validation": len(validation)}
+    names = {"train": "nuScenes train", "validation": "nuScenes train_val", "step_s": 0.5, "windows": windows}
+    return train, validation, names
+
+
+def on_cells(data: Data, budget: Budget) -> dict[str, Any]:
+    """Every cell at one budget."""
+    train, validation, names = nuscenes(data, budget)
+    recipe = budget.nuscenes()
     rows = experiments.cells(train, validation, recipe, budget.seeds)
-    return {**about_nuscenes(train, validation), "metrics": [f"minADE_{recipe.model.modes}", "minADE_1"], "rows": rows}
+    return {**names, "metrics": [f"minADE_{recipe.model.modes}", "minADE_1"], "rows": rows}
 
 
 def on_order(data: Data, budget: Budget) -> dict[str, Any]:
-    """Order and context on five observations at 2 Hz: all of nuScenes and a longer training, from one seed."""
-    recipe = budget.nuscenes(budget.order_epochs)
-    train = data.load(histories.NUSCENES_TRAIN)
-    validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
-    ordered = experiments.trained_in("in order", train, recipe, 1)
-    shuffled = experiments.trained_in("all motions shuffled", train, recipe, 1)
+    """Order and context at 2 Hz."""
+    train, validation, names = nuscenes(data, budget)
+    recipe = budget.nuscenes()
+    ordered = experiments.trained_in("in order", train, recipe, budget.seeds)
+    shuffled = experiments.trained_in("all motions shuffled", train, recipe, budget.seeds)
     return {
-        **about_nuscenes(train, validation),
+        **names,
         "order": experiments.order_matters(ordered, shuffled, validation),
         "context": experiments.context_matters(ordered, validation, range(1, 6), 0.5),
     }
-
-
-def about_nuscenes(train: TrainingSet, validation: TrainingSet) -> dict[str, Any]:
-    windows = {"train": len(train), "validation": len(validation)}
-    return {"train": "nuScenes train", "validation": "nuScenes train_val", "step_s": 0.5, "windows": windows}
 
 
 def on_ngsim(data: Data, budget: Budget) -> dict[str, Any]:

@@ -31,9 +31,8 @@ class Budget:
     seeds: int = 3
     hidden: int = 64
     batch: int = 256
-    cell_windows: int = 12_000
-    cell_epochs: int = 5
-    order_epochs: int = 10
+    nuscenes_windows: int = 12_000
+    nuscenes_epochs: int = 5
     ngsim_windows: int = 8_000
     ngsim_epochs: int = 4
     explosion_windows: int = 3_000
@@ -47,8 +46,8 @@ class Budget:
         model = ModelConfig(hidden=wide, decoder_hidden=wide, embedding=max(1, wide // 2), modes=modes)
         return Recipe(model, augment, optimizer)
 
-    def nuscenes(self, epochs: int) -> Recipe:
-        return self.recipe(10, AugmentConfig(), OptimizerConfig(epochs, self.batch))
+    def nuscenes(self) -> Recipe:
+        return self.recipe(10, AugmentConfig(), OptimizerConfig(self.nuscenes_epochs, self.batch))
 
     def ngsim(self) -> Recipe:
         return self.recipe(6, AugmentConfig(drop=0.1, short=0.3), OptimizerConfig(self.ngsim_epochs, self.batch))
