@@ -104,7 +104,7 @@ def test_a_path_of_one_point_goes_on_from_where_the_object_was_seen() -> None:
 
 
 def test_the_spread_of_a_stale_path_never_shrinks() -> None:
-    stream = Stream(ConstantVelocity(TIME_S))
+    stream = Stream(ConstantVelocity(TIME_S), TrackPolicy(handover=False))  # b is another object
     fresh = put(stream, moving(0, "a")).covariance_m2[0, 0]
     stale = put(stream, moving(5, "z")).covariance_m2[1, 0]  # far from where a should be: no hand-over
     assert (stale[:, 0, 0] >= fresh[:, 0, 0]).all()
