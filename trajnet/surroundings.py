@@ -111,9 +111,10 @@ def nearest_pairs(position_m: FloatArray, count: int) -> tuple[IntArray, IntArra
     objects = len(position_m)
     finite: BoolArray = np.asarray(np.isfinite(position_m).all(axis=1))
     middle = np.median(position_m[finite], axis=0) if finite.any() else np.zeros(2)
-    x, y = np.where(finite[:, None], position_m - middle, np.nan).astype(np.float32).T
-    squared = np.subtract.outer(x, x) ** 2
-    squared += np.subtract.outer(y, y) ** 2
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd positions become infinite, and nobody's neighbour
+        x, y = np.where(finite[:, None], position_m - middle, np.nan).astype(np.float32).T
+        squared = np.subtract.outer(x, x) ** 2
+        squared += np.subtract.outer(y, y) ** 2
     np.fill_diagonal(squared, np.inf)
     np.nan_to_num(squared, copy=False, nan=np.inf, posinf=np.inf)
     limit = np.full(objects, np.float32(NEIGHBOUR_REACH_M**2))

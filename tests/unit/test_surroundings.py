@@ -1,0 +1,175 @@
+"""What is around an object: who is near, in which order, and that nothing of it depends on the map's axes."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from trajnet.errors import ConfigError
+from trajnet.geometry import rotate
+from trajnet.maps import MapField, MapView, make_field
+from trajnet.surroundings import (
+    NEIGHBOUR_REACH_M,
+    Needs,
+    Surroundings,
+    neighbours_of,
+    past_velocity,
+    surroundings_of,
+)
+from trajnet.types import BoolArray, FloatArray
+
+VIEW = MapView(ahead_m=6.0, behind_m=4.0, side_m=4.0, step_m=2.0)
+
+
+def near(position_m: FloatArray | list[list[float]], count: int) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Offsets, the neighbours' rows (carried as their yaw) and validity."""
+    place = np.asarray(position_m, dtype=np.float64).reshape(-1, 2)
+    row = np.arange(len(place), dtype=np.float64)
+    velocity, size = np.stack([row, -row], -1), np.stack([row + 10, row + 20], -1)
+    offset, yaw, fast, large, valid = neighbours_of(count, place, row, velocity, size)
+    np.testing.assert_array_equal(fast, np.where(valid[..., None], np.stack([yaw, -yaw], -1), 0.0))
+    np.testing.assert_array_equal(large, np.where(valid[..., None], np.stack([yaw + 10, yaw + 20], -1), 1.0))
+    assert not offset[~valid].any()
+    assert not yaw[~valid].any()
+    return offset, yaw, valid
+
+
+def brute(place: FloatArray, count: int) -> list[list[int]]:
+    """Rows of each object's nearest, by sorting all of them."""
+    lists = []
+    for i, here in enumerate(place):
+        reach = [(float(np.hypot(*(there - here))), j) for j, there in enumerate(place) if j != i]
+        lists.append([j for d, j in sorted(reach)[:count] if d <= NEIGHBOUR_REACH_M])
+    return lists
+
+
+def test_the_nearest_come_first() -> None:
+    offset, row, valid = near([[0, 0], [5, 0], [-1, 0], [0, 3]], 2)
+    assert row[0].tolist() == [2, 3]
+    assert offset[0].tolist() == [[-1, 0], [0, 3]]
+    assert row[1].tolist() == [0, 3]
+    assert offset[1].tolist() == [[-5, 0], [-5, 3]]
+    assert valid.all()
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 49, 60])
+def test_they_are_those_that_sorting_everybody_finds(count: int) -> None:
+    place = np.random.default_rng(count).uniform(-60, 60, (50, 2)) + [4.5e5, 5.4e6]
+    offset, row, valid = near(place, count)
+    for i, wanted in enumerate(brute(place, count)):
+        assert row[i][valid[i]].astype(int).tolist() == wanted
+        assert valid[i].tolist() == [True] * len(wanted) + [False] * (count - len(wanted))
+        np.testing.assert_array_equal(offset[i, : len(wanted)], place[wanted] - place[i])
+
+
+def test_nobody_is_a_neighbour_from_further_than_the_reach() -> None:
+    _, row, valid = near([[0, 0], [NEIGHBOUR_REACH_M - 0.01, 0], [-NEIGHBOUR_REACH_M - 0.01, 0]], 2)
+    assert valid.tolist() == [[True, False], [True, False], [False, False]]
+    assert row[:2, 0].tolist() == [1, 0]
+
+
+def test_those_equally_near_come_in_the_order_of_their_rows_and_no_more_than_asked_for() -> None:
+    ring = [[0.0, 0.0], [3.0, 0.0], [0.0, 3.0], [-3.0, 0.0], [0.0, -3.0]]
+    for count, wanted in ((1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (4, [1, 2, 3, 4])):
+        _, row, valid = near(ring, count)
+        assert row[0].tolist() == wanted
+        assert valid[0].all()
+    _, row, valid = near([[7.0, 7.0]] * 4, 2)  # all at one place
+    assert row.tolist() == [[1, 2], [0, 2], [0, 1], [0, 1]]
+    assert valid.all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+@pytest.mark.parametrize("objects", [0, 1, 2])
+def test_few_objects(objects: int, count: int) -> None:
+    offset, _, valid = near(np.zeros((objects, 2)), count)
+    assert offset.shape == (objects, count, 2)
+    assert valid.sum() == (2 if objects == 2 and count else 0)
+
+
+@pytest.mark.parametrize("absurd", [np.nan, np.inf, -np.inf, 1e300, 1e30])
+def test_an_object_at_no_place_is_nobodys_neighbour_and_harms_nobody(absurd: float) -> None:
+    place = np.random.default_rng(0).uniform(-10, 10, (6, 2)) + [4.5e5, 5.4e6]
+    broken = np.insert(place, 2, [absurd, place[0, 1]], axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        offset, row, valid = near(broken, 3)
+    expected_offset, expected_row, _ = near(place, 3)
+    others = [0, 1, 3, 4, 5, 6]
+    assert not valid[2].any()
+    assert valid[others].all()
+    assert np.isfinite(offset).all()
+    assert (np.array(others)[expected_row.astype(int)] == row[others]).all()
+    np.testing.assert_allclose(offset[others], expected_offset)
+
+
+def test_nothing_but_absurd_places() -> None:
+    _, _, valid = near([[np.nan, 0], [np.inf, 1], [1e300, -1e300], [-1e300, 1e300]], 2)
+    assert not valid.any()
+
+
+def wall(angle: float) -> MapField:
+    """A drivable half plane, x below 2 m before it is turned; drawn much finer than it is looked at."""
+    origin, scale = np.array([-40.0, -40.0]), 8.0
+    pixel = (np.arange(640) + 0.5) / scale - 40.0
+    points = np.stack(np.meshgrid(pixel, pixel, indexing="ij"), -1)
+    return make_field(origin, scale, {"drivable": rotate(points, np.array(-angle))[..., 0] < 2.0})
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4, np.pi / 2, -2.5])
+def test_a_turned_scene_has_turned_surroundings(angle: float) -> None:
+    draw, turn = np.random.default_rng(1), np.array(angle)
+    place, yaw = draw.uniform(-15, 15, (9, 2)), draw.uniform(-3, 3, 9)
+    velocity, size = draw.normal(size=(9, 2)), draw.uniform(1, 5, (9, 2))
+    needs = Needs(VIEW, 4)
+    plain = surroundings_of(needs, wall(0.0), place, yaw, velocity, size)
+    turned = surroundings_of(needs, wall(angle), rotate(place, turn), yaw + angle, rotate(velocity, turn), size)
+    assert plain.neighbour_valid.all()
+    np.testing.assert_allclose(turned.neighbour_offset_m, rotate(plain.neighbour_offset_m, turn), atol=1e-9)
+    np.testing.assert_allclose(turned.neighbour_velocity_mps, rotate(plain.neighbour_velocity_mps, turn), atol=1e-9)
+    np.testing.assert_allclose(turned.neighbour_yaw_rad, plain.neighbour_yaw_rad + angle, atol=1e-9)
+    np.testing.assert_array_equal(turned.neighbour_size_m, plain.neighbour_size_m)
+    np.testing.assert_array_equal(turned.neighbour_valid, plain.neighbour_valid)
+    # The map is seen in the object's own axes, so nothing turns: equal to the width of a pixel or two (16 are a metre).
+    assert turned.map_valid.all()
+    assert (plain.map_distance[..., 0] > 0).any()
+    assert (plain.map_distance[..., 0] < 0).any()
+    difference = turned.map_distance.astype(int) - plain.map_distance
+    assert np.abs(difference[..., 0]).max() <= 8
+
+
+def test_without_needs_or_a_map_there_is_nothing_to_see() -> None:
+    place = np.zeros((3, 2))
+    blind = surroundings_of(Needs(), wall(0.0), place, np.zeros(3), place, place + 1)
+    assert blind.map_distance.shape == (3, 0, 0, 4)
+    assert blind.neighbour_valid.shape == (3, 0)
+    lost = surroundings_of(Needs(VIEW), None, place, np.zeros(3), place, place + 1)
+    assert lost.map_distance.shape == (3, *VIEW.shape, 4)
+    assert not lost.map_valid.any()
+    assert not lost.map_distance.any()
+    assert not Needs()
+    assert Needs(VIEW)
+    assert Needs(neighbours=1)
+    with pytest.raises(ConfigError, match="neighbours: expected at least 0, got -1"):
+        Needs(neighbours=-1)
+
+
+def test_rows_are_chosen_of_every_part() -> None:
+    place = np.random.default_rng(0).uniform(-15, 15, (5, 2))
+    around = surroundings_of(Needs(VIEW, 2), wall(0.0), place, np.zeros(5), place, place)
+    chosen = around[np.array([3, 0])]
+    assert len(around) == 5
+    assert len(chosen) == 2
+    for f in fields(Surroundings):
+        np.testing.assert_array_equal(getattr(chosen, f.name), getattr(around, f.name)[[3, 0]])
+
+
+def test_an_onlooker_knows_a_measured_velocity_else_the_last_displacement_else_none() -> None:
+    now, before = np.array([[1.0, 2.0]] * 4), np.zeros((4, 2))
+    dt = np.array([0.5, 0.5, 0.0, 0.0])
+    measured, valid = np.array([[7.0, 8.0], [np.nan, np.nan]] * 2), np.array([True, False, True, False])
+    got = past_velocity(now, before, dt, measured, valid)
+    assert got.tolist() == [[7, 8], [2, 4], [7, 8], [0, 0]]
