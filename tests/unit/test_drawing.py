@@ -129,3 +129,9 @@ def test_there_is_something_to_draw() -> None:
     point = np.zeros((1, 2))
     with pytest.raises(InputError, match="expected at least one drivable lane with two points on each side, got none"):
         draw_lanes([Lane("a point", point, point, point)])
+
+
+@pytest.mark.parametrize(("length_m", "divided"), [(1.5, False), (3.0, True)])
+def test_a_speck_of_a_divider_is_left_out(length_m: float, divided: bool) -> None:
+    _, _, drawn = draw_lanes([lane(str(y), [[0.0, y], [length_m, y]]) for y in (0.0, 3.0)])
+    assert drawn["lane_divider"].any() == divided
