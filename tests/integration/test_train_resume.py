@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,20 @@ EPOCHS = 12
 def command(config: Path, out: Path) -> list[str]:
     words = ["train", "--config", config, "--data", ROOT / "sim", "--out", out, "--no-progress", "--threads", "1"]
     return [sys.executable, "-m", "trajnet", *map(str, words)]
+
+
+#: With everything that has a state of its own or draws at random.
+EVERYTHING = {
+    "model": {
+        "hidden": 8, "embedding": 8, "context": 12, "modes": 3, "sets": [1, 3], "decoder_stride": 2, "dropout": 0.2,
+        "uses_velocity": True, "neighbours": 2, "map_channels": [2, 2, 2],
+        "map": {"ahead_m": 14.0, "behind_m": 4.0, "side_m": 6.0, "step_m": 2.0},
+    },
+    "augment": {
+        "strides": [1, 2], "position_noise_m": 0.05, "hide_velocity": 0.5, "hide_map": 0.3, "hide_neighbours": 0.3,
+    },
+    "optimizer": {"epochs": EPOCHS, "batch": 16, "average": 0.95},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +60,13 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_killed_and_resumed_equals_unbroken(config: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["plain", "everything"])
+def test_killed_and_resumed_equals_unbroken(config: Path, changes: dict[str, Any], tmp_path: Path) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    if changes:
+        values = yaml.safe_load(config.read_text())
+        config = tmp_path / "everything.yaml"
+        config.write_text(yaml.safe_dump({**values, **changes}))
     subprocess.run(command(config, unbroken), check=True, cwd=ROOT, capture_output=True)
     kills = 0
     for wanted in (1, 5):  # kill once after the first epoch and once in the middle, whatever it is doing then
@@ -62,8 +82,18 @@ def test_killed_and_resumed_equals_unbroken(config: Path, tmp_path: Path) -> Non
     subprocess.run(command(config, broken), check=True, cwd=ROOT, capture_output=True)
     expected, got = (read_checkpoint(folder / "last.ckpt") for folder in (unbroken, broken))
     assert expected["trajnet"]["epochs_done"] == got["trajnet"]["epochs_done"] == EPOCHS
+    assert expected["state_dict"].keys() == got["state_dict"].keys()
     for name, weight in expected["state_dict"].items():
         assert torch.equal(weight, got["state_dict"][name]), name
+    assert not torch.equal(got["state_dict"]["model.spread"], torch.ones_like(got["state_dict"]["model.spread"]))
+    if changes:  # the average is what is kept for use; the weights that go on learning are there, too
+        newest = got["current_model_state"]["model.heads.weight"]
+        assert not torch.equal(newest, got["state_dict"]["model.heads.weight"])
+        assert torch.equal(newest, expected["current_model_state"]["model.heads.weight"])
+    # A run that is done stays as it is, however often it is called.
+    subprocess.run(command(config, broken), check=True, cwd=ROOT, capture_output=True)
+    again = read_checkpoint(broken / "last.ckpt")["state_dict"]
+    assert all(torch.equal(weight, again[name]) for name, weight in expected["state_dict"].items())
 
 
 def epochs_done(out: Path) -> int:

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ import pytest
 import torch
 
 from tests.frames import SECOND, frame
+from trajnet.around import nothing_around
 from trajnet.contract import CARD_KEY, CONTRACT_KEY
 from trajnet.errors import ConfigError, ContractError, DependencyError
 from trajnet.export.graph import export_model, make_contract, write_model
 from trajnet.geometry import rotate, rotate_covariance, wrap_angle
 from trajnet.learning.config import SourceConfig, TrainConfig
-from trajnet.learning.model import ModelConfig, Observation, TrajectoryModel
-from trajnet.predictors import OnnxPredictor, Stream, load_predictor
+from trajnet.learning.model import Around, ModelConfig, Observation, TrajectoryModel
+from trajnet.maps import MapField, MapView, make_field
+from trajnet.predictors import ConstantVelocity, GuardedPredictor, OnnxPredictor, Stream, load_predictor
 from trajnet.predictors.session import import_onnxruntime
+from trajnet.surroundings import Needs, Surroundings
 from trajnet.tracks import Observations, TrackPolicy, TrackStore
 from trajnet.types import ObjectClass, Prediction, Source, TrackFrame
 
@@ -36,12 +40,36 @@ def model() -> TrajectoryModel:
 
 
 @pytest.fixture(scope="session")
+def onlooking() -> TrajectoryModel:
+    """A model that sees map and neighbours, and takes them to heart."""
+    torch.manual_seed(6)
+    view = MapView(ahead_m=14.0, behind_m=4.0, side_m=6.0, step_m=2.0)
+    config = ModelConfig(
+        hidden=16, embedding=12, context=20, modes=3, sets=(1, 3), knots=6, decoder_stride=2, uses_velocity=True,
+        map=view, map_channels=(3, 4, 5), neighbours=4,
+    )  # fmt: skip
+    model = TrajectoryModel(config).eval()
+    with torch.no_grad():
+        model.fuse[0].weight.mul_(2.0)
+        model.heads.weight.mul_(3.0)
+    return model
+
+
+@pytest.fixture(scope="session")
 def exported(model: TrajectoryModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model file; exporting takes long, so all tests share it and nobody writes to it."""
+    return written(model, tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def exported_onlooking(onlooking: TrajectoryModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(onlooking, tmp_path_factory.mktemp("model") / "onlooking.onnx")
+
+
+def written(model: TrajectoryModel, path: Path) -> Path:
     graph, proto = export_model(model)
     source = SourceConfig("scenes", path="scenes")
     config = TrainConfig("tiny", "Apache-2.0", False, (source,), (source,), model=model.config)
-    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
     write_model(proto, make_contract(graph, config, ABOUT, proto.SerializeToString()), "# A card", path)
     return path
 
@@ -107,12 +135,16 @@ def test_a_model_of_somebody_else(exported: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 2}, "this trajnet serves 1, got 2"),
+        ({"version": 1}, "this trajnet serves 2, got 1"),
         ({"hidden": 32}, r"h: expected float32 \['1', 'N', '32'\], got float32 \['1', 'N', '16'\]"),
-        ({"modes": 4}, r"x_m: expected float32 \['6', 'N', '4'\], got float32 \['6', 'N', '3'\]"),
-        ({"time_s": [0.5, 1.0]}, r"x_m: expected float32 \['2', 'N', '3'\]"),
+        ({"modes": 4}, r"x_m: expected float32 \['4', '6', 'N'\], got float32 \['3', '6', 'N'\]"),
+        ({"time_s": [0.5, 1.0]}, r"x_m: expected float32 \['3', '2', 'N'\]"),
         ({"cell": "gru"}, "tensors that the contract does not know: c"),
         ({"classes": ["car"]}, "object classes"),
+        (
+            {"needs": {"neighbours": 2}},
+            "contract names tensor 'neighbour_offset_m', the graph has c, displ",
+        ),
     ],
 )
 def test_a_contract_that_does_not_fit(exported: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -229,20 +261,108 @@ def test_step_by_step_equals_the_whole_sequence(exported: Path, model: Trajector
         assert observations is not None
         seen.append(observations)
 
+    got = played(OnnxPredictor(exported), frames)[-1]
+    assert_given_by(model, seen, nothing_around(count, Needs()), got)
+
+
+def assert_given_by(model: TrajectoryModel, seen: list[Observations], last: Surroundings, got: Prediction) -> None:
+    """What torch makes of the whole sequence of these observations, and of the surroundings at the last of them."""
+
     def stacked(name: str) -> torch.Tensor:
-        values = np.stack([getattr(o, name) for o in seen])
+        if name == "displacement_m":
+            values = np.stack([o.position_m - o.previous_position_m for o in seen])
+        else:
+            values = np.stack([getattr(o, name) for o in seen])
         return torch.tensor(values, dtype=torch.int64 if name == "object_class" else torch.float32)
 
+    around = (torch.from_numpy(getattr(last, name)) for name in Around._fields)
     with torch.inference_mode():
-        paths = model(Observation(*(stacked(n) for n in Observation._fields)), torch.full((count,), steps))
-    got = played(OnnxPredictor(exported), frames)[-1]
+        paths = model(
+            Observation(*(stacked(n) for n in Observation._fields)),
+            torch.full((len(got),), len(seen)),
+            Around(*(v if v.dtype == torch.int8 else v.float() for v in around)),
+        )
     for axis, plane in enumerate((paths.x_m, paths.y_m)):
-        np.testing.assert_allclose(got.position_m[..., axis], plane.numpy().transpose(1, 2, 0), atol=1e-4)
-    np.testing.assert_allclose(got.yaw_rad, paths.yaw_rad.numpy().transpose(1, 2, 0), atol=1e-4)
-    np.testing.assert_allclose(got.covariance_m2[..., 0, 1], paths.cov_xy_m2.numpy().transpose(1, 2, 0), atol=1e-3)
+        expected = plane.numpy().transpose(2, 0, 1) + seen[-1].position_m[:, axis, None, None]
+        np.testing.assert_allclose(got.position_m[..., axis], expected, atol=1e-4)
+    np.testing.assert_allclose(got.yaw_rad, paths.yaw_rad.numpy().transpose(2, 0, 1), atol=1e-4)
+    for (i, j), plane in (((0, 0), paths.cov_xx_m2), ((0, 1), paths.cov_xy_m2), ((1, 0), paths.cov_xy_m2)):
+        np.testing.assert_allclose(got.covariance_m2[..., i, j], plane.numpy().transpose(2, 0, 1), atol=1e-3)
+    np.testing.assert_allclose(got.covariance_m2[..., 1, 1], paths.cov_yy_m2.numpy().transpose(2, 0, 1), atol=1e-3)
     np.testing.assert_allclose(got.probability, torch.softmax(paths.logits, 1).numpy(), atol=1e-5)
     assert (got.source == Source.MODEL).all()
     got.validate()
+
+
+def stripes(shift_m: tuple[float, float] = (0.0, 0.0)) -> MapField:
+    """Roads along y, each 8 m wide, from -200 to 200 m."""
+    pixel = (np.arange(1600) + 0.5) / 4.0 - 200.0
+    drivable = np.repeat((pixel % 16.0 < 8.0)[:, None], len(pixel), axis=1)
+    return make_field(np.array([-200.0, -200.0]) + shift_m, 4.0, {"drivable": drivable})
+
+
+def test_step_by_step_equals_the_whole_sequence_with_map_and_neighbours(
+    exported_onlooking: Path, onlooking: TrajectoryModel
+) -> None:
+    frames, asked = walks(14, 25), list[Observations]()
+    predictor = OnnxPredictor(exported_onlooking)
+    assert predictor.needs == onlooking.config.needs
+
+    class Kept(OnnxPredictor):
+        def predict(self, observations: Observations) -> Prediction:
+            asked.append(observations)
+            return super().predict(observations)
+
+    stream = Stream(Kept(exported_onlooking), map_field=stripes())
+    for one in frames:
+        got = stream.update(one, one.timestamp_ns)
+    last = asked[-1].surroundings
+    assert last is not None
+    assert last.map_valid.all()
+    assert last.neighbour_valid.any()
+    assert_given_by(onlooking, asked, last, got)
+    # What was around before is no part of the state, and what is not known to be around is as if nothing were.
+    blind = played(predictor, frames)[-1]
+    assert np.abs(blind.position_m - got.position_m).max() > 0.05
+    assert_given_by(onlooking, asked, nothing_around(14, predictor.needs), blind)
+
+
+def test_the_map_moves_with_the_scene_and_neighbours_are_seen_wherever_it_is(exported_onlooking: Path) -> None:
+    frames, shift = walks(14, 8), (4.5e5, 5.4e6)
+    plain, other = Stream(OnnxPredictor(exported_onlooking)), Stream(OnnxPredictor(exported_onlooking))
+    plain.map_field, other.map_field = stripes(), stripes(shift)
+    for one in frames:
+        there = moved(one, 0.0, np.array(shift))
+        a, b = plain.update(one, one.timestamp_ns), other.update(there, one.timestamp_ns)
+        np.testing.assert_allclose(b.position_m - shift, a.position_m, atol=1e-3)
+        np.testing.assert_allclose(b.probability, a.probability, atol=1e-4)
+
+
+def test_a_frame_sees_nothing_of_what_an_earlier_one_had_around(exported_onlooking: Path) -> None:
+    """The arrays of a bucket are used again and again."""
+    (crowd,), needs = walks(8, 1), OnnxPredictor(exported_onlooking).needs
+    used, stream = OnnxPredictor(exported_onlooking), Stream(OnnxPredictor(exported_onlooking), map_field=stripes())
+    busy = Stream(used, map_field=stripes())
+    busy.update(crowd, 0)
+    seen = TrackStore().update(crowd.select(np.arange(8) < 3), 0)[1]
+    assert seen is not None
+    without = used.predict(seen)
+    fresh = OnnxPredictor(exported_onlooking)
+    np.testing.assert_array_equal(without.position_m, fresh.predict(seen).position_m)
+    with_nothing = fresh.predict(replace(seen, reset=np.ones(3, np.bool_), surroundings=nothing_around(3, needs)))
+    np.testing.assert_array_equal(without.position_m, with_nothing.position_m)
+    assert np.abs(stream.update(crowd, 0).position_m[:3] - without.position_m).max() > 0.05
+
+
+def test_who_is_not_shown_to_the_model_is_still_a_neighbour(exported_onlooking: Path) -> None:
+    (crowd,) = walks(12, 1)
+    everybody = Stream(OnnxPredictor(exported_onlooking), map_field=stripes()).update(crowd, 0)
+    inner = OnnxPredictor(exported_onlooking)
+    guard = GuardedPredictor(inner, ConstantVelocity(inner.time_s), max_objects=5)
+    some = Stream(guard, map_field=stripes()).update(crowd, 0)
+    served = some.source == Source.MODEL
+    assert served.sum() == 5
+    np.testing.assert_allclose(some.position_m[served], everybody.position_m[served], atol=1e-5)
 
 
 @pytest.mark.parametrize(
