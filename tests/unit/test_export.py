@@ -96,7 +96,7 @@ def test_a_graph_that_gives_no_number_fails_the_gate(lstm: tuple[StepGraph, onnx
     broken = onnx.ModelProto()
     broken.CopyFrom(proto)
     weight = max((i for i in broken.graph.initializer if len(i.dims) == 3), key=lambda i: np.prod(i.dims))
-    weight.CopyFrom(onnx.numpy_helper.from_array(np.full(weight.dims, np.nan, np.float32), weight.name))
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.full(tuple(weight.dims), np.nan, np.float32), weight.name))
     found = parity(graph, broken, batches=(8, 9) if where == "last" else (), steps=0 if where == "last" else 3)
     assert not found.passed
     assert np.isnan(found.max_error_m)

@@ -287,8 +287,9 @@ def assert_given_by(model: TrajectoryModel, seen: list[Observations], last: Surr
         np.testing.assert_allclose(got.position_m[..., axis], expected, atol=1e-4)
     np.testing.assert_allclose(got.yaw_rad, paths.yaw_rad.numpy().transpose(2, 0, 1), atol=1e-4)
     for (i, j), plane in (((0, 0), paths.cov_xx_m2), ((0, 1), paths.cov_xy_m2), ((1, 0), paths.cov_xy_m2)):
-        np.testing.assert_allclose(got.covariance_m2[..., i, j], plane.numpy().transpose(2, 0, 1), atol=1e-3)
-    np.testing.assert_allclose(got.covariance_m2[..., 1, 1], paths.cov_yy_m2.numpy().transpose(2, 0, 1), atol=1e-3)
+        np.testing.assert_allclose(got.covariance_m2[..., i, j], plane.numpy().transpose(2, 0, 1), rtol=1e-3, atol=1e-3)
+    yy = paths.cov_yy_m2.numpy().transpose(2, 0, 1)
+    np.testing.assert_allclose(got.covariance_m2[..., 1, 1], yy, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(got.probability, torch.softmax(paths.logits, 1).numpy(), atol=1e-5)
     assert (got.source == Source.MODEL).all()
     got.validate()
@@ -362,7 +363,7 @@ def test_who_is_not_shown_to_the_model_is_still_a_neighbour(exported_onlooking: 
     some = Stream(guard, map_field=stripes()).update(crowd, 0)
     served = some.source == Source.MODEL
     assert served.sum() == 5
-    np.testing.assert_allclose(some.position_m[served], everybody.position_m[served], atol=1e-5)
+    np.testing.assert_allclose(some.position_m[served], everybody.position_m[served], atol=1e-4)
 
 
 @pytest.mark.parametrize(
