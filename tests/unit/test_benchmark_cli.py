@@ -37,7 +37,7 @@ def test_a_fold_sees_only_its_own_training_and_validation_files(scene: str) -> N
 def test_what_is_no_fold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="got kind 'eth_ucy' with split 'eth/train'"):
         fold_config(fold_config(CONFIG, "eth"), "hotel")
-    with pytest.raises(InputError, match="got kind 'nuscenes'"):
+    with pytest.raises(InputError, match="got kind 'scenes'"):
         fold_config(load_yaml(TrainConfig, ROOT / "configs" / "nuscenes.yaml"), "eth")
     with pytest.raises(InputError, match="expected some of eth, hotel, univ, zara1, zara2, got zara3"):
         leave_one_out(CONFIG, tmp_path, tmp_path, ["eth", "zara3"])

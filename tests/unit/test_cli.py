@@ -11,6 +11,8 @@ import torch
 
 from trajnet import __version__
 from trajnet.cli import main as cli
+from trajnet.contract import CONTRACT_VERSION
+from trajnet.learning.train import CHECKPOINT_VERSION
 from trajnet.models import default_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +56,7 @@ BAD = {
     ),
     "no data": (
         ("train", "--config", CONFIG, "--data", "{tmp}", "--out", "{tmp}/o"),
-        "expected a folder 'nuscenes_pred'",
+        "expected a folder 'nuscenes_pred",
     ),
     "unknown model": (("replay", SCENE, "--model", "lstm"), "expected cv, ctrv, kalman"),
     "no such scene": (("replay", "nowhere.parquet", "--model", "cv"), "nowhere.parquet"),
@@ -90,7 +92,7 @@ def test_checkpoint_of_another_version(
 ) -> None:
     torch.save({"trajnet": {"version": 99}}, tmp_path / "old.ckpt")
     assert run(monkeypatch, "export", tmp_path / "old.ckpt", "--out", tmp_path / "m.onnx") == 2
-    assert "this trajnet reads 1, got 99" in capsys.readouterr().err
+    assert f"this trajnet reads {CHECKPOINT_VERSION}, got 99" in capsys.readouterr().err
 
 
 def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +101,7 @@ def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         cli.main()
     assert not stopped.value.code
     contract = json.loads(capsys.readouterr().out)
-    assert contract["version"] == 1
+    assert contract["version"] == CONTRACT_VERSION
     assert contract["parity_max_error_m"] <= 1e-3
 
 

@@ -223,7 +223,7 @@ def two_walkers() -> tuple[datasets.WindowUnit, np.ndarray]:
     stops = [(f, min(0.5 * f, 2.0), 5.0) for f in range(9)]
     scene = scene_of({"goes": goes, "stops": stops}, hz=2.0)
     windows = windows_of_scene(scene, scene.row_frame == 4, grid, future_s)
-    return datasets.WindowUnit(windows, "made"), future_s
+    return datasets.WindowUnit(windows, "made", ()), future_s
 
 
 def test_windows_are_fed_in_lockstep_and_scored_by_hand() -> None:
