@@ -124,7 +124,7 @@ def on_explosion(data: Data, budget: Budget) -> dict[str, Any]:
 
 
 PARTS = {"cells": on_cells, "order": on_order, "ngsim": on_ngsim, "explosion": on_explosion}
-SMOKE = Budget(seeds=1, hidden=8, cell_epochs=1, order_epochs=1, ngsim_epochs=1, explosion_epochs=1, gradient_tracks=4)
+SMOKE = Budget(seeds=1, hidden=8, nuscenes_epochs=1, ngsim_epochs=1, explosion_epochs=1, gradient_tracks=4)
 
 
 def measured(path: Path) -> dict[str, Any]:

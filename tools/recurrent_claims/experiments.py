@@ -100,7 +100,6 @@ def explosion(data: TrainingSet, budget: Budget) -> dict[str, Any]:
                     runs.append({**about, **done})
                     log.info("explosion: %s", {k: v for k, v in runs[-1].items() if not isinstance(v, list)})
     return {
-        "windows": len(data),
         "gradient_clip": usual.gradient_clip,
         "learning_rate": usual.learning_rate,
         "runs": runs,

@@ -58,7 +58,7 @@ def explosion(found: dict[str, Any]) -> str:
 
     def largest(runs: list[dict[str, Any]]) -> str:
         norms = [run["largest_norm"] for run in runs]
-        return "infinite" if None in norms else f"{max(norms):,.3g}"
+        return "infinite" if None in norms else f"{max(norms):,.{0 if max(norms) >= 100 else 1}f}"
 
     def last(runs: list[dict[str, Any]]) -> str:
         losses = [run["last_loss"] for run in runs if not run["diverged"]]
