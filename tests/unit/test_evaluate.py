@@ -258,7 +258,7 @@ def test_windows_are_fed_in_lockstep_and_scored_by_hand() -> None:
 def test_the_joint_best_of_20_tells_sequences_apart() -> None:
     unit, future_s = two_walkers()
     apart = replace(unit.windows, frame=np.array([104, 105]))
-    result = run_unit(datasets.WindowUnit(apart, ""), Modes([0.0, 1.0], [0.3, 0.7], future_s), future_s).scores
+    result = run_unit(datasets.WindowUnit(apart, "", ()), Modes([0.0, 1.0], [0.3, 0.7], future_s), future_s).scores
     assert result is not None
     assert social_gan(result, np.ones(2, np.bool_))["SocialGAN_best_of_20_ADE"] == pytest.approx(0.0, abs=1e-9)
 
@@ -279,7 +279,7 @@ def test_a_partly_known_future_counts_up_to_where_it_is_known() -> None:
     valid = unit.windows.future_valid.copy()
     valid[1, 2:] = False
     windows = replace(unit.windows, future_valid=valid)
-    scores = run_unit(datasets.WindowUnit(windows, ""), ConstantVelocity(future_s), future_s).scores
+    scores = run_unit(datasets.WindowUnit(windows, "", ()), ConstantVelocity(future_s), future_s).scores
     assert scores is not None
     assert np.isfinite(scores.values["minADE_1"]).tolist() == [[True, True], [True, False]]
     assert means(scores, np.ones(2, np.bool_), 1)["minADE_1"] == pytest.approx(0.0, abs=1e-9)

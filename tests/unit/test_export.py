@@ -95,7 +95,8 @@ def test_a_graph_that_gives_no_number_fails_the_gate(lstm: tuple[StepGraph, onnx
     graph, proto = lstm
     broken = onnx.ModelProto()
     broken.CopyFrom(proto)
-    weight = max((i for i in broken.graph.initializer if len(i.dims) == 3), key=lambda i: np.prod(i.dims))
+    # Where a limit follows, as behind the LSTMs, ONNX Runtime gives the limit for NaN; nothing limits the first course.
+    weight = next(i for i in broken.graph.initializer if i.name.endswith("offsets.weight"))
     weight.CopyFrom(onnx.numpy_helper.from_array(np.full(tuple(weight.dims), np.nan, np.float32), weight.name))
     found = parity(graph, broken, batches=(8, 9) if where == "last" else (), steps=0 if where == "last" else 3)
     assert not found.passed
