@@ -44,12 +44,10 @@ class Learner(lightning.LightningModule):
         self._seconds_before = 0.0
         self._began = time.monotonic()
 
-    def on_train_epoch_start(self) -> None:
-        # What dropout draws depends on the epoch alone, or a resumed run would not go on as an unbroken one.
-        entropy = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank])
-        torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
-
     def training_step(self, batch: Batch, index: int) -> Tensor:
+        # What dropout draws depends on the batch alone, or a resumed run would not go on as an unbroken one.
+        entropy = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank, index])
+        torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
         paths = self.model(batch.history, batch.length, batch.around)
         loss, terms = self._loss(paths, batch)
         self.log("train/loss", loss, prog_bar=True)
