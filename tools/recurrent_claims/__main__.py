@@ -32,6 +32,7 @@ from trajnet.errors import InputError, TrajnetError
 from trajnet.learning.config import SourceConfig
 from trajnet.learning.data import TrainingSet, load_training_set
 from trajnet.sim.hardware import describe_hardware
+from trajnet.surroundings import Needs
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Observations of a 10 Hz history that are told to the model: up to 5 s.
@@ -47,9 +48,9 @@ class Data:
 
     def load(self, source: SourceConfig) -> TrainingSet:
         if self.root is not None:
-            return load_training_set([source], [self.root], histories.FUTURE_S, self.cache)
+            return load_training_set([source], [self.root], histories.FUTURE_S, Needs(), self.cache)
         stand_in = SourceConfig("scenes", path="scenes/crossing_small.parquet", history_s=2.0, stride=5)
-        whole = load_training_set([stand_in], [ROOT / "sim"], histories.FUTURE_S, self.cache)
+        whole = load_training_set([stand_in], [ROOT / "sim"], histories.FUTURE_S, Needs(), self.cache)
         return histories.recent(whole, 5) if source.kind == "nuscenes" else whole
 
     def pedestrians(self, most: int) -> TrainingSet:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trajnet.learning.data import Batch
 from trajnet.learning.loss import LossConfig, winner_takes_all
-from trajnet.learning.model import Observation, TrajectoryModel
+from trajnet.learning.model import Around, Observation, TrajectoryModel
 
 
 def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> Tensor:
@@ -41,6 +41,7 @@ def loss_gradients(model: TrajectoryModel, batch: Batch, loss: LossConfig) -> ND
     """
     model = model.double()
     history = Observation(*(v.double() if v.is_floating_point() else v for v in batch.history))
+    around = Around(*(v.double() if v.is_floating_point() else v for v in batch.around))
     seen: dict[str, Tensor] = {}
 
     def keep(_: nn.Module, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
@@ -49,7 +50,7 @@ def loss_gradients(model: TrajectoryModel, batch: Batch, loss: LossConfig) -> ND
 
     hook = model.encoder.register_forward_hook(keep)
     try:
-        paths = model(history, batch.length)
+        paths = model(history, batch.length, around)
         winner_takes_all(paths, batch.future_m.double(), batch.valid.double(), loss)[0].backward()
     finally:
         hook.remove()

@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trajnet.around import nothing_around
 from trajnet.errors import InputError
 from trajnet.learning.config import SourceConfig
-from trajnet.learning.data import Batch, TrainingSet, training_set
+from trajnet.learning.data import HISTORY, Batch, TrainingSet, training_set
 from trajnet.learning.model import Observation, rotated
 from trajnet.scenes import find_scenes, load_scene
+from trajnet.surroundings import Needs
 from trajnet.windows import Windows, concatenate, windows_of_scene
 
 FUTURE_S = 0.5 * np.arange(1, 13)
@@ -52,14 +54,7 @@ def complete(data: TrainingSet, most: int) -> TrainingSet:
 
 def recent(data: TrainingSet, steps: int) -> TrainingSet:
     """The same windows with a history grid of only the last so many steps."""
-    whole = ("object_class", "size_m", "future_m", "future_valid")
-    return TrainingSet(
-        **{
-            f.name: v if f.name in whole else v[:, -steps:]
-            for f in fields(TrainingSet)
-            for v in [getattr(data, f.name)]
-        }
-    )
+    return replace(data, **{name: getattr(data, name)[:, -steps:] for name in HISTORY})
 
 
 def shortened(data: TrainingSet, steps: int) -> TrainingSet:
@@ -95,19 +90,18 @@ def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
 
 
 def ending_at(mixed: Observation, history: Observation, last: torch.Tensor) -> Observation:
-    """mixed, its last motions turned and shifted as a whole so that they end at the last pose of history."""
+    """mixed, its last motions turned as a whole so that they end at the last heading of history."""
     row = torch.arange(len(last))
-    end_m, end_rad = history.position_m[last, row], history.yaw_rad[last, row]
+    end_rad = history.yaw_rad[last, row]
     turn = end_rad - mixed.yaw_rad[last, row]
-    way = mixed.position_m[last, row] - mixed.previous_position_m[last, row]
+    way = mixed.displacement_m[last, row]
     x, y = rotated(way[:, 0], way[:, 1], torch.cos(turn), torch.sin(turn))
-    place = {
-        "position_m": end_m,
-        "previous_position_m": end_m - torch.stack([x, y], -1),
+    pose = {
+        "displacement_m": torch.stack([x, y], -1),
         "yaw_rad": end_rad,
         "previous_yaw_rad": mixed.previous_yaw_rad[last, row] + turn,
     }
-    return mixed._replace(**{n: getattr(mixed, n).index_put((last, row), value) for n, value in place.items()})
+    return mixed._replace(**{n: getattr(mixed, n).index_put((last, row), value) for n, value in pose.items()})
 
 
 def arranging(order: Order) -> Arrange:
@@ -127,4 +121,5 @@ def pedestrians(root: Path, *, history_s: float, rate_hz: float, most: int) -> T
         last = scene.frame_count - 1 - ahead
         if last >= steps:
             parts.append(windows_of_scene(scene, scene.row_frame == last, history, FUTURE_S))
-    return complete(training_set(concatenate(parts)), most)
+    windows = concatenate(parts)
+    return complete(training_set(windows, nothing_around(len(windows), Needs())), most)

@@ -71,7 +71,9 @@ def fit(network: Network, recipe: Recipe, data: TrainingSet, seed: int, arrange:
     for batches in epochs:
         for index in range(len(batches)):
             batch = arrange(batches[index], draw)
-            loss, _ = winner_takes_all(model(batch.history, batch.length), batch.future_m, batch.valid, recipe.loss)
+            loss, _ = winner_takes_all(
+                model(batch.history, batch.length, batch.around), batch.future_m, batch.valid, recipe.loss
+            )
             optimizer.zero_grad()
             loss.backward()
             norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
@@ -104,7 +106,7 @@ def errors(
     with torch.no_grad():
         for index in range(len(batches)):
             batch = arrange(batches[index], draw)
-            paths = model(batch.history, batch.length)
+            paths = model(batch.history, batch.length, batch.around)
             for top in tops:
                 total[top] += len(batch.length) * float(min_ade(paths, batch.future_m, batch.valid, top))
     return {f"minADE_{top}": value / len(data) for top, value in total.items()}
