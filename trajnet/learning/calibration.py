@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 #: A class with fewer recorded futures than this takes the factor of all classes together.
 ENOUGH = 300
-#: Futures that a factor is fitted on; more make it no better, only slower.
-AT_MOST = 2000
+#: A factor is fitted on so many futures, divided by the square of the modes, which the mixture's regions cost; at least
+#: ENOUGH. More make it no better, only slower.
+WORK = 200_000
 #: Factors are looked for within this and its inverse.
 LARGEST_FACTOR = 4.0
 _STEPS = 12
@@ -45,12 +46,13 @@ def calibrate(model: TrajectoryModel, batches: Batches) -> None:
     covariance = covariance.reshape(*covariance.shape[:3], 2, 2)
     truth_m = future_m.transpose(0, 1).double().numpy()
     known = valid.t().numpy() > 0
+    at_most = max(ENOUGH, WORK // model.config.modes**2)
     for knot in range(model.config.knots):
         one = slice(knot, knot + 1)
 
         def factor(rows: BoolArray, one: slice = one, knot: int = knot) -> float:
             chosen = np.flatnonzero(rows & known[:, knot])
-            chosen = chosen[:: max(1, len(chosen) // AT_MOST)]
+            chosen = chosen[:: max(1, len(chosen) // at_most)]
             if not len(chosen):
                 return 1.0
             return fitted_spread(
