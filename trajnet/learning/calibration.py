@@ -28,7 +28,7 @@ ENOUGH = 300
 WORK = 200_000
 #: Factors are looked for within this and its inverse.
 LARGEST_FACTOR = 4.0
-_STEPS = 12
+_STEPS = 8
 
 
 def calibrate(model: TrajectoryModel, batches: Batches) -> None:
@@ -60,7 +60,8 @@ def calibrate(model: TrajectoryModel, batches: Batches) -> None:
             )
 
         model.spread[knot] = factor(np.ones(len(known), np.bool_))
-        for code in np.unique(object_class).tolist():
+        codes = np.unique(object_class).tolist()
+        for code in codes if len(codes) > 1 else []:
             rows = object_class == code
             if np.count_nonzero(rows & known[:, knot]) >= ENOUGH:
                 model.spread[knot, code] = factor(rows)
@@ -75,7 +76,7 @@ def fitted_sharpness(paths: Paths, future_m: Tensor, valid: Tensor) -> float:
         return float(torch.nn.functional.cross_entropy(paths.logits * float(np.exp(log_factor)), closest))
 
     low, high, ratio = -np.log(LARGEST_FACTOR), np.log(LARGEST_FACTOR), (np.sqrt(5.0) - 1.0) / 2.0
-    for _ in range(2 * _STEPS):
+    for _ in range(3 * _STEPS):
         a, b = high - ratio * (high - low), low + ratio * (high - low)
         low, high = (low, b) if loss(a) < loss(b) else (a, high)
     return float(np.exp(0.5 * (low + high)))
