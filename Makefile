@@ -29,7 +29,7 @@ types: .venv-dev ## mypy --strict on the library
 
 # One thread per process: JOBS of them share the cores already.
 unit: .venv-dev ## all tests but those of ROS: unit, property, integration, browser
-	OMP_NUM_THREADS=1 $(DEV) -m pytest -n $(JOBS) --ignore=tests/ros tests
+	OMP_NUM_THREADS=1 $(DEV) -m pytest -n $(JOBS) --dist worksteal --ignore=tests/ros tests
 
 # Where ROS 2 cannot be installed the same tests run without it, and skip with the reason.
 ros: .venv-dev .venv-ros ## the tests with real ROS 2, on this machine's loopback
