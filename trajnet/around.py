@@ -56,18 +56,19 @@ def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapFie
 def window_surroundings(windows: Windows, files: Sequence[Path], needs: Needs) -> Surroundings:
     """What was around at the last observation of every window. files: among them the scene of every window.
 
-    A scene is found by the last part of its id, which is its file's stem.
+    A scene is found by the last part of its id, which is its file's stem; where several files have it, by the whole id.
     """
     if not needs:
         return nothing_around(len(windows), needs)
-    path_of = {path.stem: path for path in files}
     parts, order = [], []
     for scene_id in np.unique(windows.scene_id).tolist():
-        stem = scene_id.rsplit("/", 1)[-1]
-        if stem not in path_of:
-            raise InputError(f"windows: expected the file of scene {scene_id!r} among {len(path_of)} files, found none")
+        found = [path for path in files if path.stem == scene_id.rsplit("/", 1)[-1]]
+        if len(found) > 1:
+            found = [path for path in found if path.with_suffix("").as_posix().endswith("/" + scene_id)]
+        if len(found) != 1:
+            raise InputError(f"windows: expected one file of scene {scene_id!r} among {len(files)}, found {len(found)}")
         rows = np.flatnonzero(windows.scene_id == scene_id)
-        scene = load_scene(path_of[stem], with_map=needs.view is not None)
+        scene = load_scene(found[0], with_map=needs.view is not None)
         parts.append(scene_surroundings(scene, windows.row[rows], needs))
         order.append(rows)
     place = np.empty(len(windows), np.int64)

@@ -126,8 +126,10 @@ def test_a_given_map_is_looked_at_instead_of_the_scenes(scene: Scene) -> None:
 
 def test_windows_of_several_scenes_keep_their_order_and_find_their_scene(scene: Scene, tmp_path: Path) -> None:
     files, parts = [], []
-    for name, shift in (("a", 0.0), ("b", 3.0)):
-        one = replace(scene, scene_id=f"town/{name}", position_m=scene.position_m + shift, lanes=(), raster=None)
+    (tmp_path / "town").mkdir()
+    (tmp_path / "village").mkdir()
+    for name, shift in (("town/a", 0.0), ("village/a", 1.0), ("town/b", 3.0)):
+        one = replace(scene, scene_id=name, position_m=scene.position_m * (1.0 + shift), lanes=(), raster=None)
         files.append(tmp_path / f"{name}.parquet")
         write_scene(one, files[-1])
         parts.append(sliding_windows(one, np.linspace(-1.0, 0.0, 11), Onlooker.time_s, stride=25, min_future_s=1.0))
@@ -137,8 +139,8 @@ def test_windows_of_several_scenes_keep_their_order_and_find_their_scene(scene: 
     got = window_surroundings(windows.select(order), files[::-1], needs)
     expected = joined([scene_surroundings(load_scene(f), p.row, needs) for f, p in zip(files, parts, strict=True)])
     assert_same(got, expected[order])
-    with pytest.raises(InputError, match="expected the file of scene 'town/b' among 1 files, found none"):
-        window_surroundings(windows, files[:1], needs)
+    with pytest.raises(InputError, match="expected one file of scene 'town/b' among 2, found 0"):
+        window_surroundings(windows, files[:2], needs)
     assert_same(window_surroundings(windows, [], Needs()), nothing_around(len(windows), Needs()))
 
 
