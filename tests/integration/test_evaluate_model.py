@@ -17,6 +17,7 @@ from trajnet.export.graph import export_model, write_model
 from trajnet.learning.model import ModelConfig, TrajectoryModel
 from trajnet.predictors import Stream, load_predictor
 from trajnet.scenes import write_scene
+from trajnet.surroundings import Needs
 from trajnet.types import CLASS_NAMES, Scene
 from trajnet.windows import windows_of_scene
 
@@ -66,7 +67,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         graph, proto = export_model(model, time_s)
         contract = Contract(
             CONTRACT_VERSION, "random", name, "none", "lstm", 1, 16, 3,
-            tuple(np.round(graph.time_s, 9).tolist()), CLASS_NAMES, False, training,
+            tuple(np.round(graph.time_s, 9).tolist()), CLASS_NAMES, False, Needs(), training,
         )  # fmt: skip
         files[name] = tmp_path_factory.mktemp("models") / f"{name}.onnx"
         write_model(proto, contract, "# random", files[name])

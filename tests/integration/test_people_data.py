@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trajnet.learning.config import SourceConfig
-from trajnet.learning.data import build_windows, source_files
+from trajnet.learning.data import source_files
 from trajnet.scenes import load_scene
 from trajnet.scenes.splits import OWN_SPLITS, apolloscape_split, vru_split
 from trajnet.types import ObjectClass
@@ -29,7 +29,7 @@ def test_apolloscape_windows(data_dir: Path) -> None:
     assert set(np.unique(windows.object_class)) == {
         ObjectClass.UNKNOWN, ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BICYCLE, ObjectClass.PEDESTRIAN
     }  # fmt: skip
-    longer = build_windows(SourceConfig("apolloscape", split="val"), [data_dir], np.arange(1, 13) * 0.5)
+    longer = apolloscape_windows(data_dir, "val", np.arange(1, 13) * 0.5)
     assert len(longer) == len(windows)
     np.testing.assert_array_equal(longer.future_m[:, : len(APOLLOSCAPE_FUTURE_S)], windows.future_m)
     assert 0.3 < longer.future_valid[:, -1].mean() < 0.9

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from trajnet.errors import InputError, TrajnetError
 from trajnet.evaluate.consistency import Steps, WatchedStream
 from trajnet.evaluate.consistency import joined as joined_steps
-from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit
+from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit, WindowUnit
 from trajnet.evaluate.paths import Paths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import Scores, concatenate, score
 from trajnet.predictors import GuardCounters, Predictor, Stream, load_predictor
+from trajnet.tracks import TrackPolicy
 from trajnet.types import FloatArray
 from trajnet.windows import Windows
 
@@ -65,7 +66,9 @@ class ModelResult:
 
 def run_unit(unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths: bool = False) -> UnitResult:
     """Score one predictor on one unit of work."""
-    stream = WatchedStream(predictor) if isinstance(unit, SceneUnit) else Stream(predictor)
+    # Windows in lockstep are no objects of one scene: none may take over another's state.
+    alone = TrackPolicy(handover=not isinstance(unit, WindowUnit))
+    stream = WatchedStream(predictor) if isinstance(unit, SceneUnit) else Stream(predictor, alone)
     scores, paths = [], []
     for windows, predicted in unit.run(stream, time_s):
         scores.append(score(windows, predicted, unit.group))
