@@ -100,7 +100,7 @@ def test_knots_are_interpolated_as_the_exported_graph_does(exported: dict[str, P
     scene = wavy_scene(frames=8, hz=2.5)
     time_s = np.arange(1, 13) * 0.4
     windows = windows_of_scene(scene, scene.row_frame == 7, np.arange(-7, 1) * 0.4, time_s)
-    unit = WindowUnit(windows, "")
+    unit = WindowUnit(windows, "", ())
     one, other = (next(unit.run(Stream(load_predictor(file)), time_s))[1] for file in exported.values())
     assert one.position_m == pytest.approx(other.position_m, abs=1e-3)
     assert one.covariance_m2 == pytest.approx(other.covariance_m2, abs=1e-3, rel=1e-3)

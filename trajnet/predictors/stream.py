@@ -102,7 +102,9 @@ def undirected(observations: Observations, prediction: Prediction) -> Prediction
     Nobody can say which way an object will go that was seen once, or has never moved, and whose source measures neither
     yaw nor velocity: a path for it would follow the map's axes. Its modes keep their probabilities and their spread.
     """
-    row = np.flatnonzero(~observations.direction_known)
+    # One that is back exactly where it began has moved: constant velocity knows whence it came.
+    still = (observations.position_m == observations.previous_position_m).all(axis=1)
+    row = np.flatnonzero(~observations.direction_known & still)
     if not len(row):
         return prediction
     position_m, covariance_m2 = prediction.position_m.copy(), prediction.covariance_m2.copy()
