@@ -53,9 +53,10 @@ class ModelConfig:
     itself, the first sets[1] are the next larger one, and so on; the probability of a mode of a later set is never
     above that of an earlier one. So the first few paths by probability are as good as a model with so few modes.
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
-    map: the sample points of the map around an object, or none. map_channels: of the three convolutions over them.
-    neighbours: how many of the nearest objects are attended to. context: width of what the decoder starts from.
-    dropout: in training, of the context, the map and the decoder's outputs.
+    map: the sample points of the map around an object, or none; a square of map_patch x map_patch of them becomes
+    map_channels numbers, all of them together map_width. neighbours: how many of the nearest objects are attended to,
+    attention: the width of that. context: width of what the decoder starts from. dropout: in training, of the context,
+    the map and the decoder's outputs.
     """
 
     cell: Cell = "lstm"
@@ -72,14 +73,17 @@ class ModelConfig:
     knot_step_s: float = 0.5
     uses_velocity: bool = False
     map: MapView | None = None
-    map_channels: tuple[int, int, int] = (16, 32, 32)
+    map_patch: int = 3
+    map_channels: int = 16
+    map_width: int = 96
     neighbours: int = 0
+    attention: int = 32
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name in (
             "hidden", "decoder_hidden", "decoder_embedding", "decoder_stride", "layers", "embedding", "context",
-            "modes", "knots", "knot_step_s",
+            "modes", "knots", "knot_step_s", "map_patch", "map_channels", "map_width", "attention",
         ):  # fmt: skip
             require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
         require(
@@ -87,7 +91,10 @@ class ModelConfig:
             f"model.decoder_stride: expected a divisor of knots ({self.knots}), got {self.decoder_stride}",
         )
         require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
-        require(min(self.map_channels) > 0, f"model.map_channels: expected numbers above 0, got {self.map_channels}")
+        require(
+            self.map is None or not any(points % self.map_patch for points in self.map.shape),
+            f"model.map_patch: expected a divisor of the map's {self.map and self.map.shape} points, got {self.map_patch}",
+        )
         require(0 <= self.dropout < 1, f"model.dropout: expected [0, 1), got {self.dropout}")
         sizes = (0, *self.sets)
         require(
@@ -180,26 +187,26 @@ def rotated(x: Tensor, y: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Ten
 
 
 class MapEncoder(nn.Module):
-    """Distances around an object (N, A, B, 4) int8 -> (N, width): three halving convolutions and a layer."""
+    """Distances around an object (N, A, B, 4) int8 -> (N, width): a layer for each patch of points, one for them all.
 
-    def __init__(self, view: MapView, channels: tuple[int, int, int], width: int, dropout: float) -> None:
+    Patches that do not overlap are one matrix product; convolutions of so few channels cost several times as much.
+    """
+
+    def __init__(self, view: MapView, patch: int, channels: int, width: int, dropout: float) -> None:
         super().__init__()
-        first, second, third = channels
+        rows, columns = (points // patch for points in view.shape)
+        self.patches = (rows, patch, columns, patch)
         # The fourth number of a point is always 0: to leave it out would cost more than to take it along.
-        self.first = nn.Conv2d(len(CHANNELS) + 1, first, 3, stride=2, padding=1)
-        self.second = nn.Conv2d(first, second, 3, stride=2, padding=1)
-        self.third = nn.Conv2d(second, third, 3, stride=2, padding=1)
-        rows, columns = view.shape
-        for _ in channels:
-            rows, columns = (rows + 1) // 2, (columns + 1) // 2
-        self.flat = third * rows * columns
+        self.patch = nn.Linear(patch * patch * (len(CHANNELS) + 1), channels)
+        self.flat = rows * columns * channels
         self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
 
     def forward(self, distance: Tensor) -> Tensor:
-        planes = distance.permute(0, 3, 1, 2).to(torch.float32)
+        rows, high, columns, wide = self.patches
+        points = distance.reshape(-1, rows, high, columns, wide * (len(CHANNELS) + 1)).transpose(2, 3)
+        points = points.reshape(-1, self.patch.in_features).to(torch.float32)
         # Scaled weights instead of scaled inputs: a constant in the exported graph.
-        seen = nn.functional.conv2d(planes, self.first.weight * (1.0 / FULL), self.first.bias, stride=2, padding=1)
-        seen = torch.relu(self.third(torch.relu(self.second(torch.relu(seen)))))
+        seen = torch.relu(nn.functional.linear(points, self.patch.weight * (1.0 / FULL), self.patch.bias))
         out: Tensor = self.out(seen.reshape(-1, self.flat))
         return out
 
@@ -211,17 +218,19 @@ class NeighbourAttention(nn.Module):
         super().__init__()
         self.embed = nn.Sequential(nn.Linear(NEIGHBOUR_FEATURES, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
         self.query = nn.Linear(query_width, width)
-        self.value = nn.Linear(width, width)
         self.scale = width**-0.5
 
     def forward(self, features: Tensor, valid: Tensor, own: Tensor) -> Tensor:
-        """features (N, k, NEIGHBOUR_FEATURES), valid (N, k), own (N, query_width) -> (N, width)."""
-        seen = self.embed(features)
-        score = torch.matmul(seen, self.query(own).unsqueeze(-1)).squeeze(-1) * self.scale
+        """features (N, k, NEIGHBOUR_FEATURES), valid (N, k), own (N, query_width) -> (N, width).
+
+        The neighbours' values are what they are embedded as: the layer that takes the result in is linear anyway.
+        """
+        count = features.shape[1]
+        seen = self.embed(features.reshape(-1, NEIGHBOUR_FEATURES)).reshape(-1, count, self.query.out_features)
+        score = (seen * self.query(own).unsqueeze(1)).sum(dim=2) * self.scale
         weight = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
         weight = weight / (1.0 + weight.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
-        out: Tensor = torch.matmul(weight.unsqueeze(1), self.value(seen)).squeeze(1)
-        return out
+        return (weight.unsqueeze(2) * seen).sum(dim=1)
 
 
 class TrajectoryModel(nn.Module):
@@ -237,11 +246,13 @@ class TrajectoryModel(nn.Module):
         known = config.hidden + FEATURES
         self.map_encoder: MapEncoder | None = None
         if config.map is not None:
-            self.map_encoder = MapEncoder(config.map, config.map_channels, context, config.dropout)
+            self.map_encoder = MapEncoder(
+                config.map, config.map_patch, config.map_channels, config.map_width, config.dropout
+            )
         self.attention: NeighbourAttention | None = None
         if config.neighbours:
-            self.attention = NeighbourAttention(known, width)
-        joined = known + (context if config.map is not None else 0) + (width if config.neighbours else 0)
+            self.attention = NeighbourAttention(known, config.attention)
+        joined = known + (config.map_width if config.map else 0) + (config.attention if config.neighbours else 0)
         self.fuse = nn.Sequential(nn.Linear(joined, context), nn.ReLU(), nn.Dropout(config.dropout))
         self.knot_code = nn.Parameter(0.1 * torch.randn(config.knots // stride, 1, inner))
         self.to_knots = nn.Linear(context, inner)
