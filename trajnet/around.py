@@ -11,7 +11,7 @@ import numpy as np
 from trajnet.errors import InputError
 from trajnet.maps import MapField, field_of
 from trajnet.scenes import load_scene
-from trajnet.surroundings import Needs, Surroundings, map_around, past_velocity, surroundings_of
+from trajnet.surroundings import Needs, Surroundings, map_around
 from trajnet.tracks import TrackStore
 from trajnet.types import IntArray, Scene
 from trajnet.windows import Windows
@@ -30,7 +30,8 @@ def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapFie
     field = field or scene_field(scene, needs)
     rows = np.asarray(rows, np.int64)
     yaw_rad, order = np.zeros(len(scene.row_frame)), np.argsort(rows, kind="stable")
-    parts = [nothing_around(0, Needs(neighbours=needs.neighbours))]
+    ranked, others = rows[order], Needs(neighbours=needs.neighbours)
+    parts = [nothing_around(0, others)]
     store, last = TrackStore(), int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
     for index in range(last):
         frame, span = scene.frame(index), scene.rows_of_frame(index)
@@ -38,15 +39,9 @@ def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapFie
         if seen is None or not len(seen):
             continue
         yaw_rad[span] = seen.yaw_rad
-        wanted = rows[order][slice(*np.searchsorted(rows[order], [span.start, span.stop]))] - span.start
+        wanted = ranked[slice(*np.searchsorted(ranked, [span.start, span.stop]))] - span.start
         if len(wanted):
-            velocity_mps = past_velocity(
-                seen.position_m, seen.previous_position_m, seen.dt_s, seen.velocity_mps, seen.velocity_valid
-            )
-            everyone = surroundings_of(
-                Needs(neighbours=needs.neighbours), None, seen.position_m, seen.yaw_rad, velocity_mps, seen.size_m
-            )
-            parts.append(everyone[wanted])
+            parts.append(seen.around(others, None)[wanted])
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows))
     distance, valid = map_around(needs.view, field, scene.position_m[rows], yaw_rad[rows])
@@ -61,8 +56,11 @@ def window_surroundings(windows: Windows, files: Sequence[Path], needs: Needs) -
     if not needs:
         return nothing_around(len(windows), needs)
     parts, order = [], []
+    by_stem: dict[str, list[Path]] = {}
+    for path in files:
+        by_stem.setdefault(path.stem, []).append(path)
     for scene_id in np.unique(windows.scene_id).tolist():
-        found = [path for path in files if path.stem == scene_id.rsplit("/", 1)[-1]]
+        found = by_stem.get(scene_id.rsplit("/", 1)[-1], [])
         if len(found) > 1:
             found = [path for path in found if path.with_suffix("").as_posix().endswith("/" + scene_id)]
         if len(found) != 1:

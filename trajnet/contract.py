@@ -56,9 +56,9 @@ def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
     """The inputs that describe what is around each track, as far as the model needs it; see trajnet.surroundings."""
     tensors: tuple[Tensor, ...] = ()
     if needs.view is not None:
-        rows, columns = (str(n) for n in needs.view.shape)
+        shape = tuple(str(size) for size in needs.view.shape)
         tensors += (
-            Tensor("map_distance", "int8", ("N", rows, columns, "4"), "m * FULL / REACH_M, the object's own axes"),
+            Tensor("map_distance", "int8", ("N", *shape, "4"), "m * FULL / REACH_M, own axes, patch by patch"),
             Tensor("map_valid", "float32", ("N",), "1 where there is a map, else 0"),
         )
     if needs.neighbours:

@@ -31,7 +31,7 @@ MAX_POINTS = 100_000
 #: Pixels that are turned into distances at once, so that a large map needs little more memory than its field.
 PART_PIXELS = 2_000_000
 #: Objects that are sampled at once: their buffers stay within a core's cache.
-BLOCK = 32
+BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class MapView:
     """The sample points around an object: a grid in its own frame, x forward, y to its left.
 
     ahead_m, behind_m, side_m: how far it reaches from the object's centre. step_m: spacing.
+    patch: the points come in squares of patch x patch, which is how a model takes them in.
     """
 
     ahead_m: float = 60.0
     behind_m: float = 12.0
     side_m: float = 24.0
     step_m: float = 2.0
+    patch: int = 1
 
     def __post_init__(self) -> None:
         for name in ("ahead_m", "behind_m", "side_m", "step_m"):
@@ -52,32 +54,42 @@ class MapView:
             require(np.isfinite(value) and value > 0, f"map.{name}: expected a number above 0, got {value}")
         points = (self.ahead_m + self.behind_m + self.step_m) / self.step_m * (2 * self.side_m / self.step_m + 1)
         require(points <= MAX_POINTS, f"map: expected at most {MAX_POINTS:,} sample points, got {points:.3g}")
+        require(
+            self.patch > 0 and not any(points % self.patch for points in self.grid),
+            f"map.patch: expected a divisor of the grid's {self.grid} points, got {self.patch}",
+        )
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def grid(self) -> tuple[int, int]:
         """(A, B): points along x and along y."""
         return round((self.ahead_m + self.behind_m) / self.step_m) + 1, round(2 * self.side_m / self.step_m) + 1
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(A / patch, B / patch, patch * patch): patches along x and along y, and the points of each."""
+        rows, columns = (points // self.patch for points in self.grid)
+        return rows, columns, self.patch * self.patch
 
     @property
     def reach_m(self) -> float:
         """No point is farther from the object."""
         return max(self.ahead_m, self.behind_m) + self.side_m
 
-    def axes_m(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(A,) from behind to ahead and (B,) from right to left."""
-        return _axes_m(self)
-
     def points_m(self) -> FloatArray:
-        """(A, B, 2), from behind to ahead and from right to left."""
-        return np.stack(np.meshgrid(*self.axes_m(), indexing="ij"), axis=-1).astype(np.float64)
+        """(*shape, 2), everything from behind to ahead, then from right to left: patches, and the points of each."""
+        rows, columns = self.grid
+        ahead = -self.behind_m + self.step_m * np.arange(rows)
+        left = -self.side_m + self.step_m * np.arange(columns)
+        points = np.stack(np.meshgrid(ahead, left, indexing="ij"), axis=-1)
+        squares = points.reshape(rows // self.patch, self.patch, columns // self.patch, self.patch, 2).swapaxes(1, 2)
+        return squares.reshape(*self.shape, 2)
 
 
 @lru_cache(maxsize=8)
-def _axes_m(view: MapView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    rows, columns = view.shape
-    ahead = -view.behind_m + view.step_m * np.arange(rows, dtype=np.float32)
-    left = -view.side_m + view.step_m * np.arange(columns, dtype=np.float32)
-    return ahead, left
+def _points_m(view: MapView) -> NDArray[np.float32]:
+    """(3, P): x, y and 1 of all points of the view, so that a product with poses is positions."""
+    points = view.points_m().reshape(-1, 2)
+    return np.concatenate([points, np.ones((len(points), 1))], axis=1).T.astype(np.float32, order="C")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +106,10 @@ class MapField:
     def sample(
         self, position_m: FloatArray, yaw_rad: FloatArray, view: MapView, out: NDArray[np.int8] | None = None
     ) -> NDArray[np.int8]:
-        """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, A, B, 4) int8, in out (contiguous) if given.
+        """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, *view.shape, 4) int8.
 
-        An object whose position or yaw is not finite sees what lies beyond the field.
+        out: where to write it (contiguous), or None. An object whose position or yaw is not finite sees what lies
+        beyond the field.
         """
         count = len(yaw_rad)
         if out is None:
@@ -109,27 +122,22 @@ class MapField:
         pose *= self.pixels_per_m
         pose[2:] += 1.0  # a border of one pixel holds what lies beyond the field
         inside = self._bring_near(pose, view.reach_m * self.pixels_per_m + 1.0)
-        cos, sin, start_x, start_y = pose.astype(np.float32)[:, :, None]
-        ahead, left = view.axes_m()
-        # Pixels are sums of one term for the row of the grid and one for its column.
-        x_row, x_column = (cos * ahead + start_x)[:, :, None], (sin * left)[:, None]
-        y_row, y_column = (sin * ahead + start_y)[:, :, None], (cos * left)[:, None]
+        cos, sin, x, y = pose
+        # One row for each coordinate of each object: times the points' x, y and 1 it is their pixels.
+        to_pixel = np.array([[cos, -sin, x], [sin, cos, y]]).transpose(2, 0, 1).astype(np.float32, order="C")
+        points, end = _points_m(view), np.array(self.distance.shape[:2], np.float32)[:, None] - 1.0
         flat = self.distance.view(np.int32).reshape(-1)
-        seen = out.view(np.int32).reshape(count, *view.shape)
+        seen = out.view(np.int32).reshape(count, -1)
         for i in range(0, count, BLOCK):
-            block = slice(i, i + BLOCK)
-            x, y, pixel = (each[: count - i] for each in _buffers(view.shape))
-            np.subtract(x_row[block], x_column[block], out=x)
-            np.add(y_row[block], y_column[block], out=y)
+            block = to_pixel[i : i + BLOCK]
+            place, whole, pixel = (kept[: len(block)] for kept in _buffers(points.shape[1]))
+            np.matmul(block.reshape(-1, 3), points, out=place.reshape(-1, points.shape[1]))
             if not inside:
-                np.clip(x, 0.0, self.distance.shape[0] - 1.0, out=x)
-                np.clip(y, 0.0, self.distance.shape[1] - 1.0, out=y)
-            np.copyto(pixel, x, casting="unsafe")
-            pixel *= np.int32(self.distance.shape[1])
-            whole_y = x.view(np.int32)  # x is in pixel by now
-            np.copyto(whole_y, y, casting="unsafe")
-            pixel += whole_y
-            flat.take(pixel, mode="wrap", out=seen[block])  # every index is valid; mode "raise" would take a buffer
+                np.minimum(np.maximum(place, 0.0, out=place), end, out=place)
+            np.copyto(whole, place, casting="unsafe")
+            np.multiply(whole[:, 0], self.distance.shape[1], out=pixel)
+            pixel += whole[:, 1]
+            flat.take(pixel, mode="wrap", out=seen[i : i + BLOCK])  # all are valid; mode "raise" would take a buffer
         return out
 
     def _bring_near(self, pose: FloatArray, reach: float) -> bool:
@@ -150,11 +158,13 @@ class MapField:
 _kept = threading.local()
 
 
-def _buffers(shape: tuple[int, int]) -> tuple[NDArray[Any], ...]:
-    """Two float32 and an int32 array (BLOCK, A, B), kept from call to call: new pages would cost more than the work."""
+def _buffers(points: int) -> tuple[NDArray[Any], ...]:
+    """Pixels (BLOCK, 2, points) as float32 and int32 and their indices (BLOCK, points), kept from call to call: new
+    pages would cost more than the work."""
     kept: tuple[NDArray[Any], ...] | None = getattr(_kept, "arrays", None)
-    if kept is None or kept[0].shape[1:] != shape:
-        kept = tuple(np.empty((BLOCK, *shape), dtype) for dtype in (np.float32, np.float32, np.int32))
+    if kept is None or kept[0].shape[2] != points:
+        both = (BLOCK, 2, points)
+        kept = np.empty(both, np.float32), np.empty(both, np.int32), np.empty((BLOCK, points), np.intp)
         _kept.arrays = kept
     return kept
 

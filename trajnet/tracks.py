@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from trajnet import handover
 from trajnet.config import require
-from trajnet.surroundings import Surroundings
+from trajnet.maps import MapField
+from trajnet.surroundings import Needs, Surroundings, past_velocity, surroundings_of
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
@@ -100,6 +101,13 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.track_id)
+
+    def around(self, needs: Needs, field: MapField | None) -> Surroundings:
+        """What the rows see of a map and of each other, as far as somebody needs it."""
+        velocity_mps = past_velocity(
+            self.position_m, self.previous_position_m, self.dt_s, self.velocity_mps, self.velocity_valid
+        )
+        return surroundings_of(needs, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m)
 
     def select(self, rows: IntArray) -> Observations:
         """The observations with only these rows, in this order."""
@@ -245,6 +253,7 @@ class TrackStore:
         dt_s = np.zeros(len(frame))
         dt_s[~reset] = (frame.timestamp_ns - self._seen_ns[old]) * 1e-9
         previous_position_m = np.where(reset[:, None], frame.position_m, self._position_m[slot])
+        displacement_m = frame.position_m - previous_position_m
         velocity_mps = np.where(frame.velocity_valid[:, None], frame.velocity_mps, 0.0)
         known_before = ~reset & self._heading_known[slot]
         heading = causal_heading(
@@ -252,6 +261,7 @@ class TrackStore:
             frame.yaw_rad,
             frame.yaw_valid,
             velocity_mps,
+            displacement_m=displacement_m,
             last_yaw_rad=self._yaw_rad[slot],
             known_before=known_before,
             anchor_m=np.where(reset[:, None], frame.position_m, self._anchor_m[slot]),
@@ -265,7 +275,7 @@ class TrackStore:
         self._yaw_valid[slot] = frame.yaw_valid
         self._heading_known[slot] = heading.known
         self._anchor_m[slot] = heading.anchor_m
-        moved_mps = (frame.position_m - previous_position_m) / np.where(dt_s > 0, dt_s, 1.0)[:, None]
+        moved_mps = displacement_m / np.where(dt_s > 0, dt_s, 1.0)[:, None]
         self._velocity_mps[slot] = np.where(frame.velocity_valid[:, None], frame.velocity_mps, moved_mps)
         self._class[slot] = frame.object_class
         return Observations(
@@ -297,18 +307,21 @@ def causal_heading(
     yaw_valid: BoolArray,
     velocity_mps: FloatArray,
     *,
+    displacement_m: FloatArray,
     last_yaw_rad: FloatArray,
     known_before: BoolArray,
     anchor_m: FloatArray,
     step_m: float,
 ) -> Heading:
-    """The heading of each object from what is known now. All (N,) or (N, 2); velocity_mps is 0 where not measured.
+    """The heading of each object from what is known now. All (N,) or (N, 2); velocity_mps is 0 where not measured,
+    displacement_m, since the last observation, at the first one.
 
     A measured yaw is taken as it is. Else the heading is the direction from the anchor, once the object is step_m away
     from it (a derivative of successive points is noise near standstill); until then the last heading holds.
 
     While there is no heading yet (not known), the yaw is the best hint of a direction: of the measured velocity, else
-    of the way so far, however short. It is made anew with every observation and no turn is counted from it to the next.
+    of the way so far, however short; back where it began, of the last displacement. It is made anew with every
+    observation and no turn is counted from it to the next.
     An object that was never seen to move has no direction (not directed); its yaw is 0 and means nothing. So in a
     rotated scene everything rotates. Past positions only: nothing of the future enters.
     """
@@ -316,12 +329,14 @@ def causal_heading(
     way_m = np.hypot(moved_m[:, 0], moved_m[:, 1])
     far, moving = way_m >= step_m, velocity_mps.any(axis=1)
     along_way = np.arctan2(moved_m[:, 1], moved_m[:, 0])
-    hint = np.where(moving, np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0]), along_way)
+    hint_m = np.where((way_m > 0)[:, None], moved_m, displacement_m)
+    hint_m = np.where(moving[:, None], velocity_mps, hint_m)
+    hint = np.arctan2(hint_m[:, 1], hint_m[:, 0])
     derived = np.where(far, along_way, np.where(known_before, last_yaw_rad, hint))
     known = yaw_valid | far | known_before
     return Heading(
         yaw_rad=np.where(yaw_valid, yaw_rad, derived),
         known=known,
-        directed=known | moving | (way_m > 0),
+        directed=known | hint_m.any(axis=1),
         anchor_m=np.where((far | yaw_valid)[:, None], position_m, anchor_m),
     )

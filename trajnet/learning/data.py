@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import zipfile
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ from trajnet.windows import (
 log = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 Float32Array = NDArray[np.float32]
 
 
@@ -48,7 +49,7 @@ class TrainingSet:
 
     time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H) with yaw_valid (W, H): as measured,
     velocity_mps (W, H, 2), velocity_valid (W, H), object_class (W,), size_m (W, 2), future_m (W, T, 2),
-    future_valid (W, T). What was around at the last observation, as Surroundings has it: map_distance (W, A, B, 4),
+    future_valid (W, T). What was around at the last observation, as Surroundings has it: map_distance (W, A, B, points, 4),
     map_valid (W,), neighbour_offset_m (W, k, 2), neighbour_yaw_rad (W, k), neighbour_velocity_mps (W, k, 2),
     neighbour_size_m (W, k, 2), neighbour_valid (W, k).
     """
@@ -311,7 +312,9 @@ def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
     for name in ("yaw_rad", "neighbour_yaw_rad"):
         window[name] = window[name] * sign.unsqueeze(1)
     distance = window["map_distance"]
-    window["map_distance"] = torch.where(chosen.reshape(-1, 1, 1, 1), distance.flip(2), distance)
+    patch = math.isqrt(distance.shape[3])
+    flipped = distance.reshape(*distance.shape[:3], patch, patch, -1).flip(2, 4).reshape(distance.shape)
+    window["map_distance"] = torch.where(chosen.reshape(-1, 1, 1, 1, 1), flipped, distance)
     return window
 
 
@@ -376,7 +379,7 @@ def headings(
     last, known, anchor = measured[0], np.zeros_like(valid[0]), position[0]
     for i in range(len(position)):
         heading = causal_heading(
-            position[i], measured[i], valid[i], velocity[i],
+            position[i], measured[i], valid[i], velocity[i], displacement_m=position[i] - position[max(i - 1, 0)],
             last_yaw_rad=last, known_before=known, anchor_m=anchor, step_m=TrackPolicy().heading_step_m,
         )  # fmt: skip
         yaw[i], previous[i] = heading.yaw_rad, np.where(known, last, heading.yaw_rad)

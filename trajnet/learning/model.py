@@ -53,8 +53,8 @@ class ModelConfig:
     itself, the first sets[1] are the next larger one, and so on; the probability of a mode of a later set is never
     above that of an earlier one. So the first few paths by probability are as good as a model with so few modes.
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
-    map: the sample points of the map around an object, or none; a square of map_patch x map_patch of them becomes
-    map_channels numbers, all of them together map_width. neighbours: how many of the nearest objects are attended to,
+    map: the sample points of the map around an object, or none; each patch of them becomes map_channels
+    numbers, all patches together map_width. neighbours: how many of the nearest objects are attended to,
     attention: the width of that. context: width of what the decoder starts from. dropout: in training, of the context,
     the map and the decoder's outputs.
     """
@@ -73,7 +73,6 @@ class ModelConfig:
     knot_step_s: float = 0.5
     uses_velocity: bool = False
     map: MapView | None = None
-    map_patch: int = 3
     map_channels: int = 16
     map_width: int = 96
     neighbours: int = 0
@@ -83,7 +82,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in (
             "hidden", "decoder_hidden", "decoder_embedding", "decoder_stride", "layers", "embedding", "context",
-            "modes", "knots", "knot_step_s", "map_patch", "map_channels", "map_width", "attention",
+            "modes", "knots", "knot_step_s", "map_channels", "map_width", "attention",
         ):  # fmt: skip
             require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
         require(
@@ -91,10 +90,6 @@ class ModelConfig:
             f"model.decoder_stride: expected a divisor of knots ({self.knots}), got {self.decoder_stride}",
         )
         require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
-        require(
-            self.map is None or not any(points % self.map_patch for points in self.map.shape),
-            f"model.map_patch: expected a divisor of the map's {self.map and self.map.shape} points, got {self.map_patch}",
-        )
         require(0 <= self.dropout < 1, f"model.dropout: expected [0, 1), got {self.dropout}")
         sizes = (0, *self.sets)
         require(
@@ -187,24 +182,21 @@ def rotated(x: Tensor, y: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Ten
 
 
 class MapEncoder(nn.Module):
-    """Distances around an object (N, A, B, 4) int8 -> (N, width): a layer for each patch of points, one for them all.
+    """Distances around an object (N, *view.shape, 4) int8 -> (N, width): a layer for each patch, one for them all.
 
     Patches that do not overlap are one matrix product; convolutions of so few channels cost several times as much.
     """
 
-    def __init__(self, view: MapView, patch: int, channels: int, width: int, dropout: float) -> None:
+    def __init__(self, view: MapView, channels: int, width: int, dropout: float) -> None:
         super().__init__()
-        rows, columns = (points // patch for points in view.shape)
-        self.patches = (rows, patch, columns, patch)
+        rows, columns, points = view.shape
         # The fourth number of a point is always 0: to leave it out would cost more than to take it along.
-        self.patch = nn.Linear(patch * patch * (len(CHANNELS) + 1), channels)
+        self.patch = nn.Linear(points * (len(CHANNELS) + 1), channels)
         self.flat = rows * columns * channels
         self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
 
     def forward(self, distance: Tensor) -> Tensor:
-        rows, high, columns, wide = self.patches
-        points = distance.reshape(-1, rows, high, columns, wide * (len(CHANNELS) + 1)).transpose(2, 3)
-        points = points.reshape(-1, self.patch.in_features).to(torch.float32)
+        points = distance.reshape(-1, self.patch.in_features).to(torch.float32)
         # Scaled weights instead of scaled inputs: a constant in the exported graph.
         seen = torch.relu(nn.functional.linear(points, self.patch.weight * (1.0 / FULL), self.patch.bias))
         out: Tensor = self.out(seen.reshape(-1, self.flat))
@@ -246,9 +238,7 @@ class TrajectoryModel(nn.Module):
         known = config.hidden + FEATURES
         self.map_encoder: MapEncoder | None = None
         if config.map is not None:
-            self.map_encoder = MapEncoder(
-                config.map, config.map_patch, config.map_channels, config.map_width, config.dropout
-            )
+            self.map_encoder = MapEncoder(config.map, config.map_channels, config.map_width, config.dropout)
         self.attention: NeighbourAttention | None = None
         if config.neighbours:
             self.attention = NeighbourAttention(known, config.attention)

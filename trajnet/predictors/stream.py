@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from trajnet.predictors.base import Predictor
 from trajnet.predictors.guarded import GuardCounters, GuardedPredictor
 from trajnet.predictors.physics import ConstantVelocity
 from trajnet.predictors.priority import Ego
-from trajnet.surroundings import Surroundings, past_velocity, surroundings_of
+from trajnet.surroundings import Surroundings
 from trajnet.tracks import Coasting, FrameStatus, Observations, TrackPolicy, TrackStore
 from trajnet.types import FloatArray, IntArray, Prediction, Source, TrackFrame
 
@@ -67,7 +68,9 @@ class Stream:
         else:
             if surroundings is not None:
                 observations = replace(observations, surroundings=surroundings)
-            around = self._around if self.predictor.needs and surroundings is None else None
+            around = None
+            if self.predictor.needs and surroundings is None:
+                around = partial(Observations.around, needs=self.predictor.needs, field=self.map_field)
             fresh = undirected(observations, self.predictor.predict(observations, ego, around=around))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
@@ -80,14 +83,6 @@ class Stream:
         end = self._clock_ns()
         self.stages_ns = {"tracks": tracked - begin, "model": predicted - tracked, "output": end - predicted}
         return answer
-
-    def _around(self, seen: Observations) -> Surroundings:
-        velocity_mps = past_velocity(
-            seen.position_m, seen.previous_position_m, seen.dt_s, seen.velocity_mps, seen.velocity_valid
-        )
-        return surroundings_of(
-            self.predictor.needs, self.map_field, seen.position_m, seen.yaw_rad, velocity_mps, seen.size_m
-        )
 
     def reset(self) -> None:
         """Forget every track; the counters stay."""
@@ -102,9 +97,7 @@ def undirected(observations: Observations, prediction: Prediction) -> Prediction
     Nobody can say which way an object will go that was seen once, or has never moved, and whose source measures neither
     yaw nor velocity: a path for it would follow the map's axes. Its modes keep their probabilities and their spread.
     """
-    # One that is back exactly where it began has moved: constant velocity knows whence it came.
-    still = (observations.position_m == observations.previous_position_m).all(axis=1)
-    row = np.flatnonzero(~observations.direction_known & still)
+    row = np.flatnonzero(~observations.direction_known)
     if not len(row):
         return prediction
     position_m, covariance_m2 = prediction.position_m.copy(), prediction.covariance_m2.copy()
