@@ -95,7 +95,8 @@ def neighbours_of(
             np.ones((objects, count, 2)), np.zeros((objects, count), np.bool_),
         )  # fmt: skip
     other, valid = nearest(position_m, count)
-    offset, yaw, velocity, size = (values.take(other, axis=0) for values in (position_m, yaw_rad, velocity_mps, size_m))
+    every = position_m, yaw_rad, velocity_mps, size_m
+    offset, yaw, velocity, size = (values.take(other, axis=0, mode="clip") for values in every)
     with np.errstate(over="ignore", invalid="ignore"):  # of objects at absurd places, which nobody sees
         offset -= position_m[:, None]
     nobody = np.flatnonzero(~valid)

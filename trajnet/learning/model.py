@@ -176,9 +176,10 @@ def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
     return relu
 
 
-def rotated(x: Tensor, y: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
-    """The vector (x, y) turned by the angle whose cosine and sine are given."""
-    return cos * x - sin * y, sin * x + cos * y
+def turned_back(vectors: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """V vectors (..., 2 V), x and y in turn, seen from axes turned by the angles of cos and sin -> x and y (..., V)."""
+    x, y = vectors[..., 0::2], vectors[..., 1::2]
+    return cos * x + sin * y, cos * y - sin * x
 
 
 class MapEncoder(nn.Module):
@@ -219,7 +220,9 @@ class NeighbourAttention(nn.Module):
         """
         count = features.shape[1]
         seen = self.embed(features.reshape(-1, NEIGHBOUR_FEATURES)).reshape(-1, count, self.query.out_features)
-        score = (seen * self.query(own).unsqueeze(1)).sum(dim=2) * self.scale
+        # Scaled weights instead of scaled scores: a constant in the exported graph.
+        query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)
+        score = (seen * query.unsqueeze(1)).sum(dim=2)
         weight = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
         weight = weight / (1.0 + weight.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
         return (weight.unsqueeze(2) * seen).sum(dim=1)
@@ -252,61 +255,74 @@ class TrajectoryModel(nn.Module):
         self.heads = nn.Linear(narrow, HEADS * config.modes * stride)
         self.offsets = nn.Linear(context, 2 * config.modes)
         self.classify = nn.Sequential(nn.Linear(context, width), nn.ReLU(), nn.Linear(width, config.modes))
-        self.wheeled: Tensor
-        self.prefix_sum: Tensor
+        for name, values in self._constants().items():
+            self.register_buffer(name, values, persistent=False)
+        self.one_hot: Tensor
+        self.feature_scale: Tensor
+        self.neighbour_scale: Tensor
+        self.head_scale: Tensor
+        self.by_class: Tensor
+        self.to_knots_s: Tensor
+        self.to_middles_s: Tensor
         self.sigma_scale_m: Tensor
         self.spread: Tensor
         self.sharpness: Tensor
-        self.register_buffer("wheeled", torch.tensor(WHEELED, dtype=torch.float32), persistent=False)
-        prefix_sum = config.knot_step_s * torch.tril(torch.ones(config.knots, config.knots))
-        self.register_buffer("prefix_sum", prefix_sum, persistent=False)
-        time_s = torch.tensor(config.time_s, dtype=torch.float32)
-        self.register_buffer("sigma_scale_m", (0.1 + 0.3 * time_s).reshape(-1, 1), persistent=False)
         # Calibration, fitted after training: factors of the standard deviations, and of the logits.
         self.register_buffer("spread", torch.ones(config.knots, CLASSES))
         self.register_buffer("sharpness", torch.ones(()))
 
-    def features(self, seen: Observation) -> Tensor:
-        """(..., F) of order one, the same wherever the object is and whichever way it points."""
-        known = 1.0 - seen.reset
-        rate = known / torch.clamp(seen.dt_s, min=MIN_STEP_S)  # 0 where there is no observation before
-        moved = seen.displacement_m * rate.unsqueeze(-1)
-        cos, sin = torch.cos(seen.previous_yaw_rad), torch.sin(seen.previous_yaw_rad)
-        before_x, before_y = rotated(moved[..., 0], moved[..., 1], cos, -sin)
-        now_x, now_y = self.own_velocity(seen)
-        turn = torch.sin(seen.yaw_rad - seen.previous_yaw_rad)
-        used = seen.velocity_valid * float(self.config.uses_velocity)
-        cos, sin = torch.cos(seen.yaw_rad), torch.sin(seen.yaw_rad)
-        measured_x, measured_y = rotated(seen.velocity_mps[..., 0], seen.velocity_mps[..., 1], cos, -sin)
-        speed = torch.sqrt(now_x * now_x + now_y * now_y + 1e-6)
-        dt_s = known * seen.dt_s
-        columns = [
-            0.1 * before_x, before_y * 0.3, 0.1 * now_x, 0.3 * now_y, torch.log1p(speed), known * turn,
-            turn * rate, dt_s, torch.log1p(10.0 * dt_s), known, 0.1 * measured_x * used, 0.3 * measured_y * used, used,
-        ]  # fmt: skip
-        one_hot = nn.functional.one_hot(seen.object_class, CLASSES).to(moved.dtype)
-        return torch.cat([torch.stack(columns, -1), one_hot, torch.log(seen.size_m)], -1)
+    def _constants(self) -> dict[str, Tensor]:
+        """What is no weight. Scales of features and outputs, so that both are of order one, are constants as well."""
+        config = self.config
+        wheeled = torch.tensor(WHEELED, dtype=torch.float32)
+        sums = config.knot_step_s * torch.tril(torch.ones(config.knots, config.knots))
+        forward, leftward = [0.1] * 3, [0.3] * 3
+        heads = torch.ones(HEADS, config.modes * config.decoder_stride, 1)
+        heads[0], heads[1] = 1.0 / MAX_ACCELERATION_MPS2, TURN_SCALE_RAD
+        rates = [MAX_CURVATURE_PER_M * wheeled, MAX_TURN_RATE_RADPS * (1.0 - wheeled)]
+        limit_rad = config.knot_step_s * torch.stack(rates)
+        return {
+            "one_hot": torch.eye(CLASSES),
+            "feature_scale": torch.tensor([*forward, *leftward, *[1.0] * (FEATURES - 6)]),
+            "neighbour_scale": torch.tensor([0.1, 0.2, 0.1, 0.2, 0.5, *[1.0] * (NEIGHBOUR_FEATURES - 5)]),
+            "head_scale": heads.reshape(-1, 1),
+            # Of each class: whether it is wheeled, the largest turn between knots for each m/s, and at any speed.
+            "by_class": torch.cat([wheeled.unsqueeze(0), limit_rad + torch.tensor([[0.0], [1e-5]])]),
+            "to_knots_s": sums,
+            "to_middles_s": sums - 0.5 * config.knot_step_s * torch.eye(config.knots),
+            "sigma_scale_m": (0.1 + 0.3 * torch.tensor(config.time_s, dtype=torch.float32)).reshape(-1, 1),
+        }
 
-    def own_velocity(self, seen: Observation) -> tuple[Tensor, Tensor]:
-        """(...) forward and (...) leftward m/s from the last displacement, or as measured for a first observation."""
-        known = 1.0 - seen.reset
-        rate = (known / torch.clamp(seen.dt_s, min=MIN_STEP_S)).unsqueeze(-1)
-        used = (seen.reset * seen.velocity_valid * float(self.config.uses_velocity)).unsqueeze(-1)
-        velocity = seen.displacement_m * rate + seen.velocity_mps * used
-        return rotated(velocity[..., 0], velocity[..., 1], torch.cos(seen.yaw_rad), -torch.sin(seen.yaw_rad))
+    def features(self, seen: Observation) -> tuple[Tensor, Tensor]:
+        """(..., F) of order one, the same wherever the object is and whichever way it points; and own_velocity."""
+        reset, yaw, before = seen.reset.unsqueeze(-1), seen.yaw_rad.unsqueeze(-1), seen.previous_yaw_rad.unsqueeze(-1)
+        known, dt_s = 1.0 - reset, seen.dt_s.unsqueeze(-1)
+        rate = known / torch.clamp(dt_s, min=MIN_STEP_S)  # 0 where there is no observation before
+        used = seen.velocity_valid.unsqueeze(-1) * float(self.config.uses_velocity)
+        moved, measured = seen.displacement_m * rate, seen.velocity_mps * used
+        # From the last displacement, or as measured for a first observation.
+        now = moved + measured * reset
+        angle = torch.cat([before, yaw, yaw], -1)
+        forward, leftward = turned_back(torch.cat([moved, now, measured], -1), torch.cos(angle), torch.sin(angle))
+        speed = torch.sqrt((now * now).sum(dim=-1, keepdim=True) + 1e-6)
+        turn, known_s = torch.sin(yaw - before), known * dt_s
+        columns = [
+            forward, leftward, torch.log1p(speed), known * turn, turn * rate, known_s, torch.log1p(10.0 * known_s),
+            known, used, nn.functional.embedding(seen.object_class, self.one_hot), torch.log(seen.size_m),
+        ]  # fmt: skip
+        own_velocity = torch.cat([forward[..., 1:2], leftward[..., 1:2], speed], -1)
+        return torch.cat(columns, -1) * self.feature_scale, own_velocity
 
     def neighbour_features(self, seen: Observation, around: Around) -> Tensor:
         """(N, k, NEIGHBOUR_FEATURES): where each neighbour is, which way it points and moves, in the object's frame."""
-        cos, sin = torch.cos(seen.yaw_rad).unsqueeze(-1), torch.sin(seen.yaw_rad).unsqueeze(-1)
-        x, y = rotated(around.neighbour_offset_m[..., 0], around.neighbour_offset_m[..., 1], cos, -sin)
-        fast_x, fast_y = rotated(
-            around.neighbour_velocity_mps[..., 0], around.neighbour_velocity_mps[..., 1], cos, -sin
-        )
-        turn = around.neighbour_yaw_rad - seen.yaw_rad.unsqueeze(-1)
-        near = torch.log(torch.sqrt(x * x + y * y + 1e-2))
-        columns = [0.1 * x, 0.1 * y, near, torch.cos(turn), torch.sin(turn), 0.2 * fast_x, 0.2 * fast_y]
-        size = torch.log(around.neighbour_size_m)
-        return torch.cat([torch.stack(columns, -1), size, around.neighbour_valid.unsqueeze(-1)], -1)
+        yaw = seen.yaw_rad.unsqueeze(-1)
+        offset = around.neighbour_offset_m
+        vectors = torch.cat([offset, around.neighbour_velocity_mps], -1)
+        forward, leftward = turned_back(vectors, torch.cos(yaw).unsqueeze(-1), torch.sin(yaw).unsqueeze(-1))
+        turn = (around.neighbour_yaw_rad - yaw).unsqueeze(-1)
+        near = torch.log((offset * offset).sum(dim=-1, keepdim=True) + 1e-2)
+        columns = [forward, leftward, near, torch.cos(turn), torch.sin(turn), torch.log(around.neighbour_size_m)]
+        return torch.cat([*columns, around.neighbour_valid.unsqueeze(-1)], -1) * self.neighbour_scale
 
     def encode(self, features: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """features (H, N, F), state (layers, N, hidden) each -> outputs (H, N, hidden), next state."""
@@ -328,26 +344,30 @@ class TrajectoryModel(nn.Module):
         out: Tensor = self.fuse(torch.cat(parts, -1))
         return out
 
-    def decode(self, summary: Tensor, features: Tensor, seen: Observation, around: Around) -> Paths:
-        """summary (N, hidden), the last features (N, F), observation and surroundings -> paths, map axes."""
-        modes, knots = self.config.modes, self.config.knots
+    def decode(
+        self, summary: Tensor, features: Tensor, own_velocity: Tensor, seen: Observation, around: Around
+    ) -> Paths:
+        """summary (N, hidden), what features() gives, observation and surroundings at the last step -> paths."""
+        modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
         context = self.fused(summary, features, seen, around)
         inputs = torch.relu(self.to_knots(context) + self.knot_code)
         start = tuple(torch.tanh(layer(context)).unsqueeze(0) for layer in self.start.values())
         hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])
         hidden = self.dropout(hidden).reshape(-1, self.config.decoder_hidden)
-        planes = torch.matmul(self.heads.weight, hidden.t()) + self.heads.bias.unsqueeze(1)
-        # (5, K, stride, steps, N): a step's knots lie strided, so the fifth and the knots are put in order by one copy.
-        stride = self.config.decoder_stride
-        planes = (
-            planes.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2).reshape(HEADS, modes, knots, -1)
-        )
-        acceleration, turn, along, across, correlation = planes.unbind(0)
+        # Scaled weights instead of scaled outputs: a constant in the exported graph.
+        planes = torch.matmul(self.heads.weight * self.head_scale, hidden.t())
+        planes = planes + self.heads.bias.unsqueeze(1) * self.head_scale
+        # A step's knots lie strided: one copy puts them in order.
+        planes = planes.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2)
+        motion = planes.reshape(HEADS * modes, knots, -1)
+        acceleration, turn, spread, correlation = motion.split([modes, modes, 2 * modes, modes])
         offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)
-        x, y, course = self.unicycle(acceleration, turn, offset.reshape(2, modes, 1, -1), seen)
-        # The spread must not bend the path: its course is a constant to it.
-        spread = self.covariance(along, across, correlation, course.detach(), seen.object_class)
-        return Paths(x, y, course, *spread, self.ranked(self.classify(context)) * self.sharpness)
+        x, y, course, cos, sin = self.unicycle(
+            acceleration, turn, offset.reshape(2 * modes, 1, -1), own_velocity, seen.yaw_rad, seen.object_class
+        )
+        # The spread must not bend the path: its direction is a constant to it.
+        covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), seen.object_class)
+        return Paths(x, y, course, *covariance, self.ranked(self.classify(context)) * self.sharpness)
 
     def ranked(self, logits: Tensor) -> Tensor:
         """(N, K) logits in which no mode of a later set is above one of an earlier set."""
@@ -359,60 +379,56 @@ class TrajectoryModel(nn.Module):
         return torch.cat(groups, 1) if len(groups) > 1 else logits
 
     def unicycle(
-        self, acceleration: Tensor, turn: Tensor, offset: Tensor, seen: Observation
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Knots (K, T, N): x, y from the object and course, map axes. offset (2, K, 1, N): of speed and of course.
+        self, acceleration: Tensor, turn: Tensor, offset: Tensor, own_velocity: Tensor, yaw_rad: Tensor,
+        object_class: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """Knots (K, T, N): x, y from the object and course, map axes; and cosine and sine of the way to each knot.
 
-        Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate. Nothing
-        moves backward that is not seen moving backward.
+        acceleration in MAX_ACCELERATION_MPS2, turn in rad, both without limits yet; offset (2 K, 1, N): of speed and of
+        course. Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate.
+        Nothing moves backward that is not seen moving backward.
         """
-        step_s = self.config.knot_step_s
-        forward, leftward = self.own_velocity(seen)
-        wheeled = self.wheeled[seen.object_class]
-        free = 1.0 - wheeled
-        observed = wheeled * forward + free * torch.sqrt(forward * forward + leftward * leftward + 1e-6)
-        acceleration = MAX_ACCELERATION_MPS2 * torch.tanh(acceleration / MAX_ACCELERATION_MPS2)
+        forward, _, speed = own_velocity.t().split(1)
+        wheeled, per_mps, anyway = self.by_class.index_select(1, object_class).split(1)
+        faster, aside = offset.split(self.config.modes)
+        observed = speed + wheeled * (forward - speed)
         floor = torch.clamp(observed, max=0.0)
-        first_speed = observed + offset[0]
-        speed = torch.maximum(first_speed + torch.matmul(self.prefix_sum, acceleration), floor)
-        pace = torch.maximum(speed - 0.5 * step_s * acceleration, floor)
-        limit = (step_s * MAX_CURVATURE_PER_M * wheeled) * torch.abs(pace) + (MAX_TURN_RATE_RADPS * step_s * free)
-        limit = torch.clamp(limit, min=1e-5)
-        angle = limit * torch.tanh(TURN_SCALE_RAD * turn / limit)
-        start = seen.yaw_rad + MAX_COURSE_OFFSET_RAD * torch.tanh(offset[1])
-        course = start + torch.matmul(self.prefix_sum / step_s, angle)
+        gained = torch.matmul(MAX_ACCELERATION_MPS2 * self.to_middles_s, torch.tanh(acceleration))
+        pace = torch.maximum(observed + faster + gained, floor)
+        limit = per_mps * torch.abs(pace) + anyway
+        angle = limit * torch.tanh(turn / limit)
+        start = yaw_rad + MAX_COURSE_OFFSET_RAD * torch.tanh(aside)
+        course = start + torch.matmul(self.to_knots_s / self.config.knot_step_s, angle)
         middle = course - 0.5 * angle
-        x = torch.matmul(self.prefix_sum, pace * torch.cos(middle))
-        y = torch.matmul(self.prefix_sum, pace * torch.sin(middle))
-        return x, y, course
+        cos, sin = torch.cos(middle), torch.sin(middle)
+        return torch.matmul(self.to_knots_s, pace * cos), torch.matmul(self.to_knots_s, pace * sin), course, cos, sin
 
     def covariance(
-        self, along: Tensor, across: Tensor, correlation: Tensor, course: Tensor, object_class: Tensor
+        self, spread: Tensor, correlation: Tensor, cos: Tensor, sin: Tensor, object_class: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """xx, xy, yy (K, T, N) in m^2: spread along and across the course, correlated, turned into the axes.
+        """xx, xy, yy (K, T, N) in m^2, map axes. spread (2 K, T, N): along the way there, then across it.
 
         Built from a triangular factor, its diagonal larger by ROUNDING, so it is positive definite in float32 too.
         """
-        scale = (self.sigma_scale_m * self.spread)[:, object_class]
-        along, across = (scale * torch.exp(torch.clamp(s, -4.0, 4.0)) for s in (along, across))
+        scale = (self.sigma_scale_m * self.spread).index_select(1, object_class)
+        along, across = (torch.exp(torch.clamp(spread, -4.0, 4.0)) * scale).split(self.config.modes)
         related = 0.95 * torch.tanh(correlation)
         # The factor's columns in the object's axes: (along, related * across) and (0, rest * across).
         both, rest = related * across, torch.sqrt(1.0 - related * related) * across
-        cos, sin = torch.cos(course), torch.sin(course)
-        first_x, first_y = rotated(along, both, cos, sin)
-        second_x, second_y = -sin * rest, cos * rest
+        first_x, first_y = cos * along - sin * both, sin * along + cos * both
+        second_x, second_y = sin * rest, cos * rest  # x with its sign turned
         return (
             (first_x * first_x + second_x * second_x) * (1.0 + ROUNDING),
-            first_x * first_y + second_x * second_y,
+            first_x * first_y - second_x * second_y,
             (first_y * first_y + second_y * second_y) * (1.0 + ROUNDING),
         )
 
     def step(self, seen: Observation, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
         """One observation of N tracks: (N, ...) and state (layers, N, hidden) -> paths and the next state."""
-        features = self.features(seen)
+        features, own_velocity = self.features(seen)
         kept = (1.0 - seen.reset).reshape(1, -1, 1)
         output, state = self.encode(features.unsqueeze(0), tuple(s * kept for s in state))
-        return self.decode(output.squeeze(0), features, seen, around), state
+        return self.decode(output.squeeze(0), features, own_velocity, seen, around), state
 
     def forward(self, history: Observation, length: Tensor, around: Around) -> Paths:
         """Whole histories (H, N, ...), oldest first, padded at the end; length (N,) observations each are real;
@@ -420,13 +436,13 @@ class TrajectoryModel(nn.Module):
 
         The encoder is causal, so padding behind the last observation changes nothing.
         """
-        features = self.features(history)
+        features, own_velocity = self.features(history)
         count = length.shape[0]
         zeros = features.new_zeros(self.config.layers, count, self.config.hidden)
         output, _ = self.encode(features, tuple(zeros for _ in state_names(self.config.cell)))
         last, row = length - 1, torch.arange(count, device=length.device)
         seen = Observation(*(values[last, row] for values in history))
-        return self.decode(output[last, row], features[last, row], seen, around)
+        return self.decode(output[last, row], features[last, row], own_velocity[last, row], seen, around)
 
     @property
     def parameter_count(self) -> int:
