@@ -20,7 +20,7 @@ from trajnet.surroundings import Needs
 from trajnet.types import CLASS_NAMES
 
 #: Raised whenever a file written before can no longer be served as it is.
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3
 CONTRACT_KEY = "trajnet.contract"
 CARD_KEY = "trajnet.card"
 
@@ -47,6 +47,7 @@ def observation_tensors() -> tuple[Tensor, ...]:
         Tensor("reset", "float32", ("N",), "1 for the first observation of a track, else 0"),
         Tensor("velocity_mps", "float32", ("N", "2"), "m/s, map axes, as the tracker measured it"),
         Tensor("velocity_valid", "float32", ("N",), "1 where velocity_mps was measured, else 0"),
+        Tensor("steady_velocity_mps", "float32", ("N", "2"), "m/s, map axes, see trajnet.tracks.steady_velocity"),
         Tensor("object_class", "int64", ("N",), "trajnet.types.ObjectClass"),
         Tensor("size_m", "float32", ("N", "2"), "m, length and width"),
     )

@@ -122,7 +122,7 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
     rows. An object whose position is not finite is nobody's neighbour.
     """
     objects = len(position_m)
-    lost = ~(np.abs(position_m) < _ABSURD_M).all(axis=1)
+    lost = np.asarray(~(np.abs(position_m) < _ABSURD_M).all(axis=1))
     known, missing = objects, lost.any()
     if missing:
         position_m = np.where(lost[:, None], np.nan, position_m)  # sorts last
@@ -150,17 +150,3 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
         np.bitwise_and(key[:, :wide], row_bits, out=other[block, :wide])
         np.less_equal(key[:, :wide], limit, out=valid[block, :wide])
     return other, valid
-
-
-def past_velocity(
-    position_m: FloatArray,
-    previous_position_m: FloatArray,
-    dt_s: FloatArray,
-    velocity_mps: FloatArray,
-    velocity_valid: BoolArray,
-) -> FloatArray:
-    """(N, 2) m/s as an onlooker knows it: measured, else from the last displacement, else 0 (dt_s 0: none before)."""
-    moving = dt_s > 0
-    derived = (position_m - previous_position_m) / np.where(moving, dt_s, 1.0)[:, None]
-    known = velocity_valid | moving
-    return np.where(known[:, None], np.where(velocity_valid[:, None], velocity_mps, derived), 0.0)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from trajnet import handover
 from trajnet.config import require
 from trajnet.maps import MapField
-from trajnet.surroundings import Needs, Surroundings, past_velocity, surroundings_of
+from trajnet.surroundings import Needs, Surroundings, surroundings_of
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
@@ -77,7 +77,8 @@ class Observations:
     reset (N,): the track's first observation; previous_* then repeat the present and dt_s is 0.
     yaw_rad is measured (yaw_valid), else as causal_heading derives it, with heading_known and direction_known (N,) from
     there. previous_yaw_rad repeats the present yaw where no heading was known before: a heading that becomes known is
-    no turn. surroundings: what is around each row, where a predictor wants to know.
+    no turn. steady_velocity_mps (N, 2): see steady_velocity. surroundings: what is around each row, where a predictor
+    wants to know.
     """
 
     timestamp_ns: int
@@ -95,6 +96,7 @@ class Observations:
     direction_known: BoolArray
     velocity_mps: FloatArray
     velocity_valid: BoolArray
+    steady_velocity_mps: FloatArray
     object_class: NDArray[np.int8]
     size_m: FloatArray
     surroundings: Surroundings | None = None
@@ -104,9 +106,7 @@ class Observations:
 
     def around(self, needs: Needs, field: MapField | None) -> Surroundings:
         """What the rows see of a map and of each other, as far as somebody needs it."""
-        velocity_mps = past_velocity(
-            self.position_m, self.previous_position_m, self.dt_s, self.velocity_mps, self.velocity_valid
-        )
+        velocity_mps = np.where(self.velocity_valid[:, None], self.velocity_mps, self.steady_velocity_mps)
         return surroundings_of(needs, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m)
 
     def select(self, rows: IntArray) -> Observations:
@@ -154,7 +154,8 @@ class TrackStore:
         self._yaw_valid: BoolArray
         self._heading_known: BoolArray
         self._anchor_m: FloatArray
-        self._velocity_mps: FloatArray
+        self._steady_mps: FloatArray
+        self._steady_known: BoolArray
         self._class: NDArray[np.int8]
         for name, shape, dtype in (
             ("_seen_ns", (), np.int64),
@@ -163,7 +164,8 @@ class TrackStore:
             ("_yaw_valid", (), np.bool_),
             ("_heading_known", (), np.bool_),
             ("_anchor_m", (2,), np.float64),
-            ("_velocity_mps", (2,), np.float64),
+            ("_steady_mps", (2,), np.float64),
+            ("_steady_known", (), np.bool_),
             ("_class", (), np.int8),
         ):
             grown(name, shape, dtype)
@@ -236,7 +238,7 @@ class TrackStore:
         slot = np.array([self._slot_of[t] for t in vanished], dtype=np.int64)
         gone_s: FloatArray = (frame.timestamp_ns - self._seen_ns[slot]).astype(np.float64) * 1e-9
         old, appeared = handover.matched(
-            self._position_m[slot], self._velocity_mps[slot], gone_s, self._class[slot],
+            self._position_m[slot], self._steady_mps[slot], gone_s, self._class[slot],
             frame.position_m[new], frame.object_class[new],
         )  # fmt: skip
         for i, j in zip(old.tolist(), appeared.tolist(), strict=True):
@@ -275,13 +277,16 @@ class TrackStore:
         self._yaw_valid[slot] = frame.yaw_valid
         self._heading_known[slot] = heading.known
         self._anchor_m[slot] = heading.anchor_m
-        moved_mps = displacement_m / np.where(dt_s > 0, dt_s, 1.0)[:, None]
-        self._velocity_mps[slot] = np.where(frame.velocity_valid[:, None], frame.velocity_mps, moved_mps)
+        steady_mps = steady_velocity(
+            displacement_m, dt_s, velocity_mps, last_mps=self._steady_mps[slot], known=self._steady_known[slot] & ~reset
+        )
+        self._steady_mps[slot] = steady_mps
+        self._steady_known[slot] = ~reset | frame.velocity_valid
         self._class[slot] = frame.object_class
         return Observations(
             frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, heading.yaw_rad, frame.yaw_valid,
             previous_position_m, previous_yaw_rad, previous_yaw_valid, heading.known, heading.directed, velocity_mps,
-            frame.velocity_valid, frame.object_class, frame.size_m,
+            frame.velocity_valid, steady_mps, frame.object_class, frame.size_m,
         )  # fmt: skip
 
     def coasting(self, timestamp_ns: int) -> Coasting:
@@ -290,6 +295,24 @@ class TrackStore:
         slot = np.array([s for _, s in rows], dtype=np.int64)
         age_s: FloatArray = np.asarray((timestamp_ns - self._seen_ns[slot]) * 1e-9, dtype=np.float64)
         return Coasting(tuple(t for t, _ in rows), slot, age_s)
+
+
+#: Time in which a displacement's weight in the steady velocity falls to 1 / e (s).
+STEADY_TIME_S = 0.4
+
+
+def steady_velocity(
+    displacement_m: FloatArray, dt_s: FloatArray, velocity_mps: FloatArray, *, last_mps: FloatArray, known: BoolArray
+) -> FloatArray:
+    """(N, 2) m/s from displacements over the last moments: the last one alone is noise at high frame rates.
+
+    Each displacement counts for as long as it took, and for less the older it is (STEADY_TIME_S). displacement_m (N, 2)
+    over dt_s (N,), 0 at a first observation, whose steady velocity is what was measured: velocity_mps (N, 2), 0 where
+    it was not. last_mps (N, 2): the steady velocity before, where there is one (known).
+    """
+    moved_mps = displacement_m / np.where(dt_s > 0, dt_s, 1.0)[:, None]
+    kept = np.where(known, np.exp(-dt_s / STEADY_TIME_S), 0.0)[:, None]
+    return np.where((dt_s > 0)[:, None], moved_mps + kept * (last_mps - moved_mps), velocity_mps)
 
 
 class Heading(NamedTuple):
@@ -327,16 +350,16 @@ def causal_heading(
     """
     moved_m = position_m - anchor_m
     way_m = np.hypot(moved_m[:, 0], moved_m[:, 1])
-    far, moving = way_m >= step_m, velocity_mps.any(axis=1)
+    far, moving = way_m >= step_m, np.asarray(velocity_mps.any(axis=1))
     along_way = np.arctan2(moved_m[:, 1], moved_m[:, 0])
     hint_m = np.where((way_m > 0)[:, None], moved_m, displacement_m)
     hint_m = np.where(moving[:, None], velocity_mps, hint_m)
-    hint = np.arctan2(hint_m[:, 1], hint_m[:, 0])
+    hint, hinted = np.arctan2(hint_m[:, 1], hint_m[:, 0]), np.asarray(hint_m.any(axis=1))
     derived = np.where(far, along_way, np.where(known_before, last_yaw_rad, hint))
     known = yaw_valid | far | known_before
     return Heading(
         yaw_rad=np.where(yaw_valid, yaw_rad, derived),
         known=known,
-        directed=known | hint_m.any(axis=1),
+        directed=known | hinted,
         anchor_m=np.where((far | yaw_valid)[:, None], position_m, anchor_m),
     )

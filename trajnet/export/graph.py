@@ -109,6 +109,7 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0) -> tuple[Tensor,
         reset=reset,
         velocity_mps=normal(count, 2, scale=8.0),
         velocity_valid=(torch.rand(count, generator=draw) < 0.5).float(),
+        steady_velocity_mps=normal(count, 2, scale=8.0),
         object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
         size_m=0.5 + 5.0 * torch.rand(count, 2, generator=draw),
     )

@@ -25,7 +25,7 @@ from trajnet.learning.model import Around, Observation
 from trajnet.scenes import find_scenes, load_scene
 from trajnet.scenes.splits import apolloscape_split, eth_ucy_split, nuscenes_split, vru_split
 from trajnet.surroundings import Needs, Surroundings
-from trajnet.tracks import TrackPolicy, causal_heading
+from trajnet.tracks import TrackPolicy, causal_heading, steady_velocity
 from trajnet.types import BoolArray, FloatArray
 from trajnet.windows import (
     Windows,
@@ -338,14 +338,17 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
     real = torch.arange(len(time_s)).unsqueeze(1) < length
     reset = torch.zeros_like(time_s)
     reset[0] = 1.0
+    dt_s = torch.where(real & (reset == 0), time_s - before(time_s), 1.0 - reset)
+    displacement = position - before(position)
     history = Observation(
-        displacement_m=position - before(position),
+        displacement_m=displacement,
         yaw_rad=yaw,
         previous_yaw_rad=previous_yaw,
-        dt_s=torch.where(real & (reset == 0), time_s - before(time_s), 1.0 - reset),
+        dt_s=dt_s,
         reset=reset,
         velocity_mps=velocity,
         velocity_valid=velocity_valid.to(torch.float32),
+        steady_velocity_mps=steady_velocities(displacement, dt_s, velocity, velocity_valid),
         object_class=window["object_class"].to(torch.int64).expand(len(time_s), -1),
         size_m=window["size_m"].expand(len(time_s), -1, -1),
     )
@@ -385,3 +388,15 @@ def headings(
         yaw[i], previous[i] = heading.yaw_rad, np.where(known, last, heading.yaw_rad)
         last, known, anchor = heading.yaw_rad, heading.known, heading.anchor_m
     return torch.from_numpy(yaw), torch.from_numpy(previous)
+
+
+def steady_velocities(displacement_m: Tensor, dt_s: Tensor, velocity_mps: Tensor, velocity_valid: Tensor) -> Tensor:
+    """(H, N, 2) steady velocity that the track store would derive of these observations (H, N, ...), step by step."""
+    displacement, dt, valid = displacement_m.numpy(), dt_s.numpy(), velocity_valid.numpy()
+    measured = np.where(valid[..., None], velocity_mps.numpy(), np.float32(0.0))
+    steady = measured.copy()
+    known = valid[0]
+    for i in range(1, len(dt)):
+        steady[i] = steady_velocity(displacement[i], dt[i], measured[i], last_mps=steady[i - 1], known=known)
+        known = np.ones_like(known)
+    return torch.from_numpy(steady)

@@ -24,7 +24,7 @@ from trajnet.surroundings import Needs
 from trajnet.types import WHEELED, ObjectClass
 
 CLASSES = len(ObjectClass)
-FEATURES = 13 + CLASSES + 2
+FEATURES = 15 + CLASSES + 2
 NEIGHBOUR_FEATURES = 10
 #: Numbers for each knot and mode: acceleration, turn, spread along and across, correlation.
 HEADS = 5
@@ -120,6 +120,7 @@ class Observation(NamedTuple):
     reset: Tensor
     velocity_mps: Tensor
     velocity_valid: Tensor
+    steady_velocity_mps: Tensor
     object_class: Tensor
     size_m: Tensor
 
@@ -225,7 +226,8 @@ class NeighbourAttention(nn.Module):
         score = (seen * query.unsqueeze(1)).sum(dim=2)
         weight = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
         weight = weight / (1.0 + weight.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
-        return (weight.unsqueeze(2) * seen).sum(dim=1)
+        out: Tensor = (weight.unsqueeze(2) * seen).sum(dim=1)
+        return out
 
 
 class TrajectoryModel(nn.Module):
@@ -276,14 +278,14 @@ class TrajectoryModel(nn.Module):
         config = self.config
         wheeled = torch.tensor(WHEELED, dtype=torch.float32)
         sums = config.knot_step_s * torch.tril(torch.ones(config.knots, config.knots))
-        forward, leftward = [0.1] * 3, [0.3] * 3
+        forward, leftward = [0.1] * 4, [0.3] * 4
         heads = torch.ones(HEADS, config.modes * config.decoder_stride, 1)
         heads[0], heads[1] = 1.0 / MAX_ACCELERATION_MPS2, TURN_SCALE_RAD
         rates = [MAX_CURVATURE_PER_M * wheeled, MAX_TURN_RATE_RADPS * (1.0 - wheeled)]
         limit_rad = config.knot_step_s * torch.stack(rates)
         return {
             "one_hot": torch.eye(CLASSES),
-            "feature_scale": torch.tensor([*forward, *leftward, *[1.0] * (FEATURES - 6)]),
+            "feature_scale": torch.tensor([*forward, *leftward, *[1.0] * (FEATURES - 8)]),
             "neighbour_scale": torch.tensor([0.1, 0.2, 0.1, 0.2, 0.5, *[1.0] * (NEIGHBOUR_FEATURES - 5)]),
             "head_scale": heads.reshape(-1, 1),
             # Of each class: whether it is wheeled, the largest turn between knots for each m/s, and at any speed.
@@ -294,23 +296,25 @@ class TrajectoryModel(nn.Module):
         }
 
     def features(self, seen: Observation) -> tuple[Tensor, Tensor]:
-        """(..., F) of order one, the same wherever the object is and whichever way it points; and own_velocity."""
+        """(..., F) of order one, the same wherever the object is and whichever way it points; and own_velocity
+        (..., 3): forward, leftward and absolute m/s of the steady velocity."""
         reset, yaw, before = seen.reset.unsqueeze(-1), seen.yaw_rad.unsqueeze(-1), seen.previous_yaw_rad.unsqueeze(-1)
         known, dt_s = 1.0 - reset, seen.dt_s.unsqueeze(-1)
         rate = known / torch.clamp(dt_s, min=MIN_STEP_S)  # 0 where there is no observation before
         used = seen.velocity_valid.unsqueeze(-1) * float(self.config.uses_velocity)
         moved, measured = seen.displacement_m * rate, seen.velocity_mps * used
-        # From the last displacement, or as measured for a first observation.
-        now = moved + measured * reset
-        angle = torch.cat([before, yaw, yaw], -1)
-        forward, leftward = turned_back(torch.cat([moved, now, measured], -1), torch.cos(angle), torch.sin(angle))
-        speed = torch.sqrt((now * now).sum(dim=-1, keepdim=True) + 1e-6)
+        steady = seen.steady_velocity_mps
+        angle = torch.cat([before, yaw, yaw, yaw], -1)
+        forward, leftward = turned_back(
+            torch.cat([moved, moved, measured, steady], -1), torch.cos(angle), torch.sin(angle)
+        )
+        speed = torch.sqrt((steady * steady).sum(dim=-1, keepdim=True) + 1e-6)
         turn, known_s = torch.sin(yaw - before), known * dt_s
         columns = [
             forward, leftward, torch.log1p(speed), known * turn, turn * rate, known_s, torch.log1p(10.0 * known_s),
             known, used, nn.functional.embedding(seen.object_class, self.one_hot), torch.log(seen.size_m),
         ]  # fmt: skip
-        own_velocity = torch.cat([forward[..., 1:2], leftward[..., 1:2], speed], -1)
+        own_velocity = torch.cat([forward[..., 3:], leftward[..., 3:], speed], -1)
         return torch.cat(columns, -1) * self.feature_scale, own_velocity
 
     def neighbour_features(self, seen: Observation, around: Around) -> Tensor:
@@ -360,7 +364,7 @@ class TrajectoryModel(nn.Module):
         # A step's knots lie strided: one copy puts them in order.
         planes = planes.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2)
         motion = planes.reshape(HEADS * modes, knots, -1)
-        acceleration, turn, spread, correlation = motion.split([modes, modes, 2 * modes, modes])
+        acceleration, turn, spread, correlation = torch.split(motion, [modes, modes, 2 * modes, modes])
         offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)
         x, y, course, cos, sin = self.unicycle(
             acceleration, turn, offset.reshape(2 * modes, 1, -1), own_velocity, seen.yaw_rad, seen.object_class
@@ -388,9 +392,9 @@ class TrajectoryModel(nn.Module):
         course. Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate.
         Nothing moves backward that is not seen moving backward.
         """
-        forward, _, speed = own_velocity.t().split(1)
-        wheeled, per_mps, anyway = self.by_class.index_select(1, object_class).split(1)
-        faster, aside = offset.split(self.config.modes)
+        forward, _, speed = torch.split(own_velocity.t(), 1)
+        wheeled, per_mps, anyway = torch.split(self.by_class.index_select(1, object_class), 1)
+        faster, aside = torch.split(offset, self.config.modes)
         observed = speed + wheeled * (forward - speed)
         floor = torch.clamp(observed, max=0.0)
         gained = torch.matmul(MAX_ACCELERATION_MPS2 * self.to_middles_s, torch.tanh(acceleration))
@@ -411,7 +415,7 @@ class TrajectoryModel(nn.Module):
         Built from a triangular factor, its diagonal larger by ROUNDING, so it is positive definite in float32 too.
         """
         scale = (self.sigma_scale_m * self.spread).index_select(1, object_class)
-        along, across = (torch.exp(torch.clamp(spread, -4.0, 4.0)) * scale).split(self.config.modes)
+        along, across = torch.split(torch.exp(torch.clamp(spread, -4.0, 4.0)) * scale, self.config.modes)
         related = 0.95 * torch.tanh(correlation)
         # The factor's columns in the object's axes: (along, related * across) and (0, rest * across).
         both, rest = related * across, torch.sqrt(1.0 - related * related) * across

@@ -28,7 +28,7 @@ from trajnet.revision import git_revision
 log = logging.getLogger(__name__)
 
 #: Raised when a checkpoint written before can no longer be read.
-CHECKPOINT_VERSION = 2
+CHECKPOINT_VERSION = 3
 LAST = "last.ckpt"
 
 

@@ -15,7 +15,8 @@ from trajnet.tracks import Observations
 from trajnet.types import BoolArray, IntArray, Prediction, Source
 
 _INPUTS_AS_THEY_ARE = (
-    "yaw_rad", "previous_yaw_rad", "dt_s", "velocity_mps", "velocity_valid", "object_class", "size_m",
+    "yaw_rad", "previous_yaw_rad", "dt_s", "velocity_mps", "velocity_valid", "steady_velocity_mps",
+    "object_class", "size_m",
 )  # fmt: skip
 _SURROUNDINGS = tuple(f.name for f in fields(Surroundings))
 
