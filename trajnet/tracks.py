@@ -246,7 +246,7 @@ class TrackStore:
         self.counters.handed_over += len(old)
 
     def _observe(self, frame: TrackFrame, before_ns: int | None) -> Observations:
-        if self.policy.handover:
+        if self.policy.handover and not self._slot_of.keys() >= set(frame.track_id):
             self._hand_over(frame)
         slot, reset = self._slots_for(frame.track_id)
         old = slot[~reset]
@@ -348,6 +348,8 @@ def causal_heading(
     An object that was never seen to move has no direction (not directed); its yaw is 0 and means nothing. So in a
     rotated scene everything rotates. Past positions only: nothing of the future enters.
     """
+    if yaw_valid.all():
+        return Heading(yaw_rad, yaw_valid, yaw_valid, position_m)
     moved_m = position_m - anchor_m
     way_m = np.hypot(moved_m[:, 0], moved_m[:, 1])
     far, moving = way_m >= step_m, np.asarray(velocity_mps.any(axis=1))

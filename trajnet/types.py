@@ -238,7 +238,8 @@ class Prediction:
                 for value in paths:
                     fine &= np.isfinite(value.reshape(count, -1)).all(axis=1)
             fine &= np.abs(self.probability @ np.ones(modes) - 1.0) < 1e-3
-        for value in (self.probability, self.covariance_m2[..., 0, 0], self.covariance_m2[..., 1, 1]):
+        variance_m2 = self.covariance_m2.reshape(count, -1, 4)[..., ::3]
+        for value in (self.probability, variance_m2):
             if not value.min() >= 0:
                 fine &= (value.reshape(count, -1) >= 0).all(axis=1)
         return fine

@@ -50,6 +50,7 @@ class Bucket:
         whole = slice(None)
         self._before = {t.name: (whole,) * t.shape.index("N") for t in (*contract.inputs, *contract.outputs)}
         self._used = 0
+        self._views: dict[int, tuple[Arrays, Arrays]] = {}
         self._binding = session.io_binding()
         self._on_device: dict[str, Any] = {}
         for bind, arrays in ((self._binding.bind_input, self.inputs), (self._binding.bind_output, self.outputs)):
@@ -57,23 +58,27 @@ class Bucket:
                 pointer = array.ctypes.data if device == "cpu" else self._device_copy(name, array, device)
                 bind(name, device, 0, array.dtype, list(array.shape), pointer)
 
-    def rows(self, arrays: Arrays, count: int) -> Arrays:
-        """The first ``count`` tracks of every array, as views."""
-        return {name: array[(*self._before[name], slice(count))] for name, array in arrays.items()}
+    def rows(self, count: int) -> tuple[Arrays, Arrays]:
+        """The first ``count`` tracks of every input and of every output, as views that are made once."""
+        if count not in self._views:
+            first = slice(count)
+            self._views[count] = (
+                {name: array[(*self._before[name], first)] for name, array in self.inputs.items()},
+                {name: array[(*self._before[name], first)] for name, array in self.outputs.items()},
+            )
+        return self._views[count]
 
     def run(self, count: int) -> None:
         """One step of the first ``count`` rows; whatever an earlier, larger frame left behind them is padded over."""
-        for name, array in self.inputs.items():
-            if count < self._used:
+        if count < self._used:
+            for name, array in self.inputs.items():
                 array[(*self._before[name], slice(count, self._used))] = PADDING.get(name, 0.0)
         self._used = count
-        for name, array in self.inputs.items():
-            if name in self._on_device:
-                self._on_device[name].update_inplace(array)
+        for name in self._on_device.keys() & self.inputs.keys():
+            self._on_device[name].update_inplace(self.inputs[name])
         self._session.run_with_iobinding(self._binding)
-        for name, array in self.outputs.items():
-            if name in self._on_device:
-                array[...] = self._on_device[name].numpy()
+        for name in self._on_device.keys() & self.outputs.keys():
+            self.outputs[name][...] = self._on_device[name].numpy()
 
     def _device_copy(self, name: str, array: NDArray[Any], device: str) -> int:
         from onnxruntime import OrtValue
@@ -122,15 +127,16 @@ class Engine:
         """
         count = len(slot)
         bucket = next(b for b in self.buckets if b.tracks >= count)
-        inputs = bucket.rows(bucket.inputs, count)
+        inputs, outputs = bucket.rows(count)
         fill(inputs)
+        born = bool(reset.any())
         for name, _ in self._states:
             memory = self._remembered(name, int(slot.max()) + 1)
             for layer, rows in zip(memory, inputs[name], strict=True):
                 np.take(layer, slot, axis=0, out=rows, mode="clip")
-                rows[reset] = 0.0  # the graph multiplies by 0, which would not get rid of a NaN
+                if born:
+                    rows[reset] = 0.0  # the graph multiplies by 0, which would not get rid of a NaN
         bucket.run(count)
-        outputs = bucket.rows(bucket.outputs, count)
         for name, after in self._states:
             for layer, rows in zip(self._memory[name], outputs[after], strict=True):
                 layer[slot] = rows

@@ -234,7 +234,8 @@ class GuardedPredictor:
             raise InputError(
                 f"{self.name}: expected {len(asked)} rows of {self.modes} modes, got {len(result)} of {result.modes}"
             )
-        if result.timestamp_ns != asked.timestamp_ns or not np.array_equal(result.time_s, self.time_s):
+        same_times = result.time_s is self.time_s or np.array_equal(result.time_s, self.time_s)
+        if result.timestamp_ns != asked.timestamp_ns or not same_times:
             raise InputError(
                 f"{self.name}: expected paths from {asked.timestamp_ns} ns at {self.time_s} s, "
                 f"got {result.timestamp_ns} ns at {result.time_s} s"
