@@ -29,12 +29,14 @@ NEIGHBOUR_FEATURES = 10
 #: Numbers for each knot and mode: acceleration, turn, spread along and across, correlation.
 HEADS = 5
 
-#: Limits of the unicycle: what a road vehicle can do, with a margin for its noise.
+#: Limits of the unicycle: what a road vehicle can do, with a margin for its noise, and how far its way may start off
+#: its heading.
 MAX_ACCELERATION_MPS2 = 8.0
 MAX_CURVATURE_PER_M = 0.25
-#: What the others can do: turn on the spot this fast, and start off in any direction within this of their heading.
-MAX_TURN_RATE_RADPS = 2.0
 MAX_COURSE_OFFSET_RAD = 0.3
+#: What the others can do: turn on the spot this fast, and start off within this of their heading.
+MAX_TURN_RATE_RADPS = 2.0
+MAX_FREE_OFFSET_RAD = 1.2
 #: Turn between knots that an output of one stands for, at any speed, before the limit bends it: outputs of order one.
 TURN_SCALE_RAD = 0.1
 #: Some tens of float32's roundings: what the product of variances has to be larger than the square of the covariance.
@@ -282,14 +284,16 @@ class TrajectoryModel(nn.Module):
         heads = torch.ones(HEADS, config.modes * config.decoder_stride, 1)
         heads[0], heads[1] = 1.0 / MAX_ACCELERATION_MPS2, TURN_SCALE_RAD
         rates = [MAX_CURVATURE_PER_M * wheeled, MAX_TURN_RATE_RADPS * (1.0 - wheeled)]
+        offset_rad = torch.where(wheeled > 0, MAX_COURSE_OFFSET_RAD, MAX_FREE_OFFSET_RAD)
         limit_rad = config.knot_step_s * torch.stack(rates)
         return {
             "one_hot": torch.eye(CLASSES),
             "feature_scale": torch.tensor([*forward, *leftward, *[1.0] * (FEATURES - 8)]),
             "neighbour_scale": torch.tensor([0.1, 0.2, 0.1, 0.2, 0.5, *[1.0] * (NEIGHBOUR_FEATURES - 5)]),
             "head_scale": heads.reshape(-1, 1),
-            # Of each class: whether it is wheeled, the largest turn between knots for each m/s, and at any speed.
-            "by_class": torch.cat([wheeled.unsqueeze(0), limit_rad + torch.tensor([[0.0], [1e-5]])]),
+            # Of each class: whether it is wheeled, how far it may start off its heading, and the largest turn between
+            # knots for each m/s, and at any speed.
+            "by_class": torch.cat([torch.stack([wheeled, offset_rad]), limit_rad + torch.tensor([[0.0], [1e-5]])]),
             "to_knots_s": sums,
             "to_middles_s": sums - 0.5 * config.knot_step_s * torch.eye(config.knots),
             "sigma_scale_m": (0.1 + 0.3 * torch.tensor(config.time_s, dtype=torch.float32)).reshape(-1, 1),
@@ -393,7 +397,7 @@ class TrajectoryModel(nn.Module):
         Nothing moves backward that is not seen moving backward.
         """
         forward, _, speed = torch.split(own_velocity.t(), 1)
-        wheeled, per_mps, anyway = torch.split(self.by_class.index_select(1, object_class), 1)
+        wheeled, offset_rad, per_mps, anyway = torch.split(self.by_class.index_select(1, object_class), 1)
         faster, aside = torch.split(offset, self.config.modes)
         observed = speed + wheeled * (forward - speed)
         floor = torch.clamp(observed, max=0.0)
@@ -401,7 +405,7 @@ class TrajectoryModel(nn.Module):
         pace = torch.maximum(observed + faster + gained, floor)
         limit = per_mps * torch.abs(pace) + anyway
         angle = limit * torch.tanh(turn / limit)
-        start = yaw_rad + MAX_COURSE_OFFSET_RAD * torch.tanh(aside)
+        start = yaw_rad + offset_rad * torch.tanh(aside)
         course = start + torch.matmul(self.to_knots_s / self.config.knot_step_s, angle)
         middle = course - 0.5 * angle
         cos, sin = torch.cos(middle), torch.sin(middle)
