@@ -101,6 +101,11 @@ class Parameters:
     track_timeout_s: float = _parameter(
         1.0, "A track is forgotten after this time without an observation.", minimum=0.05, maximum=60.0
     )
+    track_handover: bool = _parameter(
+        True,
+        "A track that appears where one that has just vanished must be by now takes over its history: a tracker that "
+        "loses an object for a moment gives it a new id.",
+    )
     late_s: float = _parameter(
         0.2,
         "Objects older than this when they arrive count as late. They are used all the same.",
@@ -173,7 +178,12 @@ class Parameters:
         )
 
     def policy(self) -> TrackPolicy:
-        return TrackPolicy(timeout_s=self.track_timeout_s, late_s=self.late_s, reset_jump_s=self.clock_reset_s)
+        return TrackPolicy(
+            timeout_s=self.track_timeout_s,
+            late_s=self.late_s,
+            reset_jump_s=self.clock_reset_s,
+            handover=self.track_handover,
+        )
 
 
 def _limit(name: str, warn: float, error: float, unit: str) -> Limit:
