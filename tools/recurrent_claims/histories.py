@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from trajnet.around import nothing_around
 from trajnet.errors import InputError
 from trajnet.learning.config import SourceConfig
-from trajnet.learning.data import HISTORY, Batch, TrainingSet, training_set
-from trajnet.learning.model import Observation, rotated
+from trajnet.learning.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
+from trajnet.learning.model import Observation, turned_back
 from trajnet.scenes import find_scenes, load_scene
 from trajnet.surroundings import Needs
 from trajnet.windows import Windows, concatenate, windows_of_scene
@@ -67,9 +67,10 @@ def shortened(data: TrainingSet, steps: int) -> TrainingSet:
 def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
     """The batch with the motions of its histories in another order: what is lost is the order and nothing else.
 
-    A motion is a displacement with its turn and its dt, whole. ``earlier``: the last one, which tells the present
-    speed, stays the last. ``all``: any may come last, and is then moved so that it still ends at the true last pose,
-    where the prediction starts. The first observation, which has no motion, stays the first.
+    A motion is a displacement with its turn and its dt, whole; the steady velocity is that of the new order.
+    ``earlier``: the last motion, which tells the present speed, stays the last. ``all``: any may come last, and is then
+    moved so that it still ends at the true last pose, where the prediction starts. The first observation, which has no
+    motion, stays the first.
     """
     if order == "in order":
         return batch
@@ -86,7 +87,10 @@ def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
         return values.gather(0, index.reshape(*index.shape, *[1] * (values.dim() - 2)).expand_as(values))
 
     mixed = Observation(*map(arranged, history))
-    return replace(batch, history=ending_at(mixed, history, last) if order == "all motions shuffled" else mixed)
+    if order == "all motions shuffled":
+        mixed = ending_at(mixed, history, last)
+    steady = steady_velocities(mixed.displacement_m, mixed.dt_s, mixed.velocity_mps, mixed.velocity_valid > 0)
+    return replace(batch, history=mixed._replace(steady_velocity_mps=steady))
 
 
 def ending_at(mixed: Observation, history: Observation, last: torch.Tensor) -> Observation:
@@ -95,9 +99,9 @@ def ending_at(mixed: Observation, history: Observation, last: torch.Tensor) -> O
     end_rad = history.yaw_rad[last, row]
     turn = end_rad - mixed.yaw_rad[last, row]
     way = mixed.displacement_m[last, row]
-    x, y = rotated(way[:, 0], way[:, 1], torch.cos(turn), torch.sin(turn))
+    x, y = turned_back(way, torch.cos(turn).unsqueeze(1), -torch.sin(turn).unsqueeze(1))
     pose = {
-        "displacement_m": torch.stack([x, y], -1),
+        "displacement_m": torch.cat([x, y], -1),
         "yaw_rad": end_rad,
         "previous_yaw_rad": mixed.previous_yaw_rad[last, row] + turn,
     }
