@@ -313,7 +313,8 @@ def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
         window[name] = window[name] * sign.unsqueeze(1)
     distance = window["map_distance"]
     patch = math.isqrt(distance.shape[3])
-    flipped = distance.reshape(*distance.shape[:3], patch, patch, -1).flip(2, 4).reshape(distance.shape)
+    squares = (*distance.shape[:3], patch, patch, distance.shape[4])
+    flipped = distance.reshape(squares).flip(2, 4).reshape(distance.shape)
     window["map_distance"] = torch.where(chosen.reshape(-1, 1, 1, 1, 1), flipped, distance)
     return window
 
