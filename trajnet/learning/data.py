@@ -49,9 +49,9 @@ class TrainingSet:
 
     time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H) with yaw_valid (W, H): as measured,
     velocity_mps (W, H, 2), velocity_valid (W, H), object_class (W,), size_m (W, 2), future_m (W, T, 2),
-    future_valid (W, T). What was around at the last observation, as Surroundings has it: map_distance (W, A, B, points, 4),
-    map_valid (W,), neighbour_offset_m (W, k, 2), neighbour_yaw_rad (W, k), neighbour_velocity_mps (W, k, 2),
-    neighbour_size_m (W, k, 2), neighbour_valid (W, k).
+    future_valid (W, T). What was around at the last observation, as Surroundings has it: map_distance
+    (W, *view.shape, 4), map_valid (W,), neighbour_offset_m (W, k, 2), neighbour_yaw_rad (W, k),
+    neighbour_velocity_mps (W, k, 2), neighbour_size_m (W, k, 2), neighbour_valid (W, k).
     """
 
     time_s: Float32Array
