@@ -39,6 +39,15 @@ def frame(
     )
 
 
+def in_patches(grid: np.ndarray, patch: int) -> np.ndarray:
+    """Numbers on a grid (A, B, ...) -> (A / patch, B / patch, patch * patch, ...), square by square, row by row."""
+    rows, columns = (points // patch for points in grid.shape[:2])
+    out = np.empty((rows, columns, patch * patch, *grid.shape[2:]), grid.dtype)
+    for row, column in np.ndindex(*grid.shape[:2]):
+        out[row // patch, column // patch, row % patch * patch + column % patch] = grid[row, column]
+    return out
+
+
 def observed(*frames: TrackFrame) -> Observations:
     """What a new track store makes of the last of these frames."""
     store = TrackStore()

@@ -127,7 +127,7 @@ class MapField:
         to_pixel = np.array([[cos, -sin, x], [sin, cos, y]]).transpose(2, 0, 1).astype(np.float32, order="C")
         points, end = _points_m(view), np.array(self.distance.shape[:2], np.float32)[:, None] - 1.0
         flat = self.distance.view(np.int32).reshape(-1)
-        seen = out.view(np.int32).reshape(count, -1)
+        seen = out.view(np.int32).reshape(count, points.shape[1])
         for i in range(0, count, BLOCK):
             block = to_pixel[i : i + BLOCK]
             place, whole, pixel = (kept[: len(block)] for kept in _buffers(points.shape[1]))

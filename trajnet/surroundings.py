@@ -37,8 +37,8 @@ class Needs:
 class Surroundings:
     """Of N objects, k neighbours each, the nearest first. Axes of the map, relative to the object's own position.
 
-    map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is wanted. map_valid (N,): whether a map
-    was there. neighbour_offset_m (N, k, 2), neighbour_yaw_rad (N, k), neighbour_velocity_mps (N, k, 2),
+    map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is wanted. map_valid (N,):
+    whether a map was there. neighbour_offset_m (N, k, 2), neighbour_yaw_rad (N, k), neighbour_velocity_mps (N, k, 2),
     neighbour_size_m (N, k, 2), neighbour_valid (N, k): zeros (size 1 m) where not valid.
     """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.frames import frame, observed
 from trajnet.around import joined, nothing_around, scene_surroundings, window_surroundings
 from trajnet.errors import InputError
 from trajnet.evaluate.datasets import WindowUnit
@@ -20,7 +21,8 @@ from trajnet.types import FloatArray, IntArray, Prediction, Scene
 from trajnet.windows import concatenate, sliding_windows
 
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
-NEEDS = Needs(MapView(ahead_m=20.0, behind_m=6.0, side_m=8.0, step_m=2.0), 5)
+VIEW = MapView(ahead_m=20.0, behind_m=8.0, side_m=8.0, step_m=2.0, patch=3)
+NEEDS = Needs(VIEW, 5)
 
 
 class Onlooker:
@@ -59,8 +61,8 @@ def scene() -> Scene:
 def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
     onlooker = Onlooker()
     stream = Stream(onlooker, map_field=field_of(scene.lanes, scene.raster))
-    for frame in scene.frames():
-        stream.update(frame, frame.timestamp_ns)
+    for one in scene.frames():
+        stream.update(one, one.timestamp_ns)
     draw = np.random.default_rng(1)
     rows = draw.permutation(len(scene.row_frame))[:300]
     got = scene_surroundings(scene, rows, NEEDS)
@@ -72,6 +74,31 @@ def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
     assert got.neighbour_valid.any()
     assert not got.neighbour_valid.all()
     assert len(np.unique(got.map_distance[..., 0])) > 50
+
+
+def test_observations_see_each_other_and_the_map() -> None:
+    """By hand: one whose velocity is measured, one whose velocity is its displacement, one that is new."""
+    places = [{"a": (0.0, 0.0), "b": (4.0, 3.0)}, {"a": (1.0, 0.0), "b": (4.0, 4.0), "c": (-6.0, 0.0)}]
+    first = frame(0.0, places[0], yaw=[0.0, 1.5], velocity=[(9.0, 9.0), (9.0, 9.0)])
+    then = frame(0.5, places[1], yaw=[0.1, 1.6, 2.0], velocity=(5.0, 0.0), size=[(4.0, 2.0), (6.0, 3.0), (1.0, 1.0)])
+    measured = np.array([True, False, False])
+    then = replace(then, velocity_valid=measured, velocity_mps=np.where(measured[:, None], then.velocity_mps, np.nan))
+    seen = observed(first, then)
+    field = make_field(np.array([-50.0, -50.0]), 4.0, {"drivable": np.arange(400)[:, None] < np.full((400, 400), 204)})
+    got = seen.around(NEEDS, field)
+    assert got.neighbour_valid.tolist() == [[True, True, False, False, False]] * 3
+    assert got.neighbour_offset_m[:, :2].tolist() == [[[3, 4], [-7, 0]], [[-3, -4], [-10, -4]], [[7, 0], [10, 4]]]
+    velocity_mps = [[5.0, 0.0], [0.0, 2.0], [0.0, 0.0]]
+    for row, others in enumerate([[1, 2], [0, 2], [0, 1]]):
+        assert got.neighbour_velocity_mps[row, :2].tolist() == [velocity_mps[other] for other in others]
+        assert got.neighbour_yaw_rad[row, :2].tolist() == [[0.1, 1.6, 2.0][other] for other in others]
+        assert got.neighbour_size_m[row, :2].tolist() == [[[4, 2], [6, 3], [1, 1]][other] for other in others]
+    assert got.map_valid.all()
+    np.testing.assert_array_equal(got.map_distance, field.sample(seen.position_m, seen.yaw_rad, VIEW))
+    assert len(np.unique(got.map_distance[..., 0])) > 20
+    blind = seen.around(Needs(VIEW), None)
+    assert blind.neighbour_valid.shape == (3, 0)
+    assert not blind.map_valid.any()
 
 
 def test_nothing_of_the_future_is_in_them(scene: Scene) -> None:

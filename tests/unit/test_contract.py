@@ -69,7 +69,7 @@ def test_the_tensors_of_an_lstm_and_a_gru() -> None:
     assert [t.name for t in gru.outputs][-2:] == ["probability", "h_next"]
 
 
-NEEDS = Needs(MapView(ahead_m=10.0, behind_m=4.0, side_m=3.0, step_m=1.0), neighbours=5)
+NEEDS = Needs(MapView(ahead_m=10.0, behind_m=4.0, side_m=4.0, step_m=1.0, patch=3), neighbours=5)
 
 
 @pytest.mark.parametrize("needs", [NEEDS, Needs(neighbours=2), Needs(MapView()), Needs()])
@@ -93,7 +93,7 @@ def test_the_inputs_have_the_shapes_and_the_names_of_surroundings() -> None:
     nothing = nothing_around(7, NEEDS)
     for tensor in surroundings_tensors(NEEDS):
         assert getattr(nothing, tensor.name).shape == shape_for(tensor, 7), tensor.name
-    assert surroundings_tensors(NEEDS)[0].shape == ("N", "15", "7", "4")
+    assert surroundings_tensors(NEEDS)[0].shape == ("N", "5", "3", "9", "4")
     assert nothing.map_distance.dtype == surroundings_tensors(NEEDS)[0].dtype == "int8"
 
 
@@ -129,6 +129,9 @@ def test_the_inputs_have_the_shapes_and_the_names_of_surroundings() -> None:
         (metadata(needs={"view": {"step_m": 0.0}}), "map.step_m: expected a number above 0, got 0.0"),
         (metadata(needs={"view": {"step_m": 1e-300}}), "map: expected at most 100,000 sample points, got inf"),
         (metadata(needs={"view": {"step_m": float("nan")}}), "map.step_m: expected a number above 0, got nan"),
+        (metadata(needs={"view": {"patch": 2}}), "map.patch: expected a divisor of the grid's (37, 25) points, got 2"),
+        (metadata(needs={"view": {"patch": 0}}), "map.patch: expected a divisor"),
+        (metadata(needs={"view": {"patch": "1"}}), "patch: expected int, got '1'"),
         (metadata(needs={"lanes": 1}), "unknown key 'lanes'"),
         (metadata(training={}), "training: missing key 'datasets'"),
         (metadata(training=None), "training: expected a mapping"),

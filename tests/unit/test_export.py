@@ -24,9 +24,12 @@ OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}
 ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}
 
 
-VIEW = MapView(ahead_m=14.0, behind_m=4.0, side_m=6.0, step_m=2.0)
+VIEW = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
 #: Everything that a model may look at and be, small.
-ALL = {"map": VIEW, "map_channels": (3, 4, 5), "neighbours": 4, "sets": (1, 2, 3), "decoder_stride": 3, "dropout": 0.1}
+ALL = {
+    "map": VIEW, "map_channels": 5, "map_width": 14, "neighbours": 4, "attention": 10, "sets": (1, 2, 3),
+    "decoder_stride": 3, "dropout": 0.1,
+}  # fmt: skip
 
 
 def make_model(cell: str = "lstm", layers: int = 1, **changes: object) -> TrajectoryModel:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.frames import in_patches
 from trajnet.around import nothing_around, scene_surroundings
 from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate, wrap_angle
@@ -37,14 +38,19 @@ from trajnet.windows import Windows, frames_of, sliding_windows
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
 SOURCE = SourceConfig("scenes", path="scenes", history_s=1.0, stride=10, min_future_s=1.0)
 FUTURE_S = np.arange(1, 5) * 0.5
-NEEDS = Needs(MapView(ahead_m=20.0, behind_m=6.0, side_m=8.0, step_m=2.0), 3)
+VIEW = MapView(ahead_m=20.0, behind_m=8.0, side_m=8.0, step_m=2.0, patch=3)
+NEEDS = Needs(VIEW, 3)
+
+
+def crossing(needs: Needs) -> TrainingSet:
+    scene = load_scene(SCENES / "crossing_small.parquet", with_map=True)
+    windows = sliding_windows(scene, np.linspace(-1.0, 0.0, 11), FUTURE_S, stride=7, min_future_s=1.0)
+    return training_set(windows, scene_surroundings(scene, windows.row, needs))
 
 
 @pytest.fixture(scope="module")
 def data() -> TrainingSet:
-    scene = load_scene(SCENES / "crossing_small.parquet", with_map=True)
-    windows = sliding_windows(scene, np.linspace(-1.0, 0.0, 11), FUTURE_S, stride=7, min_future_s=1.0)
-    return training_set(windows, scene_surroundings(scene, windows.row, NEEDS))
+    return crossing(NEEDS)
 
 
 def alone(windows: Windows) -> TrainingSet:
@@ -161,8 +167,24 @@ def test_mirror_swaps_left_and_right_of_past_and_future_together(data: TrainingS
         assert torch.equal(other[name][flipped][..., 1], -window[name][flipped][..., 1])
         assert torch.equal(other[name][..., 0], window[name][..., 0])
     assert torch.equal(other["yaw_rad"][flipped], -window["yaw_rad"][flipped])
-    assert torch.equal(other["map_distance"][flipped], window["map_distance"][flipped].flip(2))
     assert torch.equal(other["map_distance"][~flipped], window["map_distance"][~flipped])
+    # The map, patch by patch, is that of the same windows point by point, whose right and left change places.
+    points = tensors(crossing(Needs(replace(VIEW, patch=1), 3)))
+    grid = points["map_distance"]
+    assert grid.shape[1:] == (*VIEW.grid, 1, 4)
+    assert not torch.equal(grid[flipped].flip(2), grid[flipped])
+    mirror = mirrored(points, flipped)["map_distance"]
+    assert torch.equal(mirror, torch.where(flipped.reshape(-1, 1, 1, 1, 1), grid.flip(2), grid))
+    patches = np.stack([in_patches(one[:, :, 0].numpy(), VIEW.patch) for one in mirror])
+    assert torch.equal(other["map_distance"], torch.from_numpy(patches))
+
+
+def test_windows_without_a_map_are_mirrored_too() -> None:
+    window = tensors(alone(blind_windows()))
+    assert window["map_distance"].shape[1:] == (0, 0, 0, 4)
+    other = mirrored(window, torch.ones(len(window["yaw_rad"]), dtype=torch.bool))
+    assert other["map_distance"].shape == window["map_distance"].shape
+    assert torch.equal(other["future_m"], window["future_m"] * torch.tensor([1.0, -1.0]))
 
 
 def test_mirrored_windows_are_those_of_the_mirrored_scene() -> None:
@@ -223,15 +245,18 @@ def test_noise_never_reaches_the_recorded_future(data: TrainingSet) -> None:
 
 
 def blind_windows(angle: float = 0.0) -> Windows:
-    """Windows of a scene without measured yaw and velocity, turned about the map's origin; one object never moves."""
+    """Windows of a scene without measured yaw and velocity, turned about the map's origin; one object never moves, one
+    moves at last, by little, one has moved as little and is back exactly where it began."""
     scene = load_scene(SCENES / "crossing_small.parquet")
     windows = sliding_windows(scene, np.linspace(-2.0, 0.0, 21), FUTURE_S, stride=20, min_future_s=1.0)
     windows.yaw_valid[:] = False
     windows.velocity_valid[:] = False
-    windows.observed[:2] = True
+    windows.observed[:3] = True
     windows.position_m[0] = windows.position_m[0, -1]
     windows.future_m[0] = windows.position_m[0, -1]
     windows.position_m[1, :-1] = windows.position_m[1, -1] + [0.01, 0.02]  # a first motion far below heading_step_m
+    windows.position_m[2] = windows.position_m[2, -1]
+    windows.position_m[2, -2] += [0.1, 0.05]
     for values in (windows.position_m, windows.future_m):
         values[:] = rotate(values, np.array(angle))
     return windows
@@ -253,6 +278,8 @@ def test_what_training_derives_of_a_history_is_what_the_track_store_derives() ->
         step[row] += 1
     assert step.tolist() == batch.length.tolist()
     assert (batch.history.yaw_rad[-1] != 0).any()
+    last = batch.history.yaw_rad[batch.length - 1, torch.arange(len(windows))]
+    assert last[2] == pytest.approx(np.arctan2(-0.05, -0.1), abs=1e-3)
 
 
 def test_a_heading_that_rests_on_a_lost_observation_is_not_known() -> None:
@@ -269,9 +296,8 @@ def test_turned_windows_turn_the_prediction_though_no_yaw_was_measured() -> None
     angle = 2.0
     one, other = (Batches(alone(blind_windows(a)), 1000)[0] for a in (0.0, angle))
     real = torch.arange(len(one.history.dt_s)).unsqueeze(1) < one.length
-    torch.testing.assert_close(
-        model.features(one.history)[real], model.features(other.history)[real], atol=2e-3, rtol=1e-3
-    )
+    for mine, theirs in zip(model.features(one.history), model.features(other.history), strict=True):
+        torch.testing.assert_close(mine[real], theirs[real], atol=2e-3, rtol=1e-3)
     with torch.no_grad():
         paths, turned = (model(b.history, b.length, b.around) for b in (one, other))
     expected = rotate(torch.stack([paths.x_m, paths.y_m], -1).numpy().astype(np.float64), np.array(angle))
@@ -279,7 +305,7 @@ def test_turned_windows_turn_the_prediction_though_no_yaw_was_measured() -> None
     windows = blind_windows()
     away = np.abs(windows.position_m - windows.position_m[:, -1:]).max(-1)
     moved = (away * windows.observed).max(1) > 0
-    assert moved.tolist()[:2] == [False, True]
+    assert moved.tolist()[:3] == [False, True, True]
     np.testing.assert_allclose(found[..., moved, :], expected[..., moved, :], atol=5e-3)
     assert not np.allclose(
         found[..., ~moved, :], expected[..., ~moved, :], atol=1e-2

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.frames import in_patches
 from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate
-from trajnet.maps import CHANNELS, FULL, REACH_M, MapField, MapView, distance_px, field_of, make_field
+from trajnet.maps import BLOCK, CHANNELS, FULL, REACH_M, MapField, MapView, distance_px, field_of, make_field
 from trajnet.scenes import load_scene, nuscenes_split
 from trajnet.types import BoolArray, FloatArray, Lane, RasterMap
 
 #: 5 x 3 points: x = -2, 0, 2, 4, 6 m and y = -2, 0, 2 m.
 SMALL = MapView(ahead_m=6.0, behind_m=2.0, side_m=2.0, step_m=2.0)
-AHEAD, LEFT, RIGHT = (3, 1), (1, 2), (1, 0)
+AHEAD, LEFT, RIGHT = (3, 1, 0), (1, 2, 0), (1, 0, 0)
+#: 12 x 9 points in 4 x 3 patches.
+PATCHED = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
 
 
 def brute_force_px(mask: BoolArray, reach: float) -> FloatArray:
@@ -51,9 +55,9 @@ def metres(samples: np.ndarray, name: str) -> FloatArray:
 def test_a_field_holds_metres_and_is_signed_where_one_can_drive() -> None:
     field, _ = small_field()
     point = MapView(ahead_m=0.1, behind_m=0.1, side_m=0.1, step_m=1.0)
-    assert point.shape == (1, 1)
+    assert point.shape == (1, 1, 1)
     place = np.array([[108.2, 203.2], [112.2, 203.2], [108.2, 206.2], [104.2, 203.2]]) + [0.1, 0.1]
-    seen = field.sample(place, np.zeros(4), point)[:, 0, 0]
+    seen = field.sample(place, np.zeros(4), point)[:, 0, 0, 0]
     # Pixel 16 of 0..19 that are drivable: 4 pixels of half a metre to the first that is not; pixel 24: 5 to the last.
     np.testing.assert_allclose(metres(seen, "drivable")[:2], [2.0, -2.5], atol=0.04)
     np.testing.assert_allclose(metres(seen, "lane_divider"), [4.0, 4.0, 1.0, 4.0], atol=0.04)
@@ -62,17 +66,41 @@ def test_a_field_holds_metres_and_is_signed_where_one_can_drive() -> None:
 
 
 def test_the_grid_runs_from_behind_to_ahead_and_from_right_to_left() -> None:
-    assert SMALL.shape == (5, 3)
+    assert SMALL.grid == (5, 3)
+    assert SMALL.shape == (5, 3, 1)
     points_m = SMALL.points_m()
-    assert points_m[0, 0].tolist() == [-2.0, -2.0]
+    assert points_m[0, 0, 0].tolist() == [-2.0, -2.0]
     assert points_m[AHEAD].tolist() == [4.0, 0.0]
     assert points_m[LEFT].tolist() == [0.0, 2.0]
-    assert MapView().shape == (37, 25)
+    assert MapView().grid == (37, 25)
+    assert MapView().shape == (37, 25, 1)
+
+
+def test_patches_are_the_squares_of_the_grid_each_in_one_piece() -> None:
+    assert PATCHED.grid == (12, 9)
+    assert PATCHED.shape == (4, 3, 9)
+    points_m = PATCHED.points_m()
+    assert points_m.shape == (4, 3, 9, 2)
+    assert points_m[0, 0].tolist() == [[x, y] for x in (-6.0, -4.0, -2.0) for y in (-8.0, -6.0, -4.0)]
+    assert points_m[1, 0, 0].tolist() == [0.0, -8.0]  # the next one ahead
+    assert points_m[0, 1, 0].tolist() == [-6.0, -2.0]  # the next one to the left
+    assert points_m[-1, -1, -1].tolist() == [16.0, 8.0]
+    np.testing.assert_array_equal(points_m, in_patches(replace(PATCHED, patch=1).points_m()[:, :, 0], 3))
+    whole = MapView(ahead_m=4.0, behind_m=4.0, side_m=4.0, step_m=2.0, patch=5)
+    assert whole.shape == (1, 1, 25)
+    np.testing.assert_array_equal(whole.points_m().reshape(5, 5, 2), replace(whole, patch=1).points_m()[:, :, 0])
+
+
+@pytest.mark.parametrize("patch", [0, -1, -3, 2, 4, 5, 9, 12])
+def test_a_patch_that_does_not_divide_the_grid_is_refused(patch: int) -> None:
+    message = rf"map\.patch: expected a divisor of the grid's \(12, 9\) points, got {patch}"
+    with pytest.raises(ConfigError, match=message):
+        replace(PATCHED, patch=patch)
 
 
 @pytest.mark.parametrize("yaw_rad", [0.0, np.pi / 2, np.pi, -np.pi / 2, 0.3])
 @pytest.mark.parametrize("where", [AHEAD, LEFT, RIGHT])
-def test_a_dot_is_seen_where_it_lies(yaw_rad: float, where: tuple[int, int]) -> None:
+def test_a_dot_is_seen_where_it_lies(yaw_rad: float, where: tuple[int, int, int]) -> None:
     dots = np.zeros((200, 200), np.bool_)
     position_m = np.array([[530.05, -20.05]])
     dot_m = position_m[0] + rotate(SMALL.points_m()[where], np.float64(yaw_rad))
@@ -82,7 +110,7 @@ def test_a_dot_is_seen_where_it_lies(yaw_rad: float, where: tuple[int, int]) -> 
     distance_m = metres(seen[0], "road_divider")
     assert np.unravel_index(distance_m.argmin(), SMALL.shape) == where
     assert distance_m[where] == 0.0
-    opposite = {AHEAD: (0, 1), LEFT: RIGHT, RIGHT: LEFT}[where]
+    opposite = {AHEAD: (0, 1, 0), LEFT: RIGHT, RIGHT: LEFT}[where]
     apart_m = np.hypot(*(SMALL.points_m()[opposite] - SMALL.points_m()[where]))
     assert distance_m[opposite] == pytest.approx(apart_m, abs=0.5)
 
@@ -112,8 +140,8 @@ def test_lanes_are_drawn_with_the_dividers_between_them() -> None:
     field = field_of(a_street(), None)
     assert field is not None
     column = MapView(ahead_m=0.1, behind_m=0.1, side_m=12.0, step_m=0.5)
-    seen = field.sample(np.array([[50.0, 5.0]]), np.zeros(1), column)[0, 0]
-    y_m = 5.0 + column.axes_m()[1]
+    seen = field.sample(np.array([[50.0, 5.0]]), np.zeros(1), column)[0, 0, :, 0]
+    y_m = 5.0 + column.points_m()[0, :, 0, 1]
     np.testing.assert_allclose(metres(seen, "drivable"), np.clip(np.minimum(y_m, 9.0 - y_m), -8, 8), atol=0.5)
     for name, at_m in (("lane_divider", 3.0), ("road_divider", 6.0)):
         expected_m = np.clip(np.abs(y_m - at_m) - 0.33, 0.0, REACH_M)  # a line is three pixels wide
@@ -147,7 +175,7 @@ def test_lanes_look_as_a_raster_of_the_same_street_does() -> None:
     where = (np.array([[30.0, 1.5], [60.0, 7.5]]), np.array([0.0, np.pi]))
     a, b = painted.sample(*where, MapView()), from_lanes.sample(*where, MapView())
     assert np.abs(a.astype(int) - b).max() * REACH_M / FULL < 0.75
-    assert (a != FULL).any(axis=(0, 1, 2))[:3].all()
+    assert (a != FULL).any(axis=(0, 1, 2, 3))[:3].all()
 
 
 def test_a_raster_comes_first_and_without_a_map_there_is_no_field() -> None:
@@ -169,7 +197,8 @@ def test_beyond_the_field_nothing_is_drivable_and_no_line_is_near() -> None:
     assert (metres(seen, "drivable") < 0).all()
     assert (metres(seen, "road_divider") == REACH_M).all()
     assert (seen[[0, 1, 2, 3, 4, 5, 6]] == [-FULL, FULL, FULL, 0]).all()
-    assert field.sample(np.zeros((0, 2)), np.zeros(0), MapView()).shape == (0, 37, 25, 4)
+    assert field.sample(np.zeros((0, 2)), np.zeros(0), MapView()).shape == (0, 37, 25, 1, 4)
+    assert field.sample(np.zeros((0, 2)), np.zeros(0), PATCHED).shape == (0, 4, 3, 9, 4)
 
 
 @pytest.mark.parametrize("name", ["ahead_m", "behind_m", "side_m", "step_m"])
@@ -192,26 +221,47 @@ def test_nuscenes_vehicles_are_on_drivable_and_near_lines(data_dir: Path) -> Non
         scene = load_scene(file, with_map=True)
         field = field_of(scene.lanes, scene.raster)
         assert field is not None
-        seen.append(field.sample(scene.position_m, scene.yaw_rad, here)[:, 0, 0])
+        seen.append(field.sample(scene.position_m, scene.yaw_rad, here)[:, 0, 0, 0])
     samples = np.concatenate(seen)
     assert (metres(samples, "drivable") > 0).mean() > 0.99
     assert (metres(samples, "lane_divider") < 4.0).mean() > 0.3
     assert (metres(samples, "road_divider") < REACH_M).mean() > 0.3
 
 
-def test_samples_are_the_pixels_below_the_points() -> None:
-    random = np.random.default_rng(5)
-    field = MapField(np.array([-3.0, 8.0]), 3.0, random.integers(-128, 128, (602, 452, 4)).astype(np.int8))
-    view = MapView()
-    for low_m, high_m in ((-60.0, 260.0), (95.0, 96.0)):  # some of it beyond the field, all of it within
-        position_m, yaw_rad = random.uniform(low_m, high_m, (70, 2)), random.uniform(-4.0, 4.0, 70)
-        points_m = position_m[:, None, None] + rotate(view.points_m(), yaw_rad[:, None, None])
-        pixel = np.clip(np.floor((points_m - field.origin_m) * 3.0).astype(int) + 1, 0, (601, 451))
-        expected = field.distance[pixel[..., 0], pixel[..., 1]]
-        seen = field.sample(position_m, yaw_rad, view)
-        assert (seen != expected).any(axis=-1).mean() < 1e-3  # float32 falls into the next pixel now and then
-        one_by_one = [field.sample(position_m[i : i + 1], yaw_rad[i : i + 1], view)[0] for i in range(70)]
-        assert np.array_equal(seen, one_by_one)
-        into = np.zeros_like(seen)
-        assert field.sample(position_m, yaw_rad, view, into) is into
-        assert np.array_equal(into, seen)
+def noise_field() -> MapField:
+    """Every pixel is another one."""
+    pixels = np.random.default_rng(5).integers(-128, 128, (602, 452, 4)).astype(np.int8)
+    return MapField(np.array([-3.0, 8.0]), 3.0, pixels)
+
+
+#: More objects than are sampled at once, some of them beyond noise_field, all of them within it.
+MANY = 2 * BLOCK + 6
+SOMEWHERE = ((-60.0, 260.0), (95.0, 96.0))
+
+
+@pytest.mark.parametrize("view", [MapView(), PATCHED], ids=["points", "patches"])
+@pytest.mark.parametrize(("low_m", "high_m"), SOMEWHERE)
+def test_samples_are_the_pixels_below_the_points(view: MapView, low_m: float, high_m: float) -> None:
+    random, field = np.random.default_rng(5), noise_field()
+    position_m, yaw_rad = random.uniform(low_m, high_m, (MANY, 2)), random.uniform(-4.0, 4.0, MANY)
+    points_m = position_m[:, None, None, None] + rotate(view.points_m(), yaw_rad[:, None, None, None])
+    pixel = np.clip(np.floor((points_m - field.origin_m) * 3.0).astype(int) + 1, 0, (601, 451))
+    expected = field.distance[pixel[..., 0], pixel[..., 1]]
+    seen = field.sample(position_m, yaw_rad, view)
+    assert seen.shape == (MANY, *view.shape, 4)
+    assert (seen != expected).any(axis=-1).mean() < 1e-3  # float32 falls into the next pixel now and then
+    one_by_one = [field.sample(position_m[i : i + 1], yaw_rad[i : i + 1], view)[0] for i in range(MANY)]
+    assert np.array_equal(seen, one_by_one)
+    into = np.zeros_like(seen)
+    assert field.sample(position_m, yaw_rad, view, into) is into
+    assert np.array_equal(into, seen)
+
+
+@pytest.mark.parametrize(("low_m", "high_m"), SOMEWHERE)
+def test_patches_hold_what_the_points_of_the_grid_hold(low_m: float, high_m: float) -> None:
+    random, field = np.random.default_rng(6), noise_field()
+    position_m, yaw_rad = random.uniform(low_m, high_m, (MANY, 2)), random.uniform(-4.0, 4.0, MANY)
+    grid = field.sample(position_m, yaw_rad, replace(PATCHED, patch=1))
+    assert grid.shape == (MANY, 12, 9, 1, 4)
+    expected = np.stack([in_patches(one[:, :, 0], 3) for one in grid])
+    np.testing.assert_array_equal(field.sample(position_m, yaw_rad, PATCHED), expected)

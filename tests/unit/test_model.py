@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from tests.frames import in_patches
 from trajnet.errors import ConfigError
 from trajnet.learning.model import (
     HEADS,
+    MAX_ACCELERATION_MPS2,
     MAX_COURSE_OFFSET_RAD,
     MAX_CURVATURE_PER_M,
+    MAX_TURN_RATE_RADPS,
     Around,
     ModelConfig,
     Observation,
@@ -24,9 +27,12 @@ from trajnet.maps import FULL, MapView
 from trajnet.types import ObjectClass
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
-VIEW = MapView(ahead_m=14.0, behind_m=4.0, side_m=6.0, step_m=2.0)
+VIEW = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
 #: Everything that a model may look at and be, small.
-ALL = {"map": VIEW, "map_channels": (3, 4, 5), "neighbours": 3, "sets": (1, 3, 4), "decoder_stride": 2}
+ALL = {
+    "map": VIEW, "map_channels": 5, "map_width": 14, "neighbours": 3, "attention": 10, "sets": (1, 3, 4),
+    "decoder_stride": 2,
+}  # fmt: skip
 
 
 def make_model(**changes: object) -> TrajectoryModel:
@@ -39,7 +45,7 @@ def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -
     """What such a model is shown of ``count`` objects; a third of it is not there."""
     config = config or ModelConfig(**ALL, modes=4)  # type: ignore[arg-type]
     draw, near = torch.Generator().manual_seed(seed), (count, config.neighbours)
-    shape = (count, *(config.map.shape if config.map else (0, 0)), 4)
+    shape = (count, *(config.map.shape if config.map else (0, 0, 0)), 4)
 
     def normal(*size: int, scale: float) -> torch.Tensor:
         return scale * torch.randn(*size, generator=draw)
@@ -203,8 +209,8 @@ def test_neighbours_may_be_listed_in_any_order_and_those_who_are_not_there_take_
         without = make_model(neighbours=3)
         without.load_state_dict(model.state_dict())
         assert without.attention is not None
-        without.attention.value.weight.zero_()
-        without.attention.value.bias.zero_()
+        for parameter in without.attention.embed[2].parameters():  # what neighbours are embedded as is their value
+            parameter.zero_()
         assert_close(without(history, length, around), alone, 0.0)
 
 
@@ -250,6 +256,86 @@ def test_a_car_cannot_turn_on_the_spot_and_a_pedestrian_can() -> None:
     assert turn[:, 1].min() > 3.0
 
 
+def test_own_velocity_is_seen_in_the_objects_axes() -> None:
+    """Of the last displacement; of a first observation as measured, where the model uses that."""
+    up = math.pi / 2
+    seen = Observation(
+        displacement_m=torch.tensor([[0.0, 2.0], [0.0, 2.0], [-3.0, 4.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+        yaw_rad=torch.tensor([up, 0.0, up, up, up, 0.0]),
+        previous_yaw_rad=torch.tensor([0.0, 1.0, 2.0, up, up, 0.0]),
+        dt_s=torch.tensor([0.5, 0.5, 1.0, 0.0, 0.0, 0.0]),
+        reset=torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]),
+        velocity_mps=torch.tensor([[7.0, 7.0]] * 3 + [[-3.0, 4.0], [-3.0, 4.0], [0.0, 0.0]]),
+        velocity_valid=torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 0.0]),
+        object_class=torch.zeros(6, dtype=torch.int64),
+        size_m=torch.ones(6, 2),
+    )
+    moved = [[4.0, 0.0, 4.0], [0.0, 4.0, 4.0], [4.0, 3.0, 5.0]]
+    still = [0.0, 0.0, 0.0]
+    for uses_velocity, first in ((True, [4.0, 3.0, 5.0]), (False, still)):
+        _, own_velocity = make_model(uses_velocity=uses_velocity).features(seen)
+        assert own_velocity.tolist() == [pytest.approx(row, abs=2e-3) for row in (*moved, first, still, still)]
+
+
+def driven(
+    own_velocity: list[list[float]], kinds: list[ObjectClass], acceleration_mps2: torch.Tensor, turn: float = 0.0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """x, y and course (T, N) of one mode, from these accelerations (T,) on, heading along x."""
+    knots, count = len(acceleration_mps2), len(kinds)
+    model = make_model(modes=1, knots=knots)
+    acceleration = torch.atanh(acceleration_mps2 / MAX_ACCELERATION_MPS2).reshape(1, knots, 1).expand(1, knots, count)
+    with torch.no_grad():
+        x, y, course, _, _ = model.unicycle(
+            acceleration, torch.full_like(acceleration, turn), torch.zeros(2, 1, count), torch.tensor(own_velocity),
+            torch.zeros(count), torch.tensor([int(kind) for kind in kinds]),
+        )  # fmt: skip
+    return x[0], y[0], course[0]
+
+
+def test_speeds_are_those_of_the_accelerations_by_hand() -> None:
+    """Knots every 0.5 s: the way of an interval is its mean speed, at its middle, times its length."""
+    acceleration = torch.tensor([2.0, 2.0, 0.0, -4.0])
+    x, y, course = driven([[3.0, 0.0, 3.0]], [ObjectClass.CAR], acceleration)
+    # Speeds 3, 4, 5, 5, 3 m/s at 0, 0.5, ... 2 s.
+    assert x[:, 0].tolist() == pytest.approx([1.75, 4.0, 6.5, 8.5], abs=1e-4)
+    assert not y.any()
+    assert not course.any()
+
+
+@pytest.mark.parametrize("turn", [0.0, 50.0])
+def test_who_brakes_to_a_stop_stays_stopped(turn: float) -> None:
+    kinds = [ObjectClass.CAR, ObjectClass.PEDESTRIAN, ObjectClass.CAR, ObjectClass.CAR]
+    own_velocity = [[6.0, 0.0, 6.0], [6.0, 0.0, 6.0], [0.0, 0.0, 0.0], [-2.0, 0.0, 2.0]]
+    x, y, course = driven(own_velocity, kinds, torch.full((10,), -4.0), turn)
+    step_m = torch.diff(torch.stack([x, y]), dim=1, prepend=torch.zeros(2, 1, 4)).norm(dim=0)
+    # Mean speeds 5, 3, 1 m/s, then below 0: it stands.
+    for braking in (0, 1):
+        assert step_m[:, braking].tolist() == pytest.approx([2.5, 1.5, 0.5] + [0.0] * 7, abs=1e-4)
+        assert torch.equal(x[3:, braking], x[2, braking].expand(7))
+        assert torch.equal(y[3:, braking], y[2, braking].expand(7))
+    assert not step_m[:, 2].any()  # who stands already does not move off backward
+    # Seen going backward it may go on, but brakes of a forward motion make it no faster.
+    assert step_m[:, 3].tolist() == pytest.approx([1.0] * 10, abs=1e-4)
+    bend = torch.diff(course, dim=0)
+    limit = [MAX_CURVATURE_PER_M * 0.5, MAX_TURN_RATE_RADPS * 0.5]
+    if turn:
+        assert bend[:2, 0].tolist() == pytest.approx([limit[0] * 3.0, limit[0] * 1.0], rel=1e-2)
+        assert bend[2:, 0].max() < 1e-4  # a car that stands does not turn
+        assert bend[:, 2].max() < 1e-4
+        assert bend[2:, 1].tolist() == pytest.approx([limit[1]] * 7, rel=1e-2)  # a pedestrian may
+    else:
+        assert not bend.any()
+        assert not y.any()
+
+
+def test_who_backs_up_can_go_forward_again_and_who_brakes_then_speeds_up_moves_on() -> None:
+    x, _, _ = driven([[-2.0, 0.0, 2.0]], [ObjectClass.CAR], torch.full((4,), 4.0))
+    assert torch.diff(x[:, 0], prepend=torch.zeros(1)).tolist() == pytest.approx([-0.5, 0.5, 1.5, 2.5], abs=1e-4)
+    x, _, _ = driven([[3.0, 0.0, 3.0]], [ObjectClass.CAR], torch.tensor([-4.0, -4.0, 4.0, 4.0]))
+    # Speeds 3, 1, -1, 1, 3 m/s: in the mean of the second and the third interval 0, never less.
+    assert torch.diff(x[:, 0], prepend=torch.zeros(1)).tolist() == pytest.approx([1.0, 0.0, 0.0, 1.0], abs=1e-4)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_wheeled_paths_keep_to_the_curvature_and_go_backward_only_when_seen_doing_so(seed: int) -> None:
     model = make_model(**(ALL if seed % 2 else {}))
@@ -261,7 +347,7 @@ def test_wheeled_paths_keep_to_the_curvature_and_go_backward_only_when_seen_doin
     with torch.no_grad():
         paths = model(history, torch.full((40,), 5), surroundings(40))
     seen = at(history, 4)
-    forward, _ = model.own_velocity(seen)
+    forward = model.features(seen)[1][:, 0]
     knots = torch.stack([paths.x_m, paths.y_m])  # (2, K, T, N), the object at 0
     step = torch.diff(knots, dim=2, prepend=torch.zeros_like(knots[:, :, :1]))
     way = step.norm(dim=0)
@@ -316,6 +402,91 @@ def test_covariances_stay_positive_definite_whatever_the_heads_say(push: float) 
             assert_valid_covariance(model(history, length, nothing(2000)))
 
 
+def test_the_spread_points_along_the_way_to_each_knot() -> None:
+    """Not along the course at the knot, which a bend has turned further: by hand from variances in the path's axes."""
+    model, count = make_model(knots=8), 40
+    along, across, related = 1.2, -0.7, 0.0
+    with torch.no_grad():
+        model.heads.weight.zero_()
+        for i, value in enumerate((0.0, 1.5, along, across, related)):
+            model.heads.bias.reshape(HEADS, -1)[i] = value
+        model.offsets.weight.zero_()
+        model.offsets.bias.zero_()
+        history, _ = histories(5, count)
+        paths = model(history, torch.full((count,), 5), nothing(count))
+        speed = model.features(at(history, 4))[1][:, 2]
+    moving = speed > 1.0
+    assert moving.sum() > 20
+    knots = torch.stack([paths.x_m, paths.y_m])
+    step = torch.diff(knots, dim=2, prepend=torch.zeros_like(knots[:, :, :1]))
+    way = torch.atan2(step[1], step[0])
+    assert (torch.sin(paths.yaw_rad - way).abs()[..., moving] > 0.01).all()  # course and way do differ
+    sigma = 0.1 + 0.3 * torch.tensor(model.config.time_s).reshape(-1, 1)
+    long_m2, wide_m2 = (sigma * math.exp(along)) ** 2, (sigma * math.exp(across)) ** 2
+    cos, sin = torch.cos(way), torch.sin(way)
+    expected = (
+        cos**2 * long_m2 + sin**2 * wide_m2, cos * sin * (long_m2 - wide_m2), sin**2 * long_m2 + cos**2 * wide_m2
+    )  # fmt: skip
+    for got, wanted in zip((paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2), expected, strict=True):
+        torch.testing.assert_close(got[..., moving], wanted[..., moving], rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("push", [-1.5, 0.8])
+def test_spread_along_and_across_are_correlated_as_the_heads_say(push: float) -> None:
+    model = make_model(modes=1, knots=4)
+    cos, sin = torch.tensor([0.6]).expand(1, 4, 1), torch.tensor([0.8]).expand(1, 4, 1)
+    spread = torch.tensor([0.5, -0.3]).reshape(2, 1, 1).expand(2, 4, 1)
+    with torch.no_grad():
+        model.spread.fill_(2.0)
+        correlation = torch.full((1, 4, 1), push)
+        xx, xy, yy = model.covariance(spread, correlation, cos, sin, torch.zeros(1, dtype=torch.int64))
+    sigma = 2.0 * (0.1 + 0.3 * np.array(model.config.time_s))
+    along, across, related = sigma * math.exp(0.5), sigma * math.exp(-0.3), 0.95 * math.tanh(push)
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    for knot in range(4):
+        both = related * along[knot] * across[knot]
+        own = np.array([[along[knot] ** 2, both], [both, across[knot] ** 2]])
+        wanted = turn @ own @ turn.T
+        got = [float(c[0, knot, 0]) for c in (xx, xy, yy)]
+        assert got == pytest.approx([wanted[0, 0], wanted[0, 1], wanted[1, 1]], rel=1e-4)
+
+
+def test_the_spread_does_not_bend_the_path() -> None:
+    """What the covariances ask for reaches nothing that moves a path."""
+    model = make_model()
+    history, length = histories(4, 9)
+    paths = model(history, length, nothing(9))
+    (paths.cov_xx_m2.sum() + paths.cov_xy_m2.sum() + paths.cov_yy_m2.sum()).backward(retain_graph=True)
+
+    def pull() -> list[float]:
+        grads = model.heads.weight.grad, model.offsets.weight.grad
+        assert grads[0] is not None
+        heads = [float(g.abs().sum()) for g in grads[0].reshape(HEADS, -1)]
+        return [*heads, 0.0 if grads[1] is None else float(grads[1].abs().sum())]
+
+    assert [value > 0 for value in pull()] == [False, False, True, True, True, False]
+    model.zero_grad()
+    (paths.x_m.sum() + paths.y_m.sum()).backward()
+    assert [value > 0 for value in pull()] == [True, True, False, False, False, True]
+
+
+def test_the_map_is_seen_by_a_convolution_of_whole_patches() -> None:
+    model = make_model(**ALL)
+    encoder = model.map_encoder
+    assert encoder is not None
+    rows, columns = VIEW.grid
+    grid = torch.randint(-FULL, FULL + 1, (7, rows, columns, 4), generator=torch.Generator().manual_seed(1))
+    patches = torch.from_numpy(np.stack([in_patches(one, VIEW.patch) for one in grid.to(torch.int8).numpy()]))
+    kernel = encoder.patch.weight.reshape(-1, VIEW.patch, VIEW.patch, 4).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        planes = grid.permute(0, 3, 1, 2) / FULL
+        seen = torch.relu(torch.nn.functional.conv2d(planes, kernel, encoder.patch.bias, stride=VIEW.patch))
+        expected = encoder.out(seen.permute(0, 2, 3, 1).reshape(7, -1))
+        torch.testing.assert_close(encoder(patches), expected, atol=1e-5, rtol=1e-4)
+        assert expected.shape == (7, 14)
+        assert (expected > 0).any()
+
+
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("stride", [1, 2, 4])
 def test_a_decoder_step_may_make_several_knots(cell: str, stride: int) -> None:
@@ -328,8 +499,8 @@ def test_a_decoder_step_may_make_several_knots(cell: str, stride: int) -> None:
     assert model.knot_code.shape[0] == 8 // stride
     # Knots follow each other in time, whichever decoder step made them.
     way = torch.diff(torch.stack([paths.x_m, paths.y_m]), dim=2).norm(dim=0)
-    forward, leftward = model.own_velocity(Observation(*(v[length - 1, torch.arange(7)] for v in history)))
-    assert (way <= 0.5 * (torch.hypot(forward, leftward) + 8.0 * 4.0 + 3.0)).all()
+    _, own_velocity = model.features(Observation(*(v[length - 1, torch.arange(7)] for v in history)))
+    assert (way <= 0.5 * (own_velocity[:, 2] + 8.0 * 4.0 + 3.0)).all()
 
 
 def test_the_numbers_of_a_decoder_step_are_those_of_its_own_knots() -> None:
@@ -404,7 +575,9 @@ def test_dropout_is_for_training_only() -> None:
         ({"sets": (0, 6)}, r"model\.sets: expected growing numbers"),
         ({"neighbours": -1}, r"model\.neighbours: expected at least 0, got -1"),
         ({"dropout": 1.0}, r"model\.dropout: expected \[0, 1\), got 1\.0"),
-        ({"map_channels": (8, 0, 8)}, r"model\.map_channels: expected numbers above 0"),
+        ({"map_channels": 0}, r"model\.map_channels: expected a number above 0, got 0"),
+        ({"map_width": -1}, r"model\.map_width: expected a number above 0, got -1"),
+        ({"attention": 0}, r"model\.attention: expected a number above 0, got 0"),
     ],
 )
 def test_a_configuration_that_makes_no_model(changes: dict[str, object], message: str) -> None:

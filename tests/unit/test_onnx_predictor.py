@@ -43,10 +43,10 @@ def model() -> TrajectoryModel:
 def onlooking() -> TrajectoryModel:
     """A model that sees map and neighbours, and takes them to heart."""
     torch.manual_seed(6)
-    view = MapView(ahead_m=14.0, behind_m=4.0, side_m=6.0, step_m=2.0)
+    view = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
     config = ModelConfig(
         hidden=16, embedding=12, context=20, modes=3, sets=(1, 3), knots=6, decoder_stride=2, uses_velocity=True,
-        map=view, map_channels=(3, 4, 5), neighbours=4,
+        map=view, map_channels=5, map_width=14, neighbours=4, attention=10,
     )  # fmt: skip
     model = TrajectoryModel(config).eval()
     with torch.no_grad():
@@ -543,8 +543,8 @@ def test_more_threads_change_the_numbers_by_nothing_that_matters(exported: Path,
 
 @pytest.mark.parametrize("measured", [False, True])
 def test_a_turned_stream_turns_the_prediction_from_the_first_frame_on(exported: Path, measured: bool) -> None:
-    """Objects whose yaw nobody measures: one stands, one creeps (less than heading_step_m in all), one walks; with a
-    measured velocity even the first frame has a direction."""
+    """Objects whose yaw nobody measures: one stands, one creeps (less than heading_step_m in all), one walks, one sways
+    from where it began and exactly back; with a measured velocity even the first frame has a direction."""
     draw = np.random.default_rng(0)
     walk = np.cumsum(draw.normal([0.0, 0.12], 0.05, (8, 2)), axis=0)
     creep = np.cumsum(draw.normal(0.0, 0.005, (8, 2)), axis=0) + 20.0
@@ -553,9 +553,11 @@ def test_a_turned_stream_turns_the_prediction_from_the_first_frame_on(exported: 
         stream = Stream(OnnxPredictor(exported))
         answers = []
         for step in range(8):
-            places = rotate(np.array([[5.0, 5.0], creep[step], walk[step]]), np.array(angle))
-            velocity = rotate(np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 1.2]]), np.array(angle)) if measured else None
-            tracks = dict(zip(("stands", "creeps", "walks"), map(tuple, places), strict=True))
+            sway = [-20.0, 0.15 * (step % 2)]
+            places = rotate(np.array([[5.0, 5.0], creep[step], walk[step], sway]), np.array(angle))
+            speeds = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 1.2], [0.0, 0.5]])
+            velocity = rotate(speeds, np.array(angle)) if measured else None
+            tracks = dict(zip(("stands", "creeps", "walks", "sways"), map(tuple, places), strict=True))
             now = frame(0.1 * step, tracks, yaw=None, velocity=velocity, kind=ObjectClass.PEDESTRIAN)
             answers.append(stream.update(now, now.timestamp_ns))
         return answers
@@ -566,4 +568,5 @@ def test_a_turned_stream_turns_the_prediction_from_the_first_frame_on(exported: 
         np.testing.assert_allclose(other.covariance_m2, rotate_covariance(one.covariance_m2, angle), atol=5e-3)
         np.testing.assert_allclose(other.probability, one.probability, atol=1e-3)
         assert (one.position_m[0] == [5.0, 5.0]).all()
-        assert (step == 0 and not measured) == (one.position_m[2] == walk[step]).all()
+        for row, place in ((2, walk[step]), (3, [-20.0, 0.15 * (step % 2)])):
+            assert (step == 0 and not measured) == (one.position_m[row] == place).all()

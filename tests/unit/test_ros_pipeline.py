@@ -281,8 +281,8 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     assert warm_up is not None
     assert seen is not None
     assert warm_up.map_valid.all()
-    assert seen.map_distance.shape == (len(first), 3, 3, 4)
-    assert (seen.map_distance[:, 1, 1, 0] > 0).all()  # every vehicle is on the motorway
+    assert seen.map_distance.shape == (len(first), 3, 3, 1, 4)
+    assert (seen.map_distance[:, 1, 1, 0, 0] > 0).all()  # every vehicle is on the motorway
 
     blind = pipeline(other := Seeing())
     blind.process(message(0, "a"), 0)

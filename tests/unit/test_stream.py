@@ -217,6 +217,44 @@ def test_no_track_depends_on_the_others(make: type) -> None:
     assert compared > 20
 
 
+def test_who_was_never_seen_to_move_is_held_and_who_is_back_where_it_began_is_not() -> None:
+    """Nobody measures yaw or velocity. One goes 0.1 m out (less than heading_step_m) and exactly back, one stands."""
+    stream = Stream(ConstantVelocity(TIME_S))
+    out = [(7.0, -3.0), (7.06, -2.92), (7.0, -3.0)]
+    answers = [put(stream, frame(0.1 * i, {"a": p, "b": (1.0, 2.0)}, yaw=None)) for i, p in enumerate(out)]
+    there_mps = np.array([0.6, 0.8])
+    for answer, place, velocity_mps in zip(answers, out, (0.0 * there_mps, there_mps, -there_mps), strict=True):
+        expected_m = np.array(place) + velocity_mps * TIME_S[:, None]
+        np.testing.assert_allclose(answer.position_m[0, 0], expected_m, atol=1e-9)
+        assert (answer.position_m[1, 0] == [1.0, 2.0]).all()
+    back = answers[-1]
+    np.testing.assert_allclose(back.yaw_rad[0, 0], np.arctan2(-0.8, -0.6))
+    # Its spread points along its path; that of the one who stands points nowhere.
+    along, across = np.array([0.6, 0.8]), np.array([-0.8, 0.6])
+    assert (along @ back.covariance_m2[0, 0, -1] @ along) > 1.01 * (across @ back.covariance_m2[0, 0, -1] @ across)
+    np.testing.assert_allclose(back.covariance_m2[1, 0], back.covariance_m2[1, 0, :, :1, :1] * np.eye(2), atol=1e-12)
+
+
+def test_a_path_is_kept_only_where_the_object_has_a_direction() -> None:
+    """Every other predictor's paths too: what goes along the map's x axis says nothing of an undirected object."""
+
+    class Eastward:
+        name, modes, time_s, needs = "eastward", 1, TIME_S, Needs()
+
+        def predict(self, observations: Observations) -> Prediction:
+            answer = ConstantVelocity(TIME_S).predict(observations)
+            answer.position_m[..., 0] += 10.0
+            return answer
+
+        def forget(self, slots: IntArray) -> None: ...
+
+    stream = Stream(Eastward())
+    for step, (place, held) in enumerate([((0.0, 0.0), True), ((0.0, 0.1), False), ((0.0, 0.0), False)]):
+        answer = put(stream, frame(0.1 * step, {"a": place, "b": (4.0, 4.0)}, yaw=None))
+        assert (answer.position_m[0, 0, :, 0] == (0.0 if held else 10.0)).all()
+        assert (answer.position_m[1, 0] == [4.0, 4.0]).all()
+
+
 def test_a_thousand_tracks() -> None:
     stream = Stream(ConstantVelocity(TIME_S))
     ids = [f"t{i}" for i in range(1000)]

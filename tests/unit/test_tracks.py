@@ -210,6 +210,23 @@ def test_a_heading_that_becomes_known_is_no_turn() -> None:
     ]
 
 
+def test_back_where_it_began_an_object_points_the_way_it_came() -> None:
+    """Less than heading_step_m out and exactly back: the way so far is none, the last displacement is one."""
+    path = [(5.0, 5.0), (5.1, 5.0), (5.0, 5.0), (5.0, 5.2), (5.0, 5.0), (5.0, 5.0)]
+    found = turns(path)
+    assert [row[3] for row in found] == [False, True, True, True, True, False]  # there again it stands, as at first
+    assert [row[0] for row in found] == pytest.approx([0.0, 0.0, np.pi, np.pi / 2, -np.pi / 2, 0.0])
+    assert [row[1] for row in found] == [row[0] for row in found]  # no hint is a turn from another
+    assert not any(row[2] for row in found)
+    measured = turns(path, velocity=(0.0, 3.0))
+    assert [row[0] for row in measured] == pytest.approx([np.pi / 2] * 6)  # a measured velocity comes first
+
+
+def test_a_known_heading_stays_where_the_object_is_back_at_its_anchor() -> None:
+    path = [(0.0, 0.0), (0.4, 0.0), (0.4, 0.2), (0.4, 0.0)]
+    assert turns(path)[1:] == [(0.0, 0.0, True, True)] * 3
+
+
 def test_a_measured_velocity_hints_at_the_direction_until_the_heading_is_known() -> None:
     up = np.pi / 2
     path = [(0.0, 0.0), (0.1, 0.0), (0.4, 0.0), (0.4, 0.0)]
@@ -278,6 +295,7 @@ def test_causal_heading_moves_the_anchor_only_when_it_was_used() -> None:
         np.array([9.0, 9.0, 2.0]),
         np.array([False, False, True]),
         np.zeros((3, 2)),
+        displacement_m=np.array([[0.0, 5.0]] * 3),  # no hint is asked for
         last_yaw_rad=np.array([1.0, 1.0, 1.0]),
         known_before=np.array([True, True, False]),
         anchor_m=np.zeros((3, 2)),
@@ -285,4 +303,24 @@ def test_causal_heading_moves_the_anchor_only_when_it_was_used() -> None:
     )
     assert found.yaw_rad.tolist() == [0.0, 1.0, 2.0]
     assert found.known.all()
+    assert found.directed.all()
     np.testing.assert_array_equal(found.anchor_m, [[0.3, 0.0], [0.0, 0.0], [0.0, 0.1]])
+
+
+def test_causal_heading_takes_the_best_hint_while_there_is_no_heading() -> None:
+    """The measured velocity, the way from the anchor, the last displacement, in this order; else there is none."""
+    found = causal_heading(
+        np.array([[0.1, 0.0], [0.1, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+        np.full(4, 9.0),
+        np.zeros(4, np.bool_),
+        np.array([[-1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+        displacement_m=np.array([[0.0, 0.1], [0.0, 0.1], [0.0, -0.1], [0.0, 0.0]]),
+        last_yaw_rad=np.full(4, 7.0),
+        known_before=np.zeros(4, np.bool_),
+        anchor_m=np.zeros((4, 2)),
+        step_m=0.3,
+    )
+    assert found.yaw_rad.tolist() == pytest.approx([np.pi, 0.0, -np.pi / 2, 0.0])
+    assert found.directed.tolist() == [True, True, True, False]
+    assert not found.known.any()
+    assert not found.anchor_m.any()

@@ -49,9 +49,9 @@ class TrainingSet:
 
     time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H) with yaw_valid (W, H): as measured,
     velocity_mps (W, H, 2), velocity_valid (W, H), object_class (W,), size_m (W, 2), future_m (W, T, 2),
-    future_valid (W, T). What was around at the last observation, as Surroundings has it: map_distance (W, A, B, points, 4),
-    map_valid (W,), neighbour_offset_m (W, k, 2), neighbour_yaw_rad (W, k), neighbour_velocity_mps (W, k, 2),
-    neighbour_size_m (W, k, 2), neighbour_valid (W, k).
+    future_valid (W, T). What was around at the last observation, as Surroundings has it: map_distance
+    (W, *view.shape, 4), map_valid (W,), neighbour_offset_m (W, k, 2), neighbour_yaw_rad (W, k),
+    neighbour_velocity_mps (W, k, 2), neighbour_size_m (W, k, 2), neighbour_valid (W, k).
     """
 
     time_s: Float32Array
@@ -313,7 +313,8 @@ def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
         window[name] = window[name] * sign.unsqueeze(1)
     distance = window["map_distance"]
     patch = math.isqrt(distance.shape[3])
-    flipped = distance.reshape(*distance.shape[:3], patch, patch, -1).flip(2, 4).reshape(distance.shape)
+    squares = (*distance.shape[:3], patch, patch, distance.shape[4])
+    flipped = distance.reshape(squares).flip(2, 4).reshape(distance.shape)
     window["map_distance"] = torch.where(chosen.reshape(-1, 1, 1, 1, 1), flipped, distance)
     return window
 
