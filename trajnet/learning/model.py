@@ -257,7 +257,7 @@ class TrajectoryModel(nn.Module):
         self.decoder = recurrent(config.cell, inner, narrow, 1)
         self.dropout = nn.Dropout(config.dropout)
         self.heads = nn.Linear(narrow, HEADS * config.modes * stride)
-        self.offsets = nn.Linear(context, 2 * config.modes)
+        self.offsets = nn.Linear(context, 2 * config.modes + 1)
         self.classify = nn.Sequential(nn.Linear(context, width), nn.ReLU(), nn.Linear(width, config.modes))
         for name, values in self._constants().items():
             self.register_buffer(name, values, persistent=False)
@@ -301,16 +301,17 @@ class TrajectoryModel(nn.Module):
 
     def features(self, seen: Observation) -> tuple[Tensor, Tensor]:
         """(..., F) of order one, the same wherever the object is and whichever way it points; and own_velocity
-        (..., 3): forward, leftward and absolute m/s of the steady velocity."""
+        (..., 4): m/s forward of the last displacement and steady, then both leftward."""
         reset, yaw, before = seen.reset.unsqueeze(-1), seen.yaw_rad.unsqueeze(-1), seen.previous_yaw_rad.unsqueeze(-1)
         known, dt_s = 1.0 - reset, seen.dt_s.unsqueeze(-1)
         rate = known / torch.clamp(dt_s, min=MIN_STEP_S)  # 0 where there is no observation before
         used = seen.velocity_valid.unsqueeze(-1) * float(self.config.uses_velocity)
         moved, measured = seen.displacement_m * rate, seen.velocity_mps * used
-        steady = seen.steady_velocity_mps
+        # From the last displacement, or as measured for a first observation.
+        now, steady = moved + measured * reset, seen.steady_velocity_mps
         angle = torch.cat([before, yaw, yaw, yaw], -1)
         forward, leftward = turned_back(
-            torch.cat([moved, moved, measured, steady], -1), torch.cos(angle), torch.sin(angle)
+            torch.cat([moved, now, measured, steady], -1), torch.cos(angle), torch.sin(angle)
         )
         speed = torch.sqrt((steady * steady).sum(dim=-1, keepdim=True) + 1e-6)
         turn, known_s = torch.sin(yaw - before), known * dt_s
@@ -318,7 +319,7 @@ class TrajectoryModel(nn.Module):
             forward, leftward, torch.log1p(speed), known * turn, turn * rate, known_s, torch.log1p(10.0 * known_s),
             known, used, nn.functional.embedding(seen.object_class, self.one_hot), torch.log(seen.size_m),
         ]  # fmt: skip
-        own_velocity = torch.cat([forward[..., 3:], leftward[..., 3:], speed], -1)
+        own_velocity = torch.cat([forward[..., 1::2], leftward[..., 1::2]], -1)
         return torch.cat(columns, -1) * self.feature_scale, own_velocity
 
     def neighbour_features(self, seen: Observation, around: Around) -> Tensor:
@@ -371,7 +372,7 @@ class TrajectoryModel(nn.Module):
         acceleration, turn, spread, correlation = torch.split(motion, [modes, modes, 2 * modes, modes])
         offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)
         x, y, course, cos, sin = self.unicycle(
-            acceleration, turn, offset.reshape(2 * modes, 1, -1), own_velocity, seen.yaw_rad, seen.object_class
+            acceleration, turn, offset.reshape(2 * modes + 1, 1, -1), own_velocity, seen.yaw_rad, seen.object_class
         )
         # The spread must not bend the path: its direction is a constant to it.
         covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), seen.object_class)
@@ -392,13 +393,19 @@ class TrajectoryModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
         """Knots (K, T, N): x, y from the object and course, map axes; and cosine and sine of the way to each knot.
 
-        acceleration in MAX_ACCELERATION_MPS2, turn in rad, both without limits yet; offset (2 K, 1, N): of speed and of
-        course. Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate.
-        Nothing moves backward that is not seen moving backward.
+        acceleration in MAX_ACCELERATION_MPS2, turn in rad, both without limits yet. offset (2 K + 1, 1, N): of speed, of
+        course, and how far the last displacement is trusted: paths start between the steady velocity (for noisy
+        positions) and that of the last displacement (for exact ones).
+        Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate. Nothing
+        moves backward that is not seen moving backward.
         """
-        forward, _, speed = torch.split(own_velocity.t(), 1)
+        forward_now, forward_steady, leftward_now, leftward_steady = torch.split(own_velocity.t(), 1)
         wheeled, offset_rad, per_mps, anyway = torch.split(self.by_class.index_select(1, object_class), 1)
-        faster, aside = torch.split(offset, self.config.modes)
+        faster, aside, trust = torch.split(offset, [self.config.modes, self.config.modes, 1])
+        trust = torch.sigmoid(trust.squeeze(0))
+        forward = forward_steady + trust * (forward_now - forward_steady)
+        leftward = leftward_steady + trust * (leftward_now - leftward_steady)
+        speed = torch.sqrt(forward * forward + leftward * leftward + 1e-6)
         observed = speed + wheeled * (forward - speed)
         floor = torch.clamp(observed, max=0.0)
         gained = torch.matmul(MAX_ACCELERATION_MPS2 * self.to_middles_s, torch.tanh(acceleration))
