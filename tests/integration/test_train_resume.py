@@ -26,7 +26,7 @@ def command(config: Path, out: Path) -> list[str]:
 EVERYTHING = {
     "model": {
         "hidden": 8, "embedding": 8, "context": 12, "modes": 3, "sets": [1, 3], "decoder_stride": 2, "dropout": 0.2,
-        "uses_velocity": True, "neighbours": 2, "attention": 6, "map_channels": 2, "map_width": 10,
+        "uses_velocity": True, "neighbours": 2, "attention": 6, "map_channels": [2, 3], "map_width": 10,
         "map": {"ahead_m": 16.0, "behind_m": 6.0, "side_m": 8.0, "step_m": 2.0, "patch": 3},
     },
     "augment": {

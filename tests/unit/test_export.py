@@ -27,7 +27,7 @@ ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.
 VIEW = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
 #: Everything that a model may look at and be, small.
 ALL = {
-    "map": VIEW, "map_channels": 5, "map_width": 14, "neighbours": 4, "attention": 10, "sets": (1, 2, 3),
+    "map": VIEW, "map_channels": (5,), "map_width": 14, "neighbours": 4, "attention": 10, "sets": (1, 2, 3),
     "decoder_stride": 3, "dropout": 0.1,
 }  # fmt: skip
 

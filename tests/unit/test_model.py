@@ -10,6 +10,7 @@ import torch
 
 from tests.frames import in_patches
 from trajnet.errors import ConfigError
+from trajnet.learning.data import steady_velocities
 from trajnet.learning.model import (
     HEADS,
     MAX_ACCELERATION_MPS2,
@@ -30,7 +31,7 @@ CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 VIEW = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
 #: Everything that a model may look at and be, small.
 ALL = {
-    "map": VIEW, "map_channels": 5, "map_width": 14, "neighbours": 3, "attention": 10, "sets": (1, 3, 4),
+    "map": VIEW, "map_channels": (5,), "map_width": 14, "neighbours": 3, "attention": 10, "sets": (1, 3, 4),
     "decoder_stride": 2,
 }  # fmt: skip
 
@@ -83,14 +84,17 @@ def histories(steps: int, count: int, seed: int = 0) -> tuple[Observation, torch
     def tensor(values: np.ndarray) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float32)
 
+    valid = tensor(draw.integers(0, 2, (steps, count)))
+    velocity = tensor(speed[..., None] * heading)
     seen = Observation(
         displacement_m=tensor(position - before),
         yaw_rad=tensor(yaw),
         previous_yaw_rad=tensor(yaw_before),
         dt_s=tensor(dt),
         reset=tensor(reset),
-        velocity_mps=tensor(speed[..., None] * heading),
-        velocity_valid=tensor(draw.integers(0, 2, (steps, count))),
+        velocity_mps=velocity,
+        velocity_valid=valid,
+        steady_velocity_mps=steady_velocities(tensor(position - before), tensor(dt), velocity, valid > 0),
         object_class=torch.tensor(draw.integers(0, len(ObjectClass), count)).expand(steps, -1),
         size_m=tensor(draw.uniform(0.5, 6, (count, 2))).expand(steps, -1, -1),
     )
@@ -245,7 +249,7 @@ def test_a_car_cannot_turn_on_the_spot_and_a_pedestrian_can() -> None:
         model.offsets.bias.zero_()
     still = Observation(
         *(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2), torch.zeros(2), torch.ones(2)),
-        *(torch.zeros(2, 2), torch.zeros(2)),
+        *(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2, 2)),
         object_class=torch.tensor([int(ObjectClass.CAR), int(ObjectClass.PEDESTRIAN)]),
         size_m=torch.ones(2, 2),
     )
@@ -257,7 +261,7 @@ def test_a_car_cannot_turn_on_the_spot_and_a_pedestrian_can() -> None:
 
 
 def test_own_velocity_is_seen_in_the_objects_axes() -> None:
-    """Of the last displacement; of a first observation as measured, where the model uses that."""
+    """Of the last displacement (of a first observation as measured, where the model uses that), and the steady one."""
     up = math.pi / 2
     seen = Observation(
         displacement_m=torch.tensor([[0.0, 2.0], [0.0, 2.0], [-3.0, 4.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
@@ -267,27 +271,31 @@ def test_own_velocity_is_seen_in_the_objects_axes() -> None:
         reset=torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]),
         velocity_mps=torch.tensor([[7.0, 7.0]] * 3 + [[-3.0, 4.0], [-3.0, 4.0], [0.0, 0.0]]),
         velocity_valid=torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 0.0]),
+        steady_velocity_mps=torch.tensor([[0.0, 1.0], [1.0, 0.0], [-2.0, 0.0], [0.0, 3.0], [0.0, 0.0], [0.0, 5.0]]),
         object_class=torch.zeros(6, dtype=torch.int64),
         size_m=torch.ones(6, 2),
     )
-    moved = [[4.0, 0.0, 4.0], [0.0, 4.0, 4.0], [4.0, 3.0, 5.0]]
-    still = [0.0, 0.0, 0.0]
-    for uses_velocity, first in ((True, [4.0, 3.0, 5.0]), (False, still)):
+    # Forward: of the last displacement, steady; then leftward.
+    moved = [[4.0, 1.0, 0.0, 0.0], [0.0, 1.0, 4.0, 0.0], [4.0, 0.0, 3.0, 2.0]]
+    rest = [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 5.0]]
+    for uses_velocity, first in ((True, [4.0, 3.0, 3.0, 0.0]), (False, [0.0, 3.0, 0.0, 0.0])):
         _, own_velocity = make_model(uses_velocity=uses_velocity).features(seen)
-        assert own_velocity.tolist() == [pytest.approx(row, abs=2e-3) for row in (*moved, first, still, still)]
+        assert own_velocity.tolist() == [pytest.approx(row, abs=2e-3) for row in (*moved, first, *rest)]
 
 
 def driven(
-    own_velocity: list[list[float]], kinds: list[ObjectClass], acceleration_mps2: torch.Tensor, turn: float = 0.0
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    own_velocity: list[list[float]], kinds: list[ObjectClass], acceleration_mps2: torch.Tensor, turn: float = 0.0,
+    trust: float = 0.0,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
     """x, y and course (T, N) of one mode, from these accelerations (T,) on, heading along x."""
     knots, count = len(acceleration_mps2), len(kinds)
     model = make_model(modes=1, knots=knots)
     acceleration = torch.atanh(acceleration_mps2 / MAX_ACCELERATION_MPS2).reshape(1, knots, 1).expand(1, knots, count)
+    offset = torch.tensor([0.0, 0.0, trust]).reshape(3, 1, 1).expand(3, 1, count)
     with torch.no_grad():
         x, y, course, _, _ = model.unicycle(
-            acceleration, torch.full_like(acceleration, turn), torch.zeros(2, 1, count), torch.tensor(own_velocity),
-            torch.zeros(count), torch.tensor([int(kind) for kind in kinds]),
+            acceleration, torch.full_like(acceleration, turn), offset, torch.tensor(own_velocity), torch.zeros(count),
+            torch.tensor([int(kind) for kind in kinds]),
         )  # fmt: skip
     return x[0], y[0], course[0]
 
@@ -295,17 +303,25 @@ def driven(
 def test_speeds_are_those_of_the_accelerations_by_hand() -> None:
     """Knots every 0.5 s: the way of an interval is its mean speed, at its middle, times its length."""
     acceleration = torch.tensor([2.0, 2.0, 0.0, -4.0])
-    x, y, course = driven([[3.0, 0.0, 3.0]], [ObjectClass.CAR], acceleration)
+    x, y, course = driven([[3.0, 3.0, 0.0, 0.0]], [ObjectClass.CAR], acceleration)
     # Speeds 3, 4, 5, 5, 3 m/s at 0, 0.5, ... 2 s.
     assert x[:, 0].tolist() == pytest.approx([1.75, 4.0, 6.5, 8.5], abs=1e-4)
     assert not y.any()
     assert not course.any()
 
 
+@pytest.mark.parametrize(("trust", "expected_m"), [(-30.0, 1.0), (0.0, 2.0), (30.0, 3.0)])
+def test_a_path_starts_between_the_steady_velocity_and_the_last_displacement(trust: float, expected_m: float) -> None:
+    """2 m/s steady and 6 by the last displacement, 0.5 s: the network says which of them counts."""
+    for kind, velocity in ((ObjectClass.CAR, [6.0, 2.0, 0.0, 0.0]), (ObjectClass.PEDESTRIAN, [0.0, 0.0, 6.0, 2.0])):
+        x, _, _ = driven([velocity], [kind], torch.zeros(4), trust=trust)
+        assert float(x[0]) == pytest.approx(expected_m, abs=1e-3)
+
+
 @pytest.mark.parametrize("turn", [0.0, 50.0])
 def test_who_brakes_to_a_stop_stays_stopped(turn: float) -> None:
     kinds = [ObjectClass.CAR, ObjectClass.PEDESTRIAN, ObjectClass.CAR, ObjectClass.CAR]
-    own_velocity = [[6.0, 0.0, 6.0], [6.0, 0.0, 6.0], [0.0, 0.0, 0.0], [-2.0, 0.0, 2.0]]
+    own_velocity = [[v, v, 0.0, 0.0] for v in (6.0, 6.0, 0.0, -2.0)]
     x, y, course = driven(own_velocity, kinds, torch.full((10,), -4.0), turn)
     step_m = torch.diff(torch.stack([x, y]), dim=1, prepend=torch.zeros(2, 1, 4)).norm(dim=0)
     # Mean speeds 5, 3, 1 m/s, then below 0: it stands.
@@ -500,7 +516,8 @@ def test_a_decoder_step_may_make_several_knots(cell: str, stride: int) -> None:
     # Knots follow each other in time, whichever decoder step made them.
     way = torch.diff(torch.stack([paths.x_m, paths.y_m]), dim=2).norm(dim=0)
     _, own_velocity = model.features(Observation(*(v[length - 1, torch.arange(7)] for v in history)))
-    assert (way <= 0.5 * (own_velocity[:, 2] + 8.0 * 4.0 + 3.0)).all()
+    fastest = own_velocity.reshape(-1, 2, 2).norm(dim=1).amax(dim=1)
+    assert (way <= 0.5 * (fastest + 8.0 * 4.0 + 3.0)).all()
 
 
 def test_the_numbers_of_a_decoder_step_are_those_of_its_own_knots() -> None:
@@ -575,7 +592,7 @@ def test_dropout_is_for_training_only() -> None:
         ({"sets": (0, 6)}, r"model\.sets: expected growing numbers"),
         ({"neighbours": -1}, r"model\.neighbours: expected at least 0, got -1"),
         ({"dropout": 1.0}, r"model\.dropout: expected \[0, 1\), got 1\.0"),
-        ({"map_channels": 0}, r"model\.map_channels: expected a number above 0, got 0"),
+        ({"map_channels": (8, 0)}, r"model\.map_channels: expected numbers above 0, got \[8, 0\]"),
         ({"map_width": -1}, r"model\.map_width: expected a number above 0, got -1"),
         ({"attention": 0}, r"model\.attention: expected a number above 0, got 0"),
     ],

@@ -46,7 +46,7 @@ def onlooking() -> TrajectoryModel:
     view = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
     config = ModelConfig(
         hidden=16, embedding=12, context=20, modes=3, sets=(1, 3), knots=6, decoder_stride=2, uses_velocity=True,
-        map=view, map_channels=5, map_width=14, neighbours=4, attention=10,
+        map=view, map_channels=(5,), map_width=14, neighbours=4, attention=10,
     )  # fmt: skip
     model = TrajectoryModel(config).eval()
     with torch.no_grad():
@@ -135,7 +135,7 @@ def test_a_model_of_somebody_else(exported: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 1}, "this trajnet serves 2, got 1"),
+        ({"version": 1}, "this trajnet serves 3, got 1"),
         ({"hidden": 32}, r"h: expected float32 \['1', 'N', '32'\], got float32 \['1', 'N', '16'\]"),
         ({"modes": 4}, r"x_m: expected float32 \['4', '6', 'N'\], got float32 \['3', '6', 'N'\]"),
         ({"time_s": [0.5, 1.0]}, r"x_m: expected float32 \['3', '2', 'N'\]"),

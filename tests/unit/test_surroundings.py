@@ -19,7 +19,6 @@ from trajnet.surroundings import (
     Surroundings,
     nearest,
     neighbours_of,
-    past_velocity,
     surroundings_of,
 )
 from trajnet.types import BoolArray, FloatArray
@@ -253,11 +252,3 @@ def test_rows_are_chosen_of_every_part() -> None:
     assert len(chosen) == 2
     for f in fields(Surroundings):
         np.testing.assert_array_equal(getattr(chosen, f.name), getattr(around, f.name)[[3, 0]])
-
-
-def test_an_onlooker_knows_a_measured_velocity_else_the_last_displacement_else_none() -> None:
-    now, before = np.array([[1.0, 2.0]] * 4), np.zeros((4, 2))
-    dt = np.array([0.5, 0.5, 0.0, 0.0])
-    measured, valid = np.array([[7.0, 8.0], [np.nan, np.nan]] * 2), np.array([True, False, True, False])
-    got = past_velocity(now, before, dt, measured, valid)
-    assert got.tolist() == [[7, 8], [2, 4], [7, 8], [0, 0]]

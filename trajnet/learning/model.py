@@ -55,8 +55,8 @@ class ModelConfig:
     itself, the first sets[1] are the next larger one, and so on; the probability of a mode of a later set is never
     above that of an earlier one. So the first few paths by probability are as good as a model with so few modes.
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
-    map: the sample points of the map around an object, or none; each patch of them becomes map_channels
-    numbers, all patches together map_width. neighbours: how many of the nearest objects are attended to,
+    map: the sample points of the map around an object, or none; each patch of them becomes map_channels[0] numbers,
+    each 2 x 2 of those map_channels[1], and so on, all of the last ones together map_width. neighbours: how many of the nearest objects are attended to,
     attention: the width of that. context: width of what the decoder starts from. dropout: in training, of the context,
     the map and the decoder's outputs.
     """
@@ -75,7 +75,7 @@ class ModelConfig:
     knot_step_s: float = 0.5
     uses_velocity: bool = False
     map: MapView | None = None
-    map_channels: int = 16
+    map_channels: tuple[int, ...] = (16,)
     map_width: int = 96
     neighbours: int = 0
     attention: int = 32
@@ -84,7 +84,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in (
             "hidden", "decoder_hidden", "decoder_embedding", "decoder_stride", "layers", "embedding", "context",
-            "modes", "knots", "knot_step_s", "map_channels", "map_width", "attention",
+            "modes", "knots", "knot_step_s", "map_width", "attention",
         ):  # fmt: skip
             require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
         require(
@@ -92,6 +92,16 @@ class ModelConfig:
             f"model.decoder_stride: expected a divisor of knots ({self.knots}), got {self.decoder_stride}",
         )
         require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
+        require(
+            bool(self.map_channels) and min(self.map_channels) > 0,
+            f"model.map_channels: expected numbers above 0, got {list(self.map_channels)}",
+        )
+        squares = 2 ** (len(self.map_channels) - 1)
+        require(
+            self.map is None or not any(patches % squares for patches in self.map.shape[:2]),
+            f"model.map_channels: {len(self.map_channels)} levels need numbers of patches that {squares} divides, got "
+            f"{self.map and self.map.shape[:2]}",
+        )
         require(0 <= self.dropout < 1, f"model.dropout: expected [0, 1), got {self.dropout}")
         sizes = (0, *self.sets)
         require(
@@ -188,21 +198,27 @@ def turned_back(vectors: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tens
 class MapEncoder(nn.Module):
     """Distances around an object (N, *view.shape, 4) int8 -> (N, width): a layer for each patch, one for them all.
 
-    Patches that do not overlap are one matrix product; convolutions of so few channels cost several times as much.
+    More than one number of channels: of each 2 x 2 patches a larger one is made, and so on. What does not overlap is
+    one matrix product; convolutions of so few channels cost several times as much.
     """
 
-    def __init__(self, view: MapView, channels: int, width: int, dropout: float) -> None:
+    def __init__(self, view: MapView, channels: tuple[int, ...], width: int, dropout: float) -> None:
         super().__init__()
         rows, columns, points = view.shape
         # The fourth number of a point is always 0: to leave it out would cost more than to take it along.
-        self.patch = nn.Linear(points * (len(CHANNELS) + 1), channels)
-        self.flat = rows * columns * channels
+        self.patch = nn.Linear(points * (len(CHANNELS) + 1), channels[0])
+        self.larger = nn.ModuleList(nn.Linear(4 * few, many) for few, many in pairwise(channels))
+        self.grids = [(rows >> i, columns >> i) for i in range(len(channels))]
+        self.flat = self.grids[-1][0] * self.grids[-1][1] * channels[-1]
         self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
 
     def forward(self, distance: Tensor) -> Tensor:
         points = distance.reshape(-1, self.patch.in_features).to(torch.float32)
         # Scaled weights instead of scaled inputs: a constant in the exported graph.
         seen = torch.relu(nn.functional.linear(points, self.patch.weight * (1.0 / FULL), self.patch.bias))
+        for layer, (rows, columns) in zip(self.larger, self.grids[1:], strict=True):
+            squares = seen.reshape(-1, rows, 2, columns, 2 * seen.shape[-1]).transpose(2, 3)
+            seen = torch.relu(layer(squares.reshape(-1, 4 * seen.shape[-1])))
         out: Tensor = self.out(seen.reshape(-1, self.flat))
         return out
 
@@ -393,8 +409,8 @@ class TrajectoryModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
         """Knots (K, T, N): x, y from the object and course, map axes; and cosine and sine of the way to each knot.
 
-        acceleration in MAX_ACCELERATION_MPS2, turn in rad, both without limits yet. offset (2 K + 1, 1, N): of speed, of
-        course, and how far the last displacement is trusted: paths start between the steady velocity (for noisy
+        acceleration in MAX_ACCELERATION_MPS2, turn in rad, both without limits yet. offset (2 K + 1, 1, N): of speed,
+        of course, and how far the last displacement is trusted: paths start between the steady velocity (for noisy
         positions) and that of the last displacement (for exact ones).
         Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate. Nothing
         moves backward that is not seen moving backward.
