@@ -27,7 +27,7 @@ EVERYTHING = {
     "model": {
         "hidden": 8, "embedding": 8, "context": 12, "modes": 3, "sets": [1, 3], "decoder_stride": 2, "dropout": 0.2,
         "uses_velocity": True, "neighbours": 2, "attention": 6, "map_channels": [2, 3], "map_width": 10,
-        "map": {"ahead_m": 16.0, "behind_m": 6.0, "side_m": 8.0, "step_m": 2.0, "patch": 3},
+        "map": {"ahead_m": 16.0, "behind_m": 6.0, "side_m": 11.0, "step_m": 2.0, "patch": 3},
     },
     "augment": {
         "strides": [1, 2], "position_noise_m": 0.05, "hide_velocity": 0.5, "hide_map": 0.3, "hide_neighbours": 0.3,

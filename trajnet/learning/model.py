@@ -56,9 +56,9 @@ class ModelConfig:
     above that of an earlier one. So the first few paths by probability are as good as a model with so few modes.
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
     map: the sample points of the map around an object, or none; each patch of them becomes map_channels[0] numbers,
-    each 2 x 2 of those map_channels[1], and so on, all of the last ones together map_width. neighbours: how many of the nearest objects are attended to,
-    attention: the width of that. context: width of what the decoder starts from. dropout: in training, of the context,
-    the map and the decoder's outputs.
+    each 2 x 2 of those map_channels[1], and so on, all of the last ones together map_width.
+    neighbours: how many of the nearest objects are attended to, attention: the width of that. context: width of what
+    the decoder starts from. dropout: in training, of the context, the map and the decoder's outputs.
     """
 
     cell: Cell = "lstm"
