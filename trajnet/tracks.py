@@ -299,6 +299,8 @@ class TrackStore:
 
 #: Time in which a displacement's weight in the steady velocity falls to 1 / e (s).
 STEADY_TIME_S = 0.4
+#: A displacement counts as no more than this along each axis (m/s): a leap of the tracker must not last.
+MAX_STEADY_MPS = 100.0
 
 
 def steady_velocity(
@@ -310,7 +312,9 @@ def steady_velocity(
     over dt_s (N,), 0 at a first observation, whose steady velocity is what was measured: velocity_mps (N, 2), 0 where
     it was not. last_mps (N, 2): the steady velocity before, where there is one (known).
     """
-    moved_mps = displacement_m / np.where(dt_s > 0, dt_s, 1.0)[:, None]
+    with np.errstate(over="ignore"):
+        moved_mps = displacement_m / np.where(dt_s > 0, dt_s, 1.0)[:, None]
+    moved_mps = np.minimum(np.maximum(moved_mps, -MAX_STEADY_MPS), MAX_STEADY_MPS)
     kept = np.where(known, np.exp(-dt_s / STEADY_TIME_S), 0.0)[:, None]
     return np.where((dt_s > 0)[:, None], moved_mps + kept * (last_mps - moved_mps), velocity_mps)
 

@@ -77,7 +77,7 @@ def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
 
 
 def test_observations_see_each_other_and_the_map() -> None:
-    """By hand: one whose velocity is measured, one whose velocity is its displacement, one that is new."""
+    """By hand: one whose velocity is measured, one of whom only the steady velocity is known, one that is new."""
     places = [{"a": (0.0, 0.0), "b": (4.0, 3.0)}, {"a": (1.0, 0.0), "b": (4.0, 4.0), "c": (-6.0, 0.0)}]
     first = frame(0.0, places[0], yaw=[0.0, 1.5], velocity=[(9.0, 9.0), (9.0, 9.0)])
     then = frame(0.5, places[1], yaw=[0.1, 1.6, 2.0], velocity=(5.0, 0.0), size=[(4.0, 2.0), (6.0, 3.0), (1.0, 1.0)])
@@ -88,7 +88,8 @@ def test_observations_see_each_other_and_the_map() -> None:
     got = seen.around(NEEDS, field)
     assert got.neighbour_valid.tolist() == [[True, True, False, False, False]] * 3
     assert got.neighbour_offset_m[:, :2].tolist() == [[[3, 4], [-7, 0]], [[-3, -4], [-10, -4]], [[7, 0], [10, 4]]]
-    velocity_mps = [[5.0, 0.0], [0.0, 2.0], [0.0, 0.0]]
+    assert seen.steady_velocity_mps[1].tolist() != [0.0, 2.0]  # the first velocity was measured, and still counts
+    velocity_mps = [[5.0, 0.0], seen.steady_velocity_mps[1].tolist(), [0.0, 0.0]]
     for row, others in enumerate([[1, 2], [0, 2], [0, 1]]):
         assert got.neighbour_velocity_mps[row, :2].tolist() == [velocity_mps[other] for other in others]
         assert got.neighbour_yaw_rad[row, :2].tolist() == [[0.1, 1.6, 2.0][other] for other in others]

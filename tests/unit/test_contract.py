@@ -110,7 +110,7 @@ def test_the_inputs_have_the_shapes_and_the_names_of_surroundings() -> None:
         (metadata(version=1), "this trajnet serves 3, got 1; export the checkpoint again"),
         (metadata(version="2"), "this trajnet serves 3, got '2'"),
         (metadata(version=True), "this trajnet serves 3, got True"),
-        (metadata(version=2.0), "version: expected int, got 3.0"),
+        (metadata(version=3.0), "version: expected int, got 3.0"),
         (metadata(extra=1), "unknown key 'extra'"),
         (metadata(cell="transformer"), "cell: expected one of 'lstm'"),
         (metadata(hidden="16"), "hidden: expected int, got '16'"),

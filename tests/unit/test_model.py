@@ -160,6 +160,7 @@ def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, object
     moved = history._replace(
         displacement_m=turned(history.displacement_m, angle),
         velocity_mps=turned(history.velocity_mps, angle),
+        steady_velocity_mps=turned(history.steady_velocity_mps, angle),
         yaw_rad=history.yaw_rad + angle,
         previous_yaw_rad=history.previous_yaw_rad + angle,
     )
@@ -345,9 +346,9 @@ def test_who_brakes_to_a_stop_stays_stopped(turn: float) -> None:
 
 
 def test_who_backs_up_can_go_forward_again_and_who_brakes_then_speeds_up_moves_on() -> None:
-    x, _, _ = driven([[-2.0, 0.0, 2.0]], [ObjectClass.CAR], torch.full((4,), 4.0))
+    x, _, _ = driven([[-2.0, -2.0, 0.0, 0.0]], [ObjectClass.CAR], torch.full((4,), 4.0))
     assert torch.diff(x[:, 0], prepend=torch.zeros(1)).tolist() == pytest.approx([-0.5, 0.5, 1.5, 2.5], abs=1e-4)
-    x, _, _ = driven([[3.0, 0.0, 3.0]], [ObjectClass.CAR], torch.tensor([-4.0, -4.0, 4.0, 4.0]))
+    x, _, _ = driven([[3.0, 3.0, 0.0, 0.0]], [ObjectClass.CAR], torch.tensor([-4.0, -4.0, 4.0, 4.0]))
     # Speeds 3, 1, -1, 1, 3 m/s: in the mean of the second and the third interval 0, never less.
     assert torch.diff(x[:, 0], prepend=torch.zeros(1)).tolist() == pytest.approx([1.0, 0.0, 0.0, 1.0], abs=1e-4)
 
@@ -363,7 +364,7 @@ def test_wheeled_paths_keep_to_the_curvature_and_go_backward_only_when_seen_doin
     with torch.no_grad():
         paths = model(history, torch.full((40,), 5), surroundings(40))
     seen = at(history, 4)
-    forward = model.features(seen)[1][:, 0]
+    forward = model.features(seen)[1][:, :2].amin(dim=1)  # of the last displacement and of the steady velocity
     knots = torch.stack([paths.x_m, paths.y_m])  # (2, K, T, N), the object at 0
     step = torch.diff(knots, dim=2, prepend=torch.zeros_like(knots[:, :, :1]))
     way = step.norm(dim=0)
@@ -430,7 +431,8 @@ def test_the_spread_points_along_the_way_to_each_knot() -> None:
         model.offsets.bias.zero_()
         history, _ = histories(5, count)
         paths = model(history, torch.full((count,), 5), nothing(count))
-        speed = model.features(at(history, 4))[1][:, 2]
+        # Half of the last displacement and half of the steady velocity: the offsets are 0.
+        speed = model.features(at(history, 4))[1].reshape(-1, 2, 2).mean(dim=2).norm(dim=1)
     moving = speed > 1.0
     assert moving.sum() > 20
     knots = torch.stack([paths.x_m, paths.y_m])
