@@ -25,6 +25,8 @@ CONTRACT_KEY = "trajnet.contract"
 CARD_KEY = "trajnet.card"
 
 Cell = Literal["lstm", "gru", "rnn-tanh", "rnn-relu"]
+Precision = Literal["fp32", "fp16", "int8"]
+Flavour = Literal["streaming", "unrolled"]
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,38 @@ class Training:
 
 
 @dataclass(frozen=True)
+class PrecisionGate:
+    """What a lower precision did to the accuracy on recorded objects, those of ``data``.
+
+    minFDE in m, of the float32 file and of this one: of all modes (of the 20 most probable where there are more), and
+    of the most probable mode alone. physics_rows: how many rows more than in float32 had no usable path.
+    """
+
+    data: str
+    objects: int
+    fp32_min_fde_m: float
+    min_fde_m: float
+    fp32_min_fde_1_m: float
+    min_fde_1_m: float
+    physics_rows: int = 0
+
+    @property
+    def worse(self) -> float:
+        """The larger of both relative changes; 0.01 is one percent worse, below 0 is better, NaN unusable."""
+        pairs = ((self.fp32_min_fde_m, self.min_fde_m), (self.fp32_min_fde_1_m, self.min_fde_1_m))
+        changes = [(after - before) / max(before, 1e-9) for before, after in pairs]
+        return math.nan if any(map(math.isnan, changes)) else max(changes)
+
+
+@dataclass(frozen=True)
 class Contract:
     """The whole self-description of a model file.
 
     time_s (T,): the future times of the outputs. needs: what the model wants to know of the surroundings.
-    parity_max_error_m: the parity gate's result, torch against ONNX Runtime.
+    parity_max_error_m: torch against ONNX Runtime; the parity gate's result in float32, a measurement otherwise.
     metrics: name -> value as reported by ``trajnet evaluate``.
+    precision: of weights and arithmetic inside, the tensors stay what they are; gate: what it costs, None for fp32.
+    flavour: whether recurrent layers are operators of their own (streaming) or written out (unrolled).
     """
 
     version: int
@@ -131,6 +159,9 @@ class Contract:
     training: Training
     parity_max_error_m: float = float("nan")
     metrics: dict[str, Any] = field(default_factory=dict)
+    precision: Precision = "fp32"
+    gate: PrecisionGate | None = None
+    flavour: Flavour = "streaming"
 
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:

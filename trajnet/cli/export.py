@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from trajnet.errors import InputError
+
+if TYPE_CHECKING:
+    from trajnet.contract import Precision
+    from trajnet.export.gate import GateData
 
 
 def export(
@@ -27,28 +31,64 @@ def export(
         Path | None,
         typer.Option(metavar="FILE", help="JSON of `trajnet evaluate`, whose metrics are stored in the file."),
     ] = None,
+    flavour: Annotated[
+        str,
+        typer.Option(
+            metavar="streaming|unrolled",
+            help="unrolled: recurrent layers as matrix products and gates, for where their operators are slow.",
+        ),
+    ] = "streaming",
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="fp32|fp16|int8",
+            help="Of weights and arithmetic inside: half for GPUs, int8 in the LSTM operators for CPUs.",
+        ),
+    ] = "fp32",
+    gate_data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="fp16, int8: what the gate plays; a checkout's sim/scenes by default."),
+    ] = None,
+    gate_dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of --gate-data: nuscenes, eth_ucy, ..., scenes by default.")
+    ] = None,
+    gate_split: Annotated[
+        str | None, typer.Option(metavar="SPLIT", help="Of --gate-data, as for `trajnet evaluate`.")
+    ] = None,
 ) -> None:
     """Export a checkpoint and hold it to torch: N = 1..256 tracks and 500 recurrent steps.
 
     Exit code 1 if any path point differs by more than 1e-3 m; the file is then not written.
 
         trajnet export out/nuscenes/last.ckpt --out nuscenes.onnx
+
+    Half precision and 8 bits are not held to torch but to what counts: both files, float32 and the variant, play
+    recorded objects, and exit code 1 without a file if minFDE grows by more than 1 %:
+
+        trajnet export out/nuscenes/last.ckpt --out nuscenes-fp16.onnx --precision fp16 \
+            --gate-data data --gate-dataset nuscenes --gate-split train_val
     """
     import json
+    from typing import get_args
 
     import numpy as np
     from rich.console import Console
-    from rich.table import Table
 
+    from trajnet.cli import export_tables as tables
     from trajnet.cli.logs import show_warnings
     from trajnet.config import require
+    from trajnet.contract import Flavour
     from trajnet.export import check_graph, export_model, parity
+    from trajnet.export.gate import make_variant
     from trajnet.export.graph import make_contract, write_model
-    from trajnet.export.parity import MAX_ERROR_M
     from trajnet.learning.train import checkpoint_model
 
     show_warnings()
     console, status = Console(), Console(stderr=True)
+    flavours = get_args(Flavour)
+    require(flavour in flavours, f"--flavour: expected one of {', '.join(flavours)}, got {flavour!r}")
+    shape = cast("Flavour", flavour)
+    played = gate(precision, gate_data, gate_dataset, gate_split)
     require(step_s >= 0, f"--step-s: expected seconds above 0, or 0 for the model's knots, got {step_s}")
     model, config, about = checkpoint_model(checkpoint)
     horizon_s = config.model.time_s[-1]
@@ -60,28 +100,47 @@ def export(
     except (OSError, ValueError) as error:
         raise InputError(f"--card, --metrics: expected readable text and JSON, got {error}") from error
     with status.status("exporting") as line:
-        graph, proto = export_model(model, time_s)
-        operators = check_graph(proto, graph)
+        graph, proto = export_model(model, time_s, flavour=shape)
+        operators = check_graph(proto, graph, flavour=shape)
         found = parity(graph, proto, progress=lambda text: line.update(f"torch against ONNX Runtime, {text}"))
-    contract = make_contract(graph, config, about, proto.SerializeToString())
+    contract = make_contract(graph, config, about, proto.SerializeToString(), shape)
     contract = dataclasses.replace(contract, parity_max_error_m=found.max_error_m, metrics=headline(measured))
-    table = Table(title=f"{contract.name} {contract.model_id}", title_justify="left")
-    table.add_column("gate")
-    table.add_column("result", justify="right")
-    recurrent = ", ".join(f"{operators[o]} {o}" for o in ("LSTM", "GRU", "RNN") if operators[o])
-    table.add_row("operators", f"{sum(operators.values())}, of them {recurrent}")
-    table.add_row("control flow", "none")
-    table.add_row(f"largest error, N = 1..{found.batches}", f"{found.batch_max_error_m:.2e} m")
-    table.add_row(f"largest error, {found.steps} steps", f"{found.recurrent_max_error_m:.2e} m")
-    table.add_row("limit", f"{MAX_ERROR_M:.0e} m")
-    console.print(table)
+    console.print(tables.parity_table(contract, operators, found))
     if not found.passed:
-        status.print(
-            f"trajnet: parity: expected at most {MAX_ERROR_M} m, got {found.max_error_m:.2e} m; {out} is not written"
-        )
+        status.print(f"trajnet: {tables.parity_sentence(found)}; {out} is not written", soft_wrap=True)
         raise typer.Exit(1)
+    if played is not None:
+        with status.status("playing recorded objects"):
+            variant = make_variant(graph, proto, contract, cast("Precision", precision), played)
+        console.print(tables.variant_table(variant))
+        if not variant.passed:
+            status.print(f"trajnet: {tables.variant_sentence(variant)}; {out} is not written", soft_wrap=True)
+            raise typer.Exit(1)
+        proto, contract = variant.proto, variant.contract
     write_model(proto, contract, card_text, out)
     console.print(f"written {out} ({out.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)
+
+
+def gate(precision: str, data: Path | None, dataset: str | None, split: str | None) -> GateData | None:
+    """What the gate of this precision plays; None for fp32, which needs none. Raises ConfigError."""
+    from typing import get_args
+
+    from trajnet.config import require
+    from trajnet.contract import Precision
+    from trajnet.export.gate import GateData, bundled
+
+    known = get_args(Precision)
+    require(precision in known, f"--precision: expected one of {', '.join(known)}, got {precision!r}")
+    if precision == "fp32":
+        require(
+            (data, dataset, split) == (None, None, None),
+            "--gate-data, --gate-dataset, --gate-split: expected none with --precision fp32, whose gate is torch",
+        )
+        return None
+    if data is None:
+        require((dataset, split) == (None, None), "--gate-dataset, --gate-split: expected --gate-data with them")
+        return bundled()
+    return GateData(dataset or "scenes", data, split)
 
 
 def headline(report: dict[str, Any]) -> dict[str, Any]:

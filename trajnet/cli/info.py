@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from trajnet.contract import Contract
 from trajnet.surroundings import Needs
+
+FLAVOURS = {"streaming": "one operator for each", "unrolled": "written out as matrix products and gates"}
 
 
 def info(
@@ -51,6 +54,8 @@ def info(
         ("training took", f"{training.duration_s:.0f} s"),
         ("history", f"trained with up to {training.history_s:g} s"),
         ("torch vs ONNX", f"at most {contract.parity_max_error_m:.1e} m apart"),
+        ("precision", precision_of(contract)),
+        ("recurrent layers", FLAVOURS[contract.flavour]),
         ("git revision", contract.git_revision),
     ):
         facts.add_row(name, value)
@@ -64,6 +69,18 @@ def info(
     console.print(tensors)
     if predictor.card:
         console.print(Markdown(predictor.card))
+
+
+def precision_of(contract: Contract) -> str:
+    """The precision inside, and what it was found to cost."""
+    gate = contract.gate
+    if gate is None:
+        return contract.precision
+    return (
+        f"{contract.precision}; minFDE {gate.min_fde_m:.3f} m, in fp32 {gate.fp32_min_fde_m:.3f} m; of the most "
+        f"probable mode {gate.min_fde_1_m:.3f} m, in fp32 {gate.fp32_min_fde_1_m:.3f} m "
+        f"({gate.objects:,} objects of {gate.data})"
+    )
 
 
 def view_of(needs: Needs) -> str:

@@ -22,6 +22,7 @@ from trajnet.contract import (
     CONTRACT_KEY,
     CONTRACT_VERSION,
     Contract,
+    Flavour,
     Training,
     observation_tensors,
     output_tensors,
@@ -29,6 +30,7 @@ from trajnet.contract import (
     surroundings_tensors,
 )
 from trajnet.errors import ConfigError
+from trajnet.export.unrolled import unrolled
 from trajnet.geometry import interpolation_matrix
 from trajnet.learning.config import TrainConfig
 from trajnet.learning.model import Around, Observation, TrajectoryModel
@@ -126,7 +128,9 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0) -> tuple[Tensor,
     return (*seen, *around, *state)
 
 
-def make_contract(graph: StepGraph, config: TrainConfig, about: dict[str, Any], data: bytes) -> Contract:
+def make_contract(
+    graph: StepGraph, config: TrainConfig, about: dict[str, Any], data: bytes, flavour: Flavour = "streaming"
+) -> Contract:
     """The contract of an exported graph; data: its bytes before any metadata, which name the model."""
     model = config.model
     digest = hashlib.sha256(data).hexdigest()[:12]
@@ -155,12 +159,19 @@ def make_contract(graph: StepGraph, config: TrainConfig, about: dict[str, Any], 
             duration_s=round(float(about["duration_s"]), 1),
             history_s=history_s,
         ),
+        flavour=flavour,
     )
 
 
-def export_model(model: TrajectoryModel, time_s: FloatArray | None = None) -> tuple[StepGraph, onnx.ModelProto]:
-    """The model's graph in torch and in ONNX, without metadata. N is dynamic, opset 20, weights inside."""
+def export_model(
+    model: TrajectoryModel, time_s: FloatArray | None = None, *, flavour: Flavour = "streaming"
+) -> tuple[StepGraph, onnx.ModelProto]:
+    """The model's graph in torch and in ONNX, without metadata. N is dynamic, opset 20, weights inside.
+
+    flavour: unrolled writes the recurrent layers out in ONNX; the graph in torch has them as they are in any case.
+    """
     graph = StepGraph(model, time_s).eval()
+    written = graph if flavour == "streaming" else StepGraph(unrolled(model), time_s).eval()
     inputs = example_inputs(graph, 3)
     input_names, output_names = _names(model)
     tracks = torch.export.Dim("N", min=1, max=65536)
@@ -168,7 +179,7 @@ def export_model(model: TrajectoryModel, time_s: FloatArray | None = None) -> tu
     axes = tuple({(1 if i >= len(inputs) - states else 0): tracks} for i in range(len(inputs)))
     with _quiet():
         program = torch.onnx.export(
-            graph,
+            written,
             inputs,
             dynamo=True,
             opset_version=OPSET,

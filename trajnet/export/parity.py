@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import torch
 
-from trajnet.contract import output_tensors, state_names
+from trajnet.contract import Flavour, Precision, output_tensors, state_names
 from trajnet.errors import ContractError
 from trajnet.export.graph import StepGraph, example_inputs
 from trajnet.learning.model import Observation
@@ -20,6 +20,10 @@ from trajnet.predictors.session import import_onnxruntime
 MAX_ERROR_M = 1e-3
 RECURRENT_STEPS = 500
 _OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}
+#: ONNX Runtime's LSTM with weights of 8 bits.
+QUANTISED = "DynamicQuantizeLSTM"
+#: Every operator that is a recurrent layer.
+RECURRENT = ("LSTM", "GRU", "RNN", QUANTISED)
 _FORBIDDEN = ("Loop", "Scan", "If")
 
 
@@ -46,14 +50,19 @@ def _worse(a: float, b: float) -> float:
     return float(np.maximum(a, b))
 
 
-def check_graph(proto: onnx.ModelProto, graph: StepGraph) -> Counter[str]:
-    """Count the operators. Raises ContractError unless there is exactly one recurrent operator for each layer of
-    encoder and decoder, and no control flow."""
+def check_graph(
+    proto: onnx.ModelProto, graph: StepGraph, *, precision: Precision = "fp32", flavour: Flavour = "streaming"
+) -> Counter[str]:
+    """Count the operators. Raises ContractError unless there is no control flow, and one recurrent operator for each
+    layer of encoder and decoder (in 8 bits: ONNX Runtime's own, of the domain com.microsoft); none where unrolled."""
     count: Counter[str] = Counter(node.op_type for node in proto.graph.node)
     config = graph.model.config
-    expected, operator = config.layers + 1, _OPERATOR[config.cell]
-    if count[operator] != expected:
-        raise ContractError(f"graph: expected {expected} {operator} operators, got {count[operator]}")
+    expected = dict.fromkeys(RECURRENT, 0)
+    if flavour == "streaming":
+        expected[QUANTISED if precision == "int8" else _OPERATOR[config.cell]] = config.layers + 1
+    for operator, number in expected.items():
+        if count[operator] != number:
+            raise ContractError(f"graph: expected {number} {operator} operators, got {count[operator]}")
     found = [name for name in _FORBIDDEN if count[name]]
     if found:
         raise ContractError(f"graph: expected no control flow, got {', '.join(found)}")

@@ -10,6 +10,7 @@ from trajnet.predictors.guarded import GuardCounters, GuardedPredictor
 from trajnet.predictors.onnx_model import OnnxPredictor
 from trajnet.predictors.physics import DEFAULT_TIME_S, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity
 from trajnet.predictors.recorded import RecordedPredictor, save_recorded
+from trajnet.predictors.session import GpuOptions
 from trajnet.predictors.stream import Stream
 from trajnet.types import FloatArray
 
@@ -17,17 +18,22 @@ PHYSICS = {p.name: p for p in (ConstantVelocity, ConstantTurnRate, KalmanConstan
 
 
 def load_predictor(
-    spec: str | Path, *, time_s: FloatArray | None = None, provider: str = "cpu", threads: int = 1
+    spec: str | Path,
+    *,
+    time_s: FloatArray | None = None,
+    provider: str = "cpu",
+    threads: int = 1,
+    gpu: GpuOptions = GpuOptions(),
 ) -> Predictor:
     """A predictor by name (cv, ctrv, kalman) or the path of a model file.
 
-    time_s (T,): the future times of the physics predictors; a model file has its own. Raises ContractError for anything
-    that is neither.
+    time_s (T,): the future times of the physics predictors; a model file has its own. provider, threads, gpu: for a
+    model file. Raises ContractError for anything that is neither.
     """
     if str(spec) in PHYSICS:
         return PHYSICS[str(spec)](DEFAULT_TIME_S if time_s is None else time_s)
     if Path(spec).suffix == ".onnx":
-        return OnnxPredictor(spec, provider=provider, threads=threads)
+        return OnnxPredictor(spec, provider=provider, threads=threads, gpu=gpu)
     if Path(spec).suffix == ".npz":
         return RecordedPredictor(spec)
     raise ContractError(f"model: expected {', '.join(PHYSICS)} or the path of an .onnx file, got {str(spec)!r}")
@@ -38,6 +44,7 @@ __all__ = [
     "PHYSICS",
     "ConstantTurnRate",
     "ConstantVelocity",
+    "GpuOptions",
     "GuardCounters",
     "GuardedPredictor",
     "KalmanConstantVelocity",

@@ -20,13 +20,16 @@ from numpy.typing import NDArray
 
 from trajnet.contract import CARD_KEY, Contract, Tensor, read_contract
 from trajnet.errors import ConfigError
-from trajnet.predictors.session import PROVIDERS, check_session, open_session
+from trajnet.predictors.session import PROVIDERS, GpuOptions, check_session, open_session
 
 #: Numbers of tracks that are prepared for: at most half as many rows again as a frame has, from 16 on.
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 #: What a row without a track holds: one that is just born, at rest at the origin. Every other input is 0.
 PADDING = {"reset": 1.0, "size_m": 1.0, "neighbour_size_m": 1.0}
+
+#: A CUDA graph is recorded after a run or two that allocate what it needs.
+RUNS_TO_RECORD = 3
 
 #: Arrays begin at multiples of this: a cache line, and what vector instructions like.
 _ALIGNMENT = 64
@@ -40,13 +43,17 @@ class Bucket:
 
     inputs, outputs: name -> array of the whole bucket. On the CPU the session reads and writes them in place; for other
     providers they are copied to and from the device with every run. State inputs hold what the caller puts there.
+    graph_id: under which the provider records the bucket's CUDA graph, from 1 on; None: it records none.
     """
 
-    def __init__(self, session: Any, contract: Contract, tracks: int, device: str) -> None:
+    def __init__(
+        self, session: Any, contract: Contract, tracks: int, device: str, *, graph_id: int | None = None
+    ) -> None:
         self.tracks = tracks
         self.inputs: Arrays = {t.name: _aligned(t, tracks, PADDING.get(t.name, 0.0)) for t in contract.inputs}
         self.outputs: Arrays = {t.name: _aligned(t, tracks, 0.0) for t in contract.outputs}
         self._session = session
+        self._run_options = None if graph_id is None else _graph_options(graph_id)
         whole = slice(None)
         self._before = {t.name: (whole,) * t.shape.index("N") for t in (*contract.inputs, *contract.outputs)}
         self._used = 0
@@ -76,7 +83,7 @@ class Bucket:
         self._used = count
         for name in self._on_device.keys() & self.inputs.keys():
             self._on_device[name].update_inplace(self.inputs[name])
-        self._session.run_with_iobinding(self._binding)
+        self._session.run_with_iobinding(self._binding, self._run_options)
         for name in self._on_device.keys() & self.outputs.keys():
             self.outputs[name][...] = self._on_device[name].numpy()
 
@@ -92,27 +99,42 @@ class Engine:
     """One model file, checked, warmed up in every bucket, with the recurrent state of every slot.
 
     buckets: increasing numbers of tracks; more rows than the largest run in several steps, one after the other.
+    gpu: see GpuOptions.
     Raises ConfigError, ContractError or DependencyError for what cannot be served.
     """
 
     def __init__(
-        self, path: Path, *, provider: str = "cpu", threads: int = 1, buckets: Sequence[int] = BUCKETS
+        self,
+        path: Path,
+        *,
+        provider: str = "cpu",
+        threads: int = 1,
+        buckets: Sequence[int] = BUCKETS,
+        gpu: GpuOptions = GpuOptions(),
     ) -> None:
         if not buckets or any(b <= 0 or b % 4 for b in buckets) or list(buckets) != sorted(set(buckets)):
             raise ConfigError(f"buckets: expected increasing multiples of 4, got {list(buckets)}")
-        session = open_session(path, provider=provider, threads=threads)
+        if provider == "tensorrt" and gpu.cuda_graph and len(buckets) > 1:
+            raise ConfigError(f"cuda_graph: expected one bucket with provider tensorrt, got {list(buckets)}")
+        session = open_session(path, provider=provider, threads=threads, gpu=gpu)
         metadata = session.get_modelmeta().custom_metadata_map
         self.contract = read_contract(metadata, str(path))
         self.card: str = metadata.get(CARD_KEY, "")
         self.provider: str = session.get_providers()[0]
         check_session(session, self.contract, str(path))
         device = "cpu" if self.provider == PROVIDERS["cpu"] else "cuda"
-        self.buckets = tuple(Bucket(session, self.contract, tracks, device) for tracks in buckets)
+        several = provider == "cuda" and gpu.cuda_graph
+        self.buckets = tuple(
+            Bucket(session, self.contract, tracks, device, graph_id=i if several else None)
+            for i, tracks in enumerate(buckets, start=1)
+        )
         states = {t.name: t for t in self.contract.outputs if t.name.endswith("_next")}
         self._states = tuple((name.removesuffix("_next"), name) for name in states)
         self._memory = {name: np.zeros(shape_for(states[after], 0), np.float32) for name, after in self._states}
-        for bucket in self.buckets:
-            bucket.run(0)
+        # TensorRT builds its engine anew for sizes beyond those it has met: the largest and the smallest span all.
+        for bucket in (self.buckets[-1], *self.buckets) if provider == "tensorrt" else self.buckets:
+            for _ in range(RUNS_TO_RECORD if gpu.cuda_graph else 1):
+                bucket.run(0)
 
     @property
     def max_tracks(self) -> int:
@@ -150,6 +172,15 @@ class Engine:
             larger[:, : memory.shape[1]] = memory
             self._memory[name] = memory = larger
         return memory
+
+
+def _graph_options(graph_id: int) -> Any:
+    """Options of a run that is recorded as a CUDA graph, or started as one, under this number."""
+    from onnxruntime import RunOptions
+
+    options = RunOptions()
+    options.add_run_config_entry("gpu_graph_id", str(graph_id))
+    return options
 
 
 def shape_for(tensor: Tensor, tracks: int) -> tuple[int, ...]:

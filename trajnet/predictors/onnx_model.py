@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.predictors.engine import BUCKETS, PADDING, Arrays, Engine
+from trajnet.predictors.session import GpuOptions
 from trajnet.surroundings import Surroundings
 from trajnet.tracks import Observations
 from trajnet.types import BoolArray, IntArray, Prediction, Source
@@ -25,13 +26,19 @@ class OnnxPredictor:
     """Serves one model file. The recurrent state of every slot lives here, one step is run for each observation.
 
     provider: cpu, cuda or tensorrt. The one that ONNX Runtime really uses is checked: no silent fall-back.
-    threads: intra-op threads. buckets: numbers of tracks that are prepared for, see engine.py.
+    threads: intra-op threads. buckets: numbers of tracks that are prepared for, see engine.py. gpu: see GpuOptions.
     """
 
     def __init__(
-        self, path: Path | str, *, provider: str = "cpu", threads: int = 1, buckets: Sequence[int] = BUCKETS
+        self,
+        path: Path | str,
+        *,
+        provider: str = "cpu",
+        threads: int = 1,
+        buckets: Sequence[int] = BUCKETS,
+        gpu: GpuOptions = GpuOptions(),
     ) -> None:
-        self._engine = Engine(Path(path), provider=provider, threads=threads, buckets=buckets)
+        self._engine = Engine(Path(path), provider=provider, threads=threads, buckets=buckets, gpu=gpu)
         self.contract = self._engine.contract
         self.card = self._engine.card
         self.provider = self._engine.provider

@@ -67,6 +67,13 @@ class Parameters:
         "Where ONNX Runtime runs the model. One that cannot be had is an error, never a silent fall-back.",
         choices=("cpu", "cuda", "tensorrt"),
     )
+    engine_cache: str = _parameter(
+        "",
+        "Folder in which provider tensorrt keeps its engines, whose making takes minutes. Empty: none.",
+    )
+    cuda_graph: bool = _parameter(
+        False, "Provider cuda: record what a step launches once, then start it as a whole (a CUDA graph)."
+    )
     threads: int = _parameter(1, "Threads of ONNX Runtime within one call.", minimum=1, maximum=64)
     budget_ms: float = _parameter(
         50.0, "Time the model may take for a frame; then physics answers. 0: no limit.", minimum=0.0, maximum=10_000.0

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from trajnet.errors import InputError
 from trajnet.maps import MapField, field_of
 from trajnet.predictors import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
 from trajnet.predictors.onnx_model import OnnxPredictor
-from trajnet.predictors.session import PROVIDERS
+from trajnet.predictors.session import PROVIDERS, GpuOptions
 from trajnet.ros.bridge import Bridge, Observed, held, predicted_objects, tracked_objects
 from trajnet.ros.cdr import decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Status
@@ -38,7 +39,9 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     spec = parameters.model or str(default_model())
     steps = max(1, int(np.ceil(parameters.horizon_s / parameters.path_step_s - 1e-9)))
     time_s = np.arange(1, steps + 1, dtype=np.float64) * parameters.path_step_s
-    predictor = load_predictor(spec, time_s=time_s, provider=parameters.provider, threads=parameters.threads)
+    cache = Path(parameters.engine_cache) if parameters.engine_cache else None
+    gpu = GpuOptions(cuda_graph=parameters.cuda_graph, engine_cache=cache)
+    predictor = load_predictor(spec, time_s=time_s, provider=parameters.provider, threads=parameters.threads, gpu=gpu)
     if isinstance(predictor, OnnxPredictor):
         name = f"{predictor.contract.name} {predictor.contract.model_id}"
         provider = {full: short for short, full in PROVIDERS.items()}.get(predictor.provider, predictor.provider)
