@@ -41,7 +41,7 @@ def check() -> ModuleType:
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(5)
     view = MapView(ahead_m=8.0, behind_m=4.0, side_m=4.0, step_m=2.0)
-    config = ModelConfig(hidden=8, embedding=8, context=8, modes=2, knots=2, map=view, map_channels=2, neighbours=2)
+    config = ModelConfig(hidden=8, embedding=8, context=8, modes=2, knots=2, map=view, map_channels=(2,), neighbours=2)
     model = TrajectoryModel(config).eval()
     graph, proto = export_model(model)
     source = SourceConfig("scenes", path="scenes")

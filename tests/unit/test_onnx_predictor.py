@@ -522,7 +522,7 @@ def test_a_call_that_fails_leaves_the_state_alone(exported: Path, monkeypatch: p
     predictor.forget(seen[0].slot[:1])
 
     class Broken:
-        def run_with_iobinding(self, binding: Any) -> None:
+        def run_with_iobinding(self, binding: Any, options: Any) -> None:
             raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:

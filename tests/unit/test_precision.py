@@ -52,8 +52,8 @@ def train_config(model: ModelConfig) -> TrainConfig:
 @pytest.fixture(scope="module")
 def looking() -> tuple[StepGraph, onnx.ModelProto]:
     """A graph with everything in it: map, neighbours, sets, several layers, interpolated paths."""
-    view = MapView(ahead_m=14.0, behind_m=4.0, side_m=6.0, step_m=2.0)
-    model = make_model(layers=2, sets=(1, 3), decoder_stride=2, map=view, map_channels=4, neighbours=3)
+    view = MapView(ahead_m=16.0, behind_m=6.0, side_m=5.0, step_m=2.0)
+    model = make_model(layers=2, sets=(1, 3), decoder_stride=2, map=view, map_channels=(3, 4), neighbours=3)
     return export_model(model, np.array([0.25, 0.5, 1.0, 2.0]))
 
 
