@@ -131,15 +131,15 @@ def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
     assert around.neighbour_offset_m.tolist() == [[[-3.0, 0.0]], [[-28.0, 0.0]]]  # a, who is not asked for; b
 
 
-def test_surroundings_that_cannot_be_made_are_a_failure_like_any() -> None:
+def test_surroundings_that_cannot_be_made_are_a_failure_like_any(monkeypatch: pytest.MonkeyPatch) -> None:
     class Looking(Shown):
         needs = Needs(neighbours=1)
 
     stream = Stream(Looking())
 
-    def fails(seen: Observations) -> Surroundings:
+    def fails(seen: Observations, **wanted: object) -> Surroundings:
         raise MemoryError("a map without end")
 
-    stream._around = fails  # type: ignore[method-assign]
+    monkeypatch.setattr(Observations, "around", fails)
     assert stream.update(frame(0.0, {"a": (0, 0)}), 0).source.tolist() == [Source.PHYSICS]
     assert stream.guard.last_failure == "MemoryError: a map without end"
