@@ -231,7 +231,9 @@ class TrackStore:
     def _hand_over(self, frame: TrackFrame) -> None:
         """Give the slots of vanished tracks to those of the frame's new ids that they must be."""
         new = [row for row, track_id in enumerate(frame.track_id) if track_id not in self._slot_of]
-        vanished = list(self._slot_of.keys() - set(frame.track_id)) if new else []
+        if not new:
+            return
+        vanished = list(self._slot_of.keys() - set(frame.track_id))
         if not vanished:
             return
         vanished.sort(key=self._slot_of.__getitem__)
@@ -246,7 +248,7 @@ class TrackStore:
         self.counters.handed_over += len(old)
 
     def _observe(self, frame: TrackFrame, before_ns: int | None) -> Observations:
-        if self.policy.handover and not self._slot_of.keys() >= set(frame.track_id):
+        if self.policy.handover:
             self._hand_over(frame)
         slot, reset = self._slots_for(frame.track_id)
         old = slot[~reset]
