@@ -505,6 +505,25 @@ def test_the_map_is_seen_by_a_convolution_of_whole_patches() -> None:
         assert (expected > 0).any()
 
 
+def test_the_levels_of_the_map_are_convolutions_of_two_by_two() -> None:
+    """Over the grid of patches, whatever its sides: 4 x 8 patches, then 2 x 4, then 1 x 2."""
+    view = MapView(ahead_m=4.0, behind_m=3.0, side_m=7.5, step_m=1.0, patch=2)
+    assert view.shape == (4, 8, 4)
+    encoder = make_model(map=view, map_channels=(3, 5, 6), map_width=11).map_encoder
+    assert encoder is not None
+    draw = torch.Generator().manual_seed(1)
+    patches = torch.randint(-FULL, FULL + 1, (9, *view.shape, 4), generator=draw, dtype=torch.int8)
+    with torch.no_grad():
+        seen = torch.relu(encoder.patch(patches.reshape(9, 4, 8, 16) / FULL)).permute(0, 3, 1, 2)
+        for layer in encoder.larger:
+            kernel = layer.weight.reshape(len(layer.weight), 2, 2, -1).permute(0, 3, 1, 2)
+            seen = torch.relu(torch.nn.functional.conv2d(seen, kernel, layer.bias, stride=2))
+        assert seen.shape == (9, 6, 1, 2)
+        expected = encoder.out(seen.permute(0, 2, 3, 1).reshape(9, -1))
+        assert (expected > 0).any()
+        torch.testing.assert_close(encoder(patches), expected, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("stride", [1, 2, 4])
 def test_a_decoder_step_may_make_several_knots(cell: str, stride: int) -> None:
@@ -594,6 +613,10 @@ def test_dropout_is_for_training_only() -> None:
         ({"sets": (0, 6)}, r"model\.sets: expected growing numbers"),
         ({"neighbours": -1}, r"model\.neighbours: expected at least 0, got -1"),
         ({"dropout": 1.0}, r"model\.dropout: expected \[0, 1\), got 1\.0"),
+        (
+            {"map": VIEW, "map_channels": (4, 5)},
+            r"model\.map_channels: 2 levels need numbers of patches that 2 divides",
+        ),
         ({"map_channels": (8, 0)}, r"model\.map_channels: expected numbers above 0, got \[8, 0\]"),
         ({"map_width": -1}, r"model\.map_width: expected a number above 0, got -1"),
         ({"attention": 0}, r"model\.attention: expected a number above 0, got 0"),
