@@ -16,6 +16,7 @@ from trajnet.learning.model import (
     MAX_ACCELERATION_MPS2,
     MAX_COURSE_OFFSET_RAD,
     MAX_CURVATURE_PER_M,
+    MAX_FREE_OFFSET_RAD,
     MAX_TURN_RATE_RADPS,
     Around,
     ModelConfig,
@@ -286,13 +287,13 @@ def test_own_velocity_is_seen_in_the_objects_axes() -> None:
 
 def driven(
     own_velocity: list[list[float]], kinds: list[ObjectClass], acceleration_mps2: torch.Tensor, turn: float = 0.0,
-    trust: float = 0.0,
+    trust: float = 0.0, aside: float = 0.0,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
     """x, y and course (T, N) of one mode, from these accelerations (T,) on, heading along x."""
     knots, count = len(acceleration_mps2), len(kinds)
     model = make_model(modes=1, knots=knots)
     acceleration = torch.atanh(acceleration_mps2 / MAX_ACCELERATION_MPS2).reshape(1, knots, 1).expand(1, knots, count)
-    offset = torch.tensor([0.0, 0.0, trust]).reshape(3, 1, 1).expand(3, 1, count)
+    offset = torch.tensor([0.0, aside, trust]).reshape(3, 1, 1).expand(3, 1, count)
     with torch.no_grad():
         x, y, course, _, _ = model.unicycle(
             acceleration, torch.full_like(acceleration, turn), offset, torch.tensor(own_velocity), torch.zeros(count),
@@ -317,6 +318,14 @@ def test_a_path_starts_between_the_steady_velocity_and_the_last_displacement(tru
     for kind, velocity in ((ObjectClass.CAR, [6.0, 2.0, 0.0, 0.0]), (ObjectClass.PEDESTRIAN, [0.0, 0.0, 6.0, 2.0])):
         x, _, _ = driven([velocity], [kind], torch.zeros(4), trust=trust)
         assert float(x[0]) == pytest.approx(expected_m, abs=1e-3)
+
+
+@pytest.mark.parametrize("aside", [-50.0, 50.0])
+def test_who_has_no_wheels_may_start_off_further_from_its_heading(aside: float) -> None:
+    kinds = [ObjectClass.CAR, ObjectClass.BICYCLE, ObjectClass.PEDESTRIAN, ObjectClass.UNKNOWN]
+    _, _, course = driven([[2.0, 2.0, 0.0, 0.0]] * 4, kinds, torch.zeros(3), aside=aside)
+    limits = [MAX_COURSE_OFFSET_RAD] * 2 + [MAX_FREE_OFFSET_RAD] * 2
+    assert course[0].tolist() == pytest.approx([math.copysign(limit, aside) for limit in limits], abs=1e-4)
 
 
 @pytest.mark.parametrize("turn", [0.0, 50.0])
