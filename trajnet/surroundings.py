@@ -95,18 +95,15 @@ def neighbours_of(
             np.ones((objects, count, 2)), np.zeros((objects, count), np.bool_),
         )  # fmt: skip
     other, valid = nearest(position_m, count)
-    every = position_m, yaw_rad, velocity_mps, size_m
-    offset, yaw, velocity, size = (values.take(other, axis=0, mode="clip") for values in every)
+    near = np.concatenate([position_m, yaw_rad[:, None], velocity_mps, size_m], axis=1).take(other, axis=0, mode="clip")
     with np.errstate(over="ignore", invalid="ignore"):  # of objects at absurd places, which nobody sees
-        offset -= position_m[:, None]
-    nobody = np.flatnonzero(~valid)
-    for values, blank in ((offset, 0.0), (yaw, 0.0), (velocity, 0.0), (size, 1.0)):
-        values.reshape(objects * count, -1)[nobody] = blank
-    return offset, yaw, velocity, size, valid
+        near[..., :2] -= position_m[:, None]
+    near[~valid] = _NOTHING
+    return near[..., :2], near[..., 2], near[..., 3:5], near[..., 5:], valid
 
 
-#: Coordinates beyond this are no place on Earth in any map frame (m).
-_ABSURD_M = 1e9
+#: Offset, yaw, velocity and size of a neighbour that is not there.
+_NOTHING = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0])
 #: What a float32 squared distance of the reach is as a whole number: positive floats sort as their bits do.
 _REACH_BITS = int(np.float32(NEIGHBOUR_REACH_M**2).view(np.int32))
 _NOBODY = np.iinfo(np.int32).max
@@ -122,30 +119,24 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
     rows. An object whose position is not finite is nobody's neighbour.
     """
     objects = len(position_m)
-    lost = np.asarray(~(np.abs(position_m) < _ABSURD_M).all(axis=1))
-    known, missing = objects, lost.any()
-    if missing:
-        position_m = np.where(lost[:, None], np.nan, position_m)  # sorts last
-        known -= int(np.count_nonzero(lost))
-    middle = np.partition(position_m, known // 2, axis=0)[min(known // 2, objects - 1)]
-    x, y = (position_m - middle).T.astype(np.float32, order="C")
+    x, y = np.ascontiguousarray(np.transpose(position_m))
     rows = np.arange(objects, dtype=np.int32)
     row_bits = (1 << (objects - 1).bit_length()) - 1
     limit, wide = _REACH_BITS | row_bits, min(count, objects)
     other, valid = np.zeros((objects, count), np.int64), np.zeros((objects, count), np.bool_)
     for begin in range(0, objects, BLOCK):
         block = slice(begin, begin + BLOCK)
-        squared = np.subtract(x[block, None], x)
-        squared *= squared
-        aside = np.subtract(y[block, None], y)
-        aside *= aside
-        squared += aside
+        with np.errstate(over="ignore", invalid="ignore"):  # not finite: beyond every reach, as whole numbers are, too
+            squared, aside = np.empty((2, len(x[block]), objects), np.float32)
+            np.subtract(x[block, None], x, out=squared)
+            np.subtract(y[block, None], y, out=aside)
+            squared *= squared
+            aside *= aside
+            squared += aside
         key = squared.view(np.int32)
-        key &= ~row_bits
+        key &= _NOBODY & ~row_bits  # the sign goes, too: that of what is not a number may be set
         key |= rows
         key[rows[: len(key)], rows[block]] = _NOBODY
-        if missing:
-            key[:, lost] = key[lost[block]] = _NOBODY
         key.sort(axis=1)  # of whole numbers this is faster than looking for the first few only
         np.bitwise_and(key[:, :wide], row_bits, out=other[block, :wide])
         np.less_equal(key[:, :wide], limit, out=valid[block, :wide])

@@ -227,19 +227,18 @@ class Prediction:
 
     def usable_rows(self) -> BoolArray:
         """(N,): rows that are finite, with probabilities from 0 that sum to 1 (to 1e-3) and variances from 0."""
-        count, modes = self.probability.shape
-        fine = np.ones(count, dtype=np.bool_)
+        count = len(self)
         if count == 0:
-            return fine
-        paths = (self.position_m, self.yaw_rad, self.covariance_m2, self.probability)
+            return np.ones(0, dtype=np.bool_)
+        paths = (self.position_m, self.yaw_rad, self.covariance_m2)
         with np.errstate(over="ignore", invalid="ignore"):
+            fine: BoolArray = np.abs(self.probability.sum(axis=1) - 1.0) < 1e-3
             all_finite = np.isfinite(sum(float(v.sum()) for v in paths))  # then so is every part: most frames end here
-            if not all_finite:
-                for value in paths:
-                    fine &= np.isfinite(value.reshape(count, -1)).all(axis=1)
-            fine &= np.abs(self.probability @ np.ones(modes) - 1.0) < 1e-3
-        variance_m2 = self.covariance_m2.reshape(count, -1, 4)[..., ::3]
-        for value in (self.probability, variance_m2):
+        if not all_finite:
+            for value in paths:
+                fine &= np.isfinite(value.reshape(count, -1)).all(axis=1)
+        xx_m2, yy_m2 = self.covariance_m2[..., 0, 0], self.covariance_m2[..., 1, 1]
+        for value in (self.probability, xx_m2, yy_m2):
             if not value.min() >= 0:
                 fine &= (value.reshape(count, -1) >= 0).all(axis=1)
         return fine

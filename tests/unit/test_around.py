@@ -96,7 +96,7 @@ def test_observations_see_each_other_and_the_map() -> None:
         assert got.neighbour_size_m[row, :2].tolist() == [[[4, 2], [6, 3], [1, 1]][other] for other in others]
     assert got.map_valid.all()
     np.testing.assert_array_equal(got.map_distance, field.sample(seen.position_m, seen.yaw_rad, VIEW))
-    assert len(np.unique(got.map_distance[..., 0])) > 20
+    assert len(np.unique(got.map_distance[..., 0])) > 10
     blind = seen.around(Needs(VIEW), None)
     assert blind.neighbour_valid.shape == (3, 0)
     assert not blind.map_valid.any()

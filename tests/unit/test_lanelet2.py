@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from trajnet.errors import InputError
-from trajnet.maps import field_of
+from trajnet.maps import FULL, REACH_M, field_of
 from trajnet.scenes import load_map
 
 #: Node -> x, y. A road along x: its middle line at y = 0, borders at y = -3 and 3; a pavement beyond, up to 5.
@@ -67,11 +67,15 @@ def test_lanelets_lead_where_their_left_border_is_on_the_left(tmp_path: Path) ->
 def test_the_middle_line_of_a_two_way_road_is_a_road_divider(tmp_path: Path) -> None:
     field = field_of(*load_map(write(tmp_path, osm(*STREET))))
     assert field is not None
-    x, y = ((np.array([25.0, 0.0]) - field.origin_m) * field.pixels_per_m).astype(int) + 1
-    assert field.distance[x, y, 1] == 0
-    assert field.distance[x, y, 2] == 127
-    assert field.distance[x, y + 3 * 4, 0] < 0  # the pavement at 4 m
-    assert field.distance[x, y + 3 * 2, 0] > 0
+
+    def at(x_m: float, y_m: float) -> list[int]:
+        pixel = ((np.array([x_m, y_m]) - field.origin_m) * field.pixels_per_m).astype(int) + 1
+        return [int(value) for value in field.distance[tuple(pixel)]]
+
+    assert at(25.0, 0.0)[1] * REACH_M / FULL < 1.0 / field.pixels_per_m
+    assert at(25.0, 0.0)[2] == FULL
+    assert at(25.0, 4.0)[0] < 0  # the pavement
+    assert at(25.0, 1.5)[0] > 0
 
 
 @pytest.mark.parametrize(

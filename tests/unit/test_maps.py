@@ -9,9 +9,22 @@ import numpy as np
 import pytest
 
 from tests.frames import in_patches
+from trajnet import maps
+from trajnet.drawing import draw_lanes
 from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate
-from trajnet.maps import BLOCK, CHANNELS, FULL, REACH_M, MapField, MapView, distance_px, field_of, make_field
+from trajnet.maps import (
+    BLOCK,
+    CHANNELS,
+    FIELD_PIXELS_PER_M,
+    FULL,
+    REACH_M,
+    MapField,
+    MapView,
+    distance_px,
+    field_of,
+    make_field,
+)
 from trajnet.scenes import load_scene, nuscenes_split
 from trajnet.types import BoolArray, FloatArray, Lane, RasterMap
 
@@ -45,7 +58,34 @@ def small_field() -> tuple[MapField, dict[str, BoolArray]]:
     drawn = {name: np.zeros((40, 20), np.bool_) for name in CHANNELS}
     drawn["drivable"][:20] = True
     drawn["lane_divider"][:, 14] = True
-    return make_field(np.array([100.0, 200.0]), 2.0, drawn), drawn
+    return make_field(np.array([100.0, 200.0]), 2.0, drawn, field_pixels_per_m=np.inf), drawn
+
+
+@pytest.mark.parametrize("pixels_per_m", [1.0, 1.7, 2.0, 3.0, 4.0, 10.0])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 40), (61, 47), (60, 90)])
+def test_a_field_keeps_every_nth_pixel_with_the_distances_of_the_fine_drawing(
+    pixels_per_m: float, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(int(pixels_per_m * 10) + shape[0])
+    drawn = {name: random.random(shape) < 0.1 for name in CHANNELS}
+    origin_m = np.array([100.0, -200.0])
+    fine = make_field(origin_m, pixels_per_m, drawn, field_pixels_per_m=np.inf)
+    coarse = make_field(origin_m, pixels_per_m, drawn)
+    every = int(pixels_per_m)
+    assert fine.pixels_per_m == pixels_per_m
+    assert coarse.pixels_per_m == pytest.approx(pixels_per_m / every)
+    assert FIELD_PIXELS_PER_M <= coarse.pixels_per_m < 2 * FIELD_PIXELS_PER_M
+    for axis, size in enumerate(coarse.distance.shape[:2]):
+        assert size - 2 == max(1, (shape[axis] + every - 1 - every // 2) // every)
+    # The middle of each of its pixels is the middle of a fine one with the same distances.
+    inner = coarse.distance[1:-1, 1:-1]
+    for index in np.ndindex(inner.shape[:2]):
+        middle_m = coarse.origin_m + (np.array(index) + 0.5) / coarse.pixels_per_m
+        pixel = (middle_m - fine.origin_m) * fine.pixels_per_m
+        np.testing.assert_allclose(pixel % 1.0, 0.5, atol=1e-6)
+        assert inner[index].tolist() == fine.distance[1:-1, 1:-1][tuple(np.floor(pixel).astype(int))].tolist()
+    monkeypatch.setattr(maps, "PART_PIXELS", 1)  # in as many parts as possible
+    np.testing.assert_array_equal(make_field(origin_m, pixels_per_m, drawn).distance, coarse.distance)
 
 
 def metres(samples: np.ndarray, name: str) -> FloatArray:
@@ -106,7 +146,8 @@ def test_a_dot_is_seen_where_it_lies(yaw_rad: float, where: tuple[int, int, int]
     dot_m = position_m[0] + rotate(SMALL.points_m()[where], np.float64(yaw_rad))
     origin_m = np.array([500.0, -50.0])
     dots[tuple(np.floor((dot_m - origin_m) * 3.0).astype(int))] = True
-    seen = make_field(origin_m, 3.0, {"road_divider": dots}).sample(position_m, np.array([yaw_rad]), SMALL)
+    field = make_field(origin_m, 3.0, {"road_divider": dots}, field_pixels_per_m=np.inf)
+    seen = field.sample(position_m, np.array([yaw_rad]), SMALL)
     distance_m = metres(seen[0], "road_divider")
     assert np.unravel_index(distance_m.argmin(), SMALL.shape) == where
     assert distance_m[where] == 0.0
@@ -137,8 +178,7 @@ def a_street(angle_rad: float = 0.0, offset_m: tuple[float, float] = (0.0, 0.0))
 
 
 def test_lanes_are_drawn_with_the_dividers_between_them() -> None:
-    field = field_of(a_street(), None)
-    assert field is not None
+    field = make_field(*draw_lanes(a_street()), field_pixels_per_m=np.inf)
     column = MapView(ahead_m=0.1, behind_m=0.1, side_m=12.0, step_m=0.5)
     seen = field.sample(np.array([[50.0, 5.0]]), np.zeros(1), column)[0, 0, :, 0]
     y_m = 5.0 + column.points_m()[0, :, 0, 1]

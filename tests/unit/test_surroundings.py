@@ -134,11 +134,12 @@ def test_lost_objects_in_several_blocks_harm_nobody(absurd: float, axis: int) ->
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         offset, row, valid = near(broken, 5)
-    assert not valid[lost].any()
     assert np.isfinite(offset).all()
-    assert not np.isin(row[valid], np.flatnonzero(lost)).any()
+    if not np.isfinite(absurd):  # else they are near each other, wherever that is
+        assert not valid[lost].any()
+    assert not np.isin(row[~lost][valid[~lost]], np.flatnonzero(lost)).any()
     nowhere = np.where(lost[:, None], np.nan, place)
-    np.testing.assert_array_equal(row, near(nowhere, 5)[1])
+    np.testing.assert_array_equal(row[~lost], near(nowhere, 5)[1][~lost])
     assert_nearest(nowhere, 5)
 
 
@@ -203,7 +204,8 @@ def wall(angle: float) -> MapField:
     origin, scale = np.array([-40.0, -40.0]), 8.0
     pixel = (np.arange(640) + 0.5) / scale - 40.0
     points = np.stack(np.meshgrid(pixel, pixel, indexing="ij"), -1)
-    return make_field(origin, scale, {"drivable": rotate(points, np.array(-angle))[..., 0] < 2.0})
+    drivable = rotate(points, np.array(-angle))[..., 0] < 2.0
+    return make_field(origin, scale, {"drivable": drivable}, field_pixels_per_m=scale)
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, np.pi / 2, -2.5])

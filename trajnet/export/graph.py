@@ -186,7 +186,7 @@ def export_model(
             input_names=input_names,
             output_names=output_names,
             dynamic_shapes=(axes,),
-            custom_translation_table=_plain_recurrence(),
+            custom_translation_table=_plain_operators(),
             verbose=False,
         )
         assert program is not None  # dynamo=True always returns one
@@ -214,8 +214,9 @@ def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
     return inputs, outputs
 
 
-def _plain_recurrence() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """torch.onnx knows LSTM and GRU but unrolls plain recurrent networks; these make them one RNN node a layer."""
+def _plain_operators() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """torch.onnx unrolls plain recurrent networks; these make them one RNN node a layer. For an LSTM or a softplus it
+    writes more operators than need be."""
     import onnxscript
 
     op: Any = onnxscript.opset20
@@ -240,9 +241,36 @@ def _plain_recurrence() -> dict[Callable[..., Any], Callable[..., Any]]:
 
         return rnn
 
+    def lstm(
+        sequence: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
+        bidirectional: bool, batch_first: bool,
+    ) -> Any:  # fmt: skip
+        outputs, lasts = sequence, []
+        for layer in range(num_layers):
+            # torch's gates are i, f, g, o, those of ONNX i, o, f, c.
+            gates = (op.Split(w, num_outputs=4, axis=0) for w in params[4 * layer : 4 * layer + 4])
+            w_ih, w_hh, b_ih, b_hh = (op.Concat(i, o, f, g, axis=0) for i, f, g, o in gates)
+            start = hx if num_layers == 1 else [op.Slice(s, [layer], [layer + 1], [0]) for s in hx]
+            bias = op.Unsqueeze(op.Concat(b_ih, b_hh, axis=0), [0])
+            outputs, h, c = op.LSTM(
+                outputs, op.Unsqueeze(w_ih, [0]), op.Unsqueeze(w_hh, [0]), bias, None, *start,
+                hidden_size=params[4 * layer + 1].shape[1],
+            )  # fmt: skip
+            outputs = op.Squeeze(outputs, [1])
+            lasts.append((h, c))
+        if num_layers == 1:
+            return outputs, *lasts[0]
+        return outputs, *(op.Concat(*last, axis=0) for last in zip(*lasts, strict=True))
+
+    def softplus(values: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+        assert beta == 1.0  # what our model calls it with; the threshold is one of numerics that ONNX does not need
+        return op.Softplus(values)
+
     return {
         torch.ops.aten.rnn_tanh.input: translate("Tanh"),
         torch.ops.aten.rnn_relu.input: translate("Relu"),
+        torch.ops.aten.lstm.input: lstm,
+        torch.ops.aten.softplus.default: softplus,
     }
 
 

@@ -39,7 +39,7 @@ from trajnet.windows import (
 log = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 Float32Array = NDArray[np.float32]
 
 

@@ -189,10 +189,20 @@ def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
     return relu
 
 
-def turned_back(vectors: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
-    """V vectors (..., 2 V), x and y in turn, seen from axes turned by the angles of cos and sin -> x and y (..., V)."""
-    x, y = vectors[..., 0::2], vectors[..., 1::2]
-    return cos * x + sin * y, cos * y - sin * x
+def turning_back(vectors: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Matrices that turn V vectors back, each by an angle of its own: a few products in place of many slices.
+
+    Of vectors w (..., 2 V), x and y in turn, and angles a (..., 4 V), each four times, all of them forward, then all
+    leftward in the turned axes (..., 2 V) are ``((w @ products) * sin(a + quarter_turns)) @ sums``.
+
+    Returns products (2 V, 4 V), quarter_turns (4 V,), by which some sines are cosines, and sums (4 V, 2 V).
+    """
+    cos_sin_cos_sin = torch.tensor([math.pi / 2, 0.0, math.pi / 2, 0.0])
+    x_y_y_x = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]])
+    one = torch.eye(vectors)
+    forward, leftward = (torch.tensor(signs).reshape(4, 1) for signs in ([1.0, 1, 0, 0], [0.0, 0, 1, -1]))
+    sums = torch.cat([torch.kron(one, forward), torch.kron(one, leftward)], 1)
+    return torch.kron(one, x_y_y_x), cos_sin_cos_sin.repeat(vectors), sums
 
 
 class MapEncoder(nn.Module):
@@ -223,6 +233,22 @@ class MapEncoder(nn.Module):
         return out
 
 
+def neighbour_sums() -> Tensor:
+    """(NEIGHBOUR_FEATURES, P): what is computed of a neighbour -> what is known of it, of order one.
+
+    Known: its offset and velocity forward, then both leftward, logarithm of the squared distance, cosine and sine of
+    its heading, logarithms of its length and width, 1; all in the object's own axes. Computed: offset and velocity in
+    map axes times the cosine of the object's yaw, then times its sine, and the rest as it is.
+    """
+    sums = torch.zeros(NEIGHBOUR_FEATURES, 8)
+    for i in range(2):
+        x_cos, y_cos, x_sin, y_sin = 2 * i, 2 * i + 1, 4 + 2 * i, 5 + 2 * i
+        sums[i, [x_cos, y_sin]] = 1.0
+        sums[2 + i, y_cos], sums[2 + i, x_sin] = 1.0, -1.0
+    scale = torch.tensor([0.1, 0.2, 0.1, 0.2, 0.5, *[1.0] * (NEIGHBOUR_FEATURES - 5)])
+    return torch.cat([sums, torch.eye(NEIGHBOUR_FEATURES)[:, 4:]], 1) * scale.unsqueeze(1)
+
+
 class NeighbourAttention(nn.Module):
     """What the neighbours mean for an object: attention over them by pose and motion, or to nobody."""
 
@@ -231,20 +257,27 @@ class NeighbourAttention(nn.Module):
         self.embed = nn.Sequential(nn.Linear(NEIGHBOUR_FEATURES, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
         self.query = nn.Linear(query_width, width)
         self.scale = width**-0.5
+        self.to_features: Tensor
+        self.register_buffer("to_features", neighbour_sums(), persistent=False)
 
-    def forward(self, features: Tensor, valid: Tensor, own: Tensor) -> Tensor:
-        """features (N, k, NEIGHBOUR_FEATURES), valid (N, k), own (N, query_width) -> (N, width).
+    def forward(self, products: Tensor, valid: Tensor, own: Tensor) -> Tensor:
+        """products (N, k, P) as neighbour_sums takes them, valid (N, k), own (N, query_width) -> (N, width).
 
         The neighbours' values are what they are embedded as: the layer that takes the result in is linear anyway.
         """
-        count = features.shape[1]
-        seen = self.embed(features.reshape(-1, NEIGHBOUR_FEATURES)).reshape(-1, count, self.query.out_features)
+        count = products.shape[1]
+        # Summed and scaled weights instead of summed and scaled inputs: constants in the exported graph.
+        first = self.embed[0]
+        assert isinstance(first, nn.Linear)
+        weight = torch.matmul(first.weight, self.to_features)
+        seen = nn.functional.linear(products.reshape(-1, products.shape[2]), weight, first.bias)
+        seen = self.embed[1:](seen).reshape(-1, count, self.query.out_features)
         # Scaled weights instead of scaled scores: a constant in the exported graph.
         query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)
-        score = (seen * query.unsqueeze(1)).sum(dim=2)
+        score = torch.matmul(seen, query.unsqueeze(2)).squeeze(2)
         weight = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
         weight = weight / (1.0 + weight.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
-        out: Tensor = (weight.unsqueeze(2) * seen).sum(dim=1)
+        out: Tensor = torch.matmul(weight.unsqueeze(1), seen).squeeze(1)
         return out
 
 
@@ -279,7 +312,12 @@ class TrajectoryModel(nn.Module):
             self.register_buffer(name, values, persistent=False)
         self.one_hot: Tensor
         self.feature_scale: Tensor
-        self.neighbour_scale: Tensor
+        self.seen_from: Tensor
+        self.quarter_turns: Tensor
+        self.to_products: Tensor
+        self.to_turned: Tensor
+        self.to_own: Tensor
+        self.to_start: Tensor
         self.head_scale: Tensor
         self.by_class: Tensor
         self.to_knots_s: Tensor
@@ -302,10 +340,19 @@ class TrajectoryModel(nn.Module):
         rates = [MAX_CURVATURE_PER_M * wheeled, MAX_TURN_RATE_RADPS * (1.0 - wheeled)]
         offset_rad = torch.where(wheeled > 0, MAX_COURSE_OFFSET_RAD, MAX_FREE_OFFSET_RAD)
         limit_rad = config.knot_step_s * torch.stack(rates)
+        to_products, quarter_turns, to_turned = turning_back(4)
         return {
             "one_hot": torch.eye(CLASSES),
             "feature_scale": torch.tensor([*forward, *leftward, *[1.0] * (FEATURES - 8)]),
-            "neighbour_scale": torch.tensor([0.1, 0.2, 0.1, 0.2, 0.5, *[1.0] * (NEIGHBOUR_FEATURES - 5)]),
+            # The first of the four velocities is seen from the pose before, the others from the present one.
+            "seen_from": torch.tensor([[1.0] * 4 + [0.0] * 12, [0.0] * 4 + [1.0] * 12]),
+            "quarter_turns": quarter_turns,
+            "to_products": to_products,
+            "to_turned": to_turned,
+            # Of all four forward, then leftward, the second and the last; and of these the last and what the second
+            # has more.
+            "to_own": torch.eye(8)[:, [1, 3, 5, 7]],
+            "to_start": torch.tensor([[0.0, 1, 0, 0], [0.0, 0, 0, 1], [1.0, -1, 0, 0], [0.0, 0, 1, -1]]),
             "head_scale": heads.reshape(-1, 1),
             # Of each class: whether it is wheeled, how far it may start off its heading, and the largest turn between
             # knots for each m/s, and at any speed.
@@ -325,33 +372,29 @@ class TrajectoryModel(nn.Module):
         moved, measured = seen.displacement_m * rate, seen.velocity_mps * used
         # From the last displacement, or as measured for a first observation.
         now, steady = moved + measured * reset, seen.steady_velocity_mps
-        angle = torch.cat([before, yaw, yaw, yaw], -1)
-        forward, leftward = turned_back(
-            torch.cat([moved, now, measured, steady], -1), torch.cos(angle), torch.sin(angle)
-        )
+        vectors = torch.cat([moved, now, measured, steady], -1)
+        angle = torch.matmul(torch.cat([before, yaw], -1), self.seen_from) + self.quarter_turns
+        turned = torch.matmul(torch.matmul(vectors, self.to_products) * torch.sin(angle), self.to_turned)
         speed = torch.sqrt((steady * steady).sum(dim=-1, keepdim=True) + 1e-6)
         turn, known_s = torch.sin(yaw - before), known * dt_s
         columns = [
-            forward, leftward, torch.log1p(speed), known * turn, turn * rate, known_s, torch.log1p(10.0 * known_s),
+            turned, torch.log1p(speed), known * turn, turn * rate, known_s, torch.log1p(10.0 * known_s),
             known, used, nn.functional.embedding(seen.object_class, self.one_hot), torch.log(seen.size_m),
         ]  # fmt: skip
-        own_velocity = torch.cat([forward[..., 1::2], leftward[..., 1::2]], -1)
-        return torch.cat(columns, -1) * self.feature_scale, own_velocity
+        return torch.cat(columns, -1) * self.feature_scale, torch.matmul(turned, self.to_own)
 
-    def neighbour_features(self, seen: Observation, around: Around) -> Tensor:
-        """(N, k, NEIGHBOUR_FEATURES): where each neighbour is, which way it points and moves, in the object's frame."""
-        yaw = seen.yaw_rad.unsqueeze(-1)
+    def neighbour_products(self, seen: Observation, around: Around) -> Tensor:
+        """(N, k, P): what neighbour_sums takes of every neighbour: where it is, which way it points and moves."""
+        yaw = seen.yaw_rad.reshape(-1, 1, 1)
         offset = around.neighbour_offset_m
         vectors = torch.cat([offset, around.neighbour_velocity_mps], -1)
-        forward, leftward = turned_back(vectors, torch.cos(yaw).unsqueeze(-1), torch.sin(yaw).unsqueeze(-1))
-        turn = (around.neighbour_yaw_rad - yaw).unsqueeze(-1)
+        turn = around.neighbour_yaw_rad.unsqueeze(-1) - yaw
         near = torch.log((offset * offset).sum(dim=-1, keepdim=True) + 1e-2)
-        columns = [forward, leftward, near, torch.cos(turn), torch.sin(turn), torch.log(around.neighbour_size_m)]
-        return torch.cat([*columns, around.neighbour_valid.unsqueeze(-1)], -1) * self.neighbour_scale
+        columns = [vectors * torch.cos(yaw), vectors * torch.sin(yaw), near, torch.cos(turn), torch.sin(turn)]
+        return torch.cat([*columns, torch.log(around.neighbour_size_m), around.neighbour_valid.unsqueeze(-1)], -1)
 
-    def encode(self, features: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """features (H, N, F), state (layers, N, hidden) each -> outputs (H, N, hidden), next state."""
-        embedded = self.embed(features)
+    def encode(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """embedded (H, N, embedding), state (layers, N, hidden) each -> outputs (H, N, hidden), next state."""
         if self.config.cell == "lstm":
             output, (h, c) = self.encoder(embedded, (state[0], state[1]))
             return output, (h, c)
@@ -365,7 +408,7 @@ class TrajectoryModel(nn.Module):
         if self.map_encoder is not None:
             parts.append(self.map_encoder(around.map_distance) * around.map_valid.unsqueeze(-1))
         if self.attention is not None:
-            parts.append(self.attention(self.neighbour_features(seen, around), around.neighbour_valid, known))
+            parts.append(self.attention(self.neighbour_products(seen, around), around.neighbour_valid, known))
         out: Tensor = self.fuse(torch.cat(parts, -1))
         return out
 
@@ -399,7 +442,7 @@ class TrajectoryModel(nn.Module):
         sizes = (0, *self.config.set_sizes)
         groups = [logits[:, : sizes[1]]]
         for begin, end in pairwise(sizes[1:]):
-            lowest = groups[-1].min(dim=1, keepdim=True).values
+            lowest = groups[-1] if groups[-1].shape[1] == 1 else groups[-1].min(dim=1, keepdim=True).values
             groups.append(lowest - nn.functional.softplus(logits[:, begin:end]))
         return torch.cat(groups, 1) if len(groups) > 1 else logits
 
@@ -415,14 +458,13 @@ class TrajectoryModel(nn.Module):
         Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate. Nothing
         moves backward that is not seen moving backward.
         """
-        forward_now, forward_steady, leftward_now, leftward_steady = torch.split(own_velocity.t(), 1)
+        steady, gap = torch.split(torch.matmul(self.to_start, own_velocity.t()), 2)
         wheeled, offset_rad, per_mps, anyway = torch.split(self.by_class.index_select(1, object_class), 1)
         faster, aside, trust = torch.split(offset, [self.config.modes, self.config.modes, 1])
         trust = torch.sigmoid(trust.squeeze(0))
-        forward = forward_steady + trust * (forward_now - forward_steady)
-        leftward = leftward_steady + trust * (leftward_now - leftward_steady)
-        speed = torch.sqrt(forward * forward + leftward * leftward + 1e-6)
-        observed = speed + wheeled * (forward - speed)
+        velocity = steady + trust * gap
+        speed = torch.sqrt((velocity * velocity).sum(dim=0, keepdim=True) + 1e-6)
+        observed = speed + wheeled * (velocity[:1] - speed)
         floor = torch.clamp(observed, max=0.0)
         gained = torch.matmul(MAX_ACCELERATION_MPS2 * self.to_middles_s, torch.tanh(acceleration))
         pace = torch.maximum(observed + faster + gained, floor)
@@ -439,7 +481,8 @@ class TrajectoryModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """xx, xy, yy (K, T, N) in m^2, map axes. spread (2 K, T, N): along the way there, then across it.
 
-        Built from a triangular factor, its diagonal larger by ROUNDING, so it is positive definite in float32 too.
+        Built from a triangular factor, with what is beside the diagonal less by ROUNDING, so that it is positive
+        definite in float32 too.
         """
         scale = (self.sigma_scale_m * self.spread).index_select(1, object_class)
         along, across = torch.split(torch.exp(torch.clamp(spread, -4.0, 4.0)) * scale, self.config.modes)
@@ -449,17 +492,17 @@ class TrajectoryModel(nn.Module):
         first_x, first_y = cos * along - sin * both, sin * along + cos * both
         second_x, second_y = sin * rest, cos * rest  # x with its sign turned
         return (
-            (first_x * first_x + second_x * second_x) * (1.0 + ROUNDING),
-            first_x * first_y - second_x * second_y,
-            (first_y * first_y + second_y * second_y) * (1.0 + ROUNDING),
+            first_x * first_x + second_x * second_x,
+            (first_x * first_y - second_x * second_y) * (1.0 - ROUNDING),
+            first_y * first_y + second_y * second_y,
         )
 
     def step(self, seen: Observation, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
         """One observation of N tracks: (N, ...) and state (layers, N, hidden) -> paths and the next state."""
         features, own_velocity = self.features(seen)
         kept = (1.0 - seen.reset).reshape(1, -1, 1)
-        output, state = self.encode(features.unsqueeze(0), tuple(s * kept for s in state))
-        return self.decode(output.squeeze(0), features, own_velocity, seen, around), state
+        _, state = self.encode(self.embed(features).unsqueeze(0), tuple(s * kept for s in state))
+        return self.decode(state[0][-1], features, own_velocity, seen, around), state
 
     def forward(self, history: Observation, length: Tensor, around: Around) -> Paths:
         """Whole histories (H, N, ...), oldest first, padded at the end; length (N,) observations each are real;
@@ -470,7 +513,7 @@ class TrajectoryModel(nn.Module):
         features, own_velocity = self.features(history)
         count = length.shape[0]
         zeros = features.new_zeros(self.config.layers, count, self.config.hidden)
-        output, _ = self.encode(features, tuple(zeros for _ in state_names(self.config.cell)))
+        output, _ = self.encode(self.embed(features), tuple(zeros for _ in state_names(self.config.cell)))
         last, row = length - 1, torch.arange(count, device=length.device)
         seen = Observation(*(values[last, row] for values in history))
         return self.decode(output[last, row], features[last, row], own_velocity[last, row], seen, around)

@@ -99,14 +99,20 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
 
 def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Prediction, rows: slice) -> None:
     """Mode-major float32 planes of the graph -> these rows of the object-major float64 arrays, in the map frame."""
-    position_m, covariance_m2 = answer.position_m[rows], answer.covariance_m2[rows]
+    count, points = len(origin_m), answer.modes * len(answer.time_s)
+
+    def plane(name: str) -> NDArray[np.float32]:
+        """(n, K * T): as few dimensions as there may be are the fastest to turn round."""
+        values: NDArray[np.float32] = outputs[name].reshape(points, count).T
+        return values
+
+    position_m = answer.position_m[rows].reshape(count, points, 2)
     for axis, name in enumerate(("x_m", "y_m")):
-        np.add(outputs[name].transpose(2, 0, 1), origin_m[:, axis, None, None], out=position_m[..., axis])
-    for (i, j), name in (
-        ((0, 0), "cov_xx_m2"), ((0, 1), "cov_xy_m2"), ((1, 0), "cov_xy_m2"), ((1, 1), "cov_yy_m2"),
-    ):  # fmt: skip
-        covariance_m2[..., i, j] = outputs[name].transpose(2, 0, 1)
-    answer.yaw_rad[rows] = outputs["path_yaw_rad"].transpose(2, 0, 1)
+        np.add(plane(name), origin_m[:, axis, None], out=position_m[..., axis])
+    covariance_m2 = answer.covariance_m2[rows].reshape(count, points, 4)
+    for element, name in enumerate(("cov_xx_m2", "cov_xy_m2", "cov_xy_m2", "cov_yy_m2")):
+        covariance_m2[..., element] = plane(name)
+    answer.yaw_rad[rows].reshape(count, points)[...] = plane("path_yaw_rad")
     probability = answer.probability[rows]
     probability[...] = outputs["probability"]
     with np.errstate(invalid="ignore", divide="ignore"):  # whoever calls looks for unusable rows

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from trajnet.maps import FULL, MapField
+from trajnet.maps import FIELD_PIXELS_PER_M, FULL, MapField
 from trajnet.surroundings import Needs
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, TrackFrame
 
@@ -56,7 +56,7 @@ def crowd_map(needs: Needs) -> MapField | None:
     """
     if needs.view is None:
         return None
-    side_m, pixels_per_m = 2.0 * MAP_REACH_M, 3.0
+    side_m, pixels_per_m = 2.0 * MAP_REACH_M, FIELD_PIXELS_PER_M
     pixels = round(side_m * pixels_per_m)
     distance = np.random.default_rng(0).integers(-FULL, FULL + 1, (pixels, pixels, 4)).astype(np.int8)
     distance[..., 3] = 0
