@@ -42,17 +42,17 @@ def test_only_compatible_classes_are_paired() -> None:
     assert pairs([(0, 0, 0)], [(0.1, 0)], old=CAR, new=WALKER) == []
     assert pairs([(0, 0, 0)], [(0.1, 0)], old=CAR, new=UNKNOWN) == [(0, 0)]
     assert pairs([(0, 0, 0)], [(0.1, 0)], old=UNKNOWN, new=WALKER) == [(0, 0)]
-    # Who walks has a tighter gate: 0.3 m + 0.75 m/s * 0.4 s.
-    assert pairs([(0, 0, 0)], [(0.5, 0)], old=WALKER, new=WALKER) == [(0, 0)]
-    assert pairs([(0, 0, 0)], [(0.7, 0)], old=WALKER, new=WALKER) == []
+    # Who walks has a tighter gate: 0.2 m + 0.75 m/s * 0.4 s = 0.5 m.
+    assert pairs([(0, 0, 0)], [(0.49, 0)], old=WALKER, new=WALKER) == [(0, 0)]
+    assert pairs([(0, 0, 0)], [(0.51, 0)], old=WALKER, new=WALKER) == []
 
 
 def test_pairs_are_one_to_one_and_what_is_doubtful_is_left_alone() -> None:
     assert pairs([(0, 0, 0), (20, 0, 0)], [(20.2, 0), (0.1, 0)]) == [(0, 1), (1, 0)]
-    assert pairs([(0, 0, 0)], [(0.5, 0), (1.0, 0)]) == []  # either could be it
+    assert pairs([(0, 0, 0)], [(0.5, 0), (0.9, 0)]) == []  # either could be it
     assert pairs([(0, 0, 0), (1.5, 0, 0)], [(0.7, 0)]) == []  # it could be either
     assert pairs([(0, 0, 0), (0, 0, 0)], [(0, 0)]) == []
-    assert pairs([(0, 0, 0)], [(0.1, 0), (0.4, 0)]) == [(0, 0)]  # three times as far is clear
+    assert pairs([(0, 0, 0)], [(0.1, 0), (0.21, 0)]) == [(0, 0)]  # more than twice as far is clear
 
 
 @pytest.mark.parametrize(("vanished", "appeared"), [([], [(0.0, 0.0)]), ([(0.0, 0.0, 0.0)], [])])

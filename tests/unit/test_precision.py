@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,13 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from rich.console import Console
 
 from tests.replay_scenes import straight_scene
 from trajnet import config as configs
 from trajnet.cli import main as cli
 from trajnet.cli.export import gate as gate_options
+from trajnet.cli.progress import progress_bar
 from trajnet.contract import PrecisionGate, read_contract
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.export import StepGraph, check_graph, export_model, parity
@@ -204,6 +209,27 @@ def test_a_variant_says_what_it_is_and_what_it_costs(
     assert 1e-6 < served.parity_max_error_m < 0.1
 
 
+def test_the_gate_tells_how_far_it_is(small: tuple[StepGraph, onnx.ModelProto], tmp_path: Path) -> None:
+    files = [written(*small, tmp_path / name) for name in ("before.onnx", "after.onnx")]
+    (tmp_path / "scenes").mkdir()
+    for name in ("a", "b", "c"):
+        write_scene(straight_scene(np.ones((60, 2), np.bool_)), tmp_path / "scenes" / f"{name}.parquet")
+    told: list[tuple[int, int]] = []
+    compare(*files, GateData("scenes", tmp_path / "scenes"), lambda done, total: told.append((done, total)))
+    assert told == [(done, 6) for done in range(1, 7)]  # three scenes with each of the two files
+
+
+def test_the_bar_moves_on_a_terminal_and_is_silent_elsewhere() -> None:
+    for terminal in (True, False):
+        written_to = io.StringIO()
+        console = Console(file=written_to, force_terminal=terminal, width=100, color_system=None)
+        with progress_bar(console, "converting", "playing") as progress:
+            progress(2, 6)
+            progress(6, 6)
+        shown = written_to.getvalue()
+        assert ("6/6" in shown and "playing" in shown) if terminal else shown.strip() == ""
+
+
 def test_what_the_gate_plays() -> None:
     assert gate_options("fp32", None, None, None) is None
     assert gate_options("int8", None, None, None) == bundled()
@@ -246,7 +272,15 @@ def test_the_command_writes_a_variant_or_says_why_not(
     assert "int8: expected minFDE at most -100% worse on scenes of" in " ".join(shown.err.split())
     assert not out.exists()
     monkeypatch.setattr(gates, "MAX_WORSE", 10.0)
+    told: list[tuple[int, int]] = []
+
+    @contextmanager
+    def bar(*_: object) -> Iterator[Callable[[int, int], None]]:
+        yield lambda done, total: told.append((done, total))
+
+    monkeypatch.setattr("trajnet.cli.export.progress_bar", bar)
     assert command(monkeypatch, *words) == 0
+    assert told == [(1, 2), (2, 2)]
     shown = capsys.readouterr()
     assert "minFDE_3" in shown.out
     assert "this machine" in " ".join(shown.out.split())

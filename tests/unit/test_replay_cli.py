@@ -66,6 +66,7 @@ def test_demo_writes_its_page(scene: Path, tmp_path: Path) -> None:
             "model: expected cv, ctrv, kalman or the path of an .onnx file, got 'lstm'",
         ),
         (["--provider", "cuda"], ConfigError, "cv runs in NumPy and has neither, got cuda and 1; drop them"),
+        (["--cuda-graph"], ConfigError, "engine_cache, cuda_graph: cv runs in NumPy and has neither; drop them"),
         (["--threads", "2"], ConfigError, "cv runs in NumPy and has neither, got cpu and 2; drop them"),
         (["--model", "none.onnx"], ContractError, "none.onnx: expected a model file"),
         (["--json", "no/such/folder/x.json"], InputError, "json: expected a file in a folder that exists"),

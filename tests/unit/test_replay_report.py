@@ -64,9 +64,10 @@ def test_document_has_everything_that_was_measured() -> None:
     }
     assert set(found["hardware"]) == {
         *("cpu", "cores", "cores_usable", "load_average", "platform", "python", "numpy", "onnxruntime"),
-        *("provider", "threads"),
+        *("provider", "threads", "engine_cache", "cuda_graph"),
     }
     assert found["hardware"]["threads"] == 3
+    assert (found["hardware"]["engine_cache"], found["hardware"]["cuda_graph"]) == (None, False)
     assert found["hardware"]["cpu"]
     # Frame i (from 1) takes 30 + 10 i ms from its scheduled time: 40 ... 320; rank ceil(0.5 * 29) = 15 is i = 15.
     assert found["latency_ms"]["total"] == {

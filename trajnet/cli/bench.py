@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
 from trajnet.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ def bench(
         bool, typer.Option("--capacity", help="Instead: the most objects whose p99 is within --budget-ms.")
     ] = False,
     budget_ms: Annotated[float, typer.Option(help="For --capacity, and what --soak counts as missed.")] = 10.0,
-    provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt; never falls back silently.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Threads inside ONNX Runtime.")] = 1,
+    provider: Provider = "cpu",
+    engine_cache: EngineCache = None,
+    cuda_graph: CudaGraph = False,
+    threads: Threads = 1,
     limit_ms: Annotated[
         float | None, typer.Option(help="A gate: exit code 1 if the total's p99 at --at objects is above this.")
     ] = None,
@@ -67,15 +70,11 @@ def bench(
             os.environ.setdefault(name, str(max(threads, 1)))
     from rich.console import Console
 
-    from trajnet.predictors import PHYSICS, load_predictor
+    from trajnet.predictors import GpuOptions
     from trajnet.sim.bench import Bench, BenchOptions, bench_document
 
     if capacity and soak is not None:
         raise ConfigError("capacity, soak: expected one of them, got both; run the command twice")
-    if model in PHYSICS and (provider, threads) != ("cpu", 1):
-        raise ConfigError(
-            f"provider, threads: {model} runs in NumPy and has neither, got {provider} and {threads}; drop them"
-        )
     for name, path in (("json", json_file), ("picture", picture)):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
@@ -84,7 +83,8 @@ def bench(
         raise ConfigError(f"limit-ms: expected --at to be one of the measured --agents, got {at}")
     console = Console()
     options = BenchOptions(frames=frames, period_ms=period_ms)
-    found = Bench(load_predictor(model, provider=provider, threads=threads), threads, options)
+    gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
+    found = Bench(open_predictor(model, provider, threads, gpu), threads, options, gpu=gpu)
     busy = machine_is_busy()
     if busy:
         console.print(busy, style="yellow", highlight=False)
@@ -142,14 +142,16 @@ def with_sizes(found: Bench, model: str, sizes: list[int], provider: str, consol
 
     operators = None
     if model not in PHYSICS:
-        operators = profile_operators(Path(model), max(sizes[-1], 4), provider=provider, threads=found.threads)
+        operators = profile_operators(
+            Path(model), max(sizes[-1], 4), provider=provider, threads=found.threads, gpu=found.gpu
+        )
     results = []
     for agents in sizes:
         with console.status(f"{agents} objects, {found.options.frames} frames"):
             flops = None if operators is None else operators.flops * agents / operators.tracks
             results.append(measure(found.predictor, agents, WallClock(), found.options, flops=flops))
     with console.status("start-up"):
-        startup = measure_startup(model, sizes[-1], provider=provider, threads=found.threads)
+        startup = measure_startup(model, sizes[-1], provider=provider, threads=found.threads, gpu=found.gpu)
     found = replace(found, sizes=results, operators=operators, startup=startup)
     console.print(readme_table(found), highlight=False, soft_wrap=True, markup=False)
     torch = "in" if startup.torch_loaded else "not in"

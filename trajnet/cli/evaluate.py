@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli import evaluate_tables as tables
+from trajnet.cli.progress import progress_bar
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -128,7 +129,6 @@ def evaluate(
             --drops 0,0.1,0.3,0.5 --report evaluation.html
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from trajnet.evaluate import evaluate as score
 
@@ -139,13 +139,10 @@ def evaluate(
             raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
     if dataset != "bag" and (topic is not None or predictions_topic is not None):
         raise InputError(f"topic: expected none with dataset {dataset}; topics are for bag")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    errors = Console(stderr=True)
     with (
         _prepared(dataset, data, topic, predictions_topic) as (named, source, recorded),
-        Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar,
+        progress_bar(Console(stderr=True), "reading", "evaluating") as progress,
     ):
-        task = bar.add_task("reading")
         report = score(
             named,
             source,
@@ -159,7 +156,7 @@ def evaluate(
             rates_hz=_numbers("rates", rates),
             drops=_numbers("drops", drops),
             seed=seed,
-            progress=lambda done, total: bar.update(task, description="evaluating", completed=done, total=total),
+            progress=progress,
         )
     report["dataset"], report["data"] = dataset, str(data)
     for entry in report["models"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from trajnet.cli.progress import progress_bar
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ def export(
         status.print(f"trajnet: {tables.parity_sentence(found)}; {out} is not written", soft_wrap=True)
         raise typer.Exit(1)
     if played is not None:
-        with status.status("playing recorded objects"):
-            variant = make_variant(graph, proto, contract, cast("Precision", precision), played)
+        with progress_bar(status, f"converting to {precision}", "playing recorded objects") as progress:
+            variant = make_variant(graph, proto, contract, cast("Precision", precision), played, progress)
         console.print(tables.variant_table(variant))
         if not variant.passed:
             status.print(f"trajnet: {tables.variant_sentence(variant)}; {out} is not written", soft_wrap=True)

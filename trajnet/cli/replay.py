@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.errors import ConfigError, InputError
+from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
+from trajnet.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from trajnet.predictors import Predictor
+    from trajnet.predictors import GpuOptions, Predictor
     from trajnet.sim.faults import FaultPlan
     from trajnet.sim.replay import FrameTiming, ReplayOptions
     from trajnet.sim.summary import Run
@@ -47,8 +48,10 @@ def replay(
     warmup: Annotated[
         int | None, typer.Option(metavar="FRAMES", help="Frames left out of the figures; 5 by default.")
     ] = None,
-    provider: Annotated[str, typer.Option(help="cpu, cuda or tensorrt; never falls back silently.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Threads inside ONNX Runtime.")] = 1,
+    provider: Provider = "cpu",
+    engine_cache: EngineCache = None,
+    cuda_graph: CudaGraph = False,
+    threads: Threads = 1,
     faults: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="YAML of faults: the scene is replayed again under each, at full speed."),
@@ -74,27 +77,25 @@ def replay(
     from rich.console import Console
 
     from trajnet.config import load_yaml
-    from trajnet.predictors import PHYSICS, load_predictor
+    from trajnet.predictors import GpuOptions
     from trajnet.ros.bags import open_scene
     from trajnet.sim.faults import FaultPlan
     from trajnet.sim.replay import ReplayOptions
 
     plan = None if faults is None else load_yaml(FaultPlan, faults)
     options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
-    if model in PHYSICS and (provider, threads) != ("cpu", 1):
-        raise ConfigError(
-            f"provider, threads: {model} runs in NumPy and has neither, got {provider} and {threads}; drop them"
-        )
     for name, path in (("json", json_file), ("report", report)):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
+    gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     run_and_show(
         open_scene(scene, with_map=report is not None),
-        load_predictor(model, provider=provider, threads=threads),
+        open_predictor(model, provider, threads, gpu),
         options,
         Console(),
         agents=agents,
         threads=threads,
+        gpu=gpu,
         faults=plan,
         json_file=json_file,
         report=report,
@@ -120,19 +121,22 @@ def run_and_show(
     *,
     agents: int | None = None,
     threads: int = 1,
+    gpu: GpuOptions | None = None,
     faults: FaultPlan | None = None,
     json_file: Path | None = None,
     report: Path | None = None,
 ) -> Run:
     """Replay with a live line where the console is a terminal, print the tables, write the files asked for.
 
-    faults: what to try on the same scene afterwards.
+    threads, gpu: what the predictor was loaded with, for the record. faults: what to try on the same scene afterwards.
     """
+    from trajnet.predictors import GpuOptions
     from trajnet.sim.clock import WallClock
     from trajnet.sim.fault_runs import fault_document, run_faults
     from trajnet.sim.report import write_report
     from trajnet.sim.summary import document, run_replay
 
+    used = gpu or GpuOptions()
     pace = "as fast as possible" if math.isinf(options.rate) else f"at {options.rate:g}x real time"
     console.print(
         f"Replaying [bold]{scene.scene_id}[/] ({scene.frame_count} frames, {scene.duration_s:.1f} s, "
@@ -140,7 +144,7 @@ def run_and_show(
         highlight=False,
     )
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
-        run = run_replay(scene, predictor, options, agents=agents, threads=threads, on_frame=on_frame)
+        run = run_replay(scene, predictor, options, agents=agents, threads=threads, gpu=used, on_frame=on_frame)
     if faults is not None:
         run = dataclasses.replace(
             run, faults=fault_document(run_faults(scene, predictor, faults, WallClock()), faults.seed)
@@ -190,6 +194,8 @@ def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Calla
 
 def show(found: dict[str, Any], console: Console) -> None:
     """Print the document of a replay: latency by stage, counts, errors next to constant velocity."""
+    from trajnet.sim.hardware import runtime_words
+
     load, frames, deadline, guard, hardware = (found[k] for k in ("load", "frames", "deadline", "guard", "hardware"))
     counted = "Service time in ms" if load["rate"] == "max" else "Latency in ms from the scheduled time of each frame"
     console.print(f"\n[bold]{counted}[/]", _latency_table(found), sep="\n")
@@ -206,7 +212,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         *_steadiness(found),
         f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
         f"hardware   {hardware['cpu']}, {hardware['cores_usable']} of {hardware['cores']} cores",
-        f"runtime    {hardware['provider']}, {hardware['threads']} thread(s), ONNX Runtime {hardware['onnxruntime']}",
+        f"runtime    {runtime_words(hardware)}",
     ]
     if guard["last_failure"]:
         lines.append(f"           the last: {guard['last_failure']}")

@@ -17,11 +17,11 @@ import numpy as np
 
 from trajnet import __version__
 from trajnet.config import require
-from trajnet.predictors import ConstantVelocity, Stream
+from trajnet.predictors import ConstantVelocity, GpuOptions, Stream
 from trajnet.predictors.base import Predictor
 from trajnet.sim.clock import Clock
 from trajnet.sim.crowd import crowd, crowd_map
-from trajnet.sim.hardware import describe_hardware
+from trajnet.sim.hardware import describe_runtime, runtime_words
 from trajnet.sim.latency import LatencySummary, summarise
 from trajnet.sim.operators import Operators
 from trajnet.sim.plain import json_safe
@@ -180,7 +180,10 @@ def find_capacity(
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """Everything measured of one model. Parts that were not asked for are None or empty."""
+    """Everything measured of one model. Parts that were not asked for are None or empty.
+
+    threads, gpu: what the predictor was loaded with, for the record.
+    """
 
     predictor: Predictor
     threads: int
@@ -190,6 +193,7 @@ class Bench:
     startup: StartUp | None = None
     capacity: Capacity | None = None
     soak: Soak | None = None
+    gpu: GpuOptions = GpuOptions()
 
 
 def bench_document(found: Bench) -> dict[str, Any]:
@@ -204,11 +208,7 @@ def bench_document(found: Bench) -> dict[str, Any]:
             "modes": found.predictor.modes,
             "steps": len(found.predictor.time_s),
         },
-        "hardware": {
-            **describe_hardware(),
-            "provider": getattr(found.predictor, "provider", "none (numpy)"),
-            "threads": found.threads,
-        },
+        "hardware": describe_runtime(found.predictor, found.threads, found.gpu),
         "options": dataclasses.asdict(found.options),
         "sizes": [dataclasses.asdict(size) for size in found.sizes],
         "operators": None if found.operators is None else dataclasses.asdict(found.operators),
@@ -222,10 +222,9 @@ def bench_document(found: Bench) -> dict[str, Any]:
 
 def readme_table(found: Bench) -> str:
     """The sizes as a table in Markdown, with the conditions in the line above it."""
-    hardware = describe_hardware()
+    hardware = describe_runtime(found.predictor, found.threads, found.gpu)
     conditions = (
-        f"{found.predictor.name}, {found.threads} thread(s), {hardware['cpu']}",
-        f"ONNX Runtime {hardware['onnxruntime']}",
+        f"{found.predictor.name}, {runtime_words(hardware)}, {hardware['cpu']}",
         f"{found.options.frames} frames each, {found.options.period_ms:g} ms apart; times in ms",
     )
     columns = (

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from trajnet.predictors import GpuOptions
+from trajnet.predictors.base import Predictor
+
 
 def describe_hardware() -> dict[str, Any]:
     """CPU model, cores (of the machine, and usable by this process), how many processes wanted one in the last minute,
@@ -25,6 +28,25 @@ def describe_hardware() -> dict[str, Any]:
         "numpy": np.__version__,
         "onnxruntime": _onnxruntime_version(),
     }
+
+
+def describe_runtime(predictor: Predictor, threads: int, gpu: GpuOptions) -> dict[str, Any]:
+    """describe_hardware, and what runs the predictor on it: the provider that is really in use, and its options."""
+    return {
+        **describe_hardware(),
+        "provider": getattr(predictor, "provider", "none (numpy)"),
+        "threads": threads,
+        "engine_cache": None if gpu.engine_cache is None else str(gpu.engine_cache),
+        "cuda_graph": gpu.cuda_graph,
+    }
+
+
+def runtime_words(runtime: dict[str, Any]) -> str:
+    """The runtime of describe_runtime in a few words."""
+    words = [runtime["provider"], f"{runtime['threads']} thread(s)"]
+    words += ["engine cache"] if runtime["engine_cache"] else []
+    words += ["CUDA graphs"] if runtime["cuda_graph"] else []
+    return ", ".join([*words, f"ONNX Runtime {runtime['onnxruntime']}"])
 
 
 def _cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

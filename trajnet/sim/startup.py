@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trajnet.errors import TrajnetError
+from trajnet.predictors.session import GpuOptions
 
-#: Seconds after which a start counts as failed.
-TIMEOUT_S = 120.0
+#: Seconds after which a start counts as failed: TensorRT without its engines takes minutes.
+TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,18 @@ class StartUp:
 
 
 def measure_startup(
-    model: str, agents: int, *, provider: str = "cpu", threads: int = 1, runs: int = 3, frames: int = 20
+    model: str,
+    agents: int,
+    *,
+    provider: str = "cpu",
+    threads: int = 1,
+    gpu: GpuOptions = GpuOptions(),
+    runs: int = 3,
+    frames: int = 20,
 ) -> StartUp:
     """Start ``runs`` interpreters one after the other, each for this many frames. Raises TrajnetError if one fails."""
-    found = [_start(model, agents, provider, threads, frames) for _ in range(runs)]
+    asked = [model, str(agents), provider, str(threads), str(gpu.engine_cache or ""), str(int(gpu.cuda_graph))]
+    found = [_start([*asked, str(frames)]) for _ in range(runs)]
     seconds = [first for first, _, _ in found]
     return StartUp(
         runs,
@@ -43,9 +52,8 @@ def measure_startup(
     )
 
 
-def _start(model: str, agents: int, provider: str, threads: int, frames: int) -> tuple[float, float, bool]:
+def _start(arguments: list[str]) -> tuple[float, float, bool]:
     begin_s = time.time()
-    arguments = [model, str(agents), provider, str(threads), str(frames)]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "trajnet.sim.startup", *arguments],
@@ -73,8 +81,9 @@ def _predict_and_tell(arguments: list[str]) -> None:
     from trajnet.predictors import Stream, load_predictor
     from trajnet.sim.crowd import crowd, crowd_map
 
-    model, agents, provider, threads, frames = arguments
-    predictor, source = load_predictor(model, provider=provider, threads=int(threads)), crowd(int(agents))
+    model, agents, provider, threads, cache, graph, frames = arguments
+    gpu = GpuOptions(cuda_graph=graph == "1", engine_cache=Path(cache) if cache else None)
+    predictor, source = load_predictor(model, provider=provider, threads=int(threads), gpu=gpu), crowd(int(agents))
     stream = Stream(predictor, map_field=crowd_map(predictor.needs))
     frame = next(source)
     stream.update(frame, frame.timestamp_ns)

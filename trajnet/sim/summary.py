@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from trajnet import __version__
 from trajnet.evaluate import consistency
-from trajnet.predictors import load_predictor
+from trajnet.predictors import GpuOptions, load_predictor
 from trajnet.predictors.base import Predictor
 from trajnet.sim.accuracy import PathErrors, path_errors
 from trajnet.sim.clock import Clock, VirtualClock, WallClock
-from trajnet.sim.hardware import describe_hardware
+from trajnet.sim.hardware import describe_runtime
 from trajnet.sim.load import multiply_agents
 from trajnet.sim.plain import json_safe
 from trajnet.sim.replay import FrameTiming, Replay, ReplayOptions, replay
@@ -43,6 +43,7 @@ class Run:
     baseline: PathErrors
     cv_replay: Replay
     faults: dict[str, Any] | None = None
+    gpu: GpuOptions = GpuOptions()
 
 
 def run_replay(
@@ -52,13 +53,14 @@ def run_replay(
     *,
     agents: int | None = None,
     threads: int = 1,
+    gpu: GpuOptions = GpuOptions(),
     clock: Clock | None = None,
     on_frame: Callable[[FrameTiming], None] | None = None,
 ) -> Run:
     """Multiply the agents if asked to, and replay on the clock (the machine's if none is given).
 
-    The paths of the scene's own objects are compared with their recorded future. threads: what the predictor was loaded
-    with, for the record. Raises InputError for a scene, a number of agents or options that do not fit.
+    The paths of the scene's own objects are compared with their recorded future. threads, gpu: what the predictor was
+    loaded with, for the record. Raises InputError for a scene, a number of agents or options that do not fit.
     """
     loaded = scene if agents is None else multiply_agents(scene, agents)
     options = dataclasses.replace(options, keep_paths=len(scene.track_id))
@@ -74,6 +76,7 @@ def run_replay(
         errors=path_errors(result),
         baseline=path_errors(cv_replay),
         cv_replay=cv_replay,
+        gpu=gpu,
     )
 
 
@@ -114,11 +117,7 @@ def document(run: Run) -> dict[str, Any]:
             "agents_per_frame_max": int(objects.max()),
             "warmup_frames": result.warmup_frames,
         },
-        "hardware": {
-            **describe_hardware(),
-            "provider": getattr(run.predictor, "provider", "none (numpy)"),
-            "threads": run.threads,
-        },
+        "hardware": describe_runtime(run.predictor, run.threads, run.gpu),
         "latency_ms": {
             stage: {
                 "count": s.count,
