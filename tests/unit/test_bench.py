@@ -24,6 +24,7 @@ from trajnet.sim.bench_picture import latency_picture
 from trajnet.sim.clock import VirtualClock
 from trajnet.sim.crowd import LIFETIME_S, crowd
 from trajnet.sim.operators import profile_operators, summarise_operators
+from trajnet.sim.references import SameLength
 from trajnet.sim.soak import SOAK_WINDOWS, soak
 from trajnet.sim.startup import measure_startup, resident_mb
 from trajnet.tracks import Observations
@@ -69,6 +70,30 @@ def test_stages_and_figures_of_a_size() -> None:
     assert (found.latency["tracks"].max_ms, found.latency["output"].max_ms) == (0.0, 0.0)
     assert math.isnan(found.ratio_to_product)  # nothing but the model takes time on this clock
     assert (found.agents, found.flops) == (3, 1e6)
+
+
+class Ticking(VirtualClock):
+    """A clock that moves by 20 us with every look at it."""
+
+    def now_ns(self) -> int:
+        self.advance_ns(20_000)
+        return super().now_ns()
+
+
+def test_a_loop_is_as_long_as_it_is_asked_to_be() -> None:
+    loop = SameLength(1e6, Ticking())  # 2,000 rounds are timed as 20 us: 10 ns each
+    assert loop.rounds == 100_000
+    assert loop.time_ns() == 20_000
+    assert SameLength(1e6, VirtualClock()).rounds == 1  # where nothing takes time
+
+
+def test_the_unsteadiness_of_a_size_and_of_the_loop() -> None:
+    clock = VirtualClock()
+    found = measure(Costly(clock, [10.0] * 98 + [30.0] * 2), 2, clock, BenchOptions(frames=100, warmup=0))
+    assert found.loop.count == 25
+    ratio, of_loop = found.unsteadiness
+    assert ratio == 3.0
+    assert math.isnan(of_loop)  # no loop takes time on this clock
 
 
 def test_frames_are_paced_but_do_not_pile_up() -> None:
@@ -197,8 +222,8 @@ def test_the_table_and_the_document() -> None:
     table = readme_table(found).splitlines()
     assert table[0].startswith("cv, none (numpy), 1 thread(s), ONNX Runtime ")
     assert "4 frames each, 0 ms apart" in table[0]
-    assert table[-1] == "| 64 | 0.00 | 6.40 | 6.40 | 0.00 | 6.40 | 6.40 | 6.40 | 6.40 | 6.40 | – | – |"
-    assert {line.count("|") for line in table[2:]} == {13}
+    assert table[-1] == "| 64 | 0.00 | 6.40 | 6.40 | 0.00 | 6.40 | 6.40 | 6.40 | 6.40 | 6.40 | – | – | 1.0 | – |"
+    assert {line.count("|") for line in table[2:]} == {15}
     document = json.loads(json.dumps(bench_document(found), allow_nan=False))
     assert document["sizes"][2]["latency"]["total"]["p99_ms"] == pytest.approx(6.4)
     assert document["sizes"][0]["ratio_to_product"] is None
@@ -248,6 +273,7 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     document = json.loads(out.read_text())
     assert [s["agents"] for s in document["sizes"]] == [1, 8]
     assert document["sizes"][1]["ratio_to_product"] > 0
+    assert document["sizes"][1]["loop"]["p99_ms"] >= document["sizes"][1]["loop"]["p50_ms"] > 0
     assert document["operators"]["tracks"] == 8
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 

@@ -2,7 +2,7 @@
 
 Times are of ``Stream.update``: a frame of tracked objects in, paths in the map frame out. Machines differ and shared
 ones drift, so each number comes with references measured in between, in the same process: a matrix product of as many
-floating point operations, and constant velocity.
+floating point operations, constant velocity, and a loop of the same length that touches no memory.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from trajnet.sim.hardware import describe_runtime, runtime_words
 from trajnet.sim.latency import LatencySummary, summarise
 from trajnet.sim.operators import Operators
 from trajnet.sim.plain import json_safe
+from trajnet.sim.references import EqualProduct, SameLength
 from trajnet.sim.soak import Soak
 from trajnet.sim.startup import StartUp
 
@@ -67,6 +68,7 @@ class SizeResult:
 
     product_ms: median time of a matrix product of as many operations; ratio_to_product: of the model stage's median to
     it. cv_ms: median of constant velocity's model stage; ratio_to_cv likewise. NaN where there is nothing to compare.
+    loop: of a loop about as long as the total that touches no memory, so of the machine by itself (see SameLength).
     """
 
     agents: int
@@ -76,6 +78,13 @@ class SizeResult:
     ratio_to_product: float
     cv_ms: float
     ratio_to_cv: float
+    loop: LatencySummary
+
+    @property
+    def unsteadiness(self) -> tuple[float, float]:
+        """p99 over p50 of the total and of the loop."""
+        total = self.latency["total"]
+        return _ratio(total.p99_ms, total.p50_ms), _ratio(self.loop.p99_ms, self.loop.p50_ms)
 
 
 def measure(
@@ -97,7 +106,8 @@ def measure(
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)
-    cv_ns, product_ns = list[int](), list[float]()
+    cv_ns, product_ns, loop_ns, lengths_ns = list[int](), list[float](), list[int](), list[int]()
+    loop: SameLength | None = None
     due_ns = clock.now_ns()
     for index in range(-options.warmup, options.frames):
         frame = next(source)
@@ -106,6 +116,7 @@ def measure(
         begin_ns = clock.now_ns()
         stream.update(frame, frame.timestamp_ns)
         end_ns = clock.now_ns()
+        lengths_ns.append(end_ns - begin_ns)
         if index >= 0:
             taken[:, index] = [*(stream.stages_ns[stage] for stage in STAGES[:-1]), end_ns - begin_ns]
         if references and index % REFERENCE_EVERY == 0:
@@ -114,26 +125,16 @@ def measure(
                 cv_ns.append(cv.stages_ns["model"])
             if product is not None:
                 product_ns.append(product.time_ns())
+            if index >= 0:
+                loop = loop or SameLength(float(np.median(lengths_ns)), clock)
+                loop_ns.append(loop.time_ns())
     latency = {stage: summarise(row) for stage, row in zip(STAGES, taken, strict=True)}
     product_ms, cv_ms = _median_ms(product_ns), _median_ms(cv_ns)
     model_ms = latency["model"].p50_ms
-    return SizeResult(agents, latency, flops, product_ms, _ratio(model_ms, product_ms), cv_ms, _ratio(model_ms, cv_ms))
-
-
-class EqualProduct:
-    """A square matrix product, timed as if it had exactly this many floating point operations (float32)."""
-
-    def __init__(self, flops: float, clock: Clock) -> None:
-        self._clock = clock
-        side = max(8, round((flops / 2) ** (1 / 3)))
-        self._scale: float = flops / (2 * side**3)
-        self._square = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
-        self._result = np.empty_like(self._square)
-
-    def time_ns(self) -> float:
-        begin_ns = self._clock.now_ns()
-        np.matmul(self._square, self._square, out=self._result)
-        return float(self._clock.now_ns() - begin_ns) * self._scale
+    return SizeResult(
+        agents, latency, flops, product_ms, _ratio(model_ms, product_ms), cv_ms, _ratio(model_ms, cv_ms),
+        summarise(np.array(loop_ns, dtype=np.int64)),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ def readme_table(found: Bench) -> str:
     )
     columns = (
         "objects", "tracks p99", "model p50", "model p99", "output p99", "total p50", "p95", "p99", "p99.9", "max",
-        "× equal product", "× constant velocity",
+        "× equal product", "× constant velocity", "p99 / p50", "of a loop",
     )  # fmt: skip
     lines = [", ".join(conditions), "", f"| {' | '.join(columns)} |", "|" + "---:|" * len(columns)]
     for size in found.sizes:
@@ -238,7 +239,7 @@ def readme_table(found: Bench) -> str:
             size.latency["tracks"].p99_ms, model.p50_ms, model.p99_ms, size.latency["output"].p99_ms,
             total.p50_ms, total.p95_ms, total.p99_ms, total.p999_ms, total.max_ms,
         )  # fmt: skip
-        ratios = (size.ratio_to_product, size.ratio_to_cv)
+        ratios = (size.ratio_to_product, size.ratio_to_cv, *size.unsteadiness)
         shown = [f"{c:.2f}" for c in cells] + ["–" if math.isnan(r) else f"{r:.1f}" for r in ratios]
         lines.append(f"| {size.agents} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
