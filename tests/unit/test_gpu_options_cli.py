@@ -21,7 +21,7 @@ from trajnet.predictors.session import PROVIDERS, provider_options
 from trajnet.scenes import write_scene
 from trajnet.sim.bench import Bench, BenchOptions, bench_document, readme_table
 from trajnet.sim.clock import VirtualClock
-from trajnet.sim.hardware import describe_runtime, runtime_words
+from trajnet.sim.hardware import board_model, describe_runtime, gpu_models, runtime_words
 from trajnet.sim.operators import profile_operators
 from trajnet.sim.startup import measure_startup
 from trajnet.sim.summary import document, run_replay
@@ -129,3 +129,29 @@ def test_both_documents_name_provider_and_options() -> None:
     words = runtime_words({**describe_runtime(predictor, 2, gpu), "onnxruntime": "1.20"})
     assert words == "none (numpy), 2 thread(s), engine cache, CUDA graphs, ONNX Runtime 1.20"
     assert "thread(s), engine cache, CUDA graphs, ONNX" in readme_table(Bench(predictor, 2, BenchOptions(), gpu=gpu))
+
+
+def test_gpus_and_boards_have_names(tmp_path: Path) -> None:
+    assert gpu_models(tmp_path) == []
+    assert board_model(tmp_path / "model") is None
+    for number, model in enumerate(("NVIDIA RTX A2000", "NVIDIA L4")):
+        folder = tmp_path / f"0000:0{number}:00.0"
+        folder.mkdir()
+        (folder / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 42\n")
+    assert gpu_models(tmp_path) == ["NVIDIA RTX A2000", "NVIDIA L4"]
+    (tmp_path / "model").write_text("NVIDIA Jetson Orin Nano\0")
+    assert board_model(tmp_path / "model") == "NVIDIA Jetson Orin Nano"
+
+
+@pytest.mark.parametrize(
+    ("provider", "gpus", "board", "words"),
+    [
+        ("CPUExecutionProvider", ["NVIDIA L4"], None, "CPUExecutionProvider, 1 thread(s), ONNX"),
+        ("CUDAExecutionProvider", ["NVIDIA L4"], None, "CUDAExecutionProvider, NVIDIA L4, 1 thread(s), ONNX"),
+        ("CUDAExecutionProvider", [], "Jetson", "CUDAExecutionProvider, Jetson, 1 thread(s), ONNX"),
+        ("CUDAExecutionProvider", [], None, "CUDAExecutionProvider, GPU without a name, 1 thread(s), ONNX"),
+    ],
+)
+def test_a_latency_on_a_gpu_names_it(provider: str, gpus: list[str], board: str | None, words: str) -> None:
+    runtime = {"provider": provider, "threads": 1, "gpus": gpus, "board": board, "engine_cache": None}
+    assert runtime_words({**runtime, "cuda_graph": False, "onnxruntime": "1.20"}).startswith(words)

@@ -63,7 +63,18 @@ def test_document_has_everything_that_was_measured() -> None:
         "warmup_frames": 1,
     }
     assert set(found["hardware"]) == {
-        *("cpu", "cores", "cores_usable", "load_average", "platform", "python", "numpy", "onnxruntime"),
+        *(
+            "cpu",
+            "gpus",
+            "board",
+            "cores",
+            "cores_usable",
+            "load_average",
+            "platform",
+            "python",
+            "numpy",
+            "onnxruntime",
+        ),
         *("provider", "threads", "engine_cache", "cuda_graph"),
     }
     assert found["hardware"]["threads"] == 3

@@ -115,7 +115,10 @@ class Engine:
         if not buckets or any(b <= 0 or b % 4 for b in buckets) or list(buckets) != sorted(set(buckets)):
             raise ConfigError(f"buckets: expected increasing multiples of 4, got {list(buckets)}")
         if provider == "tensorrt" and gpu.cuda_graph and len(buckets) > 1:
-            raise ConfigError(f"cuda_graph: expected one bucket with provider tensorrt, got {list(buckets)}")
+            raise ConfigError(
+                f"cuda_graph: expected one bucket with provider tensorrt, got {list(buckets)}; "
+                "provider cuda takes several"
+            )
         session = open_session(path, provider=provider, threads=threads, gpu=gpu)
         metadata = session.get_modelmeta().custom_metadata_map
         self.contract = read_contract(metadata, str(path))
