@@ -57,6 +57,7 @@ class Windows:
     observed (W, H): the last column is always True. Values where it is False mean nothing (zeros).
     position_m (W, H, 2): map frame. yaw_rad (W, H), yaw_valid (W, H), velocity_mps (W, H, 2), velocity_valid (W, H).
     future_m (W, T, 2): map frame, with future_valid (W, T).
+    seen_for_s (W,): time since the object's first observation in the scene; a history may begin later.
     """
 
     history_time_s: FloatArray
@@ -76,6 +77,7 @@ class Windows:
     velocity_valid: BoolArray
     future_m: FloatArray
     future_valid: BoolArray
+    seen_for_s: FloatArray
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -128,6 +130,7 @@ def windows_of_scene(
     observed = np.zeros((count, steps), dtype=np.bool_)
     future_m = np.zeros((count, horizon, 2))
     future_valid = np.zeros((count, horizon), dtype=np.bool_)
+    seen_for_s = np.zeros(count)
     tolerance_s = 0.25 * (float(np.diff(history_time_s).min()) if steps > 1 else 1.0)
     window_of_row = np.full(len(scene.row_frame), -1)
     window_of_row[wanted] = np.arange(count)
@@ -143,6 +146,7 @@ def windows_of_scene(
         nearest = _nearest(time_s, ask_s)
         observed[window] = np.abs(time_s[nearest] - ask_s) < tolerance_s
         source_row[window] = track_rows[nearest]
+        seen_for_s[window] = row_time_s[anchors] - time_s[0]
         ask_s = row_time_s[anchors][:, None] + future_time_s
         future_m[window], future_valid[window] = _interpolate(time_s, scene.position_m[track_rows], ask_s, max_gap_s)
 
@@ -169,6 +173,7 @@ def windows_of_scene(
         velocity_valid=history(scene.velocity_valid),
         future_m=future_m,
         future_valid=future_valid,
+        seen_for_s=seen_for_s,
     )
 
 

@@ -9,9 +9,17 @@ from tests.unit.test_evaluate import FAR_M, Modes, scene_of, straight
 from trajnet.evaluate import datasets
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
-from trajnet.evaluate.motion import MANOEUVRES, SPEED_BANDS, course_change, manoeuvre, speed_band
+from trajnet.evaluate.motion import (
+    HISTORY_BANDS,
+    MANOEUVRES,
+    SPEED_BANDS,
+    course_change,
+    history_band,
+    manoeuvre,
+    speed_band,
+)
 from trajnet.evaluate.runner import run_unit
-from trajnet.evaluate.scoring import Scores
+from trajnet.evaluate.scoring import Scores, shown_for_s
 from trajnet.predictors import ConstantVelocity
 from trajnet.windows import windows_of_scene
 
@@ -65,6 +73,28 @@ def test_speed_bands(speed: float, band: int) -> None:
     assert len(SPEED_BANDS) == 6
 
 
+@pytest.mark.parametrize(
+    ("seen_s", "band"), [(0.0, 0), (0.9, 0), (1.0, 1), (1.9999999, 2), (7.9, 3), (16.0, 5), (99.0, 5)]
+)
+def test_history_bands(seen_s: float, band: int) -> None:
+    assert history_band(np.array([seen_s]))[0] == band
+    assert HISTORY_BANDS[0] == "0-1 s"
+    assert HISTORY_BANDS[5] == "from 16 s"
+
+
+def test_a_history_is_what_a_predictor_was_shown() -> None:
+    frames = range(0, 200, 5)
+    scene = scene_of({"old": straight(frames, 10.0), "new": straight(range(90, 200, 5), 1.0, 5.0)})
+    now = scene.row_frame == 100  # 10 s after the first frame, 1 s after the newcomer's
+    streamed = windows_of_scene(scene, now, np.zeros(1), TIME_S)
+    assert streamed.seen_for_s.tolist() == pytest.approx([10.0, 1.0])
+    assert shown_for_s(streamed).tolist() == pytest.approx([10.0, 1.0])
+    two_seconds = windows_of_scene(scene, now, np.arange(-4, 1) * 0.5, TIME_S)
+    assert two_seconds.seen_for_s.tolist() == pytest.approx([10.0, 1.0])
+    assert shown_for_s(two_seconds).tolist() == pytest.approx([2.0, 1.0])
+    assert {HISTORY_BANDS[i] for i in scored([1.0], [1.0]).history_band} == {"2-4 s"}
+
+
 def scored(factor: list[float], probability: list[float]) -> Scores:
     """A car at 10 m/s and a pedestrian at 1 m/s, both steady, predicted 6 s ahead at 2 Hz by Modes."""
     scene = scene_of({"car": straight(range(0, 200, 5), 10.0), "walker": straight(range(0, 200, 5), 1.0, 5.0)})
@@ -89,7 +119,7 @@ def test_the_breakdown_shares_the_error_out() -> None:
     assert seconds["0-1"]["minADE_1"]["share_of_error"] == pytest.approx(3 / 78)
     assert seconds["5-6"]["minADE_1"]["share_of_error"] == pytest.approx(23 / 78)
     assert seconds["5-6"]["minADE_1"]["mean"] == pytest.approx(5.5 * 23 / 4)
-    for division in ("class", "speed", "manoeuvre"):
+    for division in ("class", "speed", "manoeuvre", "history"):
         parts = found[division].values()
         assert sum(p["objects"] for p in parts) == 2
         assert sum(p["minADE_1"]["share_of_error"] for p in parts) == pytest.approx(1.0)

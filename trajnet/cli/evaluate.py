@@ -97,7 +97,7 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Which observations --drops loses.")] = 0,
     breakdown: Annotated[
-        bool, typer.Option("--breakdown", help="Show where the error sits: class, speed, manoeuvre, second.")
+        bool, typer.Option("--breakdown", help="Show where the error sits: class, speed, manoeuvre, history, second.")
     ] = False,
     calibration: Annotated[
         bool, typer.Option("--calibration", help="Show coverage next to nominal, and how reliable probabilities are.")

@@ -1,4 +1,4 @@
-"""Where the error sits: by class, speed, manoeuvre and second of the future, with each part's share of the whole."""
+"""Where the error sits: by class, speed, manoeuvre, history and second of the future, each with its share of it all."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ RANKS = {"nuscenes": (1, 5, 10), "eth_ucy": (1, 20), "apolloscape": (1, 6), "vru
 def breakdown(scores: Scores, time_s: FloatArray, ranks: tuple[int, ...]) -> dict[str, Any]:
     """Divisions of the objects whose whole future is recorded.
 
-    division ("class", "speed", "manoeuvre") -> part -> objects, share_of_objects and, for each metric (minADE_k and
-    minFDE_k of the ranks), mean (m) and share_of_error: the part's sum over the sum of all objects. The division
-    "second" has the stretches of the future instead ("0-1": over 0 up to 1 s): mean is the mean displacement of the
-    mode that minADE_k chooses over the whole path, share_of_error its sum there over that of the whole path.
+    division ("class", "speed", "manoeuvre", "history") -> part -> objects, share_of_objects and, for each metric
+    (minADE_k and minFDE_k of the ranks), mean (m) and share_of_error: the part's sum over the sum of all objects. The
+    division "second" has the stretches of the future instead ("0-1": over 0 up to 1 s): mean is the mean displacement
+    of the mode that minADE_k chooses over the whole path, share_of_error its sum there over that of the whole path.
     """
     whole = known(scores, -1)
     divisions: dict[str, Any] = {}
@@ -37,6 +37,7 @@ def _parts(scores: Scores) -> Iterator[tuple[str, str, BoolArray]]:
         ("class", scores.object_class, CLASS_NAMES),
         ("speed", scores.speed_band, motion.SPEED_BANDS),
         ("manoeuvre", scores.manoeuvre, motion.MANOEUVRES),
+        ("history", scores.history_band, motion.HISTORY_BANDS),
     ):
         for value, part in enumerate(names):
             yield name, part, index == value

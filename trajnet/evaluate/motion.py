@@ -1,4 +1,5 @@
-"""What an object did next, told from the recording alone: its speed band and its manoeuvre.
+"""What an object did next, and how long it had been seen, told from the recording alone: its speed band, its manoeuvre
+and its history.
 
 Reports divide errors by these. They describe the recorded truth, the same for every predictor, and no predictor ever
 sees them.
@@ -34,11 +35,19 @@ SPEED_BANDS: tuple[str, ...] = (
     f"from {SPEED_LIMITS_MPS[-1]:g} m/s",
 )
 
+#: Lower limits of the bands of seconds since an object was first seen.
+HISTORY_LIMITS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+HISTORY_BANDS: tuple[str, ...] = (
+    *(f"{low:g}-{high:g} s" for low, high in itertools.pairwise(HISTORY_LIMITS_S)),
+    f"from {HISTORY_LIMITS_S[-1]:g} s",
+)
+
 #: In the order in which they are decided: an object that fits several is the first of them.
 MANOEUVRES: tuple[str, ...] = ("standing", "starting", "stopping", "u_turn", "left", "right", "straight")
 
 #: What the names mean, for reports.
 DEFINITIONS = {
+    "history": "time since the object's first observation that predictors were shown",
     "speed": "recorded speed over the first scored step of the future (0.4 or 0.5 s from now)",
     "manoeuvre": f"from the recorded future up to the last horizon, the first that fits: standing (never "
     f"{STANDING_M:g} m or more away), starting (now below {STILL_MPS:g} m/s), stopping (in the last step "
@@ -55,6 +64,13 @@ def speed_band(position_m: FloatArray, future_m: FloatArray, time_s: FloatArray)
     """
     speed_mps = _length(future_m[:, 0] - position_m) / time_s[0]
     band: NDArray[np.int8] = (np.searchsorted(SPEED_LIMITS_MPS, speed_mps, side="right") - 1).astype(np.int8)
+    return band
+
+
+def history_band(shown_for_s: FloatArray) -> NDArray[np.int8]:
+    """Index into HISTORY_BANDS of each object, shown_for_s (N,) -> (N,)."""
+    at = np.searchsorted(HISTORY_LIMITS_S, np.maximum(shown_for_s, 0.0) + 1e-6, side="right")  # 1 s is of "1-2 s"
+    band: NDArray[np.int8] = (at - 1).astype(np.int8)
     return band
 
 

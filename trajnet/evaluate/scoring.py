@@ -70,7 +70,7 @@ class Scores:
     mean_m, final_m (N, K): ADE and FDE of every mode over all steps, NaN where unknown.
     step_error_m: "minADE_k" -> (N, T), the displacement at each step of the mode that minADE_k chose over all steps.
     speed_band, manoeuvre (N,): indices into motion.SPEED_BANDS and motion.MANOEUVRES, -1 where the whole future is
-    not recorded.
+    not recorded. history_band (N,): into motion.HISTORY_BANDS.
     """
 
     group: NDArray[np.str_]
@@ -86,6 +86,7 @@ class Scores:
     step_error_m: dict[str, FloatArray]
     speed_band: NDArray[np.int8]
     manoeuvre: NDArray[np.int8]
+    history_band: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -123,7 +124,19 @@ def score(windows: Windows, paths: Paths, group: str) -> Scores:
     return Scores(
         np.full(count, group), windows.scene_id, windows.frame, windows.object_class,
         values, share, paths.probability, closest, mean_m, final_m, step_error_m, speed_band, manoeuvre,
+        motion.history_band(shown_for_s(windows)),
     )  # fmt: skip
+
+
+def shown_for_s(windows: Windows) -> FloatArray:
+    """(N,) how long each object had been shown to whoever is given these windows.
+
+    A window with a history shows no more than that; one without is of a scene that was shown from its beginning.
+    """
+    if len(windows.history_time_s) == 1:
+        return windows.seen_for_s
+    first_s: FloatArray = windows.history_time_s[windows.observed.argmax(axis=1)]
+    return -first_s
 
 
 def _of_best_mode(displacement_m: FloatArray, probability: FloatArray, k: int) -> FloatArray:
