@@ -164,7 +164,7 @@ def test_the_command_shows_the_cells_and_writes_a_page(file: Path, tmp_path: Pat
     assert "default-src 'none'" in text
     assert "{{" not in text
     assert "://" not in text
-    assert text.count("<svg") == text.count("</svg>") == 3 * (2 * 1 + 4 + 2)
+    assert text.count("<svg") == text.count("</svg>") == 3 * (2 * 1 + 5 + 2)
     assert "nan" not in text.lower().replace("nanosecond", "")
 
 
