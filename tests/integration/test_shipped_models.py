@@ -1,18 +1,18 @@
 """The model files that come with trajnet are what their cards say."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from trajnet.evaluate import evaluate
-from trajnet.models import default_model, nuscenes_model
+from trajnet.models import default_model, nuscenes_model, universal_model
 from trajnet.predictors import OnnxPredictor, Stream, load_predictor
 from trajnet.scenes import load_scene
 
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
-MODELS = (default_model(), nuscenes_model())
+MODELS = (default_model(), nuscenes_model(), universal_model())
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
@@ -22,7 +22,7 @@ def test_a_shipped_model_is_small_described_and_passed_its_gate(path: Path) -> N
     contract = predictor.contract
     assert contract.name == path.stem
     assert contract.parity_max_error_m <= 1e-3
-    assert contract.training.non_commercial == (path == nuscenes_model())
+    assert contract.training.non_commercial == (path != default_model())
     assert contract.metrics
     card = path.with_suffix(".md").read_text(encoding="utf-8")
     assert predictor.card == card
@@ -41,23 +41,41 @@ def test_a_shipped_model_serves_every_bundled_scene_without_a_fall_back(path: Pa
     assert stream.guard.failures == 0
 
 
-def test_the_default_model_beats_constant_velocity_on_the_bundled_scenes() -> None:
-    """Seeds that it was not trained on; the figures are in its card."""
+@pytest.fixture(scope="module")
+def bundled() -> dict[str, dict[str, Any]]:
+    """The default model and physics on the bundled scenes, by name."""
     report = evaluate("scenes", SCENES, None, [str(default_model())], stride=10)
-    ours, physics = report["models"][0]["metrics"], report["models"][1]["metrics"]
-    assert report["models"][1]["model"] == "cv"
+    return {entry["model"]: entry for entry in report["models"]}
+
+
+def test_the_default_model_beats_constant_velocity_on_the_bundled_scenes(bundled: dict[str, dict[str, Any]]) -> None:
+    """Seeds that it was not trained on; the figures are in its card."""
+    ours, physics = bundled["trajnet-urban"]["metrics"], bundled["cv"]["metrics"]
     assert ours["minADE_1"] < physics["minADE_1"]
     assert ours["minFDE_1"] < physics["minFDE_1"]
 
 
-def test_nuscenes_val_as_the_card_says(data_dir: Path) -> None:
-    report = evaluate("nuscenes", data_dir, "val", [str(nuscenes_model())], jobs=2)
-    metrics = report["models"][0]["metrics"]
+@pytest.mark.parametrize("seen", ["1-2 s", "2-4 s", "4-8 s", "8-16 s", "from 16 s"])
+def test_the_default_model_is_a_fifth_better_than_physics_however_long_it_has_seen_an_object(
+    seen: str, bundled: dict[str, dict[str, Any]]
+) -> None:
+    """Trained on histories of 3 s, it was no longer from 8 s on: its state is as old as the track."""
+    ours, physics = (
+        bundled[name]["breakdown"]["history"][seen]["minADE_1"]["mean"] for name in ("trajnet-urban", "cv")
+    )
+    assert ours < 0.8 * physics
+
+
+def test_nuscenes_val_as_the_cards_say(data_dir: Path) -> None:
+    models = nuscenes_model(), universal_model()
+    report = evaluate("nuscenes", data_dir, "val", [str(path) for path in models], jobs=2)
     assert report["counts"]["whole"] == 9_041
-    assert metrics["minADE_5"] <= 2.0
-    assert metrics["minADE_10"] <= 1.35
-    stored = OnnxPredictor(nuscenes_model()).contract.metrics
-    assert stored["objects"] == 9_041
-    for name, value in metrics.items():
-        if isinstance(value, float) and name in stored:
-            np.testing.assert_allclose(value, stored[name], rtol=1e-3, err_msg=json.dumps(name))
+    for path, found in zip(models, report["models"], strict=False):  # physics comes after
+        metrics = found["metrics"]
+        assert metrics["minADE_5"] <= 2.0
+        assert metrics["minADE_10"] <= 1.35
+        stored = OnnxPredictor(path).contract.metrics
+        assert stored["objects"] == 9_041
+        for name, value in metrics.items():
+            if isinstance(value, float) and name in stored:
+                np.testing.assert_allclose(value, stored[name], rtol=1e-3, err_msg=f"{path.stem} {name}")

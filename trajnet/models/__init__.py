@@ -15,3 +15,8 @@ def default_model() -> Path:
 def nuscenes_model() -> Path:
     """The nuScenes challenge's vehicles. Non-commercial use only: its training data is."""
     return FOLDER / "trajnet-nuscenes.onnx"
+
+
+def universal_model() -> Path:
+    """Every data set in one model. Non-commercial use only: some of its training data is."""
+    return FOLDER / "trajnet-universal.onnx"
