@@ -354,13 +354,15 @@ def _map(served: OnnxPredictor) -> MapField | None:
     """A map under the crowd for a model that wants one; its numbers mean nothing, sampling it costs the same."""
     import numpy as np
 
-    from trajnet.maps import FULL, MapField
+    from trajnet.maps import FIELD_PIXELS_PER_M, FULL, MapField
 
     if served.needs.view is None:
         return None
-    distance = np.random.default_rng(0).integers(-FULL, FULL + 1, (2100, 2100, 4)).astype(np.int8)
+    reach_m = 350.0
+    pixels = round(2 * reach_m * FIELD_PIXELS_PER_M)
+    distance = np.random.default_rng(0).integers(-FULL, FULL + 1, (pixels, pixels, 4)).astype(np.int8)
     distance[..., 3] = 0
-    return MapField(np.full(2, -350.0), 3.0, distance)
+    return MapField(np.full(2, -reach_m), FIELD_PIXELS_PER_M, distance)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from trajnet.types import BoolArray, FloatArray, IntArray, Lane
 #: As in nuScenes' rasters. A larger map gets coarser pixels to stay below MAX_PIXELS, down to MIN_PIXELS_PER_M.
 PIXELS_PER_M = 3.0
 MIN_PIXELS_PER_M = 1.0
-#: 16 million pixels: 1.3 km x 1.3 km at 3 pixels per metre, 4 km x 4 km at 1; a field of 64 MB.
+#: 16 million pixels: 1.3 km x 1.3 km at 3 pixels per metre, a field of 7 MB; 4 km x 4 km at 1, a field of 64 MB.
 MAX_PIXELS = 16_000_000
 #: Space around the lanes: as far as a distance field reaches.
 MARGIN_M = 8.0

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass
 
 #: Radius of the gate around the predicted place, for an object that walks and for one that drives: constant velocity
-#: is off by the first value (m) when it vanishes, by the second for every second gone. Chosen, like CLEAR_BY, on
-#: ETH/UCY's training files and the bundled scenes under injected id switches: docs/evaluation.md.
+#: is off by the first value (m) when it vanishes, by the second for every second gone. That for walking and CLEAR_BY
+#: are chosen on ETH/UCY's training files under injected id switches: docs/evaluation.md.
 WALKING_GATE = (0.2, 0.75)
 DRIVING_GATE = (1.5, 3.0)
 
-#: A pair counts only if every other pair of its two tracks is this many times as far off.
+#: A pair counts only if every other pair of its two tracks is more than this many times as far off.
 CLEAR_BY = 2.0
 
 _WALKS: BoolArray = np.array([c == ObjectClass.PEDESTRIAN for c in ObjectClass])

@@ -73,11 +73,6 @@ class MapView:
         rows, columns = (points // self.patch for points in self.grid)
         return rows, columns, self.patch * self.patch
 
-    @property
-    def reach_m(self) -> float:
-        """No point is farther from the object."""
-        return max(self.ahead_m, self.behind_m) + self.side_m
-
     def points_m(self) -> FloatArray:
         """(*shape, 2), everything from behind to ahead, then from right to left: patches, and the points of each."""
         rows, columns = self.grid
@@ -191,11 +186,12 @@ def make_field(
     """The field of drawn channels, each (X, Y) bool; a channel that is missing is drawn nowhere.
 
     Its pixels lie around every n-th of the drawn ones, so that it has at least field_pixels_per_m of them, if they had.
+    What is left of the drawing at its far edges, less than half of such a pixel, is beyond the field.
     """
     columns, rows = next(iter(drawn.values())).shape
     every = max(1, int(pixels_per_m / field_pixels_per_m))
-    middle = min(every // 2, columns - 1, rows - 1)
-    kept = [len(range(middle, size, every)) for size in (columns, rows)]
+    middle = np.minimum(every // 2, np.array([columns, rows]) - 1)
+    kept = [len(range(first, size, every)) for first, size in zip(middle.tolist(), (columns, rows), strict=True)]
     reach = REACH_M * pixels_per_m
     halo = int(np.ceil(reach))
     part = -(-max(4 * halo, PART_PIXELS // rows) // every) * every
@@ -208,13 +204,13 @@ def make_field(
             first, end = start + 1, min(start + part, columns) + 1  # the mask has a border of one pixel
             low = max(first - halo, 0)
             distance = (signed_distance_px if i == 0 else distance_px)(mask[low : end + halo], reach)
-            sparse = distance[first + middle - low : end - low : every, middle + 1 : -1 : every]
+            sparse = distance[first + middle[0] - low : end - low : every, middle[1] + 1 : -1 : every]
             begin = start // every + 1
             field[begin : begin + len(sparse), 1:-1, i] = np.rint(sparse * (FULL / reach))
     for border in (field[0], field[-1], field[:, 0], field[:, -1]):
         border[:] = (-FULL, FULL, FULL, 0)
-    centre_px = middle + 0.5 - 0.5 * every  # where the first kept pixel, as large as several, begins
-    return MapField(np.asarray(origin_m, np.float64) + centre_px / pixels_per_m, pixels_per_m / every, field)
+    begin_px = middle + 0.5 - 0.5 * every  # of the first kept pixel, which is as large as several
+    return MapField(np.asarray(origin_m, np.float64) + begin_px / pixels_per_m, pixels_per_m / every, field)
 
 
 def signed_distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:

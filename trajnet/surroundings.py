@@ -96,7 +96,7 @@ def neighbours_of(
         )  # fmt: skip
     other, valid = nearest(position_m, count)
     near = np.concatenate([position_m, yaw_rad[:, None], velocity_mps, size_m], axis=1).take(other, axis=0, mode="clip")
-    with np.errstate(over="ignore", invalid="ignore"):  # of objects at absurd places, which nobody sees
+    with np.errstate(over="ignore", invalid="ignore"):  # of objects at absurd places
         near[..., :2] -= position_m[:, None]
     near[~valid] = _NOTHING
     return near[..., :2], near[..., 2], near[..., 3:5], near[..., 5:], valid

@@ -303,6 +303,8 @@ class RasterMap:
         object.__setattr__(self, "origin_m", _array("RasterMap", "origin_m", self.origin_m, np.float64, (2,)))
         if np.ndim(self.drivable) != 2:
             raise InputError(f"RasterMap.drivable: expected two dimensions, got shape {np.shape(self.drivable)}")
+        if not np.size(self.drivable):
+            raise InputError(f"RasterMap.drivable: expected at least one pixel, got shape {np.shape(self.drivable)}")
         if not 0 < self.pixels_per_m < np.inf:
             raise InputError(f"RasterMap.pixels_per_m: expected a number above 0, got {self.pixels_per_m}")
         for name in ("road_divider", "lane_divider"):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.frames import frame
 from trajnet.errors import ConfigError
-from trajnet.models import default_model
+from trajnet.models import default_model, nuscenes_model, universal_model
 from trajnet.predictors import OnnxPredictor
 from trajnet.predictors.engine import Engine
 from trajnet.predictors.onnx_model import fill
@@ -56,6 +56,17 @@ def same_rows(answer: Prediction, everybody: Prediction, count: int) -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4, err_msg=name)
         if "avx2" in flags and "avx512f" not in flags:
             assert got.tobytes() == expected.tobytes(), name
+
+
+@pytest.mark.parametrize("path", [nuscenes_model(), universal_model()], ids=lambda path: path.stem)
+def test_a_larger_model_has_the_same_rows_in_any_bucket_to_a_fraction_of_a_millimetre(path: Path) -> None:
+    """Its wider layers are multiplied in other pieces for other numbers of rows."""
+    everybody = [OnnxPredictor(path).predict(o) for o in observed(crowd(256, 3))][-1]
+    for count in (1, 7, 30, 63, 100):
+        answer = [OnnxPredictor(path).predict(o) for o in observed(crowd(count, 3))][-1]
+        for name in FIELDS:
+            got, expected = getattr(answer, name), getattr(everybody, name)[:count]
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=3e-4, err_msg=f"{name}, {count} objects")
 
 
 @pytest.fixture(scope="module")

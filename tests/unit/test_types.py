@@ -153,6 +153,15 @@ def test_unusable_rows_are_found(name: str, value: float) -> None:
         made.validate()
 
 
+def test_a_row_is_unusable_for_a_part_that_the_others_hide() -> None:
+    made = prediction(probability=[[0.4, 0.6], [-0.1, 1.1]])  # sums to 1
+    assert made.usable_rows().tolist() == [True, False]
+    for element in ((0, 0), (1, 1)):
+        made = prediction()
+        made.covariance_m2[0, 0, 1][element] = -0.1
+        assert made.usable_rows().tolist() == [False, True]
+
+
 def test_usable_rows_pass() -> None:
     prediction().validate()
     off = prediction(probability=[[0.4, 0.6005], [0.5, 0.5]])
@@ -217,6 +226,8 @@ def test_a_raster_refuses(origin: Any, scale: float, drivable: Any, message: str
 def test_all_channels_of_a_raster_have_one_shape() -> None:
     with pytest.raises(InputError, match=r"RasterMap\.lane_divider: expected drivable's shape \(2, 3\), got \(3, 2\)"):
         RasterMap(np.zeros(2), 1.0, np.ones((2, 3), bool), np.ones((2, 3), bool), np.ones((3, 2), bool))
+    with pytest.raises(InputError, match=r"RasterMap\.drivable: expected at least one pixel, got shape \(5, 0\)"):
+        RasterMap(np.zeros(2), 1.0, np.ones((5, 0), bool))
 
 
 SCENE = scene([0.0, 0.5, 1.0], {"a": {0: (0, 0), 2: (2, 0)}, "b": {0: (5, 5), 1: (6, 5), 2: (7, 5)}})

@@ -59,7 +59,7 @@ def bench(
     Shared machines drift, so the table also has each time as a multiple of a matrix product of equal work and of
     constant velocity, both measured in between: these travel from machine to machine. The last two columns say how
     unsteady the frames are (p99 / p50), and how unsteady a loop of the same length is that touches no memory: what the
-    machine does by itself. On a core of one's own that is close to 1.
+    machine does by itself, about. On a core of one's own that is close to 1.
 
         trajnet bench --model MODEL.onnx --json bench.json --picture bench.svg
 

@@ -1,8 +1,7 @@
-"""What an object did next, and how long it had been seen, told from the recording alone: its speed band, its manoeuvre
-and its history.
+"""What an object did next, its speed band and its manoeuvre, and how long it had been shown, its history.
 
-Reports divide errors by these. They describe the recorded truth, the same for every predictor, and no predictor ever
-sees them.
+Reports divide errors by these. What it did next describes the recorded truth, the same for every predictor, and no
+predictor ever sees it.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def _sections(report: dict[str, Any], headline: str) -> Iterator[str]:
     for entry in report["models"]:
         yield _section(
             f"Where the error of {entry['model']} sits",
-            f"{report['definitions']['speed'].capitalize()}. {report['definitions']['manoeuvre'].capitalize()}.",
+            f"{report['definitions']['speed'].capitalize()}. {report['definitions']['manoeuvre'].capitalize()}. "
+            f"History: {report['definitions']['history']}.",
             [_division(name, parts, headline) for name, parts in entry["breakdown"].items() if parts],
         )
         yield _section(

@@ -245,6 +245,7 @@ def _plain_operators() -> dict[Callable[..., Any], Callable[..., Any]]:
         sequence: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
         bidirectional: bool, batch_first: bool,
     ) -> Any:  # fmt: skip
+        assert (has_biases, bidirectional, batch_first) == (True, False, False)  # as model.recurrent makes it
         outputs, lasts = sequence, []
         for layer in range(num_layers):
             # torch's gates are i, f, g, o, those of ONNX i, o, f, c.

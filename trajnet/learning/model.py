@@ -234,7 +234,7 @@ class MapEncoder(nn.Module):
 
 
 def neighbour_sums() -> Tensor:
-    """(NEIGHBOUR_FEATURES, P): what is computed of a neighbour -> what is known of it, of order one.
+    """(NEIGHBOUR_FEATURES, P), P = 14: what is computed of a neighbour -> what is known of it, of order one.
 
     Known: its offset and velocity forward, then both leftward, logarithm of the squared distance, cosine and sine of
     its heading, logarithms of its length and width, 1; all in the object's own axes. Computed: offset and velocity in

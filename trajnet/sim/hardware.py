@@ -73,7 +73,11 @@ def gpu_models(driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
     """The NVIDIA GPUs as their driver names them; none where it has no such folder, as on a Jetson."""
     found = []
     for path in sorted(driver.glob("*/information")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        for line in lines:
             key, _, value = line.partition(":")
             if key.strip() == "Model":
                 found.append(value.strip())

@@ -30,7 +30,8 @@ class SameLength:
     """A loop that touches no memory and takes about this long: what makes it late is the machine, not what it does.
 
     Clocks that slow down, others on the same core, a host that takes it away: a frame of the same length meets all of
-    that as well, so no runtime's p99 over its p50 is below that of the loop.
+    that as well. So its p99 over its p50 says about how much of a frame's tail is the machine's. Not exactly: there are
+    fewer loops than frames, and a loop's p50 is that of warm caches.
     """
 
     def __init__(self, length_ns: float, clock: Clock) -> None:
