@@ -208,11 +208,20 @@ class TrackStore:
 
     def _remove_expired(self, timestamp_ns: int) -> None:
         limit_ns = timestamp_ns - int(self.policy.timeout_s * 1e9)
-        gone = [(t, s) for t, s in self._slot_of.items() if self._seen_ns[s] < limit_ns]
+        gone = self._seen_before(limit_ns)
         for track_id, slot in gone:
             del self._slot_of[track_id]
             self._free.append(slot)
         self.counters.removed += len(gone)
+
+    def _seen_before(self, limit_ns: int) -> list[tuple[str, int]]:
+        """Id and slot of the live tracks last seen before limit_ns, in the order of their birth."""
+        slot = np.fromiter(self._slot_of.values(), np.int64, len(self._slot_of))
+        before = np.flatnonzero(self._seen_ns[slot] < limit_ns).tolist()
+        if not before:
+            return []
+        track_id = list(self._slot_of)
+        return [(track_id[i], int(slot[i])) for i in before]
 
     def _slots_for(self, track_ids: tuple[str, ...]) -> tuple[IntArray, BoolArray]:
         slot = np.empty(len(track_ids), dtype=np.int64)
@@ -293,7 +302,7 @@ class TrackStore:
 
     def coasting(self, timestamp_ns: int) -> Coasting:
         """Live tracks last seen before timestamp_ns, in the order of their birth."""
-        rows = [(t, s) for t, s in self._slot_of.items() if self._seen_ns[s] < timestamp_ns]
+        rows = self._seen_before(timestamp_ns)
         slot = np.array([s for _, s in rows], dtype=np.int64)
         age_s: FloatArray = np.asarray((timestamp_ns - self._seen_ns[slot]) * 1e-9, dtype=np.float64)
         return Coasting(tuple(t for t, _ in rows), slot, age_s)
