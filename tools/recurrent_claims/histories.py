@@ -16,7 +16,7 @@ from trajnet.around import nothing_around
 from trajnet.errors import InputError
 from trajnet.learning.config import SourceConfig
 from trajnet.learning.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
-from trajnet.learning.model import Observation, turned_back
+from trajnet.learning.model import Observation
 from trajnet.scenes import find_scenes, load_scene
 from trajnet.surroundings import Needs
 from trajnet.windows import Windows, concatenate, windows_of_scene
@@ -98,10 +98,9 @@ def ending_at(mixed: Observation, history: Observation, last: torch.Tensor) -> O
     row = torch.arange(len(last))
     end_rad = history.yaw_rad[last, row]
     turn = end_rad - mixed.yaw_rad[last, row]
-    way = mixed.displacement_m[last, row]
-    x, y = turned_back(way, torch.cos(turn).unsqueeze(1), -torch.sin(turn).unsqueeze(1))
+    (x, y), cos, sin = mixed.displacement_m[last, row].unbind(-1), torch.cos(turn), torch.sin(turn)
     pose = {
-        "displacement_m": torch.cat([x, y], -1),
+        "displacement_m": torch.stack([cos * x - sin * y, sin * x + cos * y], -1),
         "yaw_rad": end_rad,
         "previous_yaw_rad": mixed.previous_yaw_rad[last, row] + turn,
     }
