@@ -11,7 +11,7 @@ import numpy as np
 from trajnet.errors import InputError
 from trajnet.maps import MapField, field_of
 from trajnet.scenes import load_scene
-from trajnet.surroundings import Needs, Surroundings, map_around
+from trajnet.surroundings import NEIGHBOUR, Needs, Surroundings, map_around
 from trajnet.tracks import TrackStore
 from trajnet.types import IntArray, Scene
 from trajnet.windows import Windows
@@ -81,7 +81,5 @@ def joined(parts: Sequence[Surroundings]) -> Surroundings:
 
 def nothing_around(count: int, needs: Needs) -> Surroundings:
     """Surroundings of ``count`` objects that see nothing."""
-    near = (count, needs.neighbours)
     distance, valid = map_around(needs.view, None, np.zeros((count, 2)), np.zeros(count))
-    offset_m, yaw_rad, velocity_mps = np.zeros((*near, 2)), np.zeros(near), np.zeros((*near, 2))
-    return Surroundings(distance, valid, offset_m, yaw_rad, velocity_mps, np.ones((*near, 2)), np.zeros(near, np.bool_))
+    return Surroundings(distance, valid, np.zeros((count, needs.neighbours, len(NEIGHBOUR)), np.float32))

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from trajnet import config
 from trajnet.errors import ConfigError, ContractError
-from trajnet.surroundings import Needs
+from trajnet.surroundings import NEIGHBOUR, Needs
 from trajnet.types import CLASS_NAMES
 
 #: Raised whenever a file written before can no longer be served as it is.
-CONTRACT_VERSION = 3
+CONTRACT_VERSION = 4
 CONTRACT_KEY = "trajnet.contract"
 CARD_KEY = "trajnet.card"
 
@@ -39,20 +39,22 @@ class Tensor:
     unit: str
 
 
+#: The columns of an observation, see observation_tensors.
+OBSERVATION: tuple[str, ...] = (
+    "displacement_x_m", "displacement_y_m", "velocity_x_mps", "velocity_y_mps", "steady_velocity_x_mps",
+    "steady_velocity_y_mps", "yaw_rad", "previous_yaw_rad", "dt_s", "reset", "velocity_valid", "length_m", "width_m",
+    "map_valid", *(f"class_{name}" for name in CLASS_NAMES),
+)  # fmt: skip
+
+
 def observation_tensors() -> tuple[Tensor, ...]:
-    """The inputs that describe the newest observation of each track, in the order of the graph."""
-    return (
-        Tensor("displacement_m", "float32", ("N", "2"), "m, map axes, since the last observation; 0 where reset is 1"),
-        Tensor("yaw_rad", "float32", ("N",), "rad, map axes"),
-        Tensor("previous_yaw_rad", "float32", ("N",), "rad"),
-        Tensor("dt_s", "float32", ("N",), "s since the observation before; ignored where reset is 1"),
-        Tensor("reset", "float32", ("N",), "1 for the first observation of a track, else 0"),
-        Tensor("velocity_mps", "float32", ("N", "2"), "m/s, map axes, as the tracker measured it"),
-        Tensor("velocity_valid", "float32", ("N",), "1 where velocity_mps was measured, else 0"),
-        Tensor("steady_velocity_mps", "float32", ("N", "2"), "m/s, map axes, see trajnet.tracks.steady_velocity"),
-        Tensor("object_class", "int64", ("N",), "trajnet.types.ObjectClass"),
-        Tensor("size_m", "float32", ("N", "2"), "m, length and width"),
-    )
+    """The input that describes the newest observation of each track, as OBSERVATION names its columns.
+
+    displacement since the last observation, previous_yaw of that, and dt since then: 0, yaw and 0 where reset is 1, the
+    first observation of a track. velocity as the tracker measured it where velocity_valid is 1, else 0.
+    steady_velocity: trajnet.tracks.steady_velocity. map_valid: 1 where there is a map. class: 1 for its own, else 0.
+    """
+    return (Tensor("observation", "float32", ("N", str(len(OBSERVATION))), "SI, map axes: " + ", ".join(OBSERVATION)),)
 
 
 def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
@@ -60,19 +62,10 @@ def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
     tensors: tuple[Tensor, ...] = ()
     if needs.view is not None:
         shape = tuple(str(size) for size in needs.view.shape)
-        tensors += (
-            Tensor("map_distance", "int8", ("N", *shape, "4"), "m * FULL / REACH_M, own axes, patch by patch"),
-            Tensor("map_valid", "float32", ("N",), "1 where there is a map, else 0"),
-        )
+        tensors += (Tensor("map_distance", "int8", ("N", *shape, "4"), "m * FULL / REACH_M, own axes, patch by patch"),)
     if needs.neighbours:
-        count = str(needs.neighbours)
-        tensors += (
-            Tensor("neighbour_offset_m", "float32", ("N", count, "2"), "m, map axes, from the object to the neighbour"),
-            Tensor("neighbour_yaw_rad", "float32", ("N", count), "rad, map axes"),
-            Tensor("neighbour_velocity_mps", "float32", ("N", count, "2"), "m/s, map axes"),
-            Tensor("neighbour_size_m", "float32", ("N", count, "2"), "m, length and width; 1 where there is none"),
-            Tensor("neighbour_valid", "float32", ("N", count), "1 where there is a neighbour, else 0"),
-        )
+        shape = (str(needs.neighbours), str(len(NEIGHBOUR)))
+        tensors += (Tensor("neighbours", "float32", ("N", *shape), "SI, map axes: " + ", ".join(NEIGHBOUR)),)
     return tensors
 
 
@@ -81,16 +74,15 @@ def state_names(cell: str) -> tuple[str, ...]:
     return ("h", "c") if cell == "lstm" else ("h",)
 
 
+#: The planes of a path: relative to the object's position, SI units, map axes.
+PATH: tuple[str, ...] = ("x_m", "y_m", "yaw_rad", "cov_xx_m2", "cov_xy_m2", "cov_yy_m2")
+
+
 def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
     """The graph's results for K modes at T future times. The objects come last, which spares slices and copies."""
-    path = (str(modes), str(steps), "N")
+    shape = (str(len(PATH)), str(modes), str(steps), "N")
     return (
-        Tensor("x_m", "float32", path, "m, map axes, relative to the object's position"),
-        Tensor("y_m", "float32", path, "m, map axes, relative to the object's position"),
-        Tensor("path_yaw_rad", "float32", path, "rad, map axes"),
-        Tensor("cov_xx_m2", "float32", path, "m^2, map axes"),
-        Tensor("cov_xy_m2", "float32", path, "m^2, map axes"),
-        Tensor("cov_yy_m2", "float32", path, "m^2, map axes"),
+        Tensor("paths", "float32", shape, "SI, map axes, relative to the object's position: " + ", ".join(PATH)),
         Tensor("probability", "float32", ("N", str(modes)), "sums to 1 over the modes"),
     )
 
@@ -185,7 +177,7 @@ class Contract:
         return (
             *observation_tensors(),
             *surroundings_tensors(self.needs),
-            *(Tensor(s, "float32", state, "recurrent state") for s in state_names(self.cell)),
+            *(Tensor(s, "float32", state, "recurrent state, 0 where reset is 1") for s in state_names(self.cell)),
         )
 
     @property

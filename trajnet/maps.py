@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from trajnet.config import require
 from trajnet.drawing import draw_lanes
+from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, Lane, RasterMap
 
 #: drivable: signed distance to the edge of the drivable area, positive inside. The others: distance to the next line.
@@ -29,6 +30,10 @@ REACH_M = 8.0
 FIELD_PIXELS_PER_M = 1.0
 #: int8 value of REACH_M.
 FULL = 127
+#: What there is beyond a map.
+NOTHING = (-FULL, FULL, FULL, 0)
+#: Yaws that objects may have when they look at a map, a power of two: a turn of 1.4 degrees from one to the next.
+HEADINGS = 256
 #: A view of more sample points than this is a mistake.
 MAX_POINTS = 100_000
 #: Pixels that are turned into distances at once, so that a large map needs little more memory than its field.
@@ -84,81 +89,103 @@ class MapView:
 
 
 @lru_cache(maxsize=8)
-def _points_px(view: MapView, pixels_per_m: float) -> NDArray[np.float32]:
-    """(3, P): x, y and 1 of all points of the view, so that a product with poses is pixels."""
-    points = pixels_per_m * view.points_m().reshape(-1, 2)
-    return np.concatenate([points, np.ones((len(points), 1))], axis=1).T.astype(np.float32, order="C")
+def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int32]:
+    """(2, HEADINGS * 4, P): how many pixels further along x and along y than an object's own the view's points are.
+
+    Four rows for each heading: of an object in the first or second half of its pixel along x, and so along y.
+    """
+    angle_rad = np.linspace(0.0, 2.0 * np.pi, HEADINGS, endpoint=False)
+    turned_px = pixels_per_m * rotate(view.points_m().reshape(1, 1, 1, -1, 2), angle_rad.reshape(-1, 1, 1, 1))
+    along_x, along_y = np.moveaxis(turned_px, -1, 0)
+    half_px = np.array([0.25, 0.75])
+    further = np.broadcast_arrays(along_x + half_px[:, None, None], along_y + half_px[:, None])
+    return np.floor(further).astype(np.int32).reshape(2, HEADINGS * 4, -1)
+
+
+class _Lookup:
+    """A field made ready for one view: where an object's points are is one row of a table and one number.
+
+    reach_px: further from an object than any of the view's points. An object up to that far beyond the field still sees
+    it, so there are twice as many pixels around it, which hold what is beyond; behind the last pixel of a row and the
+    last row only, as what lies before a row's first pixel is behind the last one of the row before it.
+    pixel ((X + 2 reach_px) * (Y + 2 reach_px),): the four numbers of each as one. columns: how many pixels a row has.
+    offset (HEADINGS * 4, P): to the points from an object that is in the pixel as far beyond the corner as there are.
+    """
+
+    def __init__(self, distance: NDArray[np.int8], pixels_per_m: float, view: MapView) -> None:
+        along_x, along_y = _turned_px(view, pixels_per_m)
+        reach_px = int(max(np.abs(along_x).max(), np.abs(along_y).max())) + 1
+        rows, columns = distance.shape[:2]
+        whole = np.full((rows + 2 * reach_px, columns + 2 * reach_px, 4), NOTHING, np.int8)
+        whole[:rows, :columns] = distance
+        self.reach_px, self.columns = reach_px, whole.shape[1]
+        self.last_px = np.array([rows, columns]) - 1.0 + 2 * reach_px
+        self.pixel: NDArray[np.int32] = whole.view(np.int32).reshape(-1)
+        self.offset = (along_x - reach_px) * np.int32(self.columns) + (along_y - reach_px)
 
 
 @dataclass(frozen=True, eq=False)
 class MapField:
     """Distances (X, Y, 4) int8, indexed [x, y]: the CHANNELS in units of REACH_M / FULL, the last unused.
 
-    pixel = (position_m - origin_m) * pixels_per_m. Beyond the field nothing is drivable and no line is near.
+    pixel = (position_m - origin_m) * pixels_per_m + 1: the outermost pixels hold what lies beyond the field, where
+    nothing is drivable and no line is near.
     """
 
     origin_m: FloatArray
     pixels_per_m: float
     distance: NDArray[np.int8]
+    _lookups: dict[MapView, _Lookup] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
-    def _pixels(self) -> NDArray[np.int32]:
-        """(X * Y,): the four numbers of each pixel as one."""
-        return self.distance.view(np.int32).reshape(-1)
-
-    @cached_property
-    def _last(self) -> NDArray[np.float32]:
-        """(2, 1): the last pixel along x and along y."""
-        return np.array(self.distance.shape[:2], np.float32)[:, None] - 1.0
+    def prepare(self, view: MapView) -> _Lookup:
+        """What sampling the view takes, made at the first call."""
+        found = self._lookups.get(view)
+        if found is None:
+            found = self._lookups[view] = _Lookup(self.distance, self.pixels_per_m, view)
+        return found
 
     def sample(
         self, position_m: FloatArray, yaw_rad: FloatArray, view: MapView, out: NDArray[np.int8] | None = None
     ) -> NDArray[np.int8]:
         """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, *view.shape, 4) int8.
 
-        out: where to write it (contiguous), or None. An object whose position or yaw is not finite sees what lies
-        beyond the field.
+        An object counts as in the middle of its quarter of a pixel, with the nearest of HEADINGS yaws: of a point at
+        75 m that is less than a metre. out: where to write it (contiguous), or None. An object whose position is not
+        finite sees what lies beyond the field; a yaw that is not finite counts as 0.
         """
-        count = len(yaw_rad)
+        count, lookup = len(yaw_rad), self.prepare(view)
         if out is None:
             out = np.empty((count, *view.shape, 4), np.int8)
-        points = _points_px(view, self.pixels_per_m)
-        # One row for each coordinate of each object: times the points' x, y and 1 it is their pixels.
-        to_pixel = np.empty((count, 2, 3), np.float32)
-        seen = out.view(np.int32).reshape(count, points.shape[1])
-        with np.errstate(over="ignore", invalid="ignore"):  # what float32 does not hold ends up beyond the field
-            np.cos(yaw_rad, out=to_pixel[:, 0, 0])
-            np.sin(yaw_rad, out=to_pixel[:, 1, 0])
-            np.negative(to_pixel[:, 1, 0], out=to_pixel[:, 0, 1])
-            to_pixel[:, 1, 1] = to_pixel[:, 0, 0]
-            # A border of one pixel holds what lies beyond the field.
-            from_corner_m = position_m - (self.origin_m - 1.0 / self.pixels_per_m)
-            np.multiply(from_corner_m, self.pixels_per_m, out=to_pixel[:, :, 2])
-            for i in range(0, count, BLOCK):
-                block = to_pixel[i : i + BLOCK]
-                place, whole, pixel = (kept[: len(block)] for kept in _buffers(points.shape[1]))
-                np.matmul(block.reshape(-1, 3), points, out=place.reshape(-1, points.shape[1]))
-                np.maximum(place, 0.0, out=place)
-                np.minimum(place, self._last, out=place)
-                np.copyto(whole, place, casting="unsafe")
-                np.multiply(whole[:, 0], self.distance.shape[1], out=pixel)
-                pixel += whole[:, 1]
-                # What is not a number is as a whole one 0 or the lowest there is: either way the border.
-                self._pixels.take(pixel, mode="clip", out=seen[i : i + BLOCK])
+        points = lookup.offset.shape[1]
+        seen = out.view(np.int32).reshape(count, points)
+        corner_m = self.origin_m - (lookup.reach_px + 1) / self.pixels_per_m
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no whole number becomes the lowest there is
+            place = (position_m - corner_m) * (2.0 * self.pixels_per_m)
+            np.fmax(place, 0.0, out=place)
+            np.fmin(place, 2.0 * lookup.last_px, out=place)
+            half_px = place.astype(np.int32)
+            heading = np.rint(yaw_rad * (HEADINGS / (2.0 * np.pi))).astype(np.intp) & (HEADINGS - 1)
+        row = heading * 4 + (half_px & 1) @ _HALVES
+        start = (half_px >> 1) @ np.array([[lookup.columns], [1]], np.int32)
+        for i in range(0, count, BLOCK):
+            block = slice(i, i + BLOCK)
+            pixel = _buffer(points)[: len(start[block])]
+            lookup.offset.take(row[block], axis=0, mode="clip", out=pixel)
+            pixel += start[block]
+            lookup.pixel.take(pixel, mode="wrap", out=seen[block])
         return out
 
 
+#: Which of a heading's rows of _turned_px is of which half along x and along y.
+_HALVES = np.array([2, 1])
 _kept = threading.local()
 
 
-def _buffers(points: int) -> tuple[NDArray[Any], ...]:
-    """Pixels (BLOCK, 2, points) as float32 and int32 and their indices (BLOCK, points), kept from call to call: new
-    pages would cost more than the work."""
-    kept: tuple[NDArray[Any], ...] | None = getattr(_kept, "arrays", None)
-    if kept is None or kept[0].shape[2] != points:
-        both = (BLOCK, 2, points)
-        kept = np.empty(both, np.float32), np.empty(both, np.int32), np.empty((BLOCK, points), np.intp)
-        _kept.arrays = kept
+def _buffer(points: int) -> NDArray[np.int32]:
+    """(BLOCK, points), kept from call to call: new pages would cost more than the work."""
+    kept: NDArray[np.int32] | None = getattr(_kept, "array", None)
+    if kept is None or kept.shape[1] != points:
+        kept = _kept.array = np.empty((BLOCK, points), np.int32)
     return kept
 
 
@@ -208,7 +235,7 @@ def make_field(
             begin = start // every + 1
             field[begin : begin + len(sparse), 1:-1, i] = np.rint(sparse * (FULL / reach))
     for border in (field[0], field[-1], field[:, 0], field[:, -1]):
-        border[:] = (-FULL, FULL, FULL, 0)
+        border[:] = NOTHING
     begin_px = middle + 0.5 - 0.5 * every  # of the first kept pixel, which is as large as several
     return MapField(np.asarray(origin_m, np.float64) + begin_px / pixels_per_m, pixels_per_m / every, field)
 

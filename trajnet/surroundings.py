@@ -33,22 +33,29 @@ class Needs:
         return self.view is not None or self.neighbours > 0
 
 
+#: The columns of a neighbour: SI units, map axes. offset: from the object to it; heading: cosine and sine of its yaw;
+#: log_distance: of the squared offset in m^2 and CLOSEST_M2. All 0 where valid is 0, 1 else.
+NEIGHBOUR: tuple[str, ...] = (
+    "offset_x_m", "offset_y_m", "velocity_x_mps", "velocity_y_mps", "heading_x", "heading_y", "log_length", "log_width",
+    "log_distance", "valid",
+)  # fmt: skip
+#: Added to squared distances, so that they have a logarithm (m^2).
+CLOSEST_M2 = 1e-2
+#: Yaws of the axes: the cosine of what a yaw differs from them is its heading.
+_X_AND_Y_RAD = np.array([0.0, 0.5 * np.pi])
+
+
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """Of N objects, k neighbours each, the nearest first. Axes of the map, relative to the object's own position.
+    """What N objects see, with k neighbours each, the nearest first.
 
     map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is wanted. map_valid (N,):
-    whether a map was there. neighbour_offset_m (N, k, 2), neighbour_yaw_rad (N, k), neighbour_velocity_mps (N, k, 2),
-    neighbour_size_m (N, k, 2), neighbour_valid (N, k): zeros (size 1 m) where not valid.
+    whether a map was there. neighbours (N, k, columns of NEIGHBOUR) float32.
     """
 
     map_distance: NDArray[np.int8]
     map_valid: BoolArray
-    neighbour_offset_m: FloatArray
-    neighbour_yaw_rad: FloatArray
-    neighbour_velocity_mps: FloatArray
-    neighbour_size_m: FloatArray
-    neighbour_valid: BoolArray
+    neighbours: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.map_valid)
@@ -71,7 +78,7 @@ def surroundings_of(
     position_m (N, 2), yaw_rad (N,), velocity_mps (N, 2), size_m (N, 2).
     """
     distance, seen = map_around(needs.view, field, position_m, yaw_rad)
-    return Surroundings(distance, seen, *neighbours_of(needs.neighbours, position_m, yaw_rad, velocity_mps, size_m))
+    return Surroundings(distance, seen, neighbours_of(needs.neighbours, position_m, yaw_rad, velocity_mps, size_m))
 
 
 def map_around(
@@ -86,24 +93,31 @@ def map_around(
 
 def neighbours_of(
     count: int, position_m: FloatArray, yaw_rad: FloatArray, velocity_mps: FloatArray, size_m: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, BoolArray]:
-    """Offset, yaw, velocity, size and validity, as Surroundings has them, of the ``count`` objects nearest to each."""
-    objects = len(yaw_rad)
-    if count == 0 or objects < 2:
-        return (
-            np.zeros((objects, count, 2)), np.zeros((objects, count)), np.zeros((objects, count, 2)),
-            np.ones((objects, count, 2)), np.zeros((objects, count), np.bool_),
-        )  # fmt: skip
+) -> NDArray[np.float32]:
+    """(N, count, columns of NEIGHBOUR): the ``count`` objects nearest to each."""
+    shape = (len(yaw_rad), count, len(NEIGHBOUR))
+    if count == 0 or len(yaw_rad) < 2:
+        return np.zeros(shape, np.float32)
     other, valid = nearest(position_m, count)
-    near = np.concatenate([position_m, yaw_rad[:, None], velocity_mps, size_m], axis=1).take(other, axis=0, mode="clip")
+    heading = np.cos(yaw_rad[:, None] - _X_AND_Y_RAD)
+    own = np.concatenate([position_m, velocity_mps, heading, np.log(size_m)], axis=1)
+    here = np.zeros_like(own)
+    here[:, :2] = position_m
+    neighbours = np.empty(shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # of objects at absurd places
-        near[..., :2] -= position_m[:, None]
-    near[~valid] = _NOTHING
-    return near[..., :2], near[..., 2], near[..., 3:5], near[..., 5:], valid
+        near = own.take(other, axis=0, mode="clip")
+        near -= here[:, None]
+        neighbours[..., :8] = near
+        squared_m2 = np.square(near[..., 0])
+        squared_m2 += np.square(near[..., 1])
+        squared_m2 += CLOSEST_M2
+        np.log(squared_m2, out=neighbours[..., 8], casting="same_kind")
+    neighbours[..., 9] = 1.0
+    if not valid.all():
+        neighbours[~valid] = 0.0
+    return neighbours
 
 
-#: Offset, yaw, velocity and size of a neighbour that is not there.
-_NOTHING = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0])
 #: What a float32 squared distance of the reach is as a whole number: positive floats sort as their bits do.
 _REACH_BITS = int(np.float32(NEIGHBOUR_REACH_M**2).view(np.int32))
 _NOBODY = np.iinfo(np.int32).max

@@ -21,6 +21,7 @@ from trajnet.contract import (
     CARD_KEY,
     CONTRACT_KEY,
     CONTRACT_VERSION,
+    OBSERVATION,
     Contract,
     Flavour,
     Training,
@@ -33,7 +34,8 @@ from trajnet.errors import ConfigError
 from trajnet.export.unrolled import unrolled
 from trajnet.geometry import interpolation_matrix
 from trajnet.learning.config import TrainConfig
-from trajnet.learning.model import Around, Observation, TrajectoryModel
+from trajnet.learning.model import Around, TrajectoryModel
+from trajnet.learning.observation import Observation
 from trajnet.maps import FULL
 from trajnet.types import CLASS_NAMES, FloatArray
 
@@ -72,26 +74,25 @@ class StepGraph(nn.Module):
             self.register_buffer("spread_matrix", torch.tensor(linear, dtype=torch.float32))
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        seen, around, state = split_inputs(self.model, tensors)
-        paths, next_state = self.model.step(seen, around, state)
-        planes = list(paths[:6])
+        observed, around, state = split_inputs(self.model, tensors)
+        paths, next_state = self.model.step(observed, around, state)
+        planes = paths.planes
         if self.resample:
-            here = torch.zeros_like(planes[0][:, :1])
-            for i, start in enumerate((here, here, here + seen.yaw_rad)):
-                planes[i] = torch.matmul(self.path_matrix, torch.cat([start, planes[i]], 1))
-            for i, variance in ((3, START_SIGMA_M**2), (4, 0.0), (5, START_SIGMA_M**2)):
-                planes[i] = torch.matmul(self.spread_matrix, torch.cat([here + variance, planes[i]], 1))
-        return (*planes, torch.softmax(paths.logits, dim=1), *next_state)
+            zero, yaw_rad = torch.zeros_like(planes[:1, :, :1]), observed[:, OBSERVATION.index("yaw_rad")]
+            variance_m2 = zero + START_SIGMA_M**2
+            here = torch.cat([zero, zero, zero + yaw_rad, variance_m2, zero, variance_m2])
+            pose, spread = torch.split(torch.cat([here, planes], 2), 3)
+            planes = torch.cat([torch.matmul(self.path_matrix, pose), torch.matmul(self.spread_matrix, spread)])
+        return (planes, torch.softmax(paths.logits, dim=1), *next_state)
 
 
-def split_inputs(model: TrajectoryModel, tensors: Sequence[Tensor]) -> tuple[Observation, Around, tuple[Tensor, ...]]:
+def split_inputs(model: TrajectoryModel, tensors: Sequence[Tensor]) -> tuple[Tensor, Around, tuple[Tensor, ...]]:
     """The graph's inputs, in the contract's order, as the model takes them; surroundings it does not need: empty."""
-    count = len(Observation._fields)
+    observed, *rest = tensors
     names = [t.name for t in surroundings_tensors(model.config.needs)]
-    given = dict(zip(names, tensors[count : count + len(names)], strict=True))
-    nothing = tensors[0].new_zeros(0)
-    around = Around(*(given.get(name, nothing) for name in Around._fields))
-    return Observation(*tensors[:count]), around, tuple(tensors[count + len(names) :])
+    given = dict(zip(names, rest[: len(names)], strict=True))
+    around = Around(*(given.get(name, observed.new_zeros(0)) for name in Around._fields))
+    return observed, around, tuple(rest[len(names) :])
 
 
 def example_inputs(graph: StepGraph, count: int, seed: int = 0) -> tuple[Tensor, ...]:
@@ -104,28 +105,30 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0) -> tuple[Tensor,
 
     reset = (torch.rand(count, generator=draw) < 0.2).float()
     seen = Observation(
-        displacement_m=normal(count, 2) * (1.0 - reset.unsqueeze(1)),
+        displacement_m=normal(count, 2),
+        velocity_mps=normal(count, 2, scale=8.0),
+        steady_velocity_mps=normal(count, 2, scale=8.0),
         yaw_rad=normal(count, scale=2.0),
         previous_yaw_rad=normal(count, scale=2.0),
         dt_s=0.05 + torch.rand(count, generator=draw),
         reset=reset,
-        velocity_mps=normal(count, 2, scale=8.0),
         velocity_valid=(torch.rand(count, generator=draw) < 0.5).float(),
-        steady_velocity_mps=normal(count, 2, scale=8.0),
-        object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
         size_m=0.5 + 5.0 * torch.rand(count, 2, generator=draw),
+        map_valid=(torch.rand(count, generator=draw) < 0.5).float(),
+        object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
     )
     around = []
     for tensor in surroundings_tensors(config.needs):
         shape = [count if n == "N" else int(n) for n in tensor.shape]
         if tensor.dtype == "int8":
             around.append(torch.randint(-FULL, FULL + 1, shape, generator=draw, dtype=torch.int8))
-        elif tensor.name.endswith("valid"):
-            around.append((torch.rand(*shape, generator=draw) < 0.5).float())
         else:
-            around.append(normal(*shape, scale=5.0).abs() + 0.1)
-    state = (normal(config.layers, count, config.hidden, scale=0.5) for _ in state_names(config.cell))
-    return (*seen, *around, *state)
+            neighbours = normal(*shape, scale=5.0)
+            neighbours[..., -1] = 1.0
+            around.append(neighbours * (torch.rand(*shape[:-1], 1, generator=draw) < 0.5))
+    kept = (1.0 - reset).unsqueeze(1)
+    state = (kept * normal(config.layers, count, config.hidden, scale=0.5) for _ in state_names(config.cell))
+    return (seen.packed(), *around, *state)
 
 
 def make_contract(

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 import torch
 
-from trajnet.contract import Flavour, Precision, output_tensors, state_names
+from trajnet.contract import PATH, Flavour, Precision, output_tensors, state_names
 from trajnet.errors import ContractError
 from trajnet.export.graph import StepGraph, example_inputs
-from trajnet.learning.model import Observation
+from trajnet.learning.observation import unpacked
 from trajnet.predictors.session import import_onnxruntime
 
 #: The most that ONNX Runtime may differ from torch, in metres.
@@ -95,8 +95,8 @@ def parity(
             arrays[len(arrays) - len(states) :] = onnx_state
         got = session.run(paths + states, dict(zip(names, arrays, strict=True)))
         expected = graph(*inputs)
-        x, y = (float(np.abs(g - e.numpy()).max()) for g, e in zip(got[:2], expected[:2], strict=True))
-        return _worse(x, y), list(expected[len(paths) :]), got[len(paths) :]
+        error_m = np.abs(got[0] - expected[0].numpy())[[PATH.index("x_m"), PATH.index("y_m")]]
+        return float(error_m.max()), list(expected[len(paths) :]), got[len(paths) :]
 
     with torch.inference_mode():
         worst_batch, sizes = 0.0, list(batches)
@@ -110,9 +110,12 @@ def parity(
         for step in range(steps):
             inputs = example_inputs(graph, count, seed=10_000 + step)
             if torch_state is not None:
-                reset = torch.zeros(count) if step % 100 else inputs[Observation._fields.index("reset")]
-                seen = Observation(*inputs[: len(Observation._fields)])._replace(reset=reset)
-                inputs = (*seen, *inputs[len(seen) : len(inputs) - len(states)], *torch_state)
+                seen = unpacked(inputs[0])
+                reset = torch.zeros(count) if step % 100 else seen.reset
+                torch_state = [state * (1.0 - reset).unsqueeze(1) for state in torch_state]
+                onnx_state = [state * (1.0 - reset.numpy())[:, None] for state in onnx_state or []]
+                observed = seen._replace(reset=reset).packed()
+                inputs = (observed, *inputs[1 : len(inputs) - len(states)], *torch_state)
             error, torch_state, onnx_state = both(inputs, onnx_state)
             worst_step = _worse(worst_step, error)
             if (step + 1) % 250 == 0:

@@ -17,6 +17,7 @@ from trajnet import metrics
 from trajnet.learning.data import Batches
 from trajnet.learning.loss import displacement, mean_over_knots
 from trajnet.learning.model import Paths, TrajectoryModel
+from trajnet.learning.observation import unpacked
 from trajnet.types import BoolArray, FloatArray
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ def calibrate(model: TrajectoryModel, batches: Batches) -> None:
     sharpness = fitted_sharpness(paths, future_m, valid)
     model.sharpness.fill_(sharpness)
     probability = torch.softmax(paths.logits * sharpness, dim=1).double().numpy()
-    predicted_m = torch.stack([paths.x_m, paths.y_m], dim=-1).permute(2, 0, 1, 3).double().numpy()
-    xx, xy, yy = paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2
+    predicted_m = paths.xy_m.permute(3, 1, 2, 0).double().numpy()
+    xx, xy, yy = paths.covariance_m2
     covariance = torch.stack([xx, xy, xy, yy], dim=-1).permute(2, 0, 1, 3).double().numpy()
     covariance = covariance.reshape(*covariance.shape[:3], 2, 2)
     truth_m = future_m.transpose(0, 1).double().numpy()
@@ -113,5 +114,5 @@ def _predictions(
         paths,
         torch.cat([b.future_m for _, b in found], dim=1),
         torch.cat([b.valid for _, b in found], dim=1),
-        torch.cat([b.history.object_class[0] for _, b in found]).numpy(),
+        torch.cat([unpacked(b.history[0]).object_class for _, b in found]).numpy(),
     )

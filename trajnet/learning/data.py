@@ -21,10 +21,11 @@ from torch import Tensor
 from trajnet.around import scene_surroundings, window_surroundings
 from trajnet.errors import InputError
 from trajnet.learning.config import AugmentConfig, SourceConfig
-from trajnet.learning.model import Around, Observation
+from trajnet.learning.model import Around
+from trajnet.learning.observation import Observation
 from trajnet.scenes import find_scenes, load_scene
 from trajnet.scenes.splits import apolloscape_split, eth_ucy_split, nuscenes_split, vru_split
-from trajnet.surroundings import Needs, Surroundings
+from trajnet.surroundings import NEIGHBOUR, Needs, Surroundings
 from trajnet.tracks import TrackPolicy, causal_heading, steady_velocity
 from trajnet.types import BoolArray, FloatArray
 from trajnet.windows import (
@@ -39,7 +40,7 @@ from trajnet.windows import (
 log = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 5
+CACHE_VERSION = 6
 Float32Array = NDArray[np.float32]
 
 
@@ -50,8 +51,7 @@ class TrainingSet:
     time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H) with yaw_valid (W, H): as measured,
     velocity_mps (W, H, 2), velocity_valid (W, H), object_class (W,), size_m (W, 2), future_m (W, T, 2),
     future_valid (W, T). What was around at the last observation, as Surroundings has it: map_distance
-    (W, *view.shape, 4), map_valid (W,), neighbour_offset_m (W, k, 2), neighbour_yaw_rad (W, k),
-    neighbour_velocity_mps (W, k, 2), neighbour_size_m (W, k, 2), neighbour_valid (W, k).
+    (W, *view.shape, 4), map_valid (W,), neighbours (W, k, columns of a neighbour).
     """
 
     time_s: Float32Array
@@ -67,11 +67,7 @@ class TrainingSet:
     future_valid: BoolArray
     map_distance: NDArray[np.int8]
     map_valid: BoolArray
-    neighbour_offset_m: Float32Array
-    neighbour_yaw_rad: Float32Array
-    neighbour_velocity_mps: Float32Array
-    neighbour_size_m: Float32Array
-    neighbour_valid: BoolArray
+    neighbours: Float32Array
 
     def __len__(self) -> int:
         return len(self.object_class)
@@ -97,11 +93,9 @@ def training_set(windows: Windows, around: Surroundings) -> TrainingSet:
         size_m=windows.size_m.astype(np.float32),
         future_m=np.where(windows.future_valid[..., None], windows.future_m - origin, 0.0).astype(np.float32),
         future_valid=windows.future_valid,
-        **{
-            f.name: value.astype(np.float32) if value.dtype == np.float64 else value
-            for f in fields(Surroundings)
-            for value in [getattr(around, f.name)]
-        },
+        map_distance=around.map_distance,
+        map_valid=around.map_valid,
+        neighbours=around.neighbours,
     )
 
 
@@ -214,10 +208,10 @@ def load_training_set(
 
 @dataclass(frozen=True)
 class Batch:
-    """history (H, N, ...) oldest first, left-aligned; length (N,); around: at the last observation; future_m (T, N, 2),
+    """history (H, N, columns of an observation) oldest first, left-aligned; length (N,); around: at the last observation; future_m (T, N, 2),
     relative to the object; valid (T, N)."""
 
-    history: Observation
+    history: Tensor
     length: Tensor
     around: Around
     future_m: Tensor
@@ -298,7 +292,7 @@ def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Gen
         window["map_valid"] = window["map_valid"] & (torch.rand(count, generator=draw) >= augment.hide_map)
     if augment.hide_neighbours > 0:
         shown = torch.rand(count, 1, generator=draw) >= augment.hide_neighbours
-        window["neighbour_valid"] = window["neighbour_valid"] & shown
+        window["neighbours"] = window["neighbours"] * shown.unsqueeze(-1)
     return mirrored(window, torch.rand(count, generator=draw) < 0.5) if augment.mirror else window
 
 
@@ -307,10 +301,11 @@ def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
     window = dict(window)
     sign = torch.where(chosen, -1.0, 1.0)
     flip = torch.stack([torch.ones_like(sign), sign], -1).unsqueeze(1)
-    for name in ("position_m", "velocity_mps", "future_m", "neighbour_offset_m", "neighbour_velocity_mps"):
+    for name in ("position_m", "velocity_mps", "future_m"):
         window[name] = window[name] * flip
-    for name in ("yaw_rad", "neighbour_yaw_rad"):
-        window[name] = window[name] * sign.unsqueeze(1)
+    window["yaw_rad"] = window["yaw_rad"] * sign.unsqueeze(1)
+    aside = torch.tensor([name.endswith(("_y", "_y_m", "_y_mps")) for name in NEIGHBOUR])
+    window["neighbours"] = window["neighbours"] * torch.where(aside, sign.reshape(-1, 1, 1), 1.0)
     distance = window["map_distance"]
     patch = math.isqrt(distance.shape[3])
     squares = (*distance.shape[:3], patch, patch, distance.shape[4])
@@ -343,29 +338,22 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
     displacement = position - before(position)
     history = Observation(
         displacement_m=displacement,
+        velocity_mps=velocity,
+        steady_velocity_mps=steady_velocities(displacement, dt_s, velocity, velocity_valid),
         yaw_rad=yaw,
         previous_yaw_rad=previous_yaw,
         dt_s=dt_s,
         reset=reset,
-        velocity_mps=velocity,
         velocity_valid=velocity_valid.to(torch.float32),
-        steady_velocity_mps=steady_velocities(displacement, dt_s, velocity, velocity_valid),
-        object_class=window["object_class"].to(torch.int64).expand(len(time_s), -1),
         size_m=window["size_m"].expand(len(time_s), -1, -1),
+        map_valid=window["map_valid"].to(torch.float32).expand(len(time_s), -1),
+        object_class=window["object_class"].to(torch.int64).expand(len(time_s), -1),
     )
-    around = Around(
-        map_distance=window["map_distance"],
-        map_valid=window["map_valid"].to(torch.float32),
-        neighbour_offset_m=window["neighbour_offset_m"],
-        neighbour_yaw_rad=window["neighbour_yaw_rad"],
-        neighbour_velocity_mps=window["neighbour_velocity_mps"],
-        neighbour_size_m=window["neighbour_size_m"],
-        neighbour_valid=window["neighbour_valid"].to(torch.float32),
-    )
+    around = Around(map_distance=window["map_distance"], neighbours=window["neighbours"])
     valid = window["future_valid"].transpose(0, 1).to(torch.float32)
     # Position noise moves the last observation: the future is relative to where the object is seen.
     future_m = (window["future_m"] - window["position_m"][:, -1:]).transpose(0, 1).contiguous()
-    return Batch(history, length, around, future_m, valid)
+    return Batch(history.packed(), length, around, future_m, valid)
 
 
 def headings(

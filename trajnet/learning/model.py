@@ -10,6 +10,7 @@ decoder makes is (K, T, N): every operation on it runs along the objects, none n
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,15 +19,23 @@ import torch
 from torch import Tensor, nn
 
 from trajnet.config import require
-from trajnet.contract import Cell, state_names
+from trajnet.contract import OBSERVATION, Cell, state_names
 from trajnet.maps import CHANNELS, FULL, MapView
-from trajnet.surroundings import Needs
-from trajnet.types import WHEELED, ObjectClass
+from trajnet.surroundings import NEIGHBOUR, Needs
+from trajnet.types import CLASS_NAMES, WHEELED
 
-CLASSES = len(ObjectClass)
-FEATURES = 15 + CLASSES + 2
+CLASSES = len(CLASS_NAMES)
+#: Where in an observation the class begins, which comes last in it.
+CLASS_COLUMN = len(OBSERVATION) - CLASSES
+#: Of each object: velocities and turns, logarithms, and what is taken as it is.
+TURNED, LOGARITHMS = 10, 4
+FEATURES = TURNED + LOGARITHMS + 3 + CLASSES
 NEIGHBOUR_FEATURES = 10
-#: Numbers for each knot and mode: acceleration, turn, spread along and across, correlation.
+#: What is computed of a neighbour: three vectors in the object's axes in two parts each, and the rest as it is.
+NEIGHBOUR_PRODUCTS = 16
+#: Velocities in m/s times these are of order one.
+FORWARD_SCALE, LEFTWARD_SCALE = 0.1, 0.3
+#: Numbers for each knot and mode: acceleration, turn, logarithms of the variances along and across, correlation.
 HEADS = 5
 
 #: Limits of the unicycle: what a road vehicle can do, with a margin for its noise, and how far its way may start off
@@ -122,43 +131,49 @@ class ModelConfig:
         return tuple(round(self.knot_step_s * (i + 1), 9) for i in range(self.knots))
 
 
-class Observation(NamedTuple):
-    """The tensors of contract.observation_tensors, with any leading dimensions (...) in the place of N."""
-
-    displacement_m: Tensor
-    yaw_rad: Tensor
-    previous_yaw_rad: Tensor
-    dt_s: Tensor
-    reset: Tensor
-    velocity_mps: Tensor
-    velocity_valid: Tensor
-    steady_velocity_mps: Tensor
-    object_class: Tensor
-    size_m: Tensor
-
-
 class Around(NamedTuple):
     """The tensors of contract.surroundings_tensors; those that the model does not need may be empty."""
 
     map_distance: Tensor
+    neighbours: Tensor
+
+
+class Seen(NamedTuple):
+    """What is computed of observations, with any leading dimensions (...).
+
+    features (..., FEATURES) of order one, the same wherever the object is and whichever way it points. turned (...,
+    TURNED): the first of them, velocities of the last displacement as seen from the pose before, then as seen from the
+    present one (as measured for a first observation), as measured and steady, all four forward, then leftward; then the
+    last turn, and its rate. axes (..., NEIGHBOUR_PRODUCTS): cosines and sines of the present yaw, and ones, that the
+    neighbours' numbers are multiplied by; None where nobody looks at them. map_valid (..., 1).
+    """
+
+    features: Tensor
+    turned: Tensor
+    axes: Tensor | None
     map_valid: Tensor
-    neighbour_offset_m: Tensor
-    neighbour_yaw_rad: Tensor
-    neighbour_velocity_mps: Tensor
-    neighbour_size_m: Tensor
-    neighbour_valid: Tensor
 
 
 class Paths(NamedTuple):
-    """Knots of K modes: x and y relative to the object, yaw and covariance (K, T, N), map axes; logits (N, K)."""
+    """K modes at T knots: planes (6, K, T, N) as contract.PATH names them, and logits (N, K)."""
 
-    x_m: Tensor
-    y_m: Tensor
-    yaw_rad: Tensor
-    cov_xx_m2: Tensor
-    cov_xy_m2: Tensor
-    cov_yy_m2: Tensor
+    planes: Tensor
     logits: Tensor
+
+    @property
+    def xy_m(self) -> Tensor:
+        """(2, K, T, N), relative to the object."""
+        return self.planes[:2]
+
+    @property
+    def yaw_rad(self) -> Tensor:
+        """(K, T, N)."""
+        return self.planes[2]
+
+    @property
+    def covariance_m2(self) -> Tensor:
+        """(3, K, T, N): xx, xy, yy."""
+        return self.planes[3:]
 
 
 def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
@@ -189,20 +204,111 @@ def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
     return relu
 
 
-def turning_back(vectors: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Matrices that turn V vectors back, each by an angle of its own: a few products in place of many slices.
+def columns(*names: str) -> list[int]:
+    """Where these are in an observation."""
+    return [OBSERVATION.index(name) for name in names]
 
-    Of vectors w (..., 2 V), x and y in turn, and angles a (..., 4 V), each four times, all of them forward, then all
-    leftward in the turned axes (..., 2 V) are ``((w @ products) * sin(a + quarter_turns)) @ sums``.
 
-    Returns products (2 V, 4 V), quarter_turns (4 V,), by which some sines are cosines, and sums (4 V, 2 V).
+def picking(*names: str) -> Tensor:
+    """(columns of an observation, names): a product with it is these columns."""
+    return torch.eye(len(OBSERVATION))[:, columns(*names)]
+
+
+def feature_matrices(*, uses_velocity: bool, neighbours: bool) -> tuple[dict[str, Tensor], list[int]]:
+    """Constants that make features of observations by a few products, where slices would be many small operators; and
+    how wide the parts are that an observation is made into first.
+
+    A vector of axes x and y turned back by an angle a is x cos a + y sin a forward and y cos a - x sin a leftward. A
+    term is a vector turned by the yaw before or by the present one, times a factor: for each the four products of x, y,
+    y, x and cos, sin, cos, sin. Two more products are the sine of the last turn, and its rate.
+
+    to_parts (columns of an observation, parts), parts_bias: factors, angles, vectors, the steady velocity, arguments of
+    logarithms, what is a feature as it is, dt_s and map_valid. per_time (P,): which factors go with the rate of
+    observations. to_turned (P, TURNED): sums of the products, scaled to be of order one. to_start (TURNED, 4): of these
+    the steady velocity forward and leftward, and what that of the last displacement has more, in m/s. to_speed,
+    speed_bias: of the squares of the steady velocity those of what is added to the logarithms' arguments.
     """
-    cos_sin_cos_sin = torch.tensor([math.pi / 2, 0.0, math.pi / 2, 0.0])
-    x_y_y_x = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]])
-    one = torch.eye(vectors)
-    forward, leftward = (torch.tensor(signs).reshape(4, 1) for signs in ([1.0, 1, 0, 0], [0.0, 0, 1, -1]))
-    sums = torch.cat([torch.kron(one, forward), torch.kron(one, leftward)], 1)
-    return torch.kron(one, x_y_y_x), cos_sin_cos_sin.repeat(vectors), sums
+    used = float(uses_velocity)
+    moved, measured, steady = "displacement_{}_m", "velocity_{}_mps", "steady_velocity_{}_mps"
+    # Vector, its weight, yaw, the factor's column (else it is 1, or the rate of observations), which of four results.
+    terms = [
+        (moved, 1.0, "previous_yaw_rad", None, True, 0),
+        (moved, 1.0, "yaw_rad", None, True, 1),
+        (measured, used, "yaw_rad", "reset", False, 1),
+        (measured, used, "yaw_rad", None, False, 2),
+        (steady, 1.0, "yaw_rad", None, False, 3),
+    ]
+    products, observed = 4 * len(terms) + 2, len(OBSERVATION)
+    angles = products + (NEIGHBOUR_PRODUCTS if neighbours else 0)
+    factor, angle, vector = (torch.zeros(observed, width) for width in (products, angles, products))
+    factor_bias, angle_bias, vector_bias = torch.zeros(products), torch.zeros(angles), torch.zeros(products)
+    per_time, to_turned = torch.zeros(products), torch.zeros(products, TURNED)
+    quarter = torch.tensor([math.pi / 2, 0.0, math.pi / 2, 0.0])
+    for i, (name, weight, yaw, column, by_time, result) in enumerate(terms):
+        four = slice(4 * i, 4 * i + 4)
+        vector[:, four] = weight * picking(*(name.format(axis) for axis in "xyyx"))
+        angle[:, four], angle_bias[four] = picking(yaw), quarter
+        if column is not None:
+            factor[:, four] = picking(column)
+        else:
+            per_time[four], factor_bias[four] = float(by_time), float(not by_time)
+        to_turned[four, result] = FORWARD_SCALE * torch.tensor([1.0, 1.0, 0.0, 0.0])
+        to_turned[four, 4 + result] = LEFTWARD_SCALE * torch.tensor([0.0, 0.0, 1.0, -1.0])
+    turn, rate = products - 2, products - 1
+    angle[:, turn:products] = picking("yaw_rad") - picking("previous_yaw_rad")
+    vector_bias[turn:] = 1.0
+    factor_bias[turn], per_time[rate] = 1.0, 1.0
+    to_turned[turn, 8] = to_turned[rate, 9] = 1.0
+    if neighbours:
+        angle[:, products : products + 12] = picking("yaw_rad")
+        angle_bias[products : products + 6] = angle_bias[products + 12 :] = math.pi / 2  # the cosine of 0 is 1
+    logarithm, known = torch.zeros(observed, LOGARITHMS), torch.zeros(observed, 3)
+    logarithm[:, 1:] = picking("dt_s", "length_m", "width_m") * torch.tensor([10.0, 1.0, 1.0])
+    known[:, 0:1], known[:, 1:2], known[:, 2:3] = picking("dt_s"), -picking("reset"), used * picking("velocity_valid")
+    as_it_is = torch.cat([known, torch.eye(observed)[:, CLASS_COLUMN:]], 1)
+    parts = {
+        "factor": (factor, factor_bias),
+        "angle": (angle, angle_bias),
+        "vector": (vector, vector_bias),
+        "steady": (picking(*(steady.format(axis) for axis in "xy")), torch.zeros(2)),
+        "logarithm": (logarithm, torch.tensor([1.0, 1.0, 0.0, 0.0])),
+        "as_it_is": (as_it_is, torch.tensor([0.0, 1.0, *[0.0] * (1 + CLASSES)])),
+        "dt_s": (picking("dt_s"), torch.zeros(1)),
+        "map_valid": (picking("map_valid"), torch.zeros(1)),
+    }
+    to_start, forward, leftward = torch.zeros(TURNED, 4), 1.0 / FORWARD_SCALE, 1.0 / LEFTWARD_SCALE
+    to_start[3, 0], to_start[7, 1] = forward, leftward
+    to_start[[1, 3], 2] = torch.tensor([forward, -forward])
+    to_start[[5, 7], 3] = torch.tensor([leftward, -leftward])
+    return {
+        "to_parts": torch.cat([matrix for matrix, _ in parts.values()], 1),
+        "parts_bias": torch.cat([bias for _, bias in parts.values()]),
+        "per_time": per_time,
+        "to_turned": to_turned,
+        "to_start": to_start,
+        "to_speed": torch.tensor([[1.0, 0.0, 0.0, 0.0]] * 2),
+        "speed_bias": torch.tensor([1e-6, 0.0, 0.0, 0.0]),
+    }, [matrix.shape[1] for matrix, _ in parts.values()]
+
+
+def neighbour_matrices() -> dict[str, Tensor]:
+    """Constants that make features of neighbours: in the object's own axes, of order one.
+
+    to_products (columns of a neighbour, NEIGHBOUR_PRODUCTS): its three vectors, once more, and the rest, to be
+    multiplied by Seen.axes. to_known (NEIGHBOUR_FEATURES, NEIGHBOUR_PRODUCTS): sums of these: offset and velocity
+    forward, then both leftward, logarithm of the squared distance, cosine and sine of its heading, logarithms of its
+    length and width, 1.
+    """
+    one = torch.eye(len(NEIGHBOUR))
+    vectors = one[:, :6]
+    rest = one[:, [NEIGHBOUR.index(name) for name in ("log_distance", "log_length", "log_width", "valid")]]
+    known = torch.zeros(NEIGHBOUR_FEATURES, NEIGHBOUR_PRODUCTS)
+    for vector, (ahead, aside, scale) in enumerate([(0, 2, 0.1), (1, 3, 0.2), (5, 6, 1.0)]):
+        x_cos, y_cos, x_sin, y_sin = 2 * vector, 2 * vector + 1, 6 + 2 * vector, 7 + 2 * vector
+        known[ahead, [x_cos, y_sin]] = scale
+        known[aside, y_cos], known[aside, x_sin] = scale, -scale
+    known[[4, 7, 8, 9], [12, 13, 14, 15]] = torch.tensor([0.5, 1.0, 1.0, 1.0])
+    return {"to_products": torch.cat([vectors, vectors, rest], 1), "to_known": known}
 
 
 class MapEncoder(nn.Module):
@@ -257,27 +363,31 @@ class NeighbourAttention(nn.Module):
         self.embed = nn.Sequential(nn.Linear(NEIGHBOUR_FEATURES, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
         self.query = nn.Linear(query_width, width)
         self.scale = width**-0.5
-        self.to_features: Tensor
-        self.register_buffer("to_features", neighbour_sums(), persistent=False)
+        self.to_products: Tensor
+        self.to_known: Tensor
+        for name, values in neighbour_matrices().items():
+            self.register_buffer(name, values, persistent=False)
 
-    def forward(self, products: Tensor, valid: Tensor, own: Tensor) -> Tensor:
-        """products (N, k, P) as neighbour_sums takes them, valid (N, k), own (N, query_width) -> (N, width).
+    def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> Tensor:
+        """neighbours (N, k, columns), axes (N, NEIGHBOUR_PRODUCTS) as in Seen, own (N, query_width) -> (N, width).
 
         The neighbours' values are what they are embedded as: the layer that takes the result in is linear anyway.
         """
-        count = products.shape[1]
+        count = neighbours.shape[1]
+        products = torch.matmul(neighbours, self.to_products) * axes.unsqueeze(1)
+        _, valid = torch.split(products, [NEIGHBOUR_PRODUCTS - 1, 1], -1)
         # Summed and scaled weights instead of summed and scaled inputs: constants in the exported graph.
         first = self.embed[0]
         assert isinstance(first, nn.Linear)
-        weight = torch.matmul(first.weight, self.to_features)
-        seen = nn.functional.linear(products.reshape(-1, products.shape[2]), weight, first.bias)
+        weight = torch.matmul(first.weight, self.to_known)
+        seen = nn.functional.linear(products.reshape(-1, NEIGHBOUR_PRODUCTS), weight, first.bias)
         seen = self.embed[1:](seen).reshape(-1, count, self.query.out_features)
         # Scaled weights instead of scaled scores: a constant in the exported graph.
         query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)
-        score = torch.matmul(seen, query.unsqueeze(2)).squeeze(2)
-        weight = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
-        weight = weight / (1.0 + weight.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
-        out: Tensor = torch.matmul(weight.unsqueeze(1), seen).squeeze(1)
+        score = torch.matmul(seen, query.unsqueeze(2))
+        share = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
+        share = share / (1.0 + share.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
+        out: Tensor = torch.matmul(share.reshape(-1, 1, count), seen).squeeze(1)
         return out
 
 
@@ -310,18 +420,20 @@ class TrajectoryModel(nn.Module):
         self.classify = nn.Sequential(nn.Linear(context, width), nn.ReLU(), nn.Linear(width, config.modes))
         for name, values in self._constants().items():
             self.register_buffer(name, values, persistent=False)
-        self.one_hot: Tensor
-        self.feature_scale: Tensor
-        self.seen_from: Tensor
-        self.quarter_turns: Tensor
-        self.to_products: Tensor
+        self.to_parts: Tensor
+        self.parts_bias: Tensor
+        self.per_time: Tensor
         self.to_turned: Tensor
-        self.to_own: Tensor
         self.to_start: Tensor
+        self.to_speed: Tensor
+        self.speed_bias: Tensor
         self.head_scale: Tensor
-        self.by_class: Tensor
-        self.to_knots_s: Tensor
-        self.to_middles_s: Tensor
+        self.to_limits: Tensor
+        self.to_gained_mps: Tensor
+        self.to_course: Tensor
+        self.to_way_s: Tensor
+        self.twice: Tensor
+        self.quarter_turns: Tensor
         self.sigma_scale_m: Tensor
         self.spread: Tensor
         self.sharpness: Tensor
@@ -333,65 +445,46 @@ class TrajectoryModel(nn.Module):
         """What is no weight. Scales of features and outputs, so that both are of order one, are constants as well."""
         config = self.config
         wheeled = torch.tensor(WHEELED, dtype=torch.float32)
-        sums = config.knot_step_s * torch.tril(torch.ones(config.knots, config.knots))
-        forward, leftward = [0.1] * 4, [0.3] * 4
+        sums = torch.tril(torch.ones(config.knots, config.knots))
+        middles = sums - 0.5 * torch.eye(config.knots)
         heads = torch.ones(HEADS, config.modes * config.decoder_stride, 1)
-        heads[0], heads[1] = 1.0 / MAX_ACCELERATION_MPS2, TURN_SCALE_RAD
+        heads[0], heads[1], heads[2:4] = 1.0 / MAX_ACCELERATION_MPS2, TURN_SCALE_RAD, 2.0
         rates = [MAX_CURVATURE_PER_M * wheeled, MAX_TURN_RATE_RADPS * (1.0 - wheeled)]
         offset_rad = torch.where(wheeled > 0, MAX_COURSE_OFFSET_RAD, MAX_FREE_OFFSET_RAD)
-        limit_rad = config.knot_step_s * torch.stack(rates)
-        to_products, quarter_turns, to_turned = turning_back(4)
+        limit_rad = config.knot_step_s * torch.stack(rates) + torch.tensor([[0.0], [1e-5]])
+        by_class = torch.cat([torch.stack([wheeled, offset_rad]), limit_rad])
+        features, self._part_widths = feature_matrices(
+            uses_velocity=config.uses_velocity, neighbours=config.neighbours > 0
+        )
         return {
-            "one_hot": torch.eye(CLASSES),
-            "feature_scale": torch.tensor([*forward, *leftward, *[1.0] * (FEATURES - 8)]),
-            # The first of the four velocities is seen from the pose before, the others from the present one.
-            "seen_from": torch.tensor([[1.0] * 4 + [0.0] * 12, [0.0] * 4 + [1.0] * 12]),
-            "quarter_turns": quarter_turns,
-            "to_products": to_products,
-            "to_turned": to_turned,
-            # Of all four forward, then leftward, the second and the last; and of these the last and what the second
-            # has more.
-            "to_own": torch.eye(8)[:, [1, 3, 5, 7]],
-            "to_start": torch.tensor([[0.0, 1, 0, 0], [0.0, 0, 0, 1], [1.0, -1, 0, 0], [0.0, 0, 1, -1]]),
+            **features,
             "head_scale": heads.reshape(-1, 1),
-            # Of each class: whether it is wheeled, how far it may start off its heading, and the largest turn between
-            # knots for each m/s, and at any speed.
-            "by_class": torch.cat([torch.stack([wheeled, offset_rad]), limit_rad + torch.tensor([[0.0], [1e-5]])]),
-            "to_knots_s": sums,
-            "to_middles_s": sums - 0.5 * config.knot_step_s * torch.eye(config.knots),
+            # Of an observation: whether its class is wheeled, how far it may start off its heading, the largest turn
+            # between knots for each m/s, and at any speed; and its yaw.
+            "to_limits": torch.cat([nn.functional.pad(by_class, (CLASS_COLUMN, 0)), picking("yaw_rad").t()]),
+            "to_gained_mps": MAX_ACCELERATION_MPS2 * config.knot_step_s * middles,
+            # From turns between knots to the course in the middle of each step, then at its end.
+            "to_course": torch.cat([middles, sums]),
+            "to_way_s": config.knot_step_s * sums,
+            # Cosine and sine of an angle, then of twice the angle, are sines.
+            "twice": torch.tensor([1.0, 1.0, 2.0, 2.0]).reshape(4, 1, 1, 1),
+            "quarter_turns": torch.tensor([math.pi / 2, 0.0, math.pi / 2, 0.0]).reshape(4, 1, 1, 1),
             "sigma_scale_m": (0.1 + 0.3 * torch.tensor(config.time_s, dtype=torch.float32)).reshape(-1, 1),
         }
 
-    def features(self, seen: Observation) -> tuple[Tensor, Tensor]:
-        """(..., F) of order one, the same wherever the object is and whichever way it points; and own_velocity
-        (..., 4): m/s forward of the last displacement and steady, then both leftward."""
-        reset, yaw, before = seen.reset.unsqueeze(-1), seen.yaw_rad.unsqueeze(-1), seen.previous_yaw_rad.unsqueeze(-1)
-        known, dt_s = 1.0 - reset, seen.dt_s.unsqueeze(-1)
-        rate = known / torch.clamp(dt_s, min=MIN_STEP_S)  # 0 where there is no observation before
-        used = seen.velocity_valid.unsqueeze(-1) * float(self.config.uses_velocity)
-        moved, measured = seen.displacement_m * rate, seen.velocity_mps * used
-        # From the last displacement, or as measured for a first observation.
-        now, steady = moved + measured * reset, seen.steady_velocity_mps
-        vectors = torch.cat([moved, now, measured, steady], -1)
-        angle = torch.matmul(torch.cat([before, yaw], -1), self.seen_from) + self.quarter_turns
-        turned = torch.matmul(torch.matmul(vectors, self.to_products) * torch.sin(angle), self.to_turned)
-        speed = torch.sqrt((steady * steady).sum(dim=-1, keepdim=True) + 1e-6)
-        turn, known_s = torch.sin(yaw - before), known * dt_s
-        columns = [
-            turned, torch.log1p(speed), known * turn, turn * rate, known_s, torch.log1p(10.0 * known_s),
-            known, used, nn.functional.embedding(seen.object_class, self.one_hot), torch.log(seen.size_m),
-        ]  # fmt: skip
-        return torch.cat(columns, -1) * self.feature_scale, torch.matmul(turned, self.to_own)
-
-    def neighbour_products(self, seen: Observation, around: Around) -> Tensor:
-        """(N, k, P): what neighbour_sums takes of every neighbour: where it is, which way it points and moves."""
-        yaw = seen.yaw_rad.reshape(-1, 1, 1)
-        offset = around.neighbour_offset_m
-        vectors = torch.cat([offset, around.neighbour_velocity_mps], -1)
-        turn = around.neighbour_yaw_rad.unsqueeze(-1) - yaw
-        near = torch.log((offset * offset).sum(dim=-1, keepdim=True) + 1e-2)
-        columns = [vectors * torch.cos(yaw), vectors * torch.sin(yaw), near, torch.cos(turn), torch.sin(turn)]
-        return torch.cat([*columns, torch.log(around.neighbour_size_m), around.neighbour_valid.unsqueeze(-1)], -1)
+    def see(self, observed: Tensor) -> Seen:
+        """observed (..., columns of an observation) -> what is computed of it."""
+        parts = torch.split(torch.matmul(observed, self.to_parts) + self.parts_bias, self._part_widths, -1)
+        factor, angle, vector, steady, logarithm, as_it_is, dt_s, map_valid = parts
+        sine = torch.sin(angle)
+        axes = None
+        if self.config.neighbours:
+            sine, axes = torch.split(sine, [len(self.per_time), NEIGHBOUR_PRODUCTS], -1)
+        factor = factor + self.per_time / torch.clamp(dt_s, min=MIN_STEP_S)
+        turned = torch.matmul(vector * factor * sine, self.to_turned)
+        speed = torch.sqrt(torch.matmul(steady * steady, self.to_speed) + self.speed_bias)
+        features = torch.cat([turned, torch.log(logarithm + speed), as_it_is], -1)
+        return Seen(features, turned, axes, map_valid)
 
     def encode(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """embedded (H, N, embedding), state (layers, N, hidden) each -> outputs (H, N, hidden), next state."""
@@ -401,23 +494,22 @@ class TrajectoryModel(nn.Module):
         output, h = self.encoder(embedded, state[0])
         return output, (h,)
 
-    def fused(self, summary: Tensor, features: Tensor, seen: Observation, around: Around) -> Tensor:
+    def fused(self, summary: Tensor, seen: Seen, around: Around) -> Tensor:
         """(N, context): what is known of each object and of what is around it."""
-        known = torch.cat([summary, features], -1)
+        known = torch.cat([summary, seen.features], -1)
         parts = [known]
         if self.map_encoder is not None:
-            parts.append(self.map_encoder(around.map_distance) * around.map_valid.unsqueeze(-1))
+            parts.append(self.map_encoder(around.map_distance) * seen.map_valid)
         if self.attention is not None:
-            parts.append(self.attention(self.neighbour_products(seen, around), around.neighbour_valid, known))
+            assert seen.axes is not None  # a model with neighbours makes them
+            parts.append(self.attention(around.neighbours, seen.axes, known))
         out: Tensor = self.fuse(torch.cat(parts, -1))
         return out
 
-    def decode(
-        self, summary: Tensor, features: Tensor, own_velocity: Tensor, seen: Observation, around: Around
-    ) -> Paths:
-        """summary (N, hidden), what features() gives, observation and surroundings at the last step -> paths."""
+    def decode(self, summary: Tensor, observed: Tensor, seen: Seen, around: Around) -> Paths:
+        """summary (N, hidden), observation (N, ...), what see() made of it and surroundings, at one time -> paths."""
         modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
-        context = self.fused(summary, features, seen, around)
+        context = self.fused(summary, seen, around)
         inputs = torch.relu(self.to_knots(context) + self.knot_code)
         start = tuple(torch.tanh(layer(context)).unsqueeze(0) for layer in self.start.values())
         hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])
@@ -430,12 +522,17 @@ class TrajectoryModel(nn.Module):
         motion = planes.reshape(HEADS * modes, knots, -1)
         acceleration, turn, spread, correlation = torch.split(motion, [modes, modes, 2 * modes, modes])
         offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)
-        x, y, course, cos, sin = self.unicycle(
-            acceleration, turn, offset.reshape(2 * modes + 1, 1, -1), own_velocity, seen.yaw_rad, seen.object_class
-        )
+        half_variance = nn.functional.pad(0.5 * torch.square(self.sigma_scale_m * self.spread), (CLASS_COLUMN, 0))
+        of_each = torch.matmul(torch.cat([self.to_limits, half_variance]), observed.t())
+        *limits, half_variance_m2 = torch.split(of_each, [1] * len(self.to_limits) + [knots])
+        xy_m, course, cos, sin = self.unicycle(
+            acceleration, turn, offset.reshape(2 * modes + 1, 1, -1), torch.matmul(self.to_start.t(), seen.turned.t()),
+            limits,
+        )  # fmt: skip
         # The spread must not bend the path: its direction is a constant to it.
-        covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), seen.object_class)
-        return Paths(x, y, course, *covariance, self.ranked(self.classify(context)) * self.sharpness)
+        covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), half_variance_m2)
+        planes = torch.cat([xy_m, course.unsqueeze(0), *covariance])
+        return Paths(planes, self.ranked(self.classify(context)) * self.sharpness)
 
     def ranked(self, logits: Tensor) -> Tensor:
         """(N, K) logits in which no mode of a later set is above one of an earlier set."""
@@ -447,76 +544,70 @@ class TrajectoryModel(nn.Module):
         return torch.cat(groups, 1) if len(groups) > 1 else logits
 
     def unicycle(
-        self, acceleration: Tensor, turn: Tensor, offset: Tensor, own_velocity: Tensor, yaw_rad: Tensor,
-        object_class: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-        """Knots (K, T, N): x, y from the object and course, map axes; and cosine and sine of the way to each knot.
+        self, acceleration: Tensor, turn: Tensor, offset: Tensor, start: Tensor, limits: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Knots: x and y from the object (2, K, T, N), course (K, T, N), map axes; and cosine and sine of twice the
+        direction of the way to each knot (1, K, T, N).
 
         acceleration in MAX_ACCELERATION_MPS2, turn in rad, both without limits yet. offset (2 K + 1, 1, N): of speed,
         of course, and how far the last displacement is trusted: paths start between the steady velocity (for noisy
-        positions) and that of the last displacement (for exact ones).
-        Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate. Nothing
-        moves backward that is not seen moving backward.
+        positions) and that of the last displacement (for exact ones), start (4, N) as to_start makes it.
+        Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate: limits
+        (1, N) each as to_limits makes them. Nothing moves backward that is not seen moving backward.
         """
-        steady, gap = torch.split(torch.matmul(self.to_start, own_velocity.t()), 2)
-        wheeled, offset_rad, per_mps, anyway = torch.split(self.by_class.index_select(1, object_class), 1)
+        steady, gap = torch.split(start, 2)
+        wheeled, offset_rad, per_mps, anyway, yaw_rad = limits
         faster, aside, trust = torch.split(offset, [self.config.modes, self.config.modes, 1])
-        trust = torch.sigmoid(trust.squeeze(0))
-        velocity = steady + trust * gap
+        velocity = steady + torch.sigmoid(trust.squeeze(0)) * gap
         speed = torch.sqrt((velocity * velocity).sum(dim=0, keepdim=True) + 1e-6)
         observed = speed + wheeled * (velocity[:1] - speed)
-        floor = torch.clamp(observed, max=0.0)
-        gained = torch.matmul(MAX_ACCELERATION_MPS2 * self.to_middles_s, torch.tanh(acceleration))
-        pace = torch.maximum(observed + faster + gained, floor)
+        gained = torch.matmul(self.to_gained_mps, torch.tanh(acceleration))
+        pace = torch.maximum(observed + faster + gained, torch.clamp(observed, max=0.0))
         limit = per_mps * torch.abs(pace) + anyway
         angle = limit * torch.tanh(turn / limit)
-        start = yaw_rad + offset_rad * torch.tanh(aside)
-        course = start + torch.matmul(self.to_knots_s / self.config.knot_step_s, angle)
-        middle = course - 0.5 * angle
-        cos, sin = torch.cos(middle), torch.sin(middle)
-        return torch.matmul(self.to_knots_s, pace * cos), torch.matmul(self.to_knots_s, pace * sin), course, cos, sin
+        way = yaw_rad + offset_rad * torch.tanh(aside) + torch.matmul(self.to_course, angle)
+        middle, course = torch.split(way, self.config.knots, 1)
+        once, cos, sin = torch.split(torch.sin(middle * self.twice + self.quarter_turns), [2, 1, 1])
+        return torch.matmul(self.to_way_s, pace * once), course, cos, sin
 
     def covariance(
-        self, spread: Tensor, correlation: Tensor, cos: Tensor, sin: Tensor, object_class: Tensor
+        self, spread: Tensor, correlation: Tensor, cos: Tensor, sin: Tensor, half_variance_m2: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """xx, xy, yy (K, T, N) in m^2, map axes. spread (2 K, T, N): along the way there, then across it.
+        """xx, xy, yy (1, K, T, N) in m^2, map axes. spread (2 K, T, N): logarithms of the variances along the way
+        there, then across it, in units of those of the class, whose half is half_variance_m2 (T, N). cos, sin (1, K, T,
+        N): of twice the direction of the way.
 
-        Built from a triangular factor, with what is beside the diagonal less by ROUNDING, so that it is positive
-        definite in float32 too.
+        From the variances a and b along and across and their covariance g: xx, yy = (a + b +- ((a - b) cos - 2 g sin))
+        / 2, xy = ((a - b) sin + 2 g cos) / 2. The sum is larger by ROUNDING, so that it is positive definite in float32
+        too.
         """
-        scale = (self.sigma_scale_m * self.spread).index_select(1, object_class)
-        along, across = torch.split(torch.exp(torch.clamp(spread, -4.0, 4.0)) * scale, self.config.modes)
-        related = 0.95 * torch.tanh(correlation)
-        # The factor's columns in the object's axes: (along, related * across) and (0, rest * across).
-        both, rest = related * across, torch.sqrt(1.0 - related * related) * across
-        first_x, first_y = cos * along - sin * both, sin * along + cos * both
-        second_x, second_y = sin * rest, cos * rest  # x with its sign turned
-        return (
-            first_x * first_x + second_x * second_x,
-            (first_x * first_y - second_x * second_y) * (1.0 - ROUNDING),
-            first_y * first_y + second_y * second_y,
-        )
+        half = torch.exp(torch.clamp(spread, -8.0, 8.0)) * half_variance_m2
+        along, across = torch.split(half, self.config.modes)
+        related = torch.tanh(correlation) * torch.sqrt(along * across) * 1.9
+        whole, more = (along + across) * (1.0 + ROUNDING), along - across
+        turned = more * cos - related * sin
+        return whole + turned, more * sin + related * cos, whole - turned
 
-    def step(self, seen: Observation, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
-        """One observation of N tracks: (N, ...) and state (layers, N, hidden) -> paths and the next state."""
-        features, own_velocity = self.features(seen)
-        kept = (1.0 - seen.reset).reshape(1, -1, 1)
-        _, state = self.encode(self.embed(features).unsqueeze(0), tuple(s * kept for s in state))
-        return self.decode(state[0][-1], features, own_velocity, seen, around), state
+    def step(self, observed: Tensor, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
+        """One observation of N tracks: (N, ...) and state (layers, N, hidden), 0 for new ones -> paths, next state."""
+        seen = self.see(observed)
+        _, state = self.encode(self.embed(seen.features).unsqueeze(0), state)
+        return self.decode(state[0][-1], observed, seen, around), state
 
-    def forward(self, history: Observation, length: Tensor, around: Around) -> Paths:
-        """Whole histories (H, N, ...), oldest first, padded at the end; length (N,) observations each are real;
-        around: the surroundings at the last of them.
+    def forward(self, history: Tensor, length: Tensor, around: Around) -> Paths:
+        """Whole histories (H, N, columns of an observation), oldest first, padded at the end; length (N,) observations
+        each are real; around: the surroundings at the last of them.
 
         The encoder is causal, so padding behind the last observation changes nothing.
         """
-        features, own_velocity = self.features(history)
+        seen = self.see(history)
         count = length.shape[0]
-        zeros = features.new_zeros(self.config.layers, count, self.config.hidden)
-        output, _ = self.encode(self.embed(features), tuple(zeros for _ in state_names(self.config.cell)))
+        zeros = history.new_zeros(self.config.layers, count, self.config.hidden)
+        output, _ = self.encode(self.embed(seen.features), tuple(zeros for _ in state_names(self.config.cell)))
         last, row = length - 1, torch.arange(count, device=length.device)
-        seen = Observation(*(values[last, row] for values in history))
-        return self.decode(output[last, row], features[last, row], own_velocity[last, row], seen, around)
+        axes = None if seen.axes is None else seen.axes[last, row]
+        at_last = Seen(seen.features[last, row], seen.turned[last, row], axes, seen.map_valid[last, row])
+        return self.decode(output[last, row], history[last, row], at_last, around)
 
     @property
     def parameter_count(self) -> int:

@@ -22,13 +22,13 @@ from trajnet.learning.calibration import calibrate
 from trajnet.learning.config import TrainConfig
 from trajnet.learning.data import Batch, Batches, TrainingSet, load_training_set
 from trajnet.learning.loss import displacement, mean_over_knots, winner_takes_all
-from trajnet.learning.model import Around, Observation, Paths, TrajectoryModel
+from trajnet.learning.model import Around, Paths, TrajectoryModel
 from trajnet.revision import git_revision
 
 log = logging.getLogger(__name__)
 
 #: Raised when a checkpoint written before can no longer be read.
-CHECKPOINT_VERSION = 3
+CHECKPOINT_VERSION = 4
 LAST = "last.ckpt"
 
 
@@ -77,9 +77,9 @@ class Learner(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        history = Observation(*(t.to(device) for t in batch.history))
         around = Around(*(t.to(device) for t in batch.around))
-        return Batch(history, batch.length.to(device), around, batch.future_m.to(device), batch.valid.to(device))
+        history, length, future_m = (t.to(device) for t in (batch.history, batch.length, batch.future_m))
+        return Batch(history, length, around, future_m, batch.valid.to(device))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["trajnet"] = {

@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.contract import CARD_KEY, Contract, Tensor, read_contract
+from trajnet.contract import CARD_KEY, OBSERVATION, Contract, Tensor, read_contract
 from trajnet.errors import ConfigError
 from trajnet.predictors.session import PROVIDERS, GpuOptions, check_session, open_session
 
 #: Numbers of tracks that are prepared for: at most half as many rows again as a frame has, from 16 on.
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
-#: What a row without a track holds: one that is just born, at rest at the origin. Every other input is 0.
-PADDING = {"reset": 1.0, "size_m": 1.0, "neighbour_size_m": 1.0}
+#: What a row without a track holds: one that is just born, of no known class, at rest at the origin. Every other input
+#: is 0.
+PADDING = {"observation": np.isin(OBSERVATION, ("reset", "length_m", "width_m", "class_unknown")).astype(np.float32)}
 
 #: A CUDA graph is recorded after a run or two that allocate what it needs.
 RUNS_TO_RECORD = 3
@@ -161,7 +162,7 @@ class Engine:
             for layer, rows in zip(memory, inputs[name], strict=True):
                 np.take(layer, slot, axis=0, out=rows, mode="clip")
                 if born:
-                    rows[reset] = 0.0  # the graph multiplies by 0, which would not get rid of a NaN
+                    rows[reset] = 0.0
         bucket.run(count)
         for name, after in self._states:
             for layer, rows in zip(self._memory[name], outputs[after], strict=True):
@@ -192,8 +193,8 @@ def shape_for(tensor: Tensor, tracks: int) -> tuple[int, ...]:
     return tuple(tracks if size == "N" else int(size) for size in tensor.shape)
 
 
-def _aligned(tensor: Tensor, tracks: int, value: float) -> NDArray[Any]:
-    """A new array of the tensor's type and shape, full of one value."""
+def _aligned(tensor: Tensor, tracks: int, value: float | NDArray[np.float32]) -> NDArray[Any]:
+    """A new array of the tensor's type and shape, full of one value or row."""
     dtype, shape = np.dtype(tensor.dtype), shape_for(tensor, tracks)
     size = int(np.prod(shape)) * dtype.itemsize
     raw = np.zeros(size + _ALIGNMENT, np.uint8)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.predictors.engine import BUCKETS, PADDING, Arrays, Engine
+from trajnet.contract import OBSERVATION, PATH
+from trajnet.predictors.engine import BUCKETS, Arrays, Engine
 from trajnet.predictors.session import GpuOptions
-from trajnet.surroundings import Surroundings
 from trajnet.tracks import Observations
-from trajnet.types import BoolArray, IntArray, Prediction, Source
+from trajnet.types import CLASS_NAMES, BoolArray, IntArray, Prediction, Source
 
-_INPUTS_AS_THEY_ARE = (
-    "yaw_rad", "previous_yaw_rad", "dt_s", "velocity_mps", "velocity_valid", "steady_velocity_mps",
-    "object_class", "size_m",
-)  # fmt: skip
-_SURROUNDINGS = tuple(f.name for f in fields(Surroundings))
+#: For each class 1 in its own column.
+_CLASSES = np.eye(len(CLASS_NAMES), dtype=np.float32)
+_UNKNOWN_AT_FIRST = [OBSERVATION.index(name) for name in ("displacement_x_m", "displacement_y_m", "dt_s")]
+_YAW, _PREVIOUS_YAW = OBSERVATION.index("yaw_rad"), OBSERVATION.index("previous_yaw_rad")
 
 
 class OnnxPredictor:
@@ -83,36 +81,42 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
     Only differences of positions go in: float32 keeps its precision wherever an object is.
     """
     around = observations.surroundings
-    with np.errstate(over="ignore", invalid="ignore"):  # absurd values become infinite, and the row's result unusable
-        before_m, now_m = observations.previous_position_m[rows], observations.position_m[rows]
-        np.subtract(now_m, before_m, out=inputs["displacement_m"], casting="same_kind")
-        inputs["displacement_m"][reset[rows]] = 0.0
-        inputs["reset"][...] = reset[rows]
-        for name in _INPUTS_AS_THEY_ARE:
-            inputs[name][...] = getattr(observations, name)[rows]
-        for name in _SURROUNDINGS:
-            if name in inputs and around is not None:
+    if around is not None:
+        for name in ("map_distance", "neighbours"):
+            if name in inputs:
                 inputs[name][...] = getattr(around, name)[rows]
-            elif name in inputs:
-                inputs[name].fill(PADDING.get(name, 0))
+    else:
+        for name in inputs.keys() & {"map_distance", "neighbours"}:
+            inputs[name].fill(0)
+    observed = inputs["observation"]
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd values become infinite, and the row's result unusable
+        columns = (
+            observations.position_m - observations.previous_position_m, observations.velocity_mps,
+            observations.steady_velocity_mps, observations.yaw_rad, observations.previous_yaw_rad, observations.dt_s,
+            reset, observations.velocity_valid, observations.size_m,
+            np.zeros(len(reset)) if around is None else around.map_valid,
+            _CLASSES.take(observations.object_class, axis=0),
+        )  # fmt: skip
+        parts = [column[rows] if column.ndim == 2 else column[rows, None] for column in columns]
+        np.concatenate(parts, axis=1, out=observed, casting="same_kind")
+    if reset.any():  # not only new tracks: what the predictor forgot begins anew as well
+        born = np.flatnonzero(reset[rows])
+        observed[born[:, None], _UNKNOWN_AT_FIRST] = 0.0
+        observed[born, _PREVIOUS_YAW] = observed[born, _YAW]
 
 
 def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Prediction, rows: slice) -> None:
     """Mode-major float32 planes of the graph -> these rows of the object-major float64 arrays, in the map frame."""
     count, points = len(origin_m), answer.modes * len(answer.time_s)
-
-    def plane(name: str) -> NDArray[np.float32]:
-        """(n, K * T): as few dimensions as there may be are the fastest to turn round."""
-        values: NDArray[np.float32] = outputs[name].reshape(points, count).T
-        return values
-
+    # One plane after the other, (n, K * T) each: as few dimensions as there may be are the fastest to turn round.
+    x_m, y_m, yaw_rad, cov_xx_m2, cov_xy_m2, cov_yy_m2 = outputs["paths"].reshape(len(PATH), points, count).swapaxes(1, 2)
     position_m = answer.position_m[rows].reshape(count, points, 2)
-    for axis, name in enumerate(("x_m", "y_m")):
-        np.add(plane(name), origin_m[:, axis, None], out=position_m[..., axis])
+    np.add(x_m, origin_m[:, :1], out=position_m[..., 0])
+    np.add(y_m, origin_m[:, 1:], out=position_m[..., 1])
+    answer.yaw_rad[rows].reshape(count, points)[...] = yaw_rad
     covariance_m2 = answer.covariance_m2[rows].reshape(count, points, 4)
-    for element, name in enumerate(("cov_xx_m2", "cov_xy_m2", "cov_xy_m2", "cov_yy_m2")):
-        covariance_m2[..., element] = plane(name)
-    answer.yaw_rad[rows].reshape(count, points)[...] = plane("path_yaw_rad")
+    for element, plane in enumerate((cov_xx_m2, cov_xy_m2, cov_xy_m2, cov_yy_m2)):
+        covariance_m2[..., element] = plane
     probability = answer.probability[rows]
     probability[...] = outputs["probability"]
     with np.errstate(invalid="ignore", divide="ignore"):  # whoever calls looks for unusable rows
