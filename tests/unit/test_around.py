@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from tests.frames import frame, observed
+from tests.neighbours import named
 from trajnet.around import joined, nothing_around, scene_surroundings, window_surroundings
 from trajnet.errors import InputError
 from trajnet.evaluate.datasets import WindowUnit
 from trajnet.maps import MapView, field_of, make_field
 from trajnet.predictors import ConstantVelocity, Stream
 from trajnet.scenes import load_scene, write_scene
-from trajnet.surroundings import Needs, Surroundings
+from trajnet.surroundings import NEIGHBOUR, Needs, Surroundings
 from trajnet.tracks import Observations
 from trajnet.types import FloatArray, IntArray, Prediction, Scene
 from trajnet.windows import concatenate, sliding_windows
@@ -71,8 +72,9 @@ def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
     everyone = joined([s.surroundings for s in filled if s.surroundings is not None])
     assert_same(got, everyone[rows])
     assert got.map_valid.all()
-    assert got.neighbour_valid.any()
-    assert not got.neighbour_valid.all()
+    valid = named(got.neighbours).valid
+    assert valid.any()
+    assert not valid.all()
     assert len(np.unique(got.map_distance[..., 0])) > 50
 
 
@@ -86,19 +88,21 @@ def test_observations_see_each_other_and_the_map() -> None:
     seen = observed(first, then)
     field = make_field(np.array([-50.0, -50.0]), 4.0, {"drivable": np.arange(400)[:, None] < np.full((400, 400), 204)})
     got = seen.around(NEEDS, field)
-    assert got.neighbour_valid.tolist() == [[True, True, False, False, False]] * 3
-    assert got.neighbour_offset_m[:, :2].tolist() == [[[3, 4], [-7, 0]], [[-3, -4], [-10, -4]], [[7, 0], [10, 4]]]
+    near = named(got.neighbours)
+    assert near.valid.tolist() == [[True, True, False, False, False]] * 3
+    assert near.offset_m[:, :2].tolist() == [[[3, 4], [-7, 0]], [[-3, -4], [-10, -4]], [[7, 0], [10, 4]]]
     assert seen.steady_velocity_mps[1].tolist() != [0.0, 2.0]  # the first velocity was measured, and still counts
     velocity_mps = [[5.0, 0.0], seen.steady_velocity_mps[1].tolist(), [0.0, 0.0]]
     for row, others in enumerate([[1, 2], [0, 2], [0, 1]]):
-        assert got.neighbour_velocity_mps[row, :2].tolist() == [velocity_mps[other] for other in others]
-        assert got.neighbour_yaw_rad[row, :2].tolist() == [[0.1, 1.6, 2.0][other] for other in others]
-        assert got.neighbour_size_m[row, :2].tolist() == [[[4, 2], [6, 3], [1, 1]][other] for other in others]
+        for found, wanted in (
+            (near.velocity_mps, velocity_mps), (near.yaw_rad, [0.1, 1.6, 2.0]), (near.size_m, [[4, 2], [6, 3], [1, 1]])
+        ):  # fmt: skip
+            np.testing.assert_allclose(found[row, :2], [wanted[other] for other in others], rtol=1e-5)
     assert got.map_valid.all()
     np.testing.assert_array_equal(got.map_distance, field.sample(seen.position_m, seen.yaw_rad, VIEW))
     assert len(np.unique(got.map_distance[..., 0])) > 10
     blind = seen.around(Needs(VIEW), None)
-    assert blind.neighbour_valid.shape == (3, 0)
+    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR))
     assert not blind.map_valid.any()
 
 
@@ -130,9 +134,10 @@ def test_the_past_is_in_them(scene: Scene) -> None:
     measured = scene_surroundings(
         replace(scene, velocity_valid=np.isfinite(scene.velocity_mps).all(axis=1)), rows, NEEDS
     )
-    np.testing.assert_array_equal(got.neighbour_offset_m, measured.neighbour_offset_m)
-    assert np.abs(got.neighbour_velocity_mps).max() > 2.0
-    np.testing.assert_allclose(got.neighbour_velocity_mps, measured.neighbour_velocity_mps, atol=1.5)
+    derived, true = named(got.neighbours), named(measured.neighbours)
+    np.testing.assert_array_equal(derived.offset_m, true.offset_m)
+    assert np.abs(derived.velocity_mps).max() > 2.0
+    np.testing.assert_allclose(derived.velocity_mps, true.velocity_mps, atol=1.5)
 
 
 def test_rows_may_be_asked_for_in_any_order_and_twice(scene: Scene) -> None:
@@ -184,5 +189,5 @@ def test_in_lockstep_windows_are_no_neighbours_and_see_their_own_surroundings() 
     assert_same(last.surroundings, scene_surroundings(scene, windows.row, NEEDS))
     for seen in onlooker.seen[:-1]:
         assert seen.surroundings is not None
-        assert not seen.surroundings.neighbour_valid.any()
+        assert not seen.surroundings.neighbours.any()
         assert not seen.surroundings.map_valid.any()

@@ -22,7 +22,7 @@ from trajnet.contract import (
 from trajnet.errors import ContractError
 from trajnet.maps import MapView
 from trajnet.predictors.engine import shape_for
-from trajnet.surroundings import Needs
+from trajnet.surroundings import NEIGHBOUR, Needs
 from trajnet.types import CLASS_NAMES
 
 CONTRACT = Contract(
@@ -84,8 +84,8 @@ def test_the_inputs_are_those_that_the_needs_ask_for() -> None:
     plain = [t.name for t in CONTRACT.inputs]
     with_all = [t.name for t in replace(CONTRACT, needs=NEEDS).inputs]
     assert with_all == [*plain[:-2], *(t.name for t in surroundings_tensors(NEEDS)), "h", "c"]
-    assert [t.name for t in surroundings_tensors(Needs(view=NEEDS.view))] == ["map_distance", "map_valid"]
-    assert all(t.name.startswith("neighbour_") for t in surroundings_tensors(Needs(neighbours=5)))
+    assert [t.name for t in surroundings_tensors(Needs(view=NEEDS.view))] == ["map_distance"]
+    assert [t.shape for t in surroundings_tensors(Needs(neighbours=5))] == [("N", "5", str(len(NEIGHBOUR)))]
     assert surroundings_tensors(Needs()) == ()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
+from trajnet.contract import OBSERVATION
 from trajnet.errors import ConfigError
 from trajnet.models import default_model, nuscenes_model, universal_model
 from trajnet.predictors import OnnxPredictor
@@ -100,13 +101,14 @@ def test_rows_that_nobody_uses_any_more_are_padded_over() -> None:
         engine.step(seen.slot[rows], seen.reset[rows], lambda inputs: fill(inputs, seen, seen.reset, rows))
 
     step(slice(0, 8))
-    assert not (bucket.inputs["size_m"][3:] == 1.0).all()
+    assert (bucket.inputs["observation"][3:] != untouched.inputs["observation"][3:]).any()
     step(slice(0, 3))
     for name, values in bucket.inputs.items():
         empty = untouched.inputs[name]
         rows = (slice(3, None),) if bucket.inputs[name].shape[0] == 8 else (slice(None), slice(3, None))
         np.testing.assert_array_equal(values[rows], empty[rows], err_msg=name)
-    assert untouched.inputs["reset"].tolist() == [1.0] * 8
+    ones = {"reset", "length_m", "width_m", "class_unknown"}
+    assert untouched.inputs["observation"].tolist() == [[float(name in ones) for name in OBSERVATION]] * 8
 
 
 def test_a_step_allocates_nothing_that_stays_and_next_to_nothing_for_a_while() -> None:

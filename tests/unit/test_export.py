@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from trajnet.cli.export import headline
-from trajnet.contract import Contract
+from trajnet.contract import OBSERVATION, Contract
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.export import StepGraph, check_graph, export_model, parity
 from trajnet.export.graph import example_inputs, make_contract, write_model
 from trajnet.learning.config import SourceConfig, TrainConfig
-from trajnet.learning.model import ModelConfig, Observation, TrajectoryModel
+from trajnet.learning.model import ModelConfig, TrajectoryModel
 from trajnet.maps import MapView
 from trajnet.predictors import OnnxPredictor
-from trajnet.surroundings import Needs
+from trajnet.surroundings import NEIGHBOUR, Needs
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}
@@ -70,7 +70,7 @@ def test_a_model_with_map_neighbours_and_sets_exports_and_agrees_with_torch(cell
     assert graph.resample == (step_s != 0.5)
     assert check_graph(proto, graph)[OPERATOR[cell]] == 2
     names = [i.name for i in proto.graph.input]
-    assert {"map_distance", "map_valid", "neighbour_offset_m", "neighbour_valid"} <= set(names)
+    assert {"map_distance", "neighbours"} <= set(names)
     for value in (*proto.graph.input, *proto.graph.output):  # nothing is left of the number of tracks of the example
         shape = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
         assert shape.count("N") == 1, (value.name, shape)
@@ -80,14 +80,13 @@ def test_a_model_with_map_neighbours_and_sets_exports_and_agrees_with_torch(cell
 
 def test_where_nothing_is_around_its_values_do_not_matter_in_the_graph_either() -> None:
     graph = StepGraph(make_model(**ALL))
-    inputs = list(example_inputs(graph, 9))
-    first = len(Observation._fields)
-    inputs[first + 1] = torch.zeros(9)
-    inputs[first + 6] = torch.zeros(9, 4)
-    other = list(inputs)
-    other[first] = -inputs[first]
-    for i in range(first + 2, first + 6):
-        other[i] = inputs[i] + 1.0
+    observed, distance, neighbours, *state = example_inputs(graph, 9)
+    observed[:, OBSERVATION.index("map_valid")] = 0.0
+    neighbours[..., -1] = 0.0
+    inputs = (observed, distance, neighbours, *state)
+    nobody = torch.zeros(len(NEIGHBOUR))
+    nobody[:-1] = 1.0
+    other = (observed, -distance, neighbours + nobody, *state)
     with torch.no_grad():
         for a, b in zip(graph(*inputs), graph(*other), strict=True):
             assert torch.equal(a, b)
@@ -101,9 +100,9 @@ def test_a_graph_that_gives_no_number_fails_the_gate(
     broken = onnx.ModelProto()
     broken.CopyFrom(proto)
     for node in broken.graph.node:
-        node.output[:] = ["y" if name == "y_m" else name for name in node.output]
-        node.input[:] = ["y" if name == "y_m" else name for name in node.input]
-    for operator, a, b in (("Abs", "y", "large"), ("Neg", "large", "small"), ("Sqrt", "small", "y_m")):
+        node.output[:] = ["there" if name == "paths" else name for name in node.output]
+        node.input[:] = ["there" if name == "paths" else name for name in node.input]
+    for operator, a, b in (("Abs", "there", "large"), ("Neg", "large", "small"), ("Sqrt", "small", "paths")):
         broken.graph.node.append(onnx.helper.make_node(operator, [a], [b]))
     found = parity(graph, broken, batches=batches, steps=steps)
     assert np.isnan(found.max_error_m)

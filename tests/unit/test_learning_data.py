@@ -29,9 +29,10 @@ from trajnet.learning.data import (
     training_set,
 )
 from trajnet.learning.model import ModelConfig, TrajectoryModel
+from trajnet.learning.observation import unpacked
 from trajnet.maps import MapView
 from trajnet.scenes import load_scene
-from trajnet.surroundings import Needs, Surroundings
+from trajnet.surroundings import NEIGHBOUR, Needs, Surroundings
 from trajnet.tracks import TrackPolicy, TrackStore
 from trajnet.windows import Windows, frames_of, sliding_windows
 
@@ -63,7 +64,7 @@ def tensors(data: TrainingSet) -> dict[str, torch.Tensor]:
 
 
 def numbers(batch: Batch) -> list[torch.Tensor]:
-    return [*batch.history, batch.length, *batch.around, batch.future_m, batch.valid]
+    return [batch.history, batch.length, *batch.around, batch.future_m, batch.valid]
 
 
 def test_positions_are_relative_to_the_last_observation(data: TrainingSet) -> None:
@@ -86,10 +87,9 @@ def test_a_batch_is_left_aligned_with_the_real_dt_and_the_pose_before() -> None:
         "future_valid": torch.tensor([[True, False]]),
         **{f.name: torch.from_numpy(getattr(nothing_around(1, NEEDS), f.name)) for f in fields(Surroundings)},
     }
-    window["neighbour_offset_m"][0, 0] = torch.tensor([2.0, 3.0])
-    window["neighbour_valid"][0, 0] = True
+    window["neighbours"][0, 0] = torch.arange(len(NEIGHBOUR)) + 1.0
     batch = as_batch(window, torch.tensor([[True, False, True, True]]))
-    seen = batch.history
+    seen = unpacked(batch.history)
     assert batch.length.tolist() == [3]
     assert seen.displacement_m[:, 0].tolist() == [[0.0, 0.0], [3.0, 0.0], [1.0, 0.0]]
     assert seen.previous_yaw_rad[:, 0].tolist() == pytest.approx([0.1, 0.1, 0.3])
@@ -98,9 +98,8 @@ def test_a_batch_is_left_aligned_with_the_real_dt_and_the_pose_before() -> None:
     assert seen.velocity_valid[:, 0].tolist() == [1.0, 0.0, 1.0]
     assert batch.valid[:, 0].tolist() == [1.0, 0.0]
     assert batch.future_m[:, 0].tolist() == [[1.0, 0.0], [2.0, 0.0]]
-    assert batch.around.neighbour_valid.tolist() == [[1.0, 0.0, 0.0]]
-    assert batch.around.neighbour_offset_m[0, 0].tolist() == [2.0, 3.0]
-    assert batch.around.map_valid.tolist() == [0.0]
+    assert torch.equal(batch.around.neighbours, window["neighbours"])
+    assert seen.map_valid[:, 0].tolist() == [0.0] * 3
 
 
 def test_the_future_is_relative_to_where_the_object_is_seen(data: TrainingSet) -> None:
@@ -114,7 +113,8 @@ def test_the_future_is_relative_to_where_the_object_is_seen(data: TrainingSet) -
     last = plain.length - 1, torch.arange(len(data))
     more = (plain.length > 1).float().unsqueeze(1)
     torch.testing.assert_close(
-        seen.history.displacement_m[last], plain.history.displacement_m[last] + more * torch.tensor([0.3, -0.2])
+        unpacked(seen.history).displacement_m[last],
+        unpacked(plain.history).displacement_m[last] + more * torch.tensor([0.3, -0.2]),
     )
 
 
@@ -217,7 +217,7 @@ def test_mirrored_windows_are_those_of_the_mirrored_scene() -> None:
     assert (unflipped > 8).float().mean() > 0.1
 
 
-@pytest.mark.parametrize(("what", "mask"), [("hide_map", "map_valid"), ("hide_neighbours", "neighbour_valid")])
+@pytest.mark.parametrize(("what", "mask"), [("hide_map", "map_valid"), ("hide_neighbours", "neighbours")])
 def test_a_share_of_the_windows_is_shown_no_map_and_no_neighbours(data: TrainingSet, what: str, mask: str) -> None:
     window = {name: torch.cat([values] * 8) for name, values in tensors(data).items()}
     augment = AugmentConfig(mirror=False, **{what: 0.4})
@@ -226,19 +226,19 @@ def test_a_share_of_the_windows_is_shown_no_map_and_no_neighbours(data: Training
         if name != mask:
             assert torch.equal(other[name], window[name]), name
     had = window[mask].reshape(len(window[mask]), -1)
-    has = other[mask].reshape(len(had), -1)
+    has = other[mask].reshape(len(had), -1)  # whoever is not there is all zeros
     kept = (has == had).all(dim=1)
-    assert (kept | ~has.any(dim=1)).all()  # all of a window's neighbours, or none
-    some = had.any(dim=1)
+    assert (kept | ~has.bool().any(dim=1)).all()  # all of a window's neighbours, or none
+    some = had.bool().any(dim=1)
     assert some.float().mean() > 0.5
-    assert (~has[some].any(dim=1)).float().mean() == pytest.approx(0.4, abs=0.1)
+    assert (~has[some].bool().any(dim=1)).float().mean() == pytest.approx(0.4, abs=0.1)
 
 
 def test_noise_never_reaches_the_recorded_future(data: TrainingSet) -> None:
     window = tensors(data)
     augment = AugmentConfig(mirror=False, position_noise_m=0.5, yaw_noise_rad=0.1, velocity_noise_mps=1.0)
     other = disturbed(window, augment, torch.Generator().manual_seed(0))
-    for name in ("future_m", "future_valid", "map_distance", "neighbour_offset_m", "neighbour_yaw_rad", "observed"):
+    for name in ("future_m", "future_valid", "map_distance", "neighbours", "observed"):
         assert torch.equal(other[name], window[name]), name
     assert not torch.equal(other["position_m"], window["position_m"])
     assert (other["position_m"] - window["position_m"]).std() < 0.5
@@ -266,6 +266,7 @@ def test_what_training_derives_of_a_history_is_what_the_track_store_derives() ->
     windows = blind_windows()
     rows = np.arange(len(windows))
     batch = Batches(alone(windows), len(windows))[0]
+    history = unpacked(batch.history)
     store = TrackStore(TrackPolicy(timeout_s=100.0))
     step = np.zeros(len(windows), dtype=np.int64)
     for frame in frames_of(windows, rows):
@@ -273,12 +274,12 @@ def test_what_training_derives_of_a_history_is_what_the_track_store_derives() ->
         assert seen is not None
         row = np.array([int(name) for name in seen.track_id])
         for name in ("yaw_rad", "previous_yaw_rad"):
-            found = getattr(batch.history, name)[step[row], row].numpy()
+            found = getattr(history, name)[step[row], row].numpy()
             np.testing.assert_allclose(wrap_angle(found - getattr(seen, name)), 0.0, atol=1e-3)
         step[row] += 1
     assert step.tolist() == batch.length.tolist()
-    assert (batch.history.yaw_rad[-1] != 0).any()
-    last = batch.history.yaw_rad[batch.length - 1, torch.arange(len(windows))]
+    assert (history.yaw_rad[-1] != 0).any()
+    last = history.yaw_rad[batch.length - 1, torch.arange(len(windows))]
     assert last[2] == pytest.approx(np.arctan2(-0.05, -0.1), abs=1e-3)
 
 
@@ -287,7 +288,7 @@ def test_a_heading_that_rests_on_a_lost_observation_is_not_known() -> None:
     window = tensors(alone(windows))
     keep = torch.zeros_like(window["observed"])
     keep[:, -1] = True
-    assert not as_batch(window, keep).history.yaw_rad.any()
+    assert not unpacked(as_batch(window, keep).history).yaw_rad.any()
 
 
 def test_turned_windows_turn_the_prediction_though_no_yaw_was_measured() -> None:
@@ -295,9 +296,9 @@ def test_turned_windows_turn_the_prediction_though_no_yaw_was_measured() -> None
     model = TrajectoryModel(ModelConfig(hidden=32, modes=3, knots=4)).eval()
     angle = 2.0
     one, other = (Batches(alone(blind_windows(a)), 1000)[0] for a in (0.0, angle))
-    real = torch.arange(len(one.history.dt_s)).unsqueeze(1) < one.length
-    for mine, theirs in zip(model.features(one.history), model.features(other.history), strict=True):
-        torch.testing.assert_close(mine[real], theirs[real], atol=2e-3, rtol=1e-3)
+    real = torch.arange(len(one.history)).unsqueeze(1) < one.length
+    mine, theirs = (model.see(batch.history).features[real] for batch in (one, other))
+    torch.testing.assert_close(mine, theirs, atol=2e-3, rtol=1e-3)
     with torch.no_grad():
         paths, turned = (model(b.history, b.length, b.around) for b in (one, other))
     expected = rotate(torch.stack([paths.x_m, paths.y_m], -1).numpy().astype(np.float64), np.array(angle))

@@ -9,9 +9,13 @@ import pytest
 import torch
 
 from tests.frames import in_patches
+from tests.neighbours import named, packed
+from trajnet.contract import OBSERVATION
 from trajnet.errors import ConfigError
+from trajnet.geometry import rotate
 from trajnet.learning.data import steady_velocities
 from trajnet.learning.model import (
+    CLASS_COLUMN,
     HEADS,
     MAX_ACCELERATION_MPS2,
     MAX_COURSE_OFFSET_RAD,
@@ -20,11 +24,11 @@ from trajnet.learning.model import (
     MAX_TURN_RATE_RADPS,
     Around,
     ModelConfig,
-    Observation,
     Paths,
     TrajectoryModel,
     gaussian_nll,
 )
+from trajnet.learning.observation import Observation
 from trajnet.maps import FULL, MapView
 from trajnet.types import ObjectClass
 
@@ -56,12 +60,13 @@ def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -
     distance[..., 3] = 0
     return Around(
         map_distance=distance,
-        map_valid=(torch.rand(count, generator=draw) < 0.7).float(),
-        neighbour_offset_m=normal(*near, 2, scale=15.0),
-        neighbour_yaw_rad=normal(*near, scale=2.0),
-        neighbour_velocity_mps=normal(*near, 2, scale=8.0),
-        neighbour_size_m=0.5 + 5.0 * torch.rand(*near, 2, generator=draw),
-        neighbour_valid=(torch.rand(*near, generator=draw) < 0.7).float(),
+        neighbours=packed(
+            offset_m=normal(*near, 2, scale=15.0),
+            velocity_mps=normal(*near, 2, scale=8.0),
+            yaw_rad=normal(*near, scale=2.0),
+            size_m=0.5 + 5.0 * torch.rand(*near, 2, generator=draw),
+            valid=torch.rand(*near, generator=draw) < 0.7,
+        ),
     )
 
 
@@ -98,6 +103,7 @@ def histories(steps: int, count: int, seed: int = 0) -> tuple[Observation, torch
         steady_velocity_mps=steady_velocities(tensor(position - before), tensor(dt), velocity, valid > 0),
         object_class=torch.tensor(draw.integers(0, len(ObjectClass), count)).expand(steps, -1),
         size_m=tensor(draw.uniform(0.5, 6, (count, 2))).expand(steps, -1, -1),
+        map_valid=tensor(draw.random(count) < 0.7).expand(steps, -1),
     )
     return seen, torch.tensor(draw.integers(1, steps + 1, count))
 
@@ -106,8 +112,13 @@ def at(history: Observation, step: int) -> Observation:
     return Observation(*(values[step] for values in history))
 
 
+def own_velocity(model: TrajectoryModel, seen: Observation) -> torch.Tensor:
+    """(N, 4) m/s: steady forward and leftward, and what that of the last displacement has more."""
+    return model.see(seen.packed()).turned @ model.to_start
+
+
 def row_of(paths: Paths, row: int) -> Paths:
-    return Paths(*(v[row] if n == "logits" else v[..., row] for n, v in zip(Paths._fields, paths, strict=True)))
+    return Paths(paths.planes[..., row], paths.logits[row])
 
 
 def assert_close(got: Paths, expected: Paths, tolerance: float) -> None:
@@ -122,13 +133,13 @@ def test_replaying_step_by_step_equals_the_whole_history(cell: str, layers: int,
     history, length = histories(20, 6)
     last = surroundings(6) if extras else nothing(6)
     with torch.no_grad():
-        expected = model(history, length, last)
-        state = tuple(torch.randn(layers, 6, 16) for _ in range(2 if cell == "lstm" else 1))  # reset must clear this
+        expected = model(history.packed(), length, last)
+        state = tuple(torch.zeros(layers, 6, 16) for _ in range(2 if cell == "lstm" else 1))
         stepped = []
         for step in range(20):
             # What was around before the last step is forgotten with the step.
             around = [surroundings(6, seed=step) if extras else last, last]
-            stepped.append([model.step(at(history, step), a, state) for a in around])
+            stepped.append([model.step(at(history, step).packed(), a, state) for a in around])
             state = stepped[-1][0][1]
     for row, steps in enumerate(length.tolist()):
         assert_close(row_of(stepped[steps - 1][1][0], row), row_of(expected, row), 1e-4)
@@ -142,7 +153,7 @@ def test_what_lies_behind_the_length_changes_nothing() -> None:
     changed.displacement_m[4:, 0] += 100.0
     changed.yaw_rad[7:, 1] += 1.0
     with torch.no_grad():
-        assert_close(model(changed, length, nothing(3)), model(history, length, nothing(3)), 0.0)
+        assert_close(model(changed.packed(), length, nothing(3)), model(history.packed(), length, nothing(3)), 0.0)
 
 
 def turned(values: torch.Tensor, angle: float) -> torch.Tensor:
@@ -165,20 +176,21 @@ def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, object
         yaw_rad=history.yaw_rad + angle,
         previous_yaw_rad=history.previous_yaw_rad + angle,
     )
+    seen, turn = named(around.neighbours), np.float64(angle)
     moved_around = around._replace(
-        neighbour_offset_m=turned(around.neighbour_offset_m, angle),
-        neighbour_velocity_mps=turned(around.neighbour_velocity_mps, angle),
-        neighbour_yaw_rad=around.neighbour_yaw_rad + angle,
+        neighbours=packed(
+            rotate(seen.offset_m, turn), rotate(seen.velocity_mps, turn), seen.yaw_rad + angle, seen.size_m, seen.valid
+        )
     )
     with torch.no_grad():
-        there, here = model(moved, length, moved_around), model(history, length, around)
+        there, here = model(moved.packed(), length, moved_around), model(history.packed(), length, around)
     expected = turned(torch.stack([here.x_m, here.y_m], -1), angle)
-    assert torch.allclose(torch.stack([there.x_m, there.y_m], -1), expected, atol=2e-3)
+    assert torch.allclose(ttorch.stack([here.x_m, here.y_m], -1), expected, atol=2e-3)
     assert torch.allclose(there.yaw_rad, here.yaw_rad + angle, atol=1e-3)
     assert torch.allclose(there.logits, here.logits, atol=1e-3)
     covariance = torch.stack([here.cov_xx_m2, here.cov_xy_m2, here.cov_xy_m2, here.cov_yy_m2], -1).unflatten(-1, (2, 2))
-    turn = turned(torch.eye(2), angle).T
-    expected_covariance = turn @ covariance @ turn.T
+    matrix = turned(torch.eye(2), angle).T
+    expected_covariance = matrix @ covariance @ matrix.T
     assert torch.allclose(there.cov_xx_m2, expected_covariance[..., 0, 0], rtol=1e-2, atol=1e-3)
     assert torch.allclose(there.cov_xy_m2, expected_covariance[..., 0, 1], rtol=1e-2, atol=1e-2)
     assert torch.allclose(there.cov_yy_m2, expected_covariance[..., 1, 1], rtol=1e-2, atol=1e-3)
@@ -189,16 +201,16 @@ def test_what_is_around_counts_where_it_is_there_and_only_there() -> None:
     history, length = histories(6, 12)
     around, other = surroundings(12, seed=1), surroundings(12, seed=2)
     with torch.no_grad():
-        base = model(history, length, around)
-        for name in Around._fields:
-            if name.endswith("_valid"):
-                continue
-            valid = around.map_valid if name == "map_distance" else around.neighbour_valid
-            new, old = getattr(other, name), getattr(around, name)
+        base = model(history.packed(), length, around)
+        last = length - 1, torch.arange(12)
+        for name, valid in (("map_distance", history.map_valid[last]), ("neighbours", around.neighbours[..., -1])):
+            new, old = getattr(other, name).clone(), getattr(around, name)
+            if name == "neighbours":
+                new[..., -1] = old[..., -1]
             there = valid.reshape(*valid.shape, *[1] * (new.dim() - valid.dim())) > 0
-            hidden = model(history, length, around._replace(**{name: torch.where(there, old, new)}))
+            hidden = model(history.packed(), length, around._replace(**{name: torch.where(there, old, new)}))
             assert_close(hidden, base, 0.0)
-            shown = model(history, length, around._replace(**{name: torch.where(there, new, old)}))
+            shown = model(history.packed(), length, around._replace(**{name: torch.where(there, new, old)}))
             difference = (shown.x_m - base.x_m).abs().amax(dim=(0, 1))
             assert ((difference > 0) == (valid.reshape(12, -1) > 0).any(dim=1)).all(), name
 
@@ -208,16 +220,16 @@ def test_neighbours_may_be_listed_in_any_order_and_those_who_are_not_there_take_
     history, length = histories(6, 5)
     around = surroundings(5)
     order = torch.tensor([2, 0, 1])
-    mixed = Around(*(v[:, order] if n.startswith("neighbour") else v for n, v in around._asdict().items()))
+    mixed = around._replace(neighbours=around.neighbours[:, order])
     with torch.no_grad():
-        assert_close(model(history, length, mixed), model(history, length, around), 1e-5)
-        alone = model(history, length, around._replace(neighbour_valid=torch.zeros(5, 3)))
+        assert_close(model(history.packed(), length, mixed), model(history.packed(), length, around), 1e-5)
+        alone = model(history.packed(), length, around._replace(neighbours=torch.zeros_like(around.neighbours)))
         without = make_model(neighbours=3)
         without.load_state_dict(model.state_dict())
         assert without.attention is not None
         for parameter in without.attention.embed[2].parameters():  # what neighbours are embedded as is their value
             parameter.zero_()
-        assert_close(without(history, length, around), alone, 0.0)
+        assert_close(without(history.packed(), length, around), alone, 0.0)
 
 
 def test_measured_velocity_counts_only_where_the_model_uses_it() -> None:
@@ -227,8 +239,9 @@ def test_measured_velocity_counts_only_where_the_model_uses_it() -> None:
     with torch.no_grad():
         without, user = make_model(uses_velocity=False), make_model(uses_velocity=True)
         around = nothing(3)
-        assert_close(without(faster, length, around), without(history, length, around), 0.0)
-        assert (user(faster, length, around).x_m - user(history, length, around).x_m).abs().max() > 1e-3
+        slow, fast = history.packed(), faster.packed()
+        assert_close(without(fast, length, around), without(slow, length, around), 0.0)
+        assert (user(fast, length, around).x_m - user(slow, length, around).x_m).abs().max() > 1e-3
 
 
 def test_dt_of_a_first_observation_is_ignored() -> None:
@@ -237,7 +250,7 @@ def test_dt_of_a_first_observation_is_ignored() -> None:
     length = torch.ones(4, dtype=torch.int64)
     with torch.no_grad():
         other = history._replace(dt_s=torch.zeros_like(history.dt_s))
-        assert_close(model(other, length, nothing(4)), model(history, length, nothing(4)), 0.0)
+        assert_close(model(other.packed(), length, nothing(4)), model(history.packed(), length, nothing(4)), 0.0)
 
 
 def test_a_car_cannot_turn_on_the_spot_and_a_pedestrian_can() -> None:
@@ -250,13 +263,14 @@ def test_a_car_cannot_turn_on_the_spot_and_a_pedestrian_can() -> None:
         model.offsets.weight.zero_()
         model.offsets.bias.zero_()
     still = Observation(
-        *(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2), torch.zeros(2), torch.ones(2)),
-        *(torch.zeros(2, 2), torch.zeros(2), torch.zeros(2, 2)),
-        object_class=torch.tensor([int(ObjectClass.CAR), int(ObjectClass.PEDESTRIAN)]),
+        *(torch.zeros(2, 2), torch.zeros(2, 2), torch.zeros(2, 2)),
+        *(torch.zeros(2), torch.zeros(2), torch.zeros(2), torch.ones(2), torch.zeros(2)),
         size_m=torch.ones(2, 2),
+        map_valid=torch.zeros(2),
+        object_class=torch.tensor([int(ObjectClass.CAR), int(ObjectClass.PEDESTRIAN)]),
     )
     with torch.no_grad():
-        paths, _ = model.step(still, nothing(2), tuple(torch.zeros(1, 2, 16) for _ in range(2)))
+        paths, _ = model.step(still.packed(), nothing(2), tuple(torch.zeros(1, 2, 16) for _ in range(2)))
     turn = (paths.yaw_rad[:, -1] - paths.yaw_rad[:, 0]).abs()
     assert turn[:, 0].max() < 1e-3
     assert turn[:, 1].min() > 3.0
@@ -276,17 +290,19 @@ def test_own_velocity_is_seen_in_the_objects_axes() -> None:
         steady_velocity_mps=torch.tensor([[0.0, 1.0], [1.0, 0.0], [-2.0, 0.0], [0.0, 3.0], [0.0, 0.0], [0.0, 5.0]]),
         object_class=torch.zeros(6, dtype=torch.int64),
         size_m=torch.ones(6, 2),
+        map_valid=torch.zeros(6),
     )
-    # Forward: of the last displacement, steady; then leftward.
-    moved = [[4.0, 1.0, 0.0, 0.0], [0.0, 1.0, 4.0, 0.0], [4.0, 0.0, 3.0, 2.0]]
-    rest = [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 5.0]]
-    for uses_velocity, first in ((True, [4.0, 3.0, 3.0, 0.0]), (False, [0.0, 3.0, 0.0, 0.0])):
-        _, own_velocity = make_model(uses_velocity=uses_velocity).features(seen)
-        assert own_velocity.tolist() == [pytest.approx(row, abs=2e-3) for row in (*moved, first, *rest)]
+    # Steady forward and leftward; then what the last displacement has more.
+    moved = [[1.0, 0.0, 3.0, 0.0], [1.0, 0.0, -1.0, 4.0], [0.0, 2.0, 4.0, 1.0]]
+    rest = [[0.0, 0.0, 0.0, 0.0], [0.0, 5.0, 0.0, -5.0]]
+    for uses_velocity, first in ((True, [3.0, 0.0, 1.0, 3.0]), (False, [3.0, 0.0, -3.0, 0.0])):
+        model = make_model(uses_velocity=uses_velocity)
+        start = own_velocity(model, seen)
+        assert start.tolist() == [pytest.approx(row, abs=2e-3) for row in (*moved, first, *rest)]
 
 
 def driven(
-    own_velocity: list[list[float]], kinds: list[ObjectClass], acceleration_mps2: torch.Tensor, turn: float = 0.0,
+    velocity: list[list[float]], kinds: list[ObjectClass], acceleration_mps2: torch.Tensor, turn: float = 0.0,
     trust: float = 0.0, aside: float = 0.0,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
     """x, y and course (T, N) of one mode, from these accelerations (T,) on, heading along x."""
@@ -294,10 +310,14 @@ def driven(
     model = make_model(modes=1, knots=knots)
     acceleration = torch.atanh(acceleration_mps2 / MAX_ACCELERATION_MPS2).reshape(1, knots, 1).expand(1, knots, count)
     offset = torch.tensor([0.0, aside, trust]).reshape(3, 1, 1).expand(3, 1, count)
+    seen = torch.zeros(count, len(OBSERVATION))
+    seen[:, CLASS_COLUMN:] = torch.eye(len(ObjectClass))[[int(kind) for kind in kinds]]
+    last_forward, steady_forward, last_leftward, steady_leftward = torch.tensor(velocity).t()
+    gap = (last_forward - steady_forward, last_leftward - steady_leftward)
     with torch.no_grad():
-        x, y, course, _, _ = model.unicycle(
-            acceleration, torch.full_like(acceleration, turn), offset, torch.tensor(own_velocity), torch.zeros(count),
-            torch.tensor([int(kind) for kind in kinds]),
+        (x, y), course, _, _ = model.unicycle(
+            acceleration, torch.full_like(acceleration, turn), offset,
+            torch.stack([steady_forward, steady_leftward, *gap]), torch.split(model.to_limits @ seen.t(), 1),
         )  # fmt: skip
     return x[0], y[0], course[0]
 
@@ -331,8 +351,8 @@ def test_who_has_no_wheels_may_start_off_further_from_its_heading(aside: float) 
 @pytest.mark.parametrize("turn", [0.0, 50.0])
 def test_who_brakes_to_a_stop_stays_stopped(turn: float) -> None:
     kinds = [ObjectClass.CAR, ObjectClass.PEDESTRIAN, ObjectClass.CAR, ObjectClass.CAR]
-    own_velocity = [[v, v, 0.0, 0.0] for v in (6.0, 6.0, 0.0, -2.0)]
-    x, y, course = driven(own_velocity, kinds, torch.full((10,), -4.0), turn)
+    velocity = [[v, v, 0.0, 0.0] for v in (6.0, 6.0, 0.0, -2.0)]
+    x, y, course = driven(velocity, kinds, torch.full((10,), -4.0), turn)
     step_m = torch.diff(torch.stack([x, y]), dim=1, prepend=torch.zeros(2, 1, 4)).norm(dim=0)
     # Mean speeds 5, 3, 1 m/s, then below 0: it stands.
     for braking in (0, 1):
@@ -371,9 +391,10 @@ def test_wheeled_paths_keep_to_the_curvature_and_go_backward_only_when_seen_doin
     history, _ = histories(5, 40, seed)
     history = history._replace(object_class=torch.full_like(history.object_class, int(ObjectClass.CAR)))
     with torch.no_grad():
-        paths = model(history, torch.full((40,), 5), surroundings(40))
+        paths = model(history.packed(), torch.full((40,), 5), surroundings(40))
     seen = at(history, 4)
-    forward = model.features(seen)[1][:, :2].amin(dim=1)  # of the last displacement and of the steady velocity
+    start = own_velocity(model, seen)
+    forward = torch.minimum(start[:, 0], start[:, 0] + start[:, 2])  # steady and of the last displacement
     knots = torch.stack([paths.x_m, paths.y_m])  # (2, K, T, N), the object at 0
     step = torch.diff(knots, dim=2, prepend=torch.zeros_like(knots[:, :, :1]))
     way = step.norm(dim=0)
@@ -407,12 +428,11 @@ def test_outputs_are_finite_and_covariances_valid_for_any_input(scale: float) ->
         dt_s=history.dt_s * 1e-3,
     )
     around = surroundings(30)
-    around = around._replace(
-        neighbour_offset_m=around.neighbour_offset_m * scale,
-        neighbour_velocity_mps=around.neighbour_velocity_mps * scale,
-    )
+    near = named(around.neighbours)
+    near = near._replace(offset_m=near.offset_m * scale, velocity_mps=near.velocity_mps * scale)
+    around = around._replace(neighbours=packed(near.offset_m, near.velocity_mps, near.yaw_rad, near.size_m, near.valid))
     with torch.no_grad():
-        paths = model(wild, length, around)
+        paths = model(wild.packed(), length, around)
     assert all(torch.isfinite(values).all() for values in paths)
     assert_valid_covariance(paths)
 
@@ -425,7 +445,7 @@ def test_covariances_stay_positive_definite_whatever_the_heads_say(push: float) 
         with torch.no_grad():
             model.heads.bias.reshape(HEADS, -1)[2:] = push * torch.tensor(signs).float().unsqueeze(1)
             history, length = histories(4, 2000)
-            assert_valid_covariance(model(history, length, nothing(2000)))
+            assert_valid_covariance(model(history.packed(), length, nothing(2000)))
 
 
 def test_the_spread_points_along_the_way_to_each_knot() -> None:
@@ -439,9 +459,10 @@ def test_the_spread_points_along_the_way_to_each_knot() -> None:
         model.offsets.weight.zero_()
         model.offsets.bias.zero_()
         history, _ = histories(5, count)
-        paths = model(history, torch.full((count,), 5), nothing(count))
+        paths = model(history.packed(), torch.full((count,), 5), nothing(count))
         # Half of the last displacement and half of the steady velocity: the offsets are 0.
-        speed = model.features(at(history, 4))[1].reshape(-1, 2, 2).mean(dim=2).norm(dim=1)
+        start = own_velocity(model, at(history, 4))
+        speed = (start[:, :2] + 0.5 * start[:, 2:]).norm(dim=1)
     moving = speed > 1.0
     assert moving.sum() > 20
     knots = torch.stack([paths.x_m, paths.y_m])
@@ -461,20 +482,21 @@ def test_the_spread_points_along_the_way_to_each_knot() -> None:
 @pytest.mark.parametrize("push", [-1.5, 0.8])
 def test_spread_along_and_across_are_correlated_as_the_heads_say(push: float) -> None:
     model = make_model(modes=1, knots=4)
-    cos, sin = torch.tensor([0.6]).expand(1, 4, 1), torch.tensor([0.8]).expand(1, 4, 1)
-    spread = torch.tensor([0.5, -0.3]).reshape(2, 1, 1).expand(2, 4, 1)
-    with torch.no_grad():
-        model.spread.fill_(2.0)
-        correlation = torch.full((1, 4, 1), push)
-        xx, xy, yy = model.covariance(spread, correlation, cos, sin, torch.zeros(1, dtype=torch.int64))
+    cos, sin = 0.6, 0.8
+    cos_twice, sin_twice = (torch.full((1, 1, 4, 1), v) for v in (cos**2 - sin**2, 2.0 * cos * sin))
+    spread = 2.0 * torch.tensor([0.5, -0.3]).reshape(2, 1, 1).expand(2, 4, 1)
     sigma = 2.0 * (0.1 + 0.3 * np.array(model.config.time_s))
+    half_variance = torch.tensor(0.5 * sigma**2, dtype=torch.float32).unsqueeze(1)
+    with torch.no_grad():
+        correlation = torch.full((1, 4, 1), push)
+        xx, xy, yy = model.covariance(spread, correlation, cos_twice, sin_twice, half_variance)
     along, across, related = sigma * math.exp(0.5), sigma * math.exp(-0.3), 0.95 * math.tanh(push)
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     for knot in range(4):
         both = related * along[knot] * across[knot]
         own = np.array([[along[knot] ** 2, both], [both, across[knot] ** 2]])
         wanted = turn @ own @ turn.T
-        got = [float(c[0, knot, 0]) for c in (xx, xy, yy)]
+        got = [float(c[0, 0, knot, 0]) for c in (xx, xy, yy)]
         assert got == pytest.approx([wanted[0, 0], wanted[0, 1], wanted[1, 1]], rel=1e-4)
 
 
@@ -482,7 +504,7 @@ def test_the_spread_does_not_bend_the_path() -> None:
     """What the covariances ask for reaches nothing that moves a path."""
     model = make_model()
     history, length = histories(4, 9)
-    paths = model(history, length, nothing(9))
+    paths = model(history.packed(), length, nothing(9))
     (paths.cov_xx_m2.sum() + paths.cov_xy_m2.sum() + paths.cov_yy_m2.sum()).backward(retain_graph=True)
 
     def pull() -> list[float]:
@@ -539,14 +561,14 @@ def test_a_decoder_step_may_make_several_knots(cell: str, stride: int) -> None:
     model = make_model(cell=cell, decoder_stride=stride, knots=8, knot_step_s=0.5)
     history, length = histories(5, 7)
     with torch.no_grad():
-        paths = model(history, length, nothing(7))
-    assert all(plane.shape == (4, 8, 7) for plane in paths[:6])
+        paths = model(history.packed(), length, nothing(7))
+    assert paths.planes.shape == (6, 4, 8, 7)
     assert paths.logits.shape == (7, 4)
     assert model.knot_code.shape[0] == 8 // stride
     # Knots follow each other in time, whichever decoder step made them.
     way = torch.diff(torch.stack([paths.x_m, paths.y_m]), dim=2).norm(dim=0)
-    _, own_velocity = model.features(Observation(*(v[length - 1, torch.arange(7)] for v in history)))
-    fastest = own_velocity.reshape(-1, 2, 2).norm(dim=1).amax(dim=1)
+    start = own_velocity(model, Observation(*(v[length - 1, torch.arange(7)] for v in history)))
+    fastest = torch.maximum(start[:, :2].norm(dim=1), (start[:, :2] + start[:, 2:]).norm(dim=1))
     assert (way <= 0.5 * (fastest + 8.0 * 4.0 + 3.0)).all()
 
 
@@ -557,9 +579,9 @@ def test_the_numbers_of_a_decoder_step_are_those_of_its_own_knots() -> None:
     with torch.no_grad():
         model.heads.weight.zero_()
         model.heads.bias.zero_()
-        before = model(history, length, nothing(7))
+        before = model(history.packed(), length, nothing(7))
         model.heads.bias.reshape(HEADS, 3, 2)[2, 1, 1] = 1.0  # spread along the way
-        after = model(history, length, nothing(7))
+        after = model(history.packed(), length, nothing(7))
     changed = (after.cov_xx_m2 + after.cov_yy_m2 != before.cov_xx_m2 + before.cov_yy_m2).all(dim=2)
     expected = torch.zeros(3, 6, dtype=torch.bool)
     expected[1, 1::2] = True
@@ -578,7 +600,7 @@ def test_no_mode_of_a_later_set_is_more_probable_than_one_of_an_earlier_one(sets
         assert (ranked[:, begin:end] <= ranked[:, :begin].min(dim=1, keepdim=True).values).all()
     history, length = histories(6, 40)
     with torch.no_grad():
-        probability = torch.softmax(model(history, length, nothing(40)).logits, dim=1)
+        probability = torch.softmax(model(history.packed(), length, nothing(40)).logits, dim=1)
     assert torch.allclose(probability.sum(dim=1), torch.ones(40))
     for size in model.config.set_sizes[:-1]:
         top = probability.topk(size, dim=1).values.min(dim=1).values
@@ -590,12 +612,11 @@ def test_the_calibration_scales_spread_and_logits_and_bends_no_path() -> None:
     history, length = histories(6, 20)
     around = surroundings(20)
     with torch.no_grad():
-        before = model(history, length, around)
+        before = model(history.packed(), length, around)
         model.spread.copy_(1.0 + torch.rand(model.spread.shape))
         model.sharpness.fill_(0.5)
-        after = model(history, length, around)
-    assert torch.equal(after.x_m, before.x_m)
-    assert torch.equal(after.yaw_rad, before.yaw_rad)
+        after = model(history.packed(), length, around)
+    assert torch.equal(after.planes[:3], before.planes[:3])
     assert torch.allclose(after.logits, 0.5 * before.logits)
     factor = model.spread[:, history.object_class[0]] ** 2  # (T, N)
     for plane in ("cov_xx_m2", "cov_xy_m2", "cov_yy_m2"):
@@ -606,9 +627,11 @@ def test_dropout_is_for_training_only() -> None:
     model = make_model(dropout=0.5, **ALL)
     history, length = histories(6, 20)
     with torch.no_grad():
-        assert_close(model(history, length, surroundings(20)), model(history, length, surroundings(20)), 0.0)
+        assert_close(
+            model(history.packed(), length, surroundings(20)), model(history.packed(), length, surroundings(20)), 0.0
+        )
         model.train()
-        one, other = (model(history, length, surroundings(20)) for _ in range(2))
+        one, other = (model(history.packed(), length, surroundings(20)) for _ in range(2))
     assert not torch.allclose(one.x_m, other.x_m)
 
 

@@ -22,7 +22,8 @@ from trajnet.errors import ConfigError, ContractError, DependencyError
 from trajnet.export.graph import export_model, make_contract, write_model
 from trajnet.geometry import rotate, rotate_covariance, wrap_angle
 from trajnet.learning.config import SourceConfig, TrainConfig
-from trajnet.learning.model import Around, ModelConfig, Observation, TrajectoryModel
+from trajnet.learning.model import Around, ModelConfig, TrajectoryModel
+from trajnet.learning.observation import Observation
 from trajnet.maps import MapField, MapView, make_field
 from trajnet.predictors import ConstantVelocity, GuardedPredictor, OnnxPredictor, Stream, load_predictor
 from trajnet.predictors.session import import_onnxruntime
@@ -135,15 +136,15 @@ def test_a_model_of_somebody_else(exported: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 1}, "this trajnet serves 3, got 1"),
+        ({"version": 1}, "this trajnet serves 4, got 1"),
         ({"hidden": 32}, r"h: expected float32 \['1', 'N', '32'\], got float32 \['1', 'N', '16'\]"),
-        ({"modes": 4}, r"x_m: expected float32 \['4', '6', 'N'\], got float32 \['3', '6', 'N'\]"),
-        ({"time_s": [0.5, 1.0]}, r"x_m: expected float32 \['3', '2', 'N'\]"),
+        ({"modes": 4}, r"paths: expected float32 \['6', '4', '6', 'N'\], got float32 \['6', '3', '6', 'N'\]"),
+        ({"time_s": [0.5, 1.0]}, r"paths: expected float32 \['6', '3', '2', 'N'\]"),
         ({"cell": "gru"}, "tensors that the contract does not know: c"),
         ({"classes": ["car"]}, "object classes"),
         (
             {"needs": {"neighbours": 2}},
-            "contract names tensor 'neighbour_offset_m', the graph has c, displ",
+            "contract names tensor 'neighbours', the graph has c, c_next, h, h_next, observation",
         ),
     ],
 )
@@ -271,16 +272,17 @@ def assert_given_by(model: TrajectoryModel, seen: list[Observations], last: Surr
     def stacked(name: str) -> torch.Tensor:
         if name == "displacement_m":
             values = np.stack([o.position_m - o.previous_position_m for o in seen])
+        elif name == "map_valid":
+            values = np.stack([last.map_valid] * len(seen))
         else:
             values = np.stack([getattr(o, name) for o in seen])
         return torch.tensor(values, dtype=torch.int64 if name == "object_class" else torch.float32)
 
-    around = (torch.from_numpy(getattr(last, name)) for name in Around._fields)
     with torch.inference_mode():
         paths = model(
-            Observation(*(stacked(n) for n in Observation._fields)),
+            Observation(*(stacked(n) for n in Observation._fields)).packed(),
             torch.full((len(got),), len(seen)),
-            Around(*(v if v.dtype == torch.int8 else v.float() for v in around)),
+            Around(*(torch.from_numpy(getattr(last, name)) for name in Around._fields)),
         )
     for axis, plane in enumerate((paths.x_m, paths.y_m)):
         expected = plane.numpy().transpose(2, 0, 1) + seen[-1].position_m[:, axis, None, None]
@@ -320,7 +322,7 @@ def test_step_by_step_equals_the_whole_sequence_with_map_and_neighbours(
     last = asked[-1].surroundings
     assert last is not None
     assert last.map_valid.all()
-    assert last.neighbour_valid.any()
+    assert last.neighbours[..., -1].any()
     assert_given_by(onlooking, asked, last, got)
     # What was around before is no part of the state, and what is not known to be around is as if nothing were.
     blind = played(predictor, frames)[-1]

@@ -30,7 +30,8 @@ from trajnet.export.gate import GateData, Variant, bundled, compare, make_varian
 from trajnet.export.graph import example_inputs, make_contract, write_model
 from trajnet.export.precision import to_half, to_int8
 from trajnet.learning.config import SourceConfig, TrainConfig
-from trajnet.learning.model import ModelConfig, Observation, TrajectoryModel
+from trajnet.learning.model import ModelConfig, TrajectoryModel
+from trajnet.learning.observation import unpacked
 from trajnet.learning.train import CHECKPOINT_VERSION
 from trajnet.maps import MapView
 from trajnet.predictors import OnnxPredictor
@@ -85,7 +86,7 @@ def session_of(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
 
 def test_half_precision_is_in_the_layers_and_nowhere_else(looking: tuple[StepGraph, onnx.ModelProto]) -> None:
     graph, proto = looking
-    made = to_half(proto, knots=4)
+    made = to_half(proto, graph)
     assert check_graph(made, graph, precision="fp16")["LSTM"] == 3
     for old, new in ((proto.graph.input, made.graph.input), (proto.graph.output, made.graph.output)):
         assert [(v.name, v.type) for v in old] == [(v.name, v.type) for v in new]
@@ -112,15 +113,15 @@ def test_half_precision_is_in_the_layers_and_nowhere_else(looking: tuple[StepGra
 
 def test_covariances_stay_positive_definite_in_half_precision(looking: tuple[StepGraph, onnx.ModelProto]) -> None:
     graph, proto = looking
-    session = session_of(to_half(proto, knots=4))
-    inputs = Observation(*example_inputs(graph, 64)[: len(Observation._fields)])
-    fast = inputs._replace(velocity_mps=8.0 * inputs.velocity_mps, steady_velocity_mps=8.0 * inputs.steady_velocity_mps)
-    rest = example_inputs(graph, 64)[len(inputs) :]
+    session = session_of(to_half(proto, graph))
+    observed, *rest = example_inputs(graph, 64)
+    seen = unpacked(observed)
+    fast = seen._replace(velocity_mps=8.0 * seen.velocity_mps, steady_velocity_mps=8.0 * seen.steady_velocity_mps)
     names = [i.name for i in session.get_inputs()]
-    results = session.run(None, {n: t.numpy() for n, t in zip(names, (*fast, *rest), strict=True)})
+    results = session.run(None, {n: t.numpy() for n, t in zip(names, (fast.packed(), *rest), strict=True)})
     got = dict(zip([o.name for o in session.get_outputs()], results, strict=True))
     assert all(np.isfinite(values).all() for values in got.values())
-    xx, xy, yy = (got[f"cov_{name}_m2"].astype(np.float64) for name in ("xx", "xy", "yy"))
+    xx, xy, yy = got["paths"][3:].astype(np.float64)
     assert (xx > 0).all()
     assert (xx * yy > xy**2).all()
     np.testing.assert_allclose(got["probability"].sum(axis=1), 1.0, atol=1e-5)
@@ -181,12 +182,12 @@ def test_the_gate_plays_both_files_and_sees_what_is_wrong(
     broken = onnx.ModelProto()
     broken.CopyFrom(proto)
     for node in broken.graph.node:  # paths twice as long
-        node.output[:] = ["x" if name == "x_m" else name for name in node.output]
-    broken.graph.node.append(onnx.helper.make_node("Add", ["x", "x"], ["x_m"]))
+        node.output[:] = ["there" if name == "paths" else name for name in node.output]
+    broken.graph.node.append(onnx.helper.make_node("Add", ["there", "there"], ["paths"]))
     longer = compare(right, written(graph, broken, tmp_path / "broken.onnx"), scene_data)
     assert longer.worse > 0.5
     del broken.graph.node[-1]
-    for operator, a, b in (("Abs", "x", "large"), ("Neg", "large", "small"), ("Sqrt", "small", "x_m")):
+    for operator, a, b in (("Abs", "there", "large"), ("Neg", "large", "small"), ("Sqrt", "small", "paths")):
         broken.graph.node.append(onnx.helper.make_node(operator, [a], [b]))
     unusable = compare(right, written(graph, broken, tmp_path / "nan.onnx"), scene_data)
     assert unusable.physics_rows == 46 * 5  # up to the last frame that is scored

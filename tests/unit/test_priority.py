@@ -128,7 +128,7 @@ def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
     assert model.asked[0].track_id == ("b", "c")
     around = model.asked[0].surroundings
     assert around is not None
-    assert around.neighbour_offset_m.tolist() == [[[-3.0, 0.0]], [[-28.0, 0.0]]]  # a, who is not asked for; b
+    assert around.neighbours[..., :2].tolist() == [[[-3.0, 0.0]], [[-28.0, 0.0]]]  # a, who is not asked for; b
 
 
 def test_surroundings_that_cannot_be_made_are_a_failure_like_any(monkeypatch: pytest.MonkeyPatch) -> None:

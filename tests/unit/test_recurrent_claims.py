@@ -19,11 +19,13 @@ from tools.recurrent_claims.networks import CELLS, LSTM, NETWORKS, RELU, TANH, w
 from tools.recurrent_claims.tables import filled_in
 from tools.recurrent_claims.training import Recipe, errors, fit
 from trajnet.around import nothing_around
+from trajnet.contract import OBSERVATION
 from trajnet.errors import InputError
 from trajnet.learning.config import AugmentConfig, OptimizerConfig
 from trajnet.learning.data import Batch, Batches, TrainingSet, steady_velocities, training_set
 from trajnet.learning.loss import LossConfig
 from trajnet.learning.model import FEATURES, ModelConfig, TrajectoryModel
+from trajnet.learning.observation import unpacked
 from trajnet.scenes import load_scene
 from trajnet.surroundings import Needs
 from trajnet.windows import sliding_windows
@@ -91,11 +93,12 @@ def test_earlier_motions_trade_places_and_the_last_stays(batch: Batch) -> None:
     shuffled = reordered(batch, draw, order="earlier motions shuffled")
     backward = reordered(batch, draw, order="earlier motions reversed")
     moved = 0
-    for name, before in batch.history._asdict().items():
+    plain, changed = unpacked(batch.history), [unpacked(b.history) for b in (shuffled, backward)]
+    for name, before in plain._asdict().items():
         if name == "steady_velocity_mps":  # no motion's own, but what the store makes of them in their order
             continue
         for row, length in enumerate(batch.length.tolist()):
-            was, now, turned = (h[:, row] for h in (before, *(getattr(b.history, name) for b in (shuffled, backward))))
+            was, now, turned = (h[:, row] for h in (before, *(getattr(history, name) for history in changed)))
             edge = [0, *range(length - 1, len(was))]
             assert torch.equal(now[edge], was[edge])
             assert torch.equal(turned[edge], was[edge])
@@ -103,17 +106,16 @@ def test_earlier_motions_trade_places_and_the_last_stays(batch: Batch) -> None:
             assert torch.equal(now.flatten().sort().values, was.flatten().sort().values)
             moved += not torch.equal(now, was)
     assert moved > len(batch.length)
-    for arranged in (shuffled, backward):
-        history = arranged.history
+    for history in changed:
         expected = steady_velocities(
             history.displacement_m, history.dt_s, history.velocity_mps, history.velocity_valid > 0
         )
         assert torch.equal(history.steady_velocity_mps, expected)
-        assert not torch.equal(expected, batch.history.steady_velocity_mps)
+        assert not torch.equal(expected, plain.steady_velocity_mps)
     again = reordered(backward, draw, order="earlier motions reversed")
-    for name, value in again.history._asdict().items():
+    for name, value in unpacked(again.history)._asdict().items():
         for row, length in enumerate(batch.length.tolist()):  # what lies behind the length means nothing
-            torch.testing.assert_close(value[:length, row], getattr(batch.history, name)[:length, row])
+            torch.testing.assert_close(value[:length, row], getattr(plain, name)[:length, row])
     assert reordered(batch, draw, order="in order") is batch
 
 
@@ -121,12 +123,13 @@ def test_when_all_motions_trade_places_the_prediction_still_starts_where_it_did(
     mixed = reordered(batch, torch.Generator().manual_seed(1), order="all motions shuffled")
     model = LSTM.make(SMALL, 0)
     # All but the steady velocity and the speed that is made of it, which rest on the order.
-    own = [i for i in range(FEATURES) if i not in (3, 7, 8)]
-    before, after = (model.features(b.history)[0][..., own] for b in (batch, mixed))
+    own = [i for i in range(FEATURES) if i not in (3, 7, 10)]
+    before, after = (model.see(b.history).features[..., own] for b in (batch, mixed))
+    yaw_rad = OBSERVATION.index("yaw_rad")
     swapped = 0
     for row, length in enumerate(batch.length.tolist()):
         last = length - 1
-        assert torch.equal(mixed.history.yaw_rad[last, row], batch.history.yaw_rad[last, row])
+        assert torch.equal(mixed.history[last, row, yaw_rad], batch.history[last, row, yaw_rad])
         assert torch.equal(after[0, row], before[0, row])
         now, was = (sorted(f[1:length, row].round(decimals=3).tolist()) for f in (after, before))
         assert np.allclose(now, was, atol=3e-3)  # the network is told of the same motions

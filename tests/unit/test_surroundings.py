@@ -8,12 +8,14 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from tests.neighbours import named
 from trajnet import surroundings
 from trajnet.errors import ConfigError
-from trajnet.geometry import rotate
+from trajnet.geometry import rotate, wrap_angle
 from trajnet.maps import MapField, MapView, make_field
 from trajnet.surroundings import (
     BLOCK,
+    NEIGHBOUR,
     NEIGHBOUR_REACH_M,
     Needs,
     Surroundings,
@@ -27,16 +29,20 @@ VIEW = MapView(ahead_m=10.0, behind_m=4.0, side_m=5.0, step_m=2.0, patch=2)
 
 
 def near(position_m: FloatArray | list[list[float]], count: int) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Offsets, the neighbours' rows (carried as their yaw) and validity."""
+    """Offsets, the neighbours' rows (carried as a velocity) and validity."""
     place = np.asarray(position_m, dtype=np.float64).reshape(-1, 2)
     row = np.arange(len(place), dtype=np.float64)
     velocity, size = np.stack([row, -row], -1), np.stack([row + 10, row + 20], -1)
-    offset, yaw, fast, large, valid = neighbours_of(count, place, row, velocity, size)
-    np.testing.assert_array_equal(fast, np.where(valid[..., None], np.stack([yaw, -yaw], -1), 0.0))
-    np.testing.assert_array_equal(large, np.where(valid[..., None], np.stack([yaw + 10, yaw + 20], -1), 1.0))
-    assert not offset[~valid].any()
-    assert not yaw[~valid].any()
-    return offset, yaw, valid
+    neighbours = neighbours_of(count, place, row, velocity, size)
+    found = named(neighbours)
+    valid, other = found.valid, found.velocity_mps[..., 0]
+    assert not neighbours[~valid].any()
+    of_each = (found.velocity_mps[..., 1], found.size_m[..., 0], found.size_m[..., 1], np.cos(found.yaw_rad - other))
+    for got, wanted in zip(of_each, (-other, other + 10, other + 20, np.ones_like(other)), strict=True):
+        np.testing.assert_allclose(got[valid], wanted[valid], rtol=1e-4, atol=1e-4)
+    squared_m2 = (found.offset_m**2).sum(-1)
+    np.testing.assert_allclose(found.squared_m2[valid], squared_m2[valid], rtol=1e-4, atol=1e-4)
+    return found.offset_m, other, valid
 
 
 def brute(place: FloatArray, count: int) -> list[list[int]]:
@@ -61,7 +67,7 @@ def assert_nearest(place: FloatArray, count: int, precision: float = 2e-5) -> No
         found = row[i][valid[i]].astype(int).tolist()
         assert valid[i].tolist() == [True] * len(wanted) + [False] * (count - len(wanted))
         assert len({*found, i}) == len(found) + 1, "twice the same, or itself"
-        np.testing.assert_array_equal(offset[i, : len(found)], place[found] - place[i])
+        np.testing.assert_allclose(offset[i, : len(found)], place[found] - place[i], rtol=1e-6)
         distance_m, expected_m = (np.hypot(*(place[rows] - place[i]).T) for rows in (found, wanted))
         np.testing.assert_allclose(distance_m, expected_m, rtol=precision, atol=2e-5)
         apart += int(np.sum(np.array(found) != wanted))
@@ -84,7 +90,7 @@ def test_they_are_those_that_sorting_everybody_finds(count: int) -> None:
     for i, wanted in enumerate(brute(place, count)):
         assert row[i][valid[i]].astype(int).tolist() == wanted
         assert valid[i].tolist() == [True] * len(wanted) + [False] * (count - len(wanted))
-        np.testing.assert_array_equal(offset[i, : len(wanted)], place[wanted] - place[i])
+        np.testing.assert_allclose(offset[i, : len(wanted)], place[wanted] - place[i], rtol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 8, BLOCK + 6, 250])
@@ -216,12 +222,14 @@ def test_a_turned_scene_has_turned_surroundings(angle: float) -> None:
     needs = Needs(VIEW, 4)
     plain = surroundings_of(needs, wall(0.0), place, yaw, velocity, size)
     turned = surroundings_of(needs, wall(angle), rotate(place, turn), yaw + angle, rotate(velocity, turn), size)
-    assert plain.neighbour_valid.all()
-    np.testing.assert_allclose(turned.neighbour_offset_m, rotate(plain.neighbour_offset_m, turn), atol=1e-9)
-    np.testing.assert_allclose(turned.neighbour_velocity_mps, rotate(plain.neighbour_velocity_mps, turn), atol=1e-9)
-    np.testing.assert_allclose(turned.neighbour_yaw_rad, plain.neighbour_yaw_rad + angle, atol=1e-9)
-    np.testing.assert_array_equal(turned.neighbour_size_m, plain.neighbour_size_m)
-    np.testing.assert_array_equal(turned.neighbour_valid, plain.neighbour_valid)
+    before, after = named(plain.neighbours), named(turned.neighbours)
+    assert before.valid.all()
+    assert after.valid.all()
+    np.testing.assert_allclose(after.offset_m, rotate(before.offset_m, turn), atol=1e-5)
+    np.testing.assert_allclose(after.velocity_mps, rotate(before.velocity_mps, turn), atol=1e-5)
+    np.testing.assert_allclose(wrap_angle(after.yaw_rad - before.yaw_rad - angle), 0.0, atol=1e-5)
+    np.testing.assert_array_equal(after.size_m, before.size_m)
+    np.testing.assert_allclose(after.squared_m2, before.squared_m2, rtol=1e-4)
     # The map is seen in the object's own axes, so nothing turns: equal to the width of a pixel or two (16 are a metre).
     assert turned.map_valid.all()
     assert (plain.map_distance[..., 0] > 0).any()
@@ -234,7 +242,7 @@ def test_without_needs_or_a_map_there_is_nothing_to_see() -> None:
     place = np.zeros((3, 2))
     blind = surroundings_of(Needs(), wall(0.0), place, np.zeros(3), place, place + 1)
     assert blind.map_distance.shape == (3, 0, 0, 0, 4)
-    assert blind.neighbour_valid.shape == (3, 0)
+    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR))
     lost = surroundings_of(Needs(VIEW), None, place, np.zeros(3), place, place + 1)
     assert lost.map_distance.shape == (3, *VIEW.shape, 4)
     assert not lost.map_valid.any()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trajnet.learning.data import Batch
 from trajnet.learning.loss import LossConfig, winner_takes_all
-from trajnet.learning.model import Around, Observation, TrajectoryModel
+from trajnet.learning.model import Around, TrajectoryModel
 
 
 def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> Tensor:
@@ -40,7 +40,6 @@ def loss_gradients(model: TrajectoryModel, batch: Batch, loss: LossConfig) -> ND
     Every history must be of the batch's length. In float64: float32 would end at 1e-38. NaN where k = 0 gives 0.
     """
     model = model.double()
-    history = Observation(*(v.double() if v.is_floating_point() else v for v in batch.history))
     around = Around(*(v.double() if v.is_floating_point() else v for v in batch.around))
     seen: dict[str, Tensor] = {}
 
@@ -50,7 +49,7 @@ def loss_gradients(model: TrajectoryModel, batch: Batch, loss: LossConfig) -> ND
 
     hook = model.encoder.register_forward_hook(keep)
     try:
-        paths = model(history, batch.length, around)
+        paths = model(batch.history.double(), batch.length, around)
         winner_takes_all(paths, batch.future_m.double(), batch.valid.double(), loss)[0].backward()
     finally:
         hook.remove()

@@ -16,7 +16,7 @@ from trajnet.around import nothing_around
 from trajnet.errors import InputError
 from trajnet.learning.config import SourceConfig
 from trajnet.learning.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
-from trajnet.learning.model import Observation
+from trajnet.learning.observation import Observation, unpacked
 from trajnet.scenes import find_scenes, load_scene
 from trajnet.surroundings import Needs
 from trajnet.windows import Windows, concatenate, windows_of_scene
@@ -74,7 +74,7 @@ def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
     """
     if order == "in order":
         return batch
-    history, last = batch.history, batch.length - 1
+    history, last = unpacked(batch.history), batch.length - 1
     steps = torch.arange(len(history.dt_s), dtype=torch.float64).unsqueeze(1).expand(-1, len(last))
     inner = (steps >= 1) & (steps < last + float(order == "all motions shuffled"))
     backward = 1.0 + 1.0 / steps.clamp(min=1.0)
@@ -90,7 +90,7 @@ def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
     if order == "all motions shuffled":
         mixed = ending_at(mixed, history, last)
     steady = steady_velocities(mixed.displacement_m, mixed.dt_s, mixed.velocity_mps, mixed.velocity_valid > 0)
-    return replace(batch, history=mixed._replace(steady_velocity_mps=steady))
+    return replace(batch, history=mixed._replace(steady_velocity_mps=steady).packed())
 
 
 def ending_at(mixed: Observation, history: Observation, last: torch.Tensor) -> Observation:

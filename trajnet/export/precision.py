@@ -19,11 +19,12 @@ differed from torch by 1.2 m where this differs by 0.14 m (50 steps of made-up i
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from trajnet.contract import Precision
@@ -42,30 +43,33 @@ _HALF = ".half"
 def in_precision(proto: onnx.ModelProto, graph: StepGraph, precision: Precision) -> onnx.ModelProto:
     """The exported float32 graph in this precision; itself for fp32. Raises ConfigError where there is none."""
     if precision == "fp16":
-        return to_half(proto, knots=graph.model.config.knots)
+        return to_half(proto, graph)
     if precision == "int8":
         return to_int8(proto)
     return proto
 
 
-def to_half(proto: onnx.ModelProto, *, knots: int) -> onnx.ModelProto:
+def to_half(proto: onnx.ModelProto, step: StepGraph) -> onnx.ModelProto:
     """A copy whose layers, and what is between them, have weights and arithmetic in half precision.
 
-    knots: products with a constant matrix along the knots are sums over time, no layers, and stay as they are.
+    step: what the graph was exported from. Products with its constants (columns picked out of an observation, sums of
+    products, sums over the knots) are no layers and stay as they are.
     """
     model = onnx.shape_inference.infer_shapes(proto)
     graph = model.graph
+    constants = [values.numpy() for values in step.buffers() if values.dim() == 2]
     weights = {i.name: i for i in graph.initializer if i.data_type == TensorProto.FLOAT}
     values = (*graph.input, *graph.output, *graph.value_info)
     floats = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT} | set(weights)
-    wanted = _before((n for n in graph.node if _is_layer(n, weights, knots)), graph)
+    layers = [n for n in graph.node if _is_layer(n, graph, weights, constants)]
+    wanted = _before(layers, graph)
     outputs = {o.name for o in graph.output}
 
     half: set[str] = set()  # tensors of the old graph that are computed in half precision
     for node in graph.node:
         given = [name for name in node.input if name in floats and name not in weights]
         follows = node.op_type in _FOLLOWING and given and half.issuperset(given) and wanted.intersection(node.output)
-        if follows or _is_layer(node, weights, knots):
+        if follows or node in layers:
             half.update(name for name in node.output if name)
     in_float32 = {
         name for node in graph.node if not half.intersection(node.output) for name in node.input if name in half
@@ -131,14 +135,22 @@ def to_int8(proto: onnx.ModelProto) -> onnx.ModelProto:
     return _tidied(copy)
 
 
-def _is_layer(node: onnx.NodeProto, weights: dict[str, TensorProto], knots: int) -> bool:
+def _is_layer(
+    node: onnx.NodeProto,
+    graph: onnx.GraphProto,
+    weights: dict[str, TensorProto],
+    constants: Sequence[NDArray[np.float32]],
+) -> bool:
     """Whether the node is a layer of the network: a recurrent one, or a product with a matrix that is learned."""
     if node.op_type in _RECURRENT:
         return True
     if node.op_type not in ("MatMul", "Gemm"):
         return False
-    along_knots = node.input[0] in weights and weights[node.input[0]].dims[-1] in (knots, knots + 1)
-    return not along_knots and any(len(weights[name].dims) >= 2 for name in node.input[:2] if name in weights)
+    inputs = {i.name for i in graph.input}
+    inputs |= {n.output[0] for n in graph.node if n.op_type == "Transpose" and n.input[0] in inputs}
+    matrices = [numpy_helper.to_array(weights[name]) for name in node.input[:2] if name in weights]
+    fixed = any(np.array_equal(m, c) or np.array_equal(m, c.T) for m in matrices for c in constants)
+    return not fixed and inputs.isdisjoint(node.input) and any(m.ndim >= 2 for m in matrices)
 
 
 def _before(layers: Iterable[onnx.NodeProto], graph: onnx.GraphProto) -> set[str]:

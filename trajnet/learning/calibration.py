@@ -41,8 +41,8 @@ def calibrate(model: TrajectoryModel, batches: Batches) -> None:
     sharpness = fitted_sharpness(paths, future_m, valid)
     model.sharpness.fill_(sharpness)
     probability = torch.softmax(paths.logits * sharpness, dim=1).double().numpy()
-    predicted_m = paths.xy_m.permute(3, 1, 2, 0).double().numpy()
-    xx, xy, yy = paths.covariance_m2
+    predicted_m = torch.stack([paths.x_m, paths.y_m], dim=-1).permute(2, 0, 1, 3).double().numpy()
+    xx, xy, yy = paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2
     covariance = torch.stack([xx, xy, xy, yy], dim=-1).permute(2, 0, 1, 3).double().numpy()
     covariance = covariance.reshape(*covariance.shape[:3], 2, 2)
     truth_m = future_m.transpose(0, 1).double().numpy()

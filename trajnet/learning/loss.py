@@ -36,13 +36,8 @@ class LossConfig:
 
 def displacement(paths: Paths, future_m: Tensor) -> Tensor:
     """(K, T, N) distance of each mode's knots from future_m (T, N, 2)."""
-    x, y = error_m(paths, future_m)
+    x, y = future_m[..., 0] - paths.x_m, future_m[..., 1] - paths.y_m
     return torch.sqrt(x * x + y * y + 1e-6)
-
-
-def error_m(paths: Paths, future_m: Tensor) -> Tensor:
-    """(2, K, T, N) from each mode's knots to future_m (T, N, 2), along x and along y."""
-    return future_m.movedim(-1, 0).unsqueeze(1) - paths.xy_m
 
 
 def mean_over_knots(values: Tensor, valid: Tensor) -> Tensor:
@@ -72,8 +67,8 @@ def winner_takes_all(
         classification = -(target * log_probability).sum(dim=1).mean()
     else:
         classification = -log_probability.gather(1, winner.unsqueeze(1)).mean()
-    error_x, error_y = error_m(paths, future_m).detach()
-    nll = gaussian_nll(error_x, error_y, *paths.covariance_m2)
+    error_x, error_y = ((future_m[..., i] - p).detach() for i, p in enumerate((paths.x_m, paths.y_m)))
+    nll = gaussian_nll(error_x, error_y, paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2)
     mixture = -torch.logsumexp(log_probability.detach().t().unsqueeze(1) - nll, dim=0)
     likelihood = mean_over_knots(mixture.unsqueeze(0), valid).mean()
     total = regression + config.classification * classification + config.likelihood * likelihood

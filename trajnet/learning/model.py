@@ -155,25 +155,34 @@ class Seen(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """K modes at T knots: planes (6, K, T, N) as contract.PATH names them, and logits (N, K)."""
+    """K modes at T knots: planes (6, K, T, N) as contract.PATH names them, each of them by its name; logits (N, K)."""
 
     planes: Tensor
     logits: Tensor
 
     @property
-    def xy_m(self) -> Tensor:
-        """(2, K, T, N), relative to the object."""
-        return self.planes[:2]
+    def x_m(self) -> Tensor:
+        return self.planes[0]
+
+    @property
+    def y_m(self) -> Tensor:
+        return self.planes[1]
 
     @property
     def yaw_rad(self) -> Tensor:
-        """(K, T, N)."""
         return self.planes[2]
 
     @property
-    def covariance_m2(self) -> Tensor:
-        """(3, K, T, N): xx, xy, yy."""
-        return self.planes[3:]
+    def cov_xx_m2(self) -> Tensor:
+        return self.planes[3]
+
+    @property
+    def cov_xy_m2(self) -> Tensor:
+        return self.planes[4]
+
+    @property
+    def cov_yy_m2(self) -> Tensor:
+        return self.planes[5]
 
 
 def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
