@@ -62,10 +62,10 @@ def test_the_tensors_of_an_lstm_and_a_gru() -> None:
     assert [t.name for t in CONTRACT.inputs][-2:] == ["h", "c"]
     assert [t.name for t in CONTRACT.outputs][-2:] == ["h_next", "c_next"]
     assert CONTRACT.inputs[-1].shape == ("2", "N", "16")
-    assert CONTRACT.outputs[0].shape == ("3", "3", "N")
-    assert CONTRACT.inputs[0].name == "displacement_m"
+    assert CONTRACT.outputs[0].shape == ("6", "3", "3", "N")
+    assert CONTRACT.inputs[0].name == "observation"
     gru = replace(CONTRACT, cell="gru")
-    assert [t.name for t in gru.inputs][-2:] == ["size_m", "h"]
+    assert [t.name for t in gru.inputs][-2:] == ["observation", "h"]
     assert [t.name for t in gru.outputs][-2:] == ["probability", "h_next"]
 
 
@@ -107,10 +107,10 @@ def test_the_inputs_have_the_shapes_and_the_names_of_surroundings() -> None:
         ({CONTRACT_KEY: "9" * 5_000}, "m.onnx: "),
         ({CONTRACT_KEY: "[]"}, "got None"),
         ({CONTRACT_KEY: "null"}, "got None"),
-        (metadata(version=1), "this trajnet serves 3, got 1; export the checkpoint again"),
-        (metadata(version="2"), "this trajnet serves 3, got '2'"),
-        (metadata(version=True), "this trajnet serves 3, got True"),
-        (metadata(version=3.0), "version: expected int, got 3.0"),
+        (metadata(version=1), "this trajnet serves 4, got 1; export the checkpoint again"),
+        (metadata(version="2"), "this trajnet serves 4, got '2'"),
+        (metadata(version=True), "this trajnet serves 4, got True"),
+        (metadata(version=4.0), "version: expected int, got 4.0"),
         (metadata(extra=1), "unknown key 'extra'"),
         (metadata(cell="transformer"), "cell: expected one of 'lstm'"),
         (metadata(hidden="16"), "hidden: expected int, got '16'"),

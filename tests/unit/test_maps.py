@@ -18,6 +18,8 @@ from trajnet.maps import (
     CHANNELS,
     FIELD_PIXELS_PER_M,
     FULL,
+    HEADINGS,
+    NOTHING,
     REACH_M,
     MapField,
     MapView,
@@ -199,8 +201,8 @@ def test_who_moves_with_the_map_sees_the_same(angle_rad: float, offset_m: tuple[
     before = here.sample(position_m, yaw_rad, MapView())
     after = there.sample(rotate(position_m, np.float64(angle_rad)) + offset_m, yaw_rad + angle_rad, MapView())
     difference_m = np.abs(before.astype(float) - after) * REACH_M / FULL
-    assert difference_m.max() < 1.5  # pixels fall otherwise at the ends of lines
-    assert difference_m.mean() < 0.15
+    assert difference_m.max() < 3.0  # pixels fall otherwise at the ends of lines, and yaws between two headings
+    assert difference_m.mean() < 0.2
 
 
 def test_lanes_look_as_a_raster_of_the_same_street_does() -> None:
@@ -234,9 +236,11 @@ def test_beyond_the_field_nothing_is_drivable_and_no_line_is_near() -> None:
     yaw = np.array([0.0, 1.0, 2.0, 0.0, 0.0, nan, inf])
     with np.errstate(all="raise"):
         seen = field.sample(np.array(place), yaw, MapView())
-    assert (metres(seen, "drivable") < 0).all()
-    assert (metres(seen, "road_divider") == REACH_M).all()
-    assert (seen[[0, 1, 2, 3, 4, 5, 6]] == [-FULL, FULL, FULL, 0]).all()
+    beyond = [0, 1, 2, 3, 4, 6]
+    assert (metres(seen[beyond], "drivable") < 0).all()
+    assert (metres(seen[beyond], "road_divider") == REACH_M).all()
+    assert (seen[beyond] == NOTHING).all()
+    assert np.array_equal(seen[5], field.sample(np.array([[105.0, 205.0]]), np.zeros(1), MapView())[0])
     assert field.sample(np.zeros((0, 2)), np.zeros(0), MapView()).shape == (0, 37, 25, 1, 4)
     assert field.sample(np.zeros((0, 2)), np.zeros(0), PATCHED).shape == (0, 4, 3, 9, 4)
 
@@ -284,12 +288,20 @@ SOMEWHERE = ((-60.0, 260.0), (95.0, 96.0))
 def test_samples_are_the_pixels_below_the_points(view: MapView, low_m: float, high_m: float) -> None:
     random, field = np.random.default_rng(5), noise_field()
     position_m, yaw_rad = random.uniform(low_m, high_m, (MANY, 2)), random.uniform(-4.0, 4.0, MANY)
-    points_m = position_m[:, None, None, None] + rotate(view.points_m(), yaw_rad[:, None, None, None])
-    pixel = np.clip(np.floor((points_m - field.origin_m) * 3.0).astype(int) + 1, 0, (601, 451))
-    expected = field.distance[pixel[..., 0], pixel[..., 1]]
+    # In the middle of its quarter of a pixel, with the nearest yaw that there is.
+    place_px = 0.5 * (np.floor(2.0 * (position_m - field.origin_m) * 3.0) + 0.5)
+    heading_rad = np.rint(yaw_rad * HEADINGS / (2.0 * np.pi)) * (2.0 * np.pi / HEADINGS)
+    points_px = place_px[:, None, None, None] + 3.0 * rotate(view.points_m(), heading_rad[:, None, None, None])
+    pixel = np.floor(points_px).astype(int) + 1
+    inside = ((pixel >= 0) & (pixel < field.distance.shape[:2])).all(axis=-1, keepdims=True)
+    there = np.where(inside, pixel, 0)
+    expected = np.where(inside, field.distance[there[..., 0], there[..., 1]], NOTHING)
     seen = field.sample(position_m, yaw_rad, view)
     assert seen.shape == (MANY, *view.shape, 4)
-    assert (seen != expected).any(axis=-1).mean() < 1e-3  # float32 falls into the next pixel now and then
+    assert (seen != expected).any(axis=-1).mean() < 1e-3  # on the edge of a pixel it falls to either side
+    points_m = position_m[:, None, None, None] + rotate(view.points_m(), yaw_rad[:, None, None, None])
+    away_px = np.abs(points_px - (points_m - field.origin_m) * 3.0).max(axis=(0, -1))
+    assert (away_px <= 0.25 + 3.0 * np.hypot(*np.moveaxis(view.points_m(), -1, 0)) * np.pi / HEADINGS + 1e-9).all()
     one_by_one = [field.sample(position_m[i : i + 1], yaw_rad[i : i + 1], view)[0] for i in range(MANY)]
     assert np.array_equal(seen, one_by_one)
     into = np.zeros_like(seen)

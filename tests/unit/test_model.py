@@ -185,7 +185,7 @@ def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, object
     with torch.no_grad():
         there, here = model(moved.packed(), length, moved_around), model(history.packed(), length, around)
     expected = turned(torch.stack([here.x_m, here.y_m], -1), angle)
-    assert torch.allclose(ttorch.stack([here.x_m, here.y_m], -1), expected, atol=2e-3)
+    assert torch.allclose(torch.stack([there.x_m, there.y_m], -1), expected, atol=2e-3)
     assert torch.allclose(there.yaw_rad, here.yaw_rad + angle, atol=1e-3)
     assert torch.allclose(there.logits, here.logits, atol=1e-3)
     covariance = torch.stack([here.cov_xx_m2, here.cov_xy_m2, here.cov_xy_m2, here.cov_yy_m2], -1).unflatten(-1, (2, 2))
@@ -627,9 +627,8 @@ def test_dropout_is_for_training_only() -> None:
     model = make_model(dropout=0.5, **ALL)
     history, length = histories(6, 20)
     with torch.no_grad():
-        assert_close(
-            model(history.packed(), length, surroundings(20)), model(history.packed(), length, surroundings(20)), 0.0
-        )
+        same = [model(history.packed(), length, surroundings(20)) for _ in range(2)]
+        assert_close(same[0], same[1], 0.0)
         model.train()
         one, other = (model(history.packed(), length, surroundings(20)) for _ in range(2))
     assert not torch.allclose(one.x_m, other.x_m)

@@ -144,7 +144,7 @@ def test_a_model_of_somebody_else(exported: Path, tmp_path: Path) -> None:
         ({"classes": ["car"]}, "object classes"),
         (
             {"needs": {"neighbours": 2}},
-            "contract names tensor 'neighbours', the graph has c, c_next, h, h_next, observation",
+            "contract names tensor 'neighbours', the graph has c, h, observation",
         ),
     ],
 )

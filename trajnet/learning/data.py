@@ -208,8 +208,8 @@ def load_training_set(
 
 @dataclass(frozen=True)
 class Batch:
-    """history (H, N, columns of an observation) oldest first, left-aligned; length (N,); around: at the last observation; future_m (T, N, 2),
-    relative to the object; valid (T, N)."""
+    """history (H, N, columns of an observation) oldest first, left-aligned; length (N,); around: at the last
+    observation; future_m (T, N, 2), relative to the object; valid (T, N)."""
 
     history: Tensor
     length: Tensor

@@ -109,9 +109,8 @@ def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Predictio
     """Mode-major float32 planes of the graph -> these rows of the object-major float64 arrays, in the map frame."""
     count, points = len(origin_m), answer.modes * len(answer.time_s)
     # One plane after the other, (n, K * T) each: as few dimensions as there may be are the fastest to turn round.
-    x_m, y_m, yaw_rad, cov_xx_m2, cov_xy_m2, cov_yy_m2 = (
-        outputs["paths"].reshape(len(PATH), points, count).swapaxes(1, 2)
-    )
+    planes = outputs["paths"].reshape(len(PATH), points, count).swapaxes(1, 2)
+    x_m, y_m, yaw_rad, cov_xx_m2, cov_xy_m2, cov_yy_m2 = planes
     position_m = answer.position_m[rows].reshape(count, points, 2)
     np.add(x_m, origin_m[:, :1], out=position_m[..., 0])
     np.add(y_m, origin_m[:, 1:], out=position_m[..., 1])
