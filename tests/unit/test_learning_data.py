@@ -297,7 +297,7 @@ def test_turned_windows_turn_the_prediction_though_no_yaw_was_measured() -> None
     angle = 2.0
     one, other = (Batches(alone(blind_windows(a)), 1000)[0] for a in (0.0, angle))
     real = torch.arange(len(one.history)).unsqueeze(1) < one.length
-    mine, theirs = (model.see(batch.history).features[real] for batch in (one, other))
+    mine, theirs = (model.features(batch.history).features[real] for batch in (one, other))
     torch.testing.assert_close(mine, theirs, atol=2e-3, rtol=1e-3)
     with torch.no_grad():
         paths, turned = (model(b.history, b.length, b.around) for b in (one, other))

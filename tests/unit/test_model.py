@@ -14,8 +14,8 @@ from trajnet.contract import OBSERVATION
 from trajnet.errors import ConfigError
 from trajnet.geometry import rotate
 from trajnet.learning.data import steady_velocities
+from trajnet.learning.features import CLASS_COLUMN
 from trajnet.learning.model import (
-    CLASS_COLUMN,
     HEADS,
     MAX_ACCELERATION_MPS2,
     MAX_COURSE_OFFSET_RAD,
@@ -114,7 +114,7 @@ def at(history: Observation, step: int) -> Observation:
 
 def own_velocity(model: TrajectoryModel, seen: Observation) -> torch.Tensor:
     """(N, 4) m/s: steady forward and leftward, and what that of the last displacement has more."""
-    return model.see(seen.packed()).turned @ model.to_start
+    return model.features(seen.packed()).turned @ model.features.to_start
 
 
 def row_of(paths: Paths, row: int) -> Paths:

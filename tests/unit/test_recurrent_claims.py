@@ -23,8 +23,9 @@ from trajnet.contract import OBSERVATION
 from trajnet.errors import InputError
 from trajnet.learning.config import AugmentConfig, OptimizerConfig
 from trajnet.learning.data import Batch, Batches, TrainingSet, steady_velocities, training_set
+from trajnet.learning.features import FEATURES
 from trajnet.learning.loss import LossConfig
-from trajnet.learning.model import FEATURES, ModelConfig, TrajectoryModel
+from trajnet.learning.model import ModelConfig, TrajectoryModel
 from trajnet.learning.observation import unpacked
 from trajnet.scenes import load_scene
 from trajnet.surroundings import Needs
@@ -124,7 +125,7 @@ def test_when_all_motions_trade_places_the_prediction_still_starts_where_it_did(
     model = LSTM.make(SMALL, 0)
     # All but the steady velocity and the speed that is made of it, which rest on the order.
     own = [i for i in range(FEATURES) if i not in (3, 7, 10)]
-    before, after = (model.see(b.history).features[..., own] for b in (batch, mixed))
+    before, after = (model.features(b.history).features[..., own] for b in (batch, mixed))
     yaw_rad = OBSERVATION.index("yaw_rad")
     swapped = 0
     for row, length in enumerate(batch.length.tolist()):

@@ -1,5 +1,5 @@
-"""The model, whole, in this file: an LSTM encoder whose state lives as long as the track, and an LSTM decoder over
-future knots whose outputs are driven through a unicycle.
+"""The model: an LSTM encoder whose state lives as long as the track, and an LSTM decoder over future knots whose
+outputs are driven through a unicycle. What it is told of an object is in ``features``, all that is learned is here.
 
 One call of ``step`` is one observation of all N tracks; ``forward`` runs the same weights over whole histories for
 training. Everything is frame-free inside: displacement and turn as seen from the object's own pose, with the real dt.
@@ -19,22 +19,22 @@ import torch
 from torch import Tensor, nn
 
 from trajnet.config import require
-from trajnet.contract import OBSERVATION, Cell, state_names
+from trajnet.contract import Cell, state_names
+from trajnet.learning.features import (
+    CLASS_COLUMN,
+    CLASSES,
+    FEATURES,
+    NEIGHBOUR_FEATURES,
+    NEIGHBOUR_PRODUCTS,
+    Features,
+    Seen,
+    neighbour_matrices,
+    picking,
+)
 from trajnet.maps import CHANNELS, FULL, MapView
-from trajnet.surroundings import NEIGHBOUR, Needs
-from trajnet.types import CLASS_NAMES, WHEELED
+from trajnet.surroundings import Needs
+from trajnet.types import WHEELED
 
-CLASSES = len(CLASS_NAMES)
-#: Where in an observation the class begins, which comes last in it.
-CLASS_COLUMN = len(OBSERVATION) - CLASSES
-#: Of each object: velocities and turns, logarithms, and what is taken as it is.
-TURNED, LOGARITHMS = 10, 4
-FEATURES = TURNED + LOGARITHMS + 3 + CLASSES
-NEIGHBOUR_FEATURES = 10
-#: What is computed of a neighbour: three vectors in the object's axes in two parts each, and the rest as it is.
-NEIGHBOUR_PRODUCTS = 16
-#: Velocities in m/s times these are of order one.
-FORWARD_SCALE, LEFTWARD_SCALE = 0.1, 0.3
 #: Numbers for each knot and mode: acceleration, turn, logarithms of the variances along and across, correlation.
 HEADS = 5
 
@@ -50,8 +50,6 @@ MAX_FREE_OFFSET_RAD = 1.2
 TURN_SCALE_RAD = 0.1
 #: Some tens of float32's roundings: what the product of variances has to be larger than the square of the covariance.
 ROUNDING = 4e-6
-#: Two observations closer in time than this count as this far apart, or noise would be a speed.
-MIN_STEP_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -138,22 +136,6 @@ class Around(NamedTuple):
     neighbours: Tensor
 
 
-class Seen(NamedTuple):
-    """What is computed of observations, with any leading dimensions (...).
-
-    features (..., FEATURES) of order one, the same wherever the object is and whichever way it points. turned (...,
-    TURNED): the first of them, velocities of the last displacement as seen from the pose before, then as seen from the
-    present one (as measured for a first observation), as measured and steady, all four forward, then leftward; then the
-    last turn, and its rate. axes (..., NEIGHBOUR_PRODUCTS): cosines and sines of the present yaw, and ones, that the
-    neighbours' numbers are multiplied by; None where nobody looks at them. map_valid (..., 1).
-    """
-
-    features: Tensor
-    turned: Tensor
-    axes: Tensor | None
-    map_valid: Tensor
-
-
 class Paths(NamedTuple):
     """K modes at T knots: planes (6, K, T, N) as contract.PATH names them, each of them by its name; logits (N, K)."""
 
@@ -211,113 +193,6 @@ def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
         nn.init.zeros_(getattr(relu, f"bias_hh_l{layer}"))
         nn.init.zeros_(getattr(relu, f"bias_ih_l{layer}"))
     return relu
-
-
-def columns(*names: str) -> list[int]:
-    """Where these are in an observation."""
-    return [OBSERVATION.index(name) for name in names]
-
-
-def picking(*names: str) -> Tensor:
-    """(columns of an observation, names): a product with it is these columns."""
-    return torch.eye(len(OBSERVATION))[:, columns(*names)]
-
-
-def feature_matrices(*, uses_velocity: bool, neighbours: bool) -> tuple[dict[str, Tensor], list[int]]:
-    """Constants that make features of observations by a few products, where slices would be many small operators; and
-    how wide the parts are that an observation is made into first.
-
-    A vector of axes x and y turned back by an angle a is x cos a + y sin a forward and y cos a - x sin a leftward. A
-    term is a vector turned by the yaw before or by the present one, times a factor: for each the four products of x, y,
-    y, x and cos, sin, cos, sin. Two more products are the sine of the last turn, and its rate.
-
-    to_parts (columns of an observation, parts), parts_bias: factors, angles, vectors, the steady velocity, arguments of
-    logarithms, what is a feature as it is, dt_s and map_valid. per_time (P,): which factors go with the rate of
-    observations. to_turned (P, TURNED): sums of the products, scaled to be of order one. to_start (TURNED, 4): of these
-    the steady velocity forward and leftward, and what that of the last displacement has more, in m/s. to_speed,
-    speed_bias: of the squares of the steady velocity those of what is added to the logarithms' arguments.
-    """
-    used = float(uses_velocity)
-    moved, measured, steady = "displacement_{}_m", "velocity_{}_mps", "steady_velocity_{}_mps"
-    # Vector, its weight, yaw, the factor's column (else it is 1, or the rate of observations), which of four results.
-    terms = [
-        (moved, 1.0, "previous_yaw_rad", None, True, 0),
-        (moved, 1.0, "yaw_rad", None, True, 1),
-        (measured, used, "yaw_rad", "reset", False, 1),
-        (measured, used, "yaw_rad", None, False, 2),
-        (steady, 1.0, "yaw_rad", None, False, 3),
-    ]
-    products, observed = 4 * len(terms) + 2, len(OBSERVATION)
-    angles = products + (NEIGHBOUR_PRODUCTS if neighbours else 0)
-    factor, angle, vector = (torch.zeros(observed, width) for width in (products, angles, products))
-    factor_bias, angle_bias, vector_bias = torch.zeros(products), torch.zeros(angles), torch.zeros(products)
-    per_time, to_turned = torch.zeros(products), torch.zeros(products, TURNED)
-    quarter = torch.tensor([math.pi / 2, 0.0, math.pi / 2, 0.0])
-    for i, (name, weight, yaw, column, by_time, result) in enumerate(terms):
-        four = slice(4 * i, 4 * i + 4)
-        vector[:, four] = weight * picking(*(name.format(axis) for axis in "xyyx"))
-        angle[:, four], angle_bias[four] = picking(yaw), quarter
-        if column is not None:
-            factor[:, four] = picking(column)
-        else:
-            per_time[four], factor_bias[four] = float(by_time), float(not by_time)
-        to_turned[four, result] = FORWARD_SCALE * torch.tensor([1.0, 1.0, 0.0, 0.0])
-        to_turned[four, 4 + result] = LEFTWARD_SCALE * torch.tensor([0.0, 0.0, 1.0, -1.0])
-    turn, rate = products - 2, products - 1
-    angle[:, turn:products] = picking("yaw_rad") - picking("previous_yaw_rad")
-    vector_bias[turn:] = 1.0
-    factor_bias[turn], per_time[rate] = 1.0, 1.0
-    to_turned[turn, 8] = to_turned[rate, 9] = 1.0
-    if neighbours:
-        angle[:, products : products + 12] = picking("yaw_rad")
-        angle_bias[products : products + 6] = angle_bias[products + 12 :] = math.pi / 2  # the cosine of 0 is 1
-    logarithm, known = torch.zeros(observed, LOGARITHMS), torch.zeros(observed, 3)
-    logarithm[:, 1:] = picking("dt_s", "length_m", "width_m") * torch.tensor([10.0, 1.0, 1.0])
-    known[:, 0:1], known[:, 1:2], known[:, 2:3] = picking("dt_s"), -picking("reset"), used * picking("velocity_valid")
-    as_it_is = torch.cat([known, torch.eye(observed)[:, CLASS_COLUMN:]], 1)
-    parts = {
-        "factor": (factor, factor_bias),
-        "angle": (angle, angle_bias),
-        "vector": (vector, vector_bias),
-        "steady": (picking(*(steady.format(axis) for axis in "xy")), torch.zeros(2)),
-        "logarithm": (logarithm, torch.tensor([1.0, 1.0, 0.0, 0.0])),
-        "as_it_is": (as_it_is, torch.tensor([0.0, 1.0, *[0.0] * (1 + CLASSES)])),
-        "dt_s": (picking("dt_s"), torch.zeros(1)),
-        "map_valid": (picking("map_valid"), torch.zeros(1)),
-    }
-    to_start, forward, leftward = torch.zeros(TURNED, 4), 1.0 / FORWARD_SCALE, 1.0 / LEFTWARD_SCALE
-    to_start[3, 0], to_start[7, 1] = forward, leftward
-    to_start[[1, 3], 2] = torch.tensor([forward, -forward])
-    to_start[[5, 7], 3] = torch.tensor([leftward, -leftward])
-    return {
-        "to_parts": torch.cat([matrix for matrix, _ in parts.values()], 1),
-        "parts_bias": torch.cat([bias for _, bias in parts.values()]),
-        "per_time": per_time,
-        "to_turned": to_turned,
-        "to_start": to_start,
-        "to_speed": torch.tensor([[1.0, 0.0, 0.0, 0.0]] * 2),
-        "speed_bias": torch.tensor([1e-6, 0.0, 0.0, 0.0]),
-    }, [matrix.shape[1] for matrix, _ in parts.values()]
-
-
-def neighbour_matrices() -> dict[str, Tensor]:
-    """Constants that make features of neighbours: in the object's own axes, of order one.
-
-    to_products (columns of a neighbour, NEIGHBOUR_PRODUCTS): its three vectors, once more, and the rest, to be
-    multiplied by Seen.axes. to_known (NEIGHBOUR_FEATURES, NEIGHBOUR_PRODUCTS): sums of these: offset and velocity
-    forward, then both leftward, logarithm of the squared distance, cosine and sine of its heading, logarithms of its
-    length and width, 1.
-    """
-    one = torch.eye(len(NEIGHBOUR))
-    vectors = one[:, :6]
-    rest = one[:, [NEIGHBOUR.index(name) for name in ("log_distance", "log_length", "log_width", "valid")]]
-    known = torch.zeros(NEIGHBOUR_FEATURES, NEIGHBOUR_PRODUCTS)
-    for vector, (ahead, aside, scale) in enumerate([(0, 2, 0.1), (1, 3, 0.2), (5, 6, 1.0)]):
-        x_cos, y_cos, x_sin, y_sin = 2 * vector, 2 * vector + 1, 6 + 2 * vector, 7 + 2 * vector
-        known[ahead, [x_cos, y_sin]] = scale
-        known[aside, y_cos], known[aside, x_sin] = scale, -scale
-    known[[4, 7, 8, 9], [12, 13, 14, 15]] = torch.tensor([0.5, 1.0, 1.0, 1.0])
-    return {"to_products": torch.cat([vectors, vectors, rest], 1), "to_known": known}
 
 
 class MapEncoder(nn.Module):
@@ -408,6 +283,7 @@ class TrajectoryModel(nn.Module):
         self.config = config
         width, narrow, context = config.embedding, config.decoder_hidden, config.context
         stride, inner = config.decoder_stride, config.decoder_embedding
+        self.features = Features(uses_velocity=config.uses_velocity, neighbours=config.neighbours > 0)
         self.embed = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU())
         self.encoder = recurrent(config.cell, width, config.hidden, config.layers)
         known = config.hidden + FEATURES
@@ -429,13 +305,6 @@ class TrajectoryModel(nn.Module):
         self.classify = nn.Sequential(nn.Linear(context, width), nn.ReLU(), nn.Linear(width, config.modes))
         for name, values in self._constants().items():
             self.register_buffer(name, values, persistent=False)
-        self.to_parts: Tensor
-        self.parts_bias: Tensor
-        self.per_time: Tensor
-        self.to_turned: Tensor
-        self.to_start: Tensor
-        self.to_speed: Tensor
-        self.speed_bias: Tensor
         self.head_scale: Tensor
         self.to_limits: Tensor
         self.to_gained_mps: Tensor
@@ -462,11 +331,7 @@ class TrajectoryModel(nn.Module):
         offset_rad = torch.where(wheeled > 0, MAX_COURSE_OFFSET_RAD, MAX_FREE_OFFSET_RAD)
         limit_rad = config.knot_step_s * torch.stack(rates) + torch.tensor([[0.0], [1e-5]])
         by_class = torch.cat([torch.stack([wheeled, offset_rad]), limit_rad])
-        features, self._part_widths = feature_matrices(
-            uses_velocity=config.uses_velocity, neighbours=config.neighbours > 0
-        )
         return {
-            **features,
             "head_scale": heads.reshape(-1, 1),
             # Of an observation: whether its class is wheeled, how far it may start off its heading, the largest turn
             # between knots for each m/s, and at any speed; and its yaw.
@@ -480,20 +345,6 @@ class TrajectoryModel(nn.Module):
             "quarter_turns": torch.tensor([math.pi / 2, 0.0, math.pi / 2, 0.0]).reshape(4, 1, 1, 1),
             "sigma_scale_m": (0.1 + 0.3 * torch.tensor(config.time_s, dtype=torch.float32)).reshape(-1, 1),
         }
-
-    def see(self, observed: Tensor) -> Seen:
-        """observed (..., columns of an observation) -> what is computed of it."""
-        parts = torch.split(torch.matmul(observed, self.to_parts) + self.parts_bias, self._part_widths, -1)
-        factor, angle, vector, steady, logarithm, as_it_is, dt_s, map_valid = parts
-        sine = torch.sin(angle)
-        axes = None
-        if self.config.neighbours:
-            sine, axes = torch.split(sine, [len(self.per_time), NEIGHBOUR_PRODUCTS], -1)
-        factor = factor + self.per_time / torch.clamp(dt_s, min=MIN_STEP_S)
-        turned = torch.matmul(vector * factor * sine, self.to_turned)
-        speed = torch.sqrt(torch.matmul(steady * steady, self.to_speed) + self.speed_bias)
-        features = torch.cat([turned, torch.log(logarithm + speed), as_it_is], -1)
-        return Seen(features, turned, axes, map_valid)
 
     def encode(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """embedded (H, N, embedding), state (layers, N, hidden) each -> outputs (H, N, hidden), next state."""
@@ -516,7 +367,7 @@ class TrajectoryModel(nn.Module):
         return out
 
     def decode(self, summary: Tensor, observed: Tensor, seen: Seen, around: Around) -> Paths:
-        """summary (N, hidden), observation (N, ...), what see() made of it and surroundings, at one time -> paths."""
+        """summary (N, hidden), observation (N, ...), its features and the surroundings, at one time -> paths."""
         modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
         context = self.fused(summary, seen, around)
         inputs = torch.relu(self.to_knots(context) + self.knot_code)
@@ -535,8 +386,8 @@ class TrajectoryModel(nn.Module):
         of_each = torch.matmul(torch.cat([self.to_limits, half_variance]), observed.t())
         *limits, half_variance_m2 = torch.split(of_each, [1] * len(self.to_limits) + [knots])
         xy_m, course, cos, sin = self.unicycle(
-            acceleration, turn, offset.reshape(2 * modes + 1, 1, -1), torch.matmul(self.to_start.t(), seen.turned.t()),
-            limits,
+            acceleration, turn, offset.reshape(2 * modes + 1, 1, -1),
+            torch.matmul(self.features.to_start.t(), seen.turned.t()), limits,
         )  # fmt: skip
         # The spread must not bend the path: its direction is a constant to it.
         covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), half_variance_m2)
@@ -599,7 +450,7 @@ class TrajectoryModel(nn.Module):
 
     def step(self, observed: Tensor, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
         """One observation of N tracks: (N, ...) and state (layers, N, hidden), 0 for new ones -> paths, next state."""
-        seen = self.see(observed)
+        seen = self.features(observed)
         _, state = self.encode(self.embed(seen.features).unsqueeze(0), state)
         return self.decode(state[0][-1], observed, seen, around), state
 
@@ -609,7 +460,7 @@ class TrajectoryModel(nn.Module):
 
         The encoder is causal, so padding behind the last observation changes nothing.
         """
-        seen = self.see(history)
+        seen = self.features(history)
         count = length.shape[0]
         zeros = history.new_zeros(self.config.layers, count, self.config.hidden)
         output, _ = self.encode(self.embed(seen.features), tuple(zeros for _ in state_names(self.config.cell)))
