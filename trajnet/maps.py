@@ -32,10 +32,11 @@ FIELD_PIXELS_PER_M = 1.0
 FULL = 127
 #: What there is beyond a map.
 NOTHING = (-FULL, FULL, FULL, 0)
-#: Yaws that objects may have when they look at a map, a power of two: a turn of 1.4 degrees from one to the next.
-HEADINGS = 256
-#: A view of more sample points than this is a mistake.
-MAX_POINTS = 100_000
+#: Yaws that objects may have when they look at a map, a power of two: a turn of a third of a degree to the next.
+HEADINGS = 1024
+#: A view of more sample points than this, or of points further away, is a mistake: of each point there is a table.
+MAX_POINTS = 10_000
+MAX_VIEW_M = 500.0
 #: Pixels that are turned into distances at once, so that a large map needs little more memory than its field.
 PART_PIXELS = 2_000_000
 #: Objects that are sampled at once: their buffers stay within a core's cache.
@@ -62,6 +63,8 @@ class MapView:
             require(np.isfinite(value) and value > 0, f"map.{name}: expected a number above 0, got {value}")
         points = (self.ahead_m + self.behind_m + self.step_m) / self.step_m * (2 * self.side_m / self.step_m + 1)
         require(points <= MAX_POINTS, f"map: expected at most {MAX_POINTS:,} sample points, got {points:.3g}")
+        furthest_m = np.hypot(max(self.ahead_m, self.behind_m), self.side_m)
+        require(furthest_m <= MAX_VIEW_M, f"map: expected points within {MAX_VIEW_M:g} m, got {furthest_m:.0f} m")
         require(
             self.patch > 0 and not any(points % self.patch for points in self.grid),
             f"map.patch: expected a divisor of the grid's {self.grid} points, got {self.patch}",
@@ -89,7 +92,7 @@ class MapView:
 
 
 @lru_cache(maxsize=8)
-def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int32]:
+def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int16]:
     """(2, HEADINGS * 4, P): how many pixels further along x and along y than an object's own the view's points are.
 
     Four rows for each heading: of an object in the first or second half of its pixel along x, and so along y.
@@ -99,7 +102,7 @@ def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int32]:
     along_x, along_y = np.moveaxis(turned_px, -1, 0)
     half_px = np.array([0.25, 0.75])
     further = np.broadcast_arrays(along_x + half_px[:, None, None], along_y + half_px[:, None])
-    return np.floor(further).astype(np.int32).reshape(2, HEADINGS * 4, -1)
+    return np.floor(further).astype(np.int16).reshape(2, HEADINGS * 4, -1)
 
 
 class _Lookup:
@@ -121,7 +124,7 @@ class _Lookup:
         self.reach_px, self.columns = reach_px, whole.shape[1]
         self.last_px = np.array([rows, columns]) - 1.0 + 2 * reach_px
         self.pixel: NDArray[np.int32] = whole.view(np.int32).reshape(-1)
-        self.offset = (along_x - reach_px) * np.int32(self.columns) + (along_y - reach_px)
+        self.offset = (along_x - np.int32(reach_px)) * np.int32(self.columns) + (along_y - np.int32(reach_px))
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +153,8 @@ class MapField:
         """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, *view.shape, 4) int8.
 
         An object counts as in the middle of its quarter of a pixel, with the nearest of HEADINGS yaws: of a point at
-        75 m that is less than a metre. out: where to write it (contiguous), or None. An object whose position is not
-        finite sees what lies beyond the field; a yaw that is not finite counts as 0.
+        75 m that is less than half a metre. out: where to write it (contiguous), or None. An object whose position is
+        not finite sees what lies beyond the field; a yaw that is not finite counts as 0.
         """
         count, lookup = len(yaw_rad), self.prepare(view)
         if out is None:

@@ -88,19 +88,18 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
     else:
         for name in inputs.keys() & {"map_distance", "neighbours"}:
             inputs[name].fill(0)
-    observed = inputs["observation"]
+    observed, seen, first = inputs["observation"], observations, reset[rows, None]
+    map_valid = np.zeros_like(first) if around is None else around.map_valid[rows, None]
     with np.errstate(over="ignore", invalid="ignore"):  # absurd values become infinite, and the row's result unusable
         columns = (
-            observations.position_m - observations.previous_position_m, observations.velocity_mps,
-            observations.steady_velocity_mps, observations.yaw_rad, observations.previous_yaw_rad, observations.dt_s,
-            reset, observations.velocity_valid, observations.size_m,
-            np.zeros(len(reset)) if around is None else around.map_valid,
-            _CLASSES.take(observations.object_class, axis=0),
+            seen.position_m[rows] - seen.previous_position_m[rows], seen.velocity_mps[rows],
+            seen.steady_velocity_mps[rows], seen.yaw_rad[rows, None], seen.previous_yaw_rad[rows, None],
+            seen.dt_s[rows, None], first, seen.velocity_valid[rows, None], seen.size_m[rows], map_valid,
+            _CLASSES.take(seen.object_class[rows], axis=0),
         )  # fmt: skip
-        parts = [column[rows] if column.ndim == 2 else column[rows, None] for column in columns]
-        np.concatenate(parts, axis=1, out=observed, casting="same_kind")
-    if reset.any():  # not only new tracks: what the predictor forgot begins anew as well
-        born = np.flatnonzero(reset[rows])
+        np.concatenate(columns, axis=1, out=observed, casting="same_kind")
+    if first.any():  # not only new tracks: what the predictor forgot begins anew as well
+        born = np.flatnonzero(first)
         observed[born[:, None], _UNKNOWN_AT_FIRST] = 0.0
         observed[born, _PREVIOUS_YAW] = observed[born, _YAW]
 

@@ -38,6 +38,8 @@ class Stream:
         self.predictor = predictor if isinstance(predictor, GuardedPredictor) else _with_fallback(predictor)
         self.store = TrackStore(policy or TrackPolicy())
         self.map_field = map_field
+        if map_field is not None and self.predictor.needs.view is not None:
+            map_field.prepare(self.predictor.needs.view)  # not with the first frame
         self.status: FrameStatus = "used"
         self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
         self._clock_ns = clock_ns or (lambda: 0)
