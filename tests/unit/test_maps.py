@@ -152,7 +152,7 @@ def test_a_dot_is_seen_where_it_lies(yaw_rad: float, where: tuple[int, int, int]
     seen = field.sample(position_m, np.array([yaw_rad]), SMALL)
     distance_m = metres(seen[0], "road_divider")
     assert np.unravel_index(distance_m.argmin(), SMALL.shape) == where
-    assert distance_m[where] == 0.0
+    assert distance_m[where] < 0.5  # a pixel of a third of a metre further at most, with the nearest yaw
     opposite = {AHEAD: (0, 1, 0), LEFT: RIGHT, RIGHT: LEFT}[where]
     apart_m = np.hypot(*(SMALL.points_m()[opposite] - SMALL.points_m()[where]))
     assert distance_m[opposite] == pytest.approx(apart_m, abs=0.5)
@@ -250,6 +250,12 @@ def test_beyond_the_field_nothing_is_drivable_and_no_line_is_near() -> None:
 def test_a_view_has_a_size(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"map.{name}: expected a number above 0"):
         MapView(**{name: value})
+
+
+def test_a_view_does_not_reach_further_than_anybody_looks() -> None:
+    assert MapView(ahead_m=300.0, behind_m=400.0, side_m=300.0, step_m=100.0).grid == (8, 7)
+    with pytest.raises(ConfigError, match=r"map: expected points within 500 m, got 501 m"):
+        MapView(ahead_m=10.0, behind_m=400.0, side_m=302.0, step_m=100.0)
 
 
 def test_a_map_that_is_too_large_is_refused() -> None:
