@@ -38,7 +38,8 @@ def packed(
     """float32 (N, k, columns of a neighbour); 0 where not valid."""
     offset_m, yaw_rad = np.asarray(offset_m), np.asarray(yaw_rad)
     columns = [
-        offset_m, np.asarray(velocity_mps), np.stack([np.cos(yaw_rad), np.sin(yaw_rad)], -1), np.log(np.asarray(size_m)),
-        np.log((offset_m**2).sum(-1, keepdims=True) + CLOSEST_M2), np.ones((*yaw_rad.shape, 1)),
+        offset_m, np.asarray(velocity_mps), np.stack([np.cos(yaw_rad), np.sin(yaw_rad)], -1),
+        np.log(np.asarray(size_m)), np.log((offset_m**2).sum(-1, keepdims=True) + CLOSEST_M2),
+        np.ones((*yaw_rad.shape, 1)),
     ]  # fmt: skip
     return torch.tensor(np.concatenate(columns, -1) * np.asarray(valid)[..., None], dtype=torch.float32)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from trajnet import config
 from trajnet.errors import ConfigError, ContractError
-from trajnet.surroundings import NEIGHBOUR, Needs
+from trajnet.surroundings import CLOSEST_M2, NEIGHBOUR, Needs
 from trajnet.types import CLASS_NAMES
 
 #: Raised whenever a file written before can no longer be served as it is.
@@ -47,6 +47,16 @@ OBSERVATION: tuple[str, ...] = (
 )  # fmt: skip
 
 
+_OBSERVATION_UNIT = (
+    f"SI, map axes: {', '.join(OBSERVATION)}. Where reset is 1, of the first observation of a track, displacement and "
+    "dt are 0 and previous_yaw is yaw; velocity is 0 where velocity_valid is 0; of the classes one is 1"
+)
+_NEIGHBOUR_UNIT = (
+    f"SI, map axes: {', '.join(NEIGHBOUR)}. The nearest first; offset from the object; heading: cosine and sine of its "
+    f"yaw; log_distance: of its squared distance + {CLOSEST_M2:g}; all 0 where there is no neighbour"
+)
+
+
 def observation_tensors() -> tuple[Tensor, ...]:
     """The input that describes the newest observation of each track, as OBSERVATION names its columns.
 
@@ -54,7 +64,7 @@ def observation_tensors() -> tuple[Tensor, ...]:
     first observation of a track. velocity as the tracker measured it where velocity_valid is 1, else 0.
     steady_velocity: trajnet.tracks.steady_velocity. map_valid: 1 where there is a map. class: 1 for its own, else 0.
     """
-    return (Tensor("observation", "float32", ("N", str(len(OBSERVATION))), "SI, map axes: " + ", ".join(OBSERVATION)),)
+    return (Tensor("observation", "float32", ("N", str(len(OBSERVATION))), _OBSERVATION_UNIT),)
 
 
 def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
@@ -65,7 +75,7 @@ def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
         tensors += (Tensor("map_distance", "int8", ("N", *shape, "4"), "m * FULL / REACH_M, own axes, patch by patch"),)
     if needs.neighbours:
         shape = (str(needs.neighbours), str(len(NEIGHBOUR)))
-        tensors += (Tensor("neighbours", "float32", ("N", *shape), "SI, map axes: " + ", ".join(NEIGHBOUR)),)
+        tensors += (Tensor("neighbours", "float32", ("N", *shape), _NEIGHBOUR_UNIT),)
     return tensors
 
 

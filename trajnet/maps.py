@@ -35,7 +35,7 @@ NOTHING = (-FULL, FULL, FULL, 0)
 #: Yaws that objects may have when they look at a map, a power of two: a turn of a third of a degree to the next.
 HEADINGS = 1024
 #: A view of more sample points than this, or of points further away, is a mistake: of each point there is a table.
-MAX_POINTS = 10_000
+MAX_POINTS = 2_000
 MAX_VIEW_M = 500.0
 #: Pixels that are turned into distances at once, so that a large map needs little more memory than its field.
 PART_PIXELS = 2_000_000
@@ -97,12 +97,14 @@ def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int16]:
 
     Four rows for each heading: of an object in the first or second half of its pixel along x, and so along y.
     """
-    angle_rad = np.linspace(0.0, 2.0 * np.pi, HEADINGS, endpoint=False)
-    turned_px = pixels_per_m * rotate(view.points_m().reshape(1, 1, 1, -1, 2), angle_rad.reshape(-1, 1, 1, 1))
-    along_x, along_y = np.moveaxis(turned_px, -1, 0)
+    points_px = pixels_per_m * view.points_m().reshape(-1, 2)
     half_px = np.array([0.25, 0.75])
-    further = np.broadcast_arrays(along_x + half_px[:, None, None], along_y + half_px[:, None])
-    return np.floor(further).astype(np.int16).reshape(2, HEADINGS * 4, -1)
+    turned = np.empty((2, HEADINGS, 2, 2, len(points_px)), np.int16)
+    for i in range(HEADINGS):  # one after the other: all at once they would take a hundred times the memory
+        along_x, along_y = rotate(points_px, np.array(2.0 * np.pi / HEADINGS * i)).T
+        turned[0, i] = np.floor(along_x + half_px[:, None, None])
+        turned[1, i] = np.floor(along_y + half_px[:, None])
+    return turned.reshape(2, HEADINGS * 4, -1)
 
 
 class _Lookup:
@@ -116,7 +118,7 @@ class _Lookup:
     """
 
     def __init__(self, distance: NDArray[np.int8], pixels_per_m: float, view: MapView) -> None:
-        along_x, along_y = _turned_px(view, pixels_per_m)
+        along_x, along_y = (pixels.astype(np.int32) for pixels in _turned_px(view, pixels_per_m))
         reach_px = int(max(np.abs(along_x).max(), np.abs(along_y).max())) + 1
         rows, columns = distance.shape[:2]
         whole = np.full((rows + 2 * reach_px, columns + 2 * reach_px, 4), NOTHING, np.int8)
@@ -124,7 +126,7 @@ class _Lookup:
         self.reach_px, self.columns = reach_px, whole.shape[1]
         self.last_px = np.array([rows, columns]) - 1.0 + 2 * reach_px
         self.pixel: NDArray[np.int32] = whole.view(np.int32).reshape(-1)
-        self.offset = (along_x - np.int32(reach_px)) * np.int32(self.columns) + (along_y - np.int32(reach_px))
+        self.offset = (along_x - reach_px) * self.columns + (along_y - reach_px)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +154,9 @@ class MapField:
     ) -> NDArray[np.int8]:
         """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, *view.shape, 4) int8.
 
-        An object counts as in the middle of its quarter of a pixel, with the nearest of HEADINGS yaws: of a point at
-        75 m that is less than half a metre. out: where to write it (contiguous), or None. An object whose position is
-        not finite sees what lies beyond the field; a yaw that is not finite counts as 0.
+        An object counts as in the middle of its quarter of a pixel, with the nearest of HEADINGS yaws: a point at 75 m
+        is half a metre off at most, along each axis. out: where to write it (contiguous), or None. An object whose
+        position is not finite sees what lies beyond the field; a yaw that is not finite counts as some yaw.
         """
         count, lookup = len(yaw_rad), self.prepare(view)
         if out is None:

@@ -41,6 +41,8 @@ NEIGHBOUR: tuple[str, ...] = (
 )  # fmt: skip
 #: Added to squared distances, so that they have a logarithm (m^2).
 CLOSEST_M2 = 1e-2
+#: No neighbour is faster along an axis (m/s): what float32 does not hold would spoil whoever sees it.
+FASTEST_MPS = 1e6
 #: Yaws of the axes: the cosine of what a yaw differs from them is its heading.
 _X_AND_Y_RAD = np.array([0.0, 0.5 * np.pi])
 
@@ -100,8 +102,9 @@ def neighbours_of(
         return np.zeros(shape, np.float32)
     other, valid = nearest(position_m, count)
     heading = np.cos(yaw_rad[:, None] - _X_AND_Y_RAD)
-    own = np.concatenate([position_m, velocity_mps, heading, np.log(size_m)], axis=1)
-    here = np.zeros_like(own)
+    speed_mps = np.clip(velocity_mps, -FASTEST_MPS, FASTEST_MPS)
+    own = np.concatenate([position_m, speed_mps, heading, np.log(size_m)], axis=1)
+    here = np.zeros_like(own)  # of all columns, as slices of two of them would be slow
     here[:, :2] = position_m
     neighbours = np.empty(shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # of objects at absurd places

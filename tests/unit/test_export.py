@@ -13,6 +13,7 @@ from trajnet.contract import OBSERVATION, Contract
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.export import StepGraph, check_graph, export_model, parity
 from trajnet.export.graph import example_inputs, make_contract, write_model
+from trajnet.geometry import interpolation_matrix
 from trajnet.learning.config import SourceConfig, TrainConfig
 from trajnet.learning.model import ModelConfig, TrajectoryModel
 from trajnet.maps import MapView
@@ -142,6 +143,12 @@ def test_a_finer_path_step_is_interpolated_inside_the_graph() -> None:
         coarse, dense = knots(*inputs), fine(*inputs)
     assert dense[0].shape == (6, 3, 60, 7)
     assert torch.allclose(dense[0][:, :, 4::5], coarse[0], atol=1e-4, rtol=1e-5)
+    # Between the present pose and the first knot.
+    grid = np.concatenate([[0.0], knots.time_s])
+    matrix = interpolation_matrix(grid, fine.time_s)
+    yaw_rad = inputs[0][:, OBSERVATION.index("yaw_rad")].expand(3, 1, -1)
+    expected = torch.tensor(matrix, dtype=torch.float32) @ torch.cat([yaw_rad, coarse[0][2]], 1)
+    assert torch.allclose(dense[0][2], expected, atol=1e-4)
     xx, xy, yy = dense[0][3:].double()
     assert (xx > 0).all()
     assert (xx * yy > xy**2).all()

@@ -437,6 +437,20 @@ def test_outputs_are_finite_and_covariances_valid_for_any_input(scale: float) ->
     assert_valid_covariance(paths)
 
 
+def test_a_standard_deviation_is_its_head_s_exponential_within_limits() -> None:
+    """exp(3.5) times that of the class is said as it is, exp(9) as exp(4)."""
+    model = make_model(modes=1, knots=2, decoder_stride=1)
+    half, zero = torch.full((2, 1), 0.5), torch.zeros(1, 1, 2, 1)
+    for head, expected in ((3.5, 3.5), (-3.5, -3.5), (9.0, 4.0), (-9.0, -4.0)):
+        with torch.no_grad():
+            model.heads.weight.zero_()
+            model.heads.bias.fill_(head)
+            scaled = model.heads.bias.unsqueeze(1) * model.head_scale
+            spread = scaled[2:4].reshape(2, 1, 1).expand(2, 2, 1)
+            xx, _, _ = model.covariance(spread, torch.zeros(1, 2, 1), zero + 1.0, zero, half)
+        assert xx.flatten().tolist() == pytest.approx([math.exp(2.0 * expected)] * 2, rel=1e-4)
+
+
 @pytest.mark.parametrize("push", [1.0, 10.0, 1e3, 1e6])
 def test_covariances_stay_positive_definite_whatever_the_heads_say(push: float) -> None:
     """One spread as large, the other as small as it gets, correlated as far as it goes, at every course."""

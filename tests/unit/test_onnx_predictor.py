@@ -17,7 +17,7 @@ import torch
 
 from tests.frames import SECOND, frame
 from trajnet.around import nothing_around
-from trajnet.contract import CARD_KEY, CONTRACT_KEY
+from trajnet.contract import CARD_KEY, CONTRACT_KEY, OBSERVATION
 from trajnet.errors import ConfigError, ContractError, DependencyError
 from trajnet.export.graph import export_model, make_contract, write_model
 from trajnet.geometry import rotate, rotate_covariance, wrap_angle
@@ -26,10 +26,11 @@ from trajnet.learning.model import Around, ModelConfig, TrajectoryModel
 from trajnet.learning.observation import Observation
 from trajnet.maps import MapField, MapView, make_field
 from trajnet.predictors import ConstantVelocity, GuardedPredictor, OnnxPredictor, Stream, load_predictor
+from trajnet.predictors.onnx_model import fill
 from trajnet.predictors.session import import_onnxruntime
 from trajnet.surroundings import Needs, Surroundings
 from trajnet.tracks import Observations, TrackPolicy, TrackStore
-from trajnet.types import ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import CLASS_NAMES, ObjectClass, Prediction, Source, TrackFrame
 
 ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}
 
@@ -464,8 +465,29 @@ def test_a_forgotten_slot_is_a_new_track_once(exported: Path) -> None:
     assert np.abs(kept.position_m[1] - fresh.position_m[1]).max() > 1e-3
 
 
+def test_what_was_forgotten_begins_anew_as_the_contract_says() -> None:
+    """Columns by hand: of a moving object that is begun anew there is no displacement, no time and no turn."""
+    store, places = TrackStore(), [{"a": (0.0, 0.0), "b": (5.0, 1.0)}, {"a": (1.0, 0.5), "b": (5.0, 3.0)}]
+    for i, place in enumerate(places):
+        one = frame(0.5 * i, place, yaw=[0.1 + i, 0.2 + i], velocity=(3.0, 4.0))
+        seen = store.update(one, one.timestamp_ns)[1]
+    assert seen is not None
+    inputs = {"observation": np.full((2, len(OBSERVATION)), np.nan, np.float32)}
+    fill(inputs, seen, np.array([False, True]), slice(0, 2))
+    columns = dict(zip(OBSERVATION, inputs["observation"].T.tolist(), strict=True))
+    assert columns["reset"] == [0.0, 1.0]
+    assert columns["displacement_x_m"] == [1.0, 0.0]
+    assert columns["displacement_y_m"] == [0.5, 0.0]
+    assert columns["dt_s"] == [0.5, 0.0]
+    assert columns["yaw_rad"] == pytest.approx([1.1, 1.2])
+    assert columns["previous_yaw_rad"] == pytest.approx([0.1, 1.2])
+    assert columns["velocity_y_mps"] == [4.0, 4.0]
+    assert columns["map_valid"] == [0.0, 0.0]
+    assert sum(np.array(columns[f"class_{name}"]) for name in CLASS_NAMES).tolist() == [1.0, 1.0]
+
+
 def test_nothing_of_a_state_outlives_its_reset(exported: Path) -> None:
-    """The graph multiplies by 0, and 0 times NaN is NaN."""
+    """NaN neither: the graph adds to the state and multiplies it, which would keep it for ever."""
     frames = walks(3, 1)
     predictor = OnnxPredictor(exported)
     fresh = played(predictor, frames)[-1]

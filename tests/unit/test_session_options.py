@@ -24,10 +24,12 @@ CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
 def test_options_are_named_as_onnxruntime_names_them() -> None:
     assert provider_options("cpu", GpuOptions()) == [("CPUExecutionProvider", {})]
-    assert provider_options("cuda", GpuOptions()) == [(CUDA, {"enable_cuda_graph": "0"})]
-    assert provider_options("cuda", GpuOptions(cuda_graph=True)) == [(CUDA, {"enable_cuda_graph": "1"})]
+    assert provider_options("cuda", GpuOptions()) == [(CUDA, {"use_tf32": "0", "enable_cuda_graph": "0"})]
+    assert provider_options("cuda", GpuOptions(cuda_graph=True)) == [
+        (CUDA, {"use_tf32": "0", "enable_cuda_graph": "1"})
+    ]
     plain = {"trt_fp16_enable": "0", "trt_cuda_graph_enable": "0", "trt_engine_cache_enable": "0"}
-    assert provider_options("tensorrt", GpuOptions()) == [(TENSORRT, plain), (CUDA, {})]
+    assert provider_options("tensorrt", GpuOptions()) == [(TENSORRT, plain), (CUDA, {"use_tf32": "0"})]
     everything = GpuOptions(cuda_graph=True, engine_cache=Path("engines"), trt_fp16=True)
     assert provider_options("tensorrt", everything)[0][1] == {
         "trt_fp16_enable": "1", "trt_cuda_graph_enable": "1", "trt_engine_cache_enable": "1",

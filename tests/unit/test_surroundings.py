@@ -15,6 +15,7 @@ from trajnet.geometry import rotate, wrap_angle
 from trajnet.maps import MapField, MapView, make_field
 from trajnet.surroundings import (
     BLOCK,
+    FASTEST_MPS,
     NEIGHBOUR,
     NEIGHBOUR_REACH_M,
     Needs,
@@ -200,6 +201,12 @@ def test_an_object_at_no_place_is_nobodys_neighbour_and_harms_nobody(absurd: flo
     np.testing.assert_allclose(offset[others], expected_offset)
 
 
+def test_an_absurd_velocity_spoils_nobody() -> None:
+    place, absurd = np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([[1e308, -1e308], [2.0, 0.0]])
+    found = named(neighbours_of(1, place, np.zeros(2), absurd, np.ones((2, 2))))
+    assert found.velocity_mps[:, 0].tolist() == [[2.0, 0.0], [FASTEST_MPS, -FASTEST_MPS]]
+
+
 def test_nothing_but_absurd_places() -> None:
     _, _, valid = near([[np.nan, 0], [np.inf, 1], [1e300, -1e300], [-1e300, 1e300]], 2)
     assert not valid.any()
@@ -256,7 +263,7 @@ def test_without_needs_or_a_map_there_is_nothing_to_see() -> None:
 
 def test_rows_are_chosen_of_every_part() -> None:
     place = np.random.default_rng(0).uniform(-15, 15, (5, 2))
-    around = surroundings_of(Needs(VIEW, 2), wall(0.0), place, np.zeros(5), place, place)
+    around = surroundings_of(Needs(VIEW, 2), wall(0.0), place, np.zeros(5), place, np.abs(place) + 1.0)
     chosen = around[np.array([3, 0])]
     assert len(around) == 5
     assert len(chosen) == 2

@@ -95,15 +95,15 @@ def split_inputs(model: TrajectoryModel, tensors: Sequence[Tensor]) -> tuple[Ten
     return observed, around, tuple(rest[len(names) :])
 
 
-def example_inputs(graph: StepGraph, count: int, seed: int = 0) -> tuple[Tensor, ...]:
-    """Plausible inputs of every name in the contract for ``count`` tracks; a fifth of them newly born."""
+def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float = 0.2) -> tuple[Tensor, ...]:
+    """Plausible inputs of every name in the contract for ``count`` tracks; this share of them newly born."""
     draw = torch.Generator().manual_seed(seed)
     config = graph.model.config
 
     def normal(*shape: int, scale: float = 1.0) -> Tensor:
         return scale * torch.randn(*shape, generator=draw)
 
-    reset = (torch.rand(count, generator=draw) < 0.2).float()
+    reset = (torch.rand(count, generator=draw) < born).float()
     seen = Observation(
         displacement_m=normal(count, 2),
         velocity_mps=normal(count, 2, scale=8.0),

@@ -108,14 +108,12 @@ def parity(
         torch_state: list[torch.Tensor] | None = None
         onnx_state: list[np.ndarray] | None = None
         for step in range(steps):
-            inputs = example_inputs(graph, count, seed=10_000 + step)
+            inputs = example_inputs(graph, count, seed=10_000 + step, born=0.0 if step % 100 else 0.2)
             if torch_state is not None:
-                seen = unpacked(inputs[0])
-                reset = torch.zeros(count) if step % 100 else seen.reset
-                torch_state = [state * (1.0 - reset).unsqueeze(1) for state in torch_state]
-                onnx_state = [state * (1.0 - reset.numpy())[:, None] for state in onnx_state or []]
-                observed = seen._replace(reset=reset).packed()
-                inputs = (observed, *inputs[1 : len(inputs) - len(states)], *torch_state)
+                kept = 1.0 - unpacked(inputs[0]).reset.unsqueeze(1)
+                torch_state = [state * kept for state in torch_state]
+                onnx_state = [state * kept.numpy() for state in onnx_state or []]
+                inputs = (*inputs[: len(inputs) - len(states)], *torch_state)
             error, torch_state, onnx_state = both(inputs, onnx_state)
             worst_step = _worse(worst_step, error)
             if (step + 1) % 250 == 0:

@@ -61,15 +61,20 @@ def to_half(proto: onnx.ModelProto, step: StepGraph) -> onnx.ModelProto:
     weights = {i.name: i for i in graph.initializer if i.data_type == TensorProto.FLOAT}
     values = (*graph.input, *graph.output, *graph.value_info)
     floats = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT} | set(weights)
-    layers = [n for n in graph.node if _is_layer(n, graph, weights, constants)]
+    given = {i.name for i in graph.input}
+    for node in graph.node:  # what comes in may be turned or shaped first
+        if node.op_type in ("Identity", "Reshape", "Transpose", "Unsqueeze") and node.input[0] in given:
+            given.update(node.output)
+    layers = [n for n in graph.node if _is_layer(n, given, weights, constants)]
+    of_layers = {n.output[0] for n in layers}
     wanted = _before(layers, graph)
     outputs = {o.name for o in graph.output}
 
     half: set[str] = set()  # tensors of the old graph that are computed in half precision
     for node in graph.node:
-        given = [name for name in node.input if name in floats and name not in weights]
-        follows = node.op_type in _FOLLOWING and given and half.issuperset(given) and wanted.intersection(node.output)
-        if follows or node in layers:
+        taken = [name for name in node.input if name in floats and name not in weights]
+        follows = node.op_type in _FOLLOWING and taken and half.issuperset(taken) and wanted.intersection(node.output)
+        if follows or node.output[0] in of_layers:
             half.update(name for name in node.output if name)
     in_float32 = {
         name for node in graph.node if not half.intersection(node.output) for name in node.input if name in half
@@ -136,21 +141,19 @@ def to_int8(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _is_layer(
-    node: onnx.NodeProto,
-    graph: onnx.GraphProto,
-    weights: dict[str, TensorProto],
-    constants: Sequence[NDArray[np.float32]],
+    node: onnx.NodeProto, given: set[str], weights: dict[str, TensorProto], constants: Sequence[NDArray[np.float32]]
 ) -> bool:
-    """Whether the node is a layer of the network: a recurrent one, or a product with a matrix that is learned."""
+    """Whether the node is a layer of the network: a recurrent one, or a product with a matrix that is learned.
+
+    given: the graph's inputs; products with them pick columns out. constants: matrices that are not learned.
+    """
     if node.op_type in _RECURRENT:
         return True
     if node.op_type not in ("MatMul", "Gemm"):
         return False
-    inputs = {i.name for i in graph.input}
-    inputs |= {n.output[0] for n in graph.node if n.op_type == "Transpose" and n.input[0] in inputs}
     matrices = [numpy_helper.to_array(weights[name]) for name in node.input[:2] if name in weights]
     fixed = any(np.array_equal(m, c) or np.array_equal(m, c.T) for m in matrices for c in constants)
-    return not fixed and inputs.isdisjoint(node.input) and any(m.ndim >= 2 for m in matrices)
+    return not fixed and given.isdisjoint(node.input) and any(m.ndim >= 2 for m in matrices)
 
 
 def _before(layers: Iterable[onnx.NodeProto], graph: onnx.GraphProto) -> set[str]:

@@ -223,22 +223,6 @@ class MapEncoder(nn.Module):
         return out
 
 
-def neighbour_sums() -> Tensor:
-    """(NEIGHBOUR_FEATURES, P), P = 14: what is computed of a neighbour -> what is known of it, of order one.
-
-    Known: its offset and velocity forward, then both leftward, logarithm of the squared distance, cosine and sine of
-    its heading, logarithms of its length and width, 1; all in the object's own axes. Computed: offset and velocity in
-    map axes times the cosine of the object's yaw, then times its sine, and the rest as it is.
-    """
-    sums = torch.zeros(NEIGHBOUR_FEATURES, 8)
-    for i in range(2):
-        x_cos, y_cos, x_sin, y_sin = 2 * i, 2 * i + 1, 4 + 2 * i, 5 + 2 * i
-        sums[i, [x_cos, y_sin]] = 1.0
-        sums[2 + i, y_cos], sums[2 + i, x_sin] = 1.0, -1.0
-    scale = torch.tensor([0.1, 0.2, 0.1, 0.2, 0.5, *[1.0] * (NEIGHBOUR_FEATURES - 5)])
-    return torch.cat([sums, torch.eye(NEIGHBOUR_FEATURES)[:, 4:]], 1) * scale.unsqueeze(1)
-
-
 class NeighbourAttention(nn.Module):
     """What the neighbours mean for an object: attention over them by pose and motion, or to nobody."""
 

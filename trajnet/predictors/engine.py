@@ -162,7 +162,7 @@ class Engine:
             for layer, rows in zip(memory, inputs[name], strict=True):
                 np.take(layer, slot, axis=0, out=rows, mode="clip")
                 if born:
-                    rows[reset] = 0.0
+                    rows[reset] = 0.0  # nothing else forgets a state, and NaN would stay for ever
         bucket.run(count)
         for name, after in self._states:
             for layer, rows in zip(self._memory[name], outputs[after], strict=True):

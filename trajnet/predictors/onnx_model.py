@@ -81,13 +81,8 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
     Only differences of positions go in: float32 keeps its precision wherever an object is.
     """
     around = observations.surroundings
-    if around is not None:
-        for name in ("map_distance", "neighbours"):
-            if name in inputs:
-                inputs[name][...] = getattr(around, name)[rows]
-    else:
-        for name in inputs.keys() & {"map_distance", "neighbours"}:
-            inputs[name].fill(0)
+    for name in inputs.keys() & {"map_distance", "neighbours"}:
+        inputs[name][...] = 0 if around is None else getattr(around, name)[rows]
     observed, seen, first = inputs["observation"], observations, reset[rows, None]
     map_valid = np.zeros_like(first) if around is None else around.map_valid[rows, None]
     with np.errstate(over="ignore", invalid="ignore"):  # absurd values become infinite, and the row's result unusable

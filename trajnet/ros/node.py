@@ -272,16 +272,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{NODE_NAME}: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 2
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
     try:
         if node.parameters.autostart and not start(node):
             return 2
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
         while executor.context.ok():
             executor.spin_once(timeout_sec=WAKE_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
     return 0
