@@ -17,20 +17,18 @@ import os
 import platform
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trajnet.maps import MapField
     from trajnet.predictors import GpuOptions, OnnxPredictor
-    from trajnet.types import TrackFrame
+    from trajnet.sim.startup import StartUp
 
 OK, FAILED, UNCHECKED = "ok", "failed", "cannot be checked here"
 
@@ -42,8 +40,8 @@ OLDEST = {"numpy": (1, 21, 6), "onnxruntime": (1, 18)}
 START_S, MEMORY_MB = 1.0, 250.0
 STARTS = 3
 TRACKS = 64
-#: Frames are this far apart in time; they are offered faster than that, but not back to back.
-FRAME_S, PERIOD_S = 0.1, 0.02
+#: Frames are offered faster than they are apart in time, but not back to back.
+PERIOD_S = 0.02
 #: The most by which two ways to run the same graph may differ.
 SAME_M = 1e-3
 
@@ -140,10 +138,9 @@ def provider(request: Request) -> Result:
 
 def start(request: Request) -> Result:
     """A new process predicts soon, without PyTorch in memory."""
-    found = [_started(request) for _ in range(STARTS)]
-    seconds = statistics.median(f["seconds"] for f in found)
-    request.figures.update(start_s=seconds, memory_mb=statistics.median(f["memory_mb"] for f in found))
-    torch = any(f["torch"] for f in found)
+    found = _started(request, STARTS)
+    seconds, torch = found.median_s, found.torch_loaded
+    request.figures.update(start_s=seconds, memory_mb=found.resident_mb)
     detail = f"{seconds:.2f} s to the first prediction (median of {STARTS}), PyTorch {'' if torch else 'not '}in memory"
     if torch:
         return Result(FAILED, detail, "find what imports torch (python -X importtime) and keep it off the vehicle")
@@ -158,7 +155,7 @@ def start(request: Request) -> Result:
 
 def memory(request: Request) -> Result:
     """Resident memory of a process that predicts."""
-    memory_mb = request.figures["memory_mb"] if "memory_mb" in request.figures else _started(request)["memory_mb"]
+    memory_mb = request.figures["memory_mb"] if "memory_mb" in request.figures else _started(request, 1).resident_mb
     if math.isnan(memory_mb):
         return Result(UNCHECKED, "this system has no /proc/self/status")
     request.figures["memory_mb"] = memory_mb
@@ -176,9 +173,10 @@ def latency(request: Request) -> Result:
     import numpy as np
 
     from trajnet.predictors import Stream
+    from trajnet.sim.crowd import crowd, crowd_map
 
     served = request.predictor()
-    stream, frames = Stream(served, map_field=_map(served)), _crowd(TRACKS)
+    stream, frames = Stream(served, map_field=crowd_map(served.needs)), crowd(TRACKS)
     taken_ms = []
     for index in range(-50, request.frames):
         frame, begin_s = next(frames), time.perf_counter()
@@ -260,12 +258,14 @@ def cuda_graph(request: Request) -> Result:
 
     from trajnet.predictors import GpuOptions, Stream
     from trajnet.predictors.session import PROVIDERS, import_onnxruntime
+    from trajnet.sim.crowd import crowd, crowd_map
 
     if PROVIDERS["cuda"] not in import_onnxruntime().get_available_providers():
         return Result(UNCHECKED, "this ONNX Runtime has no CUDA provider")
     answers = []
     for gpu in (GpuOptions(), GpuOptions(cuda_graph=True)):
-        stream, frames = Stream(request.predictor(provider="cuda", gpu=gpu)), _crowd(TRACKS)
+        served = request.predictor(provider="cuda", gpu=gpu)
+        stream, frames = Stream(served, map_field=crowd_map(served.needs)), crowd(TRACKS)
         for _ in range(10):
             frame = next(frames)
             answer = stream.update(frame, frame.timestamp_ns)
@@ -297,72 +297,11 @@ def checked(name: str, request: Request) -> Result:
         return Result(FAILED, said, f"see step {name} in export/README.md")
 
 
-def _started(request: Request) -> dict[str, Any]:
-    """Start a process that predicts: seconds to its first prediction, then memory in MB, and whether torch is there."""
-    begin_s = time.time()
-    asked = [str(request.model), request.provider, str(request.engine_cache or ""), str(int(request.cuda_graph))]
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).resolve()), "--child", *asked],
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise RuntimeError(f"a process that predicts ended with exit code {done.returncode}: {said}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return {**found, "seconds": found["first_s"] - begin_s}
+def _started(request: Request, runs: int) -> StartUp:
+    """Processes of their own that predict with a map under 64 objects, one after the other."""
+    from trajnet.sim.startup import measure_startup
 
-
-def _predict_and_tell(words: list[str]) -> None:
-    """What the new process does."""
-    from trajnet.predictors import Stream
-
-    path, name, cache, graph = words
-    request = Request(Path(path), name, 0.0, 0, Path(cache) if cache else None, graph == "1")
-    served, frames = request.predictor(), _crowd(TRACKS)
-    stream = Stream(served)
-    first_s = 0.0
-    for _ in range(20):
-        frame = next(frames)
-        stream.update(frame, frame.timestamp_ns)
-        first_s = first_s or time.time()
-    print(json.dumps({"first_s": first_s, "memory_mb": _resident_mb(), "torch": "torch" in sys.modules}))
-
-
-def _crowd(count: int) -> Iterator[TrackFrame]:
-    """Frames of this many objects of every class on circles, for ever."""
-    import numpy as np
-
-    from trajnet.types import DEFAULT_SIZE_M, ObjectClass, TrackFrame
-
-    draw = np.random.default_rng(0)
-    radius_m, speed_mps = draw.uniform(20.0, 100.0, count), draw.uniform(0.0, 15.0, count)
-    centre_m, phase_rad = draw.uniform(-200.0, 200.0, (count, 2)), draw.uniform(0.0, 2.0 * np.pi, count)
-    object_class = draw.integers(1, len(ObjectClass), count).astype(np.int8)
-    known, ids = np.ones(count, np.bool_), tuple(str(i) for i in range(count))
-    for index in range(sys.maxsize):
-        angle_rad = phase_rad + speed_mps / radius_m * index * FRAME_S
-        outward = np.stack([np.cos(angle_rad), np.sin(angle_rad)], axis=1)
-        ahead = np.stack([-outward[:, 1], outward[:, 0]], axis=1)
-        yield TrackFrame(
-            round(index * FRAME_S * 1e9), ids, object_class, centre_m + radius_m[:, None] * outward,
-            np.arctan2(ahead[:, 1], ahead[:, 0]), known, speed_mps[:, None] * ahead, known,
-            DEFAULT_SIZE_M[object_class],
-        )  # fmt: skip
-
-
-def _map(served: OnnxPredictor) -> MapField | None:
-    """A map under the crowd for a model that wants one; its numbers mean nothing, sampling it costs the same."""
-    import numpy as np
-
-    from trajnet.maps import FIELD_PIXELS_PER_M, FULL, MapField
-
-    if served.needs.view is None:
-        return None
-    reach_m = 350.0
-    pixels = round(2 * reach_m * FIELD_PIXELS_PER_M)
-    distance = np.random.default_rng(0).integers(-FULL, FULL + 1, (pixels, pixels, 4)).astype(np.int8)
-    distance[..., 3] = 0
-    return MapField(np.full(2, -reach_m), FIELD_PIXELS_PER_M, distance)
+    return measure_startup(str(request.model), TRACKS, provider=request.provider, gpu=request.gpu, runs=runs)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -396,14 +335,6 @@ def _busy() -> str:
     return f"; the machine is busy, load {load:.1f}" if load > 0.75 * len(_affinity()) else ""
 
 
-def _resident_mb(status: Path = Path("/proc/self/status")) -> float:
-    try:
-        found = re.search(r"^VmRSS:\s*(\d+)", status.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
-    except OSError:
-        found = None
-    return float(found[1]) * 1.024e-3 if found else math.nan
-
-
 def table_row(request: Request) -> str:
     """The row of the README's results for what was measured."""
     figures = request.figures
@@ -415,9 +346,6 @@ def table_row(request: Request) -> str:
 
 def main(words: list[str]) -> int:
     """Check, show, write; the exit code."""
-    if words[:1] == ["--child"]:
-        _predict_and_tell(words[1:])
-        return 0
     parser = argparse.ArgumentParser(description="Check each step of export/README.md on this machine.")
     parser.add_argument("--model", type=Path, required=True, help="a model file made by `trajnet export`")
     parser.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
