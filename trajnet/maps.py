@@ -35,7 +35,7 @@ NOTHING = (-FULL, FULL, FULL, 0)
 #: Yaws that objects may have when they look at a map, a power of two: a turn of a third of a degree to the next.
 HEADINGS = 1024
 #: A view of more sample points than this, or of points further away, is a mistake: of each point there is a table.
-MAX_POINTS = 2_000
+MAX_POINTS = 4_000
 MAX_VIEW_M = 500.0
 #: Pixels that are turned into distances at once, so that a large map needs little more memory than its field.
 PART_PIXELS = 2_000_000

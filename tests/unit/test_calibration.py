@@ -14,7 +14,7 @@ def modes_apart(logits: torch.Tensor) -> Paths:
     count, modes = logits.shape
     x = (10.0 * torch.arange(modes)).reshape(modes, 1, 1).expand(modes, 1, count)
     one = torch.ones(modes, 1, count)
-    return Paths(x, 0 * one, 0 * one, one, 0 * one, one, logits)
+    return Paths(torch.stack([x, 0 * one, 0 * one, one, 0 * one, one]), logits)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.5])

@@ -127,7 +127,7 @@ def test_the_inputs_have_the_shapes_and_the_names_of_surroundings() -> None:
         (metadata(needs={"neighbours": -1}), "neighbours: expected at least 0, got -1"),
         (metadata(needs={"neighbours": "8"}), "needs: neighbours: expected int, got '8'"),
         (metadata(needs={"view": {"step_m": 0.0}}), "map.step_m: expected a number above 0, got 0.0"),
-        (metadata(needs={"view": {"step_m": 1e-300}}), "map: expected at most 2,000 sample points, got inf"),
+        (metadata(needs={"view": {"step_m": 1e-300}}), "map: expected at most 4,000 sample points, got inf"),
         (metadata(needs={"view": {"step_m": float("nan")}}), "map.step_m: expected a number above 0, got nan"),
         (metadata(needs={"view": {"patch": 2}}), "map.patch: expected a divisor of the grid's (37, 25) points, got 2"),
         (metadata(needs={"view": {"patch": 0}}), "map.patch: expected a divisor"),

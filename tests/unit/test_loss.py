@@ -22,8 +22,8 @@ def made(seed: int = 0) -> tuple[Paths, torch.Tensor, torch.Tensor]:
         return torch.randn(*shape, generator=draw)
 
     x, y, yaw, xy = (normal(MODES, KNOTS, OBJECTS) for _ in range(4))
-    paths = Paths(x, y, yaw, 2.0 + x.abs(), 0.5 * torch.tanh(xy), 2.0 + y.abs(), normal(OBJECTS, MODES))
-    paths = Paths(*(p.detach().clone().requires_grad_(True) for p in paths))
+    planes = torch.stack([x, y, yaw, 2.0 + x.abs(), 0.5 * torch.tanh(xy), 2.0 + y.abs()]).requires_grad_(True)
+    paths = Paths(planes, normal(OBJECTS, MODES).requires_grad_(True))
     valid = (torch.rand(KNOTS, OBJECTS, generator=draw) < 0.7).float()
     valid[0] = 1.0
     return paths, normal(KNOTS, OBJECTS, 2), valid
@@ -39,7 +39,8 @@ def test_by_hand() -> None:
     zeros = torch.zeros(2, 2, 1)
     x = torch.tensor([[[3.0], [9.0]], [[1.0], [9.0]]])
     one = torch.ones(2, 2, 1)
-    paths = Paths(x, zeros, zeros, one, zeros, one, torch.tensor([[np.log(0.8), np.log(0.2)]]).float())
+    planes = torch.stack([x, zeros, zeros, one, zeros, one])
+    paths = Paths(planes, torch.tensor([[np.log(0.8), np.log(0.2)]]).float())
     loss, terms = winner_takes_all(
         paths, torch.zeros(2, 1, 2), torch.tensor([[1.0], [0.0]]), LossConfig(classification=2.0, likelihood=0.5)
     )
@@ -80,7 +81,7 @@ def test_each_set_teaches_its_closest_mode_and_no_other() -> None:
             winner = ade[:size].argmin(dim=0)
             expected[winner, torch.arange(OBJECTS)] += weight
             value += weight / sum(weights) * ade[:size].min(dim=0).values.mean()
-        moved = gradient(loss, paths.x_m).abs().sum(dim=1)  # (K, N)
+        moved = gradient(loss, paths.planes)[0].abs().sum(dim=1)  # (K, N)
         assert torch.equal(moved > 0, expected > 0)
         assert loss.item() == pytest.approx(value.item(), abs=1e-5)
 
@@ -103,18 +104,17 @@ def test_what_is_not_recorded_teaches_nothing() -> None:
     other = torch.where(lost.unsqueeze(-1), torch.full_like(future, 1e3), future)
     one, there = (winner_takes_all(paths, f, valid, LossConfig(temperature_m=0.5), (2, 4))[0] for f in (future, other))
     assert torch.equal(one, there)
-    for plane in paths[:2]:
-        assert not gradient(one, plane)[:, lost].any()
+    assert not gradient(one, paths.planes)[:2, :, lost].any()
 
 
 def test_the_likelihood_shapes_covariances_and_neither_paths_nor_probabilities() -> None:
     paths, future, valid = made()
     _, terms = winner_takes_all(paths, future, valid, LossConfig(), (2, 4))
-    for name in ("x_m", "y_m", "logits"):
-        assert not gradient(terms["nll"], getattr(paths, name)).any(), name
-    for name in ("cov_xx_m2", "cov_xy_m2", "cov_yy_m2"):
-        assert (gradient(terms["nll"], getattr(paths, name))[:, valid > 0] != 0).all(), name
-    assert not gradient(terms["classification"], paths.x_m).any()
+    assert not gradient(terms["nll"], paths.logits).any()
+    of_planes = gradient(terms["nll"], paths.planes)
+    assert not of_planes[:3].any()
+    assert (of_planes[3:, :, valid > 0] != 0).all()
+    assert not gradient(terms["classification"], paths.planes).any()
     assert gradient(terms["classification"], paths.logits).any()
 
 
@@ -128,7 +128,8 @@ def test_sets_learn_to_cover_by_themselves() -> None:
     optimizer = torch.optim.Adam([x], 0.1)
     zeros, one = torch.zeros(4, 1, 100), torch.ones(4, 1, 100)
     for _ in range(600):
-        paths = Paths(x.reshape(4, 1, 1).expand(4, 1, 100), zeros, zeros, one, zeros, one, torch.zeros(100, 4))
+        planes = torch.stack([x.reshape(4, 1, 1).expand(4, 1, 100), zeros, zeros, one, zeros, one])
+        paths = Paths(planes, torch.zeros(100, 4))
         config = LossConfig(classification=0.0, likelihood=0.0)
         loss, _ = winner_takes_all(paths, future, torch.ones(1, 100), config, (1, 4))
         optimizer.zero_grad()

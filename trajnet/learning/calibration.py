@@ -108,10 +108,8 @@ def _predictions(
     """Paths, futures (T, N, 2), their validity (T, N) and classes (N,) of all batches."""
     read = (batches[i] for i in range(len(batches)))
     found = [(model(b.history, b.length, b.around), b) for b in read]
-    last = len(Paths._fields) - 1
-    paths = Paths(*(torch.cat([p[i] for p, _ in found], dim=0 if i == last else 2) for i in range(last + 1)))
     return (
-        paths,
+        Paths(torch.cat([p.planes for p, _ in found], dim=-1), torch.cat([p.logits for p, _ in found])),
         torch.cat([b.future_m for _, b in found], dim=1),
         torch.cat([b.valid for _, b in found], dim=1),
         torch.cat([unpacked(b.history[0]).object_class for _, b in found]).numpy(),
