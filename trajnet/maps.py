@@ -100,10 +100,12 @@ def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int16]:
     points_px = pixels_per_m * view.points_m().reshape(-1, 2)
     half_px = np.array([0.25, 0.75])
     turned = np.empty((2, HEADINGS, 2, 2, len(points_px)), np.int16)
-    for i in range(HEADINGS):  # one after the other: all at once they would take a hundred times the memory
-        along_x, along_y = rotate(points_px, np.array(2.0 * np.pi / HEADINGS * i)).T
-        turned[0, i] = np.floor(along_x + half_px[:, None, None])
-        turned[1, i] = np.floor(along_y + half_px[:, None])
+    for begin in range(0, HEADINGS, BLOCK):  # all at once would take many times the memory
+        block = slice(begin, begin + BLOCK)
+        angle_rad: FloatArray = np.arange(HEADINGS, dtype=np.float64)[block] * (2.0 * np.pi / HEADINGS)
+        along_x, along_y = np.moveaxis(rotate(points_px, angle_rad[:, None]), -1, 0)
+        turned[0, block] = np.floor(along_x[:, None, None] + half_px[:, None, None])
+        turned[1, block] = np.floor(along_y[:, None, None] + half_px[:, None])
     return turned.reshape(2, HEADINGS * 4, -1)
 
 
