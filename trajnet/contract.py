@@ -72,7 +72,10 @@ def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
     tensors: tuple[Tensor, ...] = ()
     if needs.view is not None:
         shape = tuple(str(size) for size in needs.view.shape)
-        tensors += (Tensor("map_distance", "int8", ("N", *shape, "4"), "m * FULL / REACH_M, own axes, patch by patch"),)
+        unit = "patch by patch; distances in m * FULL / REACH_M"
+        if needs.view.directions:
+            unit += ", then directions of traffic in map axes * UNIT_VECTOR"
+        tensors += (Tensor("map_distance", "int8", ("N", *shape, "4"), unit),)
     if needs.neighbours:
         shape = (str(needs.neighbours), str(len(NEIGHBOUR)))
         tensors += (Tensor("neighbours", "float32", ("N", *shape), _NEIGHBOUR_UNIT),)

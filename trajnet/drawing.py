@@ -1,4 +1,5 @@
-"""Lanes drawn into the channels of a map: the drivable area and the dividers between lanes, as nuScenes' rasters have.
+"""Lanes drawn into the channels of a map: the drivable area and the dividers between lanes, as nuScenes' rasters have,
+and which way the lanes lead.
 
 numpy only, and no polygon is looked at alone: every edge of every polygon marks where it crosses the lines of pixels,
 and one running sum along those lines says how many polygons cover each pixel.
@@ -7,13 +8,14 @@ and one running sum along those lines says how many polygons cover each pixel.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.errors import InputError
 from trajnet.geometry import paired
-from trajnet.types import BoolArray, FloatArray, IntArray, Lane
+from trajnet.types import UNIT_VECTOR, BoolArray, FloatArray, IntArray, Lane
 
 #: As in nuScenes' rasters. A larger map gets coarser pixels to stay below MAX_PIXELS, down to MIN_PIXELS_PER_M.
 PIXELS_PER_M = 3.0
@@ -33,8 +35,9 @@ SHORTEST_M = 2.0
 UNIT = 64
 
 
-def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, BoolArray]]:
-    """The origin (2,) in m, the pixels per metre and the channels (X, Y) of lanes; pixel [i, j] begins at i, j.
+def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, BoolArray], NDArray[np.int8]]:
+    """The origin (2,) in m, the pixels per metre, the channels (X, Y) and the directions (X, Y, 2) of lanes, as those
+    of a RasterMap; pixel [i, j] begins at i, j.
 
     drivable: what any lane covers. lane_divider, road_divider: a lane's border beyond which another lane of the same or
     of the opposite direction follows. A border in the inside of another lane is none: lanes cross, part or join there.
@@ -51,11 +54,48 @@ def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, Bool
     lane = np.repeat(np.arange(len(borders)), [len(left) for left, _ in borders])
     origin_m, pixels_per_m, shape = _canvas(np.concatenate([left_m, right_m]))
     left, right = (left_m - origin_m) * pixels_per_m, (right_m - origin_m) * pixels_per_m
-    drivable = _covered(left, right, lane, shape)
+    flow = _Flow.of(left, right, lane, shape)
     road_divider, lane_divider = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-    _draw_dividers(left, right, lane, pixels_per_m, road_divider, lane_divider)
-    drawn = {"drivable": drivable, "road_divider": road_divider, "lane_divider": lane_divider}
-    return origin_m, pixels_per_m, drawn
+    _draw_dividers(left, right, lane, pixels_per_m, flow, road_divider, lane_divider)
+    drawn = {"drivable": flow.lanes > 0, "road_divider": road_divider, "lane_divider": lane_divider}
+    return origin_m, pixels_per_m, drawn, flow.direction()
+
+
+def draw_directions(
+    borders: Sequence[tuple[FloatArray, FloatArray]], origin_m: FloatArray, pixels_per_m: float, shape: tuple[int, int]
+) -> NDArray[np.int8]:
+    """(X, Y, 2), as a RasterMap's direction, of strips: for each the left and the right border (P, 2) in m, as many
+    points on both. What lies beyond the shape is left out."""
+    if not borders:
+        return np.zeros((*shape, 2), np.int8)
+    left, right = (pixels_per_m * (np.concatenate(side) - origin_m) for side in zip(*borders, strict=True))
+    lane = np.repeat(np.arange(len(borders)), [len(left_m) for left_m, _ in borders])
+    return _Flow.of(left, right, lane, shape).direction()
+
+
+@dataclass(frozen=True, eq=False)
+class _Flow:
+    """Which way lanes lead: at each pixel how many there are (X, Y), and the sums of UNIT times their directions."""
+
+    lanes: NDArray[np.int16]
+    along_x: NDArray[np.int16]
+    along_y: NDArray[np.int16]
+
+    @classmethod
+    def of(cls, left: FloatArray, right: FloatArray, lane: IntArray, shape: tuple[int, int]) -> _Flow:
+        """Of the areas between left (P, 2) and right (P, 2), in pixels."""
+        corners, direction = _pieces(left, right, lane)
+        inside = ((corners.max(axis=1) >= 0.0) & (corners.min(axis=1) < shape)).all(axis=1)
+        corners, values = corners[inside], np.rint(direction[inside] * UNIT).astype(np.int16)
+        sums = [np.zeros((shape[0], shape[1] + 1), np.int16) for _ in range(3)]
+        _fill(corners, tuple(zip(sums, (np.ones_like(values[:, 0]), *values.T), strict=True)))
+        return cls(*(total[:, :-1] for total in sums))
+
+    def direction(self) -> NDArray[np.int8]:
+        """(X, Y, 2), as a RasterMap has it."""
+        scale = UNIT_VECTOR / UNIT / np.maximum(self.lanes, 1, dtype=np.float32)
+        both = np.stack([np.rint(scale * along) for along in (self.along_x, self.along_y)], axis=-1)
+        return both.astype(np.int8)
 
 
 def _canvas(points_m: FloatArray) -> tuple[FloatArray, float, tuple[int, int]]:
@@ -91,6 +131,7 @@ def _pieces(left: FloatArray, right: FloatArray, lane: IntArray) -> tuple[FloatA
 
 def _fill(corners: FloatArray, sums: tuple[tuple[NDArray[np.int16], NDArray[np.int16]], ...]) -> None:
     """Add to each sum (X, Y + 1) its values (Q,), one a polygon of corners (Q, S, 2), where a pixel's centre is inside.
+    What lies beyond the sum's pixels is left out.
 
     A polygon that crosses itself is filled by the even-odd rule. Pieces that share an edge never share a pixel.
     """
@@ -103,11 +144,12 @@ def _fill(corners: FloatArray, sums: tuple[tuple[NDArray[np.int16], NDArray[np.i
     slope = (end - start)[edge, 1] / np.where(count > 0, end[:, 0] - start[:, 0], 1.0)[edge]
     y = np.ceil(start[edge, 1] + (x + 0.5 - start[edge, 0]) * slope - 0.5).astype(np.int64)
     order = np.lexsort((y, x, polygon[edge]))
-    polygon, x, y = polygon[edge][order], x[order], y[order]
+    polygon, x, y = polygon[edge][order], x[order], np.clip(y[order], 0, sums[0][0].shape[1] - 1)
+    within = (x >= 0) & (x < len(sums[0][0]))
     for total, value in sums:
         enter = value[polygon]
         enter[1::2] *= -1  # into the polygon and out of it in turn
-        np.add.at(total, (x, y), enter)
+        np.add.at(total, (x[within], y[within]), enter[within])
         np.cumsum(total, axis=1, out=total)
 
 
@@ -123,20 +165,17 @@ def _draw_dividers(
     right: FloatArray,
     lane: IntArray,
     pixels_per_m: float,
+    flow: _Flow,
     road_divider: BoolArray,
     lane_divider: BoolArray,
 ) -> None:
     shape = road_divider.shape
     inside = _covered(*_narrowed(left, right, OVERLAP_M * pixels_per_m), lane, shape)
-    corners, direction = _pieces(left, right, lane)
-    flow = [np.zeros((shape[0], shape[1] + 1), np.int16) for _ in range(2)]
-    values = np.rint(direction * UNIT).astype(np.int16)
-    _fill(corners, tuple((flow[axis], values[:, axis]) for axis in range(2)))
     for side, sign in ((left, 1.0), (right, -1.0)):
         point, along, line = _walk(side, lane)
         outward = sign * np.stack([-along[:, 1], along[:, 0]], axis=1)
         beyond = _pixel(point + GAP_M * pixels_per_m * outward, shape)
-        there = np.stack([component[beyond] for component in flow], axis=1) / UNIT
+        there = np.stack([flow.along_x[beyond], flow.along_y[beyond]], axis=1) / UNIT
         speed = np.hypot(*there.T)
         cosine = (there * along).sum(axis=1) / np.maximum(speed, 1e-9)
         here = _pixel(point, shape)

@@ -21,7 +21,8 @@ from trajnet.drawing import draw_lanes
 from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, Lane, RasterMap
 
-#: drivable: signed distance to the edge of the drivable area, positive inside. The others: distance to the next line.
+#: What is drawn of a map. Of drivable: the signed distance to the edge of the drivable area, positive inside. Of the
+#: others: the distance to the next line.
 CHANNELS = ("drivable", "road_divider", "lane_divider")
 #: Distances beyond this are all the same (m).
 REACH_M = 8.0
@@ -49,6 +50,9 @@ class MapView:
 
     ahead_m, behind_m, side_m: how far it reaches from the object's centre. step_m: spacing.
     patch: the points come in squares of patch x patch, which is how a model takes them in.
+    directions: whether the points say which way traffic goes there. Each of them is four numbers. Without directions:
+    the CHANNELS, and 0. With them: drivable, the distance to the next line of either kind, and the direction in map
+    axes, 0 where it is not known.
     """
 
     ahead_m: float = 60.0
@@ -56,6 +60,7 @@ class MapView:
     side_m: float = 24.0
     step_m: float = 2.0
     patch: int = 1
+    directions: bool = False
 
     def __post_init__(self) -> None:
         for name in ("ahead_m", "behind_m", "side_m", "step_m"):
@@ -119,12 +124,19 @@ class _Lookup:
     offset (HEADINGS * 4, P): to the points from an object that is in the pixel as far beyond the corner as there are.
     """
 
-    def __init__(self, distance: NDArray[np.int8], pixels_per_m: float, view: MapView) -> None:
+    def __init__(
+        self, distance: NDArray[np.int8], direction: NDArray[np.int8] | None, pixels_per_m: float, view: MapView
+    ) -> None:
         along_x, along_y = (pixels.astype(np.int32) for pixels in _turned_px(view, pixels_per_m))
         reach_px = int(max(np.abs(along_x).max(), np.abs(along_y).max())) + 1
         rows, columns = distance.shape[:2]
         whole = np.full((rows + 2 * reach_px, columns + 2 * reach_px, 4), NOTHING, np.int8)
         whole[:rows, :columns] = distance
+        if view.directions:
+            np.minimum(whole[..., 1], whole[..., 2], out=whole[..., 1])
+            whole[..., 2:] = 0
+            if direction is not None:
+                whole[:rows, :columns, 2:] = direction
         self.reach_px, self.columns = reach_px, whole.shape[1]
         self.last_px = np.array([rows, columns]) - 1.0 + 2 * reach_px
         self.pixel: NDArray[np.int32] = whole.view(np.int32).reshape(-1)
@@ -133,7 +145,8 @@ class _Lookup:
 
 @dataclass(frozen=True, eq=False)
 class MapField:
-    """Distances (X, Y, 4) int8, indexed [x, y]: the CHANNELS in units of REACH_M / FULL, the last unused.
+    """Distances (X, Y, 4) int8, indexed [x, y]: the CHANNELS in units of REACH_M / FULL, the last unused; direction (X,
+    Y, 2) int8: which way traffic goes there, as a RasterMap has it, or None where nobody knows.
 
     pixel = (position_m - origin_m) * pixels_per_m + 1: the outermost pixels hold what lies beyond the field, where
     nothing is drivable and no line is near.
@@ -142,13 +155,14 @@ class MapField:
     origin_m: FloatArray
     pixels_per_m: float
     distance: NDArray[np.int8]
+    direction: NDArray[np.int8] | None = None
     _lookups: dict[MapView, _Lookup] = field(default_factory=dict, init=False, repr=False)
 
     def prepare(self, view: MapView) -> _Lookup:
         """What sampling the view takes, made at the first call."""
         found = self._lookups.get(view)
         if found is None:
-            found = self._lookups[view] = _Lookup(self.distance, self.pixels_per_m, view)
+            found = self._lookups[view] = _Lookup(self.distance, self.direction, self.pixels_per_m, view)
         return found
 
     def sample(
@@ -204,7 +218,7 @@ def field_of(lanes: Sequence[Lane], raster: RasterMap | None) -> MapField | None
     if raster is not None:
         drawn = {name: getattr(raster, name) for name in CHANNELS}
         present = {name: pixels for name, pixels in drawn.items() if pixels is not None}
-        return make_field(raster.origin_m, raster.pixels_per_m, present)
+        return make_field(raster.origin_m, raster.pixels_per_m, present, raster.direction)
     if not any(lane.drivable for lane in lanes):
         return None
     return make_field(*draw_lanes(lanes))
@@ -214,10 +228,12 @@ def make_field(
     origin_m: FloatArray,
     pixels_per_m: float,
     drawn: dict[str, BoolArray],
+    direction: NDArray[np.int8] | None = None,
     *,
     field_pixels_per_m: float = FIELD_PIXELS_PER_M,
 ) -> MapField:
-    """The field of drawn channels, each (X, Y) bool; a channel that is missing is drawn nowhere.
+    """The field of drawn channels, each (X, Y) bool; a channel that is missing is drawn nowhere. direction (X, Y, 2) as
+    a RasterMap has it.
 
     Its pixels lie around every n-th of the drawn ones, so that it has at least field_pixels_per_m of them, if they had.
     What is left of the drawing at its far edges, less than half of such a pixel, is beyond the field.
@@ -243,8 +259,12 @@ def make_field(
             field[begin : begin + len(sparse), 1:-1, i] = np.rint(sparse * (FULL / reach))
     for border in (field[0], field[-1], field[:, 0], field[:, -1]):
         border[:] = NOTHING
+    ways = None
+    if direction is not None:
+        ways = np.zeros((*field.shape[:2], 2), np.int8)
+        ways[1:-1, 1:-1] = direction[middle[0] :: every, middle[1] :: every]
     begin_px = middle + 0.5 - 0.5 * every  # of the first kept pixel, which is as large as several
-    return MapField(np.asarray(origin_m, np.float64) + begin_px / pixels_per_m, pixels_per_m / every, field)
+    return MapField(np.asarray(origin_m, np.float64) + begin_px / pixels_per_m, pixels_per_m / every, field, ways)
 
 
 def signed_distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:

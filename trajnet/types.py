@@ -285,12 +285,17 @@ class Lane:
             object.__setattr__(self, name, value)
 
 
+#: int8 value of 1 in a direction.
+UNIT_VECTOR = 127
+
+
 @dataclass(frozen=True, eq=False)
 class RasterMap:
     """A drawn map, indexed [x, y]: pixel = (position_m - origin_m) * pixels_per_m.
 
     drivable (A, B): the drivable area. road_divider, lane_divider (A, B), None where the source has none: the lines
-    between lanes of opposite directions and of the same direction.
+    between lanes of opposite directions and of the same direction. direction (A, B, 2) int8, None where nobody knows:
+    which way traffic goes there, the mean of unit vectors of UNIT_VECTOR; 0 where it is not known.
     """
 
     origin_m: FloatArray
@@ -298,6 +303,7 @@ class RasterMap:
     drivable: BoolArray
     road_divider: BoolArray | None = None
     lane_divider: BoolArray | None = None
+    direction: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "origin_m", _array("RasterMap", "origin_m", self.origin_m, np.float64, (2,)))
@@ -312,6 +318,13 @@ class RasterMap:
             if lines is not None and np.shape(lines) != np.shape(self.drivable):
                 raise InputError(
                     f"RasterMap.{name}: expected drivable's shape {np.shape(self.drivable)}, got {np.shape(lines)}"
+                )
+        if self.direction is not None:
+            expected = (*np.shape(self.drivable), 2)
+            if self.direction.dtype != np.int8 or self.direction.shape != expected:
+                raise InputError(
+                    f"RasterMap.direction: expected int8 of shape {expected}, got {self.direction.dtype} of "
+                    f"{self.direction.shape}"
                 )
 
     def is_drivable(self, points_m: FloatArray) -> BoolArray:

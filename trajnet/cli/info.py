@@ -90,5 +90,5 @@ def view_of(needs: Needs) -> str:
     view = needs.view
     return (
         f"used where there is one: {view.ahead_m:g} m ahead, {view.behind_m:g} m behind, {view.side_m:g} m aside, "
-        f"every {view.step_m:g} m"
+        f"every {view.step_m:g} m" + (", with directions of traffic" if view.directions else "")
     )

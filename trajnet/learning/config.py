@@ -50,8 +50,9 @@ class AugmentConfig:
     from [0, drop] for each window. short: share of the windows whose history is cut to a random length.
     strides: every so many observations is kept, drawn for each window: the random frame rates.
     position_noise_m, yaw_noise_rad, velocity_noise_mps: white noise of the tracker, its standard deviation drawn from
-    [0, value] for each window. hide_velocity, hide_map, hide_neighbours: share of the windows whose measured velocity,
-    map or neighbours are taken away, so that one model serves with and without.
+    [0, value] for each window. hide_velocity, hide_map, hide_directions, hide_neighbours: share of the windows whose
+    measured velocity, map, directions of the map or neighbours are taken away, so that one model serves with and
+    without.
     """
 
     mirror: bool = True
@@ -63,10 +64,11 @@ class AugmentConfig:
     velocity_noise_mps: float = 0.0
     hide_velocity: float = 0.0
     hide_map: float = 0.0
+    hide_directions: float = 0.0
     hide_neighbours: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("drop", "short", "hide_velocity", "hide_map", "hide_neighbours"):
+        for name in ("drop", "short", "hide_velocity", "hide_map", "hide_directions", "hide_neighbours"):
             require(0 <= getattr(self, name) < 1, f"augment.{name}: expected [0, 1), got {getattr(self, name)}")
         for name in ("position_noise_m", "yaw_noise_rad", "velocity_noise_mps"):
             require(getattr(self, name) >= 0, f"augment.{name}: expected at least 0, got {getattr(self, name)}")

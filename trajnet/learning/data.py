@@ -40,7 +40,7 @@ from trajnet.windows import (
 log = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 6
+CACHE_VERSION = 7
 Float32Array = NDArray[np.float32]
 
 
@@ -290,6 +290,10 @@ def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Gen
         window["velocity_valid"] = window["velocity_valid"] & shown
     if augment.hide_map > 0:
         window["map_valid"] = window["map_valid"] & (torch.rand(count, generator=draw) >= augment.hide_map)
+    if augment.hide_directions > 0:
+        shown = torch.rand(count, generator=draw) >= augment.hide_directions
+        window["map_distance"] = window["map_distance"].clone()
+        window["map_distance"][~shown, ..., 2:] = 0
     if augment.hide_neighbours > 0:
         shown = torch.rand(count, 1, generator=draw) >= augment.hide_neighbours
         window["neighbours"] = window["neighbours"] * shown.unsqueeze(-1)
@@ -310,6 +314,7 @@ def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
     patch = math.isqrt(distance.shape[3])
     squares = (*distance.shape[:3], patch, patch, distance.shape[4])
     flipped = distance.reshape(squares).flip(2, 4).reshape(distance.shape)
+    flipped[..., 3].neg_()  # a direction along y, or nothing
     window["map_distance"] = torch.where(chosen.reshape(-1, 1, 1, 1, 1), flipped, distance)
     return window
 

@@ -41,7 +41,8 @@ class Seen(NamedTuple):
     TURNED): the first of them, velocities of the last displacement as seen from the pose before, then as seen from the
     present one (as measured for a first observation), as measured and steady, all four forward, then leftward; then the
     last turn, and its rate. axes (..., NEIGHBOUR_PRODUCTS): cosines and sines of the present yaw, and ones, that the
-    neighbours' numbers are multiplied by; None where nobody looks at them. map_valid (..., 1).
+    numbers of neighbours and of a map's directions are multiplied by; None where nobody looks at them. map_valid (...,
+    1).
     """
 
     features: Tensor
@@ -63,7 +64,7 @@ class Features(nn.Module):
     of x, y, y, x and cos, sin, cos, sin. Two more products are the sine of the last turn, and its rate.
     """
 
-    def __init__(self, *, uses_velocity: bool, neighbours: bool) -> None:
+    def __init__(self, *, uses_velocity: bool, axes: bool) -> None:
         super().__init__()
         used = float(uses_velocity)
         moved, measured, steady = "displacement_{}_m", "velocity_{}_mps", "steady_velocity_{}_mps"
@@ -94,9 +95,9 @@ class Features(nn.Module):
         factor.bias[turn], per_time[rate] = 1.0, 1.0
         to_turned[turn, 8] = to_turned[rate, 9] = 1.0
 
-        axes = _Part(NEIGHBOUR_PRODUCTS if neighbours else 0)
-        axes.matrix[:, :12] = picking("yaw_rad")
-        axes.bias[:6] = axes.bias[12:] = _QUARTER_RAD  # cosines; of 0 it is 1
+        own = _Part(NEIGHBOUR_PRODUCTS if axes else 0)
+        own.matrix[:, :12] = picking("yaw_rad")
+        own.bias[:6] = own.bias[12:] = _QUARTER_RAD  # cosines; of 0 it is 1
         logarithm, as_it_is = _Part(LOGARITHMS), _Part(3 + CLASSES)
         logarithm.matrix[:, 1:] = picking("dt_s", "length_m", "width_m") * torch.tensor([10.0, 1.0, 1.0])
         logarithm.bias[:2] = 1.0
@@ -104,9 +105,9 @@ class Features(nn.Module):
         as_it_is.bias[1] = 1.0
         as_it_is.matrix[CLASS_COLUMN:, 3:] = torch.eye(CLASSES)
         rest = [_Part.of(*(steady.format(axis) for axis in "xy")), _Part.of("dt_s"), _Part.of("map_valid")]
-        parts = [_Part.joined([angle, axes]), vector, factor, logarithm, as_it_is, *rest]
+        parts = [_Part.joined([angle, own]), vector, factor, logarithm, as_it_is, *rest]
         self.widths = [len(part.bias) for part in parts]
-        self.angles = [products, len(axes.bias)]
+        self.angles = [products, len(own.bias)]
 
         #: Of the ten turned ones, in m/s: the steady velocity forward and leftward, and what that of the last
         #: displacement has more.
@@ -188,3 +189,21 @@ def neighbour_matrices() -> dict[str, Tensor]:
         known[aside, y_cos], known[aside, x_sin] = scale, -scale
     known[[4, 7, 8, 9], [12, 13, 14, 15]] = torch.tensor([0.5, 1.0, 1.0, 1.0])
     return {"to_products": torch.cat([vectors, vectors, rest], 1), "to_known": known}
+
+
+def direction_matrices(points: int) -> dict[str, Tensor]:
+    """Constants that turn the directions of a patch of map points, four numbers each, into the object's own axes.
+
+    to_turned (NEIGHBOUR_PRODUCTS, 8 * points): from Seen.axes to what the patch and the patch again are multiplied by:
+    the distances by 1 and then 0, the directions by the cosine of the yaw and then by its sine. to_both (4 * points,
+    8 * points): from weights of a patch in own axes, forward = x cos + y sin and leftward = y cos - x sin, to those of
+    the products.
+    """
+    cos, sin, one = torch.eye(NEIGHBOUR_PRODUCTS)[:, [0, 6, 12]].unbind(1)
+    nothing = torch.zeros_like(one)
+    once = torch.stack([one, one, cos, cos], 1).repeat(1, points)
+    again = torch.stack([nothing, nothing, sin, sin], 1).repeat(1, points)
+    quarter = torch.zeros(4, 4)
+    quarter[2, 3], quarter[3, 2] = 1.0, -1.0
+    to_both = torch.cat([torch.eye(4 * points), torch.kron(torch.eye(points), quarter)], 1)
+    return {"to_turned": torch.cat([once, again], 1), "to_both": to_both}

@@ -28,10 +28,11 @@ from trajnet.learning.features import (
     NEIGHBOUR_PRODUCTS,
     Features,
     Seen,
+    direction_matrices,
     neighbour_matrices,
     picking,
 )
-from trajnet.maps import CHANNELS, FULL, MapView
+from trajnet.maps import FULL, MapView
 from trajnet.surroundings import Needs
 from trajnet.types import WHEELED
 
@@ -196,26 +197,40 @@ def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
 
 
 class MapEncoder(nn.Module):
-    """Distances around an object (N, *view.shape, 4) int8 -> (N, width): a layer for each patch, one for them all.
+    """The map around objects (N, *view.shape, 4) int8 -> (N, width): a layer for each patch, one for them all.
 
     More than one number of channels: of each 2 x 2 patches a larger one is made, and so on. What does not overlap is
-    one matrix product; convolutions of so few channels cost several times as much.
+    one matrix product; convolutions of so few channels cost several times as much. Directions of traffic are turned
+    into the object's own axes first.
     """
 
     def __init__(self, view: MapView, channels: tuple[int, ...], width: int, dropout: float) -> None:
         super().__init__()
         rows, columns, points = view.shape
-        # The fourth number of a point is always 0: to leave it out would cost more than to take it along.
-        self.patch = nn.Linear(points * (len(CHANNELS) + 1), channels[0])
+        # Without directions the fourth number of a point is always 0: to leave it out would cost more than to take it.
+        self.patch = nn.Linear(points * 4, channels[0])
+        self.patches, self.directions = rows * columns, view.directions
+        self.to_turned: Tensor
+        self.to_both: Tensor
+        for name, values in direction_matrices(points).items() if view.directions else ():
+            self.register_buffer(name, values, persistent=False)
         self.larger = nn.ModuleList(nn.Linear(4 * few, many) for few, many in pairwise(channels))
         self.grids = [(rows >> i, columns >> i) for i in range(len(channels))]
         self.flat = self.grids[-1][0] * self.grids[-1][1] * channels[-1]
         self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
 
-    def forward(self, distance: Tensor) -> Tensor:
-        points = distance.reshape(-1, self.patch.in_features).to(torch.float32)
+    def forward(self, around: Tensor, axes: Tensor | None) -> Tensor:
+        """axes (N, NEIGHBOUR_PRODUCTS) as in Seen; a model without directions does not look at them."""
         # Scaled weights instead of scaled inputs: a constant in the exported graph.
-        seen = torch.relu(nn.functional.linear(points, self.patch.weight * (1.0 / FULL), self.patch.bias))
+        weight = self.patch.weight * (1.0 / FULL)
+        if self.directions:
+            assert axes is not None  # a model with directions makes them
+            turned = torch.matmul(axes, self.to_turned).reshape(-1, 1, 2, self.patch.in_features)
+            points = around.reshape(-1, self.patches, 1, self.patch.in_features).to(torch.float32) * turned
+            points, weight = points.reshape(-1, 2 * self.patch.in_features), torch.matmul(weight, self.to_both)
+        else:
+            points = around.reshape(-1, self.patch.in_features).to(torch.float32)
+        seen = torch.relu(nn.functional.linear(points, weight, self.patch.bias))
         for layer, (rows, columns) in zip(self.larger, self.grids[1:], strict=True):
             squares = seen.reshape(-1, rows, 2, columns, 2 * seen.shape[-1]).transpose(2, 3)
             seen = torch.relu(layer(squares.reshape(-1, 4 * seen.shape[-1])))
@@ -267,7 +282,8 @@ class TrajectoryModel(nn.Module):
         self.config = config
         width, narrow, context = config.embedding, config.decoder_hidden, config.context
         stride, inner = config.decoder_stride, config.decoder_embedding
-        self.features = Features(uses_velocity=config.uses_velocity, neighbours=config.neighbours > 0)
+        turning = config.neighbours > 0 or (config.map is not None and config.map.directions)
+        self.features = Features(uses_velocity=config.uses_velocity, axes=turning)
         self.embed = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU())
         self.encoder = recurrent(config.cell, width, config.hidden, config.layers)
         known = config.hidden + FEATURES
@@ -343,7 +359,7 @@ class TrajectoryModel(nn.Module):
         known = torch.cat([summary, seen.features], -1)
         parts = [known]
         if self.map_encoder is not None:
-            parts.append(self.map_encoder(around.map_distance) * seen.map_valid)
+            parts.append(self.map_encoder(around.map_distance, seen.axes) * seen.map_valid)
         if self.attention is not None:
             assert seen.axes is not None  # a model with neighbours makes them
             parts.append(self.attention(around.neighbours, seen.axes, known))

@@ -6,6 +6,7 @@ The format is that of AgentFormer's data/process_nuscenes.py: 18 columns, of whi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
     """The scene of one label file ``label/<split>/scene-XXXX.txt``.
 
     is_target marks the row that is the last observed one of a prediction target. There is no velocity.
-    with_map reads the map's raster from the ``map_0.1`` folder beside ``label`` (needs pillow).
+    with_map reads the map's raster from the ``map_0.1`` folder beside ``label`` (needs pillow), and directions of
+    traffic from the other training scenes (trajnet.scenes.nuscenes_traffic).
     InputError names the file and the line that does not fit.
     """
     table = read_fields(path, COLUMNS)
@@ -81,6 +83,10 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
         is_target=target,
     )
     raster = read_raster(path) if with_map else None
+    if raster is not None:
+        from trajnet.scenes.nuscenes_traffic import recorded_directions
+
+        raster = replace(raster, direction=recorded_directions(path, raster))
     return scene_from_rows(path.stem, rows, source=SOURCE, licence=LICENCE, raster=raster)
 
 

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from trajnet.errors import InputError
 from trajnet.scenes.rows import Rows, default_sizes, require_file, scene_from_rows
@@ -408,28 +409,36 @@ def _lane(fields: Mapping[str, Any]) -> Lane:
 
 def _raster_fields(raster: RasterMap) -> dict[str, Any]:
     drawn = {name: getattr(raster, name) for name in ("drivable", "road_divider", "lane_divider")}
+    stored: dict[str, NDArray[Any]] = {
+        name: np.packbits(pixels) for name, pixels in drawn.items() if pixels is not None
+    }
+    if raster.direction is not None:
+        stored["direction"] = raster.direction
     return {
         "origin_m": raster.origin_m.tolist(),
         "pixels_per_m": raster.pixels_per_m,
         "shape": list(raster.drivable.shape),
-        **{
-            name: base64.b64encode(zlib.compress(np.packbits(pixels).tobytes(), 9)).decode()
-            for name, pixels in drawn.items()
-            if pixels is not None
-        },
+        **{name: base64.b64encode(zlib.compress(v.tobytes(), 9)).decode() for name, v in stored.items()},
     }
 
 
 def _raster(fields: Mapping[str, Any]) -> RasterMap:
-    """The raster; a table written before the dividers were stored has none."""
+    """The raster; a table written before dividers and directions were stored has none."""
     shape = (int(fields["shape"][0]), int(fields["shape"][1]))
     origin_m, pixels_per_m = np.array(fields["origin_m"], np.float64), float(fields["pixels_per_m"])
     road_divider, lane_divider = (
         _pixels(fields[name], shape) if name in fields else None for name in ("road_divider", "lane_divider")
     )
-    return RasterMap(origin_m, pixels_per_m, _pixels(fields["drivable"], shape), road_divider, lane_divider)
+    drivable, direction = _pixels(fields["drivable"], shape), None
+    if "direction" in fields:
+        direction = _unpacked(fields["direction"]).view(np.int8).reshape(*shape, 2).copy()
+    return RasterMap(origin_m, pixels_per_m, drivable, road_divider, lane_divider, direction)
+
+
+def _unpacked(stored: str) -> NDArray[np.uint8]:
+    return np.frombuffer(zlib.decompress(base64.b64decode(stored)), np.uint8)
 
 
 def _pixels(packed: str, shape: tuple[int, int]) -> BoolArray:
-    bits = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
+    bits = _unpacked(packed)
     return np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(np.bool_)

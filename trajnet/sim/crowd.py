@@ -60,4 +60,4 @@ def crowd_map(needs: Needs) -> MapField | None:
     pixels = round(side_m * pixels_per_m)
     distance = np.random.default_rng(0).integers(-FULL, FULL + 1, (pixels, pixels, 4)).astype(np.int8)
     distance[..., 3] = 0
-    return MapField(np.full(2, -MAP_REACH_M), pixels_per_m, distance)
+    return MapField(np.full(2, -MAP_REACH_M), pixels_per_m, distance, distance[..., :2].copy())

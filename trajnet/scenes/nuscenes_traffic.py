@@ -1,0 +1,118 @@
+"""Which way traffic goes on nuScenes' streets: the rasters do not say it, so it is taken from the training recordings.
+
+A lane's direction is a property of the street. Where there is no lane map, whoever drove there before shows it: every
+training scene of the same place draws its tracks as strips of a lane's width, as trajnet.drawing draws lanes.
+
+Nothing of a scene's own future gets in: its own tracks are left out, and those of scenes whose numbers are close, which
+may be of the same drive. Validation and test scenes never draw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.drawing import draw_directions
+from trajnet.types import BoolArray, FloatArray, RasterMap
+
+#: Scenes whose numbers are closer than this may be of one drive, with the same vehicles in them.
+SAME_DRIVE = 10
+#: Width of the strip that a vehicle draws (m): most of a lane.
+STRIP_M = 3.0
+#: Between two frames a vehicle that goes on moves at least this far, and is not another one with its id (m).
+SHORTEST_M, LONGEST_M = 0.5, 20.0
+#: The four cities' coordinates overlap. Two rasters show the same place where what they both cover, at least this wide,
+#: agrees on what is drivable: in the recordings by more than 90 % if it is the same place, by less than 85 % if not.
+WIDEST_NEEDED_M = 40
+LEAST_DRIVABLE_M2 = 300
+AGREEMENT = 0.85
+
+
+def recorded_directions(label_file: Path, raster: RasterMap) -> NDArray[np.int8] | None:
+    """(A, B, 2), as the raster's direction, of the training scenes at the place of this label file ``label/<split>``.
+
+    None where there are no training scenes beside it.
+    """
+    label_file = label_file.resolve()
+    training = label_file.parent.parent / "train"
+    if not training.is_dir():
+        return None
+    number, here = _number(label_file), _Ground.of(raster)
+    borders: list[tuple[FloatArray, FloatArray]] = []
+    for file in _files(training):
+        if abs(_number(file) - number) > SAME_DRIVE:
+            there, driven = _recording(file)
+            if here.is_same_place(there):
+                borders += driven
+    return draw_directions(borders, raster.origin_m, raster.pixels_per_m, raster.drivable.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """What is drivable, (X, Y) in square metres from whole metres on."""
+
+    low_m: tuple[int, int]
+    drivable: BoolArray
+
+    @classmethod
+    def of(cls, raster: RasterMap) -> _Ground:
+        low = np.ceil(raster.origin_m).astype(int)
+        sides = []
+        for axis, size in enumerate(raster.drivable.shape):
+            count = int(raster.origin_m[axis] + size / raster.pixels_per_m) - low[axis]
+            middle_m = low[axis] + 0.5 + np.arange(max(count, 0))
+            sides.append(((middle_m - raster.origin_m[axis]) * raster.pixels_per_m).astype(int))
+        return cls((int(low[0]), int(low[1])), raster.drivable[np.ix_(*sides)])
+
+    def is_same_place(self, other: _Ground) -> bool:
+        low = [max(pair) for pair in zip(self.low_m, other.low_m, strict=True)]
+        parts = []
+        for ground in (self, other):
+            begin = [a - b for a, b in zip(low, ground.low_m, strict=True)]
+            parts.append(ground.drivable[begin[0] :, begin[1] :] if min(begin) >= 0 else ground.drivable[:0, :0])
+        wide, high = (min(part.shape[axis] for part in parts) for axis in (0, 1))
+        if min(wide, high) < WIDEST_NEEDED_M:
+            return False
+        a, b = (part[:wide, :high] for part in parts)
+        either = np.count_nonzero(a | b)
+        return bool(either >= LEAST_DRIVABLE_M2 and np.count_nonzero(a & b) > AGREEMENT * either)
+
+
+def _number(file: Path) -> int:
+    """The number of ``scene-0123.txt``; far from all others' where there is none."""
+    digits = file.stem.rsplit("-", 1)[-1]
+    return int(digits) if digits.isdecimal() else -1_000_000
+
+
+@lru_cache(maxsize=4)
+def _files(training: Path) -> tuple[Path, ...]:
+    return tuple(sorted(training.glob("scene-*.txt")))
+
+
+@lru_cache(maxsize=1_000)
+def _recording(file: Path) -> tuple[_Ground, tuple[tuple[FloatArray, FloatArray], ...]]:
+    """A training scene's ground, and the left and right border (P, 2) in m of every strip that was driven."""
+    from trajnet.scenes.nuscenes import read_nuscenes, read_raster
+
+    scene = read_nuscenes(file)
+    borders = []
+    for track in range(len(scene.track_id)):
+        rows = np.flatnonzero(scene.row_track == track)
+        position_m, yaw_rad = scene.position_m[rows], scene.yaw_rad[rows]
+        moved_m = np.hypot(*np.diff(position_m, axis=0).T)
+        moves = (moved_m > SHORTEST_M) & (moved_m < LONGEST_M) & (np.diff(scene.row_frame[rows]) == 1)
+        aside_m = 0.5 * STRIP_M * np.stack([-np.sin(yaw_rad), np.cos(yaw_rad)], axis=-1)
+        for begin, end in _runs(moves):
+            run = slice(begin, end + 1)
+            borders.append((position_m[run] + aside_m[run], position_m[run] - aside_m[run]))
+    return _Ground.of(read_raster(file)), tuple(borders)
+
+
+def _runs(which: BoolArray) -> list[tuple[int, int]]:
+    """Begin and end of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], which, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
