@@ -120,6 +120,10 @@ class TrainConfig:
             not weights or len(weights) == len(sizes),
             f"loss.set_weights: expected one for each of model.sets ({len(sizes)}), got {len(weights)}",
         )
+        require(
+            not self.augment.hide_directions or (self.model.map is not None and self.model.map.directions),
+            "augment.hide_directions: expected only with model.map.directions: true, for there is nothing else to hide",
+        )
         require(bool(self.train) and bool(self.validation), "train, validation: expected at least one source each")
         require(
             self.name.replace("-", "").replace("_", "").isalnum(),

@@ -40,7 +40,7 @@ from trajnet.windows import (
 log = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 7
+CACHE_VERSION = 6
 Float32Array = NDArray[np.float32]
 
 
