@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import shapely
 
-from trajnet.drawing import MAX_PIXELS, PIXELS_PER_M, draw_lanes
+from trajnet.drawing import MAX_PIXELS, PIXELS_PER_M, draw_directions, draw_lanes
 from trajnet.errors import InputError
 from trajnet.geometry import rotate
-from trajnet.types import BoolArray, FloatArray, Lane
+from trajnet.types import UNIT_VECTOR, BoolArray, FloatArray, Lane
 
 
 def lane(name: str, line_m: object, width_m: float = 3.0) -> Lane:
@@ -38,7 +38,7 @@ def test_drivable_is_what_the_lanes_cover(seed: int) -> None:
         bends = np.cumsum(random.uniform(-0.3, 0.3, 12)) + random.uniform(-4, 4)
         steps = random.uniform(1.0, 9.0) * np.stack([np.cos(bends), np.sin(bends)], axis=1)
         lanes.append(lane(str(i), random.uniform(-30, 30, 2) + np.cumsum(steps, axis=0), random.uniform(2.0, 5.0)))
-    origin_m, pixels_per_m, drawn = draw_lanes(lanes)
+    origin_m, pixels_per_m, drawn, _ = draw_lanes(lanes)
     assert pixels_per_m == PIXELS_PER_M
     middles_m = lines_m(np.ones_like(drawn["drivable"]), origin_m, pixels_per_m)
     outlines = [shapely.Polygon(np.concatenate([each.left_m, each.right_m[::-1]])).buffer(0) for each in lanes]
@@ -54,7 +54,7 @@ def test_drivable_is_what_the_lanes_cover(seed: int) -> None:
 def test_a_lane_whose_borders_have_other_numbers_of_points_is_drawn_whole() -> None:
     left_m = np.array([[0.0, 3.0], [10.0, 3.0], [10.0, 12.0]])
     right_m = np.array([[0.0, 0.0], [5.0, 0.0], [13.0, 0.0], [13.0, 6.0], [13.0, 12.0]])
-    origin_m, pixels_per_m, drawn = draw_lanes([Lane("bend", left_m, right_m, right_m)])
+    origin_m, pixels_per_m, drawn, _ = draw_lanes([Lane("bend", left_m, right_m, right_m)])
     inside = [[1.0, 0.2], [9.0, 2.8], [10.2, 3.5], [12.8, 0.3], [12.8, 11.8], [10.2, 11.8]]
     outside = [[1.0, -0.2], [9.0, 3.3], [9.7, 6.0], [13.3, 0.3], [11.0, 12.3], [-0.3, 1.0]]
     assert at(drawn["drivable"], origin_m, pixels_per_m, inside) == [True] * 6
@@ -73,7 +73,7 @@ def test_a_border_divides_by_the_directions_on_its_sides(angle_rad: float, gap_m
 
     rows = [(0.0, 1), (3.0 + gap_m, 1), (6.0 + 2 * gap_m, -1)]
     lanes = [lane(str(y), turned([[0.0, y], [20.0, y], [40.0, y]][::way])) for y, way in rows]
-    origin_m, pixels_per_m, drawn = draw_lanes(lanes)
+    origin_m, pixels_per_m, drawn, _ = draw_lanes(lanes)
     for name, expected_m in (("lane_divider", 1.5 + gap_m / 2), ("road_divider", 4.5 + 1.5 * gap_m)):
         along_m = rotate(lines_m(drawn[name], origin_m, pixels_per_m), np.float64(-angle_rad))
         assert np.abs(along_m[:, 1] - expected_m).max() < 1.0
@@ -87,7 +87,7 @@ def test_a_border_divides_by_the_directions_on_its_sides(angle_rad: float, gap_m
 def test_lanes_that_cross_have_no_dividers_where_they_cross() -> None:
     west_east = [lane(f"x{y}", [[-40.0, y], [40.0, y]][::way]) for y, way in ((-1.5, 1), (1.5, -1), (4.5, -1))]
     south_north = [lane(f"y{x}", [[x, -40.0], [x, 40.0]][::way]) for x, way in ((1.5, 1), (-1.5, -1), (-4.5, -1))]
-    origin_m, pixels_per_m, drawn = draw_lanes([*west_east, *south_north])
+    origin_m, pixels_per_m, drawn, _ = draw_lanes([*west_east, *south_north])
     for name, places in (("road_divider", [[-20.0, 0.0], [20.0, 0.0], [0.0, 20.0], [0.0, -20.0]]),
                          ("lane_divider", [[-20.0, 3.0], [20.0, 3.0], [-3.0, 20.0], [-3.0, -20.0]])):  # fmt: skip
         assert at(drawn[name], origin_m, pixels_per_m, places) == [True] * 4
@@ -99,7 +99,7 @@ def test_lanes_that_cross_have_no_dividers_where_they_cross() -> None:
 def test_where_a_lane_parts_the_divider_begins_when_it_has_parted() -> None:
     x = np.linspace(0.0, 60.0, 61)
     straight, parting = np.stack([x, np.zeros(61)], axis=1), np.stack([x, -((x / 20.0) ** 2)], axis=1)
-    origin_m, pixels_per_m, drawn = draw_lanes(
+    origin_m, pixels_per_m, drawn, _ = draw_lanes(
         [lane("before", [[-30.0, 0.0], [0.0, 0.0]]), lane("on", straight), lane("off", parting)]
     )
     drawn_m = lines_m(drawn["lane_divider"] | drawn["road_divider"], origin_m, pixels_per_m)
@@ -109,14 +109,14 @@ def test_where_a_lane_parts_the_divider_begins_when_it_has_parted() -> None:
 
 
 def test_a_lane_alone_or_across_a_strip_of_grass_has_no_divider() -> None:
-    _, _, drawn = draw_lanes([lane("there", [[0.0, 0.0], [50.0, 0.0]]), lane("back", [[50.0, 5.0], [0.0, 5.0]])])
+    _, _, drawn, _ = draw_lanes([lane("there", [[0.0, 0.0], [50.0, 0.0]]), lane("back", [[50.0, 5.0], [0.0, 5.0]])])
     assert not drawn["road_divider"].any()
     assert not drawn["lane_divider"].any()
 
 
 def test_a_large_map_has_coarser_pixels_and_a_point_far_away_is_refused() -> None:
     wide = [lane("a", [[691_000.0, 5_334_000.0], [693_000.0, 5_336_000.0]], 40.0)]
-    origin_m, pixels_per_m, drawn = draw_lanes(wide)
+    origin_m, pixels_per_m, drawn, _ = draw_lanes(wide)
     assert 1.0 < pixels_per_m < PIXELS_PER_M
     assert 0.95 * MAX_PIXELS < drawn["drivable"].size < 1.01 * MAX_PIXELS
     middle_m = np.array([[692_000.0, 5_335_000.0], [692_000.0, 5_335_025.0], [692_000.0, 5_335_030.0]])
@@ -133,5 +133,41 @@ def test_there_is_something_to_draw() -> None:
 
 @pytest.mark.parametrize(("length_m", "divided"), [(1.5, False), (3.0, True)])
 def test_a_speck_of_a_divider_is_left_out(length_m: float, divided: bool) -> None:
-    _, _, drawn = draw_lanes([lane(str(y), [[0.0, y], [length_m, y]]) for y in (0.0, 3.0)])
+    _, _, drawn, _ = draw_lanes([lane(str(y), [[0.0, y], [length_m, y]]) for y in (0.0, 3.0)])
     assert drawn["lane_divider"].any() == divided
+
+
+def directions_at(direction: np.ndarray, origin_m: FloatArray, pixels_per_m: float, places: object) -> FloatArray:
+    pixel = np.floor((np.array(places) - origin_m) * pixels_per_m).astype(int)
+    return direction[pixel[:, 0], pixel[:, 1]] / UNIT_VECTOR
+
+
+@pytest.mark.parametrize("angle_rad", [0.0, 0.9, 3.0, -2.0])
+def test_directions_are_those_of_the_lanes_and_none_beside_them(angle_rad: float) -> None:
+    def turned(points: object) -> FloatArray:
+        return rotate(np.array(points, np.float64), np.float64(angle_rad))
+
+    there, back = [[-30.0, 0.0], [30.0, 0.0]], [[30.0, 3.0], [-30.0, 3.0]]
+    across = [[0.0, -30.0], [0.0, 30.0]]
+    lanes = [lane("there", turned(there)), lane("back", turned(back)), lane("across", turned(across))]
+    origin_m, pixels_per_m, _, direction = draw_lanes(lanes)
+    assert direction.dtype == np.int8
+    places = turned([[20.0, 0.0], [-20.0, 3.0], [0.0, 20.0], [0.0, 0.0], [20.0, 6.0], [-29.0, -3.0]])
+    expected = turned([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.0, 0.0], [0.0, 0.0]])
+    np.testing.assert_allclose(directions_at(direction, origin_m, pixels_per_m, places), expected, atol=0.02)
+
+
+def test_strips_are_drawn_as_far_as_they_are_within() -> None:
+    """What lies beyond the canvas is left out: the middle of a larger canvas is the same."""
+    random = np.random.default_rng(3)
+    borders = []
+    for i in range(40):
+        bends = np.cumsum(random.uniform(-0.3, 0.3, 12)) + random.uniform(-4, 4)
+        steps = random.uniform(1.0, 6.0) * np.stack([np.cos(bends), np.sin(bends)], axis=1)
+        strip = lane(str(i), random.uniform(-40, 40, 2) + np.cumsum(steps, axis=0), 3.0)
+        borders.append((strip.left_m, strip.right_m))
+    whole = draw_directions(borders, np.array([-120.0, -120.0]), 2.0, (480, 480))
+    part = draw_directions(borders, np.array([-20.0, -10.0]), 2.0, (70, 50))
+    np.testing.assert_array_equal(part, whole[200:270, 220:270])
+    assert (part != 0).any(axis=-1).mean() > 0.2
+    assert not draw_directions([], np.zeros(2), 1.0, (3, 4)).any()

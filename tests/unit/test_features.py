@@ -64,7 +64,7 @@ def test_features_are_those_of_the_formulas(uses_velocity: bool) -> None:
         torch.log1p(seen.steady_velocity_mps.norm(dim=1)), torch.log1p(10.0 * known_s), *torch.log(seen.size_m).t(),
         known_s, known, used, *torch.nn.functional.one_hot(seen.object_class, len(CLASS_NAMES)).float().t(),
     ]  # fmt: skip
-    got = Features(uses_velocity=uses_velocity, neighbours=False)(seen.packed())
+    got = Features(uses_velocity=uses_velocity, axes=False)(seen.packed())
     assert got.features.shape == (200, FEATURES) == (200, len(expected))
     torch.testing.assert_close(got.features, torch.stack(expected, 1), atol=1e-3, rtol=1e-4)
     assert torch.equal(got.map_valid[:, 0], seen.map_valid)
@@ -74,7 +74,7 @@ def test_features_are_those_of_the_formulas(uses_velocity: bool) -> None:
 
 def test_leading_dimensions_make_no_difference() -> None:
     observed = observations(24).packed()
-    features = Features(uses_velocity=True, neighbours=True)
+    features = Features(uses_velocity=True, axes=True)
     for got, expected in zip(features(observed.reshape(4, 6, -1)), features(observed), strict=True):
         torch.testing.assert_close(got.reshape(24, -1), expected)
 
@@ -85,7 +85,7 @@ def test_neighbours_are_seen_in_the_objects_axes() -> None:
     offset, velocity = (9.0 * torch.randn(*near, 2, generator=draw) for _ in range(2))
     yaw, size = torch.randn(near, generator=draw), 0.5 + torch.rand(*near, 2, generator=draw)
     valid = torch.rand(near, generator=draw) < 0.7
-    axes = Features(uses_velocity=True, neighbours=True)(seen.packed()).axes
+    axes = Features(uses_velocity=True, axes=True)(seen.packed()).axes
     assert axes is not None
     matrices = neighbour_matrices()
     products = packed(offset, velocity, yaw, size, valid) @ matrices["to_products"] * axes.unsqueeze(1)

@@ -179,6 +179,19 @@ def test_mirror_swaps_left_and_right_of_past_and_future_together(data: TrainingS
     assert torch.equal(other["map_distance"], torch.from_numpy(patches))
 
 
+def test_directions_are_hidden_in_a_share_of_the_windows() -> None:
+    window = tensors(crossing(Needs(replace(VIEW, directions=True), 3)))
+    before = window["map_distance"].clone()
+    known = (before[..., 2:] != 0).flatten(1).any(1)
+    other = disturbed(window, AugmentConfig(mirror=False, hide_directions=0.4), torch.Generator().manual_seed(0))
+    hidden = known & (other["map_distance"][..., 2:] == 0).flatten(1).all(1)
+    assert known.float().mean() > 0.5
+    assert 0.2 < hidden[known].float().mean() < 0.6
+    assert torch.equal(other["map_distance"][..., :2], before[..., :2])
+    assert torch.equal(other["map_distance"][~hidden], before[~hidden])
+    assert torch.equal(window["map_distance"], before)
+
+
 def test_windows_without_a_map_are_mirrored_too() -> None:
     window = tensors(alone(blind_windows()))
     assert window["map_distance"].shape[1:] == (0, 0, 0, 4)
@@ -187,7 +200,8 @@ def test_windows_without_a_map_are_mirrored_too() -> None:
     assert torch.equal(other["future_m"], window["future_m"] * torch.tensor([1.0, -1.0]))
 
 
-def test_mirrored_windows_are_those_of_the_mirrored_scene() -> None:
+@pytest.mark.parametrize("directions", [False, True])
+def test_mirrored_windows_are_those_of_the_mirrored_scene(directions: bool) -> None:
     """Lanes, objects and their neighbours reflected about the map's x axis, and looked at anew."""
     scene = load_scene(SCENES / "crossing_small.parquet", with_map=True)
     flip = np.array([1.0, -1.0])
@@ -202,10 +216,10 @@ def test_mirrored_windows_are_those_of_the_mirrored_scene() -> None:
         yaw_rad=-scene.yaw_rad,
         lanes=lanes,
     )
-    made = []
+    made, needs = [], Needs(replace(VIEW, directions=directions), 3)
     for one in (scene, reflected):
         windows = sliding_windows(one, np.linspace(-1.0, 0.0, 11), FUTURE_S, stride=20, min_future_s=1.0)
-        made.append(tensors(training_set(windows, scene_surroundings(one, windows.row, NEEDS))))
+        made.append(tensors(training_set(windows, scene_surroundings(one, windows.row, needs))))
     got = mirrored(made[0], torch.ones(len(made[0]["yaw_rad"]), dtype=torch.bool))
     for name, values in got.items():
         if name != "map_distance":

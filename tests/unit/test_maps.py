@@ -205,6 +205,39 @@ def test_who_moves_with_the_map_sees_the_same(angle_rad: float, offset_m: tuple[
     assert difference_m.mean() < 0.2
 
 
+def test_a_view_with_directions_says_which_way_traffic_goes() -> None:
+    """Where it is drivable, how far the next divider of either kind is, and the direction in map axes."""
+    field = make_field(*draw_lanes(a_street()))
+    column = MapView(ahead_m=0.1, behind_m=0.1, side_m=12.0, step_m=0.5)
+    where = (np.array([[50.0, 5.0], [-50.0, 5.0]]), np.array([0.0, 0.4]))
+    plain, directed = field.sample(*where, column), field.sample(*where, replace(column, directions=True))
+    np.testing.assert_array_equal(directed[..., 0], plain[..., 0])
+    np.testing.assert_array_equal(directed[..., 1], plain[..., 1:3].min(axis=-1))
+    assert (plain[..., 3] == 0).all()
+    y_m = 5.0 + column.points_m()[0, :, 0, 1]
+    towards = np.where((y_m > 0.5) & (y_m < 5.5), 127, np.where((y_m > 6.5) & (y_m < 8.5), -127, 0))
+    clear = np.abs(y_m[:, None] - [0.0, 6.0, 9.0]).min(axis=1) > 1.0  # of where pixels of a metre change
+    assert clear.sum() > 20
+    assert directed[0, 0, clear, 0, 2].tolist() == towards[clear].tolist()
+    assert (directed[0, ..., 3] == 0).all()
+    assert (directed[1, ..., 2:] == 0).all()  # beyond the map nobody knows
+
+
+def test_a_raster_without_directions_has_none_to_show() -> None:
+    drivable = np.ones((40, 40), np.bool_)
+    direction = np.zeros((40, 40, 2), np.int8)
+    direction[..., 1] = np.arange(40)[:, None]
+    here = (np.array([[5.0, 5.0]]), np.zeros(1))
+    point = MapView(ahead_m=0.1, behind_m=0.1, side_m=0.1, step_m=1.0, directions=True)
+    for known, expected in (
+        (None, [0, 0]),
+        (direction, [0, 19]),
+    ):  # of 18 to 20, which lie in the 7th metre, the middle
+        field = field_of((), RasterMap(np.array([-1.9, -1.9]), 3.0, drivable, direction=known))
+        assert field is not None
+        assert field.sample(*here, point).reshape(4)[2:].tolist() == expected
+
+
 def test_lanes_look_as_a_raster_of_the_same_street_does() -> None:
     drawn = {name: np.zeros((360, 90), np.bool_) for name in CHANNELS}
     drawn["drivable"][30:330, 30:57] = True  # x 0..100 m, y 0..9 m from (-10, -10)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -39,6 +40,8 @@ ALL = {
     "map": VIEW, "map_channels": (5,), "map_width": 14, "neighbours": 3, "attention": 10, "sets": (1, 3, 4),
     "decoder_stride": 2,
 }  # fmt: skip
+#: The same with directions of traffic, and nobody around who wants to know where its axes are.
+DIRECTED = ALL | {"map": replace(VIEW, directions=True), "neighbours": 0}
 
 
 def make_model(**changes: object) -> TrajectoryModel:
@@ -58,6 +61,8 @@ def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -
 
     distance = torch.randint(-FULL, FULL + 1, shape, generator=draw, dtype=torch.int8)
     distance[..., 3] = 0
+    if config.map is not None and config.map.directions:
+        distance[..., 2:] = torch.randint(-80, 81, (*shape[:-1], 2), generator=draw, dtype=torch.int8)
     return Around(
         map_distance=distance,
         neighbours=packed(
@@ -163,12 +168,13 @@ def turned(values: torch.Tensor, angle: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("extras", [{}, ALL], ids=["plain", "all"])
+@pytest.mark.parametrize("extras", [{}, ALL, DIRECTED], ids=["plain", "all", "directed"])
 def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, object]) -> None:
     """Where a scene is, the model is never told; the map it sees in its own axes turns with it."""
     model = make_model(cell=cell, uses_velocity=True, **extras)
     history, length = histories(8, 5)
-    angle, around = 0.7, surroundings(5) if extras else nothing(5)
+    angle = math.pi / 2 if extras is DIRECTED else 0.7  # directions are whole numbers in map axes
+    around = surroundings(5, config=ModelConfig(**extras, modes=4)) if extras else nothing(5)
     moved = history._replace(
         displacement_m=turned(history.displacement_m, angle),
         velocity_mps=turned(history.velocity_mps, angle),
@@ -177,10 +183,15 @@ def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, object
         previous_yaw_rad=history.previous_yaw_rad + angle,
     )
     seen, turn = named(around.neighbours), np.float64(angle)
+    moved_map = around.map_distance
+    if extras is DIRECTED:
+        x, y = moved_map[..., 2:].unbind(-1)
+        moved_map = torch.cat([moved_map[..., :2], torch.stack([-y, x], -1)], -1)
     moved_around = around._replace(
+        map_distance=moved_map,
         neighbours=packed(
             rotate(seen.offset_m, turn), rotate(seen.velocity_mps, turn), seen.yaw_rad + angle, seen.size_m, seen.valid
-        )
+        ),
     )
     with torch.no_grad():
         there, here = model(moved.packed(), length, moved_around), model(history.packed(), length, around)
@@ -545,7 +556,7 @@ def test_the_map_is_seen_by_a_convolution_of_whole_patches() -> None:
         planes = grid.permute(0, 3, 1, 2) / FULL
         seen = torch.relu(torch.nn.functional.conv2d(planes, kernel, encoder.patch.bias, stride=VIEW.patch))
         expected = encoder.out(seen.permute(0, 2, 3, 1).reshape(7, -1))
-        torch.testing.assert_close(encoder(patches), expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(encoder(patches, None), expected, atol=1e-5, rtol=1e-4)
         assert expected.shape == (7, 14)
         assert (expected > 0).any()
 
@@ -566,7 +577,26 @@ def test_the_levels_of_the_map_are_convolutions_of_two_by_two() -> None:
         assert seen.shape == (9, 6, 1, 2)
         expected = encoder.out(seen.permute(0, 2, 3, 1).reshape(9, -1))
         assert (expected > 0).any()
-        torch.testing.assert_close(encoder(patches), expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(encoder(patches, None), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_directions_are_seen_in_the_objects_own_axes() -> None:
+    encoder = make_model(**DIRECTED).map_encoder
+    assert encoder is not None
+    around, yaw_rad = (
+        surroundings(6, config=ModelConfig(**DIRECTED, modes=4)).map_distance,
+        torch.linspace(-3.0, 3.0, 6),
+    )
+    axes = torch.cat([f(yaw_rad).reshape(-1, 1).expand(-1, 6) for f in (torch.cos, torch.sin)] + [torch.ones(6, 4)], 1)
+    own = around.float()
+    cos, sin = (f(yaw_rad).reshape(-1, 1, 1, 1) for f in (torch.cos, torch.sin))
+    x, y = own[..., 2].clone(), own[..., 3].clone()
+    own[..., 2], own[..., 3] = x * cos + y * sin, y * cos - x * sin
+    with torch.no_grad():
+        seen = torch.relu(encoder.patch(own.reshape(-1, encoder.patch.in_features) / FULL))
+        expected = encoder.out(seen.reshape(6, -1))
+        torch.testing.assert_close(encoder(around, axes), expected, atol=1e-5, rtol=1e-4)
+        assert (expected > 0).any()
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -90,7 +90,7 @@ def assert_same(left: Scene, right: Scene) -> None:
         assert one.drivable is other.drivable
     assert (left.raster is None) == (right.raster is None)
     if left.raster is not None and right.raster is not None:
-        for name in ("drivable", "road_divider", "lane_divider"):
+        for name in ("drivable", "road_divider", "lane_divider", "direction"):
             a, b = getattr(left.raster, name), getattr(right.raster, name)
             assert np.array_equal(a, b) if b is not None else a is None, name
         assert left.raster.origin_m.tolist() == right.raster.origin_m.tolist()
@@ -121,7 +121,12 @@ def scene() -> Scene:
             Lane("7", np.array([[0, 1.1], [9, 1]]), np.array([[0, -1], [4, -1.3], [9, -1]]), np.array([[0.0, 0]])),
             Lane("8", np.array([[0, 1.1], [9, 1]]), np.array([[0, 3.0], [9, 3]]), np.array([[0.0, 0]]), drivable=False),
         ),
-        raster=RasterMap(np.array([3.5, -1.0]), 3.0, *(np.arange(35).reshape(5, 7) % n == 0 for n in (3, 4, 5))),
+        raster=RasterMap(
+            np.array([3.5, -1.0]),
+            3.0,
+            *(np.arange(35).reshape(5, 7) % n == 0 for n in (3, 4, 5)),
+            np.arange(-35, 35, dtype=np.int8).reshape(5, 7, 2),
+        ),
     )
 
 

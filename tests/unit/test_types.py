@@ -228,6 +228,9 @@ def test_all_channels_of_a_raster_have_one_shape() -> None:
         RasterMap(np.zeros(2), 1.0, np.ones((2, 3), bool), np.ones((2, 3), bool), np.ones((3, 2), bool))
     with pytest.raises(InputError, match=r"RasterMap\.drivable: expected at least one pixel, got shape \(5, 0\)"):
         RasterMap(np.zeros(2), 1.0, np.ones((5, 0), bool))
+    for direction in (np.zeros((2, 3, 2)), np.zeros((2, 3), np.int8)):
+        with pytest.raises(InputError, match=r"RasterMap\.direction: expected int8 of shape \(2, 3, 2\), got"):
+            RasterMap(np.zeros(2), 1.0, np.ones((2, 3), bool), direction=direction)  # type: ignore[arg-type]
 
 
 SCENE = scene([0.0, 0.5, 1.0], {"a": {0: (0, 0), 2: (2, 0)}, "b": {0: (5, 5), 1: (6, 5), 2: (7, 5)}})

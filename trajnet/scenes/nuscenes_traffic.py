@@ -104,7 +104,8 @@ def _recording(file: Path) -> tuple[_Ground, tuple[tuple[FloatArray, FloatArray]
         rows = np.flatnonzero(scene.row_track == track)
         position_m, yaw_rad = scene.position_m[rows], scene.yaw_rad[rows]
         moved_m = np.hypot(*np.diff(position_m, axis=0).T)
-        moves = (moved_m > SHORTEST_M) & (moved_m < LONGEST_M) & (np.diff(scene.row_frame[rows]) == 1)
+        frame = scene.frame_number[scene.row_frame[rows]]
+        moves = (moved_m > SHORTEST_M) & (moved_m < LONGEST_M) & (np.diff(frame) == 1)
         aside_m = 0.5 * STRIP_M * np.stack([-np.sin(yaw_rad), np.cos(yaw_rad)], axis=-1)
         for begin, end in _runs(moves):
             run = slice(begin, end + 1)
