@@ -103,6 +103,14 @@ def test_without_training_scenes_nobody_knows(tmp_path: Path) -> None:
     assert directions(put_scene(tmp_path, "scene-0200", split="val"), [(630.0, 930.0)]) == []
 
 
+def test_a_training_scene_without_its_raster_is_left_out(tmp_path: Path) -> None:
+    put_scene(tmp_path, "scene-0100", drive_m=north(630.0))
+    put_scene(tmp_path, "scene-0101", drive_m=north(650.0))
+    here = put_scene(tmp_path, "scene-0200", split="val")
+    (tmp_path / "map_0.1" / "scene-0100.png").unlink()
+    assert directions(here, [(630.0, 930.0), (650.0, 930.0)]) == [[0.0, 0.0], [0.0, 1.0]]
+
+
 def test_real_vehicles_go_the_way_that_others_went(data_dir: Path) -> None:
     """Validation scenes against the training scenes' tracks: most places are known, and the way is right."""
     turns, known, asked = [], 0, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from trajnet.errors import DependencyError, InputError
@@ -74,7 +75,8 @@ def _is_number(text: bytes) -> bool:
 def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Scene:
     """The scene of one file.
 
-    kind: one of KINDS, or ``auto`` to tell from the file. with_map: also read nuScenes' map raster.
+    kind: one of KINDS, or ``auto`` to tell from the file. with_map: also read nuScenes' map raster, with
+    the directions of traffic that the training scenes beside it show.
     InputError if the file is missing, of another kind, or holds what a scene cannot (NaN, a track twice in a frame).
     """
     path = Path(path)
@@ -85,7 +87,12 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
     if kind == "nuscenes":
         from trajnet.scenes.nuscenes import read_nuscenes
 
-        return read_nuscenes(path, with_map=with_map)
+        scene = read_nuscenes(path, with_map=with_map)
+        if scene.raster is None:
+            return scene
+        from trajnet.scenes.nuscenes_traffic import recorded_directions
+
+        return replace(scene, raster=replace(scene.raster, direction=recorded_directions(path, scene.raster)))
     if kind == "eth_ucy":
         from trajnet.scenes.eth_ucy import read_eth_ucy
 

@@ -6,7 +6,6 @@ The format is that of AgentFormer's data/process_nuscenes.py: 18 columns, of whi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from trajnet.scenes.rows import (
     require_file,
     scene_from_rows,
 )
-from trajnet.types import ObjectClass, RasterMap, Scene
+from trajnet.types import FloatArray, ObjectClass, RasterMap, Scene
 
 FRAME_NS = 500_000_000
 COLUMNS = 18
@@ -42,8 +41,7 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
     """The scene of one label file ``label/<split>/scene-XXXX.txt``.
 
     is_target marks the row that is the last observed one of a prediction target. There is no velocity.
-    with_map reads the map's raster from the ``map_0.1`` folder beside ``label`` (needs pillow), and directions of
-    traffic from the other training scenes (trajnet.scenes.nuscenes_traffic).
+    with_map reads the map's raster from the ``map_0.1`` folder beside ``label`` (needs pillow).
     InputError names the file and the line that does not fit.
     """
     table = read_fields(path, COLUMNS)
@@ -83,18 +81,11 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
         is_target=target,
     )
     raster = read_raster(path) if with_map else None
-    if raster is not None:
-        from trajnet.scenes.nuscenes_traffic import recorded_directions
-
-        raster = replace(raster, direction=recorded_directions(path, raster))
     return scene_from_rows(path.stem, rows, source=SOURCE, licence=LICENCE, raster=raster)
 
 
-def read_raster(label_file: Path) -> RasterMap:
-    """The map of a label file's scene: ``map_0.1/<scene>.png``, indexed [x, y], 3 pixels per metre.
-
-    Channel 2 is the drivable area, 1 the road dividers, 0 the lane dividers; a divider is drawn 3 pixels wide.
-    """
+def raster_file(label_file: Path) -> tuple[Path, FloatArray, float]:
+    """The image of a label file's map, ``map_0.1/<scene>.png``, its origin (2,) in m and its pixels per metre."""
     label_file = label_file.resolve()
     folder = next(
         (parent / "map_0.1" for parent in list(label_file.parents)[:3] if (parent / "map_0.1").is_dir()), None
@@ -110,6 +101,15 @@ def read_raster(label_file: Path) -> RasterMap:
     ]
     if len(meta) != 3 or meta[2] <= 0:
         raise InputError(f"{meta_file}: expected three lines (x_min, y_min, scale above 0), got {meta}")
+    return image_file, np.array(meta[:2]), meta[2]
+
+
+def read_raster(label_file: Path) -> RasterMap:
+    """The map of a label file's scene, indexed [x, y], 3 pixels per metre; without directions.
+
+    Channel 2 is the drivable area, 1 the road dividers, 0 the lane dividers; a divider is drawn 3 pixels wide.
+    """
+    image_file, origin_m, pixels_per_m = raster_file(label_file)
     try:
         from PIL import Image
     except ImportError as error:
@@ -124,4 +124,4 @@ def read_raster(label_file: Path) -> RasterMap:
     if pixels.ndim != 3 or pixels.shape[2] < 3:
         raise InputError(f"{image_file}: expected an image of 3 channels, got shape {pixels.shape}")
     lane_divider, road_divider, drivable = (np.ascontiguousarray(pixels[:, :, i] > 0) for i in range(3))
-    return RasterMap(np.array(meta[:2]), meta[2], drivable, road_divider, lane_divider)
+    return RasterMap(origin_m, pixels_per_m, drivable, road_divider, lane_divider)

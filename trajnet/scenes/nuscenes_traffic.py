@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.drawing import draw_directions
+from trajnet.scenes.nuscenes import raster_file, read_nuscenes, read_raster
 from trajnet.types import BoolArray, FloatArray, RasterMap
 
 #: Scenes whose numbers are closer than this may be of one drive, with the same vehicles in them.
@@ -43,8 +44,8 @@ def recorded_directions(label_file: Path, raster: RasterMap) -> NDArray[np.int8]
         return None
     number, here = _number(label_file), _Ground.of(raster)
     borders: list[tuple[FloatArray, FloatArray]] = []
-    for file in _files(training):
-        if abs(_number(file) - number) > SAME_DRIVE:
+    for file in _files(training, raster_file(label_file)[0].parent):
+        if abs(_number(file) - number) > SAME_DRIVE and _common_m(raster, file) >= WIDEST_NEEDED_M:
             there, driven = _recording(file)
             if here.is_same_place(there):
                 borders += driven
@@ -82,6 +83,24 @@ class _Ground:
         return bool(either >= LEAST_DRIVABLE_M2 and np.count_nonzero(a & b) > AGREEMENT * either)
 
 
+def _common_m(raster: RasterMap, file: Path) -> float:
+    """The shorter side of what the raster and that of a training scene both cover; below 0: they are apart."""
+    low_m, high_m = _box(file)
+    low_m = np.maximum(low_m, raster.origin_m)
+    high_m = np.minimum(high_m, raster.origin_m + np.array(raster.drivable.shape) / raster.pixels_per_m)
+    return float((high_m - low_m).min())
+
+
+@lru_cache(maxsize=1_000)
+def _box(file: Path) -> tuple[FloatArray, FloatArray]:
+    """The lowest and the highest corner (2,) of a scene's raster in m, without reading its pixels."""
+    from PIL import Image
+
+    image_file, origin_m, pixels_per_m = raster_file(file)
+    with Image.open(image_file) as image:
+        return origin_m, origin_m + np.array([image.height, image.width]) / pixels_per_m
+
+
 def _number(file: Path) -> int:
     """The number of ``scene-0123.txt``; far from all others' where there is none."""
     digits = file.stem.rsplit("-", 1)[-1]
@@ -89,15 +108,14 @@ def _number(file: Path) -> int:
 
 
 @lru_cache(maxsize=4)
-def _files(training: Path) -> tuple[Path, ...]:
-    return tuple(sorted(training.glob("scene-*.txt")))
+def _files(training: Path, rasters: Path) -> tuple[Path, ...]:
+    """The training scenes whose raster is there: without it nobody knows which city's coordinates they have."""
+    return tuple(sorted(f for f in training.glob("scene-*.txt") if (rasters / f"{f.stem}.png").is_file()))
 
 
 @lru_cache(maxsize=1_000)
 def _recording(file: Path) -> tuple[_Ground, tuple[tuple[FloatArray, FloatArray], ...]]:
     """A training scene's ground, and the left and right border (P, 2) in m of every strip that was driven."""
-    from trajnet.scenes.nuscenes import read_nuscenes, read_raster
-
     scene = read_nuscenes(file)
     borders = []
     for track in range(len(scene.track_id)):
