@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,3 +195,27 @@ def test_wall_clock_never_returns_before_its_time() -> None:
     assert after_ns >= due_ns
     clock.sleep_until_ns(due_ns)  # in the past: at once
     assert clock.now_ns() >= after_ns
+
+
+def test_what_was_stolen_is_read_of_the_cores_that_may_be_used(tmp_path: Path) -> None:
+    cores = os.sched_getaffinity(0)
+    mine = "".join(f"cpu{core} 1 0 2 3 0 0 0 {250 + core} 0 0\n" for core in cores)
+    stat = tmp_path / "stat"
+    stat.write_text(f"cpu  9 9 9 9 9 9 9 9999 0 0\n{mine}cpu{max(cores) + 1} 1 0 2 3 0 0 0 7777 0 0\nintr 5\n")
+    ticks = os.sysconf("SC_CLK_TCK")
+    assert WallClock().stolen_s(stat) == pytest.approx(sum(250 + core for core in cores) / ticks)
+    for text in ("", "cpu0 1 2 3\n", mine.replace(" 0 0\n", " x\n").replace("25", "y")):
+        stat.write_text(text)
+        assert WallClock().stolen_s(stat) is None
+    assert WallClock().stolen_s(tmp_path / "none") is None
+
+
+def test_a_replay_says_what_was_stolen_meanwhile() -> None:
+    class Robbed(VirtualClock):
+        def stolen_s(self) -> float:
+            return 5.0 + self.now_ns() * 1e-11
+
+    clock = Robbed()
+    found = replay(straight_scene(ALWAYS), ConstantVelocity(np.ones(1)), clock, ReplayOptions(warmup_frames=0))
+    assert found.stolen_s == pytest.approx(clock.now_ns() * 1e-11)
+    assert found.stolen_s

@@ -213,10 +213,18 @@ def show(found: dict[str, Any], console: Console) -> None:
         f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
         f"hardware   {hardware['cpu']}, {hardware['cores_usable']} of {hardware['cores']} cores",
         f"runtime    {runtime_words(hardware)}",
+        *_stolen(hardware),
     ]
     if guard["last_failure"]:
         lines.append(f"           the last: {guard['last_failure']}")
     console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)
+
+
+def _stolen(hardware: dict[str, Any]) -> list[str]:
+    """One line where a hypervisor gave the cores to others: what it took is in the tails above."""
+    if not hardware["stolen_s"]:
+        return []
+    return [f"stolen     {hardware['stolen_s']:.2f} s of these cores went to other guests of the host meanwhile"]
 
 
 def _agents(load: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from trajnet import __version__
 from trajnet.config import require
 from trajnet.predictors import ConstantVelocity, GpuOptions, Stream
 from trajnet.predictors.base import Predictor
-from trajnet.sim.clock import Clock
+from trajnet.sim.clock import Clock, stolen_since
 from trajnet.sim.crowd import crowd, crowd_map
 from trajnet.sim.hardware import describe_runtime, runtime_words
 from trajnet.sim.latency import LatencySummary, summarise
@@ -69,6 +69,8 @@ class SizeResult:
     product_ms: median time of a matrix product of as many operations; ratio_to_product: of the model stage's median to
     it. cv_ms: median of constant velocity's model stage; ratio_to_cv likewise. NaN where there is nothing to compare.
     loop: of a loop about as long as the total that touches no memory, so of the machine by itself (see SameLength).
+    stolen: the share of the time, warm-up and pauses included, that a hypervisor gave to others (see Clock), None where
+    unknown.
     """
 
     agents: int
@@ -79,6 +81,7 @@ class SizeResult:
     cv_ms: float
     ratio_to_cv: float
     loop: LatencySummary
+    stolen: float | None
 
     @property
     def unsteadiness(self) -> tuple[float, float]:
@@ -108,7 +111,8 @@ def measure(
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)
     cv_ns, product_ns, loop_ns, lengths_ns = list[int](), list[float](), list[int](), list[int]()
     loop: SameLength | None = None
-    due_ns = clock.now_ns()
+    before_s, start_ns = clock.stolen_s(), clock.now_ns()
+    due_ns = start_ns
     for index in range(-options.warmup, options.frames):
         frame = next(source)
         due_ns = max(due_ns + round(options.period_ms * 1e6), clock.now_ns())
@@ -128,12 +132,13 @@ def measure(
             if index >= 0:
                 loop = loop or SameLength(float(np.median(lengths_ns)), clock)
                 loop_ns.append(loop.time_ns())
+    lost_s, passed_s = stolen_since(before_s, clock), (clock.now_ns() - start_ns) * 1e-9
     latency = {stage: summarise(row) for stage, row in zip(STAGES, taken, strict=True)}
     product_ms, cv_ms = _median_ms(product_ns), _median_ms(cv_ns)
     model_ms = latency["model"].p50_ms
     return SizeResult(
         agents, latency, flops, product_ms, _ratio(model_ms, product_ms), cv_ms, _ratio(model_ms, cv_ms),
-        summarise(np.array(loop_ns, dtype=np.int64)),
+        summarise(np.array(loop_ns, dtype=np.int64)), None if lost_s is None else _ratio(lost_s, passed_s),
     )  # fmt: skip
 
 
@@ -230,7 +235,7 @@ def readme_table(found: Bench) -> str:
     )
     columns = (
         "objects", "tracks p99", "model p50", "model p99", "output p99", "total p50", "p95", "p99", "p99.9", "max",
-        "× equal product", "× constant velocity", "p99 / p50", "of a loop",
+        "× equal product", "× constant velocity", "p99 / p50", "of a loop", "stolen",
     )  # fmt: skip
     lines = [", ".join(conditions), "", f"| {' | '.join(columns)} |", "|" + "---:|" * len(columns)]
     for size in found.sizes:
@@ -241,6 +246,7 @@ def readme_table(found: Bench) -> str:
         )  # fmt: skip
         ratios = (size.ratio_to_product, size.ratio_to_cv, *size.unsteadiness)
         shown = [f"{c:.2f}" for c in cells] + ["–" if math.isnan(r) else f"{r:.1f}" for r in ratios]
+        shown.append("–" if size.stolen is None else f"{size.stolen:.2%}")
         lines.append(f"| {size.agents} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
 

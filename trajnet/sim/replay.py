@@ -20,7 +20,7 @@ from trajnet.config import require
 from trajnet.errors import InputError
 from trajnet.predictors import Stream
 from trajnet.predictors.base import Predictor
-from trajnet.sim.clock import Clock
+from trajnet.sim.clock import Clock, stolen_since
 from trajnet.sim.latency import LatencySummary, summarise
 from trajnet.tracks import FrameStatus, TrackPolicy
 from trajnet.types import IntArray, Prediction, Scene, TrackFrame
@@ -98,7 +98,7 @@ class RecordedPaths:
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """Everything that one replay measured. time_s (T,): the future times of the paths."""
+    """Everything that one replay measured. time_s (T,): the future times of the paths. stolen_s: see Clock."""
 
     scene: Scene
     options: ReplayOptions
@@ -110,6 +110,7 @@ class Replay:
     paths: list[RecordedPaths]
     track_counters: dict[str, int]
     guard_counters: dict[str, Any]
+    stolen_s: float | None
 
     @property
     def measured(self) -> list[FrameTiming]:
@@ -163,7 +164,7 @@ def replay(
     timings: list[FrameTiming] = []
     paths: list[RecordedPaths] = []
     own = len(scene.track_id) if options.keep_paths is None else options.keep_paths
-    start_ns = clock.now_ns()
+    before_s, start_ns = clock.stolen_s(), clock.now_ns()
     for index, frame in enumerate(scene.frames()):
         due_ns = _due_ns(scene, index, options.rate, start_ns, clock)
         clock.sleep_until_ns(due_ns)
@@ -187,6 +188,7 @@ def replay(
         paths=paths,
         track_counters=dataclasses.asdict(stream.store.counters),
         guard_counters=dataclasses.asdict(stream.guard),
+        stolen_s=stolen_since(before_s, clock),
     )
 
 

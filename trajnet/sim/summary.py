@@ -83,7 +83,7 @@ def run_replay(
 def document(run: Run) -> dict[str, Any]:
     """Everything measured, ready for JSON: NaN and infinity become null.
 
-    scene, model, load (how it was offered), hardware, latency_ms (stage -> count, p50, p95, p99, p99.9, max, mean),
+    scene, model, load (how it was offered), hardware (stolen_s: see Clock), latency_ms (stage -> count, p50, p95, p99, p99.9, max, mean),
     deadline, frames, tracks, guard, errors, consistency (from frame to frame), faults (if any were tried).
     """
     result = run.replay
@@ -117,7 +117,7 @@ def document(run: Run) -> dict[str, Any]:
             "agents_per_frame_max": int(objects.max()),
             "warmup_frames": result.warmup_frames,
         },
-        "hardware": describe_runtime(run.predictor, run.threads, run.gpu),
+        "hardware": {**describe_runtime(run.predictor, run.threads, run.gpu), "stolen_s": result.stolen_s},
         "latency_ms": {
             stage: {
                 "count": s.count,
