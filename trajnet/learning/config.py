@@ -44,11 +44,12 @@ class SourceConfig:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """What the road does to a history. Nothing here touches the recorded future but the mirror.
+    """What the road does to a history. Nothing here touches the recorded future but the mirror and the pace.
 
     mirror: left and right swapped in half of the windows. drop: an observation is lost with a probability drawn
     from [0, drop] for each window. short: share of the windows whose history is cut to a random length.
     strides: every so many observations is kept, drawn for each window: the random frame rates.
+    pace: each window is played slower or faster, its neighbours with it, by a factor of up to 1 + pace; the map stays.
     position_noise_m, yaw_noise_rad, velocity_noise_mps: white noise of the tracker, its standard deviation drawn from
     [0, value] for each window. hide_velocity, hide_map, hide_directions, hide_neighbours: share of the windows whose
     measured velocity, map, directions of the map or neighbours are taken away, so that one model serves with and
@@ -59,6 +60,7 @@ class AugmentConfig:
     drop: float = 0.3
     short: float = 0.2
     strides: tuple[int, ...] = (1,)
+    pace: float = 0.0
     position_noise_m: float = 0.0
     yaw_noise_rad: float = 0.0
     velocity_noise_mps: float = 0.0
@@ -70,7 +72,7 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         for name in ("drop", "short", "hide_velocity", "hide_map", "hide_directions", "hide_neighbours"):
             require(0 <= getattr(self, name) < 1, f"augment.{name}: expected [0, 1), got {getattr(self, name)}")
-        for name in ("position_noise_m", "yaw_noise_rad", "velocity_noise_mps"):
+        for name in ("pace", "position_noise_m", "yaw_noise_rad", "velocity_noise_mps"):
             require(getattr(self, name) >= 0, f"augment.{name}: expected at least 0, got {getattr(self, name)}")
         require(
             bool(self.strides) and min(self.strides) >= 1,

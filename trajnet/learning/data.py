@@ -273,9 +273,11 @@ def thinned(keep: Tensor, augment: AugmentConfig, draw: torch.Generator) -> Tens
 
 
 def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Generator) -> dict[str, Tensor]:
-    """The windows with the tracker's noise, half of them mirrored."""
+    """The windows at another pace, with the tracker's noise, half of them mirrored."""
     window = dict(window)
     count = len(window["yaw_rad"])
+    if augment.pace > 0:
+        window = paced(window, (1.0 + augment.pace) ** (2.0 * torch.rand(count, generator=draw) - 1.0))
     for name, limit in (
         ("position_m", augment.position_noise_m),
         ("yaw_rad", augment.yaw_noise_rad),
@@ -298,6 +300,33 @@ def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Gen
         shown = torch.rand(count, 1, generator=draw) >= augment.hide_neighbours
         window["neighbours"] = window["neighbours"] * shown.unsqueeze(-1)
     return mirrored(window, torch.rand(count, generator=draw) < 0.5) if augment.mirror else window
+
+
+def paced(window: dict[str, Tensor], slower: Tensor) -> dict[str, Tensor]:
+    """The windows played this many times slower (N,): the same way at another speed, the neighbours' too.
+
+    The future between knots is linear; where it would have to go on after the recorded knots it is not valid.
+    """
+    window = dict(window)
+    window["time_s"] = window["time_s"] * slower.unsqueeze(1)
+    window["velocity_mps"] = window["velocity_mps"] / slower.reshape(-1, 1, 1)
+    speeds = torch.tensor([name.endswith("_mps") for name in NEIGHBOUR])
+    window["neighbours"] = torch.where(
+        speeds, window["neighbours"] / slower.reshape(-1, 1, 1), window["neighbours"]
+    )
+    future_m, valid = window["future_m"], window["future_valid"]
+    knots = valid.shape[1]
+    path_m = torch.cat([torch.zeros_like(future_m[:, :1]), future_m], 1)
+    known = torch.cat([torch.ones_like(valid[:, :1]), valid], 1)
+    ask = torch.arange(1, knots + 1) / slower.unsqueeze(1)  # in knots of the recording
+    left = ask.long().clamp(max=knots - 1)
+    share = ask - left
+    chosen = left.unsqueeze(-1).expand(-1, -1, 2)
+    before_m, after_m = path_m.gather(1, chosen), path_m.gather(1, chosen + 1)
+    window["future_valid"] = known.gather(1, left) & known.gather(1, left + 1) & (share <= 1.0)
+    between_m = before_m + share.unsqueeze(-1) * (after_m - before_m)
+    window["future_m"] = torch.where(window["future_valid"].unsqueeze(-1), between_m, torch.zeros(()))
+    return window
 
 
 def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
