@@ -12,7 +12,7 @@ from tests.frames import in_patches
 from trajnet.around import nothing_around, scene_surroundings
 from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate, wrap_angle
-from trajnet.learning.config import AugmentConfig, SourceConfig
+from trajnet.learning.config import AugmentConfig, SourceConfig, TrainConfig
 from trajnet.learning.data import (
     HISTORY,
     Batch,
@@ -24,6 +24,7 @@ from trajnet.learning.data import (
     joined,
     load_training_set,
     mirrored,
+    paced,
     source_files,
     thinned,
     training_set,
@@ -177,6 +178,46 @@ def test_mirror_swaps_left_and_right_of_past_and_future_together(data: TrainingS
     assert torch.equal(mirror, torch.where(flipped.reshape(-1, 1, 1, 1, 1), grid.flip(2), grid))
     patches = np.stack([in_patches(one[:, :, 0].numpy(), VIEW.patch) for one in mirror])
     assert torch.equal(other["map_distance"], torch.from_numpy(patches))
+
+
+def test_windows_at_another_pace_go_the_same_way(data: TrainingSet) -> None:
+    window = tensors(data)
+    count, knots = window["future_valid"].shape
+    window["future_valid"] = window["future_valid"] & (torch.arange(knots) < torch.arange(count).unsqueeze(1) % 7 + 3)
+    twice, half, same = (paced(window, torch.full((count,), slower)) for slower in (2.0, 0.5, 1.0))
+    for name, values in same.items():
+        kept = window["future_valid"].unsqueeze(-1) if name == "future_m" else torch.ones(())
+        torch.testing.assert_close(values, (window[name] * kept).to(values.dtype))
+    for made, slower in ((twice, 2.0), (half, 0.5)):
+        torch.testing.assert_close(made["time_s"], window["time_s"] * slower)
+        torch.testing.assert_close(made["velocity_mps"], window["velocity_mps"] / slower)
+        for column, name in enumerate(NEIGHBOUR):
+            factor = slower if name.startswith("velocity") else 1.0
+            torch.testing.assert_close(made["neighbours"][..., column] * factor, window["neighbours"][..., column])
+        for name in ("position_m", "yaw_rad", "map_distance", "observed"):
+            assert made[name] is window[name]
+    # Twice as slow: every second knot is where a recorded one was, the others are in the middle between two.
+    path_m = torch.cat([torch.zeros(count, 1, 2), window["future_m"]], 1)[:, : knots // 2 + 1]
+    seen = window["future_valid"][:, : knots // 2]
+    assert torch.equal(twice["future_valid"][:, 1::2], seen)
+    assert torch.equal(twice["future_valid"][:, ::2], seen)
+    torch.testing.assert_close(twice["future_m"][:, 1::2][seen], path_m[:, 1:][seen])
+    torch.testing.assert_close(twice["future_m"][:, ::2][seen], 0.5 * (path_m[:, :-1] + path_m[:, 1:])[seen])
+    # Twice as fast: after half the knots the recording ends.
+    assert torch.equal(half["future_valid"][:, : knots // 2], window["future_valid"][:, 1::2])
+    assert not half["future_valid"][:, knots // 2 :].any()
+    seen = window["future_valid"][:, 1::2]
+    torch.testing.assert_close(half["future_m"][:, : knots // 2][seen], window["future_m"][:, 1::2][seen])
+
+
+def test_the_pace_is_drawn_for_each_window(data: TrainingSet) -> None:
+    window = tensors(data)
+    augment = AugmentConfig(pace=0.25, mirror=False)
+    made = disturbed(window, augment, torch.Generator().manual_seed(0))
+    slower = (made["time_s"] / window["time_s"])[:, 0]
+    assert len(torch.unique(slower)) > len(slower) // 2
+    assert 0.8 <= float(slower.min()) < 0.85
+    assert 1.18 < float(slower.max()) <= 1.25
 
 
 def test_directions_are_hidden_in_a_share_of_the_windows() -> None:
@@ -369,6 +410,17 @@ def test_a_source_says_what_belongs_to_it() -> None:
         SourceConfig("nuscenes", path="x", split="train")
     with pytest.raises(ConfigError, match="split goes with benchmarks"):
         SourceConfig("nuscenes")
-    for name in ("drop", "hide_map", "hide_neighbours"):
+    with pytest.raises(ConfigError, match=r"augment\.pace: expected at least 0, got -0\.1"):
+        AugmentConfig(pace=-0.1)
+    for name in ("drop", "hide_map", "hide_directions", "hide_neighbours"):
         with pytest.raises(ConfigError, match=rf"augment\.{name}: expected \[0, 1\), got 1\.0"):
             AugmentConfig(**{name: 1.0})
+
+
+def test_only_directions_that_the_model_sees_are_hidden() -> None:
+    augment, view = AugmentConfig(hide_directions=0.1), replace(MapView(), directions=True)
+    sources = (SOURCE,)
+    TrainConfig("seeing", "none", False, sources, sources, model=ModelConfig(map=view), augment=augment)
+    for model in (ModelConfig(), ModelConfig(map=replace(view, directions=False))):
+        with pytest.raises(ConfigError, match=r"augment\.hide_directions: expected only with model\.map\.directions"):
+            TrainConfig("blind", "none", False, sources, sources, model=model, augment=augment)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from tests.replay_scenes import crossing_scene
 from trajnet.cli.demo import demo
-from trajnet.cli.replay import parse_rate, replay
+from trajnet.cli.replay import parse_rate, replay, show
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.scenes import write_scene
 
@@ -42,6 +44,11 @@ def test_replay_prints_tables_and_writes_json_and_page(scene: Path, tmp_path: Pa
     assert found["load"]["agents_asked"] == 20
     assert found["latency_ms"]["total"]["count"] == found["scene"]["frames"] - 5
     assert files[1].stat().st_size > 10_000
+    for stolen_s, line in ((0.125, "stolen     0.12 s of these cores"), (0.0, ""), (None, "")):
+        printed = io.StringIO()
+        show({**found, "hardware": {**found["hardware"], "stolen_s": stolen_s}}, Console(file=printed))
+        assert ("stolen" in printed.getvalue()) == bool(line)
+        assert line in printed.getvalue()
 
 
 def test_demo_writes_its_page(scene: Path, tmp_path: Path) -> None:

@@ -311,9 +311,7 @@ def paced(window: dict[str, Tensor], slower: Tensor) -> dict[str, Tensor]:
     window["time_s"] = window["time_s"] * slower.unsqueeze(1)
     window["velocity_mps"] = window["velocity_mps"] / slower.reshape(-1, 1, 1)
     speeds = torch.tensor([name.endswith("_mps") for name in NEIGHBOUR])
-    window["neighbours"] = torch.where(
-        speeds, window["neighbours"] / slower.reshape(-1, 1, 1), window["neighbours"]
-    )
+    window["neighbours"] = torch.where(speeds, window["neighbours"] / slower.reshape(-1, 1, 1), window["neighbours"])
     future_m, valid = window["future_m"], window["future_valid"]
     knots = valid.shape[1]
     path_m = torch.cat([torch.zeros_like(future_m[:, :1]), future_m], 1)
@@ -323,7 +321,8 @@ def paced(window: dict[str, Tensor], slower: Tensor) -> dict[str, Tensor]:
     share = ask - left
     chosen = left.unsqueeze(-1).expand(-1, -1, 2)
     before_m, after_m = path_m.gather(1, chosen), path_m.gather(1, chosen + 1)
-    window["future_valid"] = known.gather(1, left) & known.gather(1, left + 1) & (share <= 1.0)
+    here, there = known.gather(1, left) | (share == 1.0), known.gather(1, left + 1) | (share == 0.0)
+    window["future_valid"] = here & there & (share <= 1.0)
     between_m = before_m + share.unsqueeze(-1) * (after_m - before_m)
     window["future_m"] = torch.where(window["future_valid"].unsqueeze(-1), between_m, torch.zeros(()))
     return window

@@ -20,7 +20,7 @@ from trajnet.drawing import draw_directions
 from trajnet.scenes.nuscenes import raster_file, read_nuscenes, read_raster
 from trajnet.types import BoolArray, FloatArray, RasterMap
 
-#: Scenes whose numbers are closer than this may be of one drive, with the same vehicles in them.
+#: Scenes whose numbers are no further apart than this may be of one drive, with the same vehicles in them.
 SAME_DRIVE = 10
 #: Width of the strip that a vehicle draws (m): most of a lane.
 STRIP_M = 3.0
@@ -74,7 +74,7 @@ class _Ground:
         parts = []
         for ground in (self, other):
             begin = [a - b for a, b in zip(low, ground.low_m, strict=True)]
-            parts.append(ground.drivable[begin[0] :, begin[1] :] if min(begin) >= 0 else ground.drivable[:0, :0])
+            parts.append(ground.drivable[begin[0] :, begin[1] :])
         wide, high = (min(part.shape[axis] for part in parts) for axis in (0, 1))
         if min(wide, high) < WIDEST_NEEDED_M:
             return False

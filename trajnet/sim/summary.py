@@ -83,8 +83,9 @@ def run_replay(
 def document(run: Run) -> dict[str, Any]:
     """Everything measured, ready for JSON: NaN and infinity become null.
 
-    scene, model, load (how it was offered), hardware (stolen_s: see Clock), latency_ms (stage -> count, p50, p95, p99, p99.9, max, mean),
-    deadline, frames, tracks, guard, errors, consistency (from frame to frame), faults (if any were tried).
+    scene, model, load (how it was offered), hardware (stolen_s: see Clock), latency_ms (stage -> count, p50, p95, p99,
+    p99.9, max, mean), deadline, frames, tracks, guard, errors, consistency (from frame to frame), faults (if any were
+    tried).
     """
     result = run.replay
     objects = np.array([t.objects for t in result.timings])
