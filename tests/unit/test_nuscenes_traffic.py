@@ -86,6 +86,15 @@ def test_the_same_coordinates_in_another_city_are_another_place(tmp_path: Path) 
     assert directions(here, [(630.0, 930.0), (680.0, 930.0), (690.0, 930.0)]) == [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
 
 
+@pytest.mark.parametrize(("blocks", "known"), [(4, False), (16, True)])
+def test_too_little_road_cannot_tell_a_city(tmp_path: Path, blocks: int, known: bool) -> None:
+    city = np.zeros((40, 40), np.bool_)
+    city[6, :blocks] = True  # of 25 square metres each
+    put_scene(tmp_path, "scene-0100", city=city, drive_m=north(630.0))
+    here = put_scene(tmp_path, "scene-0200", split="val", city=city)
+    assert directions(here, [(630.0, 930.0)]) == [[0.0, 1.0 if known else 0.0]]
+
+
 def test_who_stands_leaps_or_was_lost_draws_nothing(tmp_path: Path) -> None:
     stands = [(630.0, 910.0 + 0.1 * i, 1.0) for i in range(8)]
     leaps = [(650.0, 910.0, np.pi / 2), (650.0, 935.0, np.pi / 2), (650.0, 940.0, np.pi / 2)]
