@@ -12,6 +12,7 @@ another way than others; with models of wider layers, which are multiplied in ot
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,8 @@ class Engine:
             for i, tracks in enumerate(buckets, start=1)
         )
         states = {t.name: t for t in self.contract.outputs if t.name.endswith("_next")}
+        #: Time that ONNX Runtime has taken for all steps so far, copies to and from the device with it.
+        self.graph_ns = 0
         self._states = tuple((name.removesuffix("_next"), name) for name in states)
         self._memory = {name: np.zeros(shape_for(states[after], 0), np.float32) for name, after in self._states}
         # TensorRT builds its engine anew for sizes beyond those it has met: the largest and the smallest span all.
@@ -163,7 +166,9 @@ class Engine:
                 np.take(layer, slot, axis=0, out=rows, mode="clip")
                 if born:
                     rows[reset] = 0.0  # nothing else forgets a state, and NaN would stay for ever
+        begin_ns = time.perf_counter_ns()
         bucket.run(count)
+        self.graph_ns += time.perf_counter_ns() - begin_ns
         for name, after in self._states:
             for layer, rows in zip(self._memory[name], outputs[after], strict=True):
                 layer[slot] = rows

@@ -51,6 +51,11 @@ class OnnxPredictor:
         """As many rows as one step takes; a frame with more costs several."""
         return self._engine.max_tracks
 
+    @property
+    def graph_ns(self) -> int:
+        """Time that ONNX Runtime has taken for all steps so far: what is left of predict's is ours."""
+        return self._engine.graph_ns
+
     def predict(self, observations: Observations) -> Prediction:
         count, modes, steps = len(observations), self.modes, len(self.time_s)
         answer = Prediction(

@@ -64,7 +64,8 @@ class BenchOptions:
 
 @dataclass(frozen=True)
 class SizeResult:
-    """One number of objects. latency: stage -> figures. flops of a step, None where unknown (physics).
+    """One number of objects. latency: stage -> figures. graph: what ONNX Runtime took of the model stage, None where
+    it does not run. flops of a step, None where unknown (physics).
 
     product_ms: median time of a matrix product of as many operations; ratio_to_product: of the model stage's median to
     it. cv_ms: median of constant velocity's model stage; ratio_to_cv likewise. NaN where there is nothing to compare.
@@ -75,6 +76,7 @@ class SizeResult:
 
     agents: int
     latency: dict[str, LatencySummary]
+    graph: LatencySummary | None
     flops: float | None
     product_ms: float
     ratio_to_product: float
@@ -109,6 +111,7 @@ def measure(
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)
+    graph_ns = np.zeros(options.frames, dtype=np.int64)
     cv_ns, product_ns, loop_ns, lengths_ns = list[int](), list[float](), list[int](), list[int]()
     loop: SameLength | None = None
     before_s, start_ns = clock.stolen_s(), clock.now_ns()
@@ -117,12 +120,14 @@ def measure(
         frame = next(source)
         due_ns = max(due_ns + round(options.period_ms * 1e6), clock.now_ns())
         clock.sleep_until_ns(due_ns)
+        spent_ns = getattr(predictor, "graph_ns", 0)
         begin_ns = clock.now_ns()
         stream.update(frame, frame.timestamp_ns)
         end_ns = clock.now_ns()
         lengths_ns.append(end_ns - begin_ns)
         if index >= 0:
             taken[:, index] = [*(stream.stages_ns[stage] for stage in STAGES[:-1]), end_ns - begin_ns]
+            graph_ns[index] = getattr(predictor, "graph_ns", 0) - spent_ns
         if references and index % REFERENCE_EVERY == 0:
             cv.update(frame, frame.timestamp_ns)
             if index >= 0:
@@ -137,7 +142,8 @@ def measure(
     product_ms, cv_ms = _median_ms(product_ns), _median_ms(cv_ns)
     model_ms = latency["model"].p50_ms
     return SizeResult(
-        agents, latency, flops, product_ms, _ratio(model_ms, product_ms), cv_ms, _ratio(model_ms, cv_ms),
+        agents, latency, summarise(graph_ns) if graph_ns.any() else None, flops,
+        product_ms, _ratio(model_ms, product_ms), cv_ms, _ratio(model_ms, cv_ms),
         summarise(np.array(loop_ns, dtype=np.int64)), None if lost_s is None else _ratio(lost_s, passed_s),
     )  # fmt: skip
 
@@ -234,18 +240,21 @@ def readme_table(found: Bench) -> str:
         f"{found.options.frames} frames each, {found.options.period_ms:g} ms apart; times in ms",
     )
     columns = (
-        "objects", "tracks p99", "model p50", "model p99", "output p99", "total p50", "p95", "p99", "p99.9", "max",
+        "objects", "tracks p99", "model p50", "model p99", "graph p99", "output p99",
+        "total p50", "p95", "p99", "p99.9", "max",
         "× equal product", "× constant velocity", "p99 / p50", "of a loop", "stolen",
     )  # fmt: skip
     lines = [", ".join(conditions), "", f"| {' | '.join(columns)} |", "|" + "---:|" * len(columns)]
     for size in found.sizes:
         model, total = size.latency["model"], size.latency["total"]
         cells = (
-            size.latency["tracks"].p99_ms, model.p50_ms, model.p99_ms, size.latency["output"].p99_ms,
+            size.latency["tracks"].p99_ms, model.p50_ms, model.p99_ms,
+            float("nan") if size.graph is None else size.graph.p99_ms, size.latency["output"].p99_ms,
             total.p50_ms, total.p95_ms, total.p99_ms, total.p999_ms, total.max_ms,
         )  # fmt: skip
         ratios = (size.ratio_to_product, size.ratio_to_cv, *size.unsteadiness)
-        shown = [f"{c:.2f}" for c in cells] + ["–" if math.isnan(r) else f"{r:.1f}" for r in ratios]
+        shown = ["–" if math.isnan(c) else f"{c:.2f}" for c in cells]
+        shown += ["–" if math.isnan(r) else f"{r:.1f}" for r in ratios]
         shown.append("–" if size.stolen is None else f"{size.stolen:.2%}")
         lines.append(f"| {size.agents} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
