@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ import torch
 
 from trajnet import __version__
 from trajnet.cli import main as cli
+from trajnet.cli.info import view_of
 from trajnet.contract import CONTRACT_VERSION
 from trajnet.learning.train import CHECKPOINT_VERSION
+from trajnet.maps import MapView
 from trajnet.models import default_model
+from trajnet.surroundings import Needs
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENE = ROOT / "sim" / "scenes" / "crossing_small.parquet"
@@ -103,6 +107,18 @@ def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     contract = json.loads(capsys.readouterr().out)
     assert contract["version"] == CONTRACT_VERSION
     assert contract["parity_max_error_m"] <= 1e-3
+
+
+@pytest.mark.parametrize(
+    ("needs", "words"),
+    [
+        (Needs(neighbours=8), "not used"),
+        (Needs(MapView()), "used where there is one: 60 m ahead, 12 m behind, 24 m aside, every 2 m"),
+        (Needs(replace(MapView(), directions=True)), "every 2 m, with directions of traffic"),
+    ],
+)
+def test_the_view_of_a_model_in_words(needs: Needs, words: str) -> None:
+    assert view_of(needs).endswith(words)
 
 
 def test_without_an_extra_the_command_names_it() -> None:
