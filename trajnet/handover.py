@@ -21,7 +21,12 @@ DRIVING_GATE = (1.5, 3.0)
 #: A pair counts only if every other pair of its two tracks is more than this many times as far off.
 CLEAR_BY = 2.0
 
-_WALKS: BoolArray = np.array([c == ObjectClass.PEDESTRIAN for c in ObjectClass])
+#: Of each class: the gate at once, and what a second adds.
+_GATE: FloatArray = np.array([WALKING_GATE if c == ObjectClass.PEDESTRIAN else DRIVING_GATE for c in ObjectClass])
+
+_KNOWN_CLASS: BoolArray = np.array([c != ObjectClass.UNKNOWN for c in ObjectClass])
+#: Of each pair of classes, whether they may be of one object: the same class, or one of the two unknown.
+_COMPATIBLE: BoolArray = np.eye(len(ObjectClass), dtype=np.bool_) | ~(_KNOWN_CLASS[:, None] & _KNOWN_CLASS)
 
 
 def matched(
@@ -37,14 +42,13 @@ def matched(
     vanished_m (V, 2), velocity_mps (V, 2), gone_s (V,): last position and velocity, map frame, and the time since.
     appeared_m (A, 2): map frame. Each track is in one pair at most.
     """
-    predicted_m = vanished_m + velocity_mps * gone_s[:, None]
-    off_m = np.hypot(*np.moveaxis(appeared_m[None] - predicted_m[:, None], -1, 0))
-    walks = _WALKS[vanished_class]
-    gate_m = np.where(walks, WALKING_GATE[0], DRIVING_GATE[0])
-    gate_m = gate_m + np.where(walks, WALKING_GATE[1], DRIVING_GATE[1]) * gone_s
-    off_m = np.where(_compatible(vanished_class, appeared_class), off_m, np.inf)
-    if not off_m.size:
+    off_m = appeared_m[None] - (vanished_m + velocity_mps * gone_s[:, None])[:, None]
+    off_m = np.hypot(off_m[..., 0], off_m[..., 1])
+    gate = _GATE.take(vanished_class, axis=0)
+    gate_m = gate[:, 0] + gate[:, 1] * gone_s
+    if not (off_m <= gate_m[:, None]).any():  # nearly always, so whatever else there is to ask comes later
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    off_m = np.where(_COMPATIBLE[vanished_class[:, None], appeared_class], off_m, np.inf)
     best, here = off_m.argmin(axis=1), np.arange(len(off_m))
     nearest_m = off_m[here, best]
     others = off_m.copy()
@@ -61,11 +65,3 @@ def _second_of_column(off_m: FloatArray, row: IntArray, column: IntArray) -> Flo
     other[np.arange(len(row)), row] = np.inf
     smallest: FloatArray = other.min(axis=1)
     return smallest
-
-
-def _compatible(vanished_class: NDArray[np.int8], appeared_class: NDArray[np.int8]) -> BoolArray:
-    """(V, A): the same class, or one of the two unknown."""
-    first, second = vanished_class[:, None], appeared_class[None]
-    unknown = ObjectClass.UNKNOWN
-    fits: BoolArray = np.asarray((first == second) | (first == unknown) | (second == unknown))
-    return fits

@@ -28,6 +28,10 @@ from trajnet.maps import MapField
 from trajnet.surroundings import Needs, Surroundings, surroundings_of
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
+#: What is kept of each slot: columns of numbers, and of what is known.
+_POSITION, _YAW, _ANCHOR, _STEADY, _POSE_COLUMNS = slice(0, 2), 2, slice(3, 5), slice(5, 7), 7
+_YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _KNOWN_COLUMNS = 0, 1, 2, 3
+
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
 
 
@@ -137,6 +141,8 @@ class TrackStore:
         self.newest_ns: int | None = None
         self._slot_of: dict[str, int] = {}
         self._free: list[int] = []
+        # Live tracks that the newest frame did not report, and their slots, in the order of their birth.
+        self._missing: list[tuple[str, int]] = []
         self._allocate(32)
 
     def _allocate(self, capacity: int) -> None:
@@ -149,23 +155,13 @@ class TrackStore:
             setattr(self, name, array)
 
         self._seen_ns: IntArray
-        self._position_m: FloatArray
-        self._yaw_rad: FloatArray
-        self._yaw_valid: BoolArray
-        self._heading_known: BoolArray
-        self._anchor_m: FloatArray
-        self._steady_mps: FloatArray
-        self._steady_known: BoolArray
+        self._pose: FloatArray
+        self._known: BoolArray
         self._class: NDArray[np.int8]
         for name, shape, dtype in (
             ("_seen_ns", (), np.int64),
-            ("_position_m", (2,), np.float64),
-            ("_yaw_rad", (), np.float64),
-            ("_yaw_valid", (), np.bool_),
-            ("_heading_known", (), np.bool_),
-            ("_anchor_m", (2,), np.float64),
-            ("_steady_mps", (2,), np.float64),
-            ("_steady_known", (), np.bool_),
+            ("_pose", (_POSE_COLUMNS,), np.float64),
+            ("_known", (_KNOWN_COLUMNS,), np.bool_),
             ("_class", (), np.int8),
         ):
             grown(name, shape, dtype)
@@ -182,6 +178,7 @@ class TrackStore:
     def reset(self) -> None:
         """Forget every track and the clock; the counters stay."""
         self._slot_of.clear()
+        self._missing.clear()
         self._free = list(range(self.capacity - 1, -1, -1))
         self.newest_ns = None
 
@@ -202,54 +199,47 @@ class TrackStore:
         elif now_ns - frame.timestamp_ns > int(self.policy.late_s * 1e9):
             self.counters.late += 1
             status = "late"
-        before_ns, self.newest_ns = self.newest_ns, frame.timestamp_ns
         self._remove_expired(frame.timestamp_ns)
+        before_ns, self.newest_ns = self.newest_ns, frame.timestamp_ns
         return status, self._observe(frame, before_ns)
 
     def _remove_expired(self, timestamp_ns: int) -> None:
         limit_ns = timestamp_ns - int(self.policy.timeout_s * 1e9)
-        gone = self._seen_before(limit_ns)
+        # What the newest frame reported cannot have expired, unless that frame itself is so long ago.
+        all_of_them = self.newest_ns is not None and self.newest_ns < limit_ns
+        asked = list(self._slot_of.items()) if all_of_them else self._missing
+        gone = [(track_id, slot) for track_id, slot in asked if self._seen_ns[slot] < limit_ns]
         for track_id, slot in gone:
             del self._slot_of[track_id]
             self._free.append(slot)
+        if gone:
+            self._missing = [(track_id, slot) for track_id, slot in self._missing if track_id in self._slot_of]
         self.counters.removed += len(gone)
 
-    def _seen_before(self, limit_ns: int) -> list[tuple[str, int]]:
-        """Id and slot of the live tracks last seen before limit_ns, in the order of their birth."""
-        slot = np.fromiter(self._slot_of.values(), np.int64, len(self._slot_of))
-        before = np.flatnonzero(self._seen_ns[slot] < limit_ns).tolist()
-        if not before:
-            return []
-        track_id = list(self._slot_of)
-        return [(track_id[i], int(slot[i])) for i in before]
+    def _slots_for(self, frame: TrackFrame) -> tuple[IntArray, list[int]]:
+        """The slot of every row, and the rows of tracks that are born with this frame."""
+        found = list(map(self._slot_of.get, frame.track_id))
+        born = [row for row, slot in enumerate(found) if slot is None]
+        if born and self.policy.handover and len(self._slot_of) > len(found) - len(born):
+            self._hand_over(frame, born)
+            born = [row for row in born if frame.track_id[row] not in self._slot_of]
+            found = list(map(self._slot_of.get, frame.track_id))
+        for row in born:
+            if not self._free:
+                self._allocate(2 * self.capacity)
+            found[row] = self._slot_of[frame.track_id[row]] = self._free.pop()
+        self.counters.born += len(born)
+        return np.array(found, dtype=np.int64), born
 
-    def _slots_for(self, track_ids: tuple[str, ...]) -> tuple[IntArray, BoolArray]:
-        slot = np.empty(len(track_ids), dtype=np.int64)
-        reset = np.zeros(len(track_ids), dtype=np.bool_)
-        for row, track_id in enumerate(track_ids):
-            found = self._slot_of.get(track_id)
-            if found is None:
-                if not self._free:
-                    self._allocate(2 * self.capacity)
-                found = self._slot_of[track_id] = self._free.pop()
-                reset[row] = True
-            slot[row] = found
-        self.counters.born += int(reset.sum())
-        return slot, reset
-
-    def _hand_over(self, frame: TrackFrame) -> None:
-        """Give the slots of vanished tracks to those of the frame's new ids that they must be."""
-        new = [row for row, track_id in enumerate(frame.track_id) if track_id not in self._slot_of]
-        if not new:
-            return
+    def _hand_over(self, frame: TrackFrame, new: list[int]) -> None:
+        """Give the slots of vanished tracks to those of the frame's new ids, in these rows, that they must be."""
         vanished = list(self._slot_of.keys() - set(frame.track_id))
-        if not vanished:
-            return
         vanished.sort(key=self._slot_of.__getitem__)
         slot = np.array([self._slot_of[t] for t in vanished], dtype=np.int64)
         gone_s: FloatArray = (frame.timestamp_ns - self._seen_ns[slot]).astype(np.float64) * 1e-9
+        last = self._pose[slot]
         old, appeared = handover.matched(
-            self._position_m[slot], self._steady_mps[slot], gone_s, self._class[slot],
+            last[:, _POSITION], last[:, _STEADY], gone_s, self._class[slot],
             frame.position_m[new], frame.object_class[new],
         )  # fmt: skip
         for i, j in zip(old.tolist(), appeared.tolist(), strict=True):
@@ -257,61 +247,67 @@ class TrackStore:
         self.counters.handed_over += len(old)
 
     def _observe(self, frame: TrackFrame, before_ns: int | None) -> Observations:
-        if self.policy.handover:
-            self._hand_over(frame)
-        slot, reset = self._slots_for(frame.track_id)
-        old = slot[~reset]
-        if before_ns is not None:
-            self.counters.resumed += int((self._seen_ns[old] < before_ns).sum())
-        dt_s = np.zeros(len(frame))
-        dt_s[~reset] = (frame.timestamp_ns - self._seen_ns[old]) * 1e-9
-        previous_position_m = np.where(reset[:, None], frame.position_m, self._position_m[slot])
+        slot, born = self._slots_for(frame)
+        last, known = self._pose.take(slot, axis=0), self._known.take(slot, axis=0)
+        gone_ns, reset = frame.timestamp_ns - self._seen_ns.take(slot), np.zeros(len(slot), np.bool_)
+        if born:
+            reset[born], gone_ns[born], known[born] = True, 0, False
+            last[born, _POSITION] = last[born, _ANCHOR] = frame.position_m[born]
+            known[born, _YAW_VALID] = frame.yaw_valid[born]
+        if self._missing and before_ns is not None:
+            self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
+        dt_s: FloatArray = gone_ns * 1e-9
+        previous_position_m, known_before = last[:, _POSITION], known[:, _HEADING_KNOWN]
         displacement_m = frame.position_m - previous_position_m
-        velocity_mps = np.where(frame.velocity_valid[:, None], frame.velocity_mps, 0.0)
-        known_before = ~reset & self._heading_known[slot]
+        velocity_mps = frame.velocity_mps
+        if not frame.velocity_valid.all():
+            velocity_mps = np.where(frame.velocity_valid[:, None], velocity_mps, 0.0)
         heading = causal_heading(
             frame.position_m,
             frame.yaw_rad,
             frame.yaw_valid,
             velocity_mps,
             displacement_m=displacement_m,
-            last_yaw_rad=self._yaw_rad[slot],
+            last_yaw_rad=last[:, _YAW],
             known_before=known_before,
-            anchor_m=np.where(reset[:, None], frame.position_m, self._anchor_m[slot]),
+            anchor_m=last[:, _ANCHOR],
             step_m=self.policy.heading_step_m,
         )
-        previous_yaw_rad = np.where(known_before, self._yaw_rad[slot], heading.yaw_rad)
-        previous_yaw_valid = np.where(reset, frame.yaw_valid, self._yaw_valid[slot])
-        self._seen_ns[slot] = frame.timestamp_ns
-        self._position_m[slot] = frame.position_m
-        self._yaw_rad[slot] = heading.yaw_rad
-        self._yaw_valid[slot] = frame.yaw_valid
-        self._heading_known[slot] = heading.known
-        self._anchor_m[slot] = heading.anchor_m
         steady_mps = steady_velocity(
-            displacement_m, dt_s, velocity_mps, last_mps=self._steady_mps[slot], known=self._steady_known[slot] & ~reset
+            displacement_m, dt_s, velocity_mps, last_mps=last[:, _STEADY], known=known[:, _STEADY_KNOWN]
         )
-        self._steady_mps[slot] = steady_mps
-        self._steady_known[slot] = ~reset | frame.velocity_valid
+        self._seen_ns[slot] = frame.timestamp_ns
+        self._pose[slot] = np.concatenate(
+            [frame.position_m, heading.yaw_rad[:, None], heading.anchor_m, steady_mps], axis=1
+        )
+        now_known = np.empty_like(known)
+        now_known[:, _YAW_VALID], now_known[:, _HEADING_KNOWN] = frame.yaw_valid, heading.known
+        np.logical_or(~reset, frame.velocity_valid, out=now_known[:, _STEADY_KNOWN])
+        self._known[slot] = now_known
         self._class[slot] = frame.object_class
+        self._missing = []
+        if len(self._slot_of) > len(slot):
+            self._missing = [(t, s) for t, s in self._slot_of.items() if self._seen_ns[s] < frame.timestamp_ns]
         return Observations(
             frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, heading.yaw_rad, frame.yaw_valid,
-            previous_position_m, previous_yaw_rad, previous_yaw_valid, heading.known, heading.directed, velocity_mps,
-            frame.velocity_valid, steady_mps, frame.object_class, frame.size_m,
+            previous_position_m, np.where(known_before, last[:, _YAW], heading.yaw_rad), known[:, _YAW_VALID],
+            heading.known, heading.directed, velocity_mps, frame.velocity_valid, steady_mps, frame.object_class,
+            frame.size_m,
         )  # fmt: skip
 
-    def coasting(self, timestamp_ns: int) -> Coasting:
-        """Live tracks last seen before timestamp_ns, in the order of their birth."""
-        rows = self._seen_before(timestamp_ns)
-        slot = np.array([s for _, s in rows], dtype=np.int64)
-        age_s: FloatArray = np.asarray((timestamp_ns - self._seen_ns[slot]) * 1e-9, dtype=np.float64)
-        return Coasting(tuple(t for t, _ in rows), slot, age_s)
+    def coasting(self) -> Coasting:
+        """Live tracks that the newest frame did not report, in the order of their birth."""
+        slot = np.array([s for _, s in self._missing], dtype=np.int64)
+        age_s: FloatArray = np.asarray(((self.newest_ns or 0) - self._seen_ns[slot]) * 1e-9, dtype=np.float64)
+        return Coasting(tuple(t for t, _ in self._missing), slot, age_s)
 
 
 #: Time in which a displacement's weight in the steady velocity falls to 1 / e (s).
 STEADY_TIME_S = 0.4
 #: A displacement counts as no more than this along each axis (m/s): a leap of the tracker must not last.
 MAX_STEADY_MPS = 100.0
+#: Time stamps are whole nanoseconds (s).
+_SHORTEST_S = 1e-9
 
 
 def steady_velocity(
@@ -324,10 +320,18 @@ def steady_velocity(
     it was not. last_mps (N, 2): the steady velocity before, where there is one (known).
     """
     with np.errstate(over="ignore"):
-        moved_mps = displacement_m / np.where(dt_s > 0, dt_s, 1.0)[:, None]
-    moved_mps = np.minimum(np.maximum(moved_mps, -MAX_STEADY_MPS), MAX_STEADY_MPS)
-    kept = np.where(known, np.exp(-dt_s / STEADY_TIME_S), 0.0)[:, None]
-    return np.where((dt_s > 0)[:, None], moved_mps + kept * (last_mps - moved_mps), velocity_mps)
+        moved_mps = displacement_m / np.maximum(dt_s, _SHORTEST_S)[:, None]
+    np.maximum(moved_mps, -MAX_STEADY_MPS, out=moved_mps)
+    np.minimum(moved_mps, MAX_STEADY_MPS, out=moved_mps)
+    kept = np.exp(dt_s / -STEADY_TIME_S)
+    kept *= known
+    steady_mps: FloatArray = last_mps - moved_mps
+    steady_mps *= kept[:, None]
+    steady_mps += moved_mps
+    first = dt_s <= 0
+    if first.any():
+        steady_mps[first] = velocity_mps[first]
+    return steady_mps
 
 
 class Heading(NamedTuple):

@@ -76,7 +76,7 @@ class Stream:
             fresh = undirected(observations, self.predictor.predict(observations, ego, around=around))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
-            coasting = self.store.coasting(frame.timestamp_ns)
+            coasting = self.store.coasting()
             answer = fresh
             if coasting.track_id:
                 self.guard.stale_rows += len(coasting.track_id)
