@@ -49,19 +49,9 @@ def matched(
     if not (off_m <= gate_m[:, None]).any():  # nearly always, so whatever else there is to ask comes later
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     off_m = np.where(_COMPATIBLE[vanished_class[:, None], appeared_class], off_m, np.inf)
-    best, here = off_m.argmin(axis=1), np.arange(len(off_m))
-    nearest_m = off_m[here, best]
-    others = off_m.copy()
-    others[here, best] = np.inf
-    # A pair of row and column that are clearly each other's nearest is one-to-one by itself.
-    rival_m = np.minimum(others.min(axis=1), _second_of_column(off_m, here, best))
-    chosen = (nearest_m <= gate_m) & (CLEAR_BY * nearest_m < rival_m)
-    return here[chosen], best[chosen]
-
-
-def _second_of_column(off_m: FloatArray, row: IntArray, column: IntArray) -> FloatArray:
-    """For each of these cells (V,), the smallest other value of its column."""
-    other = off_m.T[column]
-    other[np.arange(len(row)), row] = np.inf
-    smallest: FloatArray = other.min(axis=1)
-    return smallest
+    old, new = np.nonzero(off_m <= gate_m[:, None])
+    clear_m = CLEAR_BY * off_m[old, new]
+    # Nobody but themselves is so near; then each is in one pair at most.
+    alone = np.count_nonzero(off_m[old] <= clear_m[:, None], axis=1) == 1
+    alone &= np.count_nonzero(off_m[:, new] <= clear_m, axis=0) == 1
+    return old[alone], new[alone]

@@ -256,7 +256,7 @@ class TrackStore:
             known[born, _YAW_VALID] = frame.yaw_valid[born]
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
-        dt_s: FloatArray = gone_ns * 1e-9
+        dt_s: FloatArray = np.asarray(gone_ns * 1e-9, np.float64)
         previous_position_m, known_before = last[:, _POSITION], known[:, _HEADING_KNOWN]
         displacement_m = frame.position_m - previous_position_m
         velocity_mps = frame.velocity_mps

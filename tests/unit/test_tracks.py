@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from tests.frames import MS, SECOND, frame
+from tests.frames import SECOND, frame
 from trajnet.errors import ConfigError
 from trajnet.geometry import rotate, wrap_angle
 from trajnet.tracks import (
