@@ -55,6 +55,8 @@ class Source(IntEnum):
 
 def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     """The value as a contiguous array of the dtype, or an InputError that names what does not fit."""
+    if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape and value.flags.c_contiguous:
+        return value  # nearly always on the road, where a microsecond counts
     try:
         with np.errstate(invalid="ignore"):  # a NaN among whole numbers is found below
             array: NDArray[Any] = np.asarray(value, dtype=dtype, order="C")

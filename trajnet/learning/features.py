@@ -191,19 +191,16 @@ def neighbour_matrices() -> dict[str, Tensor]:
     return {"to_products": torch.cat([vectors, vectors, rest], 1), "to_known": known}
 
 
-def direction_matrices(points: int) -> dict[str, Tensor]:
-    """Constants that turn the directions of a patch of map points, four numbers each, into the object's own axes.
+def direction_matrices(points: int) -> Tensor:
+    """(NEIGHBOUR_PRODUCTS, 4 * points, 4 * points): what turns the weights of a patch of map points, four numbers each,
+    into those that see the directions, in map axes, in the object's own axes: one matrix for each number of Seen.axes.
 
-    to_turned (NEIGHBOUR_PRODUCTS, 8 * points): from Seen.axes to what the patch and the patch again are multiplied by:
-    the distances by 1 and then 0, the directions by the cosine of the yaw and then by its sine. to_both (4 * points,
-    8 * points): from weights of a patch in own axes, forward = x cos + y sin and leftward = y cos - x sin, to those of
-    the products.
+    In own axes a direction is forward = x cos + y sin and leftward = y cos - x sin. So x has the weight of forward
+    times the cosine of the yaw, less that of leftward times its sine, and y the other way round.
     """
-    cos, sin, one = torch.eye(NEIGHBOUR_PRODUCTS)[:, [0, 6, 12]].unbind(1)
-    nothing = torch.zeros_like(one)
-    once = torch.stack([one, one, cos, cos], 1).repeat(1, points)
-    again = torch.stack([nothing, nothing, sin, sin], 1).repeat(1, points)
-    quarter = torch.zeros(4, 4)
-    quarter[2, 3], quarter[3, 2] = 1.0, -1.0
-    to_both = torch.cat([torch.eye(4 * points), torch.kron(torch.eye(points), quarter)], 1)
-    return {"to_turned": torch.cat([once, again], 1), "to_both": to_both}
+    cos, sin, one = torch.eye(NEIGHBOUR_PRODUCTS)[[0, 6, 12]]
+    four = torch.zeros(NEIGHBOUR_PRODUCTS, 4, 4)
+    four[:, 0, 0] = four[:, 1, 1] = one
+    four[:, 2, 2] = four[:, 3, 3] = cos
+    four[:, 2, 3], four[:, 3, 2] = -sin, sin
+    return torch.stack([torch.kron(torch.eye(points), each) for each in four])

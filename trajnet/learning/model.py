@@ -200,8 +200,8 @@ class MapEncoder(nn.Module):
     """The map around objects (N, *view.shape, 4) int8 -> (N, width): a layer for each patch, one for them all.
 
     More than one number of channels: of each 2 x 2 patches a larger one is made, and so on. What does not overlap is
-    one matrix product; convolutions of so few channels cost several times as much. Directions of traffic are turned
-    into the object's own axes first.
+    one matrix product; convolutions of so few channels cost several times as much. Directions of traffic are seen in
+    the object's own axes: not the points are turned but the layer's weights, of which there are far fewer.
     """
 
     def __init__(self, view: MapView, channels: tuple[int, ...], width: int, dropout: float) -> None:
@@ -210,10 +210,9 @@ class MapEncoder(nn.Module):
         # Without directions the fourth number of a point is always 0: to leave it out would cost more than to take it.
         self.patch = nn.Linear(points * 4, channels[0])
         self.patches, self.directions = rows * columns, view.directions
-        self.to_turned: Tensor
-        self.to_both: Tensor
-        for name, values in direction_matrices(points).items() if view.directions else ():
-            self.register_buffer(name, values, persistent=False)
+        self.to_map_axes: Tensor
+        if view.directions:
+            self.register_buffer("to_map_axes", direction_matrices(points), persistent=False)
         self.larger = nn.ModuleList(nn.Linear(4 * few, many) for few, many in pairwise(channels))
         self.grids = [(rows >> i, columns >> i) for i in range(len(channels))]
         self.flat = self.grids[-1][0] * self.grids[-1][1] * channels[-1]
@@ -222,15 +221,19 @@ class MapEncoder(nn.Module):
     def forward(self, around: Tensor, axes: Tensor | None) -> Tensor:
         """axes (N, NEIGHBOUR_PRODUCTS) as in Seen; a model without directions does not look at them."""
         # Scaled weights instead of scaled inputs: a constant in the exported graph.
-        weight = self.patch.weight * (1.0 / FULL)
+        weight, wide = self.patch.weight.t() * (1.0 / FULL), self.patch.in_features
         if self.directions:
             assert axes is not None  # a model with directions makes them
-            turned = torch.matmul(axes, self.to_turned).reshape(-1, 1, 2, self.patch.in_features)
-            points = around.reshape(-1, self.patches, 1, self.patch.in_features).to(torch.float32) * turned
-            points, weight = points.reshape(-1, 2 * self.patch.in_features), torch.matmul(weight, self.to_both)
+            channels = self.patch.out_features
+            of_axes = torch.matmul(self.to_map_axes, weight).reshape(NEIGHBOUR_PRODUCTS, -1)
+            turned = torch.matmul(axes, of_axes).reshape(-1, wide, channels)
+            points = around.reshape(-1, self.patches, wide).to(torch.float32)
+            # The bias of all patches at once: the longer the rows, the cheaper a sum.
+            seen = torch.matmul(points, turned).reshape(-1, self.patches * channels)
+            seen = torch.relu(seen + self.patch.bias.repeat(self.patches)).reshape(-1, channels)
         else:
-            points = around.reshape(-1, self.patch.in_features).to(torch.float32)
-        seen = torch.relu(nn.functional.linear(points, weight, self.patch.bias))
+            points = around.reshape(-1, wide).to(torch.float32)
+            seen = torch.relu(torch.matmul(points, weight) + self.patch.bias)
         for layer, (rows, columns) in zip(self.larger, self.grids[1:], strict=True):
             squares = seen.reshape(-1, rows, 2, columns, 2 * seen.shape[-1]).transpose(2, 3)
             seen = torch.relu(layer(squares.reshape(-1, 4 * seen.shape[-1])))
@@ -310,7 +313,6 @@ class TrajectoryModel(nn.Module):
         self.to_gained_mps: Tensor
         self.to_course: Tensor
         self.to_way_s: Tensor
-        self.twice: Tensor
         self.quarter_turns: Tensor
         self.sigma_scale_m: Tensor
         self.spread: Tensor
@@ -340,9 +342,8 @@ class TrajectoryModel(nn.Module):
             # From turns between knots to the course in the middle of each step, then at its end.
             "to_course": torch.cat([middles, sums]),
             "to_way_s": config.knot_step_s * sums,
-            # Cosine and sine of an angle, then of twice the angle, are sines.
-            "twice": torch.tensor([1.0, 1.0, 2.0, 2.0]).reshape(4, 1, 1, 1),
-            "quarter_turns": torch.tensor([math.pi / 2, 0.0, math.pi / 2, 0.0]).reshape(4, 1, 1, 1),
+            # Cosine and sine of an angle are sines.
+            "quarter_turns": torch.tensor([math.pi / 2, 0.0]).reshape(2, 1, 1, 1),
             "sigma_scale_m": (0.1 + 0.3 * torch.tensor(config.time_s, dtype=torch.float32)).reshape(-1, 1),
         }
 
@@ -370,8 +371,16 @@ class TrajectoryModel(nn.Module):
         """summary (N, hidden), observation (N, ...), its features and the surroundings, at one time -> paths."""
         modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
         context = self.fused(summary, seen, around)
-        inputs = torch.relu(self.to_knots(context) + self.knot_code)
-        start = tuple(torch.tanh(layer(context)).unsqueeze(0) for layer in self.start.values())
+        # What is made of the context is one product: a few wide ones cost less than many narrow ones.
+        layers = (self.to_knots, *self.start.values(), self.classify[0])
+        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+        states, narrow = len(self.start), self.config.decoder_hidden
+        made = nn.functional.linear(context, weight, bias).unsqueeze(0)
+        begun, started, scored = torch.split(
+            made, [self.to_knots.out_features, states * narrow, self.config.embedding], -1
+        )
+        inputs = torch.relu(begun + self.knot_code)
+        start = tuple(state.contiguous() for state in torch.split(torch.tanh(started), narrow, -1))
         hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])
         hidden = self.dropout(hidden).reshape(-1, self.config.decoder_hidden)
         # Scaled weights instead of scaled outputs: a constant in the exported graph.
@@ -392,7 +401,7 @@ class TrajectoryModel(nn.Module):
         # The spread must not bend the path: its direction is a constant to it.
         covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), half_variance_m2)
         planes = torch.cat([xy_m, course.unsqueeze(0), *covariance])
-        return Paths(planes, self.ranked(self.classify(context)) * self.sharpness)
+        return Paths(planes, self.ranked(self.classify[1:](scored.squeeze(0))) * self.sharpness)
 
     def ranked(self, logits: Tensor) -> Tensor:
         """(N, K) logits in which no mode of a later set is above one of an earlier set."""
@@ -427,8 +436,11 @@ class TrajectoryModel(nn.Module):
         angle = limit * torch.tanh(turn / limit)
         way = yaw_rad + offset_rad * torch.tanh(aside) + torch.matmul(self.to_course, angle)
         middle, course = torch.split(way, self.config.knots, 1)
-        once, cos, sin = torch.split(torch.sin(middle * self.twice + self.quarter_turns), [2, 1, 1])
-        return torch.matmul(self.to_way_s, pace * once), course, cos, sin
+        direction = torch.sin(middle + self.quarter_turns)
+        # Of twice the angle the sine is 2 sin cos and the cosine 1 - 2 sin sin; a sine costs more than products.
+        _, sine = torch.split(direction, 1)
+        sin, versed = torch.split(direction * (sine + sine), 1)
+        return torch.matmul(self.to_way_s, pace * direction), course, 1.0 - versed, sin
 
     def covariance(
         self, spread: Tensor, correlation: Tensor, cos: Tensor, sin: Tensor, half_variance_m2: Tensor

@@ -64,8 +64,9 @@ class BenchOptions:
 
 @dataclass(frozen=True)
 class SizeResult:
-    """One number of objects. latency: stage -> figures. graph: what ONNX Runtime took of the model stage, None where
-    it does not run. flops of a step, None where unknown (physics).
+    """One number of objects. latency: stage -> figures. graph: what ONNX Runtime took of the model stage, around: what
+    is left of the total of the same frame, both None where it does not run. outside: tracks and output of the same
+    frame, what is not the model stage. flops of a step, None where unknown (physics).
 
     product_ms: median time of a matrix product of as many operations; ratio_to_product: of the model stage's median to
     it. cv_ms: median of constant velocity's model stage; ratio_to_cv likewise. NaN where there is nothing to compare.
@@ -76,7 +77,9 @@ class SizeResult:
 
     agents: int
     latency: dict[str, LatencySummary]
+    outside: LatencySummary
     graph: LatencySummary | None
+    around: LatencySummary | None
     flops: float | None
     product_ms: float
     ratio_to_product: float
@@ -138,11 +141,14 @@ def measure(
                 loop = loop or SameLength(float(np.median(lengths_ns)), clock)
                 loop_ns.append(loop.time_ns())
     lost_s, passed_s = stolen_since(before_s, clock), (clock.now_ns() - start_ns) * 1e-9
-    latency = {stage: summarise(row) for stage, row in zip(STAGES, taken, strict=True)}
+    by_stage = dict(zip(STAGES, taken, strict=True))
+    latency = {stage: summarise(row) for stage, row in by_stage.items()}
     product_ms, cv_ms = _median_ms(product_ns), _median_ms(cv_ns)
     model_ms = latency["model"].p50_ms
+    outside, served = summarise(by_stage["tracks"] + by_stage["output"]), bool(graph_ns.any())
     return SizeResult(
-        agents, latency, summarise(graph_ns) if graph_ns.any() else None, flops,
+        agents, latency, outside, summarise(graph_ns) if served else None,
+        summarise(by_stage["total"] - graph_ns) if served else None, flops,
         product_ms, _ratio(model_ms, product_ms), cv_ms, _ratio(model_ms, cv_ms),
         summarise(np.array(loop_ns, dtype=np.int64)), None if lost_s is None else _ratio(lost_s, passed_s),
     )  # fmt: skip
@@ -240,16 +246,16 @@ def readme_table(found: Bench) -> str:
         f"{found.options.frames} frames each, {found.options.period_ms:g} ms apart; times in ms",
     )
     columns = (
-        "objects", "tracks p99", "model p50", "model p99", "graph p99", "output p99",
+        "objects", "tracks + output p99", "model p50", "model p99", "graph p99", "around it p99",
         "total p50", "p95", "p99", "p99.9", "max",
         "× equal product", "× constant velocity", "p99 / p50", "of a loop", "stolen",
     )  # fmt: skip
     lines = [", ".join(conditions), "", f"| {' | '.join(columns)} |", "|" + "---:|" * len(columns)]
     for size in found.sizes:
         model, total = size.latency["model"], size.latency["total"]
+        graph, around = (float("nan") if part is None else part.p99_ms for part in (size.graph, size.around))
         cells = (
-            size.latency["tracks"].p99_ms, model.p50_ms, model.p99_ms,
-            float("nan") if size.graph is None else size.graph.p99_ms, size.latency["output"].p99_ms,
+            size.outside.p99_ms, model.p50_ms, model.p99_ms, graph, around,
             total.p50_ms, total.p95_ms, total.p99_ms, total.p999_ms, total.max_ms,
         )  # fmt: skip
         ratios = (size.ratio_to_product, size.ratio_to_cv, *size.unsteadiness)
