@@ -102,7 +102,7 @@ def neighbours_of(
         return np.zeros(shape, np.float32)
     other, valid = nearest(position_m, count)
     heading = np.cos(yaw_rad[:, None] - _X_AND_Y_RAD)
-    velocity_mps = np.clip(velocity_mps, -FASTEST_MPS, FASTEST_MPS)
+    velocity_mps = np.minimum(np.maximum(velocity_mps, -FASTEST_MPS), FASTEST_MPS)
     own = np.concatenate([position_m, velocity_mps, heading, np.log(size_m)], axis=1)
     here = np.zeros_like(own)  # of all columns, as slices of two of them would be slow
     here[:, :2] = position_m

@@ -110,7 +110,9 @@ class Observations:
 
     def around(self, needs: Needs, field: MapField | None) -> Surroundings:
         """What the rows see of a map and of each other, as far as somebody needs it."""
-        velocity_mps = np.where(self.velocity_valid[:, None], self.velocity_mps, self.steady_velocity_mps)
+        velocity_mps = self.velocity_mps
+        if not self.velocity_valid.all():
+            velocity_mps = np.where(self.velocity_valid[:, None], velocity_mps, self.steady_velocity_mps)
         return surroundings_of(needs, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m)
 
     def select(self, rows: IntArray) -> Observations:

@@ -239,8 +239,8 @@ class Prediction:
         if not all_finite:
             for value in paths:
                 fine &= np.isfinite(value.reshape(count, -1)).all(axis=1)
-        xx_m2, yy_m2 = self.covariance_m2[..., 0, 0], self.covariance_m2[..., 1, 1]
-        for value in (self.probability, xx_m2, yy_m2):
+        variances_m2 = self.covariance_m2.reshape(count, -1, 4)[..., ::3]
+        for value in (self.probability, variances_m2):
             if not value.min() >= 0:
                 fine &= (value.reshape(count, -1) >= 0).all(axis=1)
         return fine
