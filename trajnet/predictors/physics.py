@@ -79,7 +79,7 @@ def single_mode(
     count = len(observations)
     return Prediction(
         observations.timestamp_ns, observations.track_id, time_s, position_m[:, None], yaw_rad[:, None],
-        covariance_m2[:, None], np.ones((count, 1)), np.full(count, Source.PHYSICS), np.zeros(count),
+        covariance_m2[:, None], np.ones((count, 1)), np.full(count, Source.PHYSICS, np.int8), np.zeros(count),
     )  # fmt: skip
 
 

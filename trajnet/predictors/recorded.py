@@ -119,7 +119,7 @@ class RecordedPredictor:
             yaw_rad=looked_up("yaw_rad"),
             covariance_m2=looked_up("covariance_m2"),
             probability=looked_up("probability"),
-            source=np.full(count, Source.MODEL),
+            source=np.full(count, Source.MODEL, np.int8),
             age_s=np.zeros(count),
         )
 

@@ -164,7 +164,7 @@ class PathMemory:
         """The stored paths, moved on by their age: linear between their points, straight on past their end."""
         slot, count, knot_s = coasting.slot[:, None], len(coasting.slot), self._knot_s
         ask_s = self._time_s + coasting.age_s[:, None]
-        left = np.clip(np.searchsorted(knot_s, ask_s, side="right") - 1, 0, len(knot_s) - 2)
+        left = np.minimum(np.searchsorted(knot_s, ask_s, side="right") - 1, len(knot_s) - 2)
         weight = np.repeat(((ask_s - knot_s[left]) / (knot_s[left + 1] - knot_s[left]))[..., None, None], 6, axis=-1)
         np.minimum(weight[..., 2:], 1.0, out=weight[..., 2:])  # headings and spreads end with the path
         path = self._path[slot, left]  # (rows, times, modes, 6)
@@ -175,7 +175,7 @@ class PathMemory:
         covariance_m2 = path[..., [3, 4, 4, 5]].reshape(*path.shape[:-1], 2, 2)
         return Prediction(
             timestamp_ns, coasting.track_id, self._time_s, path[..., :2], path[..., 2], covariance_m2,
-            self._probability[coasting.slot], np.full(count, Source.STALE), coasting.age_s,
+            self._probability[coasting.slot], np.full(count, Source.STALE, np.int8), coasting.age_s,
         )  # fmt: skip
 
     def clear(self) -> None:

@@ -103,6 +103,6 @@ def _by_object(
         yaw_rad=yaw_rad[index],
         covariance_m2=np.broadcast_to(covariance_m2[:, None], (count, index.shape[1], len(time_s), 2, 2)),
         probability=probability,
-        source=np.full(count, Source.MODEL),
+        source=np.full(count, Source.MODEL, np.int8),
         age_s=np.zeros(count),
     )
