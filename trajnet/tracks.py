@@ -289,7 +289,8 @@ class TrackStore:
         self._class[slot] = frame.object_class
         self._missing = []
         if len(self._slot_of) > len(slot):
-            self._missing = [(t, s) for t, s in self._slot_of.items() if self._seen_ns[s] < frame.timestamp_ns]
+            reported = set(frame.track_id)
+            self._missing = [live for live in self._slot_of.items() if live[0] not in reported]
         return Observations(
             frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, heading.yaw_rad, frame.yaw_valid,
             previous_position_m, np.where(known_before, last[:, _YAW], heading.yaw_rad), known[:, _YAW_VALID],
