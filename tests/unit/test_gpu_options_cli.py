@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from trajnet.predictors.session import PROVIDERS, provider_options
 from trajnet.scenes import write_scene
 from trajnet.sim.bench import Bench, BenchOptions, bench_document, readme_table
 from trajnet.sim.clock import VirtualClock
-from trajnet.sim.hardware import board_model, describe_runtime, gpu_models, runtime_words
+from trajnet.sim.hardware import board_model, cpu_model, describe_runtime, gpu_models, runtime_words
 from trajnet.sim.operators import profile_operators
 from trajnet.sim.startup import measure_startup
 from trajnet.sim.summary import document, run_replay
@@ -129,6 +130,29 @@ def test_both_documents_name_provider_and_options() -> None:
     words = runtime_words({**describe_runtime(predictor, 2, gpu), "onnxruntime": "1.20"})
     assert words == "none (numpy), 2 thread(s), engine cache, CUDA graphs, ONNX Runtime 1.20"
     assert "thread(s), engine cache, CUDA graphs, ONNX" in readme_table(Bench(predictor, 2, BenchOptions(), gpu=gpu))
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        (
+            2
+            * "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2 avx512f\n\n",
+            "AMD EPYC (family 26, model 2, AVX-512)",
+        ),
+        (
+            "cpu family: 25\nmodel: 1\nmodel name: AMD EPYC\nflags: fpu avx avx2\n",
+            "AMD EPYC (family 25, model 1, AVX2)",
+        ),
+        ("model name: Intel Atom\nflags: fpu sse2\n", "Intel Atom (no AVX2)"),
+        # 64-bit ARM has no name for the processor, and calls its vectors Features.
+        ("processor: 0\nFeatures: fp asimd\nCPU part: 0xd42\nModel: NVIDIA Jetson\n", "NVIDIA Jetson"),
+        ("", platform.processor() or platform.machine()),
+    ],
+)
+def test_processors_of_one_name_are_told_apart(tmp_path: Path, cpuinfo: str, name: str) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert cpu_model(tmp_path / "cpuinfo") == name
 
 
 def test_gpus_and_boards_have_names(tmp_path: Path) -> None:
