@@ -308,13 +308,12 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(n) for n in re.findall(r"\d+", version)[:3])
 
 
-def _cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def _cpu() -> str:
     try:
-        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    named = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", text, re.MULTILINE)
-    return named[1].strip() if named else platform.processor() or platform.machine()
+        from trajnet.sim.hardware import cpu_model
+    except ImportError:  # of which the step ``packages`` tells
+        return platform.processor() or platform.machine()
+    return cpu_model()
 
 
 def _jetson_release(file: Path = Path("/etc/nv_tegra_release")) -> str:
