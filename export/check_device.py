@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trajnet.predictors import GpuOptions, OnnxPredictor
-    from trajnet.sim.startup import StartUp
+    from trajnet.bench.startup import StartUp
+    from trajnet.inference import GpuOptions, OnnxPredictor
 
 OK, FAILED, UNCHECKED = "ok", "failed", "cannot be checked here"
 
@@ -69,13 +69,13 @@ class Request:
 
     @property
     def gpu(self) -> GpuOptions:
-        from trajnet.predictors import GpuOptions
+        from trajnet.inference import GpuOptions
 
         return GpuOptions(cuda_graph=self.cuda_graph, engine_cache=self.engine_cache)
 
     def predictor(self, **changes: Any) -> OnnxPredictor:
         """The model as the vehicle would open it. Raises a TrajnetError for one that cannot be served."""
-        from trajnet.predictors import OnnxPredictor
+        from trajnet.inference import OnnxPredictor
 
         return OnnxPredictor(self.model, **{"provider": self.provider, "gpu": self.gpu, **changes})
 
@@ -98,7 +98,7 @@ def packages(request: Request) -> Result:
 def runtime(request: Request) -> Result:
     """Exactly one flavour of ONNX Runtime, new enough, with the provider in it."""
     from trajnet.errors import DependencyError
-    from trajnet.predictors.session import PROVIDERS, import_onnxruntime
+    from trajnet.inference.onnx.session import PROVIDERS, import_onnxruntime
 
     try:
         onnxruntime = import_onnxruntime()
@@ -119,7 +119,7 @@ def runtime(request: Request) -> Result:
 
 def model(request: Request) -> Result:
     """The file loads, on the CPU, and this trajnet serves its contract."""
-    from trajnet.predictors import GpuOptions
+    from trajnet.inference import GpuOptions
 
     contract = request.predictor(provider="cpu", gpu=GpuOptions()).contract
     return Result(
@@ -172,8 +172,8 @@ def latency(request: Request) -> Result:
     """99 of 100 frames of 64 objects are answered within the budget; tracks, surroundings, model and output."""
     import numpy as np
 
-    from trajnet.predictors import Stream
-    from trajnet.sim.crowd import crowd, crowd_map
+    from trajnet.bench.synthetic_traffic import crowd, crowd_map
+    from trajnet.inference import Stream
 
     served = request.predictor()
     stream, frames = Stream(served, map_field=crowd_map(served.needs)), crowd(TRACKS)
@@ -256,9 +256,9 @@ def cuda_graph(request: Request) -> Result:
     """The provider cuda can record a step and start it as a whole, with the same results."""
     import numpy as np
 
-    from trajnet.predictors import GpuOptions, Stream
-    from trajnet.predictors.session import PROVIDERS, import_onnxruntime
-    from trajnet.sim.crowd import crowd, crowd_map
+    from trajnet.bench.synthetic_traffic import crowd, crowd_map
+    from trajnet.inference import GpuOptions, Stream
+    from trajnet.inference.onnx.session import PROVIDERS, import_onnxruntime
 
     if PROVIDERS["cuda"] not in import_onnxruntime().get_available_providers():
         return Result(UNCHECKED, "this ONNX Runtime has no CUDA provider")
@@ -299,7 +299,7 @@ def checked(name: str, request: Request) -> Result:
 
 def _started(request: Request, runs: int) -> StartUp:
     """Processes of their own that predict with a map under 64 objects, one after the other."""
-    from trajnet.sim.startup import measure_startup
+    from trajnet.bench.startup import measure_startup
 
     return measure_startup(str(request.model), TRACKS, provider=request.provider, gpu=request.gpu, runs=runs)
 
@@ -310,7 +310,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _cpu() -> str:
     try:
-        from trajnet.sim.hardware import cpu_model
+        from trajnet.timing.hardware import cpu_model
     except ImportError:  # of which the step ``packages`` tells
         return platform.processor() or platform.machine()
     return cpu_model()

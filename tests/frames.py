@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trajnet.tracks import Observations, TrackStore
+from trajnet.tracking.store import Observations, TrackStore
 from trajnet.types import ObjectClass, Scene, TrackFrame
 
 MS = 1_000_000

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from trajnet.surroundings import CLOSEST_M2, NEIGHBOUR
+from trajnet.context.surroundings import CLOSEST_M2, NEIGHBOUR
 
 
 class Named(NamedTuple):

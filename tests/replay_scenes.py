@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from trajnet.geometry import rotate
-from trajnet.predictors import ConstantVelocity
-from trajnet.sim.clock import VirtualClock
-from trajnet.tracks import Observations
+from trajnet.inference import ConstantVelocity
+from trajnet.timing.clock import VirtualClock
+from trajnet.tracking.store import Observations
 from trajnet.types import DEFAULT_SIZE_M, Lane, ObjectClass, Prediction, Scene, Source
 
 

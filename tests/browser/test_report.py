@@ -14,10 +14,10 @@ import pytest
 
 from tests.replay_scenes import Fan, crossing_scene
 from tools.chromium import NAMES, Browser, find_chromium
-from trajnet.sim.clock import VirtualClock
-from trajnet.sim.replay import ReplayOptions
-from trajnet.sim.report import write_report
-from trajnet.sim.summary import run_replay
+from trajnet.replay.html_report import write_report
+from trajnet.replay.replay import ReplayOptions
+from trajnet.replay.summary import run_replay
+from trajnet.timing.clock import VirtualClock
 
 pytestmark = pytest.mark.browser
 

@@ -12,9 +12,9 @@ from trajnet.errors import InputError
 from trajnet.evaluate import evaluate, open_dataset
 from trajnet.evaluate.datasets import WindowUnit
 from trajnet.evaluate.runner import run_unit
-from trajnet.predictors import ConstantVelocity
-from trajnet.predictors.physics import growing_covariance, single_mode
-from trajnet.tracks import Observations
+from trajnet.inference import ConstantVelocity
+from trajnet.inference.physics import growing_covariance, single_mode
+from trajnet.tracking.store import Observations
 from trajnet.types import Prediction
 
 pytestmark = pytest.mark.data

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from trajnet.contract import CONTRACT_VERSION, Contract, Training
+from trajnet.context.surroundings import Needs
+from trajnet.datasets.windows import windows_of_scene
 from trajnet.errors import ContractError
 from trajnet.evaluate import evaluate
 from trajnet.evaluate.datasets import WindowUnit
 from trajnet.export.graph import export_model, write_model
-from trajnet.learning.model import ModelConfig, TrajectoryModel
-from trajnet.predictors import Stream, load_predictor
+from trajnet.inference import Stream, load_predictor
+from trajnet.inference.contract import CONTRACT_VERSION, Contract, Training
 from trajnet.scenes import write_scene
-from trajnet.surroundings import Needs
+from trajnet.training.model import ModelConfig, TrajectoryModel
 from trajnet.types import CLASS_NAMES, Scene
-from trajnet.windows import windows_of_scene
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from trajnet.replay.faults import Fault, inject
 from trajnet.scenes import load_scene
-from trajnet.sim.faults import Fault, inject
-from trajnet.tracks import TrackPolicy, TrackStore
+from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.types import Scene
 
 

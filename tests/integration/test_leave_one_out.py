@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from trajnet.config import load_yaml
-from trajnet.learning.config import OptimizerConfig, TrainConfig
-from trajnet.learning.leave_one_out import KEPT, leave_one_out
-from trajnet.learning.model import ModelConfig
+from trajnet.protocols.leave_one_out import KEPT, leave_one_out
+from trajnet.training.config import OptimizerConfig, TrainConfig
+from trajnet.training.model import ModelConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 

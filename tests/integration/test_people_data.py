@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajnet.learning.config import SourceConfig
-from trajnet.learning.data import source_files
-from trajnet.scenes import load_scene
-from trajnet.scenes.splits import OWN_SPLITS, apolloscape_split, vru_split
-from trajnet.types import ObjectClass
-from trajnet.windows import (
+from trajnet.datasets.windows import (
     APOLLOSCAPE_FUTURE_S,
     APOLLOSCAPE_WINDOWS,
     VRU_WINDOWS,
     apolloscape_windows,
     vru_windows,
 )
+from trajnet.scenes import load_scene
+from trajnet.scenes.splits import OWN_SPLITS, apolloscape_split, vru_split
+from trajnet.training.config import SourceConfig
+from trajnet.training.data import source_files
+from trajnet.types import ObjectClass
 
 
 def test_apolloscape_windows(data_dir: Path) -> None:

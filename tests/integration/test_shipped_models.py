@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from trajnet.evaluate import evaluate
+from trajnet.inference import OnnxPredictor, Stream, load_predictor
 from trajnet.models import default_model, nuscenes_model, universal_model
-from trajnet.predictors import OnnxPredictor, Stream, load_predictor
 from trajnet.scenes import load_scene
 
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from trajnet.learning.train import read_checkpoint
+from trajnet.training.train import read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = 12

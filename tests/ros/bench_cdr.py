@@ -18,8 +18,8 @@ import numpy as np
 from tests.ros.random_objects import random_tracked
 from trajnet.ros.bridge import Bridge, predicted_objects
 from trajnet.ros.cdr import decode_predicted, decode_tracked, encode_predicted, encode_tracked
-from trajnet.ros.memory import keep_freed_memory
-from trajnet.ros.paths import Paths
+from trajnet.ros.malloc import keep_freed_memory
+from trajnet.ros.published_paths import Paths
 
 
 def load(objects: int, paths: int, poses: int, polygons: int) -> tuple[bytes, Paths]:

@@ -17,12 +17,12 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 
-from trajnet.predictors import Stream, load_predictor
+from trajnet.inference import Stream, load_predictor
 from trajnet.ros.bridge import Bridge, held, object_ids, tracked_objects
 from trajnet.ros.cdr import PredictedObjects as Predicted
 from trajnet.ros.cdr import decode_predicted
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC
-from trajnet.ros.paths import PathGrid, Paths
+from trajnet.ros.published_paths import PathGrid, Paths
 from trajnet.scenes import write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
 

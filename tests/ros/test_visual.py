@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trajnet.ros.paths import Paths
+from trajnet.ros.published_paths import Paths
 from trajnet.ros.visual import SOURCE_RGB, covariance_records, encode_covariance, encode_markers
 from trajnet.types import Source
 

@@ -28,11 +28,11 @@ from tools.recurrent_claims.networks import LSTM, NETWORKS
 from tools.recurrent_claims.pictures import draw_all
 from tools.recurrent_claims.tables import filled_in
 from tools.recurrent_claims.training import fit
+from trajnet.context.surroundings import Needs
 from trajnet.errors import InputError, TrajnetError
-from trajnet.learning.config import SourceConfig
-from trajnet.learning.data import TrainingSet, load_training_set
-from trajnet.sim.hardware import describe_hardware
-from trajnet.surroundings import Needs
+from trajnet.timing.hardware import describe_hardware
+from trajnet.training.config import SourceConfig
+from trajnet.training.data import TrainingSet, load_training_set
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Observations of a 10 Hz history that are told to the model: up to 5 s.

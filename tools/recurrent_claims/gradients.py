@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajnet.learning.data import Batch
-from trajnet.learning.loss import LossConfig, winner_takes_all
-from trajnet.learning.model import Around, TrajectoryModel
+from trajnet.training.data import Batch
+from trajnet.training.loss import LossConfig, winner_takes_all
+from trajnet.training.model import Around, TrajectoryModel
 
 
 def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> Tensor:

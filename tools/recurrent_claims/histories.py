@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajnet.around import nothing_around
+from trajnet.context.surroundings import Needs
+from trajnet.datasets.window_context import nothing_around
+from trajnet.datasets.windows import Windows, concatenate, windows_of_scene
 from trajnet.errors import InputError
-from trajnet.learning.config import SourceConfig
-from trajnet.learning.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
-from trajnet.learning.observation import Observation, unpacked
 from trajnet.scenes import find_scenes, load_scene
-from trajnet.surroundings import Needs
-from trajnet.windows import Windows, concatenate, windows_of_scene
+from trajnet.training.config import SourceConfig
+from trajnet.training.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
+from trajnet.training.observation import Observation, unpacked
 
 FUTURE_S = 0.5 * np.arange(1, 13)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from trajnet.contract import Cell
-from trajnet.learning.model import ModelConfig, TrajectoryModel
+from trajnet.inference.contract import Cell
+from trajnet.training.model import ModelConfig, TrajectoryModel
 
 
 def ordinary_start(encoder: nn.RNNBase) -> None:

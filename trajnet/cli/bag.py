@@ -74,7 +74,7 @@ def export(
     """
     from rich.console import Console
 
-    from trajnet.predictors import load_predictor
+    from trajnet.inference import load_predictor
     from trajnet.ros.bags import export_bag, open_scene
 
     chosen = storage or (StorageName.SQLITE3 if out.suffix == ".db3" else StorageName.MCAP)
@@ -110,7 +110,7 @@ def for_evaluation(bag: Path, topic: str | None, predictions: str | None) -> Ite
     """
     import numpy as np
 
-    from trajnet.predictors import save_recorded
+    from trajnet.inference import save_recorded
     from trajnet.ros.bags import bag_topics, predictions_from_bag, scene_from_bag
     from trajnet.ros.definitions import PREDICTED_OBJECTS
     from trajnet.scenes import write_scene

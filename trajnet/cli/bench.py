@@ -16,7 +16,7 @@ from trajnet.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trajnet.sim.bench import Bench
+    from trajnet.bench.latency import Bench
 
 DEFAULT_AGENTS = "1,8,32,64,128,256"
 SOAK_AGENTS = 64
@@ -72,8 +72,8 @@ def bench(
             os.environ.setdefault(name, str(max(threads, 1)))
     from rich.console import Console
 
-    from trajnet.predictors import GpuOptions
-    from trajnet.sim.bench import Bench, BenchOptions, bench_document
+    from trajnet.bench.latency import Bench, BenchOptions, bench_document
+    from trajnet.inference import GpuOptions
 
     if capacity and soak is not None:
         raise ConfigError("capacity, soak: expected one of them, got both; run the command twice")
@@ -99,7 +99,7 @@ def bench(
     if json_file is not None:
         write(json_file, json.dumps(bench_document(found), indent=1, allow_nan=False) + "\n", "json")
     if picture is not None:
-        from trajnet.sim.bench_picture import latency_picture
+        from trajnet.bench.latency_figure import latency_picture
 
         title = f"{found.predictor.name}: latency of a frame, {threads} thread(s)"
         write(picture, latency_picture(found.sizes, title), "picture")
@@ -112,7 +112,7 @@ def bench(
 
 def machine_is_busy() -> str:
     """A warning where others leave too little of the machine for its figures to be the model's; empty where not."""
-    from trajnet.sim.hardware import describe_hardware
+    from trajnet.timing.hardware import describe_hardware
 
     hardware = describe_hardware()
     load, cores = hardware["load_average"], hardware["cores_usable"]
@@ -136,11 +136,11 @@ def with_sizes(found: Bench, model: str, sizes: list[int], provider: str, consol
     """Measure every number of objects, the operators and the start, and print the tables."""
     from dataclasses import replace
 
-    from trajnet.predictors import PHYSICS
-    from trajnet.sim.bench import measure, readme_table
-    from trajnet.sim.clock import WallClock
-    from trajnet.sim.operators import profile_operators
-    from trajnet.sim.startup import measure_startup
+    from trajnet.bench.latency import measure, readme_table
+    from trajnet.bench.operators import profile_operators
+    from trajnet.bench.startup import measure_startup
+    from trajnet.inference import PHYSICS
+    from trajnet.timing.clock import WallClock
 
     operators = None
     if model not in PHYSICS:
@@ -175,8 +175,8 @@ def with_capacity(found: Bench, budget_ms: float, console: Console) -> Bench:
     """Find the capacity and print it."""
     from dataclasses import replace
 
-    from trajnet.sim.bench import BenchOptions, find_capacity
-    from trajnet.sim.clock import WallClock
+    from trajnet.bench.latency import BenchOptions, find_capacity
+    from trajnet.timing.clock import WallClock
 
     options = BenchOptions(frames=min(found.options.frames, 300), period_ms=found.options.period_ms)
     result = find_capacity(found.predictor, budget_ms, WallClock(), options, progress=console.print)
@@ -188,8 +188,8 @@ def with_soak(found: Bench, agents: int, minutes: float, budget_ms: float, conso
     """Run the soak, a line for each window, and print what grew."""
     from dataclasses import replace
 
-    from trajnet.sim.clock import WallClock
-    from trajnet.sim.soak import SoakWindow, soak
+    from trajnet.bench.soak import SoakWindow, soak
+    from trajnet.timing.clock import WallClock
 
     def show(window: SoakWindow) -> None:
         console.print(

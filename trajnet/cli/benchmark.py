@@ -48,8 +48,8 @@ def eth_ucy(
 
     from trajnet.cli.logs import show_warnings
     from trajnet.config import load_yaml
-    from trajnet.learning.config import TrainConfig
-    from trajnet.learning.leave_one_out import leave_one_out
+    from trajnet.protocols.leave_one_out import leave_one_out
+    from trajnet.training.config import TrainConfig
 
     show_warnings()
     if json_file is not None and not json_file.parent.is_dir():

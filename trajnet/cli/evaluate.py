@@ -166,7 +166,7 @@ def evaluate(
         _write(json_file, json.dumps(report, indent=1) + "\n")
     show(report, Console(), breakdown=breakdown, calibration=calibration)
     if report_file is not None:
-        from trajnet.evaluate.page import page
+        from trajnet.evaluate.html_report import page
 
         _write(report_file, page(report))
 
@@ -210,7 +210,7 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
     breakdown, calibration: also where the error sits, and how far coverage and probabilities are from nominal (of
     baselines only where there is nothing else).
     """
-    from trajnet.predictors import PHYSICS
+    from trajnet.inference import PHYSICS
 
     name, counts, models = report["dataset"], report["counts"], report["models"]
     shown = "scenes" if name == "bag" else name

@@ -12,8 +12,8 @@ from trajnet.cli.progress import progress_bar
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
-    from trajnet.contract import Precision
-    from trajnet.export.gate import GateData
+    from trajnet.inference.contract import Precision
+    from trajnet.protocols.precision_gate import GateData
 
 
 def export(
@@ -78,11 +78,11 @@ def export(
     from trajnet.cli import export_tables as tables
     from trajnet.cli.logs import show_warnings
     from trajnet.config import require
-    from trajnet.contract import Flavour
     from trajnet.export import check_graph, export_model, parity
-    from trajnet.export.gate import make_variant
     from trajnet.export.graph import make_contract, write_model
-    from trajnet.learning.train import checkpoint_model
+    from trajnet.inference.contract import Flavour
+    from trajnet.protocols.precision_gate import make_variant
+    from trajnet.training.train import checkpoint_model
 
     show_warnings()
     console, status = Console(), Console(stderr=True)
@@ -127,8 +127,8 @@ def gate(precision: str, data: Path | None, dataset: str | None, split: str | No
     from typing import get_args
 
     from trajnet.config import require
-    from trajnet.contract import Precision
-    from trajnet.export.gate import GateData, bundled
+    from trajnet.inference.contract import Precision
+    from trajnet.protocols.precision_gate import GateData, bundled
 
     known = get_args(Precision)
     require(precision in known, f"--precision: expected one of {', '.join(known)}, got {precision!r}")

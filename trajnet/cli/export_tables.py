@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from trajnet.contract import Contract
     from trajnet.export import Parity
-    from trajnet.export.gate import Variant
+    from trajnet.inference.contract import Contract
+    from trajnet.protocols.precision_gate import Variant
 
 
 def parity_table(contract: Contract, operators: Counter[str], found: Parity) -> Table:
@@ -42,7 +42,7 @@ def variant_table(variant: Variant) -> Table:
     """Float32 and the variant side by side: accuracy, size, time."""
     from rich.table import Table
 
-    from trajnet.export.gate import LATENCY_TRACKS
+    from trajnet.protocols.precision_gate import LATENCY_TRACKS
 
     gate, contract = variant.gate, variant.contract
     table = Table(title=f"{contract.precision} on {gate.data}, {gate.objects:,} objects", title_justify="left")
@@ -62,7 +62,7 @@ def variant_table(variant: Variant) -> Table:
 
 def variant_sentence(variant: Variant) -> str:
     """What the precision gate wanted and got."""
-    from trajnet.export.gate import MAX_WORSE
+    from trajnet.protocols.precision_gate import MAX_WORSE
 
     gate, precision = variant.gate, variant.contract.precision
     if gate.physics_rows > 0:

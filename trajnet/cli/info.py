@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from trajnet.contract import Contract
-from trajnet.surroundings import Needs
+from trajnet.context.surroundings import Needs
+from trajnet.inference.contract import Contract
 
 FLAVOURS = {"streaming": "one operator for each", "unrolled": "written out as matrix products and gates"}
 
@@ -27,7 +27,7 @@ def info(
     from rich.markdown import Markdown
     from rich.table import Table
 
-    from trajnet.predictors import OnnxPredictor
+    from trajnet.inference import OnnxPredictor
 
     predictor = OnnxPredictor(model)
     contract = predictor.contract

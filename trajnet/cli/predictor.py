@@ -10,7 +10,7 @@ import typer
 from trajnet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from trajnet.predictors import GpuOptions, Predictor
+    from trajnet.inference import GpuOptions, Predictor
 
 Provider = Annotated[str, typer.Option(help="cpu, cuda or tensorrt; never falls back silently.")]
 Threads = Annotated[int, typer.Option(help="Threads inside ONNX Runtime.")]
@@ -35,7 +35,7 @@ def open_predictor(model: str, provider: str, threads: int, gpu: GpuOptions) -> 
     Raises ConfigError for options that it has no use for, ContractError for what is no model, DependencyError for a
     provider that cannot be had.
     """
-    from trajnet.predictors import PHYSICS, GpuOptions, load_predictor
+    from trajnet.inference import PHYSICS, GpuOptions, load_predictor
 
     if model in PHYSICS and (provider, threads) != ("cpu", 1):
         raise ConfigError(

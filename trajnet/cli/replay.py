@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from trajnet.predictors import GpuOptions, Predictor
-    from trajnet.sim.faults import FaultPlan
-    from trajnet.sim.replay import FrameTiming, ReplayOptions
-    from trajnet.sim.summary import Run
+    from trajnet.inference import GpuOptions, Predictor
+    from trajnet.replay.faults import FaultPlan
+    from trajnet.replay.replay import FrameTiming, ReplayOptions
+    from trajnet.replay.summary import Run
     from trajnet.types import Scene
 
 #: Seconds between two updates of the live line; more often would disturb what it reports.
@@ -77,10 +77,10 @@ def replay(
     from rich.console import Console
 
     from trajnet.config import load_yaml
-    from trajnet.predictors import GpuOptions
+    from trajnet.inference import GpuOptions
+    from trajnet.replay.faults import FaultPlan
+    from trajnet.replay.replay import ReplayOptions
     from trajnet.ros.bags import open_scene
-    from trajnet.sim.faults import FaultPlan
-    from trajnet.sim.replay import ReplayOptions
 
     plan = None if faults is None else load_yaml(FaultPlan, faults)
     options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
@@ -130,11 +130,11 @@ def run_and_show(
 
     threads, gpu: what the predictor was loaded with, for the record. faults: what to try on the same scene afterwards.
     """
-    from trajnet.predictors import GpuOptions
-    from trajnet.sim.clock import WallClock
-    from trajnet.sim.fault_runs import fault_document, run_faults
-    from trajnet.sim.report import write_report
-    from trajnet.sim.summary import document, run_replay
+    from trajnet.inference import GpuOptions
+    from trajnet.replay.fault_runs import fault_document, run_faults
+    from trajnet.replay.html_report import write_report
+    from trajnet.replay.summary import document, run_replay
+    from trajnet.timing.clock import WallClock
 
     used = gpu or GpuOptions()
     pace = "as fast as possible" if math.isinf(options.rate) else f"at {options.rate:g}x real time"
@@ -194,7 +194,7 @@ def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Calla
 
 def show(found: dict[str, Any], console: Console) -> None:
     """Print the document of a replay: latency by stage, counts, errors next to constant velocity."""
-    from trajnet.sim.hardware import runtime_words
+    from trajnet.timing.hardware import runtime_words
 
     load, frames, deadline, guard, hardware = (found[k] for k in ("load", "frames", "deadline", "guard", "hardware"))
     counted = "Service time in ms" if load["rate"] == "max" else "Latency in ms from the scheduled time of each frame"

@@ -30,8 +30,8 @@ def train(
     """
     from trajnet.cli.logs import show_warnings
     from trajnet.config import load_yaml
-    from trajnet.learning.config import TrainConfig
-    from trajnet.learning.train import train as run
+    from trajnet.training.config import TrainConfig
+    from trajnet.training.train import train as run
 
     show_warnings()
     loaded = load_yaml(TrainConfig, config)

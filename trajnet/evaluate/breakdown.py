@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trajnet.evaluate import motion
+from trajnet.evaluate import manoeuvres
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.scoring import Scores, known
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
@@ -35,9 +35,9 @@ def breakdown(scores: Scores, time_s: FloatArray, ranks: tuple[int, ...]) -> dic
 def _parts(scores: Scores) -> Iterator[tuple[str, str, BoolArray]]:
     for name, index, names in (
         ("class", scores.object_class, CLASS_NAMES),
-        ("speed", scores.speed_band, motion.SPEED_BANDS),
-        ("manoeuvre", scores.manoeuvre, motion.MANOEUVRES),
-        ("history", scores.history_band, motion.HISTORY_BANDS),
+        ("speed", scores.speed_band, manoeuvres.SPEED_BANDS),
+        ("manoeuvre", scores.manoeuvre, manoeuvres.MANOEUVRES),
+        ("history", scores.history_band, manoeuvres.HISTORY_BANDS),
     ):
         for value, part in enumerate(names):
             yield name, part, index == value

@@ -15,21 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
-from trajnet.around import nothing_around, scene_field, window_surroundings
-from trajnet.errors import InputError
-from trajnet.evaluate.paths import Paths, horizon_steps, joined, paths_at
-from trajnet.predictors import Stream
-from trajnet.scenes import ETH_UCY_SCENES, find_scenes, load_scene
-from trajnet.scenes.splits import (
-    NUSCENES_FOLDERS,
-    OWN_SPLITS,
-    apolloscape_split,
-    eth_ucy_split,
-    nuscenes_split,
-    vru_split,
-)
-from trajnet.types import BoolArray, FloatArray, IntArray, Scene
-from trajnet.windows import (
+from trajnet.datasets.window_context import nothing_around, scene_field, window_surroundings
+from trajnet.datasets.windows import (
     APOLLOSCAPE_FUTURE_S,
     ETH_UCY_FUTURE_S,
     ETH_UCY_WINDOWS,
@@ -45,6 +32,19 @@ from trajnet.windows import (
     vru_windows,
     windows_of_scene,
 )
+from trajnet.errors import InputError
+from trajnet.evaluate.paths import Paths, horizon_steps, joined, paths_at
+from trajnet.inference import Stream
+from trajnet.scenes import ETH_UCY_SCENES, find_scenes, load_scene
+from trajnet.scenes.splits import (
+    NUSCENES_FOLDERS,
+    OWN_SPLITS,
+    apolloscape_split,
+    eth_ucy_split,
+    nuscenes_split,
+    vru_split,
+)
+from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 
 DATASETS = ("nuscenes", "eth_ucy", "apolloscape", "vru", "scenes")
 

@@ -13,15 +13,15 @@ import numpy as np
 
 import trajnet
 from trajnet import config
-from trajnet.evaluate import consistency, robustness
+from trajnet.evaluate import robustness, steadiness
 from trajnet.evaluate.breakdown import RANKS, breakdown
 from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.datasets import DEFAULT_HORIZON_S, Dataset, open_dataset
+from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.runner import ModelResult, Progress, run_models
-from trajnet.evaluate.save import PathWriter
 from trajnet.evaluate.scoring import DEFINITIONS, Scores, known, means, social_gan
-from trajnet.predictors import PHYSICS, OnnxPredictor, Predictor, load_predictor
+from trajnet.inference import PHYSICS, OnnxPredictor, Predictor, load_predictor
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
 #: Raised when a report of before can no longer be read the same way.
@@ -94,7 +94,7 @@ def evaluate(
             }
             for spec, result in results.items()
         ],
-        "definitions": {**DEFINITIONS, **consistency.DEFINITIONS},
+        "definitions": {**DEFINITIONS, **steadiness.DEFINITIONS},
         "versions": _versions(any(isinstance(p, OnnxPredictor) for p in predictors.values())),
     }
     if thinned is not None:
@@ -184,7 +184,7 @@ def _summary(scores: Scores, dataset: Dataset) -> dict[str, Any]:
 
 
 def _steadiness(result: ModelResult) -> dict[str, Any]:
-    return {"consistency": consistency.summary(result.steps)} if len(result.steps) else {}
+    return {"consistency": steadiness.summary(result.steps)} if len(result.steps) else {}
 
 
 def _nothing(_scores: Scores, _rows: BoolArray) -> dict[str, float]:

@@ -19,15 +19,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from trajnet.config import require
+from trajnet.datasets.windows import Windows, windows_of_scene
 from trajnet.errors import InputError
 from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit, WindowUnit, played
 from trajnet.evaluate.paths import Paths, horizon_steps
 from trajnet.evaluate.runner import ModelResult
 from trajnet.evaluate.scoring import known, means
-from trajnet.predictors import Stream
+from trajnet.inference import Stream
 from trajnet.scenes import load_scene
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene
-from trajnet.windows import Windows, windows_of_scene
 
 #: What is lost: whole frames, or single objects of frames.
 Kind = Literal["frames", "objects"]

@@ -16,16 +16,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError, TrajnetError
-from trajnet.evaluate.consistency import Steps, WatchedStream
-from trajnet.evaluate.consistency import joined as joined_steps
 from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit, WindowUnit
 from trajnet.evaluate.paths import Paths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import Scores, concatenate, score
-from trajnet.predictors import GuardCounters, Predictor, Stream, load_predictor
-from trajnet.tracks import TrackPolicy
+from trajnet.evaluate.steadiness import Steps, WatchedStream
+from trajnet.evaluate.steadiness import joined as joined_steps
+from trajnet.inference import GuardCounters, Predictor, Stream, load_predictor
+from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray
-from trajnet.windows import Windows
 
 #: Called after every unit with the number of units done and their total.
 Progress = Callable[[int, int], None]

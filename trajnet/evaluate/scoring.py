@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet import metrics
-from trajnet.evaluate import motion
+from trajnet.datasets.windows import Windows
+from trajnet.evaluate import manoeuvres
 from trajnet.evaluate.paths import Paths, horizon_steps
 from trajnet.types import BoolArray, FloatArray, IntArray
-from trajnet.windows import Windows
 
 _DISTANCE: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArray[Any]], int]] = {
     **{f"minADE_{k}": (metrics.min_ade, k) for k in (1, 5, 6, 10, 20)},
@@ -56,7 +56,7 @@ DEFINITIONS = {
     "ECE_top_mode": "expected calibration error, 10 bins of equal width: the most probable mode's probability against "
     "whether it has the smallest mean displacement of all modes",
     "ECE_all_modes": "the same over all modes of all objects",
-    **motion.DEFINITIONS,
+    **manoeuvres.DEFINITIONS,
 }
 
 
@@ -69,8 +69,8 @@ class Scores:
     probability (N, K). closest (N, H): index of the closest mode, -1 where unknown.
     mean_m, final_m (N, K): ADE and FDE of every mode over all steps, NaN where unknown.
     step_error_m: "minADE_k" -> (N, T), the displacement at each step of the mode that minADE_k chose over all steps.
-    speed_band, manoeuvre (N,): indices into motion.SPEED_BANDS and motion.MANOEUVRES, -1 where the whole future is
-    not recorded. history_band (N,): into motion.HISTORY_BANDS.
+    speed_band, manoeuvre (N,): indices into manoeuvres.SPEED_BANDS and manoeuvres.MANOEUVRES, -1 where the whole future
+    is not recorded. history_band (N,): into manoeuvres.HISTORY_BANDS.
     """
 
     group: NDArray[np.str_]
@@ -120,11 +120,11 @@ def score(windows: Windows, paths: Paths, group: str) -> Scores:
             for k in STEPWISE:
                 step_error_m[f"minADE_{k}"][rows] = _of_best_mode(displacement_m, probability, k)
             seen = windows.position_m[rows, -1], truth_m, windows.future_time_s
-            speed_band[rows], manoeuvre[rows] = motion.speed_band(*seen), motion.manoeuvre(*seen)
+            speed_band[rows], manoeuvre[rows] = manoeuvres.speed_band(*seen), manoeuvres.manoeuvre(*seen)
     return Scores(
         np.full(count, group), windows.scene_id, windows.frame, windows.object_class,
         values, share, paths.probability, closest, mean_m, final_m, step_error_m, speed_band, manoeuvre,
-        motion.history_band(shown_for_s(windows)),
+        manoeuvres.history_band(shown_for_s(windows)),
     )  # fmt: skip
 
 

@@ -17,7 +17,11 @@ import onnxslim
 import torch
 from torch import Tensor, nn
 
-from trajnet.contract import (
+from trajnet.context.map_field import FULL
+from trajnet.errors import ConfigError
+from trajnet.export.unrolled import unrolled
+from trajnet.geometry import interpolation_matrix
+from trajnet.inference.contract import (
     CARD_KEY,
     CONTRACT_KEY,
     CONTRACT_VERSION,
@@ -30,13 +34,9 @@ from trajnet.contract import (
     state_names,
     surroundings_tensors,
 )
-from trajnet.errors import ConfigError
-from trajnet.export.unrolled import unrolled
-from trajnet.geometry import interpolation_matrix
-from trajnet.learning.config import TrainConfig
-from trajnet.learning.model import Around, TrajectoryModel
-from trajnet.learning.observation import Observation
-from trajnet.maps import FULL
+from trajnet.training.config import TrainConfig
+from trajnet.training.model import Around, TrajectoryModel
+from trajnet.training.observation import Observation
 from trajnet.types import CLASS_NAMES, FloatArray
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 import torch
 
-from trajnet.contract import PATH, Flavour, Precision, output_tensors, state_names
 from trajnet.errors import ContractError
 from trajnet.export.graph import StepGraph, example_inputs
-from trajnet.learning.observation import unpacked
-from trajnet.predictors.session import import_onnxruntime
+from trajnet.inference.contract import PATH, Flavour, Precision, output_tensors, state_names
+from trajnet.inference.onnx.session import import_onnxruntime
+from trajnet.training.observation import unpacked
 
 #: The most that ONNX Runtime may differ from torch, in metres.
 MAX_ERROR_M = 1e-3

@@ -1,7 +1,7 @@
 """The same graph in a lower precision: half for GPUs, 8 bits in the LSTM operators for CPUs.
 
 Inputs and outputs stay float32, so the contract's tensors do not change. Whether a variant is good enough is decided
-on recorded objects, see ``trajnet.export.gate``.
+on recorded objects, see ``trajnet.protocols.precision_gate``.
 
 Half precision has 11 bits and ends at 65504. The network between features and heads can live with that. What is before
 and behind it cannot, and is a small part of the work; it stays in float32:
@@ -27,9 +27,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from trajnet.contract import Precision
 from trajnet.errors import ConfigError, ContractError
 from trajnet.export.graph import StepGraph
+from trajnet.inference.contract import Precision
 
 _RECURRENT = ("LSTM", "GRU", "RNN")
 #: What may follow a layer in half precision, as long as all that it takes is half and another layer takes its result.

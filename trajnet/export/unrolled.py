@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trajnet.learning.model import TrajectoryModel
+from trajnet.training.model import TrajectoryModel
 
 #: Weights of one layer: from inputs and from the state, (gates * hidden, width) each, and the biases of both.
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]

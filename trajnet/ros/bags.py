@@ -17,14 +17,14 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from trajnet.errors import DependencyError, InputError
-from trajnet.predictors import Predictor
+from trajnet.inference import Predictor
+from trajnet.ros.bag_predictions import prediction_of
 from trajnet.ros.bridge import Bridge, tracked_objects
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, decode_tracked, encode_tracked
 from trajnet.ros.definitions import DEFINITIONS, PREDICTED_OBJECTS, TRACKED_OBJECTS
 from trajnet.ros.diagnostics import Identity
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.pipeline import Pipeline
-from trajnet.ros.recorded import prediction_of
 from trajnet.scenes import load_scene
 from trajnet.scenes.rows import Rows, scene_from_rows
 from trajnet.types import Prediction, Scene, TrackFrame
@@ -121,8 +121,8 @@ def _per_track(track_id: list[str], object_class: Any, size_m: Any) -> tuple[Any
 def predictions_from_bag(path: Path, topic: str | None = None) -> list[Prediction]:
     """The predictions that a bag holds, of Autoware's own node, say, in order of their stamps.
 
-    topic: of PredictedObjects; None takes the only one, or Autoware's. See trajnet.ros.recorded for what becomes of
-    paths that differ in step or length. InputError where the bag cannot be read or has no such topic.
+    topic: of PredictedObjects; None takes the only one, or Autoware's. trajnet.ros.bag_predictions says what becomes
+    of paths that differ in step or length. InputError where the bag cannot be read or has no such topic.
     """
     found: dict[int, Prediction] = {}
     for message in _messages(path, PREDICTED_OBJECTS, PREDICTED_TOPIC, topic, decode_predicted):

@@ -29,7 +29,7 @@ from trajnet.config import require
 from trajnet.errors import InputError
 from trajnet.geometry import rotate
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects
-from trajnet.ros.paths import Paths
+from trajnet.ros.published_paths import Paths
 from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, ObjectClass, TrackFrame
 
 MAX_POSITION_M = 1e8  # any map projection stays below
@@ -368,7 +368,7 @@ def held(paths: Paths, hold: BoolArray) -> Paths:
 def predicted_objects(observed: Observed, paths: Paths) -> PredictedObjects:
     """PredictedObjects of the observed rows: their objects as they are, with the paths of the same rows.
 
-    paths: evenly spaced from time 0, likeliest first, N rows (see trajnet.ros.paths). A path whose probability is 0 as
+    paths: evenly spaced from time 0, likeliest first, N rows (see published_paths). A path whose probability is 0 as
     float32 is left out, the first of an object never. Raises InputError for paths of other rows and for NaN in them.
     """
     objects = observed.objects

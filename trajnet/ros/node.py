@@ -40,7 +40,7 @@ from visualization_msgs.msg import MarkerArray
 
 from trajnet.errors import ConfigError, TrajnetError
 from trajnet.ros.diagnostics import Status
-from trajnet.ros.memory import keep_freed_memory
+from trajnet.ros.malloc import keep_freed_memory
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
 

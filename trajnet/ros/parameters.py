@@ -14,7 +14,7 @@ from typing import Any
 from trajnet.config import require
 from trajnet.errors import ConfigError
 from trajnet.ros.diagnostics import Limit, Thresholds
-from trajnet.tracks import TrackPolicy
+from trajnet.tracking.store import TrackPolicy
 
 
 @dataclass(frozen=True)

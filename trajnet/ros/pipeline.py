@@ -15,18 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
+from trajnet.context.map_field import MapField, field_of
+from trajnet.context.surroundings import Needs
 from trajnet.errors import InputError
-from trajnet.maps import MapField, field_of
-from trajnet.predictors import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
-from trajnet.predictors.onnx_model import OnnxPredictor
-from trajnet.predictors.session import PROVIDERS, GpuOptions
+from trajnet.inference import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
+from trajnet.inference.onnx.predictor import OnnxPredictor
+from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.bridge import Bridge, Observed, held, predicted_objects, tracked_objects
 from trajnet.ros.cdr import decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Status
 from trajnet.ros.parameters import Parameters
-from trajnet.ros.paths import PathGrid, Paths
+from trajnet.ros.published_paths import PathGrid, Paths
 from trajnet.ros.visual import encode_covariance, encode_markers
-from trajnet.surroundings import Needs
 from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.ros.paths import Paths
+from trajnet.ros.published_paths import Paths
 from trajnet.types import FloatArray
 
 #: Red, green, blue of a path by where it comes from: model, physics, stale.

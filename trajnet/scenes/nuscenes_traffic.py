@@ -1,7 +1,7 @@
 """Which way traffic goes on nuScenes' streets: the rasters do not say it, so it is taken from the training recordings.
 
 A lane's direction is a property of the street. Where there is no lane map, whoever drove there before shows it: every
-training scene of the same place draws its tracks as strips of a lane's width, as trajnet.drawing draws lanes.
+training scene of the same place draws its tracks as strips of a lane's width, as trajnet.context.rasterize draws lanes.
 
 Nothing of a scene's own future gets in: its own tracks are left out, and those of scenes whose numbers are close, which
 may be of the same drive. Validation and test scenes never draw.
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.drawing import draw_directions
+from trajnet.context.rasterize import draw_directions
 from trajnet.scenes.nuscenes import raster_file, read_nuscenes, read_raster
 from trajnet.types import BoolArray, FloatArray, RasterMap
 

@@ -1,0 +1,144 @@
+"""The command line: every mistake of a user is one sentence on stderr and exit code 2, never a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from trajnet import __version__
+from trajnet.cli import main as cli
+from trajnet.cli.info import view_of
+from trajnet.context.map_field import MapView
+from trajnet.context.surroundings import Needs
+from trajnet.inference.contract import CONTRACT_VERSION
+from trajnet.models import default_model
+from trajnet.training.train import CHECKPOINT_VERSION
+
+ROOT = Path(__file__).resolve().parents[3]
+SCENE = ROOT / "sim" / "scenes" / "crossing_small.parquet"
+CONFIG = ROOT / "configs" / "nuscenes.yaml"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["trajnet", *map(str, words)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
+
+
+def test_help_and_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.strip() == f"trajnet {__version__}"
+    assert run(monkeypatch, "--help") == 0
+    shown = capsys.readouterr().out
+    for command in ("train", "export", "info", "evaluate", "replay", "bench", "convert", "demo"):
+        assert command in shown
+
+
+@pytest.mark.parametrize("command", ["train", "export", "info", "evaluate", "replay", "bench", "convert", "demo"])
+def test_every_command_explains_itself(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, command, "--help") == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+BAD = {
+    "no such model": (("info", "nowhere.onnx"), "got no such file"),
+    "not a model": (("info", "README.md"), "expected a model that ONNX Runtime can load"),
+    "no such checkpoint": (("export", "nowhere.ckpt", "--out", "{tmp}/m.onnx"), "got no such file"),
+    "not a checkpoint": (("export", "README.md", "--out", "{tmp}/m.onnx"), "expected a checkpoint"),
+    "no such configuration": (("train", "--config", "no.yaml", "--data", "{tmp}", "--out", "{tmp}/o"), "readable YAML"),
+    "unknown key": (
+        ("train", "--config", "{tmp}/key.yaml", "--data", "{tmp}", "--out", "{tmp}/o"),
+        "did you mean 'epochs'",
+    ),
+    "no data": (
+        ("train", "--config", CONFIG, "--data", "{tmp}", "--out", "{tmp}/o"),
+        "expected a folder 'nuscenes_pred",
+    ),
+    "unknown model": (("replay", SCENE, "--model", "lstm"), "expected cv, ctrv, kalman"),
+    "no such scene": (("replay", "nowhere.parquet", "--model", "cv"), "nowhere.parquet"),
+    "corrupt table": (("replay", "{tmp}/bad.parquet", "--model", "cv"), "bad.parquet"),
+    "wrong split": (
+        ("evaluate", "--dataset", "nuscenes", "--data", "{tmp}", "--split", "tset", "--model", "cv"),
+        "tset",
+    ),
+    "wrong data set": (("evaluate", "--dataset", "waymo", "--data", "{tmp}", "--model", "cv"), "waymo"),
+    "nothing to convert": (("convert", "{tmp}/none", "{tmp}/out"), "none"),
+    "no GPU here": (("replay", SCENE, "--model", default_model(), "--provider", "quantum"), "expected one of cpu"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(
+    case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words, expected = BAD[case]
+    (tmp_path / "key.yaml").write_text(CONFIG.read_text().replace("epochs:", "epoch:"))
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1" + bytes(200))
+    monkeypatch.chdir(ROOT)
+    code = run(monkeypatch, *(str(w).replace("{tmp}", str(tmp_path)) for w in words))
+    error = capsys.readouterr().err
+    assert code == 2, error
+    assert "Traceback" not in error
+    assert expected in " ".join(error.split())
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_checkpoint_of_another_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    torch.save({"trajnet": {"version": 99}}, tmp_path / "old.ckpt")
+    assert run(monkeypatch, "export", tmp_path / "old.ckpt", "--out", tmp_path / "m.onnx") == 2
+    assert f"this trajnet reads {CHECKPOINT_VERSION}, got 99" in capsys.readouterr().err
+
+
+def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["trajnet", "info", str(default_model()), "--json"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert not stopped.value.code
+    contract = json.loads(capsys.readouterr().out)
+    assert contract["version"] == CONTRACT_VERSION
+    assert contract["parity_max_error_m"] <= 1e-3
+
+
+@pytest.mark.parametrize(
+    ("needs", "words"),
+    [
+        (Needs(neighbours=8), "not used"),
+        (Needs(MapView()), "used where there is one: 60 m ahead, 12 m behind, 24 m aside, every 2 m"),
+        (Needs(replace(MapView(), directions=True)), "every 2 m, with directions of traffic"),
+    ],
+)
+def test_the_view_of_a_model_in_words(needs: Needs, words: str) -> None:
+    assert view_of(needs).endswith(words)
+
+
+def test_without_an_extra_the_command_names_it() -> None:
+    """A Python that finds nothing of the extras: what a bare `pip install trajnet` has."""
+    code = (
+        "import sys\n"
+        "class Nothing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in ('typer', 'rich'):\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Nothing())\n"
+        "sys.argv = ['trajnet', 'demo']\n"
+        "from trajnet.cli.main import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "typer is needed for this" in done.stderr
+    assert "pip install trajnet[tools]" in done.stderr
+    assert "Traceback" not in done.stderr

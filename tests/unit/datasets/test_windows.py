@@ -1,0 +1,169 @@
+"""Histories on a grid and futures between observations, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.frames import SECOND, frame, scene
+from trajnet.datasets.windows import (
+    ETH_UCY_WINDOWS,
+    NUSCENES_FUTURE_S,
+    NUSCENES_HISTORY_S,
+    NUSCENES_WINDOWS,
+    concatenate,
+    frames_of,
+    sliding_windows,
+    social_gan_rows,
+    windows_of_scene,
+)
+from trajnet.errors import InputError
+from trajnet.inference import ConstantTurnRate, Stream
+
+TIMES = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 4.0])
+#: a is missing at 0.5 s and from 2 s on there is a gap of 2 s; b is seen twice.
+SCENE = scene(
+    TIMES.tolist(),
+    {"a": {0: (0, 0), 2: (2, 0), 3: (3, 1), 4: (4, 2), 5: (8, 6)}, "b": {3: (0, 9), 4: (0, 8)}},
+    yaw_rad=np.arange(7) * 0.1,
+    yaw_valid=np.ones(7, bool),
+)
+HISTORY, FUTURE = np.array([-1.0, -0.5, 0.0]), np.array([0.25, 0.5, 1.0])
+
+
+def test_the_grids_of_the_benchmarks() -> None:
+    assert NUSCENES_HISTORY_S.tolist() == [-2.0, -1.5, -1.0, -0.5, 0.0]
+    assert (NUSCENES_FUTURE_S[0], NUSCENES_FUTURE_S[-1], len(NUSCENES_FUTURE_S)) == (0.5, 6.0, 12)
+    assert NUSCENES_WINDOWS["val"] == 9_041
+    assert ETH_UCY_WINDOWS == {"eth": 181, "hotel": 1_053, "univ": 24_334, "zara1": 2_253, "zara2": 5_833}
+
+
+def test_a_history_and_its_mask_by_hand() -> None:
+    rows = np.flatnonzero((SCENE.row_frame == 3) & (SCENE.row_track == 0))
+    got = windows_of_scene(SCENE, rows, HISTORY, FUTURE)
+    assert got.observed.tolist() == [[False, True, True]]  # nothing at 0.5 s
+    np.testing.assert_array_equal(got.position_m, [[[0, 0], [2, 0], [3, 1]]])
+    np.testing.assert_allclose(got.yaw_rad, [[0.0, 0.1, 0.2]])
+    assert (got.track_id[0], got.frame[0], got.timestamp_ns[0]) == ("a", 30, 1_500_000_000)
+    np.testing.assert_allclose(got.future_m, [[[3.5, 1.5], [4, 2], [0, 0]]])
+    assert got.future_valid.tolist() == [[True, True, False]]  # 2.5 s lies in the gap
+
+
+def test_a_longer_gap_may_be_allowed() -> None:
+    rows = np.flatnonzero((SCENE.row_frame == 4) & (SCENE.row_track == 0))
+    got = windows_of_scene(SCENE, rows, HISTORY, np.array([0.5, 1.0, 2.0, 2.1]), max_gap_s=2.0)
+    np.testing.assert_allclose(got.future_m, [[[5, 3], [6, 4], [8, 6], [0, 0]]])
+    assert got.future_valid.tolist() == [[True, True, True, False]]
+
+
+def test_a_gap_of_exactly_the_limit_is_allowed_wherever_the_clock_stands() -> None:
+    for start_s in np.arange(0.1, 3.0, 0.1):
+        made = scene([0.0, start_s, start_s + 1.0], {"a": {1: (0, 0), 2: (2, 0)}, "first": {0: (9, 9)}})
+        got = windows_of_scene(made, np.array([1]), np.array([0.0]), np.array([0.5]))
+        np.testing.assert_allclose(got.future_m, [[[1, 0]]], atol=1e-6)
+
+
+def test_an_observation_counts_within_a_quarter_of_the_step() -> None:
+    for offset_s, counts in ((0.1249, True), (0.1251, False)):
+        for sign in (1, -1):
+            made = scene([1.0, 1.5 + sign * offset_s, 2.0], {"a": {0: (0, 0), 1: (1, 0), 2: (2, 0)}})
+            got = windows_of_scene(made, np.array([2]), np.array([-0.5, 0.0]), FUTURE)
+            assert got.observed.tolist() == [[counts, True]]
+            assert got.position_m[0, 0].tolist() == ([1, 0] if counts else [0, 0])
+
+
+def test_windows_come_in_the_order_of_the_rows() -> None:
+    everything = windows_of_scene(SCENE, np.ones(7, bool), HISTORY, FUTURE)
+    assert len(everything) == 7
+    assert everything.observed[:, -1].all()
+    np.testing.assert_array_equal(everything.position_m[:, -1], SCENE.position_m)
+    some = windows_of_scene(SCENE, np.array([5, 0]), HISTORY, FUTURE)
+    for name in ("track_id", "position_m", "future_m", "future_valid", "observed"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(everything, name)[[5, 0]])
+        np.testing.assert_array_equal(getattr(everything.select(np.array([5, 0])), name), getattr(some, name))
+    assert not everything.future_valid[-1].any()
+    assert len(windows_of_scene(SCENE, np.zeros(7, bool), HISTORY, FUTURE)) == 0
+
+
+@pytest.mark.parametrize("history", [[], [0.0, 0.5], [-0.5, -0.5, 0.0], [-1.0, -0.5]])
+def test_a_history_ends_now(history: list[float]) -> None:
+    with pytest.raises(InputError, match="history_time_s: expected increasing times that end with 0"):
+        windows_of_scene(SCENE, np.array([0]), np.array(history), FUTURE)
+
+
+def test_a_row_is_asked_for_once() -> None:
+    with pytest.raises(InputError, match="at most once"):
+        windows_of_scene(SCENE, np.array([1, 1]), HISTORY, FUTURE)
+
+
+def test_parts_are_joined_if_their_grids_agree() -> None:
+    one, two = (windows_of_scene(SCENE, np.array([r]), HISTORY, FUTURE) for r in (1, 4))
+    both = concatenate([one, two])
+    assert len(both) == 2
+    np.testing.assert_array_equal(both.position_m, np.concatenate([one.position_m, two.position_m]))
+    other = windows_of_scene(SCENE, np.array([1]), HISTORY, FUTURE[:2])
+    with pytest.raises(InputError, match="same future_time_s"):
+        concatenate([one, other])
+    with pytest.raises(InputError, match="at least one scene"):
+        concatenate([])
+
+
+def test_sliding_windows_want_a_known_future() -> None:
+    made = scene(np.arange(0, 2.01, 0.5).tolist(), {"a": {i: (i, 0) for i in range(5)}, "b": {0: (0, 5), 1: (0, 6)}})
+    got = sliding_windows(made, np.array([-0.5, 0.0]), np.array([0.5, 1.0]), min_future_s=1.0)
+    assert [(str(t), f) for t, f in zip(got.track_id, got.frame, strict=True)] == [("a", 0), ("a", 10), ("a", 20)]
+    got = sliding_windows(made, np.array([-0.5, 0.0]), np.array([0.5, 1.0]), stride=2, offset=1)
+    assert [(str(t), f) for t, f in zip(got.track_id, got.frame, strict=True)] == [("a", 10), ("a", 30)]
+    got = sliding_windows(made, np.array([-0.5, 0.0]), np.array([0.5, 1.0]), min_future_s=0.5)
+    assert [str(t) for t in got.track_id] == ["a", "b", "a", "a", "a"]
+
+
+def test_the_social_gan_rule_by_hand() -> None:
+    # Windows of 2 + 1 frames. Frames 0-2: only a is in all three: one alone does not count. Frames 1-3: a and b.
+    # Frames 2-4: b misses frame 4, c is in 2 and 4 only. Frames 3-5: a, d; the hole in time before 5 does not matter.
+    walk = {
+        "a": {i: (i, 0.0) for i in range(6)},
+        "b": {i: (i, 1.0) for i in (1, 2, 3)},
+        "c": {i: (i, 2.0) for i in (2, 4)},
+        "d": {i: (i, 3.0) for i in (3, 4, 5)},
+    }
+    made = scene([0.0, 0.4, 0.8, 1.2, 1.6, 9.0], walk)
+    rows = social_gan_rows(made, observed=2, predicted=1)
+    found = [(made.track_id[made.row_track[r]], int(made.row_frame[r])) for r in rows]
+    assert found == [("a", 2), ("b", 2), ("a", 4), ("d", 4)]
+    assert len(social_gan_rows(made)) == 0  # fewer than 20 frames
+
+
+def test_frames_of_windows_are_masked_and_timed() -> None:
+    windows = windows_of_scene(SCENE, np.array([2, 3]), HISTORY, FUTURE)
+    assert windows.observed.tolist() == [[False, True, True], [False, False, True]]
+    first, second, last = frames_of(windows, [0, 1])
+    assert [f.timestamp_ns for f in (first, second, last)] == [-SECOND, -SECOND // 2, 0]
+    assert [f.track_id for f in (first, second, last)] == [(), ("0",), ("0", "1")]
+    np.testing.assert_array_equal(last.position_m, windows.position_m[:, -1])
+    assert next(iter(frames_of(windows, [1]))).track_id == ()
+
+
+def test_windows_in_lockstep_equal_tracks_fed_one_by_one() -> None:
+    draw = np.random.default_rng(1)
+    count = 30
+    walk = {
+        f"t{m}": {
+            i: (3.0 * i + draw.normal(), 10.0 * m + draw.normal()) for i in range(5) if i == 4 or draw.random() < 0.7
+        }
+        for m in range(count)
+    }
+    made = scene((np.arange(5) * 0.5).tolist(), walk)
+    rows = np.flatnonzero(made.row_frame == 4)
+    windows = windows_of_scene(made, rows, NUSCENES_HISTORY_S, NUSCENES_FUTURE_S)
+    together = Stream(ConstantTurnRate(NUSCENES_FUTURE_S))
+    for one in frames_of(windows, range(count)):
+        answer = together.update(one, one.timestamp_ns)
+    for m in range(count):
+        alone = Stream(ConstantTurnRate(NUSCENES_FUTURE_S))
+        for i, place in sorted(walk[f"t{m}"].items()):
+            seen = frame(0.5 * i, {"x": place}, yaw=None)
+            expected = alone.update(seen, seen.timestamp_ns)
+        row = answer.track_id.index(str(m))
+        np.testing.assert_allclose(answer.position_m[row], expected.position_m[0], atol=1e-9)
+        np.testing.assert_allclose(answer.yaw_rad[row], expected.yaw_rad[0], atol=1e-12)

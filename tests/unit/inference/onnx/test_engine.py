@@ -1,0 +1,140 @@
+"""A shipped model in its buckets: the same bytes whatever the frame's size, nothing allocated, nothing left behind."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.frames import frame
+from trajnet.errors import ConfigError
+from trajnet.inference import OnnxPredictor
+from trajnet.inference.contract import OBSERVATION
+from trajnet.inference.onnx.engine import Engine
+from trajnet.inference.onnx.predictor import fill
+from trajnet.models import default_model, nuscenes_model, universal_model
+from trajnet.tracking.store import Observations, TrackStore
+from trajnet.types import Prediction, TrackFrame
+
+FIELDS = ("position_m", "yaw_rad", "covariance_m2", "probability")
+
+
+def crowd(count: int, steps: int, first: int = 0) -> list[TrackFrame]:
+    """The same objects for any count, as far as both have them."""
+    draw = np.random.default_rng(3)
+    place, speed, kind = (
+        draw.normal(scale=50.0, size=(400, 2)),
+        draw.normal(scale=6.0, size=(400, 2)),
+        np.arange(400) % 7,
+    )
+    chosen = slice(0, count)
+    frames = []
+    for step in range(first, first + steps):
+        here = place[chosen] + 0.1 * step * speed[chosen]
+        places = {f"{i}": (float(x), float(y)) for i, (x, y) in enumerate(here)}
+        yaw = np.arctan2(speed[chosen, 1], speed[chosen, 0])
+        frames.append(frame(0.1 * step, places, yaw=yaw, velocity=speed[chosen], kind=kind[chosen]))
+    return frames
+
+
+def observed(frames: list[TrackFrame]) -> list[Observations]:
+    store, seen = TrackStore(), []
+    for one in frames:
+        observations = store.update(one, one.timestamp_ns)[1]
+        assert observations is not None
+        seen.append(observations)
+    return seen
+
+
+def same_rows(answer: Prediction, everybody: Prediction, count: int) -> None:
+    """Equal paths; to the byte on the processors whose matrix products we know to make every row alike."""
+    cpu = Path("/proc/cpuinfo")
+    flags = cpu.read_text(encoding="utf-8", errors="replace").split() if cpu.exists() else []
+    for name in FIELDS:
+        got, expected = getattr(answer, name), getattr(everybody, name)[:count]
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4, err_msg=name)
+        if "avx2" in flags and "avx512f" not in flags:
+            assert got.tobytes() == expected.tobytes(), name
+
+
+@pytest.mark.parametrize("path", [nuscenes_model(), universal_model()], ids=lambda path: path.stem)
+def test_a_larger_model_has_the_same_rows_in_any_bucket_to_a_fraction_of_a_millimetre(path: Path) -> None:
+    """Its wider layers are multiplied in other pieces for other numbers of rows."""
+    everybody = [OnnxPredictor(path).predict(o) for o in observed(crowd(256, 3))][-1]
+    for count in (1, 7, 30, 63, 100):
+        answer = [OnnxPredictor(path).predict(o) for o in observed(crowd(count, 3))][-1]
+        for name in FIELDS:
+            got, expected = getattr(answer, name), getattr(everybody, name)[:count]
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=3e-4, err_msg=f"{name}, {count} objects")
+
+
+@pytest.fixture(scope="module")
+def everybody() -> Prediction:
+    """The third answer for 256 objects in one bucket."""
+    predictor = OnnxPredictor(default_model())
+    return [predictor.predict(o) for o in observed(crowd(256, 3))][-1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 11, 30, 63, 65, 100, 200])
+def test_a_row_has_the_same_bytes_in_any_bucket(everybody: Prediction, count: int) -> None:
+    predictor = OnnxPredictor(default_model())
+    answer = [predictor.predict(o) for o in observed(crowd(count, 3))][-1]
+    same_rows(answer, everybody, count)
+
+
+def test_more_rows_than_the_largest_bucket_take_several_steps(everybody: Prediction) -> None:
+    predictor = OnnxPredictor(default_model(), buckets=(4, 12))
+    assert predictor.max_tracks == 12
+    answer = [predictor.predict(o) for o in observed(crowd(31, 3))][-1]
+    assert answer.track_id == tuple(f"{i}" for i in range(31))
+    same_rows(answer, everybody, 31)
+
+
+def test_rows_that_nobody_uses_any_more_are_padded_over() -> None:
+    engine = Engine(default_model(), buckets=(8,))
+    bucket, untouched = engine.buckets[0], Engine(default_model(), buckets=(8,)).buckets[0]
+    seen = observed(crowd(8, 1))[0]
+
+    def step(rows: slice) -> None:
+        engine.step(seen.slot[rows], seen.reset[rows], lambda inputs: fill(inputs, seen, seen.reset, rows))
+
+    step(slice(0, 8))
+    assert (bucket.inputs["observation"][3:] != untouched.inputs["observation"][3:]).any()
+    step(slice(0, 3))
+    for name, values in bucket.inputs.items():
+        empty = untouched.inputs[name]
+        rows = (slice(3, None),) if bucket.inputs[name].shape[0] == 8 else (slice(None), slice(3, None))
+        np.testing.assert_array_equal(values[rows], empty[rows], err_msg=name)
+    ones = {"reset", "length_m", "width_m", "class_unknown"}
+    assert untouched.inputs["observation"].tolist() == [[float(name in ones) for name in OBSERVATION]] * 8
+
+
+def test_a_step_allocates_nothing_that_stays_and_next_to_nothing_for_a_while() -> None:
+    engine = Engine(default_model(), buckets=(64,))
+    seen = observed(crowd(60, 2))[1]
+
+    def step() -> None:
+        engine.step(seen.slot, seen.reset, lambda inputs: fill(inputs, seen, seen.reset, slice(0, 60)))
+
+    tracemalloc.start()
+    try:
+        for _ in range(300):  # ONNX Runtime's binding itself keeps about a hundred small objects, and then no more
+            step()
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(100):
+            step()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # One plane of the paths alone has 60 x 6 x 12 x 4 = 17 kB; views and NumPy's casting buffers are what is left.
+    assert after - before < 1_000
+    assert peak - before < 12_000
+
+
+@pytest.mark.parametrize("buckets", [(), (0,), (6,), (16, 8), (8, 8)])
+def test_buckets_that_cannot_be(buckets: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="buckets: expected increasing multiples of 4"):
+        OnnxPredictor(default_model(), buckets=buckets)

@@ -1,0 +1,236 @@
+"""Launch files, parameters and the RViz config agree with the code.
+
+ROS's launch is not on PyPI, so the Python files run against stand-ins that only record what they are given.
+"""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import re
+import sys
+import types
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
+
+ROOT = Path(__file__).resolve().parents[3]
+LAUNCH = ROOT / "launch"
+NODE, PLAYER = (ROOT / f"trajnet/ros/{name}.py" for name in ("node", "player"))
+
+
+def constant(path: Path, name: str) -> str:
+    """A string that a module assigns, without importing it (it needs rclpy)."""
+    found = re.search(rf'^{name} = "(.*)"$', path.read_text(), re.MULTILINE)
+    assert found is not None, f"{path}: no {name}"
+    return found[1]
+
+
+def executables() -> set[str]:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return {
+        line.split("=")[0].strip() for line in config["options.entry_points"]["console_scripts"].strip().split("\n")
+    }
+
+
+# --- stand-ins for launch and launch_ros
+
+
+@dataclass
+class Action:
+    """Any action or substitution: what it was made of."""
+
+    kind: str
+    positional: tuple[Any, ...]
+    given: dict[str, Any]
+
+
+@dataclass
+class Context:
+    values: dict[str, str] = field(default_factory=dict)
+
+
+class LaunchConfiguration:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def perform(self, context: Context) -> str:
+        return context.values[self.name]
+
+
+def recorder(kind: str) -> Callable[..., Action]:
+    return lambda *positional, **given: Action(kind, positional, given)
+
+
+@pytest.fixture
+def launch_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    contents: dict[str, list[str]] = {
+        "launch": ["LaunchDescription"],
+        "launch.actions": ["DeclareLaunchArgument", "ExecuteProcess", "IncludeLaunchDescription", "OpaqueFunction"],
+        "launch.substitutions": ["PathJoinSubstitution"],
+        "launch_ros": [],
+        "launch_ros.actions": ["Node"],
+        "launch_ros.substitutions": ["FindPackageShare"],
+    }
+    for name, kinds in contents.items():
+        module = types.ModuleType(name)
+        for kind in kinds:
+            setattr(module, kind, recorder(kind))
+        monkeypatch.setitem(sys.modules, name, module)
+    sys.modules["launch.substitutions"].LaunchConfiguration = LaunchConfiguration  # type: ignore[attr-defined]
+
+
+def actions_of(name: str, **arguments: str) -> list[Action]:
+    """The actions of a launch file when it is given these arguments."""
+    spec = importlib.util.spec_from_file_location(name.replace(".", "_"), LAUNCH / name)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    context, found = Context(), []
+    for action in module.generate_launch_description().positional[0]:
+        if action.kind == "DeclareLaunchArgument":
+            assert action.given["description"]
+            context.values[action.positional[0]] = action.given["default_value"]
+    assert set(arguments) <= set(context.values), f"{name} declares no {set(arguments) - set(context.values)}"
+    context.values |= arguments
+    for action in module.generate_launch_description().positional[0]:
+        if action.kind == "OpaqueFunction":
+            found += action.given["function"](context)
+        elif action.kind != "DeclareLaunchArgument":
+            found.append(action)
+    return found
+
+
+def installed(substitution: Action) -> Path:
+    """The source of a file that a launch file looks for in the package's share folder."""
+    package, folder, name = substitution.positional[0]
+    assert (package.kind, package.positional) == ("FindPackageShare", ("trajnet",))
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    listed = config["options.data_files"][f"share/trajnet/{folder}"].split()
+    assert f"launch/{name}" in listed
+    return LAUNCH / str(name)
+
+
+# --- tests
+
+
+def test_setup_cfg_installs_every_file_of_the_folder() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    listed = {
+        f for folder in ("launch", "config") for f in config["options.data_files"][f"share/trajnet/{folder}"].split()
+    }
+    assert listed == {f"launch/{p.name}" for p in LAUNCH.iterdir() if p.is_file()}
+    assert not (LAUNCH / "__init__.py").exists()  # it would shadow ROS's own launch
+
+
+@pytest.mark.usefixtures("launch_modules")
+def test_the_predictor_is_started_with_what_the_node_knows() -> None:
+    (node,) = actions_of("predictor.launch.py")
+    given = node.given
+    assert (node.kind, given["package"], given["name"]) == ("Node", "trajnet", constant(NODE, "NODE_NAME"))
+    assert given["executable"] in executables()
+    file, overrides = given["parameters"]
+    assert installed(file) == LAUNCH / "trajnet.param.yaml"
+    assert overrides == {"autostart": True, "use_sim_time": False}
+    assert given["remappings"] == [
+        ("~/input/objects", constant(NODE, "INPUT_TOPIC")), ("~/output/objects", constant(NODE, "OUTPUT_TOPIC"))
+    ]  # fmt: skip
+    assert all(f'"{private}"' in NODE.read_text() for private, _ in given["remappings"])
+
+
+@pytest.mark.usefixtures("launch_modules")
+def test_the_predictors_arguments_reach_the_node() -> None:
+    (node,) = actions_of(
+        "predictor.launch.py", model="cv", map_path="/m.osm", param_file="/my.yaml", input_topic="/in",
+        output_topic="/out", autostart="false", use_sim_time="true", log_level="debug",
+    )  # fmt: skip
+    overrides = {"autostart": False, "use_sim_time": True, "model": "cv", "map_path": "/m.osm"}
+    assert node.given["parameters"] == ["/my.yaml", overrides]
+    assert set(overrides) - {"use_sim_time"} <= set(ABOUT)
+    assert node.given["remappings"] == [("~/input/objects", "/in"), ("~/output/objects", "/out")]
+    assert node.given["arguments"] == ["--ros-args", "--log-level", "debug"]
+
+
+@pytest.mark.usefixtures("launch_modules")
+def test_a_scene_is_replayed_by_the_player() -> None:
+    included, player = actions_of("replay.launch.py", scene="s.parquet", rate="2", loop="true", model="cv")
+    assert installed(included.positional[0]) == LAUNCH / "predictor.launch.py"
+    actions_of("predictor.launch.py", **dict(included.given["launch_arguments"]))  # every argument is declared there
+    assert dict(included.given["launch_arguments"]) == {"model": "cv", "use_sim_time": "true"}
+    assert player.given["executable"] in executables()
+    assert player.given["name"] == constant(PLAYER, "NODE_NAME")
+    (parameters,) = player.given["parameters"]
+    assert parameters == {"scene": "s.parquet", "rate": 2.0, "loop": True}
+    declared = set(re.findall(r'_parameter\(\s*"(\w+)"', PLAYER.read_text()))
+    assert set(parameters) <= declared
+
+
+@pytest.mark.usefixtures("launch_modules")
+def test_a_bag_is_replayed_without_its_own_predictions() -> None:
+    _, player, rviz = actions_of("replay.launch.py", bag="b.mcap", rviz="true")
+    assert player.given["cmd"] == [
+        "ros2", "bag", "play", "b.mcap", "--clock", "--rate", "1.0", "--topics", constant(NODE, "INPUT_TOPIC")
+    ]  # fmt: skip
+    assert installed(rviz.positional[0]) == LAUNCH / "rviz.launch.py"
+    actions_of("rviz.launch.py", **dict(rviz.given["launch_arguments"]))
+
+
+@pytest.mark.usefixtures("launch_modules")
+@pytest.mark.parametrize("arguments", [{}, {"scene": "s", "bag": "b"}])
+def test_replay_wants_one_of_scene_and_bag(arguments: dict[str, str]) -> None:
+    with pytest.raises(RuntimeError, match="expected one of scene:=FILE and bag:=FILE"):
+        actions_of("replay.launch.py", **arguments)
+
+
+@pytest.mark.usefixtures("launch_modules")
+def test_rviz_shows_topics_that_the_node_publishes() -> None:
+    (rviz,) = actions_of("rviz.launch.py")
+    assert (rviz.given["package"], rviz.given["executable"]) == ("rviz2", "rviz2")
+    flag, config = rviz.given["arguments"]
+    assert flag == "-d"
+    shown = yaml.safe_load(installed(config).read_text())["Visualization Manager"]
+    topics = [d["Topic"]["Value"] for d in shown["Displays"] if "Topic" in d]
+    assert topics
+    for topic in topics:
+        prefix = f"/{constant(NODE, 'NODE_NAME')}/"
+        assert topic.startswith(prefix)
+        assert f'"~/{topic[len(prefix) :]}"' in NODE.read_text()
+    assert shown["Global Options"]["Fixed Frame"] == DEFAULTS["frame_id"]
+
+
+def test_the_xml_twin_says_the_same() -> None:
+    root = ElementTree.parse(LAUNCH / "predictor.launch.xml").getroot()
+    arguments = {a.attrib["name"]: a.attrib["default"] for a in root.iter("arg")}
+    assert arguments["input_topic"] == constant(NODE, "INPUT_TOPIC")
+    assert arguments["output_topic"] == constant(NODE, "OUTPUT_TOPIC")
+    assert arguments["param_file"] == "$(find-pkg-share trajnet)/config/trajnet.param.yaml"
+    (node,) = root.iter("node")
+    assert (node.attrib["pkg"], node.attrib["name"]) == ("trajnet", constant(NODE, "NODE_NAME"))
+    assert node.attrib["exec"] in executables()
+    assert {r.attrib["from"] for r in node.iter("remap")} == {"~/input/objects", "~/output/objects"}
+    assert {p.attrib["name"] for p in node.iter("param") if "name" in p.attrib} <= {*ABOUT, "use_sim_time"}
+    used = set(re.findall(r"\$\(var (\w+)\)", (LAUNCH / "predictor.launch.xml").read_text()))
+    assert used == set(arguments)
+
+
+def test_the_parameter_file_has_every_parameter_with_its_default_and_description() -> None:
+    text = (LAUNCH / "trajnet.param.yaml").read_text()
+    values = yaml.safe_load(text)["/**"]["ros__parameters"]
+    assert values == DEFAULTS
+    assert list(values) == list(DEFAULTS)
+    assert {n: type(v) for n, v in values.items()} == {n: type(v) for n, v in DEFAULTS.items()}  # 6 is not 6.0 to ROS
+    Parameters.of(values)
+    prose = " ".join(line.strip(" #") for line in text.splitlines())
+    for name, about in ABOUT.items():
+        assert about.description in prose, name

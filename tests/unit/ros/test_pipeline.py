@@ -1,0 +1,365 @@
+"""From bytes to bytes without ROS: every object leaves with a path, whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trajnet.context.map_field import MapView
+from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.errors import ConfigError, ContractError, InputError
+from trajnet.inference import PHYSICS, ConstantVelocity, Stream
+from trajnet.inference.onnx.session import PROVIDERS
+from trajnet.ros.bridge import object_ids, tracked_objects
+from trajnet.ros.cdr import PredictedObjects, decode_predicted, encode_tracked
+from trajnet.ros.diagnostics import Identity, Level
+from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
+from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
+from trajnet.ros.published_paths import PathGrid
+from trajnet.scenes import load_scene
+from trajnet.tracking.store import Observations
+from trajnet.types import FloatArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
+
+MS = 1_000_000
+SERVING = Identity("fan 1", "cpu", "cpu", uses_model=True)
+
+
+class Fan:
+    """Three paths around constant velocity, by whose ends a test can tell them; fails and lies when told to."""
+
+    name = "fan"
+    modes = 3
+    needs = Needs()
+    time_s: FloatArray = np.arange(1, 13) * 0.5
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.nan_row: int | None = None
+        self.asked: list[tuple[str, ...]] = []
+
+    def predict(self, observations: Observations) -> Prediction:
+        self.asked.append(observations.track_id)
+        if self.error is not None:
+            raise self.error
+        straight = ConstantVelocity(self.time_s).predict(observations)
+        count = len(observations)
+        position = np.repeat(straight.position_m, 3, axis=1) + np.array([0.0, 1.0, -1.0])[:, None, None]
+        if self.nan_row is not None:
+            position[self.nan_row] = np.nan
+        return Prediction(
+            observations.timestamp_ns, observations.track_id, self.time_s, position, np.repeat(straight.yaw_rad, 3, 1),
+            np.repeat(straight.covariance_m2, 3, 1), np.tile([0.2, 0.5, 0.3], (count, 1)),
+            np.full(count, Source.MODEL), np.zeros(count),
+        )  # fmt: skip
+
+    def forget(self, slots: IntArray) -> None:
+        pass
+
+
+def frame(time_ms: int, *ids: str, speed: float = 10.0) -> TrackFrame:
+    count = len(ids)
+    row = np.arange(count, dtype=np.float64)
+    return TrackFrame(
+        time_ms * MS, ids, np.full(count, ObjectClass.CAR), np.stack([speed * time_ms * 1e-3 + 0 * row, 10 * row], 1),
+        np.zeros(count), np.ones(count, bool), np.stack([speed + 0 * row, 0 * row], 1), np.ones(count, bool),
+        np.tile([4.0, 2.0], (count, 1)),
+    )  # fmt: skip
+
+
+def message(time_ms: int, *ids: str, speed: float = 10.0) -> bytes:
+    return encode_tracked(tracked_objects(frame(time_ms, *ids, speed=speed)))
+
+
+def pipeline(fan: Fan | None = None, **changes: object) -> Pipeline:
+    parameters = Parameters.of({"budget_ms": 0.0, "model": "fan", **changes})
+    return Pipeline(fan or Fan(), SERVING, parameters, clock_ns=lambda: 0)
+
+
+def said(data: bytes | None) -> PredictedObjects:
+    assert data is not None
+    return decode_predicted(data)
+
+
+def test_paths_begin_at_the_object_and_the_likeliest_comes_first() -> None:
+    got = said(pipeline().process(message(500, "a", "b"), 500 * MS).objects)
+    assert (got.stamp_ns, got.frame_id) == (500 * MS, "map")
+    assert np.array_equal(got.object_id, object_ids(("a", "b")))
+    assert got.path_count.tolist() == [3, 3]
+    assert got.path_confidence[:3] == pytest.approx([0.5, 0.3, 0.2])
+    assert got.path_step_ns.tolist() == [500 * MS] * 6
+    first = got.path_pose.reshape(6, 13, 7)[0]
+    assert first[0, :2] == pytest.approx([5.0, 0.0])
+    assert first[1, :2] == pytest.approx([5.0 + 5.0 + 1.0, 0.0 + 1.0])  # 0.5 s at 10 m/s, and the fan's offset
+    assert first[12, :2] == pytest.approx([5.0 + 60.0 + 1.0, 1.0])
+
+
+def test_the_grid_is_the_one_asked_for() -> None:
+    got = said(pipeline(horizon_s=3.0, path_step_s=0.25, max_paths=2).process(message(0, "a"), 0).objects)
+    assert got.pose_count.tolist() == [13, 13]
+    assert got.path_step_ns.tolist() == [250 * MS] * 2
+    assert got.path_confidence == pytest.approx([0.5 / 0.8, 0.3 / 0.8])
+    straight = said(load_cv(horizon_s=3.0, path_step_s=0.25).process(message(0, "a"), 0).objects)
+    assert straight.path_pose[:, 0] == pytest.approx(np.arange(13) * 2.5)
+
+
+def load_cv(**changes: object) -> Pipeline:
+    parameters = Parameters.of({"model": "cv", **changes})
+    return Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
+
+
+def test_a_horizon_beyond_the_model_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"horizon_s: expected at most the 6 s .* got 8"):
+        pipeline(horizon_s=8.0)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", bytes(100), b"\x00\x01\x00\x00" + b"\xff" * 64, b"garbage" * 50])
+def test_garbage_is_counted_and_answered_with_nothing(data: bytes) -> None:
+    line = pipeline()
+    answer = line.process(data, 0)
+    assert (answer.kind, answer.objects) == ("bad", None)
+    assert answer.message
+    assert line.diagnostics.totals.bad == 1
+    assert line.process(message(100, "a"), 100 * MS).kind == "used"
+
+
+def test_every_truncation_of_a_message_is_bad_and_harmless() -> None:
+    line, whole = pipeline(), message(0, "a")
+    for length in range(len(whole) - 4):
+        assert line.process(whole[:length], 0).kind == "bad"
+    assert said(line.process(whole, 0).objects).path_count.tolist() == [3]
+
+
+def test_a_model_that_raises_leaves_every_object_a_path() -> None:
+    fan = Fan()
+    line = pipeline(fan)
+    line.process(message(0, "a", "b"), 0)
+    fan.error = RuntimeError("boom")
+    answer = line.process(message(100, "a", "b"), 100 * MS)
+    got = said(answer.objects)
+    assert got.path_count.tolist() == [1, 1]
+    assert got.path_pose.reshape(2, 13, 7)[:, 12, 0] == pytest.approx([61.0, 61.0])
+    assert answer.paths is not None
+    assert answer.paths.source.tolist() == [Source.PHYSICS] * 2
+    model = {s.name: s for s in line.report(100 * MS)}["model"]
+    assert model.level == Level.WARN
+    assert dict(model.values)["last_failure"] == "RuntimeError: boom"
+
+
+def test_a_row_that_is_not_a_number_falls_back_alone() -> None:
+    fan = Fan()
+    fan.nan_row = 0
+    got = said(pipeline(fan).process(message(0, "a", "b"), 0).objects)
+    assert got.path_count.tolist() == [1, 3]
+    assert np.isfinite(got.path_pose).all()
+
+
+def test_a_fault_of_our_own_still_gives_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = pipeline()
+    monkeypatch.setattr(Stream, "reset", lambda self: None)
+    monkeypatch.setattr(line.stream, "update", lambda *_: 1 / 0)
+    answer = line.process(message(0, "a", "b"), 0)
+    assert said(answer.objects).path_count.tolist() == [1, 1]
+    assert line.diagnostics.totals.failures == 1
+
+
+def test_frames_out_of_order_and_duplicates_give_no_objects() -> None:
+    line = pipeline()
+    kinds = [line.process(message(t, "a"), 300 * MS).kind for t in (200, 300, 300, 200, 400)]
+    assert kinds == ["used", "used", "dropped", "dropped", "used"]
+    assert line.diagnostics.totals.dropped == 2
+
+
+@pytest.mark.parametrize("limit", [1, 512])
+def test_a_dropped_frame_with_more_objects_than_the_last_is_dropped_all_the_same(limit: int) -> None:
+    line = pipeline(max_objects=limit)
+    line.process(message(200, "a"), 200_000_000)
+    answer = line.process(message(100, "a", "b", "c"), 200_000_000)
+    assert (answer.kind, answer.objects) == ("dropped", None)
+    assert line.diagnostics.totals.failures == 0
+    assert line.stream.store.live == 1
+
+
+def test_a_late_frame_is_used_and_counted() -> None:
+    line = pipeline(late_s=0.2)
+    answer = line.process(message(0, "a"), 201 * MS)
+    assert (answer.kind, said(answer.objects).path_count.tolist()) == ("late", [3])
+
+
+def test_a_clock_that_starts_again_starts_the_tracks_again() -> None:
+    line = pipeline()
+    line.process(message(60_000, "a"), 0)
+    assert line.process(message(0, "a"), 0).kind == "used"
+    assert line.stream.store.counters.clock_reset == 1
+
+
+def test_objects_over_the_limit_get_physics_and_known_ones_keep_the_model() -> None:
+    fan = Fan()
+    line = pipeline(fan, max_objects=2)
+    line.process(message(0, "b", "c"), 0)
+    answer = line.process(message(100, "a", "b", "c", "d"), 100 * MS)
+    assert fan.asked[-1] == tuple(i.tobytes().hex() for i in object_ids(("b", "c")))
+    got = said(answer.objects)
+    assert np.array_equal(got.object_id, object_ids(("a", "b", "c", "d")))
+    assert got.path_count.tolist() == [1, 3, 3, 1]
+    starts = got.path_pose[np.cumsum(got.pose_count) - got.pose_count][np.cumsum(got.path_count) - got.path_count]
+    assert starts[:, 1] == pytest.approx([0.0, 10.0, 20.0, 30.0])  # each path begins at its own object
+    assert line.diagnostics.totals.over_limit_rows == 2
+
+
+def test_an_object_that_is_gone_is_not_published() -> None:
+    line = pipeline()
+    line.process(message(0, "a", "b"), 0)
+    got = said(line.process(message(100, "b"), 100 * MS).objects)
+    assert np.array_equal(got.object_id, object_ids(("b",)))
+
+
+def test_an_empty_list_is_answered_with_an_empty_list() -> None:
+    answer = pipeline().process(message(0), 0)
+    assert len(said(answer.objects)) == 0
+    assert answer.markers()
+    assert answer.covariance()
+
+
+def test_standing_objects_stay_where_they_are() -> None:
+    got = said(pipeline().process(message(0, "a", speed=0.0), 0).objects)
+    assert got.path_count.tolist() == [1]
+    assert np.ptp(got.path_pose[:, :2], axis=0).tolist() == [0.0, 0.0]
+
+
+def test_a_deadline_missed_is_answered_by_physics() -> None:
+    release = threading.Event()
+
+    class Slow(Fan):
+        def predict(self, observations: Observations) -> Prediction:
+            release.wait(30)
+            return super().predict(observations)
+
+    parameters = Parameters.of({"budget_ms": 1.0, "model": "fan"})
+    line = Pipeline(Slow(), SERVING, parameters)
+    answer = line.process(message(0, "a"), 0)
+    release.set()
+    line.close()
+    assert said(answer.objects).path_count.tolist() == [1]
+    assert line.diagnostics.totals.deadline_misses == 1
+
+
+def test_warming_up_leaves_no_trace() -> None:
+    fan = Fan()
+    line = warmed_up(fan, SERVING, Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 5}))
+    assert [len(ids) for ids in fan.asked] == [5, 5]
+    assert line.diagnostics.totals.messages == 0
+    assert line.stream.store.live == 0
+
+
+class Seeing(Fan):
+    """A fan that wants a map and keeps what it was shown."""
+
+    needs = Needs(view=MapView(ahead_m=4.0, behind_m=4.0, side_m=4.0, step_m=4.0))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Surroundings | None] = []
+
+    def predict(self, observations: Observations) -> Prediction:
+        self.seen.append(observations.surroundings)
+        return super().predict(observations)
+
+
+def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("pyarrow")
+    scene = root / "sim" / "scenes" / "motorway.parquet"
+    parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
+    fan = Seeing()
+    field = load_field(parameters, fan.needs)
+    line = warmed_up(fan, SERVING, parameters, field)
+    first = load_scene(scene).frame(0)
+    line.process(encode_tracked(tracked_objects(first)), first.timestamp_ns)
+    warm_up, seen = fan.seen[0], fan.seen[-1]
+    assert warm_up is not None
+    assert seen is not None
+    assert warm_up.map_valid.all()
+    assert seen.map_distance.shape == (len(first), 3, 3, 1, 4)
+    assert (seen.map_distance[:, 1, 1, 0, 0] > 0).all()  # every vehicle is on the motorway
+
+    blind = pipeline(other := Seeing())
+    blind.process(message(0, "a"), 0)
+    assert other.seen[0] is not None
+    assert not other.seen[0].map_valid.any()
+    assert load_field(Parameters(), fan.needs) is None
+    assert not caplog.records
+    assert load_field(parameters, Fan.needs) is None
+    assert "this model uses no map" in caplog.text
+
+
+def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no\.osm"):
+        load_field(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.needs)
+    points = "".join(
+        f'<node id="{i}"><tag k="local_x" v="{i}"/><tag k="local_y" v="{i % 2}"/></node>' for i in range(4)
+    )
+    ways = '<way id="1"><nd ref="0"/><nd ref="2"/></way><way id="2"><nd ref="1"/><nd ref="3"/></way>'
+    walk = '<member role="left" ref="1"/><member role="right" ref="2"/><tag k="type" v="lanelet"/>'
+    path = tmp_path / "walkways.osm"
+    path.write_text(f'<osm>{points}{ways}<relation id="3">{walk}<tag k="subtype" v="walkway"/></relation></osm>')
+    with pytest.raises(
+        InputError, match=r"map_path: expected lanes that vehicles may use in .*walkways\.osm, got none"
+    ):
+        load_field(Parameters(map_path=str(path)), Seeing.needs)
+
+
+def test_the_same_bytes_give_the_same_bytes() -> None:
+    messages = [message(100 * i, "a", "b") for i in range(5)]
+    runs = [[line.process(m, 0).objects for m in messages] for line in (pipeline(), pipeline())]
+    assert runs[0] == runs[1]
+
+
+def test_load_says_what_it_serves_and_refuses_what_it_cannot(tmp_path: Path) -> None:
+    predictor, identity = load(Parameters(model="ctrv", horizon_s=8.0, path_step_s=0.1))
+    assert (predictor.name, predictor.time_s[-1], identity.uses_model) == ("ctrv", pytest.approx(8.0), False)
+    with pytest.raises(ContractError, match="no such file"):
+        load(Parameters(model=str(tmp_path / "missing.onnx")))
+    with pytest.raises(ContractError, match="nonsense"):
+        load(Parameters(model="nonsense"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"threads": 0}, r"threads: expected a number in \[1, 64\], got 0"),
+        ({"provider": "gpu"}, "provider: expected one of cpu, cuda, tensorrt, got 'gpu'"),
+        ({"horizon_s": float("nan")}, "horizon_s: expected a number in"),
+        ({"horizon_s": 1.0, "path_step_s": 2.0}, "path_step_s: expected at most horizon_s = 1, got 2"),
+        ({"silence_warn_s": 2.0}, "silence_warn_s: expected at most silence_error_s = 1, got 2"),
+        ({"horizon_s": 6}, "horizon_s: expected float, got 6"),
+        ({"horizon": 6.0}, "horizon: no such parameter"),
+    ],
+)
+def test_parameters_are_checked(changes: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        Parameters.of(changes)
+
+
+def test_every_parameter_is_described_and_its_default_fits() -> None:
+    for name, about in ABOUT.items():
+        assert about.description.endswith("."), name
+        about.check(name, DEFAULTS[name])
+    assert set(ABOUT["provider"].choices) == set(PROVIDERS)
+    assert all(name in ABOUT["model"].description for name in PHYSICS)
+
+
+def test_a_path_without_a_known_yaw_begins_with_its_first_predicted_one() -> None:
+    grid = PathGrid(np.array([1.0, 2.0]), 2.0, 0.5)
+    prediction = Prediction(
+        0, ("a",), np.array([1.0, 2.0]), np.zeros((1, 1, 2, 2)), np.full((1, 1, 2), 3.0), np.zeros((1, 1, 2, 2, 2)),
+        np.ones((1, 1)), np.zeros(1), np.zeros(1),
+    )  # fmt: skip
+    for valid, expected in ((True, [-3.0, -3.141592653589793, -3.283185307179586]), (False, [3.0, 3.0, 3.0])):
+        paths = grid.paths(
+            prediction, np.zeros((1, 2)), np.array([-3.0]), np.array([valid]), np.zeros((1, 2, 2)), np.zeros(1), 1
+        )
+        # -3 and 3 rad are 0.28 rad apart the short way round: no spin through 0
+        assert paths.yaw_rad[0, 0, :3] == pytest.approx(expected)
+        assert paths.time_s.tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]

@@ -1,0 +1,141 @@
+"""Lanelet2 maps as Autoware has them, and maps of any kind by one call."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trajnet.context.map_field import FULL, REACH_M, field_of
+from trajnet.errors import InputError
+from trajnet.scenes import load_map
+
+#: Node -> x, y. A road along x: its middle line at y = 0, borders at y = -3 and 3; a pavement beyond, up to 5.
+NODES = {1: (0, -3), 2: (50, -3), 3: (0, 0), 4: (25, 0), 5: (50, 0), 6: (0, 3), 7: (50, 3), 8: (0, 5), 9: (50, 5)}
+WAYS = {10: (1, 2), 11: (3, 4, 5), 12: (7, 6), 13: (8, 9)}
+
+
+def osm(*relations: str, nodes: dict[int, tuple[float, float]] = NODES, local: str = "local_") -> str:
+    points = "".join(
+        f'<node id="{i}" lat="35.0" lon="139.0"><tag k="ele" v="1.0"/><tag k="{local}x" v="{x}"/>'
+        f'<tag k="{local}y" v="{y}"/></node>'
+        for i, (x, y) in nodes.items()
+    )
+    lines = ""
+    for i, refs in WAYS.items():
+        listed = "".join(f'<nd ref="{ref}"/>' for ref in refs)
+        lines += f'<way id="{i}">{listed}<tag k="type" v="line_thin"/></way>'
+    return f'<?xml version="1.0"?><osm generator="a test">{points}{lines}{"".join(relations)}</osm>'
+
+
+def lanelet(name: int, left: int, right: int, subtype: str = "road", **tags: str) -> str:
+    every = {"type": "lanelet", "subtype": subtype, "one_way": "yes", **tags}
+    return (
+        f'<relation id="{name}"><member type="way" role="left" ref="{left}"/>'
+        f'<member type="way" role="right" ref="{right}"/><member type="relation" role="regulatory_element" ref="99"/>'
+        + "".join(f'<tag k="{key.replace("__", ":")}" v="{value}"/>' for key, value in every.items())
+        + "</relation>"
+    )
+
+
+STREET = (lanelet(20, 11, 10), lanelet(21, 11, 12), lanelet(22, 13, 12, "walkway"))
+
+
+def write(folder: Path, text: str, name: str = "lanelet2_map.osm") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_lanelets_lead_where_their_left_border_is_on_the_left(tmp_path: Path) -> None:
+    lanes, raster = load_map(write(tmp_path, osm(*STREET)))
+    assert raster is None
+    east, west, walk = lanes
+    assert [lane.lane_id for lane in lanes] == ["20", "21", "22"]
+    assert east.left_m.tolist() == [[0, 0], [25, 0], [50, 0]]
+    assert east.right_m.tolist() == [[0, -3], [50, -3]]
+    assert east.centre_m.tolist() == [[0, -1.5], [25, -1.5], [50, -1.5]]
+    # Of the other direction: the shared way is turned round, and the outer one is as it is drawn.
+    assert west.left_m.tolist() == [[50, 0], [25, 0], [0, 0]]
+    assert west.right_m.tolist() == [[50, 3], [0, 3]]
+    assert walk.left_m.tolist() == [[0, 5], [50, 5]]
+    assert [lane.drivable for lane in lanes] == [True, True, False]
+
+
+def test_the_middle_line_of_a_two_way_road_is_a_road_divider(tmp_path: Path) -> None:
+    field = field_of(*load_map(write(tmp_path, osm(*STREET))))
+    assert field is not None
+
+    def at(x_m: float, y_m: float) -> list[int]:
+        pixel = ((np.array([x_m, y_m]) - field.origin_m) * field.pixels_per_m).astype(int) + 1
+        return [int(value) for value in field.distance[tuple(pixel)]]
+
+    assert at(25.0, 0.0)[1] * REACH_M / FULL < 1.0 / field.pixels_per_m
+    assert at(25.0, 0.0)[2] == FULL
+    assert at(25.0, 4.0)[0] < 0  # the pavement
+    assert at(25.0, 1.5)[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("subtype", "tags", "drivable"),
+    [
+        ("highway", {}, True),
+        ("road_shoulder", {}, True),
+        ("bicycle_lane", {}, True),
+        ("something else", {}, True),
+        ("crosswalk", {}, False),
+        ("pedestrian_lane", {}, False),
+        ("walkway", {"participant__vehicle": "yes"}, True),
+        ("road", {"participant__pedestrian": "yes"}, False),
+        ("road", {"participant__vehicle__car": "yes", "participant__pedestrian": "yes"}, True),
+        ("crosswalk", {"participant__vehicle": "no"}, False),
+    ],
+)
+def test_who_may_use_a_lanelet(subtype: str, tags: dict[str, str], drivable: bool, tmp_path: Path) -> None:
+    ((lane,), _) = load_map(write(tmp_path, osm(lanelet(20, 11, 10, subtype, **tags))))
+    assert lane.drivable is drivable
+
+
+def test_broken_lanelets_are_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    no_right = lanelet(30, 11, 10).replace('role="right"', 'role="centerline"')
+    with caplog.at_level(logging.WARNING):
+        lanes, _ = load_map(write(tmp_path, osm(no_right, *STREET, lanelet(31, 11, 77))))
+    assert [lane.lane_id for lane in lanes] == ["20", "21", "22"]
+    (record,) = caplog.records
+    assert "2 of 5 lanelets left out, the first: lanelet 30: expected one way as its right border, got 0" in (
+        record.getMessage()
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected a Lanelet2 map in OSM's XML, got a broken file"),
+        (osm(*STREET)[:-9], "expected a Lanelet2 map in OSM's XML, got a broken file"),
+        (osm(), "expected a Lanelet2 map, got a file without lanelets"),
+        (osm(*STREET, local="other_"), "expected nodes with the tags local_x and local_y, got 9 without; save the map"),
+        (osm(lanelet(20, 11, 88)), "none of 1: lanelet 20: expected way 88 with two nodes or more .* got 0 such of 0"),
+        (osm(STREET[0], nodes={**NODES, 4: (np.nan, 0.0)}), "lanelet 20: expected way 11 .* got 2 such of 3"),
+    ],
+)
+def test_bad_maps_are_one_clear_sentence(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        load_map(write(tmp_path, text))
+    assert str(caught.value).startswith(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_map_that_is_not_there_or_a_scene_without_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no\.osm"):
+        load_map(tmp_path / "no.osm")
+    with pytest.raises(InputError, match="expected a map, got a scene without lanes and without a raster"):
+        load_map(write(tmp_path, "0 1 2.0 3.0\n10 1 2.5 3.0\n", "walkers.txt"))
+
+
+def test_a_scene_table_is_a_map(root: Path) -> None:
+    pytest.importorskip("pyarrow")
+    lanes, raster = load_map(root / "sim" / "scenes" / "intersection.parquet")
+    assert raster is None
+    assert {lane.drivable for lane in lanes} == {True, False}

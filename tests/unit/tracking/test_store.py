@@ -1,0 +1,385 @@
+"""The policy of time, gaps and slots, with sequences computed by hand."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike
+
+from tests.frames import SECOND, frame
+from trajnet.errors import ConfigError
+from trajnet.geometry import rotate, wrap_angle
+from trajnet.tracking.store import (
+    MAX_STEADY_MPS,
+    STEADY_TIME_S,
+    Observations,
+    TrackPolicy,
+    TrackStore,
+    causal_heading,
+    steady_velocity,
+)
+from trajnet.types import TrackFrame
+
+
+def feed(store: TrackStore, one: TrackFrame, delay_s: float = 0.0) -> Observations:
+    seen = store.update(one, one.timestamp_ns + round(delay_s * SECOND))[1]
+    assert seen is not None
+    return seen
+
+
+def test_a_track_is_born_and_carries_on() -> None:
+    store = TrackStore()
+    first = feed(store, frame(10.0, {"a": (1, 2)}, yaw=0.5))
+    assert first.reset.tolist() == [True]
+    assert first.dt_s.tolist() == [0.0]
+    np.testing.assert_array_equal(first.previous_position_m, [[1, 2]])
+    assert (first.previous_yaw_rad[0], first.previous_yaw_valid[0]) == (0.5, True)
+    second = feed(store, frame(10.25, {"a": (2, 2)}, yaw=0.7))
+    assert second.reset.tolist() == [False]
+    assert second.dt_s == pytest.approx([0.25], abs=1e-12)
+    np.testing.assert_array_equal(second.previous_position_m, [[1, 2]])
+    assert (second.previous_yaw_rad[0], second.yaw_rad[0]) == (0.5, 0.7)
+    assert second.slot == first.slot
+    assert (store.counters.born, store.counters.frames, store.live) == (1, 2, 1)
+
+
+def test_every_kind_of_wrong_time() -> None:
+    store = TrackStore(TrackPolicy(late_s=0.2, reset_jump_s=1.0))
+    sequence = [
+        (5.0, 5.0, "used"),
+        (5.1, 5.3, "used"),  # exactly the limit is not late
+        (5.2, 5.4 + 1e-9, "late"),
+        (5.2, 5.5, "duplicate"),
+        (5.1, 5.6, "out_of_order"),
+        (4.2, 5.6, "out_of_order"),  # exactly the limit of a jump
+        (5.3, 5.3, "used"),
+        (4.299, 4.3, "clock_reset"),
+        (4.4, 4.4, "used"),
+    ]
+    for stamp_s, now_s, expected in sequence:
+        status, seen = store.update(frame(stamp_s, {"a": (stamp_s, 0)}), round(now_s * SECOND))
+        assert status == expected, (stamp_s, now_s)
+        assert (seen is None) == (expected in ("duplicate", "out_of_order"))
+    counters = store.counters
+    assert (counters.frames, counters.late, counters.duplicate, counters.out_of_order) == (9, 1, 1, 2)
+    assert (counters.clock_reset, counters.born, counters.removed, counters.resumed) == (1, 2, 0, 0)
+
+
+def test_a_dropped_frame_changes_no_track() -> None:
+    store, straight = TrackStore(), TrackStore()
+    for s in (store, straight):
+        feed(s, frame(1.0, {"a": (0, 0)}))
+    store.update(frame(0.9, {"a": (50, 0), "ghost": (1, 1)}), SECOND)
+    store.update(frame(1.0, {"a": (60, 0), "ghost": (1, 1)}), SECOND)
+    got, expected = (feed(s, frame(1.1, {"a": (1, 0)})) for s in (store, straight))
+    np.testing.assert_array_equal(got.previous_position_m, expected.previous_position_m)
+    assert got.dt_s == expected.dt_s == pytest.approx([0.1], abs=1e-12)
+    assert store.live == 1
+
+
+def test_after_a_clock_reset_everybody_is_new() -> None:
+    store = TrackStore()
+    feed(store, frame(100.0, {"a": (0, 0)}))
+    seen = feed(store, frame(1.0, {"a": (9, 9)}))
+    assert seen.reset.all()
+    assert seen.dt_s.tolist() == [0.0]
+    assert store.newest_ns == SECOND
+
+
+def test_a_gap_keeps_the_track_and_dt_tells_its_length() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=1.0))
+    feed(store, frame(0.0, {"a": (0, 0), "b": (5, 5)}))
+    feed(store, frame(0.1, {"b": (5, 5)}))
+    coasting = store.coasting()
+    assert coasting.track_id == ("a",)
+    assert coasting.age_s == pytest.approx([0.1])
+    seen = feed(store, frame(1.0, {"a": (3, 0), "b": (5, 5)}))  # exactly the time-out later: still there
+    assert seen.reset.tolist() == [False, False]
+    assert seen.dt_s == pytest.approx([1.0, 0.9], abs=1e-12)
+    np.testing.assert_array_equal(seen.previous_position_m, [[0, 0], [5, 5]])
+    assert (store.counters.resumed, store.counters.removed) == (1, 0)
+    assert store.coasting().track_id == ()
+
+
+def test_after_the_timeout_the_same_id_is_a_new_track() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=1.0))
+    feed(store, frame(0.0, {"a": (0, 0)}))
+    seen = feed(store, frame(1.0 + 1e-9, {"a": (3, 0)}))
+    assert seen.reset.tolist() == [True]
+    assert (store.counters.born, store.counters.removed, store.counters.resumed) == (2, 1, 0)
+
+
+def test_frames_without_objects_let_tracks_expire() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=0.5))
+    feed(store, frame(0.0, {"a": (0, 0)}))
+    assert len(feed(store, frame(0.4, {}))) == 0
+    assert store.coasting().track_id == ("a",)
+    feed(store, frame(0.8, {}))
+    assert store.live == 0
+
+
+def test_slots_are_used_again_and_never_twice_at_once() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=0.15, handover=False))
+    draw = np.random.default_rng(3)
+    slot_of: dict[str, int] = {}
+    for step in range(200):
+        ids = [str(i) for i in draw.choice(60, size=20, replace=False)]
+        seen = feed(store, frame(0.1 * step, dict.fromkeys(ids, (0.0, 0.0))))
+        assert len(set(seen.slot.tolist())) == len(ids)
+        for track_id, slot, reset in zip(seen.track_id, seen.slot.tolist(), seen.reset.tolist(), strict=True):
+            assert reset or slot_of[track_id] == slot
+            slot_of[track_id] = slot
+        coasting = store.coasting()
+        assert not set(coasting.slot.tolist()) & set(seen.slot.tolist())
+        assert len(coasting.slot) + len(seen) == store.live
+    assert store.capacity == 64  # at most 40 live at once
+    assert store.counters.born - store.counters.removed == store.live
+
+
+def test_growth_keeps_what_was_known() -> None:
+    store = TrackStore()
+    assert store.capacity == 32
+    few = {f"f{i}": (float(i), 0.0) for i in range(30)}
+    feed(store, frame(0.0, few, yaw=np.arange(30) * 0.1))
+    many = {**few, **{f"m{i}": (0.0, float(i)) for i in range(170)}}
+    seen = feed(store, frame(0.1, many))
+    assert store.capacity == 256
+    assert len(set(seen.slot.tolist())) == 200
+    assert seen.reset.tolist() == [False] * 30 + [True] * 170
+    np.testing.assert_array_equal(seen.previous_position_m[:30, 0], np.arange(30))
+    np.testing.assert_array_equal(seen.previous_yaw_rad[:30], np.arange(30) * 0.1)
+
+
+def test_reset_forgets_tracks_and_clock_but_not_the_counters() -> None:
+    store = TrackStore()
+    feed(store, frame(5.0, {"a": (0, 0)}))
+    store.reset()
+    assert (store.live, store.newest_ns, store.counters.born) == (0, None, 1)
+    assert feed(store, frame(4.9, {"a": (0, 0)})).reset.all()
+
+
+def test_rows_keep_the_order_of_the_frame() -> None:
+    store = TrackStore()
+    feed(store, frame(0.0, {"a": (1, 0), "b": (2, 0), "c": (3, 0)}))
+    seen = feed(store, frame(0.1, {"c": (3, 1), "d": (4, 1), "a": (1, 1)}))
+    assert seen.track_id == ("c", "d", "a")
+    np.testing.assert_array_equal(seen.previous_position_m, [[3, 0], [4, 1], [1, 0]])
+    assert seen.reset.tolist() == [False, True, False]
+
+
+def test_what_is_not_measured_is_zero_never_nan() -> None:
+    store = TrackStore()
+    seen = feed(store, frame(0.0, {"a": (0, 0)}, yaw=None, velocity=None))
+    assert (seen.yaw_rad[0], seen.velocity_mps.tolist()) == (0.0, [[0.0, 0.0]])
+
+
+@pytest.mark.parametrize("name", ["timeout_s", "late_s", "reset_jump_s", "heading_step_m"])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_policy_of_nonsense_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: expected a number above 0"):
+        TrackPolicy(**{name: value})
+
+
+def headings(path: list[tuple[float, float]], measured: dict[int, float] | None = None) -> list[float]:
+    store, found = TrackStore(), []
+    for step, place in enumerate(path):
+        yaw = (measured or {}).get(step)
+        found.append(float(feed(store, frame(0.1 * step, {"a": place}, yaw=yaw)).yaw_rad[0]))
+    return found
+
+
+def test_a_heading_is_derived_by_hand() -> None:
+    # Steps of 0.2 m: 0.3 m from the anchor are reached at the second step, then the anchor moves there.
+    up = np.pi / 2
+    path = [(0.0, 0.0), (0.0, 0.2), (0.0, 0.4), (0.2, 0.4), (0.4, 0.4), (0.4, 0.4)]
+    assert headings(path) == pytest.approx([0.0, up, up, up, 0.0, 0.0])
+
+
+def turns(path: list[tuple[float, float]], **more: ArrayLike | None) -> list[tuple[float, float, bool, bool]]:
+    """(yaw, previous yaw, heading known, direction known) of one object at each place of its path."""
+    store, found = TrackStore(), []
+    for step, place in enumerate(path):
+        seen = feed(store, frame(0.1 * step, {"a": place}, **{"yaw": None, **more}))
+        flags = bool(seen.heading_known[0]), bool(seen.direction_known[0])
+        found.append((float(seen.yaw_rad[0]), float(seen.previous_yaw_rad[0]), *flags))
+    return found
+
+
+def test_a_heading_that_becomes_known_is_no_turn() -> None:
+    up = np.pi / 2
+    path = [(0.0, 0.0), (0.0, 0.0), (0.1, 0.0), (0.0, 0.2), (0.0, 0.4), (0.4, 0.4)]
+    assert [row[2] for row in turns(path)] == [False, False, False, False, True, True]
+    assert [row[3] for row in turns(path)] == [False, False, True, True, True, True]
+    assert [row[:2] for row in turns(path)] == [
+        pytest.approx(expected)
+        for expected in [(0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (up, up), (up, up), (0.0, up)]  # the last one is a turn
+    ]
+
+
+def test_back_where_it_began_an_object_points_the_way_it_came() -> None:
+    """Less than heading_step_m out and exactly back: the way so far is none, the last displacement is one."""
+    path = [(5.0, 5.0), (5.1, 5.0), (5.0, 5.0), (5.0, 5.2), (5.0, 5.0), (5.0, 5.0)]
+    found = turns(path)
+    assert [row[3] for row in found] == [False, True, True, True, True, False]  # there again it stands, as at first
+    assert [row[0] for row in found] == pytest.approx([0.0, 0.0, np.pi, np.pi / 2, -np.pi / 2, 0.0])
+    assert [row[1] for row in found] == [row[0] for row in found]  # no hint is a turn from another
+    assert not any(row[2] for row in found)
+    measured = turns(path, velocity=(0.0, 3.0))
+    assert [row[0] for row in measured] == pytest.approx([np.pi / 2] * 6)  # a measured velocity comes first
+
+
+def test_a_known_heading_stays_where_the_object_is_back_at_its_anchor() -> None:
+    path = [(0.0, 0.0), (0.4, 0.0), (0.4, 0.2), (0.4, 0.0)]
+    assert turns(path)[1:] == [(0.0, 0.0, True, True)] * 3
+
+
+def test_a_measured_velocity_hints_at_the_direction_until_the_heading_is_known() -> None:
+    up = np.pi / 2
+    path = [(0.0, 0.0), (0.1, 0.0), (0.4, 0.0), (0.4, 0.0)]
+    assert [row[0] for row in turns(path, velocity=(0.0, 2.0))] == pytest.approx([up, up, 0.0, 0.0])
+    assert all(row[3] for row in turns(path, velocity=(0.0, 2.0)))
+    assert not turns(path, velocity=(0.0, 0.0))[0][3]
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=2, max_size=10),
+    st.lists(st.booleans(), min_size=10, max_size=10),
+    st.floats(-3, 3),
+)
+def test_in_a_turned_scene_every_heading_turns(path: list, measured: list[bool], angle: float) -> None:
+    def run(angle: float) -> list[Observations]:
+        store, seen = TrackStore(), []
+        for step, place in enumerate(rotate(np.array(path).round(3), np.array(angle))):
+            yaw = 0.3 * step + angle if measured[step] else None
+            seen.append(feed(store, frame(0.1 * step, {"a": tuple(place)}, yaw=yaw)))
+        return seen
+
+    way = np.diff(np.array(path).round(3), axis=0)
+    assume(not np.any(np.abs(np.hypot(way[:, 0], way[:, 1]) - 0.3) < 1e-6))
+    for one, other in zip(run(0.0), run(angle), strict=True):
+        assert one.direction_known == other.direction_known
+        for name in ("yaw_rad", "previous_yaw_rad"):
+            turned = wrap_angle(getattr(other, name) - getattr(one, name) - angle)
+            assert abs(turned[0]) < 1e-6 or not one.direction_known[0]
+
+
+def test_a_measured_heading_wins_and_is_kept_until_the_object_moves() -> None:
+    path = [(0.0, 0.0), (0.0, 0.1), (0.0, 0.2), (0.0, 0.5)]
+    assert headings(path, {1: 2.0}) == pytest.approx([0.0, 2.0, 2.0, np.pi / 2])
+
+
+def test_which_headings_were_measured_is_told() -> None:
+    store, told = TrackStore(), []
+    for step, yaw in enumerate((None, 0.5, None, 0.7)):
+        seen = feed(store, frame(0.1 * step, {"a": (0, 0)}, yaw=yaw))
+        told.append((bool(seen.previous_yaw_valid[0]), bool(seen.yaw_valid[0])))
+    assert told == [(False, False), (False, True), (True, False), (False, True)]
+
+
+PATH = st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=2, max_size=12)
+
+
+@given(PATH, PATH, st.data())
+def test_no_heading_depends_on_the_future(path: list, other: list, data: st.DataObject) -> None:
+    step = data.draw(st.integers(1, len(path)))
+    assert headings(path[:step] + other)[:step] == headings(path)[:step]
+
+
+def test_a_derived_heading_is_steady_near_standstill() -> None:
+    draw = np.random.default_rng(0)
+    angle, radius = draw.uniform(0, 2 * np.pi, 500), 0.14 * draw.random(500)
+    drive = [(0.5 * i, 0.5 * i) for i in range(10)]
+    stand = [(4.5 + r * np.cos(a), 4.5 + r * np.sin(a)) for a, r in zip(angle, radius, strict=True)]
+    found = headings(drive + stand)
+    assert found[1:] == pytest.approx([np.pi / 4] * (len(found) - 1))
+
+
+def test_causal_heading_moves_the_anchor_only_when_it_was_used() -> None:
+    position = np.array([[0.3, 0.0], [0.29, 0.0], [0.0, 0.1]])
+    found = causal_heading(
+        position,
+        np.array([9.0, 9.0, 2.0]),
+        np.array([False, False, True]),
+        np.zeros((3, 2)),
+        displacement_m=np.array([[0.0, 5.0]] * 3),  # no hint is asked for
+        last_yaw_rad=np.array([1.0, 1.0, 1.0]),
+        known_before=np.array([True, True, False]),
+        anchor_m=np.zeros((3, 2)),
+        step_m=0.3,
+    )
+    assert found.yaw_rad.tolist() == [0.0, 1.0, 2.0]
+    assert found.known.all()
+    assert found.directed.all()
+    np.testing.assert_array_equal(found.anchor_m, [[0.3, 0.0], [0.0, 0.0], [0.0, 0.1]])
+
+
+def test_causal_heading_takes_the_best_hint_while_there_is_no_heading() -> None:
+    """The measured velocity, the way from the anchor, the last displacement, in this order; else there is none."""
+    found = causal_heading(
+        np.array([[0.1, 0.0], [0.1, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+        np.full(4, 9.0),
+        np.zeros(4, np.bool_),
+        np.array([[-1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+        displacement_m=np.array([[0.0, 0.1], [0.0, 0.1], [0.0, -0.1], [0.0, 0.0]]),
+        last_yaw_rad=np.full(4, 7.0),
+        known_before=np.zeros(4, np.bool_),
+        anchor_m=np.zeros((4, 2)),
+        step_m=0.3,
+    )
+    assert found.yaw_rad.tolist() == pytest.approx([np.pi, 0.0, -np.pi / 2, 0.0])
+    assert found.directed.tolist() == [True, True, True, False]
+    assert not found.known.any()
+    assert not found.anchor_m.any()
+
+
+def steady(displacement_m: list[float], dt_s: list[float], first_mps: float | None = None) -> list[float]:
+    """x of the steady velocity of one object after each of these displacements along x."""
+    last, known, found = np.zeros((1, 2)), np.array([first_mps is not None]), []
+    if first_mps is not None:
+        last[0, 0] = first_mps
+    for way_m, time_s in zip(displacement_m, dt_s, strict=True):
+        way = np.array([[way_m, 0.0]])
+        last = steady_velocity(way, np.array([time_s]), np.zeros((1, 2)), last_mps=last, known=known)
+        known = np.ones(1, dtype=np.bool_)
+        assert last[0, 1] == 0.0
+        found.append(float(last[0, 0]))
+    return found
+
+
+def test_the_steady_velocity_is_an_average_that_forgets() -> None:
+    kept = np.exp(-0.1 / STEADY_TIME_S)
+    assert steady([0.5, 0.7], [0.1, 0.1]) == pytest.approx([5.0, 7.0 - 2.0 * kept])  # the first displacement is all
+    assert steady([0.5], [0.1], first_mps=9.0) == pytest.approx([5.0 + 4.0 * kept])  # a measured one counts before it
+    # The same way in one step or in ten: what it has forgotten depends on the time alone.
+    assert steady([4.0], [1.0], first_mps=9.0) == pytest.approx(steady([0.4] * 10, [0.1] * 10, first_mps=9.0)[-1:])
+    noise_m = np.random.default_rng(0).normal(scale=0.05, size=2000)
+    found = np.array(steady(list(0.1 + np.diff(noise_m, prepend=0.0)), [0.08] * 2000))
+    alone = (0.1 + np.diff(noise_m, prepend=0.0)) / 0.08
+    assert found[100:].std() < 0.2 * alone.std()
+    assert found[100:].mean() == pytest.approx(0.1 / 0.08, rel=0.02)
+
+
+def test_a_leap_of_the_tracker_does_not_last() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = steady([1e308, *[0.1] * 30], [1e-3, *[0.1] * 30])
+    assert found[0] == MAX_STEADY_MPS
+    assert found[-1] == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_steady_velocity_of_a_first_observation_is_what_was_measured() -> None:
+    store = TrackStore()
+    first = frame(0.0, {"a": (0.0, 0.0), "b": (1.0, 1.0)}, velocity=(3.0, 4.0))
+    first = replace(first, velocity_valid=np.array([True, False]))
+    seen = store.update(first, 0)[1]
+    assert seen is not None
+    assert seen.steady_velocity_mps.tolist() == [[3.0, 4.0], [0.0, 0.0]]
+    seen = store.update(frame(0.1, {"a": (0.0, 0.0), "b": (1.0, 1.5)}), 0)[1]
+    assert seen is not None
+    kept = np.exp(-0.1 / STEADY_TIME_S)
+    np.testing.assert_allclose(seen.steady_velocity_mps, [[3.0 * kept, 4.0 * kept], [0.0, 5.0]])

@@ -1,0 +1,98 @@
+"""From nothing to the first prediction, in a process of its own: how long, and how much memory stays."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from trajnet.errors import TrajnetError
+from trajnet.inference.onnx.session import GpuOptions
+
+#: Seconds after which a start counts as failed: TensorRT without its engines takes minutes.
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class StartUp:
+    """Of ``runs`` starts: seconds from starting the interpreter to the first prediction (median and worst), then the
+    resident memory after some more frames in MB (median), and whether PyTorch was in memory."""
+
+    runs: int
+    median_s: float
+    max_s: float
+    resident_mb: float
+    torch_loaded: bool
+
+
+def measure_startup(
+    model: str,
+    agents: int,
+    *,
+    provider: str = "cpu",
+    threads: int = 1,
+    gpu: GpuOptions = GpuOptions(),
+    runs: int = 3,
+    frames: int = 20,
+) -> StartUp:
+    """Start ``runs`` interpreters one after the other, each for this many frames. Raises TrajnetError if one fails."""
+    asked = [model, str(agents), provider, str(threads), str(gpu.engine_cache or ""), str(int(gpu.cuda_graph))]
+    found = [_start([*asked, str(frames)]) for _ in range(runs)]
+    seconds = [first for first, _, _ in found]
+    return StartUp(
+        runs,
+        statistics.median(seconds),
+        max(seconds),
+        statistics.median(memory for _, memory, _ in found),
+        any(loaded for *_, loaded in found),
+    )
+
+
+def _start(arguments: list[str]) -> tuple[float, float, bool]:
+    begin_s = time.time()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "trajnet.bench.startup", *arguments],
+            capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise TrajnetError(f"start-up: expected a first prediction within {TIMEOUT_S:g} s, got none") from error
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise TrajnetError(f"start-up: expected a process that predicts, got exit code {done.returncode}: {last}")
+    first_s, memory_mb, torch_loaded = json.loads(done.stdout)
+    return first_s - begin_s, memory_mb, torch_loaded
+
+
+def resident_mb(status: Path = Path("/proc/self/status")) -> float:
+    """Memory that this process has in use now, in MB; NaN where the system does not tell."""
+    try:
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return float("nan")
+    return next((float(line.split()[1]) * 1.024e-3 for line in lines if line.startswith("VmRSS:")), float("nan"))
+
+
+def _predict_and_tell(arguments: list[str]) -> None:
+    from trajnet.bench.synthetic_traffic import crowd, crowd_map
+    from trajnet.inference import Stream, load_predictor
+
+    model, agents, provider, threads, cache, graph, frames = arguments
+    gpu = GpuOptions(cuda_graph=graph == "1", engine_cache=Path(cache) if cache else None)
+    predictor, source = load_predictor(model, provider=provider, threads=int(threads), gpu=gpu), crowd(int(agents))
+    stream = Stream(predictor, map_field=crowd_map(predictor.needs))
+    frame = next(source)
+    stream.update(frame, frame.timestamp_ns)
+    first_s = time.time()
+    for _ in range(int(frames)):
+        frame = next(source)
+        stream.update(frame, frame.timestamp_ns)
+    print(json.dumps([first_s, resident_mb(), "torch" in sys.modules]))
+
+
+if __name__ == "__main__":
+    _predict_and_tell(sys.argv[1:])

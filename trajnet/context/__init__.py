@@ -1,0 +1,1 @@
+"""What an object sees: the drawn map, distances to its lines, and its nearest neighbours."""

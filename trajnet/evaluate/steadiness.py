@@ -1,0 +1,143 @@
+"""Temporal consistency of a stream of predictions: jumps of the best path and flips of the best mode between frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet import metrics
+from trajnet.context.surroundings import Surroundings
+from trajnet.inference import Stream
+from trajnet.inference.priority import Ego
+from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, Prediction, TrackFrame
+
+#: Successive observations further apart than this are not compared.
+MAX_STEP_S = 1.0
+
+DEFINITIONS = {
+    "pairs": f"two predictions of one object from successive observations at most {MAX_STEP_S:g} s apart",
+    "jump_m": "mean distance between the two most probable paths at the same absolute times, over the times of the "
+    "later prediction from now on that both reach; mean over pairs (p95: the 95th percentile)",
+    "end_jump_m": "the distance at the last of those times",
+    "flip_share": "share of pairs whose best mode became another: the mode that now ends closest to the previous best "
+    f"path is not the most probable one, which ends {metrics.SAME_MANOEUVRE_M:g} m or more away from it",
+    "flips_per_object_minute": "flips over the time between the observations of all pairs",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """P pairs of successive predictions of one object each. All (P,); jump_m and end_jump_m in metres."""
+
+    object_class: NDArray[np.int8]
+    dt_s: FloatArray
+    jump_m: FloatArray
+    end_jump_m: FloatArray
+    flip: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.dt_s)
+
+
+class PathWatch:
+    """Compares each prediction with the one before it of the same track."""
+
+    def __init__(self, time_s: FloatArray) -> None:
+        self._time_s = np.concatenate([[0.0], time_s])
+        self._last: dict[str, tuple[int, FloatArray]] = {}
+        self._steps: list[Steps] = []
+
+    def add(
+        self,
+        timestamp_ns: int,
+        track_id: Sequence[str],
+        object_class: NDArray[np.int8],
+        position_m: FloatArray,
+        path_m: FloatArray,
+        probability: FloatArray,
+    ) -> None:
+        """What was predicted for N observed tracks: position_m (N, 2) now, path_m (N, K, T, 2), probability (N, K)."""
+        here_m = np.broadcast_to(position_m[:, None, None], (*path_m.shape[:2], 1, 2))
+        paths_m = np.concatenate([here_m, path_m], axis=2)
+        best_m = paths_m[np.arange(len(track_id)), probability.argmax(axis=1)]
+        before_ns = [self._last[t][0] if t in self._last else timestamp_ns for t in track_id]
+        step_ns = timestamp_ns - np.array(before_ns, dtype=np.int64)
+        for each_ns in np.unique(step_ns):
+            if not 0 < each_ns <= MAX_STEP_S * 1e9:
+                continue
+            rows = np.flatnonzero(step_ns == each_ns)
+            previous_m = np.stack([self._last[track_id[r]][1] for r in rows.tolist()])
+            kinds = object_class[rows]
+            self._steps.append(
+                self._compared(previous_m, best_m[rows], paths_m[rows], probability[rows], kinds, int(each_ns) * 1e-9)
+            )
+        self._last.update((t, (timestamp_ns, best_m[i])) for i, t in enumerate(track_id))
+
+    def _compared(
+        self,
+        previous_m: FloatArray,
+        best_m: FloatArray,
+        paths_m: FloatArray,
+        probability: FloatArray,
+        kinds: NDArray[np.int8],
+        dt_s: float,
+    ) -> Steps:
+        before_m = metrics.moved_on(previous_m, self._time_s, dt_s)
+        common = before_m.shape[1]
+        jump_m = metrics.path_jump(before_m, best_m[:, :common])
+        flip = metrics.mode_flip(before_m[:, -1], paths_m[:, :, common - 1], probability)
+        return Steps(kinds, np.full(len(kinds), dt_s), jump_m.mean(axis=1), jump_m[:, -1], flip)
+
+    def steps(self) -> Steps:
+        """All pairs so far."""
+        return joined(self._steps)
+
+
+class WatchedStream(Stream):
+    """A Stream that also watches how steady its answers are."""
+
+    watch: PathWatch | None = None
+
+    def update(
+        self, frame: TrackFrame, now_ns: int, ego: Ego | None = None, *, surroundings: Surroundings | None = None
+    ) -> Prediction:
+        if self.watch is None:
+            self.watch = PathWatch(self.predictor.time_s)
+        answer = super().update(frame, now_ns, ego, surroundings=surroundings)
+        if self.status not in ("out_of_order", "duplicate"):
+            count = len(frame)
+            self.watch.add(
+                frame.timestamp_ns, frame.track_id, frame.object_class, frame.position_m, answer.position_m[:count],
+                answer.probability[:count],
+            )  # fmt: skip
+        return answer
+
+    def steps(self) -> Steps:
+        return joined([]) if self.watch is None else self.watch.steps()
+
+
+def joined(parts: Sequence[Steps]) -> Steps:
+    """The pairs of all parts, in their order."""
+    nothing = Steps(np.zeros(0, np.int8), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.bool_))
+    return Steps(*(np.concatenate([getattr(p, f.name) for p in (nothing, *parts)]) for f in fields(Steps)))
+
+
+def summary(steps: Steps) -> dict[str, Any]:
+    """ "all" and each class -> the figures of DEFINITIONS."""
+    groups = {"all": np.ones(len(steps), dtype=np.bool_)}
+    groups |= {name: steps.object_class == value for value, name in enumerate(CLASS_NAMES)}
+    return {name: _figures(steps, rows) for name, rows in groups.items() if rows.any()}
+
+
+def _figures(steps: Steps, rows: BoolArray) -> dict[str, float]:
+    found: dict[str, float] = {"pairs": int(rows.sum())}
+    for name in ("jump_m", "end_jump_m"):
+        value = getattr(steps, name)[rows]
+        found |= {name: float(value.mean()), f"{name}_p95": float(np.percentile(value, 95))}
+    found["flip_share"] = float(steps.flip[rows].mean())
+    found["flips_per_object_minute"] = float(60.0 * steps.flip[rows].sum() / steps.dt_s[rows].sum())
+    return found

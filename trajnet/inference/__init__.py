@@ -1,0 +1,57 @@
+"""Everything that predicts, behind one interface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trajnet.errors import ContractError
+from trajnet.inference.base import Predictor
+from trajnet.inference.guard import GuardCounters, GuardedPredictor
+from trajnet.inference.onnx.predictor import OnnxPredictor
+from trajnet.inference.onnx.session import GpuOptions
+from trajnet.inference.physics import DEFAULT_TIME_S, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity
+from trajnet.inference.recorded import RecordedPredictor, save_recorded
+from trajnet.inference.stream import Stream
+from trajnet.types import FloatArray
+
+PHYSICS = {p.name: p for p in (ConstantVelocity, ConstantTurnRate, KalmanConstantVelocity)}
+
+
+def load_predictor(
+    spec: str | Path,
+    *,
+    time_s: FloatArray | None = None,
+    provider: str = "cpu",
+    threads: int = 1,
+    gpu: GpuOptions = GpuOptions(),
+) -> Predictor:
+    """A predictor by name (cv, ctrv, kalman) or the path of a model file.
+
+    time_s (T,): the future times of the physics predictors; a model file has its own. provider, threads, gpu: for a
+    model file. Raises ContractError for anything that is neither.
+    """
+    if str(spec) in PHYSICS:
+        return PHYSICS[str(spec)](DEFAULT_TIME_S if time_s is None else time_s)
+    if Path(spec).suffix == ".onnx":
+        return OnnxPredictor(spec, provider=provider, threads=threads, gpu=gpu)
+    if Path(spec).suffix == ".npz":
+        return RecordedPredictor(spec)
+    raise ContractError(f"model: expected {', '.join(PHYSICS)} or the path of an .onnx file, got {str(spec)!r}")
+
+
+__all__ = [
+    "DEFAULT_TIME_S",
+    "PHYSICS",
+    "ConstantTurnRate",
+    "ConstantVelocity",
+    "GpuOptions",
+    "GuardCounters",
+    "GuardedPredictor",
+    "KalmanConstantVelocity",
+    "OnnxPredictor",
+    "Predictor",
+    "RecordedPredictor",
+    "Stream",
+    "load_predictor",
+    "save_recorded",
+]

@@ -1,0 +1,251 @@
+"""What a model file says about itself, and what the runtime demands of it.
+
+The contract is JSON under the key ``trajnet.contract`` in the ONNX metadata; the model card is Markdown under
+``trajnet.card``. Names, shapes and units of every tensor are here and nowhere else.
+
+One call of the graph is one time step of all N observed tracks. N is the only dynamic dimension.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+from trajnet import config
+from trajnet.context.surroundings import CLOSEST_M2, NEIGHBOUR, Needs
+from trajnet.errors import ConfigError, ContractError
+from trajnet.types import CLASS_NAMES
+
+#: Raised whenever a file written before can no longer be served as it is.
+CONTRACT_VERSION = 4
+CONTRACT_KEY = "trajnet.contract"
+CARD_KEY = "trajnet.card"
+
+Cell = Literal["lstm", "gru", "rnn-tanh", "rnn-relu"]
+Precision = Literal["fp32", "fp16", "int8"]
+Flavour = Literal["streaming", "unrolled"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One named tensor. shape uses "N" for the number of tracks; unit and frame are for people."""
+
+    name: str
+    dtype: str
+    shape: tuple[str, ...]
+    unit: str
+
+
+#: The columns of an observation, see observation_tensors.
+OBSERVATION: tuple[str, ...] = (
+    "displacement_x_m", "displacement_y_m", "velocity_x_mps", "velocity_y_mps", "steady_velocity_x_mps",
+    "steady_velocity_y_mps", "yaw_rad", "previous_yaw_rad", "dt_s", "reset", "velocity_valid", "length_m", "width_m",
+    "map_valid", *(f"class_{name}" for name in CLASS_NAMES),
+)  # fmt: skip
+
+
+_OBSERVATION_UNIT = (
+    f"SI, map axes: {', '.join(OBSERVATION)}. Where reset is 1, of the first observation of a track, displacement and "
+    "dt are 0 and previous_yaw is yaw; velocity is 0 where velocity_valid is 0; of the classes one is 1"
+)
+_NEIGHBOUR_UNIT = (
+    f"SI, map axes: {', '.join(NEIGHBOUR)}. The nearest first; offset from the object; heading: cosine and sine of its "
+    f"yaw; log_distance: of its squared distance + {CLOSEST_M2:g}; all 0 where there is no neighbour"
+)
+
+
+def observation_tensors() -> tuple[Tensor, ...]:
+    """The input that describes the newest observation of each track, as OBSERVATION names its columns.
+
+    displacement since the last observation, previous_yaw of that, and dt since then: 0, yaw and 0 where reset is 1, the
+    first observation of a track. velocity as the tracker measured it where velocity_valid is 1, else 0.
+    steady_velocity: see trajnet.tracking.store. map_valid: 1 where there is a map. class: 1 for its own, else 0.
+    """
+    return (Tensor("observation", "float32", ("N", str(len(OBSERVATION))), _OBSERVATION_UNIT),)
+
+
+def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
+    """The inputs that describe what is around each track, as far as the model needs it."""
+    tensors: tuple[Tensor, ...] = ()
+    if needs.view is not None:
+        shape = tuple(str(size) for size in needs.view.shape)
+        unit = "patch by patch; distances in m * FULL / REACH_M"
+        if needs.view.directions:
+            unit += ", then directions of traffic in map axes * UNIT_VECTOR"
+        tensors += (Tensor("map_distance", "int8", ("N", *shape, "4"), unit),)
+    if needs.neighbours:
+        shape = (str(needs.neighbours), str(len(NEIGHBOUR)))
+        tensors += (Tensor("neighbours", "float32", ("N", *shape), _NEIGHBOUR_UNIT),)
+    return tensors
+
+
+def state_names(cell: str) -> tuple[str, ...]:
+    """The names of the recurrent state's tensors: input ``h``, output ``h_next``, and so on."""
+    return ("h", "c") if cell == "lstm" else ("h",)
+
+
+#: The planes of a path: relative to the object's position, SI units, map axes.
+PATH: tuple[str, ...] = ("x_m", "y_m", "yaw_rad", "cov_xx_m2", "cov_xy_m2", "cov_yy_m2")
+
+
+def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
+    """The graph's results for K modes at T future times. The objects come last, which spares slices and copies."""
+    shape = (str(len(PATH)), str(modes), str(steps), "N")
+    return (
+        Tensor("paths", "float32", shape, "SI, map axes, relative to the object's position: " + ", ".join(PATH)),
+        Tensor("probability", "float32", ("N", str(modes)), "sums to 1 over the modes"),
+    )
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where the weights come from."""
+
+    datasets: tuple[str, ...]
+    licence: str
+    non_commercial: bool
+    seed: int
+    epochs: int
+    windows: int
+    duration_s: float
+    history_s: float
+
+
+@dataclass(frozen=True)
+class PrecisionGate:
+    """What a lower precision did to the accuracy on recorded objects, those of ``data``.
+
+    minFDE in m, of the float32 file and of this one: of all modes (of the 20 most probable where there are more), and
+    of the most probable mode alone. physics_rows: how many rows more than in float32 had no usable path.
+    """
+
+    data: str
+    objects: int
+    fp32_min_fde_m: float
+    min_fde_m: float
+    fp32_min_fde_1_m: float
+    min_fde_1_m: float
+    physics_rows: int = 0
+
+    @property
+    def worse(self) -> float:
+        """The larger of both relative changes; 0.01 is one percent worse, below 0 is better, NaN unusable."""
+        pairs = ((self.fp32_min_fde_m, self.min_fde_m), (self.fp32_min_fde_1_m, self.min_fde_1_m))
+        changes = [(after - before) / max(before, 1e-9) for before, after in pairs]
+        return math.nan if any(map(math.isnan, changes)) else max(changes)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The whole self-description of a model file.
+
+    time_s (T,): the future times of the outputs. needs: what the model wants to know of the surroundings.
+    parity_max_error_m: torch against ONNX Runtime; the parity gate's result in float32, a measurement otherwise.
+    metrics: name -> value as reported by ``trajnet evaluate``.
+    precision: of weights and arithmetic inside, the tensors stay what they are; gate: what it costs, None for fp32.
+    flavour: whether recurrent layers are operators of their own (streaming) or written out (unrolled).
+    """
+
+    version: int
+    name: str
+    model_id: str
+    git_revision: str
+    cell: Cell
+    layers: int
+    hidden: int
+    modes: int
+    time_s: tuple[float, ...]
+    classes: tuple[str, ...]
+    uses_velocity: bool
+    needs: Needs
+    training: Training
+    parity_max_error_m: float = float("nan")
+    metrics: dict[str, Any] = field(default_factory=dict)
+    precision: Precision = "fp32"
+    gate: PrecisionGate | None = None
+    flavour: Flavour = "streaming"
+
+    def __post_init__(self) -> None:
+        if self.version != CONTRACT_VERSION:
+            raise ContractError(
+                f"contract version: this trajnet serves {CONTRACT_VERSION}, got {self.version}; "
+                "export the checkpoint again with this version"
+            )
+        if self.classes != CLASS_NAMES:
+            raise ContractError(f"object classes: expected {', '.join(CLASS_NAMES)}, got {', '.join(self.classes)}")
+        if self.modes < 1 or self.layers < 1 or self.hidden < 1:
+            raise ContractError(
+                f"modes, layers, hidden: expected numbers above 0, got {self.modes}, {self.layers}, {self.hidden}"
+            )
+        if not self.time_s or not all(a < b < math.inf for a, b in pairwise((0.0, *self.time_s))):
+            raise ContractError(f"time_s: expected strictly increasing times above 0 s, got {self.time_s}")
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """Observation, then surroundings, then state."""
+        state = (str(self.layers), "N", str(self.hidden))
+        return (
+            *observation_tensors(),
+            *surroundings_tensors(self.needs),
+            *(Tensor(s, "float32", state, "recurrent state, 0 where reset is 1") for s in state_names(self.cell)),
+        )
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """Paths, then the next state."""
+        state = (str(self.layers), "N", str(self.hidden))
+        next_state = (Tensor(f"{s}_next", "float32", state, "recurrent state") for s in state_names(self.cell))
+        return (*output_tensors(self.modes, len(self.time_s)), *next_state)
+
+    def to_json(self) -> str:
+        return json.dumps(config.to_dict(self), sort_keys=True, allow_nan=True)
+
+
+def read_contract(metadata: dict[str, str], where: str) -> Contract:
+    """The contract in a model's metadata; where names the file. Raises ContractError by name for what does not fit."""
+    if CONTRACT_KEY not in metadata:
+        raise ContractError(
+            f"{where}: expected a model exported by trajnet (metadata key {CONTRACT_KEY!r}), got none; "
+            "use `trajnet export`"
+        )
+    try:
+        values = json.loads(metadata[CONTRACT_KEY])
+    except (ValueError, RecursionError) as error:
+        raise ContractError(f"{where}: expected a contract in JSON, got: {error}") from error
+    version = values.get("version") if isinstance(values, dict) else None
+    if version != CONTRACT_VERSION:
+        raise ContractError(
+            f"{where}: contract version: this trajnet serves {CONTRACT_VERSION}, got {version!r}; "
+            "export the checkpoint again with this version"
+        )
+    try:
+        return config.from_dict(Contract, values, where)
+    except (ConfigError, ContractError) as error:
+        said = str(error)  # what is read strictly is named by the file already, what the values mean is not
+        raise ContractError(said if said.startswith(f"{where}: ") else f"{where}: {said}") from error
+
+
+def check_tensors(expected: tuple[Tensor, ...], got: dict[str, tuple[str, tuple[str, ...]]], where: str) -> None:
+    """Compare the graph's tensors, name -> (dtype, shape as strings), with the contract's. Raises ContractError."""
+    for tensor in expected:
+        if tensor.name not in got:
+            raise ContractError(
+                f"{where}: the contract names tensor {tensor.name!r}, the graph has {', '.join(sorted(got))}"
+            )
+        dtype, shape = got[tensor.name]
+        if (
+            dtype != tensor.dtype
+            or len(shape) != len(tensor.shape)
+            or any(b.isdigit() if a == "N" else a != b for a, b in zip(tensor.shape, shape, strict=True))
+        ):
+            raise ContractError(
+                f"{where}: {tensor.name}: expected {tensor.dtype} {list(tensor.shape)}, got {dtype} {list(shape)}"
+            )
+    extra = set(got) - {t.name for t in expected}
+    if extra:
+        raise ContractError(
+            f"{where}: the graph has tensors that the contract does not know: {', '.join(sorted(extra))}"
+        )

@@ -1,0 +1,1 @@
+"""Exported models, served by ONNX Runtime."""

@@ -1,0 +1,209 @@
+"""The exported graph behind buffers that are made once: what runs on the road for every frame.
+
+A runtime has a worst case that can be stated when it meets no shape that it has not met before. So there are a few
+numbers of tracks (buckets), each with arrays of its own, bound to the session once and run once before the first frame.
+A frame runs in the smallest bucket that holds it; the rows left over are tracks just born at the origin, whose results
+nobody reads.
+
+No row's result depends on other rows or on the bucket: with trajnet-urban on the CPU (AVX2) to the byte, as bucket
+sizes are multiples of 4, the number of rows that ONNX Runtime's matrix products take at once, so none is computed in
+another way than others; with models of wider layers, which are multiplied in other pieces, to 1e-4 m.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.errors import ConfigError
+from trajnet.inference.contract import CARD_KEY, OBSERVATION, Contract, Tensor, read_contract
+from trajnet.inference.onnx.session import PROVIDERS, GpuOptions, check_session, open_session
+
+#: Numbers of tracks that are prepared for: at most half as many rows again as a frame has, from 16 on.
+BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+#: What a row without a track holds: one that is just born, of no known class, at rest at the origin. Every other input
+#: is 0.
+PADDING = {"observation": np.isin(OBSERVATION, ("reset", "length_m", "width_m", "class_unknown")).astype(np.float32)}
+
+#: A CUDA graph is recorded after a run or two that allocate what it needs.
+RUNS_TO_RECORD = 3
+
+#: Arrays begin at multiples of this: a cache line, and what vector instructions like.
+_ALIGNMENT = 64
+
+Arrays = dict[str, NDArray[Any]]
+Fill = Callable[[Arrays], None]
+
+
+class Bucket:
+    """The session's arrays for exactly ``tracks`` rows.
+
+    inputs, outputs: name -> array of the whole bucket. On the CPU the session reads and writes them in place; for other
+    providers they are copied to and from the device with every run. State inputs hold what the caller puts there.
+    graph_id: under which the provider records the bucket's CUDA graph, from 1 on; None: it records none.
+    """
+
+    def __init__(
+        self, session: Any, contract: Contract, tracks: int, device: str, *, graph_id: int | None = None
+    ) -> None:
+        self.tracks = tracks
+        self.inputs: Arrays = {t.name: _aligned(t, tracks, PADDING.get(t.name, 0.0)) for t in contract.inputs}
+        self.outputs: Arrays = {t.name: _aligned(t, tracks, 0.0) for t in contract.outputs}
+        self._session = session
+        self._run_options = None if graph_id is None else _graph_options(graph_id)
+        whole = slice(None)
+        self._before = {t.name: (whole,) * t.shape.index("N") for t in (*contract.inputs, *contract.outputs)}
+        self._used = 0
+        self._views: dict[int, tuple[Arrays, Arrays]] = {}
+        self._binding = session.io_binding()
+        self._on_device: dict[str, Any] = {}
+        for bind, arrays in ((self._binding.bind_input, self.inputs), (self._binding.bind_output, self.outputs)):
+            for name, array in arrays.items():
+                pointer = array.ctypes.data if device == "cpu" else self._device_copy(name, array, device)
+                bind(name, device, 0, array.dtype, list(array.shape), pointer)
+
+    def rows(self, count: int) -> tuple[Arrays, Arrays]:
+        """The first ``count`` tracks of every input and of every output, as views that are made once."""
+        if count not in self._views:
+            first = slice(count)
+            self._views[count] = (
+                {name: array[(*self._before[name], first)] for name, array in self.inputs.items()},
+                {name: array[(*self._before[name], first)] for name, array in self.outputs.items()},
+            )
+        return self._views[count]
+
+    def run(self, count: int) -> None:
+        """One step of the first ``count`` rows; whatever an earlier, larger frame left behind them is padded over."""
+        if count < self._used:
+            for name, array in self.inputs.items():
+                array[(*self._before[name], slice(count, self._used))] = PADDING.get(name, 0.0)
+        self._used = count
+        for name in self._on_device.keys() & self.inputs.keys():
+            self._on_device[name].update_inplace(self.inputs[name])
+        self._session.run_with_iobinding(self._binding, self._run_options)
+        for name in self._on_device.keys() & self.outputs.keys():
+            self.outputs[name][...] = self._on_device[name].numpy()
+
+    def _device_copy(self, name: str, array: NDArray[Any], device: str) -> int:
+        from onnxruntime import OrtValue
+
+        self._on_device[name] = OrtValue.ortvalue_from_numpy(array, device, 0)
+        pointer: int = self._on_device[name].data_ptr()
+        return pointer
+
+
+class Engine:
+    """One model file, checked, warmed up in every bucket, with the recurrent state of every slot.
+
+    buckets: increasing numbers of tracks; more rows than the largest run in several steps, one after the other.
+    gpu: see GpuOptions.
+    Raises ConfigError, ContractError or DependencyError for what cannot be served.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        provider: str = "cpu",
+        threads: int = 1,
+        buckets: Sequence[int] = BUCKETS,
+        gpu: GpuOptions = GpuOptions(),
+    ) -> None:
+        if not buckets or any(b <= 0 or b % 4 for b in buckets) or list(buckets) != sorted(set(buckets)):
+            raise ConfigError(f"buckets: expected increasing multiples of 4, got {list(buckets)}")
+        if provider == "tensorrt" and gpu.cuda_graph and len(buckets) > 1:
+            raise ConfigError(
+                f"cuda_graph: expected one bucket with provider tensorrt, got {list(buckets)}; "
+                "provider cuda takes several"
+            )
+        session = open_session(path, provider=provider, threads=threads, gpu=gpu)
+        metadata = session.get_modelmeta().custom_metadata_map
+        self.contract = read_contract(metadata, str(path))
+        self.card: str = metadata.get(CARD_KEY, "")
+        self.provider: str = session.get_providers()[0]
+        check_session(session, self.contract, str(path))
+        device = "cpu" if self.provider == PROVIDERS["cpu"] else "cuda"
+        several = provider == "cuda" and gpu.cuda_graph
+        self.buckets = tuple(
+            Bucket(session, self.contract, tracks, device, graph_id=i if several else None)
+            for i, tracks in enumerate(buckets, start=1)
+        )
+        states = {t.name: t for t in self.contract.outputs if t.name.endswith("_next")}
+        #: Time that ONNX Runtime has taken for all steps so far, copies to and from the device with it.
+        self.graph_ns = 0
+        self._states = tuple((name.removesuffix("_next"), name) for name in states)
+        self._memory = {name: np.zeros(shape_for(states[after], 0), np.float32) for name, after in self._states}
+        # TensorRT builds its engine anew for sizes beyond those it has met: the largest and the smallest span all.
+        for bucket in (self.buckets[-1], *self.buckets) if provider == "tensorrt" else self.buckets:
+            for _ in range(RUNS_TO_RECORD if gpu.cuda_graph else 1):
+                bucket.run(0)
+
+    @property
+    def max_tracks(self) -> int:
+        """The largest bucket: as many rows as one step takes."""
+        return self.buckets[-1].tracks
+
+    def step(self, slot: NDArray[np.int64], reset: NDArray[np.bool_], fill: Fill) -> Arrays:
+        """One step of the tracks in these slots (n,), n from 1 to max_tracks; where reset, of new ones.
+
+        fill: writes the observations into the arrays that it is given, n rows of each input of the contract.
+        Returns n rows of each output: views that hold until the next step. A step that raises leaves the state alone.
+        """
+        count = len(slot)
+        bucket = next(b for b in self.buckets if b.tracks >= count)
+        inputs, outputs = bucket.rows(count)
+        fill(inputs)
+        born = bool(reset.any())
+        for name, _ in self._states:
+            memory = self._remembered(name, int(slot.max()) + 1)
+            for layer, rows in zip(memory, inputs[name], strict=True):
+                np.take(layer, slot, axis=0, out=rows, mode="clip")
+                if born:
+                    rows[reset] = 0.0  # nothing else forgets a state, and NaN would stay for ever
+        begin_ns = time.perf_counter_ns()
+        bucket.run(count)
+        self.graph_ns += time.perf_counter_ns() - begin_ns
+        for name, after in self._states:
+            for layer, rows in zip(self._memory[name], outputs[after], strict=True):
+                layer[slot] = rows
+        return outputs
+
+    def _remembered(self, name: str, slots: int) -> NDArray[np.float32]:
+        """The state of every slot, (layers, slots or more, hidden)."""
+        memory = self._memory[name]
+        if slots > memory.shape[1]:
+            larger = np.zeros((memory.shape[0], max(32, 2 * slots), memory.shape[2]), np.float32)
+            larger[:, : memory.shape[1]] = memory
+            self._memory[name] = memory = larger
+        return memory
+
+
+def _graph_options(graph_id: int) -> Any:
+    """Options of a run that is recorded as a CUDA graph, or started as one, under this number."""
+    from onnxruntime import RunOptions
+
+    options = RunOptions()
+    options.add_run_config_entry("gpu_graph_id", str(graph_id))
+    return options
+
+
+def shape_for(tensor: Tensor, tracks: int) -> tuple[int, ...]:
+    """The tensor's shape with this many tracks."""
+    return tuple(tracks if size == "N" else int(size) for size in tensor.shape)
+
+
+def _aligned(tensor: Tensor, tracks: int, value: float | NDArray[np.float32]) -> NDArray[Any]:
+    """A new array of the tensor's type and shape, full of one value or row."""
+    dtype, shape = np.dtype(tensor.dtype), shape_for(tensor, tracks)
+    size = int(np.prod(shape)) * dtype.itemsize
+    raw = np.zeros(size + _ALIGNMENT, np.uint8)
+    begin = -raw.ctypes.data % _ALIGNMENT
+    array: NDArray[Any] = raw[begin : begin + size].view(dtype).reshape(shape)
+    array[...] = value
+    return array

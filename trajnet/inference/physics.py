@@ -1,0 +1,225 @@
+"""Baselines without learning: constant velocity, constant turn rate and velocity, and a Kalman filter.
+
+They are what the model must beat, and what a path falls back to when the model gives none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trajnet.context.surroundings import Needs
+from trajnet.geometry import wrap_angle
+from trajnet.tracking.store import Observations
+from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction, Source
+
+DEFAULT_TIME_S: FloatArray = np.linspace(0.5, 6.0, 12)
+
+#: Standard deviation of the acceleration that constant motion ignores, along and across the heading (m/s^2), and of
+#: the present position (m): the covariance at time t is sigma_0^2 + (a t^2 / 2)^2.
+SIGMA_ALONG_MPS2 = 1.2
+SIGMA_ACROSS_MPS2 = 0.5
+SIGMA_POSITION_M = 0.3
+
+#: Speeds, turn rates and curvatures beyond these are noise of the tracker, not motion.
+MAX_SPEED_MPS = 100.0
+MAX_YAW_RATE_RADPS = 1.0
+MAX_CURVATURE_PER_M = 0.2
+
+_WHEELED: BoolArray = np.array(WHEELED)
+
+
+def observed_velocity(observations: Observations) -> FloatArray:
+    """(N, 2) m/s in the map frame: as measured, else the last displacement over its time, else zero.
+
+    Faster than MAX_SPEED_MPS it keeps its direction, at that speed: two frames that are a microsecond apart, or an
+    absurd measurement, must not send an object to infinity.
+    """
+    fresh = observations.reset | (observations.dt_s <= 0)
+    dt_s = np.where(fresh, 1.0, observations.dt_s)[:, None]
+    differenced = np.where(fresh[:, None], 0.0, (observations.position_m - observations.previous_position_m) / dt_s)
+    velocity = np.where(observations.velocity_valid[:, None], observations.velocity_mps, differenced)
+    largest = np.maximum(np.abs(velocity).max(axis=1, keepdims=True), 1e-9)  # first, so that no square overflows
+    direction = velocity / largest
+    length = np.maximum(np.hypot(direction[:, :1], direction[:, 1:]), 1e-9)
+    return np.where(largest * length > MAX_SPEED_MPS, direction * (MAX_SPEED_MPS / length), velocity)
+
+
+def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray]:
+    """(N,) signed speed along (N,) course. Wheeled objects of known yaw go where they point, forward or backward;
+    the others go where their velocity points."""
+    velocity = observed_velocity(observations)
+    along_yaw = observations.yaw_valid & _WHEELED[observations.object_class]
+    speed = np.hypot(velocity[:, 0], velocity[:, 1])
+    heading = observations.yaw_rad
+    forward = velocity[:, 0] * np.cos(heading) + velocity[:, 1] * np.sin(heading)
+    course = np.where(speed > 1e-6, np.arctan2(velocity[:, 1], velocity[:, 0]), heading)
+    return np.where(along_yaw, np.where(forward < 0, -speed, speed), speed), np.where(along_yaw, heading, course)
+
+
+def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray:
+    """(N, T, 2, 2) m^2 in the map frame for constant motion along course_rad (N,); see SIGMA_ALONG_MPS2."""
+    along_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ALONG_MPS2 * time_s**2) ** 2
+    across_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ACROSS_MPS2 * time_s**2) ** 2
+    cos, sin = np.cos(course_rad)[:, None], np.sin(course_rad)[:, None]
+    spread = np.empty((len(course_rad), len(time_s), 2, 2))
+    spread[:, :, 0, 0] = cos * cos * along_m2 + sin * sin * across_m2
+    spread[:, :, 1, 1] = sin * sin * along_m2 + cos * cos * across_m2
+    spread[:, :, 0, 1] = spread[:, :, 1, 0] = cos * sin * (along_m2 - across_m2)
+    return spread
+
+
+def single_mode(
+    observations: Observations,
+    time_s: FloatArray,
+    position_m: FloatArray,
+    yaw_rad: FloatArray,
+    covariance_m2: FloatArray,
+) -> Prediction:
+    """A Prediction of one certain mode from (N, T, ...) arrays, labelled as physics."""
+    count = len(observations)
+    return Prediction(
+        observations.timestamp_ns, observations.track_id, time_s, position_m[:, None], yaw_rad[:, None],
+        covariance_m2[:, None], np.ones((count, 1)), np.full(count, Source.PHYSICS, np.int8), np.zeros(count),
+    )  # fmt: skip
+
+
+class ConstantVelocity:
+    """Constant speed, straight ahead."""
+
+    name = "cv"
+    modes = 1
+    needs = Needs()
+
+    def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
+        self.time_s = np.asarray(time_s, dtype=np.float64)
+
+    def predict(self, observations: Observations) -> Prediction:
+        speed, course = speed_and_course(observations)
+        direction = np.stack([np.cos(course), np.sin(course)], axis=-1)
+        travelled = speed[:, None] * self.time_s
+        position = observations.position_m[:, None] + travelled[..., None] * direction[:, None]
+        yaw = np.repeat(observations.yaw_rad[:, None], len(self.time_s), axis=1)
+        return single_mode(observations, self.time_s, position, yaw, growing_covariance(self.time_s, course))
+
+    def forget(self, slots: IntArray) -> None:
+        """Nothing to forget: the observation carries all it needs."""
+
+
+class ConstantTurnRate:
+    """Constant speed and turn rate (CTRV): an arc. The turn rate is that of the last two measured headings, bounded."""
+
+    name = "ctrv"
+    modes = 1
+    needs = Needs()
+
+    def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
+        self.time_s = np.asarray(time_s, dtype=np.float64)
+
+    def predict(self, observations: Observations) -> Prediction:
+        speed, course = speed_and_course(observations)
+        measured = observations.yaw_valid & observations.previous_yaw_valid
+        unknown = observations.reset | (observations.dt_s <= 0) | ~measured
+        turned = wrap_angle(observations.yaw_rad - observations.previous_yaw_rad)
+        rate = np.where(unknown, 0.0, turned / np.where(unknown, 1.0, observations.dt_s))
+        limit = np.minimum(MAX_YAW_RATE_RADPS, MAX_CURVATURE_PER_M * np.abs(speed))
+        rate = np.clip(rate, -limit, limit)[:, None]
+        angle = rate * self.time_s
+        half = 0.5 * angle
+        chord = speed[:, None] * self.time_s * np.sinc(half / np.pi)
+        position = observations.position_m[:, None] + np.stack(
+            [chord * np.cos(course[:, None] + half), chord * np.sin(course[:, None] + half)], axis=-1
+        )
+        yaw = observations.yaw_rad[:, None] + angle
+        return single_mode(observations, self.time_s, position, yaw, growing_covariance(self.time_s, course))
+
+    def forget(self, slots: IntArray) -> None:
+        """Nothing to forget: the observation carries all it needs."""
+
+
+class KalmanConstantVelocity:
+    """A Kalman filter over (x, y, vx, vy) with white acceleration noise, one per slot, that is run ahead for the path.
+
+    Process noise: continuous white acceleration (Bar-Shalom, Estimation with Applications to Tracking, 6.2.2).
+    """
+
+    name = "kalman"
+    modes = 1
+    needs = Needs()
+
+    def __init__(
+        self,
+        time_s: FloatArray = DEFAULT_TIME_S,
+        *,
+        acceleration_density: float = 1.0,
+        position_sigma_m: float = 0.15,
+        velocity_sigma_mps: float = 0.5,
+        first_speed_sigma_mps: float = 10.0,
+    ) -> None:
+        """acceleration_density: power spectral density of the acceleration, m^2/s^3."""
+        self.time_s = np.asarray(time_s, dtype=np.float64)
+        self._density = acceleration_density
+        self._position_variance = position_sigma_m**2
+        self._velocity_variance = velocity_sigma_mps**2
+        self._first_variance = first_speed_sigma_mps**2
+        self._forgotten: set[int] = set()
+        self._mean = np.zeros((0, 4))
+        self._covariance = np.zeros((0, 4, 4))
+
+    def predict(self, observations: Observations) -> Prediction:
+        slot = observations.slot
+        self._grow(int(slot.max()) + 1 if len(slot) else 0)
+        fresh = observations.reset | np.isin(slot, list(self._forgotten))
+        self._forgotten.difference_update(slot.tolist())
+        mean, covariance = self._mean[slot], self._covariance[slot]
+        mean[fresh] = 0.0
+        mean[fresh, :2] = observations.position_m[fresh]
+        covariance[fresh] = np.diag([self._position_variance] * 2 + [self._first_variance] * 2)
+        ahead_s = np.where(fresh, 0.0, observations.dt_s)
+        mean, covariance = self._ahead(mean, covariance, ahead_s)
+        measured = ~fresh
+        mean, covariance = _correct(mean, covariance, observations.position_m, 0, self._position_variance, measured)
+        mean, covariance = _correct(
+            mean, covariance, observations.velocity_mps, 2, self._velocity_variance, observations.velocity_valid
+        )
+        self._mean[slot], self._covariance[slot] = mean, covariance
+        steps = [self._ahead(mean, covariance, np.full(len(slot), t)) for t in self.time_s]
+        position = np.stack([m[:, :2] for m, _ in steps], axis=1)
+        spread = np.stack([c[:, :2, :2] for _, c in steps], axis=1)
+        speed = np.hypot(mean[:, 2], mean[:, 3])
+        still = observations.yaw_valid | (speed < 0.5)
+        yaw = np.where(still, observations.yaw_rad, np.arctan2(mean[:, 3], mean[:, 2]))
+        return single_mode(observations, self.time_s, position, np.repeat(yaw[:, None], len(self.time_s), 1), spread)
+
+    def forget(self, slots: IntArray) -> None:
+        self._forgotten.update(int(s) for s in slots)
+
+    def _grow(self, count: int) -> None:
+        missing = count - len(self._mean)
+        if missing > 0:
+            self._mean = np.concatenate([self._mean, np.zeros((missing, 4))])
+            self._covariance = np.concatenate([self._covariance, np.zeros((missing, 4, 4))])
+
+    def _ahead(self, mean: FloatArray, covariance: FloatArray, dt_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+        count = len(mean)
+        step = np.tile(np.eye(4), (count, 1, 1))
+        step[:, 0, 2] = step[:, 1, 3] = dt_s
+        noise = np.zeros((count, 4, 4))
+        for axis in (0, 1):
+            noise[:, axis, axis] = dt_s**3 / 3
+            noise[:, axis, axis + 2] = noise[:, axis + 2, axis] = dt_s**2 / 2
+            noise[:, axis + 2, axis + 2] = dt_s
+        moved = np.einsum("nij,nj->ni", step, mean)
+        return moved, step @ covariance @ np.swapaxes(step, 1, 2) + self._density * noise
+
+
+def _correct(
+    mean: FloatArray, covariance: FloatArray, measured: FloatArray, first: int, variance: float, rows: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Kalman update of rows with a measurement (N, 2) of the state's elements first, first + 1."""
+    part = slice(first, first + 2)
+    innovation = measured - mean[:, part]
+    gain = covariance[:, :, part] @ np.linalg.inv(covariance[:, part, part] + variance * np.eye(2))
+    corrected = mean + np.einsum("nij,nj->ni", gain, innovation)
+    shrunk = covariance - gain @ covariance[:, part, :]
+    shrunk = 0.5 * (shrunk + np.swapaxes(shrunk, 1, 2))
+    return np.where(rows[:, None], corrected, mean), np.where(rows[:, None, None], shrunk, covariance)

@@ -1,0 +1,199 @@
+"""Frames in, predictions of every live track out: what the node, the replay and the evaluation all run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from trajnet.context.map_field import MapField
+from trajnet.context.surroundings import Surroundings
+from trajnet.geometry import wrap_angle
+from trajnet.inference.base import Predictor
+from trajnet.inference.guard import GuardCounters, GuardedPredictor
+from trajnet.inference.physics import ConstantVelocity
+from trajnet.inference.priority import Ego
+from trajnet.tracking.store import Coasting, FrameStatus, Observations, TrackPolicy, TrackStore
+from trajnet.types import FloatArray, IntArray, Prediction, Source, TrackFrame
+
+
+class Stream:
+    """A TrackStore and a guarded predictor behind one call per frame.
+
+    predictor: any Predictor; one that is not guarded yet gets constant velocity as its fall-back, without a deadline.
+    map_field: the map that the objects are on, for predictors that want one; without it they see none.
+    clock_ns: measures the stages of an update; without it they stay zero. Nothing else depends on it.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        policy: TrackPolicy | None = None,
+        *,
+        map_field: MapField | None = None,
+        clock_ns: Callable[[], int] | None = None,
+    ) -> None:
+        self.predictor = predictor if isinstance(predictor, GuardedPredictor) else _with_fallback(predictor)
+        self.store = TrackStore(policy or TrackPolicy())
+        self.map_field = map_field
+        if map_field is not None and self.predictor.needs.view is not None:
+            map_field.prepare(self.predictor.needs.view)  # not with the first frame
+        self.status: FrameStatus = "used"
+        self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
+        self._clock_ns = clock_ns or (lambda: 0)
+        self._memory = PathMemory(self.predictor.modes, self.predictor.time_s)
+        self._latest: Prediction | None = None
+
+    @property
+    def guard(self) -> GuardCounters:
+        return self.predictor.counters
+
+    def update(
+        self, frame: TrackFrame, now_ns: int, ego: Ego | None = None, *, surroundings: Surroundings | None = None
+    ) -> Prediction:
+        """Paths for the frame's tracks in their order, then for live tracks that it does not report (Source.STALE).
+
+        A frame that the policy drops (see ``status``) leaves everything as it is and gives the last answer again.
+        ego: who asks; decides whom the model serves where a guard has a limit and there are more.
+        surroundings: of the frame's rows, for frames that are no real instant (windows in lockstep); otherwise they are
+        made from the frame and the map.
+        """
+        begin = self._clock_ns()
+        self.status, observations = self.store.update(frame, now_ns)
+        tracked = self._clock_ns()
+        if observations is None:
+            predicted = tracked
+            nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
+            answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
+        else:
+            if surroundings is not None:
+                observations = replace(observations, surroundings=surroundings)
+            around = None
+            if self.predictor.needs and surroundings is None:
+                around = partial(Observations.around, needs=self.predictor.needs, field=self.map_field)
+            fresh = undirected(observations, self.predictor.predict(observations, ego, around=around))
+            predicted = self._clock_ns()
+            self._memory.keep(observations, fresh)
+            coasting = self.store.coasting()
+            answer = fresh
+            if coasting.track_id:
+                self.guard.stale_rows += len(coasting.track_id)
+                answer = joined(fresh, self._memory.recall(coasting, frame.timestamp_ns))
+        self._latest = answer
+        end = self._clock_ns()
+        self.stages_ns = {"tracks": tracked - begin, "model": predicted - tracked, "output": end - predicted}
+        return answer
+
+    def reset(self) -> None:
+        """Forget every track; the counters stay."""
+        self.store.reset()
+        self._memory.clear()
+        self._latest = None
+
+
+def undirected(observations: Observations, prediction: Prediction) -> Prediction:
+    """The prediction with every object that has no direction yet staying in place, equally uncertain all around.
+
+    Nobody can say which way an object will go that was seen once, or has never moved, and whose source measures neither
+    yaw nor velocity: a path for it would follow the map's axes. Its modes keep their probabilities and their spread.
+    """
+    row = np.flatnonzero(~observations.direction_known)
+    if not len(row):
+        return prediction
+    position_m, covariance_m2 = prediction.position_m.copy(), prediction.covariance_m2.copy()
+    yaw_rad = prediction.yaw_rad.copy()
+    position_m[row] = observations.position_m[row, None, None]
+    yaw_rad[row] = observations.yaw_rad[row, None, None]
+    variance = 0.5 * np.trace(covariance_m2[row], axis1=-2, axis2=-1)
+    covariance_m2[row] = variance[..., None, None] * np.eye(2)
+    return replace(prediction, position_m=position_m, yaw_rad=yaw_rad, covariance_m2=covariance_m2)
+
+
+def _with_fallback(predictor: Predictor) -> GuardedPredictor:
+    return GuardedPredictor(predictor, ConstantVelocity(predictor.time_s))
+
+
+class PathMemory:
+    """The last path of every track that the newest frame does not report.
+
+    The newest answer is kept as it is; only when a track goes missing is its path copied out of it.
+    """
+
+    def __init__(self, modes: int, time_s: FloatArray) -> None:
+        self._time_s = time_s
+        self._knot_s = np.concatenate([[0.0], time_s])
+        self._newest: tuple[Observations, Prediction] | None = None
+        self._reported = np.zeros(0, dtype=np.bool_)
+        # Time leads within a slot; the last axis is x, y, yaw and the covariance's xx, xy, yy.
+        self._path = np.zeros((0, len(time_s) + 1, modes, 6))
+        self._probability = np.zeros((0, modes))
+
+    def keep(self, observations: Observations, prediction: Prediction) -> None:
+        """Take the newest answer; of the one before, store the paths of tracks that are not in this one."""
+        slot = observations.slot
+        if len(slot) and slot.max() >= len(self._reported):
+            self._grow(max(32, 2 * (int(slot.max()) + 1)))
+        if self._newest is not None:
+            self._reported[slot] = True
+            before, path = self._newest
+            gone = np.flatnonzero(~self._reported[before.slot])
+            self._reported[slot] = False
+            if len(gone):
+                self._store(before, path, gone)
+        self._newest = observations, prediction
+
+    def _store(self, observations: Observations, prediction: Prediction, rows: IntArray) -> None:
+        """Store these rows, each led by the observed pose at time 0 with the spread of the first future time."""
+        path = np.empty((len(rows), *self._path.shape[1:]))
+        ahead = path[:, 1:].swapaxes(1, 2)  # (rows, modes, times, 6)
+        ahead[..., 0:2] = prediction.position_m[rows]
+        ahead[..., 2] = prediction.yaw_rad[rows]
+        covariance_m2 = prediction.covariance_m2[rows]
+        ahead[..., 3:5] = covariance_m2[..., 0, :]
+        ahead[..., 5] = covariance_m2[..., 1, 1]
+        path[:, 0, :, 0:2] = observations.position_m[rows, None]
+        path[:, 0, :, 2] = observations.yaw_rad[rows, None]
+        path[:, 0, :, 3:] = path[:, 1, :, 3:]
+        slot = observations.slot[rows]
+        self._path[slot] = path
+        self._probability[slot] = prediction.probability[rows]
+
+    def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
+        """The stored paths, moved on by their age: linear between their points, straight on past their end."""
+        slot, count, knot_s = coasting.slot[:, None], len(coasting.slot), self._knot_s
+        ask_s = self._time_s + coasting.age_s[:, None]
+        left = np.minimum(np.searchsorted(knot_s, ask_s, side="right") - 1, len(knot_s) - 2)
+        weight = np.repeat(((ask_s - knot_s[left]) / (knot_s[left + 1] - knot_s[left]))[..., None, None], 6, axis=-1)
+        np.minimum(weight[..., 2:], 1.0, out=weight[..., 2:])  # headings and spreads end with the path
+        path = self._path[slot, left]  # (rows, times, modes, 6)
+        step = self._path[slot, left + 1] - path
+        step[..., 2] = wrap_angle(step[..., 2])  # the short way round
+        path += weight * step
+        path = path.swapaxes(1, 2)
+        covariance_m2 = path[..., [3, 4, 4, 5]].reshape(*path.shape[:-1], 2, 2)
+        return Prediction(
+            timestamp_ns, coasting.track_id, self._time_s, path[..., :2], path[..., 2], covariance_m2,
+            self._probability[coasting.slot], np.full(count, Source.STALE, np.int8), coasting.age_s,
+        )  # fmt: skip
+
+    def clear(self) -> None:
+        """Let go of the newest answer."""
+        self._newest = None
+
+    def _grow(self, capacity: int) -> None:
+        for name in ("_reported", "_path", "_probability"):
+            old = getattr(self, name)
+            new = np.zeros((capacity, *old.shape[1:]), dtype=old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+
+
+def joined(first: Prediction, second: Prediction) -> Prediction:
+    """The rows of both, first's time and grid."""
+    return Prediction(
+        first.timestamp_ns, first.track_id + second.track_id, first.time_s,
+        *(np.concatenate([getattr(first, n), getattr(second, n)])
+          for n in ("position_m", "yaw_rad", "covariance_m2", "probability", "source", "age_s")),
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""A thread that makes one predictor's calls, so that whoever asks need not wait for ever."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
+
+from trajnet.tracking.store import Observations
+from trajnet.types import Prediction
+
+
+class Worker:
+    """One thread that makes calls in their order.
+
+    Not a ThreadPoolExecutor: at the end of the process that one waits for its running call, for ever if the call hangs.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._closed = False
+        self._thread = Thread(target=_serve, args=(self._calls,), name="trajnet-predict", daemon=True)
+        self._thread.start()
+        weakref.finalize(self, self._calls.put, None)
+
+    def submit(self, function: Callable[[Observations], Prediction], asked: Observations) -> Future[Prediction]:
+        if self._closed:
+            raise RuntimeError("the predictor's thread has ended")
+        future: Future[Prediction] = Future()
+        self._calls.put((future, function, asked))
+        return future
+
+    def close(self, timeout_s: float) -> bool:
+        """End after the running call; whether that was within the time."""
+        self._closed = True
+        self._calls.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+
+_Call = tuple["Future[Prediction]", Callable[[Observations], Prediction], Observations]
+
+
+def _serve(calls: SimpleQueue[_Call | None]) -> None:
+    while (call := calls.get()) is not None:
+        future, function, asked = call
+        try:
+            future.set_result(function(asked))
+        except BaseException as error:  # whoever waits gets it
+            future.set_exception(error)
+        del call, future, function, asked  # nothing is kept alive while the thread waits

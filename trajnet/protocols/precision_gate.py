@@ -1,0 +1,146 @@
+"""What a lower precision costs: both files play recorded objects in the code that runs on the road."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+import trajnet
+from trajnet.bench.latency import BenchOptions, measure
+from trajnet.errors import InputError
+from trajnet.evaluate import Dataset, ModelResult, open_dataset, run_models
+from trajnet.evaluate.runner import Progress
+from trajnet.evaluate.scoring import known, means
+from trajnet.export.graph import StepGraph, write_model
+from trajnet.export.parity import check_graph, parity
+from trajnet.export.precision import in_precision
+from trajnet.inference import OnnxPredictor
+from trajnet.inference.contract import Contract, Precision, PrecisionGate
+from trajnet.timing.clock import WallClock
+
+#: The most that minFDE may grow: a hundredth.
+MAX_WORSE = 0.01
+#: Of scenes, every so many frames are scored; all are streamed.
+SCENE_STRIDE = 5
+#: Tracks for which the time of a step is measured.
+LATENCY_TRACKS = 64
+
+
+@dataclass(frozen=True)
+class GateData:
+    """What the gate plays: name of a dataset, its data and split as ``trajnet evaluate`` takes them."""
+
+    dataset: str
+    data: Path
+    split: str | None = None
+
+    def opened(self, horizon_s: float) -> Dataset:
+        """The dataset; scenes are scored as far as the model predicts. Raises InputError."""
+        if self.dataset != "scenes":
+            return open_dataset(self.dataset, self.data, self.split)
+        return open_dataset("scenes", self.data, self.split, horizon_s=horizon_s, stride=SCENE_STRIDE)
+
+    def __str__(self) -> str:
+        """What the contract says of it."""
+        if self.dataset == "scenes":
+            return "scenes of " + "/".join(self.data.resolve().parts[-2:])
+        return " ".join(filter(None, (self.dataset, self.split)))
+
+
+def bundled() -> GateData:
+    """The scenes that come with a checkout. Raises InputError where trajnet is installed without them."""
+    folder = Path(trajnet.__file__).resolve().parents[1] / "sim" / "scenes"
+    if not folder.is_dir():
+        raise InputError(
+            f"gate: expected the scenes of a checkout in {folder}, got no such folder; name recorded data by "
+            "--gate-data and --gate-dataset"
+        )
+    return GateData("scenes", folder)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A graph in a lower precision beside the float32 graph that it was made of.
+
+    contract: of the variant, with the gate's result and the measured difference from torch. size: of the files in
+    bytes, step_ms: median time of a step of LATENCY_TRACKS tracks on this machine's CPU; float32 first in both.
+    """
+
+    proto: onnx.ModelProto
+    contract: Contract
+    gate: PrecisionGate
+    size: tuple[int, int]
+    step_ms: tuple[float, float]
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may be used: hardly worse, and with a usable path wherever float32 has one."""
+        return bool(self.gate.worse <= MAX_WORSE) and self.gate.physics_rows <= 0
+
+
+def make_variant(
+    graph: StepGraph,
+    proto: onnx.ModelProto,
+    contract: Contract,
+    precision: Precision,
+    data: GateData,
+    progress: Progress | None = None,
+) -> Variant:
+    """The graph in this precision, and what that costs on the data.
+
+    proto, contract: of the float32 export. Raises ConfigError for a precision that the model cannot have, InputError
+    where the data cannot be used.
+    """
+    made = in_precision(proto, graph, precision)
+    check_graph(made, graph, precision=precision, flavour=contract.flavour)
+    difference = parity(graph, made, batches=(1, 8, 64, 256), steps=100)
+    described = dataclasses.replace(
+        contract,
+        model_id=hashlib.sha256(made.SerializeToString()).hexdigest()[:12],
+        precision=precision,
+        parity_max_error_m=difference.max_error_m,
+    )
+    with tempfile.TemporaryDirectory(prefix="trajnet-gate-") as folder:
+        files = Path(folder) / "fp32.onnx", Path(folder) / f"{precision}.onnx"
+        write_model(proto, contract, "", files[0])
+        write_model(made, described, "", files[1])
+        gate = compare(*files, data, progress)
+        size = tuple(f.stat().st_size for f in files)
+        step_ms = tuple(step_p50_ms(f) for f in files)
+    described = dataclasses.replace(described, gate=gate)
+    return Variant(made, described, gate, (size[0], size[1]), (step_ms[0], step_ms[1]))
+
+
+def compare(before: Path, after: Path, data: GateData, progress: Progress | None = None) -> PrecisionGate:
+    """Play the data with the float32 model file and with its variant.
+
+    Raises InputError where there is nothing to score, ContractError for files that cannot be served.
+    """
+    model = OnnxPredictor(before)
+    dataset = data.opened(float(model.time_s[-1]))
+    results = run_models(dataset, [str(before), str(after)], progress=progress)
+    fp32, variant = (_min_fde_m(results[str(path)]) for path in (before, after))
+    stood_in = [results[str(path)].guard.physics_rows for path in (before, after)]
+    objects = int(known(results[str(before)].scores, -1).sum())
+    return PrecisionGate(str(data), objects, fp32[0], variant[0], fp32[1], variant[1], stood_in[1] - stood_in[0])
+
+
+def _min_fde_m(result: ModelResult) -> tuple[float, float]:
+    """minFDE of all modes (20 at most) and of the most probable one."""
+    scores = result.scores
+    found = means(scores, np.ones(len(scores), np.bool_), -1)
+    if not found:
+        raise InputError("gate: expected objects whose future is recorded to the last step, got none")
+    return found["minFDE_20"], found["minFDE_1"]
+
+
+def step_p50_ms(path: Path, frames: int = 200) -> float:
+    """Median time of the model stage for LATENCY_TRACKS objects, back to back, on this machine's CPU, one thread."""
+    options = BenchOptions(frames=frames, warmup=20, period_ms=0.0)
+    return measure(OnnxPredictor(path), LATENCY_TRACKS, WallClock(), options, references=False).latency["model"].p50_ms

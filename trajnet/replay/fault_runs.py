@@ -1,0 +1,203 @@
+"""A scene under faults: how good the paths are that a consumer holds, what it costs, and every decision counted.
+
+At each recorded instant the consumer looks at every object that is really there and takes the newest path it was given
+for it, moved on to the present. So the same objects at the same instants are judged under every fault, whether or not
+their own frame arrived.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trajnet.datasets.window_context import scene_field
+from trajnet.datasets.windows import windows_of_scene
+from trajnet.inference import Stream
+from trajnet.inference.base import Predictor
+from trajnet.metrics import displacement, min_ade, min_fde
+from trajnet.replay.faults import STRENGTHS, Delivery, Fault, FaultPlan, inject, strengths_of
+from trajnet.timing.clock import Clock
+from trajnet.timing.latency_summary import LatencySummary, summarise
+from trajnet.tracking.store import TrackPolicy
+from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Scene
+
+
+@dataclass(frozen=True, eq=False)
+class FaultRun:
+    """One pass. errors: "minADE_1" ... -> (rows,) in m for each judged object and instant, NaN where it had no path.
+
+    latency: service time of each frame. counters: hits of the fault, refused objects, and those of tracks and guard.
+    """
+
+    fault: Fault | None
+    strength: float
+    errors: dict[str, FloatArray]
+    latency: LatencySummary
+    counters: dict[str, Any]
+
+    @property
+    def missing_share(self) -> float:
+        """Share of judged objects for which the consumer had no path, or one older than the track policy allows."""
+        return float(np.isnan(self.errors["minADE_1"]).mean())
+
+
+def run_faults(
+    scene: Scene,
+    predictor: Predictor,
+    plan: FaultPlan,
+    clock: Clock,
+    *,
+    policy: TrackPolicy = TrackPolicy(),
+    progress: Callable[[int, int], None] | None = None,
+) -> list[FaultRun]:
+    """Every fault of the plan at every strength, without any first; frames are served as fast as they can be.
+
+    clock: what service times are read from. progress is called after every pass with their number and the total.
+    """
+    truth = _Truth(scene, np.asarray(predictor.time_s))
+    wanted = strengths_of(plan)
+    runs = []
+    for done, (fault, strength) in enumerate(wanted, start=1):
+        deliveries, hits = inject(scene, fault, strength, plan.seed)
+        runs.append(_run(scene, predictor, clock, policy, truth, fault, strength, deliveries, hits))
+        if progress is not None:
+            progress(done, len(wanted))
+    return runs
+
+
+class _Truth:
+    """The recorded future of every row whose future is known up to half the scene's length at most."""
+
+    def __init__(self, scene: Scene, time_s: FloatArray) -> None:
+        limit_s = max(0.5 * scene.duration_s, float(time_s[0]))
+        self.steps = int((time_s <= limit_s + 1e-9).sum())
+        windows = windows_of_scene(scene, np.arange(len(scene.row_frame)), np.zeros(1), time_s[: self.steps])
+        self.known: BoolArray = np.all(windows.future_valid, axis=1)
+        self.future_m = windows.future_m
+
+
+class _Consumer:
+    """Holds the newest path of every real track and judges it at every recorded instant."""
+
+    def __init__(self, scene: Scene, predictor: Predictor, truth: _Truth, keep_ns: int) -> None:
+        self._scene, self._truth, self._keep_ns = scene, truth, keep_ns
+        self._knot_s = np.concatenate([[0.0], predictor.time_s])
+        self._time_s = np.asarray(predictor.time_s)[: truth.steps]
+        tracks, modes = len(scene.track_id), predictor.modes
+        self._path_m = np.zeros((tracks, modes, len(self._knot_s), 2))
+        self._probability = np.zeros((tracks, modes))
+        self._base_ns = np.full(tracks, np.iinfo(np.int64).min // 2)
+        self._next = 0
+        names = dict.fromkeys(f"{m}_{k}" for k in (1, modes) for m in ("minADE", "minFDE"))
+        self.errors = {name: np.full(len(scene.row_frame), np.nan) for name in names}
+
+    def take(self, prediction: Prediction, row: IntArray, position_m: FloatArray, base_ns: int) -> None:
+        """Paths of the scene's rows (-1: of nothing real) from where they were seen at base_ns, the scene's clock."""
+        real = np.flatnonzero(row >= 0)
+        track = self._scene.row_track[row[real]]
+        self._path_m[track, :, 0] = position_m[real][:, None]
+        self._path_m[track, :, 1:] = prediction.position_m[real]
+        self._probability[track] = prediction.probability[real]
+        self._base_ns[track] = base_ns
+
+    def judge_until(self, time_ns: int) -> None:
+        """Every recorded instant before time_ns that has not been judged yet."""
+        while self._next < self._scene.frame_count and self._scene.timestamp_ns[self._next] < time_ns:
+            self._judge(self._next)
+            self._next += 1
+
+    def _judge(self, index: int) -> None:
+        part = self._scene.rows_of_frame(index)
+        rows = np.arange(part.start, part.stop)
+        track = self._scene.row_track[rows]
+        age_ns = self._scene.timestamp_ns[index] - self._base_ns[track]
+        # A stamp may lie in the future where time stamps err: that path counts from now on.
+        chosen = self._truth.known[rows] & (age_ns <= self._keep_ns)
+        rows, track = rows[chosen], track[chosen]
+        if not len(rows):
+            return
+        ask_s = np.maximum(age_ns[chosen], 0) * 1e-9 + self._time_s[:, None]
+        far_m = displacement(self._at(track, ask_s.T), self._truth.future_m[rows])
+        for name, values in self.errors.items():
+            metric, k = name.split("_")
+            function = min_ade if metric == "minADE" else min_fde
+            values[rows] = function(far_m, self._probability[track], int(k))
+
+    def _at(self, track: IntArray, ask_s: FloatArray) -> FloatArray:
+        """(N, K, T, 2) the paths of tracks (N,) at ask_s (N, T): between their points, straight on past the end."""
+        left = np.clip(np.searchsorted(self._knot_s, ask_s, side="right") - 1, 0, len(self._knot_s) - 2)
+        weight = (ask_s - self._knot_s[left]) / (self._knot_s[left + 1] - self._knot_s[left])
+        path_m = np.moveaxis(self._path_m[track], 2, 1)
+        row = np.arange(len(track))[:, None]
+        low, high = path_m[row, left], path_m[row, left + 1]
+        return np.moveaxis(low + weight[..., None, None] * (high - low), 1, 2)
+
+
+def _run(
+    scene: Scene,
+    predictor: Predictor,
+    clock: Clock,
+    policy: TrackPolicy,
+    truth: _Truth,
+    fault: Fault | None,
+    strength: float,
+    deliveries: list[Delivery],
+    hits: dict[str, int],
+) -> FaultRun:
+    field = scene_field(scene, predictor.needs)
+    stream = Stream(predictor, policy, map_field=field, clock_ns=clock.now_ns)
+    consumer = _Consumer(scene, predictor, truth, int(policy.timeout_s * 1e9))
+    taken_ns, refused = [], 0
+    for delivery in deliveries:
+        consumer.judge_until(delivery.arrives_ns)
+        frame, row, bad = delivery.received()
+        refused += bad
+        begin_ns = clock.now_ns()
+        prediction = stream.update(frame, delivery.arrives_ns + delivery.clock_shift_ns)
+        taken_ns.append(clock.now_ns() - begin_ns)
+        if stream.status not in ("out_of_order", "duplicate"):
+            consumer.take(prediction, row, frame.position_m, frame.timestamp_ns - delivery.clock_shift_ns)
+    consumer.judge_until(int(scene.timestamp_ns[-1]) + 1)
+    counters: dict[str, Any] = {
+        **hits, "refused_objects": refused, **dataclasses.asdict(stream.store.counters),
+        **dataclasses.asdict(stream.guard),
+    }  # fmt: skip
+    errors = {name: values[truth.known] for name, values in consumer.errors.items()}
+    return FaultRun(fault, strength, errors, summarise(np.array(taken_ns, dtype=np.int64)), counters)
+
+
+def fault_document(runs: list[FaultRun], seed: int) -> dict[str, Any]:
+    """The runs for JSON: NaN where nothing was judged. The first run is the one without a fault.
+
+    errors_m: over the objects that had a path; errors_m_without: of the same objects without the fault.
+    """
+    clear = runs[0]
+    return {
+        "seed": seed,
+        "strengths": STRENGTHS,
+        "runs": [
+            {
+                "fault": "none" if run.fault is None else run.fault.kind,
+                "strength": run.strength,
+                "judged": len(run.errors["minADE_1"]),
+                "missing_share": run.missing_share,
+                "errors_m": _means(run.errors, run),
+                "errors_m_without": _means(clear.errors, run),
+                "service_ms": {
+                    "count": run.latency.count, "p50": run.latency.p50_ms, "p99": run.latency.p99_ms,
+                    "max": run.latency.max_ms,
+                },
+                "counters": run.counters,
+            }
+            for run in runs
+        ],
+    }  # fmt: skip
+
+
+def _means(errors: dict[str, FloatArray], run: FaultRun) -> dict[str, float]:
+    had = ~np.isnan(run.errors["minADE_1"])
+    return {name: float(np.nanmean(values[had])) if had.any() else float("nan") for name, values in errors.items()}

@@ -1,0 +1,1 @@
+"""Clocks, summaries of latencies, and the hardware they were measured on."""

@@ -1,0 +1,1 @@
+"""The state that each tracked object carries from frame to frame."""

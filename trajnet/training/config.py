@@ -1,0 +1,133 @@
+"""What a training run is told, from one YAML file (configs/*.yaml), read strictly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trajnet.config import require
+from trajnet.training.loss import LossConfig
+from trajnet.training.model import ModelConfig
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One source of windows.
+
+    kind: ``nuscenes`` and ``eth_ucy`` take the official windows of split (eth_ucy: ``SCENE/train``, ``SCENE/val``);
+    ``apolloscape`` and ``vru`` those of our own splits (vru: ``pedestrians/train``, ``cyclists/train``), with a future
+    at all the model's knots, masked where nothing was recorded; ``scenes`` takes sliding windows of every scene file
+    under path: history_s at rate_hz, one every stride frames, with at least min_future_s of recorded future. first,
+    count: a range of the sorted files (count 0: all of them).
+    """
+
+    kind: Literal["nuscenes", "eth_ucy", "apolloscape", "vru", "scenes"]
+    path: str = ""
+    split: str = ""
+    history_s: float = 4.0
+    rate_hz: float = 10.0
+    stride: int = 5
+    min_future_s: float = 2.0
+    first: int = 0
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.history_s > 0 and self.rate_hz > 0, "source: expected history_s and rate_hz above 0")
+        require(self.stride > 0, f"source: stride: expected at least 1, got {self.stride}")
+        require(
+            bool(self.path) == (self.kind == "scenes"), f"source: path belongs to kind scenes, got kind {self.kind!r}"
+        )
+        require(
+            bool(self.split) == (self.kind != "scenes"), f"source: kind {self.kind!r}: split goes with benchmarks only"
+        )
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What the road does to a history. Nothing here touches the recorded future but the mirror and the pace.
+
+    mirror: left and right swapped in half of the windows. drop: an observation is lost with a probability drawn
+    from [0, drop] for each window. short: share of the windows whose history is cut to a random length.
+    strides: every so many observations is kept, drawn for each window: the random frame rates.
+    pace: each window is played slower or faster, its neighbours with it, by a factor of up to 1 + pace; the map stays.
+    position_noise_m, yaw_noise_rad, velocity_noise_mps: white noise of the tracker, its standard deviation drawn from
+    [0, value] for each window. hide_velocity, hide_map, hide_directions, hide_neighbours: share of the windows whose
+    measured velocity, map, directions of the map or neighbours are taken away, so that one model serves with and
+    without.
+    """
+
+    mirror: bool = True
+    drop: float = 0.3
+    short: float = 0.2
+    strides: tuple[int, ...] = (1,)
+    pace: float = 0.0
+    position_noise_m: float = 0.0
+    yaw_noise_rad: float = 0.0
+    velocity_noise_mps: float = 0.0
+    hide_velocity: float = 0.0
+    hide_map: float = 0.0
+    hide_directions: float = 0.0
+    hide_neighbours: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("drop", "short", "hide_velocity", "hide_map", "hide_directions", "hide_neighbours"):
+            require(0 <= getattr(self, name) < 1, f"augment.{name}: expected [0, 1), got {getattr(self, name)}")
+        for name in ("pace", "position_noise_m", "yaw_noise_rad", "velocity_noise_mps"):
+            require(getattr(self, name) >= 0, f"augment.{name}: expected at least 0, got {getattr(self, name)}")
+        require(
+            bool(self.strides) and min(self.strides) >= 1,
+            f"augment.strides: expected numbers from 1, got {self.strides}",
+        )
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW with a one-cycle rate. gradient_clip: limit of the gradient's norm, the answer to its explosion.
+
+    average: decay of the exponential average of the weights over the steps, which is what is validated and exported
+    (Polyak and Juditsky 1992); 0 keeps the weights of the last step.
+    """
+
+    epochs: int = 60
+    batch: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    gradient_clip: float = 1.0
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.average < 1, f"optimizer.average: expected [0, 1), got {self.average}")
+        for name in ("epochs", "batch", "learning_rate", "gradient_clip"):
+            require(getattr(self, name) > 0, f"optimizer.{name}: expected a number above 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The whole run. name becomes the model's name; licence, non_commercial go into the model file."""
+
+    name: str
+    licence: str
+    non_commercial: bool
+    train: tuple[SourceConfig, ...]
+    validation: tuple[SourceConfig, ...]
+    seed: int = 0
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def __post_init__(self) -> None:
+        weights, sizes = self.loss.set_weights, self.model.set_sizes
+        require(
+            not weights or len(weights) == len(sizes),
+            f"loss.set_weights: expected one for each of model.sets ({len(sizes)}), got {len(weights)}",
+        )
+        require(
+            not self.augment.hide_directions or (self.model.map is not None and self.model.map.directions),
+            "augment.hide_directions: expected only with model.map.directions: true, for there is nothing else to hide",
+        )
+        require(bool(self.train) and bool(self.validation), "train, validation: expected at least one source each")
+        require(
+            self.name.replace("-", "").replace("_", "").isalnum(),
+            f"name: expected letters, digits, - and _, got {self.name!r}",
+        )

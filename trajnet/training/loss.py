@@ -1,0 +1,75 @@
+"""Winner takes all: the mode closest to what happened learns the path, the others keep what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trajnet.config import require
+from trajnet.training.model import Paths, gaussian_nll
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the terms beside the winner's mean displacement: mode classification and likelihood.
+
+    temperature_m: the mode's target is softmax(-ADE / temperature); 0 gives all to the winner.
+    set_weights: of the races among the modes of each of model.sets; empty: all alike. They are divided by their sum.
+    """
+
+    classification: float = 1.0
+    likelihood: float = 0.2
+    temperature_m: float = 0.0
+    set_weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("classification", "likelihood", "temperature_m"):
+            require(getattr(self, name) >= 0, f"loss.{name}: expected at least 0, got {getattr(self, name)}")
+        require(
+            all(w >= 0 for w in self.set_weights) and (not self.set_weights or sum(self.set_weights) > 0),
+            f"loss.set_weights: expected numbers from 0, not all 0, got {list(self.set_weights)}",
+        )
+
+
+def displacement(paths: Paths, future_m: Tensor) -> Tensor:
+    """(K, T, N) distance of each mode's knots from future_m (T, N, 2)."""
+    x, y = future_m[..., 0] - paths.x_m, future_m[..., 1] - paths.y_m
+    return torch.sqrt(x * x + y * y + 1e-6)
+
+
+def mean_over_knots(values: Tensor, valid: Tensor) -> Tensor:
+    """(K, N) mean of values (K, T, N) over the recorded knots, valid (T, N)."""
+    return (values * valid).sum(dim=1) / valid.sum(dim=0).clamp(min=1.0)
+
+
+def winner_takes_all(
+    paths: Paths, future_m: Tensor, valid: Tensor, config: LossConfig, sets: Sequence[int] = ()
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss and its terms. future_m (T, N, 2), valid (T, N): knots that were recorded, at least one each.
+
+    sets: ModelConfig.set_sizes. In each set its closest mode learns the path, so a set covers the future by itself; the
+    closest mode of all is what classification is about. The likelihood is that of the mixture at each knot, which is
+    what a region of the prediction rests on; paths and probabilities are constants to it (detached), so it shapes the
+    covariances and spoils no path.
+    """
+    ade = mean_over_knots(displacement(paths, future_m), valid)
+    sizes = tuple(sets) or (ade.shape[0],)
+    weights = config.set_weights or (1.0,) * len(sizes)
+    best = [ade[:size].min(dim=0).values.mean() for size in sizes]
+    regression = torch.stack([w * b for w, b in zip(weights, best, strict=True)]).sum() / sum(weights)
+    winner = ade.argmin(dim=0)
+    log_probability = torch.log_softmax(paths.logits, dim=1)
+    if config.temperature_m > 0:
+        target = torch.softmax(-ade.detach().t() / config.temperature_m, dim=1)
+        classification = -(target * log_probability).sum(dim=1).mean()
+    else:
+        classification = -log_probability.gather(1, winner.unsqueeze(1)).mean()
+    error_x, error_y = ((future_m[..., i] - p).detach() for i, p in enumerate((paths.x_m, paths.y_m)))
+    nll = gaussian_nll(error_x, error_y, paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2)
+    mixture = -torch.logsumexp(log_probability.detach().t().unsqueeze(1) - nll, dim=0)
+    likelihood = mean_over_knots(mixture.unsqueeze(0), valid).mean()
+    total = regression + config.classification * classification + config.likelihood * likelihood
+    return total, {"min_ade_m": best[-1], "classification": classification, "nll": likelihood}

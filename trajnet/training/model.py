@@ -1,0 +1,493 @@
+"""The model: an LSTM encoder whose state lives as long as the track, and an LSTM decoder over future knots whose
+outputs are driven through a unicycle. What it is told of an object is in ``features``, all that is learned is here.
+
+One call of ``step`` is one observation of all N tracks; ``forward`` runs the same weights over whole histories for
+training. Everything is frame-free inside: displacement and turn as seen from the object's own pose, with the real dt.
+Shapes: T knots, N objects, K modes, H history steps, F features, k neighbours. Histories are time-major; what the
+decoder makes is (K, T, N): every operation on it runs along the objects, none needs a slice or a copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from trajnet.config import require
+from trajnet.context.map_field import FULL, MapView
+from trajnet.context.surroundings import Needs
+from trajnet.inference.contract import Cell, state_names
+from trajnet.training.features import (
+    CLASS_COLUMN,
+    CLASSES,
+    FEATURES,
+    NEIGHBOUR_FEATURES,
+    NEIGHBOUR_PRODUCTS,
+    Features,
+    Seen,
+    direction_matrices,
+    neighbour_matrices,
+    picking,
+)
+from trajnet.types import WHEELED
+
+#: Numbers for each knot and mode: acceleration, turn, logarithms of the variances along and across, correlation.
+HEADS = 5
+
+#: Limits of the unicycle: what a road vehicle can do, with a margin for its noise, and how far its way may start off
+#: its heading.
+MAX_ACCELERATION_MPS2 = 8.0
+MAX_CURVATURE_PER_M = 0.25
+MAX_COURSE_OFFSET_RAD = 0.3
+#: What the others can do: turn on the spot this fast, and start off within this of their heading.
+MAX_TURN_RATE_RADPS = 2.0
+MAX_FREE_OFFSET_RAD = 1.2
+#: Turn between knots that an output of one stands for, at any speed, before the limit bends it: outputs of order one.
+TURN_SCALE_RAD = 0.1
+#: Some tens of float32's roundings: what the product of variances has to be larger than the square of the covariance.
+ROUNDING = 4e-6
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """cell: the recurrent cell of encoder and decoder. hidden, decoder_hidden, embedding: widths. modes: K.
+
+    The decoder runs once for every decoder_stride knots, the encoder once: the decoder is what a step costs.
+
+    sets: growing numbers of modes, the last of them K. The first sets[0] modes are a set that covers the future by
+    itself, the first sets[1] are the next larger one, and so on; the probability of a mode of a later set is never
+    above that of an earlier one. So the first few paths by probability are as good as a model with so few modes.
+    knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
+    map: the sample points of the map around an object, or none; each patch of them becomes map_channels[0] numbers,
+    each 2 x 2 of those map_channels[1], and so on, all of the last ones together map_width.
+    neighbours: how many of the nearest objects are attended to, attention: the width of that. context: width of what
+    the decoder starts from. dropout: in training, of the context, the map and the decoder's outputs.
+    """
+
+    cell: Cell = "lstm"
+    hidden: int = 128
+    decoder_hidden: int = 64
+    decoder_embedding: int = 32
+    decoder_stride: int = 1
+    layers: int = 1
+    embedding: int = 64
+    context: int = 128
+    modes: int = 6
+    sets: tuple[int, ...] = ()
+    knots: int = 12
+    knot_step_s: float = 0.5
+    uses_velocity: bool = False
+    map: MapView | None = None
+    map_channels: tuple[int, ...] = (16,)
+    map_width: int = 96
+    neighbours: int = 0
+    attention: int = 32
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in (
+            "hidden", "decoder_hidden", "decoder_embedding", "decoder_stride", "layers", "embedding", "context",
+            "modes", "knots", "knot_step_s", "map_width", "attention",
+        ):  # fmt: skip
+            require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
+        require(
+            self.knots % self.decoder_stride == 0,
+            f"model.decoder_stride: expected a divisor of knots ({self.knots}), got {self.decoder_stride}",
+        )
+        require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
+        require(
+            bool(self.map_channels) and min(self.map_channels) > 0,
+            f"model.map_channels: expected numbers above 0, got {list(self.map_channels)}",
+        )
+        squares = 2 ** (len(self.map_channels) - 1)
+        require(
+            self.map is None or not any(patches % squares for patches in self.map.shape[:2]),
+            f"model.map_channels: {len(self.map_channels)} levels need numbers of patches that {squares} divides, got "
+            f"{self.map and self.map.shape[:2]}",
+        )
+        require(0 <= self.dropout < 1, f"model.dropout: expected [0, 1), got {self.dropout}")
+        sizes = (0, *self.sets)
+        require(
+            all(a < b for a, b in pairwise(sizes)) and (not self.sets or sizes[-1] == self.modes),
+            f"model.sets: expected growing numbers up to modes ({self.modes}), got {list(self.sets)}",
+        )
+
+    @property
+    def set_sizes(self) -> tuple[int, ...]:
+        return self.sets or (self.modes,)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(self.map, self.neighbours)
+
+    @property
+    def time_s(self) -> tuple[float, ...]:
+        return tuple(round(self.knot_step_s * (i + 1), 9) for i in range(self.knots))
+
+
+class Around(NamedTuple):
+    """The tensors of contract.surroundings_tensors; those that the model does not need may be empty."""
+
+    map_distance: Tensor
+    neighbours: Tensor
+
+
+class Paths(NamedTuple):
+    """K modes at T knots: planes (6, K, T, N) as contract.PATH names them, each of them by its name; logits (N, K)."""
+
+    planes: Tensor
+    logits: Tensor
+
+    @property
+    def x_m(self) -> Tensor:
+        return self.planes[0]
+
+    @property
+    def y_m(self) -> Tensor:
+        return self.planes[1]
+
+    @property
+    def yaw_rad(self) -> Tensor:
+        return self.planes[2]
+
+    @property
+    def cov_xx_m2(self) -> Tensor:
+        return self.planes[3]
+
+    @property
+    def cov_xy_m2(self) -> Tensor:
+        return self.planes[4]
+
+    @property
+    def cov_yy_m2(self) -> Tensor:
+        return self.planes[5]
+
+
+def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
+    """The recurrent layer. Each kind is an answer to what goes wrong with gradients through time:
+
+    lstm, gru: gates and an additive state, through which gradients neither vanish nor explode for long contexts; the
+    forget gate starts open (bias 1: Jozefowicz et al. 2015). rnn-relu: the recurrent matrix starts as the identity with
+    zero bias, so at first the state is simply carried on (Le, Jaitly, Hinton 2015). rnn-tanh: the plain network.
+    Clipping of the gradient's norm, for all of them, is the trainer's.
+    """
+    if cell == "lstm":
+        lstm = nn.LSTM(inputs, hidden, layers)
+        for layer in range(layers):
+            with torch.no_grad():
+                getattr(lstm, f"bias_ih_l{layer}")[hidden : 2 * hidden].fill_(1.0)
+                getattr(lstm, f"bias_hh_l{layer}").zero_()
+        return lstm
+    if cell == "gru":
+        return nn.GRU(inputs, hidden, layers)
+    if cell == "rnn-tanh":
+        return nn.RNN(inputs, hidden, layers, nonlinearity="tanh")
+    relu = nn.RNN(inputs, hidden, layers, nonlinearity="relu")
+    for layer in range(layers):
+        nn.init.eye_(getattr(relu, f"weight_hh_l{layer}"))
+        nn.init.normal_(getattr(relu, f"weight_ih_l{layer}"), std=0.01)
+        nn.init.zeros_(getattr(relu, f"bias_hh_l{layer}"))
+        nn.init.zeros_(getattr(relu, f"bias_ih_l{layer}"))
+    return relu
+
+
+class MapEncoder(nn.Module):
+    """The map around objects (N, *view.shape, 4) int8 -> (N, width): a layer for each patch, one for them all.
+
+    More than one number of channels: of each 2 x 2 patches a larger one is made, and so on. What does not overlap is
+    one matrix product; convolutions of so few channels cost several times as much. Directions of traffic are seen in
+    the object's own axes: not the points are turned but the layer's weights, of which there are far fewer.
+    """
+
+    def __init__(self, view: MapView, channels: tuple[int, ...], width: int, dropout: float) -> None:
+        super().__init__()
+        rows, columns, points = view.shape
+        # Without directions the fourth number of a point is always 0: to leave it out would cost more than to take it.
+        self.patch = nn.Linear(points * 4, channels[0])
+        self.patches, self.directions = rows * columns, view.directions
+        self.to_map_axes: Tensor
+        if view.directions:
+            self.register_buffer("to_map_axes", direction_matrices(points), persistent=False)
+        self.larger = nn.ModuleList(nn.Linear(4 * few, many) for few, many in pairwise(channels))
+        self.grids = [(rows >> i, columns >> i) for i in range(len(channels))]
+        self.flat = self.grids[-1][0] * self.grids[-1][1] * channels[-1]
+        self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
+
+    def forward(self, around: Tensor, axes: Tensor | None) -> Tensor:
+        """axes (N, NEIGHBOUR_PRODUCTS) as in Seen; a model without directions does not look at them."""
+        # Scaled weights instead of scaled inputs: a constant in the exported graph.
+        weight, wide = self.patch.weight.t() * (1.0 / FULL), self.patch.in_features
+        if self.directions:
+            assert axes is not None  # a model with directions makes them
+            channels = self.patch.out_features
+            of_axes = torch.matmul(self.to_map_axes, weight).reshape(NEIGHBOUR_PRODUCTS, -1)
+            turned = torch.matmul(axes, of_axes).reshape(-1, wide, channels)
+            points = around.reshape(-1, self.patches, wide).to(torch.float32)
+            # The bias of all patches at once: the longer the rows, the cheaper a sum.
+            seen = torch.matmul(points, turned).reshape(-1, self.patches * channels)
+            seen = torch.relu(seen + self.patch.bias.repeat(self.patches)).reshape(-1, channels)
+        else:
+            points = around.reshape(-1, wide).to(torch.float32)
+            seen = torch.relu(torch.matmul(points, weight) + self.patch.bias)
+        for layer, (rows, columns) in zip(self.larger, self.grids[1:], strict=True):
+            squares = seen.reshape(-1, rows, 2, columns, 2 * seen.shape[-1]).transpose(2, 3)
+            seen = torch.relu(layer(squares.reshape(-1, 4 * seen.shape[-1])))
+        out: Tensor = self.out(seen.reshape(-1, self.flat))
+        return out
+
+
+class NeighbourAttention(nn.Module):
+    """What the neighbours mean for an object: attention over them by pose and motion, or to nobody."""
+
+    def __init__(self, query_width: int, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(nn.Linear(NEIGHBOUR_FEATURES, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        self.query = nn.Linear(query_width, width)
+        self.scale = width**-0.5
+        self.to_products: Tensor
+        self.to_known: Tensor
+        for name, values in neighbour_matrices().items():
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> Tensor:
+        """neighbours (N, k, columns), axes (N, NEIGHBOUR_PRODUCTS) as in Seen, own (N, query_width) -> (N, width).
+
+        The neighbours' values are what they are embedded as: the layer that takes the result in is linear anyway.
+        """
+        count = neighbours.shape[1]
+        products = torch.matmul(neighbours, self.to_products) * axes.unsqueeze(1)
+        _, valid = torch.split(products, [NEIGHBOUR_PRODUCTS - 1, 1], -1)
+        # Summed and scaled weights instead of summed and scaled inputs: constants in the exported graph.
+        first = self.embed[0]
+        assert isinstance(first, nn.Linear)
+        weight = torch.matmul(first.weight, self.to_known)
+        seen = nn.functional.linear(products.reshape(-1, NEIGHBOUR_PRODUCTS), weight, first.bias)
+        seen = self.embed[1:](seen).reshape(-1, count, self.query.out_features)
+        # Scaled weights instead of scaled scores: a constant in the exported graph.
+        query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)
+        score = torch.matmul(seen, query.unsqueeze(2))
+        share = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
+        share = share / (1.0 + share.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
+        out: Tensor = torch.matmul(share.reshape(-1, 1, count), seen).squeeze(1)
+        return out
+
+
+class TrajectoryModel(nn.Module):
+    """Encoder state and surroundings -> K paths with covariances and probabilities."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, narrow, context = config.embedding, config.decoder_hidden, config.context
+        stride, inner = config.decoder_stride, config.decoder_embedding
+        turning = config.neighbours > 0 or (config.map is not None and config.map.directions)
+        self.features = Features(uses_velocity=config.uses_velocity, axes=turning)
+        self.embed = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU())
+        self.encoder = recurrent(config.cell, width, config.hidden, config.layers)
+        known = config.hidden + FEATURES
+        self.map_encoder: MapEncoder | None = None
+        if config.map is not None:
+            self.map_encoder = MapEncoder(config.map, config.map_channels, config.map_width, config.dropout)
+        self.attention: NeighbourAttention | None = None
+        if config.neighbours:
+            self.attention = NeighbourAttention(known, config.attention)
+        joined = known + (config.map_width if config.map else 0) + (config.attention if config.neighbours else 0)
+        self.fuse = nn.Sequential(nn.Linear(joined, context), nn.ReLU(), nn.Dropout(config.dropout))
+        self.knot_code = nn.Parameter(0.1 * torch.randn(config.knots // stride, 1, inner))
+        self.to_knots = nn.Linear(context, inner)
+        self.start = nn.ModuleDict({s: nn.Linear(context, narrow) for s in state_names(config.cell)})
+        self.decoder = recurrent(config.cell, inner, narrow, 1)
+        self.dropout = nn.Dropout(config.dropout)
+        self.heads = nn.Linear(narrow, HEADS * config.modes * stride)
+        self.offsets = nn.Linear(context, 2 * config.modes + 1)
+        self.classify = nn.Sequential(nn.Linear(context, width), nn.ReLU(), nn.Linear(width, config.modes))
+        for name, values in self._constants().items():
+            self.register_buffer(name, values, persistent=False)
+        self.head_scale: Tensor
+        self.to_limits: Tensor
+        self.to_gained_mps: Tensor
+        self.to_course: Tensor
+        self.to_way_s: Tensor
+        self.quarter_turns: Tensor
+        self.sigma_scale_m: Tensor
+        self.spread: Tensor
+        self.sharpness: Tensor
+        # Calibration, fitted after training: factors of the standard deviations, and of the logits.
+        self.register_buffer("spread", torch.ones(config.knots, CLASSES))
+        self.register_buffer("sharpness", torch.ones(()))
+
+    def _constants(self) -> dict[str, Tensor]:
+        """What is no weight. Scales of features and outputs, so that both are of order one, are constants as well."""
+        config = self.config
+        wheeled = torch.tensor(WHEELED, dtype=torch.float32)
+        sums = torch.tril(torch.ones(config.knots, config.knots))
+        middles = sums - 0.5 * torch.eye(config.knots)
+        heads = torch.ones(HEADS, config.modes * config.decoder_stride, 1)
+        heads[0], heads[1], heads[2:4] = 1.0 / MAX_ACCELERATION_MPS2, TURN_SCALE_RAD, 2.0
+        rates = [MAX_CURVATURE_PER_M * wheeled, MAX_TURN_RATE_RADPS * (1.0 - wheeled)]
+        offset_rad = torch.where(wheeled > 0, MAX_COURSE_OFFSET_RAD, MAX_FREE_OFFSET_RAD)
+        limit_rad = config.knot_step_s * torch.stack(rates) + torch.tensor([[0.0], [1e-5]])
+        by_class = torch.cat([torch.stack([wheeled, offset_rad]), limit_rad])
+        return {
+            "head_scale": heads.reshape(-1, 1),
+            # Of an observation: whether its class is wheeled, how far it may start off its heading, the largest turn
+            # between knots for each m/s, and at any speed; and its yaw.
+            "to_limits": torch.cat([nn.functional.pad(by_class, (CLASS_COLUMN, 0)), picking("yaw_rad").t()]),
+            "to_gained_mps": MAX_ACCELERATION_MPS2 * config.knot_step_s * middles,
+            # From turns between knots to the course in the middle of each step, then at its end.
+            "to_course": torch.cat([middles, sums]),
+            "to_way_s": config.knot_step_s * sums,
+            # Cosine and sine of an angle are sines.
+            "quarter_turns": torch.tensor([math.pi / 2, 0.0]).reshape(2, 1, 1, 1),
+            "sigma_scale_m": (0.1 + 0.3 * torch.tensor(config.time_s, dtype=torch.float32)).reshape(-1, 1),
+        }
+
+    def encode(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """embedded (H, N, embedding), state (layers, N, hidden) each -> outputs (H, N, hidden), next state."""
+        if self.config.cell == "lstm":
+            output, (h, c) = self.encoder(embedded, (state[0], state[1]))
+            return output, (h, c)
+        output, h = self.encoder(embedded, state[0])
+        return output, (h,)
+
+    def fused(self, summary: Tensor, seen: Seen, around: Around) -> Tensor:
+        """(N, context): what is known of each object and of what is around it."""
+        known = torch.cat([summary, seen.features], -1)
+        parts = [known]
+        if self.map_encoder is not None:
+            parts.append(self.map_encoder(around.map_distance, seen.axes) * seen.map_valid)
+        if self.attention is not None:
+            assert seen.axes is not None  # a model with neighbours makes them
+            parts.append(self.attention(around.neighbours, seen.axes, known))
+        out: Tensor = self.fuse(torch.cat(parts, -1))
+        return out
+
+    def decode(self, summary: Tensor, observed: Tensor, seen: Seen, around: Around) -> Paths:
+        """summary (N, hidden), observation (N, ...), its features and the surroundings, at one time -> paths."""
+        modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
+        context = self.fused(summary, seen, around)
+        # What is made of the context is one product: a few wide ones cost less than many narrow ones.
+        layers = (self.to_knots, *self.start.values(), self.classify[0])
+        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+        states, narrow = len(self.start), self.config.decoder_hidden
+        made = nn.functional.linear(context, weight, bias).unsqueeze(0)
+        begun, started, scored = torch.split(
+            made, [self.to_knots.out_features, states * narrow, self.config.embedding], -1
+        )
+        inputs = torch.relu(begun + self.knot_code)
+        start = tuple(state.contiguous() for state in torch.split(torch.tanh(started), narrow, -1))
+        hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])
+        hidden = self.dropout(hidden).reshape(-1, self.config.decoder_hidden)
+        # Scaled weights instead of scaled outputs: a constant in the exported graph.
+        planes = torch.matmul(self.heads.weight * self.head_scale, hidden.t())
+        planes = planes + self.heads.bias.unsqueeze(1) * self.head_scale
+        # A step's knots lie strided: one copy puts them in order.
+        planes = planes.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2)
+        motion = planes.reshape(HEADS * modes, knots, -1)
+        acceleration, turn, spread, correlation = torch.split(motion, [modes, modes, 2 * modes, modes])
+        offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)
+        half_variance = nn.functional.pad(0.5 * torch.square(self.sigma_scale_m * self.spread), (CLASS_COLUMN, 0))
+        of_each = torch.matmul(torch.cat([self.to_limits, half_variance]), observed.t())
+        *limits, half_variance_m2 = torch.split(of_each, [1] * len(self.to_limits) + [knots])
+        xy_m, course, cos, sin = self.unicycle(
+            acceleration, turn, offset.reshape(2 * modes + 1, 1, -1),
+            torch.matmul(self.features.to_start.t(), seen.turned.t()), limits,
+        )  # fmt: skip
+        # The spread must not bend the path: its direction is a constant to it.
+        covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), half_variance_m2)
+        planes = torch.cat([xy_m, course.unsqueeze(0), *covariance])
+        return Paths(planes, self.ranked(self.classify[1:](scored.squeeze(0))) * self.sharpness)
+
+    def ranked(self, logits: Tensor) -> Tensor:
+        """(N, K) logits in which no mode of a later set is above one of an earlier set."""
+        sizes = (0, *self.config.set_sizes)
+        groups = [logits[:, : sizes[1]]]
+        for begin, end in pairwise(sizes[1:]):
+            lowest = groups[-1] if groups[-1].shape[1] == 1 else groups[-1].min(dim=1, keepdim=True).values
+            groups.append(lowest - nn.functional.softplus(logits[:, begin:end]))
+        return torch.cat(groups, 1) if len(groups) > 1 else logits
+
+    def unicycle(
+        self, acceleration: Tensor, turn: Tensor, offset: Tensor, start: Tensor, limits: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Knots: x and y from the object (2, K, T, N), course (K, T, N), map axes; and cosine and sine of twice the
+        direction of the way to each knot (1, K, T, N).
+
+        acceleration in MAX_ACCELERATION_MPS2, turn in rad, both without limits yet. offset (2 K + 1, 1, N): of speed,
+        of course, and how far the last displacement is trusted: paths start between the steady velocity (for noisy
+        positions) and that of the last displacement (for exact ones), start (4, N) as to_start makes it.
+        Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate: limits
+        (1, N) each as to_limits makes them. Nothing moves backward that is not seen moving backward.
+        """
+        steady, gap = torch.split(start, 2)
+        wheeled, offset_rad, per_mps, anyway, yaw_rad = limits
+        faster, aside, trust = torch.split(offset, [self.config.modes, self.config.modes, 1])
+        velocity = steady + torch.sigmoid(trust.squeeze(0)) * gap
+        speed = torch.sqrt((velocity * velocity).sum(dim=0, keepdim=True) + 1e-6)
+        observed = speed + wheeled * (velocity[:1] - speed)
+        gained = torch.matmul(self.to_gained_mps, torch.tanh(acceleration))
+        pace = torch.maximum(observed + faster + gained, torch.clamp(observed, max=0.0))
+        limit = per_mps * torch.abs(pace) + anyway
+        angle = limit * torch.tanh(turn / limit)
+        way = yaw_rad + offset_rad * torch.tanh(aside) + torch.matmul(self.to_course, angle)
+        middle, course = torch.split(way, self.config.knots, 1)
+        direction = torch.sin(middle + self.quarter_turns)
+        # Of twice the angle the sine is 2 sin cos and the cosine 1 - 2 sin sin; a sine costs more than products.
+        _, sine = torch.split(direction, 1)
+        sin, versed = torch.split(direction * (sine + sine), 1)
+        return torch.matmul(self.to_way_s, pace * direction), course, 1.0 - versed, sin
+
+    def covariance(
+        self, spread: Tensor, correlation: Tensor, cos: Tensor, sin: Tensor, half_variance_m2: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """xx, xy, yy (1, K, T, N) in m^2, map axes. spread (2 K, T, N): logarithms of the variances along the way
+        there, then across it, in units of those of the class, whose half is half_variance_m2 (T, N). cos, sin (1, K, T,
+        N): of twice the direction of the way.
+
+        From the variances a and b along and across and their covariance g: xx, yy = (a + b +- ((a - b) cos - 2 g sin))
+        / 2, xy = ((a - b) sin + 2 g cos) / 2. The sum is larger by ROUNDING, so that it is positive definite in float32
+        too.
+        """
+        half = torch.exp(torch.clamp(spread, -8.0, 8.0)) * half_variance_m2
+        along, across = torch.split(half, self.config.modes)
+        related = torch.tanh(correlation) * torch.sqrt(along * across) * 1.9
+        whole, more = (along + across) * (1.0 + ROUNDING), along - across
+        turned = more * cos - related * sin
+        return whole + turned, more * sin + related * cos, whole - turned
+
+    def step(self, observed: Tensor, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
+        """One observation of N tracks: (N, ...) and state (layers, N, hidden), 0 for new ones -> paths, next state."""
+        seen = self.features(observed)
+        _, state = self.encode(self.embed(seen.features).unsqueeze(0), state)
+        return self.decode(state[0][-1], observed, seen, around), state
+
+    def forward(self, history: Tensor, length: Tensor, around: Around) -> Paths:
+        """Whole histories (H, N, columns of an observation), oldest first, padded at the end; length (N,) observations
+        each are real; around: the surroundings at the last of them.
+
+        The encoder is causal, so padding behind the last observation changes nothing.
+        """
+        seen = self.features(history)
+        count = length.shape[0]
+        zeros = history.new_zeros(self.config.layers, count, self.config.hidden)
+        output, _ = self.encode(self.embed(seen.features), tuple(zeros for _ in state_names(self.config.cell)))
+        last, row = length - 1, torch.arange(count, device=length.device)
+        axes = None if seen.axes is None else seen.axes[last, row]
+        at_last = Seen(seen.features[last, row], seen.turned[last, row], axes, seen.map_valid[last, row])
+        return self.decode(output[last, row], history[last, row], at_last, around)
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+
+def gaussian_nll(error_x: Tensor, error_y: Tensor, xx: Tensor, xy: Tensor, yy: Tensor) -> Tensor:
+    """-log N(error; 0, C) in nats for planar errors; all of one shape."""
+    determinant = torch.clamp(xx * yy - xy * xy, min=1e-8)
+    squared = (yy * error_x * error_x - 2.0 * xy * error_x * error_y + xx * error_y * error_y) / determinant
+    return 0.5 * (squared + torch.log(determinant)) + math.log(2.0 * math.pi)

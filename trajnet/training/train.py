@@ -1,0 +1,248 @@
+"""The trainer: seeded, resumable after a kill with the same result, on one device or on many."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from trajnet import config as configs
+from trajnet.errors import ContractError, InputError, TrajnetError
+from trajnet.revision import git_revision
+from trajnet.training.config import TrainConfig
+from trajnet.training.data import Batch, Batches, TrainingSet, load_training_set
+from trajnet.training.fit_calibration import calibrate
+from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
+from trajnet.training.model import Around, Paths, TrajectoryModel
+
+log = logging.getLogger(__name__)
+
+#: Raised when a checkpoint written before can no longer be read.
+CHECKPOINT_VERSION = 4
+LAST = "last.ckpt"
+
+
+class Learner(lightning.LightningModule):
+    """The model with its loss and its optimiser, as Lightning wants it."""
+
+    def __init__(self, config: TrainConfig, windows: int, steps: int) -> None:
+        super().__init__()
+        self.config = config
+        self.model = TrajectoryModel(config.model)
+        self._windows = windows
+        self._steps = steps
+        self._seconds_before = 0.0
+        self._began = time.monotonic()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        # What dropout draws depends on the batch alone, or a resumed run would not go on as an unbroken one.
+        entropy = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank, index])
+        torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        paths = self.model(batch.history, batch.length, batch.around)
+        loss, terms = self._loss(paths, batch)
+        self.log("train/loss", loss, prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in terms.items()})
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        paths = self.model(batch.history, batch.length, batch.around)
+        count = batch.length.shape[0]
+        loss, terms = self._loss(paths, batch)
+        self.log("validation/loss", loss, batch_size=count, sync_dist=True)
+        for top in sorted({1, min(5, self.config.model.modes), *self.config.model.set_sizes}):
+            value = min_ade(paths, batch.future_m, batch.valid, top)
+            self.log(f"validation/minADE_{top}", value, batch_size=count, prog_bar=True, sync_dist=True)
+        self.log("validation/nll", terms["nll"], batch_size=count, sync_dist=True)
+
+    def _loss(self, paths: Paths, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return winner_takes_all(paths, batch.future_m, batch.valid, self.config.loss, self.config.model.set_sizes)
+
+    def configure_optimizers(self) -> Any:
+        chosen = self.config.optimizer
+        decayed = [p for p in self.parameters() if p.dim() > 1]
+        plain = [p for p in self.parameters() if p.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": chosen.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=chosen.learning_rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, chosen.learning_rate, total_steps=self._steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        around = Around(*(t.to(device) for t in batch.around))
+        history, length, future_m = (t.to(device) for t in (batch.history, batch.length, batch.future_m))
+        return Batch(history, length, around, future_m, batch.valid.to(device))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["trajnet"] = {
+            "version": CHECKPOINT_VERSION,
+            "config": configs.to_dict(self.config),
+            "git_revision": git_revision(),
+            "windows": self._windows,
+            "duration_s": self._seconds_before + time.monotonic() - self._began,
+            "epochs_done": int(self.current_epoch) + 1,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._seconds_before = float(checkpoint["trajnet"]["duration_s"])
+
+
+class Windows(lightning.LightningDataModule):
+    """Hands Lightning the batches of the epoch that it is in."""
+
+    def __init__(self, config: TrainConfig, train: TrainingSet, validation: TrainingSet) -> None:
+        super().__init__()
+        self._config, self._train, self._validation = config, train, validation
+
+    def _loader(self, batches: Batches) -> DataLoader[Batch]:
+        return DataLoader(batches, batch_size=None, shuffle=False)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        trainer, config = self.trainer, self._config
+        assert trainer is not None  # Lightning calls this with a trainer attached
+        return self._loader(
+            Batches(
+                self._train, config.optimizer.batch, augment=config.augment, seed=config.seed,
+                epoch=trainer.current_epoch, rank=trainer.global_rank, ranks=trainer.world_size,
+            )
+        )  # fmt: skip
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(Batches(self._validation, 512))
+
+
+def min_ade(paths: Paths, future_m: Tensor, valid: Tensor, top: int) -> Tensor:
+    """Mean over the objects of the least ADE among the most probable ``top`` modes, over recorded knots."""
+    ade = mean_over_knots(displacement(paths, future_m), valid).t()
+    best = paths.logits.topk(top, dim=1).indices
+    return ade.gather(1, best).min(dim=1).values.mean()
+
+
+def train(
+    config: TrainConfig,
+    roots: Sequence[Path],
+    out: Path,
+    *,
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    nodes: int = 1,
+    strategy: str = "auto",
+    threads: int = 0,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+) -> Path:
+    """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
+
+    roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
+    threads: CPU threads of torch; 0 leaves its own choice.
+    Raises TrajnetError for data or a checkpoint that does not fit.
+    """
+    lightning.seed_everything(config.seed, verbose=False)
+    if threads > 0:
+        torch.set_num_threads(threads)
+    future_time_s = np.array(config.model.time_s)
+    cache = out / "cache"
+    needs = config.model.needs
+    train_set = load_training_set(config.train, roots, future_time_s, needs, cache)
+    validation_set = load_training_set(config.validation, roots, future_time_s, needs, cache)
+    ranks = (devices if isinstance(devices, int) else 1) * nodes
+    epochs = config.optimizer.epochs
+    steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
+    learner = Learner(config, len(train_set), steps)
+    log.info("%d windows, %d parameters, %d steps", len(train_set), learner.model.parameter_count, steps)
+    last = out / LAST
+    if last.is_file():
+        _require_same_run(read_checkpoint(last), config, last)
+    keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+    averages: list[Callback] = []
+    if config.optimizer.average > 0:
+        averages.append(EMAWeightAveraging(decay=config.optimizer.average))
+    bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if progress else []
+    trainer = lightning.Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=strategy,
+        max_epochs=epochs,
+        gradient_clip_val=config.optimizer.gradient_clip,
+        logger=TensorBoardLogger(str(out), name="tensorboard", version=""),
+        callbacks=[*averages, keep, *bars, *callbacks],
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        deterministic="warn",
+        log_every_n_steps=20,
+    )
+    trainer.fit(learner, Windows(config, train_set, validation_set), ckpt_path=str(last) if last.is_file() else None)
+    if trainer.is_global_zero and trainer.current_epoch >= epochs:
+        _calibrate(last, validation_set)
+    return last
+
+
+def _calibrate(path: Path, validation: TrainingSet) -> None:
+    """Fit the calibration of a finished run's model on its validation data and put it into the checkpoint."""
+    model, _, _ = checkpoint_model(path)
+    calibrate(model, Batches(validation, 512))
+    stored = read_checkpoint(path)
+    stored["state_dict"].update({"model.spread": model.spread, "model.sharpness": model.sharpness})
+    unfinished = path.with_suffix(".tmp")
+    torch.save(stored, unfinished)
+    unfinished.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint of ours as a dictionary on the CPU. Raises ContractError for anything else."""
+    if not path.is_file():
+        raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got no such file")
+    try:
+        stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        about = stored["trajnet"]
+    except TrajnetError:
+        raise
+    except Exception as error:  # torch raises a dozen types for a file that is none of its own
+        raise ContractError(
+            f"{path}: expected a checkpoint written by `trajnet train`, got: {type(error).__name__}"
+        ) from error
+    if about.get("version") != CHECKPOINT_VERSION:
+        raise ContractError(
+            f"{path}: checkpoint version: this trajnet reads {CHECKPOINT_VERSION}, got {about.get('version')}; "
+            "train again"
+        )
+    return stored
+
+
+def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str, Any]]:
+    """The trained model in evaluation mode, its configuration, and what the checkpoint says about the run."""
+    stored = read_checkpoint(path)
+    about = stored["trajnet"]
+    config = configs.from_dict(TrainConfig, about["config"], str(path))
+    model = TrajectoryModel(config.model)
+    weights = {k.removeprefix("model."): v for k, v in stored["state_dict"].items()}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ContractError(
+            f"{path}: its weights do not fit this version's model: {' '.join(str(error).split())}"
+        ) from error
+    return model.eval(), config, about
+
+
+def _require_same_run(stored: dict[str, Any], config: TrainConfig, path: Path) -> None:
+    before = stored["trajnet"]["config"]
+    now = configs.to_dict(config)
+    changed = sorted(k for k in now if now[k] != before.get(k))
+    if changed:
+        raise InputError(
+            f"{path}: is of another run ({', '.join(changed)} differ); "
+            "give another --out, or the same configuration to resume"
+        )
