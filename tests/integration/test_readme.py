@@ -1,4 +1,4 @@
-"""The Python of README.md runs as it stands there and prints what it says there."""
+"""README.md keeps its word: its Python runs and prints what it shows, its table of eight columns is what is read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from trajnet.scenes.table import REQUIRED_COLUMNS
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"-?\d+\.\d+")
@@ -47,6 +49,13 @@ def test_every_python_block_prints_what_the_block_behind_it_shows(root: Path, tm
             assert numbers == pytest.approx([float(number) for number in _NUMBER.findall(want)], abs=0.11)
         objects = int(printed[0].strip("(").split(",")[0])
         assert len(printed) == 1 + objects
+
+
+def test_the_columns_of_an_own_table_are_those_that_the_reader_needs(root: Path) -> None:
+    section = (root / "README.md").read_text(encoding="utf-8").split("## Your own data\n", 1)[1]
+    language, columns = blocks(section)[0]
+    assert language == "text"
+    assert tuple(columns.split()) == REQUIRED_COLUMNS
 
 
 def test_blocks_are_found_with_their_language() -> None:
