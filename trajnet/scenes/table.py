@@ -63,7 +63,7 @@ EXTRA_SCHEMA: tuple[tuple[str, Any], ...] = (
     ("is_target", pa.bool_()),
 )
 TYPES: Mapping[str, Any] = dict(AV2_SCHEMA + EXTRA_SCHEMA)
-#: The columns that a table must have; SUBSTITUTES, all of a row together, may take the place of one.
+#: The columns that a table must have. All columns of an entry of SUBSTITUTES together may replace its key.
 REQUIRED_COLUMNS: tuple[str, ...] = (
     "timestamp_ns", "track_id", "object_class", "position_x", "position_y", "heading", "velocity_x", "velocity_y",
 )  # fmt: skip
@@ -340,7 +340,7 @@ def _even_timestamps(columns: _Columns) -> IntArray:
 
 
 def _frame_numbers(columns: _Columns, timestamp_ns: IntArray) -> IntArray:
-    """(R,) the number of each row's frame: as the source has it, else its place among the times of the table."""
+    """Return the number of each row's frame (R,): the source's own, else its place among the times of the table."""
     for name in ("frame_number", "timestep"):
         if name in columns:
             return columns.integers(name)
@@ -349,7 +349,7 @@ def _frame_numbers(columns: _Columns, timestamp_ns: IntArray) -> IntArray:
 
 
 def _targets(columns: _Columns) -> BoolArray:
-    """(R,) whether a benchmark asks for a row: as the table says, else by Argoverse 2's columns, else none."""
+    """Return which rows are targets (R,): as the table says, else by Argoverse 2's columns, else none."""
     if "is_target" in columns:
         return columns.flags("is_target")
     if all(name in columns for name in ("observed", "object_category", "timestep")):
