@@ -46,6 +46,17 @@ NOT_AT_RUNTIME = {
 }
 
 
+def rooms_of_the_table(page: str) -> set[str]:
+    """Return the rooms in the first column of the table under the heading Rooms."""
+    table = page.split("## Rooms\n", 1)[1].strip().split("\n\n", 1)[0]
+    return {name.strip() for row in table.splitlines()[2:] for name in row.split("|")[1].split(",")}
+
+
+def test_the_table_of_rooms_has_every_room_of_the_floors() -> None:
+    floors = set().union(*LAYERS) - {"__main__"}
+    assert floors - rooms_of_the_table(PAGE.read_text(encoding="utf-8")) == set()
+
+
 def modules(package: Path) -> dict[str, str]:
     """Every module below a package's folder, by its full name -> its source."""
     found = {}

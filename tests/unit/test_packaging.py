@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import trajnet
 
@@ -49,6 +50,14 @@ def test_name_and_version(
     assert manifest.findtext("version") == trajnet.__version__
     assert config["metadata"]["version"] == "attr: trajnet.__version__"
     assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "trajnet.__version__"}
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)  # what the format requires
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == trajnet.__version__
+    assert all({"name"} <= set(author) for author in citation["authors"])
 
 
 def test_entry_points(project: dict[str, Any], config: configparser.ConfigParser) -> None:

@@ -1,6 +1,6 @@
 """Measure on recorded data what is claimed of recurrent networks: docs/recurrent.json, its pictures, its tables.
 
-    python -m tools.recurrent_claims --data ../shared/data          # everything, about ten minutes on one core
+    python -m tools.recurrent_claims --data DATA          # everything, about ten minutes on one core
     python -m tools.recurrent_claims --only pictures                # draw docs/recurrent.json again
     python -m tools.recurrent_claims --smoke --out out/smoke        # bundled scenes, seconds: does it still run?
 

@@ -41,7 +41,7 @@ from trajnet.types import CLASS_NAMES, FloatArray
 
 log = logging.getLogger(__name__)
 
-#: From opset 22 on the CUDA provider may have no LSTM kernel (PERFORMANCE.md).
+#: From opset 22 on the CUDA provider may have no LSTM kernel.
 OPSET = 20
 #: Standard deviation of the present position, from which the covariance grows to the first knot (m).
 START_SIGMA_M = 0.1

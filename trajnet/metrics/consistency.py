@@ -39,7 +39,7 @@ def path_jump(previous_m: FloatArray, present_m: FloatArray) -> FloatArray:
     """Distances in metres between two best paths of each object at the same absolute times: (N, C, 2) each -> (N, C).
 
     Its mean over C is how far the best path jumped between two frames; the last column is the jump of its end.
-    An own definition: no benchmark of ANCHORS has one.
+    A definition of this project: no benchmark has one.
     """
     previous_m = finite("previous_m", previous_m, (None, None, 2))
     offset_m = finite("present_m", present_m, previous_m.shape) - previous_m

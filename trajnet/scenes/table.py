@@ -1,14 +1,16 @@
 """The canonical scene table: Parquet with Argoverse 2's motion-forecasting columns, read and written.
 
-A genuine Argoverse 2 ``scenario_*.parquet`` has the 16 columns of AV2_COLUMNS and loads as it is. write_table adds
-columns and, as JSON under the key ``trajnet`` of the schema's metadata, what belongs to the scene as a whole; what it
-writes, read_table reads back without loss.
+A genuine Argoverse 2 ``scenario_*.parquet`` has the 16 columns of AV2_COLUMNS and loads as it is. A table of your own
+needs the eight of REQUIRED_COLUMNS. write_table writes all of Argoverse 2's columns, the ones below and, as JSON under
+the key ``trajnet`` of the schema's metadata, what belongs to the scene as a whole; read_table reads it back without
+loss.
 
     timestamp_ns     int64, the frame's own time (without it: evenly from start_timestamp to end_timestamp)
-    frame_number     int64, the source's number of the frame (timestep counts the scene's frames from 0)
+    frame_number     int64, the source's number of the frame (without it: timestep, else frames count from 0)
     length, width    double, metres (without them: the class's default)
     object_class     trajnet's class, finer than object_type, which calls cars and lorries ``vehicle``
-    is_target        bool (without it: scored and focal tracks at the last observed timestep)
+    is_target        bool (without it: scored and focal tracks at the last observed timestep, if the table says which)
+    scenario_id      string, the same in every row (without it: the file's name)
 
 heading and velocity are null where they are not known.
 """
@@ -19,7 +21,7 @@ import base64
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,14 @@ EXTRA_SCHEMA: tuple[tuple[str, Any], ...] = (
     ("is_target", pa.bool_()),
 )
 TYPES: Mapping[str, Any] = dict(AV2_SCHEMA + EXTRA_SCHEMA)
+#: The columns that a table must have. All columns of an entry of SUBSTITUTES together may replace its key.
+REQUIRED_COLUMNS: tuple[str, ...] = (
+    "timestamp_ns", "track_id", "object_class", "position_x", "position_y", "heading", "velocity_x", "velocity_y",
+)  # fmt: skip
+SUBSTITUTES: Mapping[str, tuple[str, ...]] = {
+    "timestamp_ns": ("timestep", "start_timestamp", "end_timestamp", "num_timestamps"),
+    "object_class": ("object_type",),
+}
 METADATA_KEY = b"trajnet"
 METADATA_VERSION = 1
 
@@ -94,20 +104,18 @@ UNSCORED, SCORED, FOCAL = 1, 2, 3
 def read_table(path: Path) -> Scene:
     """The scene of one Parquet table; InputError names the file, the column and the row that does not fit."""
     table = _read_parquet(path)
-    missing = [name for name in AV2_COLUMNS if name not in table.column_names]
-    if missing:
-        raise InputError(f"{path}: expected Argoverse 2's columns, got a table without {', '.join(missing)}")
+    columns = _Columns(path, table)
+    columns.require(REQUIRED_COLUMNS)
     if table.num_rows == 0:
         raise InputError(f"{path}: expected rows, got an empty table")
-    columns = _Columns(path, table)
-    scene_id = columns.one_value("scenario_id")
+    scene_id = columns.one_value("scenario_id") if "scenario_id" in columns else path.stem
     object_class = _classes(columns)
     yaw, yaw_valid = columns.numbers_or_null("heading")
     velocity_x, valid_x = columns.numbers_or_null("velocity_x")
     velocity_y, valid_y = columns.numbers_or_null("velocity_y")
     timestamp_ns = columns.integers("timestamp_ns") if "timestamp_ns" in columns else _even_timestamps(columns)
     rows = Rows(
-        frame_number=columns.integers("frame_number" if "frame_number" in columns else "timestep"),
+        frame_number=_frame_numbers(columns, timestamp_ns),
         timestamp_ns=timestamp_ns,
         track_id=columns.texts("track_id"),
         object_class=object_class,
@@ -117,7 +125,7 @@ def read_table(path: Path) -> Scene:
         yaw_valid=yaw_valid,
         velocity_mps=np.stack([velocity_x, velocity_y], axis=1),
         velocity_valid=valid_x & valid_y,
-        is_target=columns.flags("is_target") if "is_target" in columns else _av2_targets(columns),
+        is_target=_targets(columns),
     )
     try:
         return scene_from_rows(scene_id, rows, **_scene_metadata(path, table, columns))
@@ -215,6 +223,17 @@ class _Columns:
 
     def __contains__(self, name: str) -> bool:
         return name in self.table.column_names
+
+    def require(self, names: Sequence[str]) -> None:
+        """Raise InputError that names every column that is missing and has no substitute."""
+        missing = [name for name in names if name not in self and not self._has_substitute(name)]
+        if missing:
+            raise InputError(
+                f"{self.path}: expected the columns {', '.join(names)}, got a table without {', '.join(missing)}"
+            )
+
+    def _has_substitute(self, name: str) -> bool:
+        return name in SUBSTITUTES and all(other in self for other in SUBSTITUTES[name])
 
     def _cast(self, name: str) -> pa.ChunkedArray:
         column = self.table.column(name)
@@ -320,6 +339,24 @@ def _even_timestamps(columns: _Columns) -> IntArray:
     return times
 
 
+def _frame_numbers(columns: _Columns, timestamp_ns: IntArray) -> IntArray:
+    """Return the number of each row's frame (R,): the source's own, else its place among the times of the table."""
+    for name in ("frame_number", "timestep"):
+        if name in columns:
+            return columns.integers(name)
+    place: IntArray = np.unique(timestamp_ns, return_inverse=True)[1].astype(np.int64)
+    return place
+
+
+def _targets(columns: _Columns) -> BoolArray:
+    """Return which rows are targets (R,): as the table says, else by Argoverse 2's columns, else none."""
+    if "is_target" in columns:
+        return columns.flags("is_target")
+    if all(name in columns for name in ("observed", "object_category", "timestep")):
+        return _av2_targets(columns)
+    return np.zeros(columns.table.num_rows, np.bool_)
+
+
 def _av2_targets(columns: _Columns) -> BoolArray:
     """(R,) the scored and focal tracks at the last observed timestep (49 in Argoverse 2)."""
     observed, timestep = columns.flags("observed"), columns.integers("timestep")
@@ -335,7 +372,7 @@ def _scene_metadata(path: Path, table: pa.Table, columns: _Columns) -> dict[str,
     """The keyword arguments of scene_from_rows: what the metadata of the schema holds, or what is known without."""
     text = (table.schema.metadata or {}).get(METADATA_KEY)
     if text is None:
-        city = columns.one_value("city")
+        city = columns.one_value("city") if "city" in columns else ""
         if path.name.startswith("scenario_") and "timestamp_ns" not in columns:
             return {
                 "source": f"Argoverse 2 motion forecasting, {city}",

@@ -282,6 +282,54 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
         load_scene(tmp_path / "x.parquet")
 
 
+#: The least that a table has: two tracks at 2 Hz, the second one frame later and without heading and velocity.
+OWN_ROWS: list[dict[str, Any]] = [
+    {"timestamp_ns": t, "track_id": i, "object_class": kind, "position_x": x, "position_y": y, "heading": yaw,
+     "velocity_x": vx, "velocity_y": vy}
+    for t, i, kind, x, y, yaw, vx, vy in [
+        (1_000_000_000, "7", "car", 0.0, 1.0, 0.5, 8.0, -2.0),
+        (1_500_000_000, "7", "car", 4.0, 0.0, 0.25, 8.0, -2.0),
+        (1_500_000_000, "p", "pedestrian", -3.0, 2.0, None, None, None),
+    ]
+]  # fmt: skip
+
+
+def test_eight_columns_are_a_scene(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(OWN_ROWS), tmp_path / "drive.parquet")
+    scene = load_scene(tmp_path / "drive.parquet")
+    assert scene.scene_id == "drive"
+    assert scene.timestamp_ns.tolist() == [1_000_000_000, 1_500_000_000]
+    assert scene.frame_number.tolist() == [0, 1]
+    assert scene.track_id == ("7", "p")
+    assert scene.object_class.tolist() == [ObjectClass.CAR, ObjectClass.PEDESTRIAN]
+    assert scene.size_m.tolist() == DEFAULT_SIZE_M[[ObjectClass.CAR, ObjectClass.PEDESTRIAN]].tolist()
+    assert (scene.row_frame.tolist(), scene.row_track.tolist()) == ([0, 1, 1], [0, 0, 1])
+    assert scene.position_m.tolist() == [[0.0, 1.0], [4.0, 0.0], [-3.0, 2.0]]
+    assert (scene.yaw_rad.tolist(), scene.yaw_valid.tolist()) == ([0.5, 0.25, 0.0], [True, True, False])
+    assert scene.velocity_mps.tolist() == [[8.0, -2.0], [8.0, -2.0], [0.0, 0.0]]
+    assert scene.velocity_valid.tolist() == [True, True, False]
+    assert not scene.is_target.any()
+    assert (scene.source, scene.licence) == ("", "")
+    write_scene(scene, tmp_path / "written.parquet")
+    assert_same(load_scene(tmp_path / "written.parquet"), scene)
+
+
+def test_timestep_and_size_of_an_own_table_are_taken(tmp_path: Path) -> None:
+    steps = (10, 11, 11)
+    rows = [row | {"timestep": n, "length": 5.0, "width": 2.0} for row, n in zip(OWN_ROWS, steps, strict=True)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "drive.parquet")
+    scene = load_scene(tmp_path / "drive.parquet")
+    assert scene.frame_number.tolist() == [10, 11]
+    assert scene.size_m.tolist() == [[5.0, 2.0], [5.0, 2.0]]
+
+
+@pytest.mark.parametrize("name", OWN_ROWS[0])
+def test_each_of_the_eight_columns_is_needed(name: str, tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(OWN_ROWS).drop_columns([name]), tmp_path / "drive.parquet")
+    with pytest.raises(InputError, match=f"drive.parquet: expected the columns timestamp_ns, .* without {name}$"):
+        load_scene(tmp_path / "drive.parquet")
+
+
 def test_nan_timestamps_are_refused(scene: Scene, tmp_path: Path) -> None:
     write_scene(scene, tmp_path / "x.parquet")
     table = pq.read_table(tmp_path / "x.parquet")

@@ -102,7 +102,7 @@ def open_session(
 ) -> Any:
     """A session of the model, on exactly this provider.
 
-    Threads never spin: on cores that others use, too, spinning ones make the slowest steps slower (PERFORMANCE.md).
+    Threads never spin: on cores shared with other processes spinning makes the slowest steps slower.
     profile: prefix of the file that ONNX Runtime writes the times of its operators into; empty: none.
     Raises ContractError for a file that cannot be loaded, ConfigError for arguments that make no sense, DependencyError
     for a provider that cannot be had.
