@@ -28,6 +28,9 @@ _DISTANCE: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArray[Any]]
 }
 _NLL = "mixture_NLL"
 
+#: Metrics of several objects together, for benchmarks that ask for them.
+SOCIAL_GAN = ("SocialGAN_best_of_20_ADE", "SocialGAN_best_of_20_FDE")
+
 #: Ranks k of minADE_k whose error is kept step by step, for the division by seconds.
 STEPWISE = (1, 5, 6, 10, 20)
 
@@ -186,6 +189,6 @@ def social_gan(scores: Scores, rows: BoolArray) -> dict[str, float]:
     _, place = np.unique(scores.scene_id[chosen], return_inverse=True)
     sequence = place.ravel() * (int(scores.frame.max()) + 1) + scores.frame[chosen]
     return {
-        f"SocialGAN_best_of_20_{name}": metrics.social_gan_best_of(error_m[chosen, :20], sequence)
-        for name, error_m in (("ADE", scores.mean_m), ("FDE", scores.final_m))
+        name: metrics.social_gan_best_of(error_m[chosen, :20], sequence)
+        for name, error_m in zip(SOCIAL_GAN, (scores.mean_m, scores.final_m), strict=True)
     }
