@@ -24,7 +24,7 @@ def benchmarks() -> None:
 
 @app.command("eth-ucy")
 def eth_ucy(
-    data: Annotated[Path, typer.Option(envvar="TRAJNET_DATA", help="Folder of eth_ucy.")],
+    data: Annotated[Path, typer.Option(envvar="TRAJNET_DATA", help="Folder that holds eth_ucy.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="A folder for each scene: checkpoint, model, report.")],
     config: Annotated[
         Path, typer.Option(metavar="FILE", help="What to train, with SCENE for the one left out.")

@@ -42,7 +42,8 @@ def evaluate(
     data: Annotated[
         Path,
         typer.Option(
-            envvar="TRAJNET_DATA", help="Folder of nuscenes_pred, eth_ucy, ...; for scenes, files at any depth; a bag."
+            envvar="TRAJNET_DATA",
+            help="Folder that holds the data sets; for scenes, files at any depth; a bag.",
         ),
     ],
     split: Annotated[
@@ -62,12 +63,13 @@ def evaluate(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; 0 is one for each core. Results do not depend on it.")] = 0,
     horizon: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="scenes: how far to score; as far as all models by default.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Streamed scenes: how far to score; by default as far as all models."),
     ] = None,
-    stride: Annotated[int, typer.Option(help="scenes: score every n-th frame; every frame is streamed.")] = 1,
+    stride: Annotated[int, typer.Option(help="Streamed scenes: score every n-th frame; every frame is streamed.")] = 1,
     rates: Annotated[
         str | None,
-        typer.Option(metavar="HZ,...", help="scenes: score again with the recordings thinned to each rate."),
+        typer.Option(metavar="HZ,...", help="Streamed scenes: score again with the recordings thinned to each rate."),
     ] = None,
     drops: Annotated[
         str | None,

@@ -13,7 +13,8 @@ def dataset_folder(dataset: Dataset, roots: Sequence[Path]) -> Path:
     """Return the data set's folder: below the first root that has it, or that root itself. Raises InputError."""
     if not any(root.is_dir() for root in roots):
         raise InputError(
-            f"{' or '.join(map(str, roots))}: no such data folder; give the folder that holds {dataset.folder}"
+            f"{' or '.join(map(str, roots))}: no such data folder; give the folder that holds {dataset.folder} "
+            f"({dataset.title}: {dataset.download})"
         )
     for root in roots:
         for folder in (root / dataset.folder, root):
@@ -22,7 +23,7 @@ def dataset_folder(dataset: Dataset, roots: Sequence[Path]) -> Path:
     raise InputError(
         f"{' or '.join(map(str, roots))}: expected a folder {dataset.folder!r}"
         f"{f' with {dataset.marker} in it' if dataset.marker else ''}, found none; give the folder that holds "
-        f"{dataset.folder}"
+        f"{dataset.folder} ({dataset.title}: {dataset.download})"
     )
 
 

@@ -1,4 +1,4 @@
-"""The data sets that trajnet knows. To add one, write its file in this package and add it to DATASETS."""
+"""The data sets that trajnet knows, as a tuple of their descriptions."""
 
 from __future__ import annotations
 

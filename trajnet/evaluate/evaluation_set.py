@@ -60,7 +60,9 @@ def open_dataset(
         wanted = "the folder of the data" if dataset.parts else "a scene file or a folder of them"
         raise InputError(f"data: expected {wanted}, got {data}, which does not exist")
     if dataset.windows is not None and (horizon_s is not None or stride != 1):
-        raise InputError(f"horizon, stride: expected neither for {name}, whose windows are fixed; they are for scenes")
+        raise InputError(
+            f"horizon, stride: expected neither for {name}, whose windows are fixed; they are for streamed scenes"
+        )
     if dataset.parts and split not in dataset.splits:
         raise InputError(f"split: expected one of {', '.join(dataset.splits)} for {name}, got {split!r}")
     if not dataset.parts and split is not None:

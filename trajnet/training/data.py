@@ -154,6 +154,11 @@ def _sliding_set(source: SourceConfig, files: Sequence[Path], future_time_s: Flo
         )
         if len(windows):
             parts.append(training_set(windows, scene_surroundings(scene, windows.row, needs)))
+    if not parts:
+        raise InputError(
+            f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
+            f"got none in {len(files)} files"
+        )
     return joined(parts)
 
 
