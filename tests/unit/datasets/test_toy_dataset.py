@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,15 @@ from tests.unit.datasets.toy_dataset import FUTURE_S, HISTORY_S, TOY, write_toy_
 from trajnet.cli.convert import convert
 from trajnet.cli.evaluate import evaluate
 from trajnet.cli.train import train
+from trajnet.context.surroundings import Needs
 from trajnet.datasets import registry
+from trajnet.datasets.description import Part
 from trajnet.datasets.files import load_scene, scene_kind
 from trajnet.datasets.part_windows import part_windows
 from trajnet.errors import ConfigError, InputError
+from trajnet.evaluate import open_dataset
 from trajnet.training.config import SourceConfig
+from trajnet.training.data import build_set, source_files
 
 
 @pytest.fixture
@@ -94,6 +99,28 @@ def test_it_is_trained_on(data: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "last.ckpt").is_file()
     source = SourceConfig("toy", split="train")
     assert source.trained_history_s == -HISTORY_S[0]
+
+
+def test_its_times_are_the_models_or_training_is_refused(data: Path) -> None:
+    with pytest.raises(InputError, match=r"toy: its future times are .*, the model's knots"):
+        build_set(SourceConfig("toy", split="val"), [data], np.arange(1, 4) * 0.5, Needs())
+
+
+def test_without_windows_of_its_own_it_is_cut_into_sliding_ones(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    streamed = replace(TOY, windows=None, parts=(Part("train"), Part("val")))
+    monkeypatch.setattr(registry, "DATASETS", (*registry.DATASETS[:-1], streamed))
+    settings = {"history_s": 1.0, "rate_hz": 2.0, "stride": 1, "min_future_s": 1.0}
+    named = SourceConfig("toy", split="train", **settings)
+    by_path = SourceConfig("scenes", path=f"{TOY.folder}/train", **settings)
+    found, expected = (build_set(source, [data], FUTURE_S, Needs()) for source in (named, by_path))
+    assert len(found) == 2 * 2 * (12 - 2)  # every frame of every walker but the last second's
+    np.testing.assert_array_equal(found.future_m, expected.future_m)
+    assert len(source_files(replace(named, first=1), [data])) == 1
+    with pytest.raises(InputError, match="toy: expected objects with 9 s of recorded future, got none in 2 files"):
+        build_set(replace(named, min_future_s=9.0), [data], np.arange(1, 19) * 0.5, Needs())
+    opened = open_dataset("toy", data, "val", horizon_s=1.0, stride=2)
+    assert [unit.group for unit in opened.units] == ["three"]
+    assert opened.time_s.tolist() == [0.5, 1.0]
 
 
 def test_windows_are_those_of_the_rule_and_their_number_is_checked(data: Path) -> None:
