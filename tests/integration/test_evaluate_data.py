@@ -10,8 +10,8 @@ import pytest
 
 from trajnet.errors import InputError
 from trajnet.evaluate import evaluate, open_dataset
-from trajnet.evaluate.datasets import WindowUnit
 from trajnet.evaluate.runner import run_unit
+from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity
 from trajnet.inference.physics import growing_covariance, single_mode
 from trajnet.tracking.store import Observations

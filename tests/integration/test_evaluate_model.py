@@ -13,7 +13,7 @@ from trajnet.context.surroundings import Needs
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.errors import ContractError
 from trajnet.evaluate import evaluate
-from trajnet.evaluate.datasets import WindowUnit
+from trajnet.evaluate.units import WindowUnit
 from trajnet.export.graph import export_model, write_model
 from trajnet.inference import Stream, load_predictor
 from trajnet.inference.contract import CONTRACT_VERSION, Contract, Training

@@ -11,9 +11,9 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import scene_field
 from trajnet.inference import PHYSICS, Stream, load_predictor
-from trajnet.scenes import load_scene
 from trajnet.timing.hardware import cpu_model
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from trajnet.datasets.files import load_scene
 from trajnet.replay.faults import Fault, inject
-from trajnet.scenes import load_scene
 from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.types import Scene
 

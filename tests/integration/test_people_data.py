@@ -7,31 +7,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajnet.datasets.windows import (
-    APOLLOSCAPE_FUTURE_S,
-    APOLLOSCAPE_WINDOWS,
-    VRU_WINDOWS,
-    apolloscape_windows,
-    vru_windows,
-)
-from trajnet.scenes import load_scene
-from trajnet.scenes.splits import OWN_SPLITS, apolloscape_split, vru_split
+from trajnet.datasets.apolloscape import APOLLOSCAPE, FUTURE_S
+from trajnet.datasets.files import load_scene
+from trajnet.datasets.folders import part_files, part_named
+from trajnet.datasets.own_split import OWN_SPLITS
+from trajnet.datasets.part_windows import part_windows
+from trajnet.datasets.vru import VRU
 from trajnet.training.config import SourceConfig
 from trajnet.training.data import source_files
 from trajnet.types import ObjectClass
 
 
 def test_apolloscape_windows(data_dir: Path) -> None:
-    windows = apolloscape_windows(data_dir, "val")
-    assert len(windows) == APOLLOSCAPE_WINDOWS["val"]
+    windows = part_windows(APOLLOSCAPE, [data_dir], "val")
+    assert len(windows) == part_named(APOLLOSCAPE, "val").window_count
     assert windows.future_valid.all()
     assert windows.observed[:, -2:].all()
     assert set(np.unique(windows.object_class)) == {
         ObjectClass.UNKNOWN, ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BICYCLE, ObjectClass.PEDESTRIAN
     }  # fmt: skip
-    longer = apolloscape_windows(data_dir, "val", np.arange(1, 13) * 0.5)
+    longer = part_windows(APOLLOSCAPE, [data_dir], "val", np.arange(1, 13) * 0.5)
     assert len(longer) == len(windows)
-    np.testing.assert_array_equal(longer.future_m[:, : len(APOLLOSCAPE_FUTURE_S)], windows.future_m)
+    np.testing.assert_array_equal(longer.future_m[:, : len(FUTURE_S)], windows.future_m)
     assert 0.3 < longer.future_valid[:, -1].mean() < 0.9
 
 
@@ -50,8 +47,8 @@ def test_apolloscape_headings_are_not_in_the_frame_of_its_positions(data_dir: Pa
 
 @pytest.mark.parametrize(("road_user", "rate_hz"), [("pedestrians", 50.0), ("cyclists", 12.5)])
 def test_vru_windows(data_dir: Path, road_user: str, rate_hz: float) -> None:
-    windows = vru_windows(data_dir, road_user, "val")
-    assert len(windows) == VRU_WINDOWS[road_user]["val"]
+    windows = part_windows(VRU, [data_dir], f"{road_user}/val")
+    assert len(windows) == part_named(VRU, f"{road_user}/val").window_count
     assert windows.future_valid.all()
     assert 1.0 / np.diff(windows.history_time_s).min() == pytest.approx(rate_hz)
     assert windows.observed.mean() > 0.99
@@ -62,19 +59,19 @@ def test_vru_windows(data_dir: Path, road_user: str, rate_hz: float) -> None:
 
 def test_the_splits_of_the_files(data_dir: Path) -> None:
     for files, persons in (
-        ({s: apolloscape_split(data_dir, s) for s in OWN_SPLITS}, 1),
-        ({s: vru_split(data_dir, s, "pedestrians") for s in OWN_SPLITS}, 0),
-        ({s: vru_split(data_dir, s, "cyclists") for s in OWN_SPLITS}, 0),
+        ({s: part_files(APOLLOSCAPE, [data_dir], s) for s in OWN_SPLITS}, 1),
+        ({s: part_files(VRU, [data_dir], f"pedestrians/{s}") for s in OWN_SPLITS}, 0),
+        ({s: part_files(VRU, [data_dir], f"cyclists/{s}") for s in OWN_SPLITS}, 0),
     ):
         owner = {split: {f.stem.split("_")[persons] for f in part} for split, part in files.items()}
         assert not owner["train"] & owner["test"]
         assert not owner["train"] & owner["val"]
         assert not owner["val"] & owner["test"]
-    assert [len(apolloscape_split(data_dir, s)) for s in OWN_SPLITS] == [39, 7, 7]
-    assert [len(vru_split(data_dir, s, "pedestrians")) for s in OWN_SPLITS] == [749, 120, 199]
-    assert [len(vru_split(data_dir, s, "cyclists")) for s in OWN_SPLITS] == [348, 46, 100]
+    assert [len(part_files(APOLLOSCAPE, [data_dir], s)) for s in OWN_SPLITS] == [39, 7, 7]
+    assert [len(part_files(VRU, [data_dir], f"pedestrians/{s}")) for s in OWN_SPLITS] == [749, 120, 199]
+    assert [len(part_files(VRU, [data_dir], f"cyclists/{s}")) for s in OWN_SPLITS] == [348, 46, 100]
     source = SourceConfig("vru", split="cyclists/val")
-    assert source_files(source, [data_dir]) == vru_split(data_dir, "val", "cyclists")
+    assert source_files(source, [data_dir]) == part_files(VRU, [data_dir], "cyclists/val")
 
 
 def test_a_cyclist_without_times_gives_a_single_row(data_dir: Path) -> None:

@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajnet.scenes import ETH_UCY_SCENES, NUSCENES_TARGETS, eth_ucy_split, load_scene, nuscenes_split, write_scene
+from trajnet.datasets.eth_ucy import ETH_UCY, ETH_UCY_SCENES
+from trajnet.datasets.files import load_scene
+from trajnet.datasets.folders import part_files, part_named
+from trajnet.datasets.nuscenes import NUSCENES
+from trajnet.scenes import write_scene
 from trajnet.types import ObjectClass, Scene
 
 
 @pytest.mark.parametrize(("split", "scenes"), [("train", 475), ("train_val", 185), ("val", 138)])
 def test_nuscenes_has_the_challenges_targets_each_with_its_future(data_dir: Path, split: str, scenes: int) -> None:
-    files = nuscenes_split(data_dir, split)
+    files = part_files(NUSCENES, [data_dir], split)
     assert len(files) == scenes
     targets = 0
     for file in files:
@@ -24,13 +28,13 @@ def test_nuscenes_has_the_challenges_targets_each_with_its_future(data_dir: Path
             targets += 1
             number, track = int(scene.frame_number[scene.row_frame[row]]), int(scene.row_track[row])
             assert all((index[number + step], track) in present for step in range(1, 13))
-    assert targets == NUSCENES_TARGETS[split]
+    assert targets == part_named(NUSCENES, split).window_count
 
 
 def test_nuscenes_vehicles_are_on_the_drivable_raster(data_dir: Path) -> None:
     pytest.importorskip("PIL", reason="pillow is not installed")
     inside = np.concatenate(
-        [_drivable(load_scene(file, with_map=True)) for file in nuscenes_split(data_dir, "val")[::20]]
+        [_drivable(load_scene(file, with_map=True)) for file in part_files(NUSCENES, [data_dir], "val")[::20]]
     )
     assert inside.mean() > 0.99
 
@@ -42,7 +46,7 @@ def _drivable(scene: Scene) -> np.ndarray:
 
 def test_nuscenes_yaw_is_the_direction_of_travel(data_dir: Path) -> None:
     errors = []
-    for file in nuscenes_split(data_dir, "val")[::10]:
+    for file in part_files(NUSCENES, [data_dir], "val")[::10]:
         scene = load_scene(file)
         for rows in scene.rows_by_track():
             step_m = np.diff(scene.position_m[rows], axis=0)
@@ -55,7 +59,7 @@ def test_nuscenes_yaw_is_the_direction_of_travel(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("name", ETH_UCY_SCENES)
 def test_eth_ucy_walkers_walk(data_dir: Path, name: str) -> None:
-    for file in eth_ucy_split(data_dir, name, "test"):
+    for file in part_files(ETH_UCY, [data_dir], f"{name}/test"):
         scene = load_scene(file)
         assert np.diff(scene.timestamp_ns).min() == 400_000_000
         assert (np.diff(scene.frame_number) % 10 == 0).all()
@@ -87,7 +91,7 @@ def test_commonroad_speed_and_heading_agree_with_the_motion(data_dir: Path, file
 
 
 def test_recorded_scenes_survive_the_table(data_dir: Path, tmp_path: Path) -> None:
-    for file in (nuscenes_split(data_dir, "val")[0], eth_ucy_split(data_dir, "eth", "test")[0]):
+    for file in (part_files(NUSCENES, [data_dir], "val")[0], part_files(ETH_UCY, [data_dir], "eth/test")[0]):
         scene = load_scene(file)
         write_scene(scene, tmp_path / "scene.parquet")
         again = load_scene(tmp_path / "scene.parquet")

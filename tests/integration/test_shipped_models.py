@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trajnet.datasets.files import load_scene
 from trajnet.evaluate import evaluate
 from trajnet.inference import OnnxPredictor, Stream, load_predictor
 from trajnet.models import default_model, nuscenes_model, universal_model
-from trajnet.scenes import load_scene
 
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
 MODELS = (default_model(), nuscenes_model(), universal_model())

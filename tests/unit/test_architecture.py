@@ -42,7 +42,8 @@ ONLY_IN = {
 NOT_AT_RUNTIME = {
     *("torch", "lightning", "onnx", "onnxscript", "onnxslim", "rclpy", "pyarrow", "pandas", "PIL", "matplotlib"),
     *("commonroad", "rosbags", "mcap", "typer", "rich"),
-    *("trajnet.scenes", "trajnet.training", "trajnet.export", "trajnet.evaluate", "trajnet.replay", "trajnet.cli"),
+    *("trajnet.scenes", "trajnet.datasets", "trajnet.training", "trajnet.export", "trajnet.evaluate"),
+    *("trajnet.replay", "trajnet.cli"),
 }
 
 

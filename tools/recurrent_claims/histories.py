@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from trajnet.context.surroundings import Needs
+from trajnet.datasets.files import find_scenes, load_scene
 from trajnet.datasets.window_context import nothing_around
 from trajnet.datasets.windows import Windows, concatenate, windows_of_scene
 from trajnet.errors import InputError
-from trajnet.scenes import find_scenes, load_scene
 from trajnet.training.config import SourceConfig
 from trajnet.training.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
 from trajnet.training.observation import Observation, unpacked

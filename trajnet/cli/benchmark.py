@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trajnet.datasets.eth_ucy import ETH_UCY_SCENES
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ def benchmarks() -> None:
 
 @app.command("eth-ucy")
 def eth_ucy(
-    data: Annotated[Path, typer.Option(envvar="TRAJNET_DATA", help="Folder of eth_ucy.")],
+    data: Annotated[Path, typer.Option(envvar="TRAJNET_DATA", help="Folder that holds eth_ucy.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="A folder for each scene: checkpoint, model, report.")],
     config: Annotated[
         Path, typer.Option(metavar="FILE", help="What to train, with SCENE for the one left out.")
     ] = Path("configs/eth_ucy.yaml"),
-    scenes: Annotated[str, typer.Option(help="Which scenes to leave out, one after the other.")] = (
-        "eth,hotel,univ,zara1,zara2"
+    scenes: Annotated[str, typer.Option(help="Which scenes to leave out, one after the other.")] = ",".join(
+        ETH_UCY_SCENES
     ),
     epochs: Annotated[int, typer.Option(help="Instead of the configuration's; 0 leaves those.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the table here too.")] = None,
@@ -83,5 +84,5 @@ def _table(report: dict[str, Any]) -> Table:
         of = [*(report["scenes"][scene][who] for scene in scenes), report["mean"][who]]
         row(label, [(m["minADE_20"], m["minFDE_20"]) for m in of])
     for name, figures in report["published"].items():
-        row(name, [*(figures[s] for s in scenes), figures["mean"] if len(scenes) == 5 else None])
+        row(name, [*(figures[s] for s in scenes), figures["mean"] if len(scenes) == len(ETH_UCY_SCENES) else None])
     return table

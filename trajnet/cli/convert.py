@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajnet.datasets.registry import format_names
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def convert(
         typer.Option(
             "--from",
             metavar="KIND",
-            help="table, nuscenes, eth_ucy, apolloscape, vru or commonroad; auto tells by the file.",
+            help=f"{', '.join(format_names())}; auto tells by the file.",
         ),
     ] = "auto",
     with_map: Annotated[bool, typer.Option("--with-map", help="Store nuScenes' map raster in each table too.")] = False,
@@ -42,7 +43,8 @@ def convert(
     from rich.console import Console
     from rich.progress import track
 
-    from trajnet.scenes import find_scenes, load_scene, scene_kind, write_scene
+    from trajnet.datasets.files import find_scenes, load_scene, scene_kind
+    from trajnet.scenes import write_scene
 
     console = Console()
     pairs = _targets(source, target, find_scenes(source, kind))

@@ -31,10 +31,10 @@ def demo(
 
     from trajnet.cli.replay import parse_rate, run_and_show
     from trajnet.config import load_yaml
+    from trajnet.datasets.files import load_scene
     from trajnet.inference import load_predictor
     from trajnet.replay.faults import FaultPlan
     from trajnet.replay.replay import ReplayOptions
-    from trajnet.scenes import load_scene
 
     if model is None:
         from trajnet.models import default_model

@@ -13,28 +13,13 @@ import typer
 
 from trajnet.cli import evaluate_tables as tables
 from trajnet.cli.progress import progress_bar
+from trajnet.datasets import registry
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: What the first table shows of each dataset; --json has everything.
-SHOWN = {
-    "nuscenes": (*(f"{m}_{k}" for m in ("minADE", "minFDE", "MissRate_2") for k in (1, 5, 10)),),
-    "eth_ucy": (
-        *(f"{m}_{k}" for k in (1, 20) for m in ("minADE", "minFDE")),
-        "SocialGAN_best_of_20_ADE",
-        "SocialGAN_best_of_20_FDE",
-    ),
-    "apolloscape": (*(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)), "MissRate_2_1", "MissRate_2_5"),
-    "vru": (*(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)),),
-    "scenes": (
-        *(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)),
-        "MissRate_2_5",
-        "Argoverse2_MissRate_6",
-        "Argoverse2_brier_minFDE_6",
-    ),
-}
+#: What the first table shows of every data set, after its own metrics; --json has everything.
 ALWAYS_SHOWN = (
     "mixture_NLL",
     "coverage_50_mixture_region",
@@ -42,34 +27,28 @@ ALWAYS_SHOWN = (
     "coverage_90_top_mode_ellipse",
     "ECE_top_mode",
 )
-DIVIDED = {
-    "nuscenes": ("minADE_5", "minFDE_5"),
-    "eth_ucy": ("minADE_20", "minFDE_20"),
-    "apolloscape": ("minADE_1", "minADE_6", "minFDE_6"),
-    "vru": ("minADE_1", "minADE_6", "minFDE_6"),
-    "scenes": ("minADE_6", "minFDE_6"),
-}
+
+
+def _splits() -> str:
+    """The splits of every data set, for the help text."""
+    return "; ".join(f"{d.name}: {', '.join(d.splits)}" for d in registry.DATASETS if d.splits)
 
 
 def evaluate(
     dataset: Annotated[
         str,
-        typer.Option(
-            help="nuscenes, eth_ucy (official windows), apolloscape, vru (our splits), scenes (any recording) or bag."
-        ),
+        typer.Option(help=f"{', '.join(registry.dataset_names())} (any recording) or bag."),
     ],
     data: Annotated[
         Path,
         typer.Option(
-            envvar="TRAJNET_DATA", help="Folder of nuscenes_pred, eth_ucy, ...; for scenes, files at any depth; a bag."
+            envvar="TRAJNET_DATA",
+            help="Folder that holds the data sets; for scenes, files at any depth; a bag.",
         ),
     ],
     split: Annotated[
         str | None,
-        typer.Option(
-            help="nuscenes: train, train_val, val; eth_ucy: eth, hotel, univ, zara1, zara2, all; "
-            "apolloscape, vru: train, val, test."
-        ),
+        typer.Option(help=f"{_splits()}."),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -84,12 +63,13 @@ def evaluate(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; 0 is one for each core. Results do not depend on it.")] = 0,
     horizon: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="scenes: how far to score; as far as all models by default.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Streamed scenes: how far to score; by default as far as all models."),
     ] = None,
-    stride: Annotated[int, typer.Option(help="scenes: score every n-th frame; every frame is streamed.")] = 1,
+    stride: Annotated[int, typer.Option(help="Streamed scenes: score every n-th frame; every frame is streamed.")] = 1,
     rates: Annotated[
         str | None,
-        typer.Option(metavar="HZ,...", help="scenes: score again with the recordings thinned to each rate."),
+        typer.Option(metavar="HZ,...", help="Streamed scenes: score again with the recordings thinned to each rate."),
     ] = None,
     drops: Annotated[
         str | None,
@@ -210,23 +190,24 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
     breakdown, calibration: also where the error sits, and how far coverage and probabilities are from nominal (of
     baselines only where there is nothing else).
     """
+    from trajnet.evaluate.report import dataset_of_report
     from trajnet.inference import PHYSICS
 
     name, counts, models = report["dataset"], report["counts"], report["models"]
-    shown = "scenes" if name == "bag" else name
+    dataset = dataset_of_report(report)
     last = list(counts["by_horizon"])[-1]
-    # ETH/UCY's own figure for all scenes is the mean of the five; the objects pooled would be mostly those of univ.
-    of_scenes = name == "eth_ucy" and len(counts["by_scene"]) > 1
+    # The benchmark's own figure for several scenes may be their mean; the objects pooled would be mostly those of one.
+    of_scenes = dataset.mean_over_groups and len(counts["by_scene"]) > 1
     whole = "mean_over_scenes" if of_scenes else "metrics"
     title = f"{name} {report['split']}".strip() + f": {counts['whole']:,} objects, {last} s"
     names = [m["model"] for m in models]
     overall = tables.table(f"{title}, mean over scenes" if of_scenes else title, names)
-    for metric in (*SHOWN[shown], *ALWAYS_SHOWN):
+    for metric in (*dataset.metrics, *ALWAYS_SHOWN):
         tables.row(overall, metric, [m[whole].get(metric) for m in models])
     by_horizon = tables.table("by horizon (objects)", names)
     by_class = tables.table(f"by class at {last} s (objects)", names)
     by_scene = tables.table(f"by scene at {last} s (objects)", names)
-    for metric in DIVIDED[shown]:
+    for metric in dataset.divided:
         for key, count in counts["by_horizon"].items():
             tables.row(by_horizon, f"{metric} {key} s ({count:,})", [m["per_horizon"][key].get(metric) for m in models])
         for key, count in counts["by_class"].items():
@@ -235,7 +216,8 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
             )
         for key, count in counts["by_scene"].items():
             tables.row(by_scene, f"{metric} {key} ({count:,})", [m["per_scene"][key].get(metric) for m in models])
-    for each in (overall, by_horizon, by_class, *([by_scene] if of_scenes or name == "vru" else [])):
+    shows_groups = dataset.shows_groups and len(counts["by_scene"]) > 1
+    for each in (overall, by_horizon, by_class, *([by_scene] if shows_groups else [])):
         console.print(each)
     tables.show_consistency(models, console)
     if breakdown:
@@ -244,7 +226,7 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
         asked = [m for m in models if m["spec"] not in PHYSICS]
         tables.show_calibration(asked or models, console)
     if "robustness" in report:
-        tables.show_robustness(report["robustness"], (SHOWN[shown][0], DIVIDED[shown][0]), console)
+        tables.show_robustness(report["robustness"], (dataset.metrics[0], dataset.divided[0]), console)
     tables.show_calibration_lines(models, console)
     for entry in models:
         _warn_of_fallback(entry, console)

@@ -51,7 +51,8 @@ def export(
         typer.Option(metavar="DIR", help="fp16, int8: what the gate plays; a checkout's sim/scenes by default."),
     ] = None,
     gate_dataset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of --gate-data: nuscenes, eth_ucy, ..., scenes by default.")
+        str | None,
+        typer.Option(metavar="NAME", help="Of --gate-data, as trajnet evaluate takes it; scenes by default."),
     ] = None,
     gate_split: Annotated[
         str | None, typer.Option(metavar="SPLIT", help="Of --gate-data, as for `trajnet evaluate`.")

@@ -10,9 +10,9 @@ import numpy as np
 
 from trajnet.context.map_field import MapField, field_of
 from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings, map_around
+from trajnet.datasets.files import load_scene
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
-from trajnet.scenes import load_scene
 from trajnet.tracking.store import TrackStore
 from trajnet.types import IntArray, Scene
 

@@ -1,49 +1,22 @@
 """Prediction windows: what was known at one instant about one object, and what it did afterwards.
 
-Evaluation on the official benchmarks and training both start from these. A window's history lies on a fixed grid of
-times before its last observation; a mask says where the track was observed. The future is interpolated to the asked
-times between observations, and masked where the recording has a gap or ends.
+Evaluation on the benchmarks and training both start from these. Which windows a benchmark has is described in the file
+of its data set. A window's history lies on a fixed grid of times before its last observation; a mask says where the
+track was observed. The future is interpolated to the asked times between observations, and masked where the recording
+has a gap or ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.errors import InputError
-from trajnet.scenes import load_scene
-from trajnet.scenes.splits import apolloscape_split, eth_ucy_split, nuscenes_split, vru_split
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene, TrackFrame
-
-#: Windows of the official splits; a different count means that the data or the protocol is not the official one.
-NUSCENES_WINDOWS = {"train": 32_186, "train_val": 8_560, "val": 9_041}
-ETH_UCY_WINDOWS = {"eth": 181, "hotel": 1_053, "univ": 24_334, "zara1": 2_253, "zara2": 5_833}
-
-NUSCENES_HISTORY_S: FloatArray = np.arange(-4, 1, dtype=np.float64) * 0.5
-NUSCENES_FUTURE_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
-ETH_UCY_HISTORY_S: FloatArray = np.arange(-7, 1, dtype=np.float64) * 0.4
-ETH_UCY_FUTURE_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.4
-
-#: Windows of our own splits (trajnet.scenes.splits), with the times that are scored.
-APOLLOSCAPE_WINDOWS = {"train": 29_639, "val": 4_279, "test": 4_085}
-APOLLOSCAPE_HISTORY_S: FloatArray = np.arange(-5, 1, dtype=np.float64) * 0.5
-APOLLOSCAPE_FUTURE_S: FloatArray = np.arange(1, 7, dtype=np.float64) * 0.5
-VRU_WINDOWS = {
-    "pedestrians": {"train": 5_929, "val": 951, "test": 1_504},
-    "cyclists": {"train": 15_731, "val": 1_938, "test": 4_564},
-}
-VRU_HISTORY_S: dict[str, FloatArray] = {
-    "pedestrians": np.arange(-50, 1, dtype=np.float64) * 0.02,
-    "cyclists": np.arange(-12, 1, dtype=np.float64) * 0.08,
-}
-VRU_FUTURE_S: FloatArray = np.arange(1, 6, dtype=np.float64) * 0.5
-#: Frames from one window of a track to the next: 0.4 s at both rates.
-VRU_STRIDE = {"pedestrians": 20, "cyclists": 5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,100 +186,6 @@ def sliding_windows(
     windows = windows_of_scene(scene, rows, history_time_s, future_time_s)
     known = windows.future_valid[:, windows.future_time_s <= min_future_s + 1e-6].all(axis=1)
     return windows.select(np.asarray(known & windows.future_valid.any(axis=1)))
-
-
-def nuscenes_windows(data_dir: Path | str, split: str) -> Windows:
-    """The official targets of a split (train, train_val, val): 2 s of history, 6 s of future at 2 Hz.
-
-    Raises InputError if their number is not the official one.
-    """
-    paths = nuscenes_split(Path(data_dir), split)
-    parts = [windows_of_scene(s, s.is_target, NUSCENES_HISTORY_S, NUSCENES_FUTURE_S) for s in map(load_scene, paths)]
-    windows = concatenate([p for p in parts if len(p)])
-    _require_count(f"nuScenes {split}", len(windows), NUSCENES_WINDOWS[split])
-    if not windows.future_valid.all():
-        raise InputError(
-            f"nuScenes {split}: expected 12 future frames for every target, got gaps; is the data complete?"
-        )
-    return windows
-
-
-def eth_ucy_windows(data_dir: Path | str, scene: str, split: str = "test") -> Windows:
-    """8 observed, 12 predicted positions at 2.5 Hz of one leave-one-out scene (eth, hotel, univ, zara1, zara2).
-
-    The Social GAN rule: in every run of 20 successive frames of a file, the pedestrians that are in all 20, if there
-    are more than one. Raises InputError if the number of test windows is not the official one.
-    """
-    parts = []
-    for path in eth_ucy_split(Path(data_dir), scene, split):
-        recorded = load_scene(path)
-        windows = windows_of_scene(recorded, social_gan_rows(recorded), ETH_UCY_HISTORY_S, ETH_UCY_FUTURE_S)
-        parts.append(windows)
-    windows = concatenate([p for p in parts if len(p)])
-    if split == "test":
-        _require_count(f"ETH/UCY {scene}", len(windows), ETH_UCY_WINDOWS[scene])
-    return windows
-
-
-def apolloscape_windows(data_dir: Path | str, split: str, future_time_s: FloatArray = APOLLOSCAPE_FUTURE_S) -> Windows:
-    """6 observed and 6 predicted positions at 2 Hz, as in the ApolloScape benchmark, of our split (train, val, test).
-
-    A window at every frame for every object that was seen in the frame before too and whose next 3 s are recorded;
-    which windows there are does not depend on future_time_s. Raises InputError if their number is not the split's.
-    """
-    parts = []
-    for scene in map(load_scene, apolloscape_split(Path(data_dir), split)):
-        known = windows_of_scene(scene, np.arange(len(scene.row_frame)), APOLLOSCAPE_HISTORY_S, APOLLOSCAPE_FUTURE_S)
-        rows = np.flatnonzero(known.observed[:, -2] & known.future_valid.all(axis=1))
-        parts.append(windows_of_scene(scene, rows, APOLLOSCAPE_HISTORY_S, future_time_s))
-    windows = concatenate(parts)
-    _require_count(f"ApolloScape {split}", len(windows), APOLLOSCAPE_WINDOWS[split])
-    return windows
-
-
-def vru_windows(data_dir: Path | str, road_user: str, split: str, future_time_s: FloatArray = VRU_FUTURE_S) -> Windows:
-    """1 s of history, 2.5 s of future of the VRU data set's pedestrians (50 Hz) or cyclists (12.5 Hz), of our split.
-
-    A window every 0.4 s of each track, from 1 s after its first observation (0.96 s for cyclists) to 2.5 s before its
-    last; which windows there are does not depend on future_time_s. Raises InputError if their number is not the
-    split's.
-    """
-    history_s = VRU_HISTORY_S.get(road_user, np.zeros(1))  # vru_split refuses an unknown road user
-    parts = []
-    for scene in map(load_scene, vru_split(Path(data_dir), split, road_user)):
-        chosen = np.flatnonzero(scene.row_frame % VRU_STRIDE[road_user] == 0)
-        known = windows_of_scene(scene, chosen, history_s, VRU_FUTURE_S)
-        rows = chosen[known.observed[:, 0] & known.future_valid.all(axis=1)]
-        parts.append(windows_of_scene(scene, rows, history_s, future_time_s))
-    windows = concatenate(parts)
-    _require_count(f"VRU {road_user} {split}", len(windows), VRU_WINDOWS[road_user][split])
-    return windows
-
-
-def social_gan_rows(scene: Scene, *, observed: int = 8, predicted: int = 12) -> IntArray:
-    """Rows (last observed frame) that Social GAN's loader makes windows of; see eth_ucy_windows.
-
-    Its loader counts frames that occur in the file, and pedestrians in all of them; gaps in time are not looked at.
-    """
-    length = observed + predicted
-    present = np.zeros((scene.frame_count, len(scene.track_id)), dtype=np.int64)
-    row_of = np.zeros_like(present)
-    present[scene.row_frame, scene.row_track] = 1
-    row_of[scene.row_frame, scene.row_track] = np.arange(len(scene.row_frame))
-    if scene.frame_count < length:
-        return np.zeros(0, dtype=np.int64)
-    total = np.concatenate([np.zeros((1, present.shape[1]), dtype=np.int64), np.cumsum(present, axis=0)])
-    full = (total[length:] - total[:-length]) == length
-    full &= (full.sum(axis=1) > 1)[:, None]
-    start, track = np.nonzero(full)
-    return row_of[start + observed - 1, track]
-
-
-def _require_count(what: str, got: int, expected: int) -> None:
-    if got != expected:
-        raise InputError(
-            f"{what}: expected the {expected:,} windows of the split, got {got:,}; is the data folder complete?"
-        )
 
 
 def frames_of(windows: Windows, rows: Iterable[int]) -> Iterator[TrackFrame]:

@@ -10,9 +10,6 @@ from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.scoring import Scores, known
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
-#: The ranks k whose minADE_k and minFDE_k are broken down for each dataset: the most probable path, the headline.
-RANKS = {"nuscenes": (1, 5, 10), "eth_ucy": (1, 20), "apolloscape": (1, 6), "vru": (1, 6), "scenes": (1, 6)}
-
 
 def breakdown(scores: Scores, time_s: FloatArray, ranks: tuple[int, ...]) -> dict[str, Any]:
     """Divisions of the objects whose whole future is recorded.

@@ -10,17 +10,16 @@ from typing import Any
 
 from trajnet.evaluate import chart
 from trajnet.evaluate.chart import Line
+from trajnet.evaluate.report import dataset_of_report
 
 #: Colours of the style sheet, in the order in which they are taken.
 COLOURS = ("var(--a)", "var(--b)", "var(--c)", "var(--d)")
-
-_HEADLINE = {"nuscenes": "minADE_5", "eth_ucy": "minADE_20"}
 
 
 def page(report: dict[str, Any]) -> str:
     """The page of a report of ``evaluate``; nothing in it asks the network for anything."""
     template = (resources.files("trajnet.evaluate") / "page.html").read_text(encoding="utf-8")
-    headline = _HEADLINE.get(report["dataset"], "minADE_6")
+    headline = dataset_of_report(report).headline
     counts, last_s = report["counts"], list(report["counts"]["by_horizon"])[-1]
     parts = {
         "title": html.escape(f"{report['dataset']} {report['split']}".strip() + " · trajnet evaluate"),

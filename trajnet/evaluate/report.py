@@ -13,14 +13,17 @@ import numpy as np
 
 import trajnet
 from trajnet import config
+from trajnet.datasets.description import Dataset
+from trajnet.datasets.registry import dataset_named
+from trajnet.datasets.scenes import SCENES
 from trajnet.evaluate import robustness, steadiness
-from trajnet.evaluate.breakdown import RANKS, breakdown
+from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
-from trajnet.evaluate.datasets import DEFAULT_HORIZON_S, Dataset, open_dataset
+from trajnet.evaluate.evaluation_set import DEFAULT_HORIZON_S, EvaluationSet, open_dataset
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.runner import ModelResult, Progress, run_models
-from trajnet.evaluate.scoring import DEFINITIONS, Scores, known, means, social_gan
+from trajnet.evaluate.scoring import DEFINITIONS, SOCIAL_GAN, Scores, known, means, social_gan
 from trajnet.inference import PHYSICS, OnnxPredictor, Predictor, load_predictor
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
@@ -47,19 +50,20 @@ def evaluate(
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
 
     save: file for the paths of models (of all baselines where models is empty). Returns the report, ready for JSON.
-    horizon_s: for scenes; by default as far as all models predict. rates_hz, drops: if there are any, everything is
-    scored again at each rate (scenes only) with each share of observations lost, see robustness; seed decides which.
+    horizon_s: for streamed scenes; by default as far as all models predict. rates_hz, drops: if there are any,
+    everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
+    seed decides which.
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
     specs = list(dict.fromkeys([*asked, *PHYSICS]))
     predictors = {spec: load_predictor(spec) for spec in specs}
-    if dataset == "scenes" and horizon_s is None:
+    if dataset_named(dataset).windows is None and horizon_s is None:
         reach_s = [float(p.time_s[-1]) for spec, p in predictors.items() if spec not in PHYSICS]
         horizon_s = min(reach_s, default=DEFAULT_HORIZON_S)
     opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride, targets_only=targets_only)
     labels = _labels(predictors)
-    thinned = robustness.robustness_dataset(opened, rates_hz, drops, seed) if rates_hz or drops else None
+    thinned = robustness.robustness_set(opened, rates_hz, drops, seed) if rates_hz or drops else None
     units = len(specs) * (len(opened.units) + (0 if thinned is None else len(thinned.units)))
 
     def report_progress(done: int, _total: int, before: int = 0) -> None:
@@ -109,6 +113,11 @@ def evaluate(
     return report
 
 
+def dataset_of_report(report: dict[str, Any]) -> Dataset:
+    """Return the description of the data set that a report is of; a bag is scored as a scene. Raises InputError."""
+    return SCENES if report["dataset"] == "bag" else dataset_named(report["dataset"])
+
+
 def _labels(predictors: dict[str, Predictor]) -> dict[str, str]:
     """A name for each spec, with the spec where two models have the same name."""
     names = [p.name for p in predictors.values()]
@@ -138,10 +147,10 @@ def _classes(scores: Scores) -> list[tuple[str, BoolArray]]:
     ]
 
 
-def _counts(scores: Scores, dataset: Dataset) -> dict[str, Any]:
+def _counts(scores: Scores, opened: EvaluationSet) -> dict[str, Any]:
     """Objects by horizon, class and scene; whole: those whose future is recorded to the last horizon."""
     whole = known(scores, -1)
-    names = _horizons(dataset.time_s)
+    names = _horizons(opened.time_s)
     return {
         "objects": len(scores),
         "whole": int(whole.sum()),
@@ -156,19 +165,19 @@ def _groups(scores: Scores) -> list[tuple[str, BoolArray]]:
     return [(g, scores.group == g) for g in dict.fromkeys(scores.group.tolist()) if g]
 
 
-def _summary(scores: Scores, dataset: Dataset) -> dict[str, Any]:
+def _summary(scores: Scores, opened: EvaluationSet) -> dict[str, Any]:
     """metrics: over all objects whose whole future is recorded; then the same divided up.
 
     mean_over_scenes is the unweighted mean of per_scene, as the ETH/UCY benchmark takes it.
     """
-    extra: Callable[[Scores, BoolArray], dict[str, float]] = social_gan if dataset.name == "eth_ucy" else _nothing
+    extra = _joint_metrics(opened)
     everything = np.ones(len(scores), dtype=np.bool_)
 
     def at_end(rows: BoolArray) -> dict[str, float]:
         return {**means(scores, rows, -1), **extra(scores, rows)} if (rows & known(scores, -1)).any() else {}
 
     def by_horizon(rows: BoolArray) -> dict[str, dict[str, float]]:
-        return {name: means(scores, rows, i) for i, name in enumerate(_horizons(dataset.time_s))}
+        return {name: means(scores, rows, i) for i, name in enumerate(_horizons(opened.time_s))}
 
     per_scene = {group: at_end(rows) for group, rows in _groups(scores)}
     summed = [m for m in per_scene.values() if m]
@@ -178,8 +187,8 @@ def _summary(scores: Scores, dataset: Dataset) -> dict[str, Any]:
         "per_class": {n: {"metrics": at_end(r), "per_horizon": by_horizon(r)} for n, r in _classes(scores)},
         "per_scene": per_scene,
         "mean_over_scenes": {k: float(np.mean([m[k] for m in summed])) for k in summed[0]} if summed else {},
-        "breakdown": breakdown(scores, dataset.time_s, RANKS[dataset.name]),
-        "calibration": calibration(scores, dataset.time_s),
+        "breakdown": breakdown(scores, opened.time_s, opened.dataset.ranks),
+        "calibration": calibration(scores, opened.time_s),
     }
 
 
@@ -187,8 +196,10 @@ def _steadiness(result: ModelResult) -> dict[str, Any]:
     return {"consistency": steadiness.summary(result.steps)} if len(result.steps) else {}
 
 
-def _nothing(_scores: Scores, _rows: BoolArray) -> dict[str, float]:
-    return {}
+def _joint_metrics(opened: EvaluationSet) -> Callable[[Scores, BoolArray], dict[str, float]]:
+    """Metrics of several objects together: only what the data set's benchmark asks for."""
+    asked = set(opened.dataset.metrics) & set(SOCIAL_GAN)
+    return social_gan if asked else lambda _scores, _rows: {}
 
 
 def _versions(with_onnx: bool) -> dict[str, str]:

@@ -19,14 +19,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from trajnet.config import require
+from trajnet.datasets.files import load_scene
 from trajnet.datasets.windows import Windows, windows_of_scene
 from trajnet.errors import InputError
-from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit, WindowUnit, played
+from trajnet.evaluate.evaluation_set import EvaluationSet
 from trajnet.evaluate.paths import Paths, horizon_steps
 from trajnet.evaluate.runner import ModelResult
 from trajnet.evaluate.scoring import known, means
+from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit, played
 from trajnet.inference import Stream
-from trajnet.scenes import load_scene
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 
 #: What is lost: whole frames, or single objects of frames.
@@ -77,21 +78,23 @@ def cells(rates_hz: Sequence[float], drops: Sequence[float]) -> list[Cell]:
     ]
 
 
-def robustness_dataset(dataset: Dataset, rates_hz: Sequence[float], drops: Sequence[float], seed: int) -> Dataset:
-    """The units of a dataset once for each cell, which is the group of their scores.
+def robustness_set(
+    opened: EvaluationSet, rates_hz: Sequence[float], drops: Sequence[float], seed: int
+) -> EvaluationSet:
+    """The units of an evaluation set once for each cell, which is the group of their scores.
 
     InputError for rates with a dataset of fixed windows.
     """
-    if rates_hz and dataset.name != "scenes":
-        raise InputError(f"rates: expected none for {dataset.name}, whose windows have a fixed rate; drops work there")
+    if rates_hz and opened.dataset.windows is not None:
+        raise InputError(f"rates: expected none for {opened.name}, whose windows have a fixed rate; drops work there")
     units: list[Unit] = []
-    for unit in dataset.units:  # all cells of a scene after each other: it is read once
+    for unit in opened.units:  # all cells of a scene after each other: it is read once
         for cell in cells(rates_hz, drops):
             if isinstance(unit, WindowUnit):
                 units.append(replace(unit, windows=_with_losses(unit.windows, cell, seed), group=cell.key))
             elif isinstance(unit, SceneUnit):
                 units.append(ThinnedUnit(unit.path, unit.targets_only, tuple(rates_hz), cell, seed))
-    return replace(dataset, units=tuple(units))
+    return replace(opened, units=tuple(units))
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError, TrajnetError
-from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit, WindowUnit
+from trajnet.evaluate.evaluation_set import EvaluationSet
 from trajnet.evaluate.paths import Paths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import Scores, concatenate, score
 from trajnet.evaluate.steadiness import Steps, WatchedStream
 from trajnet.evaluate.steadiness import joined as joined_steps
+from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
 from trajnet.inference import GuardCounters, Predictor, Stream, load_predictor
 from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray
@@ -83,7 +84,7 @@ def _saved(windows: Windows, paths: Paths) -> SavedPaths:
 
 
 def run_models(
-    dataset: Dataset,
+    dataset: EvaluationSet,
     specs: Sequence[str],
     *,
     jobs: int = 1,

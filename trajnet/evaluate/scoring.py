@@ -19,7 +19,8 @@ from trajnet.evaluate import manoeuvres
 from trajnet.evaluate.paths import Paths, horizon_steps
 from trajnet.types import BoolArray, FloatArray, IntArray
 
-_DISTANCE: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArray[Any]], int]] = {
+#: Each metric of displacements with its function and its k.
+DISTANCE_METRICS: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArray[Any]], int]] = {
     **{f"minADE_{k}": (metrics.min_ade, k) for k in (1, 5, 6, 10, 20)},
     **{f"minFDE_{k}": (metrics.min_fde, k) for k in (1, 5, 6, 10, 20)},
     **{f"MissRate_2_{k}": (metrics.nuscenes_miss, k) for k in (1, 5, 10)},
@@ -27,6 +28,9 @@ _DISTANCE: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArray[Any]]
     "Argoverse2_brier_minFDE_6": (metrics.brier_min_fde, 6),
 }
 _NLL = "mixture_NLL"
+
+#: Metrics of several objects together, for benchmarks that ask for them.
+SOCIAL_GAN = ("SocialGAN_best_of_20_ADE", "SocialGAN_best_of_20_FDE")
 
 #: Ranks k of minADE_k whose error is kept step by step, for the division by seconds.
 STEPWISE = (1, 5, 6, 10, 20)
@@ -96,7 +100,7 @@ def score(windows: Windows, paths: Paths, group: str) -> Scores:
     """Every metric of paths against the futures of windows, row by row."""
     steps = horizon_steps(windows.future_time_s)
     count, modes = paths.probability.shape
-    values = {name: np.full((count, len(steps)), np.nan) for name in (*_DISTANCE, _NLL)}
+    values = {name: np.full((count, len(steps)), np.nan) for name in (*DISTANCE_METRICS, _NLL)}
     share = {name: np.full((count, len(steps)), np.nan) for name in _REGIONS}
     closest = np.full((count, len(steps)), -1, dtype=np.int64)
     mean_m, final_m = np.full((2, count, modes), np.nan)
@@ -107,7 +111,7 @@ def score(windows: Windows, paths: Paths, group: str) -> Scores:
         truth_m, probability = windows.future_m[rows, :end], paths.probability[rows]
         predicted_m, covariance_m2 = paths.position_m[rows, :, :end], paths.covariance_m2[rows, :, :end]
         displacement_m = metrics.displacement(predicted_m, truth_m)
-        for name, (function, k) in _DISTANCE.items():
+        for name, (function, k) in DISTANCE_METRICS.items():
             values[name][rows, column] = function(displacement_m, probability, k)
         values[_NLL][rows, column] = metrics.mixture_nll(predicted_m, covariance_m2, probability, truth_m)
         here = predicted_m[:, :, -1:], covariance_m2[:, :, -1:]
@@ -186,6 +190,6 @@ def social_gan(scores: Scores, rows: BoolArray) -> dict[str, float]:
     _, place = np.unique(scores.scene_id[chosen], return_inverse=True)
     sequence = place.ravel() * (int(scores.frame.max()) + 1) + scores.frame[chosen]
     return {
-        f"SocialGAN_best_of_20_{name}": metrics.social_gan_best_of(error_m[chosen, :20], sequence)
-        for name, error_m in (("ADE", scores.mean_m), ("FDE", scores.final_m))
+        name: metrics.social_gan_best_of(error_m[chosen, :20], sequence)
+        for name, error_m in zip(SOCIAL_GAN, (scores.mean_m, scores.final_m), strict=True)
     }

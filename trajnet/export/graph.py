@@ -138,7 +138,7 @@ def make_contract(
     model = config.model
     digest = hashlib.sha256(data).hexdigest()[:12]
     sources = tuple(" ".join(filter(None, (s.kind, s.path, s.split))) for s in config.train)
-    history_s = max((s.history_s if s.kind == "scenes" else 2.0 if s.kind == "nuscenes" else 2.8) for s in config.train)
+    history_s = max(source.trained_history_s for source in config.train)
     return Contract(
         version=CONTRACT_VERSION,
         name=config.name,

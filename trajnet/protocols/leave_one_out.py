@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from trajnet import config as configs
+from trajnet.datasets.eth_ucy import ETH_UCY, ETH_UCY_SCENES
 from trajnet.errors import InputError
 from trajnet.evaluate import evaluate
 from trajnet.export.graph import export_model, make_contract, write_model
-from trajnet.scenes import ETH_UCY_SCENES
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.train import checkpoint_model, train
 
@@ -41,10 +41,10 @@ def fold_config(config: TrainConfig, scene: str) -> TrainConfig:
 
     def placed(sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
         for source in sources:
-            if source.kind != "eth_ucy" or not source.split.startswith(f"{PLACEHOLDER}/"):
+            if source.kind != ETH_UCY.name or not source.split.startswith(f"{PLACEHOLDER}/"):
                 raise InputError(
-                    f"benchmark: expected sources of kind eth_ucy with split {PLACEHOLDER}/train or {PLACEHOLDER}/val, "
-                    f"got kind {source.kind!r} with split {source.split!r}"
+                    f"benchmark: expected sources of kind {ETH_UCY.name} with split {PLACEHOLDER}/train or "
+                    f"{PLACEHOLDER}/val, got kind {source.kind!r} with split {source.split!r}"
                 )
         return tuple(replace(s, split=s.split.replace(PLACEHOLDER, scene, 1)) for s in sources)
 
@@ -97,7 +97,7 @@ def _tested(checkpoint: Path, data: Path, scene: str, out: Path) -> dict[str, An
     graph, proto = export_model(model)
     exported = out / "model.onnx"
     write_model(proto, make_contract(graph, config, about, proto.SerializeToString()), "", exported)
-    report = evaluate("eth_ucy", data, scene, [str(exported)])
+    report = evaluate(ETH_UCY.name, data, scene, [str(exported)])
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     figures = {entry["model"]: entry["metrics"] for entry in report["models"]}
     return {

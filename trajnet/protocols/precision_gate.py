@@ -13,8 +13,9 @@ import onnx
 
 import trajnet
 from trajnet.bench.latency import BenchOptions, measure
+from trajnet.datasets.registry import dataset_named
 from trajnet.errors import InputError
-from trajnet.evaluate import Dataset, ModelResult, open_dataset, run_models
+from trajnet.evaluate import EvaluationSet, ModelResult, open_dataset, run_models
 from trajnet.evaluate.runner import Progress
 from trajnet.evaluate.scoring import known, means
 from trajnet.export.graph import StepGraph, write_model
@@ -40,15 +41,15 @@ class GateData:
     data: Path
     split: str | None = None
 
-    def opened(self, horizon_s: float) -> Dataset:
+    def opened(self, horizon_s: float) -> EvaluationSet:
         """The dataset; scenes are scored as far as the model predicts. Raises InputError."""
-        if self.dataset != "scenes":
+        if dataset_named(self.dataset).windows is not None:
             return open_dataset(self.dataset, self.data, self.split)
-        return open_dataset("scenes", self.data, self.split, horizon_s=horizon_s, stride=SCENE_STRIDE)
+        return open_dataset(self.dataset, self.data, self.split, horizon_s=horizon_s, stride=SCENE_STRIDE)
 
     def __str__(self) -> str:
         """What the contract says of it."""
-        if self.dataset == "scenes":
+        if not dataset_named(self.dataset).parts:
             return "scenes of " + "/".join(self.data.resolve().parts[-2:])
         return " ".join(filter(None, (self.dataset, self.split)))
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from trajnet.datasets.files import load_scene
 from trajnet.errors import DependencyError, InputError
 from trajnet.inference import Predictor
 from trajnet.ros.bag_predictions import prediction_of
@@ -25,7 +26,6 @@ from trajnet.ros.definitions import DEFINITIONS, PREDICTED_OBJECTS, TRACKED_OBJE
 from trajnet.ros.diagnostics import Identity
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.pipeline import Pipeline
-from trajnet.scenes import load_scene
 from trajnet.scenes.rows import Rows, scene_from_rows
 from trajnet.types import Prediction, Scene, TrackFrame
 

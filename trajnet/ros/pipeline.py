@@ -56,7 +56,7 @@ def load_field(parameters: Parameters, needs: Needs) -> MapField | None:
     if needs.view is None:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
         return None
-    from trajnet.scenes import load_map  # readers of maps, and what they need, only where there is a map
+    from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
     field = field_of(*load_map(parameters.map_path))
     if field is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from trajnet.config import require
+from trajnet.datasets.description import Dataset
+from trajnet.datasets.registry import dataset_named, dataset_names
 from trajnet.training.loss import LossConfig
 from trajnet.training.model import ModelConfig
 
@@ -14,14 +15,14 @@ from trajnet.training.model import ModelConfig
 class SourceConfig:
     """One source of windows.
 
-    kind: ``nuscenes`` and ``eth_ucy`` take the official windows of split (eth_ucy: ``SCENE/train``, ``SCENE/val``);
-    ``apolloscape`` and ``vru`` those of our own splits (vru: ``pedestrians/train``, ``cyclists/train``), with a future
-    at all the model's knots, masked where nothing was recorded; ``scenes`` takes sliding windows of every scene file
-    under path: history_s at rate_hz, one every stride frames, with at least min_future_s of recorded future. first,
-    count: a range of the sorted files (count 0: all of them).
+    kind: a data set of trajnet.datasets.registry; split: one of its parts (``train``, ``pedestrians/train``). A
+    benchmark gives its own windows; where it allows other future times, with a future at all the model's knots, masked
+    where nothing was recorded. Other data sets are cut into sliding windows: history_s at rate_hz, one every stride
+    frames, with at least min_future_s of recorded future; first, count: a range of their sorted files (count 0: all of
+    them). kind ``scenes`` takes every scene file under path instead of a split.
     """
 
-    kind: Literal["nuscenes", "eth_ucy", "apolloscape", "vru", "scenes"]
+    kind: str
     path: str = ""
     split: str = ""
     history_s: float = 4.0
@@ -35,11 +36,33 @@ class SourceConfig:
         require(self.history_s > 0 and self.rate_hz > 0, "source: expected history_s and rate_hz above 0")
         require(self.stride > 0, f"source: stride: expected at least 1, got {self.stride}")
         require(
-            bool(self.path) == (self.kind == "scenes"), f"source: path belongs to kind scenes, got kind {self.kind!r}"
+            self.kind in dataset_names(),
+            f"source: kind: expected one of {', '.join(dataset_names())}, got {self.kind!r}",
+        )
+        has_parts = bool(self.dataset.parts)
+        require(
+            bool(self.path) != has_parts,
+            f"source: kind {self.kind!r}: expected {'no path' if has_parts else 'a path'}, got {self.path!r}; "
+            "path belongs to kind scenes",
         )
         require(
-            bool(self.split) == (self.kind != "scenes"), f"source: kind {self.kind!r}: split goes with benchmarks only"
+            bool(self.split) == has_parts,
+            f"source: kind {self.kind!r}: expected {'a split' if has_parts else 'no split'}, got {self.split!r}; "
+            "split goes with data sets that have parts",
         )
+
+    @property
+    def dataset(self) -> Dataset:
+        """The description of the data set."""
+        return dataset_named(self.kind)
+
+    @property
+    def trained_history_s(self) -> float:
+        """How far back its windows reach, in s: the benchmark's own history, else history_s."""
+        for part in self.dataset.parts:
+            if part.name == self.split and part.history_time_s is not None:
+                return round(-float(part.history_time_s[0]), 9)
+        return self.history_s
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
+from trajnet.datasets.files import find_scenes, load_scene
+from trajnet.datasets.folders import part_files
+from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.window_context import scene_surroundings, window_surroundings
-from trajnet.datasets.windows import (
-    Windows,
-    apolloscape_windows,
-    eth_ucy_windows,
-    nuscenes_windows,
-    sliding_windows,
-    vru_windows,
-)
+from trajnet.datasets.windows import Windows, sliding_windows
 from trajnet.errors import InputError
-from trajnet.scenes import find_scenes, load_scene
-from trajnet.scenes.splits import apolloscape_split, eth_ucy_split, nuscenes_split, vru_split
 from trajnet.tracking.store import TrackPolicy, causal_heading, steady_velocity
 from trajnet.training.config import AugmentConfig, SourceConfig
 from trajnet.training.model import Around
@@ -114,63 +108,58 @@ def joined(parts: Sequence[TrainingSet]) -> TrainingSet:
 
 
 def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:
-    """The files a source reads, from the first of the data folders that has them."""
-    if source.kind == "nuscenes":
-        return nuscenes_split(_root_with(roots, "nuscenes_pred"), source.split)
-    if source.kind == "eth_ucy":
-        scene, _, split = source.split.partition("/")
-        return eth_ucy_split(_root_with(roots, "eth_ucy"), scene, split)
-    if source.kind == "apolloscape":
-        return apolloscape_split(_root_with(roots, "apolloscape"), source.split)
-    if source.kind == "vru":
-        road_user, _, split = source.split.partition("/")
-        return vru_split(_root_with(roots, "vru_aschaffenburg"), split, road_user)
-    files = find_scenes(_root_with(roots, source.path) / source.path)
+    """Return the files a source reads, from the first of the data folders that has them. Raises InputError."""
+    dataset = source.dataset
+    if dataset.windows is not None:
+        return part_files(dataset, roots, source.split)
+    files = part_files(dataset, roots, source.split) if dataset.parts else find_scenes(_path_below(roots, source.path))
     chosen = files[source.first : source.first + source.count] if source.count else files[source.first :]
     if not chosen:
-        raise InputError(f"{source.path}: expected more than {source.first} scene files, got {len(files)}")
+        raise InputError(
+            f"{source.path or source.kind}: expected more than {source.first} scene files, got {len(files)}"
+        )
     return chosen
 
 
-def _root_with(roots: Sequence[Path], folder: str) -> Path:
+def _path_below(roots: Sequence[Path], path: str) -> Path:
     for root in roots:
-        if (root / folder).exists():
-            return root
+        if (root / path).exists():
+            return root / path
     raise InputError(
-        f"data: expected a folder {folder!r} under {' or '.join(map(str, roots))}; give its parent with --data"
+        f"data: expected a folder {path!r} under {' or '.join(map(str, roots))}; give its parent with --data"
     )
 
 
 def build_set(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> TrainingSet:
-    """The source's windows with these future times and these surroundings."""
-    files = source_files(source, roots)
-    if source.kind == "scenes":
-        step_s = 1.0 / source.rate_hz
-        history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
-        parts = []
-        for path in files:
-            scene = load_scene(path, with_map=needs.view is not None)
-            windows = sliding_windows(
-                scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
-            )
-            if len(windows):
-                parts.append(training_set(windows, scene_surroundings(scene, windows.row, needs)))
-        return joined(parts)
-    if source.kind == "nuscenes":
-        windows = nuscenes_windows(_root_with(roots, "nuscenes_pred"), source.split)
-    elif source.kind == "apolloscape":
-        windows = apolloscape_windows(_root_with(roots, "apolloscape"), source.split, future_time_s)
-    elif source.kind == "vru":
-        road_user, _, split = source.split.partition("/")
-        windows = vru_windows(_root_with(roots, "vru_aschaffenburg"), road_user, split, future_time_s)
-    else:
-        scene_name, _, split = source.split.partition("/")
-        windows = eth_ucy_windows(_root_with(roots, "eth_ucy"), scene_name, split)
-    if not np.allclose(windows.future_time_s, future_time_s):
-        raise InputError(
-            f"{source.kind}: its future times are {windows.future_time_s} s, the model's knots {future_time_s} s"
-        )
+    """Return the source's windows with these future times and these surroundings. Raises InputError."""
+    files, rule = source_files(source, roots), source.dataset.windows
+    if rule is None:
+        return _sliding_set(source, files, future_time_s, needs)
+    own_s = rule.future_time_s
+    if not rule.other_futures and not (len(own_s) == len(future_time_s) and np.allclose(own_s, future_time_s)):
+        raise InputError(f"{source.kind}: its future times are {own_s} s, the model's knots {future_time_s} s")
+    windows = part_windows(source.dataset, roots, source.split, future_time_s if rule.other_futures else None)
     return training_set(windows, window_surroundings(windows, files, needs))
+
+
+def _sliding_set(source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> TrainingSet:
+    """Sliding windows of every scene of these files."""
+    step_s = 1.0 / source.rate_hz
+    history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
+    parts = []
+    for path in files:
+        scene = load_scene(path, with_map=needs.view is not None)
+        windows = sliding_windows(
+            scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
+        )
+        if len(windows):
+            parts.append(training_set(windows, scene_surroundings(scene, windows.row, needs)))
+    if not parts:
+        raise InputError(
+            f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
+            f"got none in {len(files)} files"
+        )
+    return joined(parts)
 
 
 def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> str:

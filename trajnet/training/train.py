@@ -95,7 +95,7 @@ class Learner(lightning.LightningModule):
         self._seconds_before = float(checkpoint["trajnet"]["duration_s"])
 
 
-class Windows(lightning.LightningDataModule):
+class WindowsDataModule(lightning.LightningDataModule):
     """Hands Lightning the batches of the epoch that it is in."""
 
     def __init__(self, config: TrainConfig, train: TrainingSet, validation: TrainingSet) -> None:
@@ -183,7 +183,8 @@ def train(
         deterministic="warn",
         log_every_n_steps=20,
     )
-    trainer.fit(learner, Windows(config, train_set, validation_set), ckpt_path=str(last) if last.is_file() else None)
+    data = WindowsDataModule(config, train_set, validation_set)
+    trainer.fit(learner, data, ckpt_path=str(last) if last.is_file() else None)
     if trainer.is_global_zero and trainer.current_epoch >= epochs:
         _calibrate(last, validation_set)
     return last

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from trajnet.cli.main import main
+from trajnet.datasets.files import load_scene
 from trajnet.errors import ContractError, InputError
 from trajnet.inference import ConstantTurnRate, RecordedPredictor, Stream, load_predictor, save_recorded
-from trajnet.scenes import load_scene, write_scene
+from trajnet.scenes import write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Prediction, Scene
 
 pytest.importorskip("rosbags.rosbag2", reason="needs rosbags: pip install trajnet[ros]")

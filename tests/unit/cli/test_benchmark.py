@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from trajnet.config import load_yaml
-from trajnet.datasets.windows import ETH_UCY_FUTURE_S
+from trajnet.datasets.eth_ucy import ETH_UCY_SCENES, FUTURE_S
 from trajnet.errors import InputError
 from trajnet.protocols.leave_one_out import PUBLISHED, fold_config, leave_one_out
-from trajnet.scenes import ETH_UCY_SCENES
 from trajnet.training.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,7 +20,7 @@ CONFIG = load_yaml(TrainConfig, ROOT / "configs" / "eth_ucy.yaml")
 
 
 def test_the_configuration_fits_the_benchmark() -> None:
-    np.testing.assert_allclose(CONFIG.model.time_s, ETH_UCY_FUTURE_S)
+    np.testing.assert_allclose(CONFIG.model.time_s, FUTURE_S)
     assert CONFIG.model.modes == 20
 
 

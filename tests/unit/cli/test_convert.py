@@ -9,8 +9,8 @@ import typer
 from typer.testing import CliRunner
 
 from trajnet.cli.convert import convert
+from trajnet.datasets.files import load_scene
 from trajnet.errors import InputError
-from trajnet.scenes import load_scene
 
 WALK = "0 1 0.0 0.0\n10 1 0.5 0.0\n20 1 1.0 0.0\n"
 

@@ -24,9 +24,11 @@ from trajnet.context.map_field import (
     make_field,
 )
 from trajnet.context.rasterize import draw_lanes
+from trajnet.datasets.files import load_scene
+from trajnet.datasets.folders import part_files
+from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate
-from trajnet.scenes import load_scene, nuscenes_split
 from trajnet.types import BoolArray, FloatArray, Lane, RasterMap
 
 #: 5 x 3 points: x = -2, 0, 2, 4, 6 m and y = -2, 0, 2 m.
@@ -299,7 +301,7 @@ def test_nuscenes_vehicles_are_on_drivable_and_near_lines(data_dir: Path) -> Non
     pytest.importorskip("PIL", reason="pillow is not installed")
     here = MapView(ahead_m=0.1, behind_m=0.1, side_m=0.1, step_m=1.0)
     seen = []
-    for file in nuscenes_split(data_dir, "val")[::20]:
+    for file in part_files(NUSCENES, [data_dir], "val")[::20]:
         scene = load_scene(file, with_map=True)
         field = field_of(scene.lanes, scene.raster)
         assert field is not None

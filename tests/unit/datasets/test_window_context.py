@@ -12,12 +12,13 @@ from tests.frames import frame, observed
 from tests.neighbours import named
 from trajnet.context.map_field import MapView, field_of, make_field
 from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
+from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import joined, nothing_around, scene_surroundings, window_surroundings
 from trajnet.datasets.windows import concatenate, sliding_windows
 from trajnet.errors import InputError
-from trajnet.evaluate.datasets import WindowUnit
+from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream
-from trajnet.scenes import load_scene, write_scene
+from trajnet.scenes import write_scene
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, IntArray, Prediction, Scene
 

@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 
 from tests.frames import SECOND, frame, scene
+from trajnet.datasets import nuscenes
 from trajnet.datasets.windows import (
-    ETH_UCY_WINDOWS,
-    NUSCENES_FUTURE_S,
-    NUSCENES_HISTORY_S,
-    NUSCENES_WINDOWS,
     concatenate,
     frames_of,
     sliding_windows,
-    social_gan_rows,
     windows_of_scene,
 )
 from trajnet.errors import InputError
@@ -29,13 +25,6 @@ SCENE = scene(
     yaw_valid=np.ones(7, bool),
 )
 HISTORY, FUTURE = np.array([-1.0, -0.5, 0.0]), np.array([0.25, 0.5, 1.0])
-
-
-def test_the_grids_of_the_benchmarks() -> None:
-    assert NUSCENES_HISTORY_S.tolist() == [-2.0, -1.5, -1.0, -0.5, 0.0]
-    assert (NUSCENES_FUTURE_S[0], NUSCENES_FUTURE_S[-1], len(NUSCENES_FUTURE_S)) == (0.5, 6.0, 12)
-    assert NUSCENES_WINDOWS["val"] == 9_041
-    assert ETH_UCY_WINDOWS == {"eth": 181, "hotel": 1_053, "univ": 24_334, "zara1": 2_253, "zara2": 5_833}
 
 
 def test_a_history_and_its_mask_by_hand() -> None:
@@ -118,22 +107,6 @@ def test_sliding_windows_want_a_known_future() -> None:
     assert [str(t) for t in got.track_id] == ["a", "b", "a", "a", "a"]
 
 
-def test_the_social_gan_rule_by_hand() -> None:
-    # Windows of 2 + 1 frames. Frames 0-2: only a is in all three: one alone does not count. Frames 1-3: a and b.
-    # Frames 2-4: b misses frame 4, c is in 2 and 4 only. Frames 3-5: a, d; the hole in time before 5 does not matter.
-    walk = {
-        "a": {i: (i, 0.0) for i in range(6)},
-        "b": {i: (i, 1.0) for i in (1, 2, 3)},
-        "c": {i: (i, 2.0) for i in (2, 4)},
-        "d": {i: (i, 3.0) for i in (3, 4, 5)},
-    }
-    made = scene([0.0, 0.4, 0.8, 1.2, 1.6, 9.0], walk)
-    rows = social_gan_rows(made, observed=2, predicted=1)
-    found = [(made.track_id[made.row_track[r]], int(made.row_frame[r])) for r in rows]
-    assert found == [("a", 2), ("b", 2), ("a", 4), ("d", 4)]
-    assert len(social_gan_rows(made)) == 0  # fewer than 20 frames
-
-
 def test_frames_of_windows_are_masked_and_timed() -> None:
     windows = windows_of_scene(SCENE, np.array([2, 3]), HISTORY, FUTURE)
     assert windows.observed.tolist() == [[False, True, True], [False, False, True]]
@@ -155,12 +128,12 @@ def test_windows_in_lockstep_equal_tracks_fed_one_by_one() -> None:
     }
     made = scene((np.arange(5) * 0.5).tolist(), walk)
     rows = np.flatnonzero(made.row_frame == 4)
-    windows = windows_of_scene(made, rows, NUSCENES_HISTORY_S, NUSCENES_FUTURE_S)
-    together = Stream(ConstantTurnRate(NUSCENES_FUTURE_S))
+    windows = windows_of_scene(made, rows, nuscenes.HISTORY_S, nuscenes.FUTURE_S)
+    together = Stream(ConstantTurnRate(nuscenes.FUTURE_S))
     for one in frames_of(windows, range(count)):
         answer = together.update(one, one.timestamp_ns)
     for m in range(count):
-        alone = Stream(ConstantTurnRate(NUSCENES_FUTURE_S))
+        alone = Stream(ConstantTurnRate(nuscenes.FUTURE_S))
         for i, place in sorted(walk[f"t{m}"].items()):
             seen = frame(0.5 * i, {"x": place}, yaw=None)
             expected = alone.update(seen, seen.timestamp_ns)

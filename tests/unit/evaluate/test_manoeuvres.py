@@ -7,7 +7,6 @@ import pytest
 
 from tests.unit.evaluate.test_evaluate import FAR_M, Modes, scene_of, straight
 from trajnet.datasets.windows import windows_of_scene
-from trajnet.evaluate import datasets
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.manoeuvres import (
@@ -21,6 +20,7 @@ from trajnet.evaluate.manoeuvres import (
 )
 from trajnet.evaluate.runner import run_unit
 from trajnet.evaluate.scoring import Scores, shown_for_s
+from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity
 
 TIME_S = np.arange(1, 13) * 0.5
@@ -99,7 +99,7 @@ def scored(factor: list[float], probability: list[float]) -> Scores:
     """A car at 10 m/s and a pedestrian at 1 m/s, both steady, predicted 6 s ahead at 2 Hz by Modes."""
     scene = scene_of({"car": straight(range(0, 200, 5), 10.0), "walker": straight(range(0, 200, 5), 1.0, 5.0)})
     windows = windows_of_scene(scene, scene.row_frame == 20, np.arange(-4, 1) * 0.5, TIME_S)
-    found = run_unit(datasets.WindowUnit(windows, "made", ()), Modes(factor, probability), TIME_S).scores
+    found = run_unit(WindowUnit(windows, "made", ()), Modes(factor, probability), TIME_S).scores
     assert found is not None
     return found
 
@@ -128,7 +128,7 @@ def test_the_breakdown_shares_the_error_out() -> None:
 def test_objects_without_a_whole_future_are_in_no_part() -> None:
     scene = scene_of({"car": straight(range(0, 100, 5), 10.0), "walker": straight(range(0, 50, 5), 1.0, 5.0)})
     windows = windows_of_scene(scene, scene.row_frame == 20, np.arange(-4, 1) * 0.5, TIME_S)
-    scores = run_unit(datasets.WindowUnit(windows, "", ()), ConstantVelocity(TIME_S), TIME_S).scores
+    scores = run_unit(WindowUnit(windows, "", ()), ConstantVelocity(TIME_S), TIME_S).scores
     assert scores is not None
     assert sorted(scores.manoeuvre.tolist()) == [-1, MANOEUVRES.index("straight")]
     assert list(breakdown(scores, TIME_S, (1,))["class"]) == ["car"]

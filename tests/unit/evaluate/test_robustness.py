@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.unit.evaluate.test_evaluate import invoke, scene_of, straight, wavy
+from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.errors import ConfigError, InputError
-from trajnet.evaluate import evaluate, open_dataset
-from trajnet.evaluate.datasets import Dataset
-from trajnet.evaluate.robustness import Cell, cells, robustness_dataset, scored_frames, shown_rows
+from trajnet.evaluate import EvaluationSet, evaluate, open_dataset
+from trajnet.evaluate.robustness import Cell, cells, robustness_set, scored_frames, shown_rows
 from trajnet.evaluate.runner import run_models, run_unit
 from trajnet.inference import load_predictor
 from trajnet.scenes import write_scene
@@ -86,7 +86,7 @@ def test_losses_are_nested_and_seeded() -> None:
 
 def test_every_cell_scores_the_same_objects_against_the_same_future(file: Path) -> None:
     dataset = open_dataset("scenes", file, None, horizon_s=2.0)
-    units = robustness_dataset(dataset, [10.0, 2.0], [0.0, 0.5], 0).units
+    units = robustness_set(dataset, [10.0, 2.0], [0.0, 0.5], 0).units
     saved = [run_unit(u, load_predictor("cv", time_s=TIME_S), TIME_S, keep_paths=True) for u in units]
     keys = [
         [(f, t) for p in s.paths for f, t in zip(p.frame.tolist(), p.track_id.tolist(), strict=True)] for s in saved
@@ -103,7 +103,7 @@ def test_every_cell_scores_the_same_objects_against_the_same_future(file: Path) 
 
 def test_what_a_cell_predicts_is_what_a_thinned_recording_gives(tmp_path: Path, file: Path) -> None:
     dataset = open_dataset("scenes", file, None, horizon_s=2.0)
-    thinned = robustness_dataset(dataset, [2.0], [0.0], 0)
+    thinned = robustness_set(dataset, [2.0], [0.0], 0)
     first = run_models(thinned, ["kalman"])["kalman"].scores
     scene = made()
     every = scene_of(
@@ -138,9 +138,9 @@ def test_bad_cells_are_refused(file: Path, options: dict[str, list[float]], word
 
 
 def test_rates_are_for_scenes() -> None:
-    dataset = Dataset("nuscenes", "val", TIME_S, ())
+    dataset = EvaluationSet(NUSCENES, "val", TIME_S, ())
     with pytest.raises(InputError, match="rates: expected none for nuscenes"):
-        robustness_dataset(dataset, [2.0], [], 0)
+        robustness_set(dataset, [2.0], [], 0)
 
 
 def test_the_command_shows_the_cells_and_writes_a_page(file: Path, tmp_path: Path) -> None:

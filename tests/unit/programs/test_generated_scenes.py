@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import shapely
 
+from trajnet.datasets.files import load_scene
 from trajnet.geometry import wrap_angle
-from trajnet.scenes import load_scene
 from trajnet.types import FloatArray, ObjectClass, Scene
 
 BUNDLED = ("intersection", "motorway", "crossing_small")

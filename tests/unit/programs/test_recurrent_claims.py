@@ -19,11 +19,11 @@ from tools.recurrent_claims.networks import CELLS, LSTM, NETWORKS, RELU, TANH, w
 from tools.recurrent_claims.tables import filled_in
 from tools.recurrent_claims.training import Recipe, errors, fit
 from trajnet.context.surroundings import Needs
+from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import nothing_around
 from trajnet.datasets.windows import sliding_windows
 from trajnet.errors import InputError
 from trajnet.inference.contract import OBSERVATION
-from trajnet.scenes import load_scene
 from trajnet.training.config import AugmentConfig, OptimizerConfig
 from trajnet.training.data import Batch, Batches, TrainingSet, steady_velocities, training_set
 from trajnet.training.features import FEATURES

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trajnet.datasets.files import load_scene
 from trajnet.errors import InputError
 from trajnet.inference import Stream, load_predictor
 from trajnet.ros.bag_predictions import prediction_of
@@ -27,7 +28,7 @@ from trajnet.ros.bags import (
 from trajnet.ros.bridge import object_ids, tracked_objects
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, encode_predicted, encode_tracked
 from trajnet.ros.definitions import PREDICTED_OBJECTS, TRACKED_OBJECTS, TYPE_HASHES
-from trajnet.scenes import load_scene, write_scene
+from trajnet.scenes import write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
 
 rosbag2 = pytest.importorskip("rosbags.rosbag2", reason="needs rosbags: pip install trajnet[ros]")

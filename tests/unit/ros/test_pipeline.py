@@ -10,6 +10,7 @@ import pytest
 
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.datasets.files import load_scene
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, Stream
 from trajnet.inference.onnx.session import PROVIDERS
@@ -19,7 +20,6 @@ from trajnet.ros.diagnostics import Identity, Level
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
 from trajnet.ros.published_paths import PathGrid
-from trajnet.scenes import load_scene
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
 

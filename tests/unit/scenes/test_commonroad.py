@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trajnet.datasets.files import load_map, load_scene
 from trajnet.errors import InputError
-from trajnet.scenes import load_map, load_scene
 from trajnet.types import ObjectClass
 
 pytest.importorskip("commonroad", reason="commonroad-io is not installed")

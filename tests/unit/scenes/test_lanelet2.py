@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from trajnet.context.map_field import FULL, REACH_M, field_of
+from trajnet.datasets.files import load_map
 from trajnet.errors import InputError
-from trajnet.scenes import load_map
 
 #: Node -> x, y. A road along x: its middle line at y = 0, borders at y = -3 and 3; a pavement beyond, up to 5.
 NODES = {1: (0, -3), 2: (50, -3), 3: (0, 0), 4: (25, 0), 5: (50, 0), 6: (0, 3), 7: (50, 3), 8: (0, 5), 9: (50, 5)}

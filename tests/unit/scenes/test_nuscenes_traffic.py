@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.scenes.test_text import nuscenes_line
+from tests.unit.datasets.text_files import nuscenes_line
+from trajnet.datasets.files import load_scene
+from trajnet.datasets.folders import part_files
+from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.geometry import wrap_angle
-from trajnet.scenes import load_scene
-from trajnet.scenes.splits import nuscenes_split
 from trajnet.types import UNIT_VECTOR, FloatArray
 
 image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
@@ -123,7 +124,7 @@ def test_a_training_scene_without_its_raster_is_left_out(tmp_path: Path) -> None
 def test_real_vehicles_go_the_way_that_others_went(data_dir: Path) -> None:
     """Validation scenes against the training scenes' tracks: most places are known, and the way is right."""
     turns, known, asked = [], 0, 0
-    for file in nuscenes_split(data_dir, "val")[::10]:
+    for file in part_files(NUSCENES, [data_dir], "val")[::10]:
         scene = load_scene(file, with_map=True)
         assert scene.raster is not None
         assert scene.raster.direction is not None

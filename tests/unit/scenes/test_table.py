@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trajnet.datasets.files import load_scene
 from trajnet.errors import InputError
-from trajnet.scenes import load_scene, write_scene
+from trajnet.scenes import write_scene
 from trajnet.scenes.table import AV2_COLUMNS
 from trajnet.types import DEFAULT_SIZE_M, Lane, ObjectClass, RasterMap, Scene
 

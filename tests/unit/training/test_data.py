@@ -11,11 +11,11 @@ import torch
 from tests.frames import in_patches
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
+from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import nothing_around, scene_surroundings
 from trajnet.datasets.windows import Windows, frames_of, sliding_windows
 from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate, wrap_angle
-from trajnet.scenes import load_scene
 from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.training.config import AugmentConfig, SourceConfig, TrainConfig
 from trajnet.training.data import (
@@ -408,7 +408,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_source_says_what_belongs_to_it() -> None:
     with pytest.raises(ConfigError, match="path belongs to kind scenes"):
         SourceConfig("nuscenes", path="x", split="train")
-    with pytest.raises(ConfigError, match="split goes with benchmarks"):
+    with pytest.raises(ConfigError, match="expected a split, got ''; split goes with"):
         SourceConfig("nuscenes")
     with pytest.raises(ConfigError, match=r"augment\.pace: expected at least 0, got -0\.1"):
         AugmentConfig(pace=-0.1)

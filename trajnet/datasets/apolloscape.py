@@ -3,6 +3,9 @@
 Ten columns: frame, object, class (1 small vehicle, 2 big vehicle, 3 pedestrian, 4 bicyclist or motorcyclist, 5 other),
 x m, y m, z m, length m, width m, height m, heading rad (http://apolloscape.auto/trajectory.html).
 
+The benchmark has 3 s of history and 3 s of future. Its test files have no futures, so the training files are split here
+by recording (trajnet.datasets.own_split).
+
 The heading column is not read: positions are in a world frame, the headings are not. Along tracks that move by more
 than 2 m/s they differ from the course by an angle that is another one in every file (167 degrees in result_9050_4,
 -102 in result_9051_5) and that jumps by 180 degrees from frame to frame. The heading is derived from motion instead.
@@ -14,13 +17,22 @@ from pathlib import Path
 
 import numpy as np
 
+from trajnet.datasets.description import Dataset, Part, WindowRule
+from trajnet.datasets.own_split import own_split, require_files
+from trajnet.datasets.windows import windows_of_scene
 from trajnet.errors import InputError
+from trajnet.scenes.formats import TEXT_SUFFIXES, SceneFormat, numbers_in_columns
 from trajnet.scenes.rows import Rows, read_fields, read_identity, read_integer, read_number, scene_from_rows
-from trajnet.types import ObjectClass, Scene
+from trajnet.types import FloatArray, IntArray, ObjectClass, Scene
 
 FRAME_NS = 500_000_000
 COLUMNS = 10
 LICENCE = "research only (ApolloScape; no licence stated with the files)"
+
+#: Files of the whole data set; another number would be split in another way.
+FILES = 53
+HISTORY_S: FloatArray = np.arange(-5, 1, dtype=np.float64) * 0.5
+FUTURE_S: FloatArray = np.arange(1, 7, dtype=np.float64) * 0.5
 
 CLASSES: dict[int, ObjectClass] = {
     1: ObjectClass.CAR,
@@ -32,7 +44,7 @@ CLASSES: dict[int, ObjectClass] = {
 
 
 def read_apolloscape(path: Path) -> Scene:
-    """The scene of one file. There is neither heading (see above) nor velocity nor a map.
+    """Return the scene of one file. There is neither heading (see above) nor velocity nor a map.
 
     Sizes are what the lidar saw of an object; a track keeps that of its first row.
     InputError names the file and the line that does not fit.
@@ -71,3 +83,48 @@ def read_apolloscape(path: Path) -> Scene:
         is_target=nowhere,
     )
     return scene_from_rows(path.stem, rows, source="ApolloScape trajectory data set", licence=LICENCE)
+
+
+def apolloscape_files(folder: Path, split: str) -> list[Path]:
+    """Return the files of ``train``, ``val`` or ``test`` of our own split. Raises InputError.
+
+    Pieces of one recording (``result_9051_5``, ``result_9051_7``) stay together: they show the same traffic.
+    """
+    files = sorted((folder / "prediction_train").glob("*.txt"))
+    require_files("ApolloScape", files, FILES)
+    return own_split(files, split, [file.stem.rpartition("_frame")[0].rpartition("_")[0] for file in files])
+
+
+def apolloscape_rows(scene: Scene, _part: Part) -> IntArray:
+    """Return the rows of objects that were seen in the frame before too and whose next 3 s are recorded."""
+    windows = windows_of_scene(scene, np.arange(len(scene.row_frame)), HISTORY_S, FUTURE_S)
+    return np.flatnonzero(windows.observed[:, -2] & windows.future_valid.all(axis=1))
+
+
+APOLLOSCAPE = Dataset(
+    name="apolloscape",
+    title="ApolloScape",
+    licence=LICENCE,
+    download="http://apolloscape.auto/trajectory.html, https://github.com/huang-xx/TrafficPredict (data)",
+    note="our own split by recording; the benchmark's test files have no futures",
+    folder="apolloscape",
+    marker="prediction_train",
+    parts=(
+        Part("train", HISTORY_S, 29_639),
+        Part("val", HISTORY_S, 4_279),
+        Part("test", HISTORY_S, 4_085),
+    ),
+    files=apolloscape_files,
+    windows=WindowRule(FUTURE_S, apolloscape_rows, other_futures=True),
+    metrics=(*(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)), "MissRate_2_1", "MissRate_2_5"),
+    divided=("minADE_1", "minADE_6", "minFDE_6"),
+    headline="minADE_6",
+    ranks=(1, 6),
+    format=SceneFormat(
+        "apolloscape",
+        TEXT_SUFFIXES,
+        lambda path, _with_map: read_apolloscape(path),
+        numbers_in_columns(COLUMNS),
+        "a number first in a row of 10 columns (ApolloScape)",
+    ),
+)

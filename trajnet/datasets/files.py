@@ -1,0 +1,111 @@
+"""Scene files of every format that the registry knows: which format a file has, and its scene or map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trajnet.datasets.registry import format_names, scene_formats
+from trajnet.errors import InputError
+from trajnet.scenes.formats import SceneFormat
+from trajnet.scenes.lanelet2 import read_lanelet2
+from trajnet.scenes.rows import require_file
+from trajnet.types import Lane, RasterMap, Scene
+
+
+def scene_kind(path: Path) -> str:
+    """Return the name of a file's format, by its suffix and, for text, by its first row. Raises InputError."""
+    return _format_of(path).name
+
+
+def _format_of(path: Path) -> SceneFormat:
+    require_file(path)
+    suffix = path.suffix.lower()
+    fitting = [found for found in scene_formats() if suffix in found.suffixes]
+    if not fitting:
+        raise InputError(f"{path}: expected a scene as {', '.join(_suffixes())}, got {path.name!r}")
+    row = _first_row(path) if any(found.recognise is not None for found in fitting) else b""
+    for found in fitting:
+        if found.recognise is None or found.recognise(row):
+            return found
+    fields = row.split()
+    shown = f"{len(fields)} columns, the first of them {fields[0].decode(errors='replace')!r}," if fields else "no rows"
+    raise InputError(
+        f"{path}: expected {' or '.join(found.content for found in fitting)}, "
+        f"got {shown} {'in its first row' if fields else '(an empty file)'}"
+    )
+
+
+def _suffixes() -> list[str]:
+    return list(dict.fromkeys(suffix for found in scene_formats() for suffix in found.suffixes))
+
+
+def _first_row(path: Path) -> bytes:
+    """The first line of a file that is not blank, stripped; empty if there is none."""
+    try:
+        with path.open("rb") as file:
+            return next((line.strip() for line in file if line.strip()), b"")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Scene:
+    """Return the scene of one file.
+
+    kind: the name of a format, or ``auto`` to tell from the file. with_map: also read a map that takes extra reading:
+    nuScenes' raster, with the directions of traffic that the training scenes beside it show.
+    InputError if the file is missing, of another kind, or holds what a scene cannot (NaN, a track twice in a frame).
+    """
+    path = Path(path)
+    _require_kind(kind)
+    found = _format_of(path) if kind == "auto" else next(f for f in scene_formats() if f.name == kind)
+    return found.read(path, with_map)
+
+
+def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
+    """Return the lanes and the raster of a map: a Lanelet2 .osm, or any scene file that has one.
+
+    InputError if the file cannot be read or has neither.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".osm":
+        return read_lanelet2(path), None
+    found = _format_of(path)
+    if found.read_lanes is not None:
+        return found.read_lanes(path), None
+    scene = found.read(path, True)
+    if scene.raster is None and not scene.lanes:
+        raise InputError(f"{path}: expected a map, got a scene without lanes and without a raster")
+    return scene.lanes, scene.raster
+
+
+def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
+    """Return the scene files at path, sorted: the file itself, or those below a folder, hidden ones left out.
+
+    kind limits a folder to files of that kind. InputError if there are none.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; check the path")
+    _require_kind(kind)
+    suffixes = _suffixes()
+    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in suffixes and f.is_file() and _is_scene(f, kind))
+    files = [f for f in files if not any(part.startswith(".") for part in f.relative_to(path).parts)]
+    if not files:
+        raise InputError(f"{path}: expected scene files ({', '.join(suffixes)}), found none")
+    return files
+
+
+def _is_scene(path: Path, kind: str) -> bool:
+    """Whether a file of a folder counts; notes and licences, text with another number of columns, do not."""
+    try:
+        found = scene_kind(path)
+    except InputError:
+        return False
+    return kind in ("auto", found)
+
+
+def _require_kind(kind: str) -> None:
+    if kind != "auto" and kind not in format_names():
+        raise InputError(f"kind: expected auto, {', '.join(format_names())}, got {kind!r}")

@@ -1,0 +1,98 @@
+"""SinD: pedestrians at signalised intersections of Chinese cities, from a drone, 10 Hz, one CSV file for each city.
+
+The file is ``Ped_smoothed_tracks.csv``, with a first line that names its columns (see HEADER). Positions are in m,
+velocities in m/s, in the frame of the city's map. Vehicles are in files of their own, with other columns, which are
+not read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trajnet.datasets.description import Dataset, Part
+from trajnet.errors import InputError
+from trajnet.scenes.formats import SceneFormat, header_line
+from trajnet.scenes.rows import Rows, default_sizes, read_integer, read_number, read_text, scene_from_rows
+from trajnet.types import ObjectClass, Scene
+
+HEADER = "track_id,frame_id,timestamp_ms,agent_type,x,y,vx,vy,ax,ay"
+FILE = "Ped_smoothed_tracks.csv"
+LICENCE = "CC0 1.0"
+CITIES = {"changchun": "Changchun", "chongqing": "Chongqing", "xian": "Xian"}
+CLASSES: dict[str, ObjectClass] = {"pedestrian": ObjectClass.PEDESTRIAN}
+
+
+def read_sind(path: Path) -> Scene:
+    """Return the scene of one file, with velocities and without headings; scene_id is ``Xian/Ped_smoothed_tracks``.
+
+    InputError names the file and the line that does not fit.
+    """
+    lines = read_text(path).splitlines()
+    if not lines or lines[0].strip() != HEADER:
+        raise InputError(f"{path}, line 1: expected the columns {HEADER!r}, got {lines[0] if lines else ''!r}")
+    table = [(line, text.split(",")) for line, text in enumerate(lines[1:], start=2) if text.strip()]
+    if not table:
+        raise InputError(f"{path}: expected rows of 10 columns below the first line, got none")
+    count = len(table)
+    numbers, times_ns, classes = (np.zeros(count, np.int64) for _ in range(3))
+    values = np.zeros((count, 4))
+    for i, (line, fields) in enumerate(table):
+        if len(fields) != 10:
+            raise InputError(f"{path}, line {line}: expected 10 columns, got {len(fields)}")
+        if fields[3] not in CLASSES:
+            raise InputError(
+                f"{path}, line {line}: expected an agent_type of {', '.join(CLASSES)} (column 3), got {fields[3]!r}"
+            )
+        numbers[i] = read_integer(path, line, "frame_id (column 1)", fields[1])
+        times_ns[i] = round(read_number(path, line, "timestamp_ms (column 2)", fields[2]) * 1e6)
+        classes[i] = CLASSES[fields[3]]
+        values[i] = [
+            read_number(path, line, f"{name} (column {column})", fields[column])
+            for column, name in ((4, "x"), (5, "y"), (6, "vx"), (7, "vy"))
+        ]
+    everywhere = np.ones(count, np.bool_)
+    rows = Rows(
+        frame_number=numbers,
+        timestamp_ns=times_ns,
+        track_id=[fields[0] for _, fields in table],
+        object_class=classes,
+        size_m=default_sizes(classes),
+        position_m=values[:, :2],
+        yaw_rad=np.zeros(count),
+        yaw_valid=~everywhere,
+        velocity_mps=values[:, 2:],
+        velocity_valid=everywhere,
+        is_target=~everywhere,
+    )
+    return scene_from_rows(f"{path.resolve().parent.name}/{path.stem}", rows, source="SinD", licence=LICENCE)
+
+
+def sind_files(folder: Path, part: str) -> list[Path]:
+    """Return the one file of a city. Raises InputError if it is missing."""
+    file = folder / CITIES[part] / FILE
+    if not file.is_file():
+        raise InputError(
+            f"{file}: expected the pedestrians of {CITIES[part]}, found no such file; is the data complete?"
+        )
+    return [file]
+
+
+SIND = Dataset(
+    name="sind",
+    title="SinD",
+    licence=LICENCE,
+    download="https://github.com/SOTIF-AVLab/SinD",
+    note="pedestrians only; each city is a part",
+    folder="sind",
+    marker="Changchun",
+    parts=tuple(Part(city) for city in CITIES),
+    splits={**{city: (city,) for city in CITIES}, "all": tuple(CITIES)},
+    files=sind_files,
+    group=lambda part, _scene_id: part,
+    shows_groups=True,
+    format=SceneFormat(
+        "sind", (".csv",), lambda path, _with_map: read_sind(path), header_line(HEADER), f"the line {HEADER!r} (SinD)"
+    ),
+)

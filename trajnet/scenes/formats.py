@@ -1,0 +1,99 @@
+"""What a file format of recorded scenes is, and the two general ones: Parquet tables and CommonRoad XML.
+
+A data set with a format of its own describes it in its file of trajnet.datasets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trajnet.errors import DependencyError
+from trajnet.types import Lane, Scene
+
+#: Text files are told apart by their first row; both suffixes occur for all of them.
+TEXT_SUFFIXES = (".txt", ".csv")
+
+
+@dataclass(frozen=True)
+class SceneFormat:
+    """A file format whose files become scenes.
+
+    name: as ``trajnet convert --from`` takes it. suffixes: in lower case.
+    read: the scene of a file, with its map where the flag is set and the map takes extra reading. Raises InputError.
+    recognise: whether the first row of a text file (not blank, stripped) is of this format; None where the suffix
+    tells. content: that row in words, for error messages.
+    read_lanes: the lanes of a file that need not hold a scene.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path, bool], Scene]
+    recognise: Callable[[bytes], bool] | None = None
+    content: str = ""
+    read_lanes: Callable[[Path], tuple[Lane, ...]] | None = None
+
+
+def numbers_in_columns(count: int) -> Callable[[bytes], bool]:
+    """Return a test for a first row of this many columns between blanks, of which the first is a number."""
+
+    def recognise(row: bytes) -> bool:
+        fields = row.split()
+        return len(fields) == count and _is_number(fields[0])
+
+    return recognise
+
+
+def header_line(header: str) -> Callable[[bytes], bool]:
+    """Return a test for a first row that is this header."""
+    return lambda row: row == header.encode()
+
+
+def _is_number(text: bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def write_scene(scene: Scene, path: Path | str) -> None:
+    """Write the scene as a Parquet table that load_scene reads back without loss."""
+    _require_pyarrow()
+    from trajnet.scenes.table import write_table
+
+    write_table(scene, Path(path))
+
+
+def _read_table(path: Path, _with_map: bool) -> Scene:
+    _require_pyarrow()
+    from trajnet.scenes.table import read_table
+
+    return read_table(path)
+
+
+def _require_pyarrow() -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise DependencyError(
+            "scene tables in Parquet need pyarrow, which is not installed; run: pip install 'trajnet[tools]'"
+        ) from error
+
+
+def _read_commonroad(path: Path, _with_map: bool) -> Scene:
+    from trajnet.scenes.commonroad import read_commonroad
+
+    return read_commonroad(path)
+
+
+def _read_commonroad_lanes(path: Path) -> tuple[Lane, ...]:
+    from trajnet.scenes.commonroad import read_lanes
+
+    return read_lanes(path)
+
+
+#: Parquet with Argoverse 2's columns, an Argoverse 2 scenario among them.
+TABLE = SceneFormat("table", (".parquet",), _read_table)
+COMMONROAD = SceneFormat("commonroad", (".xml",), _read_commonroad, read_lanes=_read_commonroad_lanes)
