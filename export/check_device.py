@@ -176,7 +176,7 @@ def latency(request: Request) -> Result:
     from trajnet.inference import Stream
 
     served = request.predictor()
-    stream, frames = Stream(served, map_field=crowd_map(served.needs)), crowd(TRACKS)
+    stream, frames = Stream(served, map_field=crowd_map(served.requirements)), crowd(TRACKS)
     taken_ms = []
     for index in range(-50, request.frames):
         frame, begin_s = next(frames), time.perf_counter()
@@ -265,7 +265,7 @@ def cuda_graph(request: Request) -> Result:
     answers = []
     for gpu in (GpuOptions(), GpuOptions(cuda_graph=True)):
         served = request.predictor(provider="cuda", gpu=gpu)
-        stream, frames = Stream(served, map_field=crowd_map(served.needs)), crowd(TRACKS)
+        stream, frames = Stream(served, map_field=crowd_map(served.requirements)), crowd(TRACKS)
         for _ in range(10):
             frame = next(frames)
             answer = stream.update(frame, frame.timestamp_ns)

@@ -110,7 +110,7 @@ def measure(
     """
     require(agents > 0, f"agents: expected numbers above 0, got {agents}")
     source = crowd(agents)
-    stream = Stream(predictor, map_field=crowd_map(predictor.needs), clock_ns=clock.now_ns)
+    stream = Stream(predictor, map_field=crowd_map(predictor.requirements), clock_ns=clock.now_ns)
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)

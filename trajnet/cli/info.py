@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import Contract
 
 FLAVOURS = {"streaming": "one operator for each", "unrolled": "written out as matrix products and gates"}
@@ -83,11 +83,11 @@ def precision_of(contract: Contract) -> str:
     )
 
 
-def view_of(needs: Needs) -> str:
+def view_of(requirements: InputRequirements) -> str:
     """The map's sample points around an object, in words."""
-    if needs.view is None:
+    if requirements.view is None:
         return "not used"
-    view = needs.view
+    view = requirements.view
     return (
         f"used where there is one: {view.ahead_m:g} m ahead, {view.behind_m:g} m behind, {view.side_m:g} m aside, "
         f"every {view.step_m:g} m" + (", with directions of traffic" if view.directions else "")

@@ -14,14 +14,17 @@ from trajnet.config import require
 from trajnet.context.map_field import MapField, MapView
 from trajnet.types import BoolArray, FloatArray, IntArray
 
-#: Whoever is further away than this is no neighbour (m).
+#: Objects farther away than this are no neighbours (m).
 NEIGHBOUR_REACH_M = 40.0
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a predictor wants to know of the surroundings. view: the map's sample points, or None. neighbours: how many
-    of the nearest objects, 0 for none."""
+class InputRequirements:
+    """What a predictor takes of the surroundings of an object.
+
+    view: the sample points of the map, or None where the predictor uses no map.
+    neighbours: how many of the nearest objects, 0 for none.
+    """
 
     view: MapView | None = None
     neighbours: int = 0
@@ -68,7 +71,7 @@ class Surroundings:
 
 
 def surroundings_of(
-    needs: Needs,
+    requirements: InputRequirements,
     field: MapField | None,
     position_m: FloatArray,
     yaw_rad: FloatArray,
@@ -79,8 +82,10 @@ def surroundings_of(
 
     position_m (N, 2), yaw_rad (N,), velocity_mps (N, 2), size_m (N, 2).
     """
-    distance, seen = map_around(needs.view, field, position_m, yaw_rad)
-    return Surroundings(distance, seen, neighbours_of(needs.neighbours, position_m, yaw_rad, velocity_mps, size_m))
+    distance, seen = map_around(requirements.view, field, position_m, yaw_rad)
+    return Surroundings(
+        distance, seen, neighbours_of(requirements.neighbours, position_m, yaw_rad, velocity_mps, size_m)
+    )
 
 
 def map_around(
@@ -123,7 +128,8 @@ def neighbours_of(
 
 #: What a float32 squared distance of the reach is as a whole number: positive floats sort as their bits do.
 _REACH_BITS = int(np.float32(NEIGHBOUR_REACH_M**2).view(np.int32))
-_NOBODY = np.iinfo(np.int32).max
+#: The key that sorts behind every neighbour.
+_NO_NEIGHBOUR = np.iinfo(np.int32).max
 #: Objects whose neighbours are sought at once: their distances stay within a core's cache.
 BLOCK = 64
 
@@ -151,9 +157,9 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
             aside *= aside
             squared += aside
         key = squared.view(np.int32)
-        key &= _NOBODY & ~row_bits  # the sign goes, too: that of what is not a number may be set
+        key &= _NO_NEIGHBOUR & ~row_bits  # the sign goes, too: that of what is not a number may be set
         key |= rows
-        key[rows[: len(key)], rows[block]] = _NOBODY
+        key[rows[: len(key)], rows[block]] = _NO_NEIGHBOUR
         key.sort(axis=1)  # of whole numbers this is faster than looking for the first few only
         np.bitwise_and(key[:, :wide], row_bits, out=other[block, :wide])
         np.less_equal(key[:, :wide], limit, out=valid[block, :wide])

@@ -14,7 +14,7 @@ from trajnet.errors import ContractError
 from trajnet.export.graph import StepGraph, example_inputs
 from trajnet.inference.contract import PATH, Flavour, Precision, output_tensors, state_names
 from trajnet.inference.onnx.session import import_onnxruntime
-from trajnet.training.observation import unpacked
+from trajnet.training.model_input import unpacked
 
 #: The most that ONNX Runtime may differ from torch, in metres.
 MAX_ERROR_M = 1e-3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, IntArray, Prediction
 
@@ -28,7 +28,7 @@ class Predictor(Protocol):
         """K."""
 
     @property
-    def needs(self) -> Needs:
+    def requirements(self) -> InputRequirements:
         """What it wants to know of the surroundings, in Observations.surroundings."""
 
     def predict(self, observations: Observations) -> Prediction:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from trajnet import config
-from trajnet.context.surroundings import CLOSEST_M2, NEIGHBOUR, Needs
+from trajnet.context.surroundings import CLOSEST_M2, NEIGHBOUR, InputRequirements
 from trajnet.errors import ConfigError, ContractError
 from trajnet.types import CLASS_NAMES
 
@@ -67,17 +67,17 @@ def observation_tensors() -> tuple[Tensor, ...]:
     return (Tensor("observation", "float32", ("N", str(len(OBSERVATION))), _OBSERVATION_UNIT),)
 
 
-def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
+def surroundings_tensors(requirements: InputRequirements) -> tuple[Tensor, ...]:
     """The inputs that describe what is around each track, as far as the model needs it."""
     tensors: tuple[Tensor, ...] = ()
-    if needs.view is not None:
-        shape = tuple(str(size) for size in needs.view.shape)
+    if requirements.view is not None:
+        shape = tuple(str(size) for size in requirements.view.shape)
         unit = "patch by patch; distances in m * FULL / REACH_M"
-        if needs.view.directions:
+        if requirements.view.directions:
             unit += ", then directions of traffic in map axes * UNIT_VECTOR"
         tensors += (Tensor("map_distance", "int8", ("N", *shape, "4"), unit),)
-    if needs.neighbours:
-        shape = (str(needs.neighbours), str(len(NEIGHBOUR)))
+    if requirements.neighbours:
+        shape = (str(requirements.neighbours), str(len(NEIGHBOUR)))
         tensors += (Tensor("neighbours", "float32", ("N", *shape), _NEIGHBOUR_UNIT),)
     return tensors
 
@@ -160,7 +160,7 @@ class Contract:
     time_s: tuple[float, ...]
     classes: tuple[str, ...]
     uses_velocity: bool
-    needs: Needs
+    needs: InputRequirements
     training: Training
     parity_max_error_m: float = float("nan")
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
-from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.errors import InputError
 from trajnet.inference.base import Predictor
 from trajnet.inference.missed_frames import Gaps
@@ -116,8 +116,8 @@ class GuardedPredictor:
         return self.predictor.modes
 
     @property
-    def needs(self) -> Needs:
-        return self.predictor.needs
+    def requirements(self) -> InputRequirements:
+        return self.predictor.requirements
 
     def predict(
         self, observations: Observations, ego: Ego | None = None, *, around: Around | None = None

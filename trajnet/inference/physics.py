@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.geometry import wrap_angle
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction, Source
@@ -88,7 +88,7 @@ class ConstantVelocity:
 
     name = "cv"
     modes = 1
-    needs = Needs()
+    requirements = InputRequirements()
 
     def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
         self.time_s = np.asarray(time_s, dtype=np.float64)
@@ -110,7 +110,7 @@ class ConstantTurnRate:
 
     name = "ctrv"
     modes = 1
-    needs = Needs()
+    requirements = InputRequirements()
 
     def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
         self.time_s = np.asarray(time_s, dtype=np.float64)
@@ -144,7 +144,7 @@ class KalmanConstantVelocity:
 
     name = "kalman"
     modes = 1
-    needs = Needs()
+    requirements = InputRequirements()
 
     def __init__(
         self,

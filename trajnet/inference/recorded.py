@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError
 from trajnet.inference.guard import widened
 from trajnet.tracking.store import Observations
@@ -76,7 +76,7 @@ class RecordedPredictor:
     """
 
     name = "recorded"
-    needs = Needs()
+    requirements = InputRequirements()
 
     def __init__(self, path: Path | str) -> None:
         path = Path(path)

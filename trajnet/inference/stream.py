@@ -38,8 +38,8 @@ class Stream:
         self.predictor = predictor if isinstance(predictor, GuardedPredictor) else _with_fallback(predictor)
         self.store = TrackStore(policy or TrackPolicy())
         self.map_field = map_field
-        if map_field is not None and self.predictor.needs.view is not None:
-            map_field.prepare(self.predictor.needs.view)  # not with the first frame
+        if map_field is not None and self.predictor.requirements.view is not None:
+            map_field.prepare(self.predictor.requirements.view)  # not with the first frame
         self.status: FrameStatus = "used"
         self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
         self._clock_ns = clock_ns or (lambda: 0)
@@ -71,8 +71,8 @@ class Stream:
             if surroundings is not None:
                 observations = replace(observations, surroundings=surroundings)
             around = None
-            if self.predictor.needs and surroundings is None:
-                around = partial(Observations.around, needs=self.predictor.needs, field=self.map_field)
+            if self.predictor.requirements and surroundings is None:
+                around = partial(Observations.around, requirements=self.predictor.requirements, field=self.map_field)
             fresh = undirected(observations, self.predictor.predict(observations, ego, around=around))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)

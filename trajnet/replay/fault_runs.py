@@ -148,7 +148,7 @@ def _run(
     deliveries: list[Delivery],
     hits: dict[str, int],
 ) -> FaultRun:
-    field = scene_field(scene, predictor.needs)
+    field = scene_field(scene, predictor.requirements)
     stream = Stream(predictor, policy, map_field=field, clock_ns=clock.now_ns)
     consumer = _Consumer(scene, predictor, truth, int(policy.timeout_s * 1e9))
     taken_ns, refused = [], 0

@@ -159,7 +159,7 @@ def replay(
     Raises InputError for a scene without rows or with fewer frames than the warm-up asks for.
     """
     warmup = _warmup_frames(scene, options)
-    field = scene_field(scene, predictor.needs)
+    field = scene_field(scene, predictor.requirements)
     stream = Stream(predictor, policy, map_field=field, clock_ns=clock.now_ns)
     timings: list[FrameTiming] = []
     paths: list[RecordedPaths] = []

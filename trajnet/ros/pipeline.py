@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.context.map_field import MapField, field_of
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
 from trajnet.inference.onnx.predictor import OnnxPredictor
@@ -49,11 +49,11 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     return predictor, Identity(predictor.name, parameters.provider, "none (physics)", uses_model=spec not in PHYSICS)
 
 
-def load_field(parameters: Parameters, needs: Needs) -> MapField | None:
+def load_field(parameters: Parameters, requirements: InputRequirements) -> MapField | None:
     """The map that the parameters name, if there is one and the predictor wants it. Raises TrajnetError."""
     if not parameters.map_path:
         return None
-    if needs.view is None:
+    if requirements.view is None:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
         return None
     from trajnet.scenes import load_map  # readers of maps, and what they need, only where there is a map

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
+from trajnet.context.surroundings import NEIGHBOUR, InputRequirements, Surroundings
 from trajnet.datasets.window_context import scene_surroundings, window_surroundings
 from trajnet.datasets.windows import (
     Windows,
@@ -33,8 +33,8 @@ from trajnet.scenes import find_scenes, load_scene
 from trajnet.scenes.splits import apolloscape_split, eth_ucy_split, nuscenes_split, vru_split
 from trajnet.tracking.store import TrackPolicy, causal_heading, steady_velocity
 from trajnet.training.config import AugmentConfig, SourceConfig
-from trajnet.training.model import Around
-from trajnet.training.observation import Observation
+from trajnet.training.model import ContextTensors
+from trajnet.training.model_input import ModelInput
 from trajnet.types import BoolArray, FloatArray
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class TrainingSet:
 HISTORY = ("time_s", "observed", "position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid")
 
 
-def training_set(windows: Windows, around: Surroundings) -> TrainingSet:
+def training_set(windows: Windows, surroundings: Surroundings) -> TrainingSet:
     """The windows and what was around them as training arrays."""
     count, steps = windows.observed.shape
     origin = windows.position_m[:, -1:]
@@ -93,9 +93,9 @@ def training_set(windows: Windows, around: Surroundings) -> TrainingSet:
         size_m=windows.size_m.astype(np.float32),
         future_m=np.where(windows.future_valid[..., None], windows.future_m - origin, 0.0).astype(np.float32),
         future_valid=windows.future_valid,
-        map_distance=around.map_distance,
-        map_valid=around.map_valid,
-        neighbours=around.neighbours,
+        map_distance=surroundings.map_distance,
+        map_valid=surroundings.map_valid,
+        neighbours=surroundings.neighbours,
     )
 
 
@@ -141,7 +141,9 @@ def _root_with(roots: Sequence[Path], folder: str) -> Path:
     )
 
 
-def build_set(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> TrainingSet:
+def build_set(
+    source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+) -> TrainingSet:
     """The source's windows with these future times and these surroundings."""
     files = source_files(source, roots)
     if source.kind == "scenes":
@@ -149,12 +151,12 @@ def build_set(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatA
         history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
         parts = []
         for path in files:
-            scene = load_scene(path, with_map=needs.view is not None)
+            scene = load_scene(path, with_map=requirements.view is not None)
             windows = sliding_windows(
                 scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
             )
             if len(windows):
-                parts.append(training_set(windows, scene_surroundings(scene, windows.row, needs)))
+                parts.append(training_set(windows, scene_surroundings(scene, windows.row, requirements)))
         return joined(parts)
     if source.kind == "nuscenes":
         windows = nuscenes_windows(_root_with(roots, "nuscenes_pred"), source.split)
@@ -170,12 +172,14 @@ def build_set(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatA
         raise InputError(
             f"{source.kind}: its future times are {windows.future_time_s} s, the model's knots {future_time_s} s"
         )
-    return training_set(windows, window_surroundings(windows, files, needs))
+    return training_set(windows, window_surroundings(windows, files, requirements))
 
 
-def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> str:
+def cache_key(
+    source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+) -> str:
     """Changes with the settings, the code's version and every byte of the files."""
-    settings = [CACHE_VERSION, asdict(source), list(map(float, future_time_s)), asdict(needs)]
+    settings = [CACHE_VERSION, asdict(source), list(map(float, future_time_s)), asdict(requirements)]
     digest = hashlib.sha256(json.dumps(settings).encode())
     for path in files:
         digest.update(path.name.encode())
@@ -184,12 +188,16 @@ def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatA
 
 
 def load_training_set(
-    sources: Sequence[SourceConfig], roots: Sequence[Path], future_time_s: FloatArray, needs: Needs, cache: Path
+    sources: Sequence[SourceConfig],
+    roots: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    cache: Path,
 ) -> TrainingSet:
     """The sources' windows, from the cache folder where they were built before."""
     parts = []
     for source in sources:
-        path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s, needs)}.npz"
+        path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s, requirements)}.npz"
         if path.is_file():
             try:
                 with np.load(path) as stored:
@@ -197,7 +205,7 @@ def load_training_set(
                 continue
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 log.warning("%s: unreadable (%s), built anew", path, error)
-        part = build_set(source, roots, future_time_s, needs)
+        part = build_set(source, roots, future_time_s, requirements)
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.tmp.npz")
         np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
@@ -208,12 +216,12 @@ def load_training_set(
 
 @dataclass(frozen=True)
 class Batch:
-    """history (H, N, columns of an observation) oldest first, left-aligned; length (N,); around: at the last
+    """history (H, N, columns of an observation) oldest first, left-aligned; length (N,); surroundings: at the last
     observation; future_m (T, N, 2), relative to the object; valid (T, N)."""
 
     history: Tensor
     length: Tensor
-    around: Around
+    surroundings: ContextTensors
     future_m: Tensor
     valid: Tensor
 
@@ -369,7 +377,7 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
     reset[0] = 1.0
     dt_s = torch.where(real & (reset == 0), time_s - before(time_s), 1.0 - reset)
     displacement = position - before(position)
-    history = Observation(
+    history = ModelInput(
         displacement_m=displacement,
         velocity_mps=velocity,
         steady_velocity_mps=steady_velocities(displacement, dt_s, velocity, velocity_valid),
@@ -382,11 +390,11 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
         map_valid=window["map_valid"].to(torch.float32).expand(len(time_s), -1),
         object_class=window["object_class"].to(torch.int64).expand(len(time_s), -1),
     )
-    around = Around(map_distance=window["map_distance"], neighbours=window["neighbours"])
+    surroundings = ContextTensors(map_distance=window["map_distance"], neighbours=window["neighbours"])
     valid = window["future_valid"].transpose(0, 1).to(torch.float32)
     # Position noise moves the last observation: the future is relative to where the object is seen.
     future_m = (window["future_m"] - window["position_m"][:, -1:]).transpose(0, 1).contiguous()
-    return Batch(history.packed(), length, around, future_m, valid)
+    return Batch(history.packed(), length, surroundings, future_m, valid)
 
 
 def headings(

@@ -34,7 +34,7 @@ MIN_STEP_S = 0.01
 _QUARTER_RAD = math.pi / 2
 
 
-class Seen(NamedTuple):
+class FeatureSet(NamedTuple):
     """What is computed of observations, with any leading dimensions (...).
 
     features (..., FEATURES) of order one, the same wherever the object is and whichever way it points. turned (...,
@@ -57,7 +57,7 @@ def picking(*names: str) -> Tensor:
 
 
 class Features(nn.Module):
-    """Observations (..., columns of an observation) -> Seen. It has no weights.
+    """Observations (..., columns of an observation) -> FeatureSet. It has no weights.
 
     A vector of axes x and y turned back by an angle a is x cos a + y sin a forward and y cos a - x sin a leftward. A
     term is a vector, turned by the yaw before or by the present one, times a factor: for each there are four products,
@@ -137,7 +137,7 @@ class Features(nn.Module):
         self.to_speed: Tensor
         self.speed_bias: Tensor
 
-    def forward(self, observed: Tensor) -> Seen:
+    def forward(self, observed: Tensor) -> FeatureSet:
         parts = torch.split(torch.matmul(observed, self.to_parts) + self.parts_bias, self.widths, -1)
         angle, vector, factor, logarithm, as_it_is, steady, dt_s, map_valid = parts
         sine, axes = torch.sin(angle), None
@@ -147,7 +147,7 @@ class Features(nn.Module):
         turned = torch.matmul(vector * factor * sine, self.to_turned)
         speed = torch.sqrt(torch.matmul(steady * steady, self.to_speed) + self.speed_bias)
         features = torch.cat([turned, torch.log(logarithm + speed), as_it_is], -1)
-        return Seen(features, turned, axes, map_valid)
+        return FeatureSet(features, turned, axes, map_valid)
 
 
 class _Part:
@@ -175,7 +175,7 @@ def neighbour_matrices() -> dict[str, Tensor]:
     """Constants that make features of neighbours: in the object's own axes, of order one.
 
     to_products (columns of a neighbour, NEIGHBOUR_PRODUCTS): its three vectors, once more, and the rest, to be
-    multiplied by Seen.axes. to_known (NEIGHBOUR_FEATURES, NEIGHBOUR_PRODUCTS): sums of these: offset and velocity
+    multiplied by FeatureSet.axes. to_known (NEIGHBOUR_FEATURES, NEIGHBOUR_PRODUCTS): sums of these: offset and velocity
     forward, then both leftward, logarithm of the squared distance, cosine and sine of its heading, logarithms of its
     length and width, 1.
     """
@@ -193,7 +193,8 @@ def neighbour_matrices() -> dict[str, Tensor]:
 
 def direction_matrices(points: int) -> Tensor:
     """(NEIGHBOUR_PRODUCTS, 4 * points, 4 * points): what turns the weights of a patch of map points, four numbers each,
-    into those that see the directions, in map axes, in the object's own axes: one matrix for each number of Seen.axes.
+    into those that see the directions, in map axes, in the object's own axes: one matrix for each column of
+    FeatureSet.axes.
 
     In own axes a direction is forward = x cos + y sin and leftward = y cos - x sin. So x has the weight of forward
     times the cosine of the yaw, less that of leftward times its sine, and y the other way round.

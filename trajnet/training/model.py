@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from trajnet.config import require
-from trajnet.context.map_field import FULL, MapView
-from trajnet.context.surroundings import Needs
+from trajnet.context.map_field import INT8_MAX, MapView
+from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import Cell, state_names
 from trajnet.training.features import (
     CLASS_COLUMN,
@@ -29,7 +29,7 @@ from trajnet.training.features import (
     NEIGHBOUR_FEATURES,
     NEIGHBOUR_PRODUCTS,
     Features,
-    Seen,
+    FeatureSet,
     direction_matrices,
     neighbour_matrices,
     picking,
@@ -122,22 +122,22 @@ class ModelConfig:
         return self.sets or (self.modes,)
 
     @property
-    def needs(self) -> Needs:
-        return Needs(self.map, self.neighbours)
+    def requirements(self) -> InputRequirements:
+        return InputRequirements(self.map, self.neighbours)
 
     @property
     def time_s(self) -> tuple[float, ...]:
         return tuple(round(self.knot_step_s * (i + 1), 9) for i in range(self.knots))
 
 
-class Around(NamedTuple):
+class ContextTensors(NamedTuple):
     """The tensors of contract.surroundings_tensors; those that the model does not need may be empty."""
 
     map_distance: Tensor
     neighbours: Tensor
 
 
-class Paths(NamedTuple):
+class PathTensors(NamedTuple):
     """K modes at T knots: planes (6, K, T, N) as contract.PATH names them, each of them by its name; logits (N, K)."""
 
     planes: Tensor
@@ -218,21 +218,21 @@ class MapEncoder(nn.Module):
         self.flat = self.grids[-1][0] * self.grids[-1][1] * channels[-1]
         self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
 
-    def forward(self, around: Tensor, axes: Tensor | None) -> Tensor:
-        """axes (N, NEIGHBOUR_PRODUCTS) as in Seen; a model without directions does not look at them."""
+    def forward(self, map_distance: Tensor, axes: Tensor | None) -> Tensor:
+        """axes (N, NEIGHBOUR_PRODUCTS) as in FeatureSet; a model without directions does not look at them."""
         # Scaled weights instead of scaled inputs: a constant in the exported graph.
-        weight, wide = self.patch.weight.t() * (1.0 / FULL), self.patch.in_features
+        weight, wide = self.patch.weight.t() * (1.0 / INT8_MAX), self.patch.in_features
         if self.directions:
             assert axes is not None  # a model with directions makes them
             channels = self.patch.out_features
             of_axes = torch.matmul(self.to_map_axes, weight).reshape(NEIGHBOUR_PRODUCTS, -1)
             turned = torch.matmul(axes, of_axes).reshape(-1, wide, channels)
-            points = around.reshape(-1, self.patches, wide).to(torch.float32)
+            points = map_distance.reshape(-1, self.patches, wide).to(torch.float32)
             # The bias of all patches at once: the longer the rows, the cheaper a sum.
             seen = torch.matmul(points, turned).reshape(-1, self.patches * channels)
             seen = torch.relu(seen + self.patch.bias.repeat(self.patches)).reshape(-1, channels)
         else:
-            points = around.reshape(-1, wide).to(torch.float32)
+            points = map_distance.reshape(-1, wide).to(torch.float32)
             seen = torch.relu(torch.matmul(points, weight) + self.patch.bias)
         for layer, (rows, columns) in zip(self.larger, self.grids[1:], strict=True):
             squares = seen.reshape(-1, rows, 2, columns, 2 * seen.shape[-1]).transpose(2, 3)
@@ -255,7 +255,7 @@ class NeighbourAttention(nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> Tensor:
-        """neighbours (N, k, columns), axes (N, NEIGHBOUR_PRODUCTS) as in Seen, own (N, query_width) -> (N, width).
+        """neighbours (N, k, columns), axes (N, NEIGHBOUR_PRODUCTS) of FeatureSet, own (N, query_width) -> (N, width).
 
         The neighbours' values are what they are embedded as: the layer that takes the result in is linear anyway.
         """
@@ -355,22 +355,22 @@ class TrajectoryModel(nn.Module):
         output, h = self.encoder(embedded, state[0])
         return output, (h,)
 
-    def fused(self, summary: Tensor, seen: Seen, around: Around) -> Tensor:
+    def fused(self, summary: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> Tensor:
         """(N, context): what is known of each object and of what is around it."""
         known = torch.cat([summary, seen.features], -1)
         parts = [known]
         if self.map_encoder is not None:
-            parts.append(self.map_encoder(around.map_distance, seen.axes) * seen.map_valid)
+            parts.append(self.map_encoder(surroundings.map_distance, seen.axes) * seen.map_valid)
         if self.attention is not None:
             assert seen.axes is not None  # a model with neighbours makes them
-            parts.append(self.attention(around.neighbours, seen.axes, known))
+            parts.append(self.attention(surroundings.neighbours, seen.axes, known))
         out: Tensor = self.fuse(torch.cat(parts, -1))
         return out
 
-    def decode(self, summary: Tensor, observed: Tensor, seen: Seen, around: Around) -> Paths:
+    def decode(self, summary: Tensor, observed: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> PathTensors:
         """summary (N, hidden), observation (N, ...), its features and the surroundings, at one time -> paths."""
         modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
-        context = self.fused(summary, seen, around)
+        context = self.fused(summary, seen, surroundings)
         # What is made of the context is one product: a few wide ones cost less than many narrow ones.
         layers = (self.to_knots, *self.start.values(), self.classify[0])
         weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
@@ -401,7 +401,7 @@ class TrajectoryModel(nn.Module):
         # The spread must not bend the path: its direction is a constant to it.
         covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), half_variance_m2)
         planes = torch.cat([xy_m, course.unsqueeze(0), *covariance])
-        return Paths(planes, self.ranked(self.classify[1:](scored.squeeze(0))) * self.sharpness)
+        return PathTensors(planes, self.ranked(self.classify[1:](scored.squeeze(0))) * self.sharpness)
 
     def ranked(self, logits: Tensor) -> Tensor:
         """(N, K) logits in which no mode of a later set is above one of an earlier set."""
@@ -460,15 +460,17 @@ class TrajectoryModel(nn.Module):
         turned = more * cos - related * sin
         return whole + turned, more * sin + related * cos, whole - turned
 
-    def step(self, observed: Tensor, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
+    def step(
+        self, observed: Tensor, surroundings: ContextTensors, state: tuple[Tensor, ...]
+    ) -> tuple[PathTensors, tuple[Tensor, ...]]:
         """One observation of N tracks: (N, ...) and state (layers, N, hidden), 0 for new ones -> paths, next state."""
         seen = self.features(observed)
         _, state = self.encode(self.embed(seen.features).unsqueeze(0), state)
-        return self.decode(state[0][-1], observed, seen, around), state
+        return self.decode(state[0][-1], observed, seen, surroundings), state
 
-    def forward(self, history: Tensor, length: Tensor, around: Around) -> Paths:
+    def forward(self, history: Tensor, length: Tensor, surroundings: ContextTensors) -> PathTensors:
         """Whole histories (H, N, columns of an observation), oldest first, padded at the end; length (N,) observations
-        each are real; around: the surroundings at the last of them.
+        each are real; surroundings: the surroundings at the last of them.
 
         The encoder is causal, so padding behind the last observation changes nothing.
         """
@@ -478,8 +480,8 @@ class TrajectoryModel(nn.Module):
         output, _ = self.encode(self.embed(seen.features), tuple(zeros for _ in state_names(self.config.cell)))
         last, row = length - 1, torch.arange(count, device=length.device)
         axes = None if seen.axes is None else seen.axes[last, row]
-        at_last = Seen(seen.features[last, row], seen.turned[last, row], axes, seen.map_valid[last, row])
-        return self.decode(output[last, row], history[last, row], at_last, around)
+        at_last = FeatureSet(seen.features[last, row], seen.turned[last, row], axes, seen.map_valid[last, row])
+        return self.decode(output[last, row], history[last, row], at_last, surroundings)
 
     @property
     def parameter_count(self) -> int:

@@ -10,7 +10,7 @@ import torch
 
 from trajnet.cli.export import headline
 from trajnet.context.map_field import MapView
-from trajnet.context.surroundings import NEIGHBOUR, Needs
+from trajnet.context.surroundings import NEIGHBOUR, InputRequirements
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.export import StepGraph, check_graph, export_model, parity
 from trajnet.export.graph import example_inputs, make_contract, write_model
@@ -173,7 +173,7 @@ def test_the_written_file_describes_itself_and_is_served(
     assert predictor.modes == 3
     assert predictor.provider == "CPUExecutionProvider"
     np.testing.assert_allclose(predictor.time_s, np.arange(1, 13) * 0.5)
-    assert predictor.needs == Needs()
+    assert predictor.requirements == InputRequirements()
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "m.onnx"]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.frames import MS, frame
 from tests.replay_scenes import straight_scene
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.inference import ConstantVelocity, GuardedPredictor, Stream
 from trajnet.inference.guard import widened
 from trajnet.replay.replay import replay
@@ -52,7 +52,7 @@ class Call(Future[Prediction]):
 class Model:
     """Two modes. The k-th call takes costs_ms[k] (the last for all that follow); CRASH: it raises after 2 ms."""
 
-    name, modes, time_s, needs = "model", 2, TIME_S, Needs()
+    name, modes, time_s, requirements = "model", 2, TIME_S, InputRequirements()
 
     def __init__(self, clock: VirtualClock, costs_ms: list[float]) -> None:
         self._clock, self._costs_ms = clock, costs_ms

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.frames import frame, observed
-from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.errors import ConfigError, InputError
 from trajnet.inference import ConstantVelocity, GuardedPredictor, KalmanConstantVelocity, Stream
 from trajnet.inference.priority import Ego, most_important
@@ -118,7 +118,7 @@ def test_a_limit_that_is_not_reached_changes_nothing() -> None:
 
 def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
     class Looking(Shown):
-        needs = Needs(neighbours=1)
+        requirements = InputRequirements(neighbours=1)
 
     model = Looking()
     stream = Stream(GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=2))
@@ -133,7 +133,7 @@ def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
 
 def test_surroundings_that_cannot_be_made_are_a_failure_like_any(monkeypatch: pytest.MonkeyPatch) -> None:
     class Looking(Shown):
-        needs = Needs(neighbours=1)
+        requirements = InputRequirements(neighbours=1)
 
     stream = Stream(Looking())
 

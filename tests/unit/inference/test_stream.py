@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.frames import SECOND, frame
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.geometry import wrap_angle
 from trajnet.inference import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Stream
 from trajnet.inference.guard import widened
@@ -80,7 +80,7 @@ def test_a_stale_heading_turns_the_short_way_round() -> None:
     """A path whose heading passes pi: halfway between 3.14 and -3.1 is not 0."""
 
     class Wrapping:
-        name, modes, time_s, needs = "wrapping", 1, TIME_S, Needs()
+        name, modes, time_s, requirements = "wrapping", 1, TIME_S, InputRequirements()
 
         def predict(self, observations: Observations) -> Prediction:
             answer = ConstantVelocity(TIME_S).predict(observations)
@@ -239,7 +239,7 @@ def test_a_path_is_kept_only_where_the_object_has_a_direction() -> None:
     """Every other predictor's paths too: what goes along the map's x axis says nothing of an undirected object."""
 
     class Eastward:
-        name, modes, time_s, needs = "eastward", 1, TIME_S, Needs()
+        name, modes, time_s, requirements = "eastward", 1, TIME_S, InputRequirements()
 
         def predict(self, observations: Observations) -> Prediction:
             answer = ConstantVelocity(TIME_S).predict(observations)
@@ -279,7 +279,7 @@ def test_the_stages_are_measured_by_the_clock_that_is_given() -> None:
 
 def test_a_predictor_that_fails_is_guarded_with_its_number_of_modes() -> None:
     class Moody:
-        name, modes, time_s, needs = "moody", 3, TIME_S, Needs()
+        name, modes, time_s, requirements = "moody", 3, TIME_S, InputRequirements()
         fails = False
 
         def predict(self, observations: Observations) -> Prediction:

@@ -34,7 +34,7 @@ from trajnet.protocols.precision_gate import GateData, Variant, bundled, compare
 from trajnet.scenes import write_scene
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.model import ModelConfig, TrajectoryModel
-from trajnet.training.observation import unpacked
+from trajnet.training.model_input import unpacked
 from trajnet.training.train import CHECKPOINT_VERSION
 
 FLOAT, HALF, INT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8

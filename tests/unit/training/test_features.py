@@ -8,11 +8,11 @@ import torch
 from tests.neighbours import packed
 from trajnet.inference.contract import OBSERVATION
 from trajnet.training.features import FEATURES, Features, neighbour_matrices
-from trajnet.training.observation import Observation, unpacked
+from trajnet.training.model_input import ModelInput, unpacked
 from trajnet.types import CLASS_NAMES
 
 
-def observations(count: int = 200) -> Observation:
+def observations(count: int = 200) -> ModelInput:
     """Plausible ones, a quarter of them the first of a track, some at rest, some an instant after the one before."""
     draw = torch.Generator().manual_seed(4)
 
@@ -24,7 +24,7 @@ def observations(count: int = 200) -> Observation:
     displacement_m[::7] = 0.0
     dt_s = 0.05 + torch.rand(count, generator=draw)
     dt_s[1::9] = 1e-6
-    return Observation(
+    return ModelInput(
         displacement_m=displacement_m,
         velocity_mps=normal(count, 2, scale=9.0),
         steady_velocity_mps=normal(count, 2, scale=9.0),

@@ -42,7 +42,7 @@ class OnnxPredictor:
         self.provider = self._engine.provider
         self.name = self.contract.name
         self.modes = self.contract.modes
-        self.needs = self.contract.needs
+        self.requirements = self.contract.needs
         self.time_s = np.array(self.contract.time_s)
         self._forgotten: set[int] = set()
 

@@ -17,7 +17,7 @@ import torch
 
 from tests.frames import SECOND, frame
 from trajnet.context.map_field import MapField, MapView, make_field
-from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.window_context import nothing_around
 from trajnet.errors import ConfigError, ContractError, DependencyError
 from trajnet.export.graph import export_model, make_contract, write_model
@@ -28,8 +28,8 @@ from trajnet.inference.onnx.predictor import fill
 from trajnet.inference.onnx.session import import_onnxruntime
 from trajnet.tracking.store import Observations, TrackPolicy, TrackStore
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import Around, ModelConfig, TrajectoryModel
-from trajnet.training.observation import Observation
+from trajnet.training.model import ContextTensors, ModelConfig, TrajectoryModel
+from trajnet.training.model_input import ModelInput
 from trajnet.types import CLASS_NAMES, ObjectClass, Prediction, Source, TrackFrame
 
 ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}
@@ -264,7 +264,7 @@ def test_step_by_step_equals_the_whole_sequence(exported: Path, model: Trajector
         seen.append(observations)
 
     got = played(OnnxPredictor(exported), frames)[-1]
-    assert_given_by(model, seen, nothing_around(count, Needs()), got)
+    assert_given_by(model, seen, nothing_around(count, InputRequirements()), got)
 
 
 def assert_given_by(model: TrajectoryModel, seen: list[Observations], last: Surroundings, got: Prediction) -> None:
@@ -281,9 +281,9 @@ def assert_given_by(model: TrajectoryModel, seen: list[Observations], last: Surr
 
     with torch.inference_mode():
         paths = model(
-            Observation(*(stacked(n) for n in Observation._fields)).packed(),
+            ModelInput(*(stacked(n) for n in ModelInput._fields)).packed(),
             torch.full((len(got),), len(seen)),
-            Around(*(torch.from_numpy(getattr(last, name)) for name in Around._fields)),
+            ContextTensors(*(torch.from_numpy(getattr(last, name)) for name in ContextTensors._fields)),
         )
     for axis, plane in enumerate((paths.x_m, paths.y_m)):
         expected = plane.numpy().transpose(2, 0, 1) + seen[-1].position_m[:, axis, None, None]
@@ -310,7 +310,7 @@ def test_step_by_step_equals_the_whole_sequence_with_map_and_neighbours(
 ) -> None:
     frames, asked = walks(14, 25), list[Observations]()
     predictor = OnnxPredictor(exported_onlooking)
-    assert predictor.needs == onlooking.config.needs
+    assert predictor.requirements == onlooking.config.requirements
 
     class Kept(OnnxPredictor):
         def predict(self, observations: Observations) -> Prediction:
@@ -328,7 +328,7 @@ def test_step_by_step_equals_the_whole_sequence_with_map_and_neighbours(
     # What was around before is no part of the state, and what is not known to be around is as if nothing were.
     blind = played(predictor, frames)[-1]
     assert np.abs(blind.position_m - got.position_m).max() > 0.05
-    assert_given_by(onlooking, asked, nothing_around(14, predictor.needs), blind)
+    assert_given_by(onlooking, asked, nothing_around(14, predictor.requirements), blind)
 
 
 def test_the_map_moves_with_the_scene_and_neighbours_are_seen_wherever_it_is(exported_onlooking: Path) -> None:
@@ -344,7 +344,7 @@ def test_the_map_moves_with_the_scene_and_neighbours_are_seen_wherever_it_is(exp
 
 def test_a_frame_sees_nothing_of_what_an_earlier_one_had_around(exported_onlooking: Path) -> None:
     """The arrays of a bucket are used again and again."""
-    (crowd,), needs = walks(8, 1), OnnxPredictor(exported_onlooking).needs
+    (crowd,), requirements = walks(8, 1), OnnxPredictor(exported_onlooking).requirements
     used, stream = OnnxPredictor(exported_onlooking), Stream(OnnxPredictor(exported_onlooking), map_field=stripes())
     busy = Stream(used, map_field=stripes())
     busy.update(crowd, 0)
@@ -353,7 +353,9 @@ def test_a_frame_sees_nothing_of_what_an_earlier_one_had_around(exported_onlooki
     without = used.predict(seen)
     fresh = OnnxPredictor(exported_onlooking)
     np.testing.assert_array_equal(without.position_m, fresh.predict(seen).position_m)
-    with_nothing = fresh.predict(replace(seen, reset=np.ones(3, np.bool_), surroundings=nothing_around(3, needs)))
+    with_nothing = fresh.predict(
+        replace(seen, reset=np.ones(3, np.bool_), surroundings=nothing_around(3, requirements))
+    )
     np.testing.assert_array_equal(without.position_m, with_nothing.position_m)
     assert np.abs(stream.update(crowd, 0).position_m[:3] - without.position_m).max() > 0.05
 

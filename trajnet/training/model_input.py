@@ -11,7 +11,7 @@ from trajnet.inference.contract import OBSERVATION
 from trajnet.types import CLASS_NAMES
 
 
-class Observation(NamedTuple):
+class ModelInput(NamedTuple):
     """What the columns of contract.OBSERVATION hold, with any leading dimensions (...): vectors (..., 2), masks as 0
     and 1, object_class (...) int64."""
 
@@ -47,10 +47,10 @@ class Observation(NamedTuple):
         return torch.cat([c if c.dim() == whole else c.unsqueeze(-1) for c in columns], -1)
 
 
-def unpacked(observed: Tensor) -> Observation:
+def unpacked(observed: Tensor) -> ModelInput:
     """The parts of observations (..., columns of an observation)."""
     widths = [2, 2, 2, 1, 1, 1, 1, 1, 2, 1, len(CLASS_NAMES)]
     assert sum(widths) == len(OBSERVATION) == observed.shape[-1]
     *parts, of_class = torch.split(observed, widths, -1)
     values = [p.squeeze(-1) for p in parts]
-    return Observation(*values, of_class.argmax(-1))  # type: ignore[call-arg]  # as many as widths says
+    return ModelInput(*values, of_class.argmax(-1))  # type: ignore[call-arg]  # as many as widths says
