@@ -100,5 +100,5 @@ def soak(
     return Soak(
         agents, hz, budget_ms, int((total_ns > round(budget_ms * 1e6)).sum()), summarise(total_ns),
         windows[-1].resident_mb - windows[1].resident_mb, late / early if early > 0 else float("nan"), tuple(windows),
-        dataclasses.asdict(stream.guard),
+        dataclasses.asdict(stream.guard.counters),
     )  # fmt: skip

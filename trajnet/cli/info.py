@@ -30,7 +30,7 @@ def info(
     from trajnet.inference import OnnxPredictor
 
     predictor = OnnxPredictor(model)
-    contract = predictor.contract
+    contract = predictor.model_file.contract
     if as_json:
         print(contract.to_json())
         return
@@ -67,8 +67,8 @@ def info(
         for tensor in group:
             tensors.add_row(side, tensor.name, tensor.dtype, " x ".join(tensor.shape), tensor.unit)
     console.print(tensors)
-    if predictor.card:
-        console.print(Markdown(predictor.card))
+    if predictor.model_file.card:
+        console.print(Markdown(predictor.model_file.card))
 
 
 def precision_of(contract: Contract) -> str:

@@ -8,18 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from trajnet.context.map_field import MapField, field_of
-from trajnet.context.surroundings import NEIGHBOUR, InputRequirements, Surroundings, map_around
+from trajnet.columns import NEIGHBOUR_COLUMNS
+from trajnet.context.map_field import MapField
+from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, scene_field
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
 from trajnet.scenes import load_scene
 from trajnet.tracking.store import TrackStore
 from trajnet.types import IntArray, Scene
-
-
-def scene_field(scene: Scene, requirements: InputRequirements) -> MapField | None:
-    """The scene's map, if it has one and somebody wants it."""
-    return field_of(scene.lanes, scene.raster) if requirements.view is not None else None
 
 
 def scene_surroundings(
@@ -43,7 +39,7 @@ def scene_surroundings(
         yaw_rad[span] = seen.yaw_rad
         wanted = ranked[slice(*np.searchsorted(ranked, [span.start, span.stop]))] - span.start
         if len(wanted):
-            parts.append(seen.around(others, None)[wanted])
+            parts.append(seen.make_surroundings(others, None)[wanted])
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows))
     distance, valid = map_around(requirements.view, field, scene.position_m[rows], yaw_rad[rows])
@@ -84,4 +80,4 @@ def joined(parts: Sequence[Surroundings]) -> Surroundings:
 def nothing_around(count: int, requirements: InputRequirements) -> Surroundings:
     """Surroundings of ``count`` objects that see nothing."""
     distance, valid = map_around(requirements.view, None, np.zeros((count, 2)), np.zeros(count))
-    return Surroundings(distance, valid, np.zeros((count, requirements.neighbours, len(NEIGHBOUR)), np.float32))
+    return Surroundings(distance, valid, np.zeros((count, requirements.neighbours, len(NEIGHBOUR_COLUMNS)), np.float32))

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from trajnet.datasets.window_context import nothing_around, scene_field, window_surroundings
+from trajnet.datasets.window_context import nothing_around, window_surroundings
 from trajnet.datasets.windows import (
     APOLLOSCAPE_FUTURE_S,
     ETH_UCY_FUTURE_S,
@@ -127,7 +127,7 @@ def played(
 
     frames (F,), shown (R,): which frames, and which of their rows, the stream is given; those of rows must be.
     """
-    stream.map_field = scene_field(scene, stream.predictor.requirements)
+    stream.use_map_of(scene)
     done, waiting = 0, list[Paths]()
     for index in range(int(scene.row_frame[rows[-1]]) + 1 if len(rows) else 0):
         if not frames[index]:

@@ -17,6 +17,7 @@ import onnxslim
 import torch
 from torch import Tensor, nn
 
+from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS, PATH_PLANES
 from trajnet.context.map_field import INT8_MAX
 from trajnet.errors import ConfigError
 from trajnet.export.unrolled import unrolled
@@ -25,7 +26,6 @@ from trajnet.inference.contract import (
     CARD_KEY,
     CONTRACT_KEY,
     CONTRACT_VERSION,
-    OBSERVATION,
     Contract,
     Flavour,
     Training,
@@ -78,10 +78,10 @@ class StepGraph(nn.Module):
         paths, next_state = self.model.step(observed, surroundings, state)
         planes = paths.planes
         if self.resample:
-            zero, yaw_rad = torch.zeros_like(planes[:1, :, :1]), observed[:, OBSERVATION.index("yaw_rad")]
+            zero, yaw_rad = torch.zeros_like(planes[:1, :, :1]), observed[:, INPUT_COLUMNS.yaw_rad.start]
             variance_m2 = zero + START_SIGMA_M**2
             here = torch.cat([zero, zero, zero + yaw_rad, variance_m2, zero, variance_m2])
-            pose, spread = torch.split(torch.cat([here, planes], 2), 3)
+            pose, spread = torch.split(torch.cat([here, planes], 2), PATH_PLANES.covariance_m2.start)
             planes = torch.cat([torch.matmul(self.path_matrix, pose), torch.matmul(self.spread_matrix, spread)])
         return (planes, torch.softmax(paths.logits, dim=1), *next_state)
 
@@ -126,7 +126,7 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
             surroundings.append(torch.randint(-INT8_MAX, INT8_MAX + 1, shape, generator=draw, dtype=torch.int8))
         else:
             neighbours = normal(*shape, scale=5.0)
-            neighbours[..., -1] = 1.0
+            neighbours[..., NEIGHBOUR_COLUMNS.valid] = 1.0
             surroundings.append(neighbours * (torch.rand(*shape[:-1], 1, generator=draw) < 0.5))
     kept = (1.0 - reset).unsqueeze(1)
     state = (kept * normal(config.layers, count, config.hidden, scale=0.5) for _ in state_names(config.cell))

@@ -108,8 +108,8 @@ class Observations:
     def __len__(self) -> int:
         return len(self.track_id)
 
-    def around(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
-        """What the rows see of a map and of each other, as far as somebody needs it."""
+    def make_surroundings(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
+        """Return what the rows see of a map and of each other, as far as it is required."""
         velocity_mps = self.velocity_mps
         if not self.velocity_valid.all():
             velocity_mps = np.where(self.velocity_valid[:, None], velocity_mps, self.steady_velocity_mps)

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajnet.context.surroundings import NEIGHBOUR, InputRequirements, Surroundings
+from trajnet.columns import NEIGHBOUR_COLUMNS
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.window_context import scene_surroundings, window_surroundings
 from trajnet.datasets.windows import (
     Windows,
@@ -318,7 +319,8 @@ def paced(window: dict[str, Tensor], slower: Tensor) -> dict[str, Tensor]:
     window = dict(window)
     window["time_s"] = window["time_s"] * slower.unsqueeze(1)
     window["velocity_mps"] = window["velocity_mps"] / slower.reshape(-1, 1, 1)
-    speeds = torch.tensor([name.endswith("_mps") for name in NEIGHBOUR])
+    speeds = torch.zeros(len(NEIGHBOUR_COLUMNS), dtype=torch.bool)
+    speeds[NEIGHBOUR_COLUMNS.velocity_mps] = True
     window["neighbours"] = torch.where(speeds, window["neighbours"] / slower.reshape(-1, 1, 1), window["neighbours"])
     future_m, valid = window["future_m"], window["future_valid"]
     knots = valid.shape[1]
@@ -344,7 +346,9 @@ def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
     for name in ("position_m", "velocity_mps", "future_m"):
         window[name] = window[name] * flip
     window["yaw_rad"] = window["yaw_rad"] * sign.unsqueeze(1)
-    aside = torch.tensor([name.endswith(("_y", "_y_m", "_y_mps")) for name in NEIGHBOUR])
+    aside = torch.zeros(len(NEIGHBOUR_COLUMNS), dtype=torch.bool)
+    for vector in (NEIGHBOUR_COLUMNS.offset_m, NEIGHBOUR_COLUMNS.velocity_mps, NEIGHBOUR_COLUMNS.heading):
+        aside[vector.stop - 1] = True  # its y
     window["neighbours"] = window["neighbours"] * torch.where(aside, sign.reshape(-1, 1, 1), 1.0)
     distance = window["map_distance"]
     patch = math.isqrt(distance.shape[3])

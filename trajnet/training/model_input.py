@@ -1,4 +1,4 @@
-"""Observations by name, and as the one tensor that the model takes."""
+"""The model's input by name, and as the one tensor that the model takes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trajnet.inference.contract import OBSERVATION
+from trajnet.columns import INPUT_COLUMNS
+from trajnet.errors import InputError
 from trajnet.types import CLASS_NAMES
 
 
 class ModelInput(NamedTuple):
-    """What the columns of contract.OBSERVATION hold, with any leading dimensions (...): vectors (..., 2), masks as 0
-    and 1, object_class (...) int64."""
+    """What the parts of INPUT_COLUMNS hold, with any leading dimensions (...).
+
+    Vectors are (..., 2) and masks 0 or 1; object_class (...) is int64.
+    """
 
     displacement_m: Tensor
     velocity_mps: Tensor
@@ -28,29 +31,43 @@ class ModelInput(NamedTuple):
     object_class: Tensor
 
     def packed(self) -> Tensor:
-        """(..., columns of an observation); what was not measured or not seen before is 0, as the contract wants it."""
+        """Return (..., columns of INPUT_COLUMNS); what was not measured or not seen before is 0."""
         seen = 1.0 - self.reset
-        columns = (
-            self.displacement_m * seen.unsqueeze(-1),
-            self.velocity_mps * self.velocity_valid.unsqueeze(-1),
-            self.steady_velocity_mps,
-            self.yaw_rad,
-            torch.where(self.reset > 0, self.yaw_rad, self.previous_yaw_rad),
-            self.dt_s * seen,
-            self.reset,
-            self.velocity_valid,
-            self.size_m,
-            self.map_valid,
-            torch.nn.functional.one_hot(self.object_class, len(CLASS_NAMES)).to(self.yaw_rad.dtype),
+        out = self.yaw_rad.new_zeros(*self.yaw_rad.shape, len(INPUT_COLUMNS))
+        out[..., INPUT_COLUMNS.displacement_m] = self.displacement_m * seen.unsqueeze(-1)
+        out[..., INPUT_COLUMNS.velocity_mps] = self.velocity_mps * self.velocity_valid.unsqueeze(-1)
+        out[..., INPUT_COLUMNS.steady_velocity_mps] = self.steady_velocity_mps
+        out[..., INPUT_COLUMNS.yaw_rad.start] = self.yaw_rad
+        out[..., INPUT_COLUMNS.previous_yaw_rad.start] = torch.where(
+            self.reset > 0, self.yaw_rad, self.previous_yaw_rad
         )
-        whole = self.yaw_rad.dim() + 1
-        return torch.cat([c if c.dim() == whole else c.unsqueeze(-1) for c in columns], -1)
+        out[..., INPUT_COLUMNS.dt_s.start] = self.dt_s * seen
+        out[..., INPUT_COLUMNS.reset.start] = self.reset
+        out[..., INPUT_COLUMNS.velocity_valid.start] = self.velocity_valid
+        out[..., INPUT_COLUMNS.size_m] = self.size_m
+        out[..., INPUT_COLUMNS.map_valid.start] = self.map_valid
+        out[..., INPUT_COLUMNS.object_class] = torch.nn.functional.one_hot(self.object_class, len(CLASS_NAMES)).to(out)
+        return out
 
 
-def unpacked(observed: Tensor) -> ModelInput:
-    """The parts of observations (..., columns of an observation)."""
-    widths = [2, 2, 2, 1, 1, 1, 1, 1, 2, 1, len(CLASS_NAMES)]
-    assert sum(widths) == len(OBSERVATION) == observed.shape[-1]
-    *parts, of_class = torch.split(observed, widths, -1)
-    values = [p.squeeze(-1) for p in parts]
-    return ModelInput(*values, of_class.argmax(-1))  # type: ignore[call-arg]  # as many as widths says
+def unpacked(columns: Tensor) -> ModelInput:
+    """Return the parts of model inputs (..., columns of INPUT_COLUMNS). Raises InputError for another width."""
+    if columns.shape[-1] != len(INPUT_COLUMNS):
+        raise InputError(f"model input: expected {len(INPUT_COLUMNS)} columns, got {columns.shape[-1]}")
+
+    def number(part: slice) -> Tensor:
+        return columns[..., part.start]
+
+    return ModelInput(
+        displacement_m=columns[..., INPUT_COLUMNS.displacement_m],
+        velocity_mps=columns[..., INPUT_COLUMNS.velocity_mps],
+        steady_velocity_mps=columns[..., INPUT_COLUMNS.steady_velocity_mps],
+        yaw_rad=number(INPUT_COLUMNS.yaw_rad),
+        previous_yaw_rad=number(INPUT_COLUMNS.previous_yaw_rad),
+        dt_s=number(INPUT_COLUMNS.dt_s),
+        reset=number(INPUT_COLUMNS.reset),
+        velocity_valid=number(INPUT_COLUMNS.velocity_valid),
+        size_m=columns[..., INPUT_COLUMNS.size_m],
+        map_valid=number(INPUT_COLUMNS.map_valid),
+        object_class=columns[..., INPUT_COLUMNS.object_class].argmax(-1),
+    )

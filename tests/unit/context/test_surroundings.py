@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tests.neighbours import named
+from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context import surroundings
 from trajnet.context.map_field import MapField, MapView, make_field
 from trajnet.context.surroundings import (
     BLOCK,
     FASTEST_MPS,
-    NEIGHBOUR,
     NEIGHBOUR_REACH_M,
     InputRequirements,
     Surroundings,
@@ -249,7 +249,7 @@ def test_without_needs_or_a_map_there_is_nothing_to_see() -> None:
     place = np.zeros((3, 2))
     blind = surroundings_of(InputRequirements(), wall(0.0), place, np.zeros(3), place, place + 1)
     assert blind.map_distance.shape == (3, 0, 0, 0, 4)
-    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR))
+    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR_COLUMNS))
     lost = surroundings_of(InputRequirements(VIEW), None, place, np.zeros(3), place, place + 1)
     assert lost.map_distance.shape == (3, *VIEW.shape, 4)
     assert not lost.map_valid.any()

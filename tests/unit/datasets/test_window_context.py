@@ -10,23 +10,25 @@ import pytest
 
 from tests.frames import frame, observed
 from tests.neighbours import named
-from trajnet.context.map_field import MapView, field_of, make_field
-from trajnet.context.surroundings import NEIGHBOUR, InputRequirements, Surroundings
+from trajnet.columns import NEIGHBOUR_COLUMNS
+from trajnet.context.map_field import MapView, make_field
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.window_context import joined, nothing_around, scene_surroundings, window_surroundings
 from trajnet.datasets.windows import concatenate, sliding_windows
 from trajnet.errors import InputError
 from trajnet.evaluate.datasets import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream
+from trajnet.inference.base import BasePredictor
 from trajnet.scenes import load_scene, write_scene
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, IntArray, Prediction, Scene
+from trajnet.types import FloatArray, Prediction, Scene
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
 VIEW = MapView(ahead_m=20.0, behind_m=8.0, side_m=8.0, step_m=2.0, patch=3)
 REQUIREMENTS = InputRequirements(VIEW, 5)
 
 
-class Onlooker:
+class Onlooker(BasePredictor):
     """Constant velocity that keeps what it was shown of the surroundings."""
 
     name, modes, requirements = "onlooker", 1, REQUIREMENTS
@@ -38,9 +40,6 @@ class Onlooker:
     def predict(self, observations: Observations) -> Prediction:
         self.seen.append(observations)
         return ConstantVelocity(self.time_s).predict(observations)
-
-    def forget(self, slots: IntArray) -> None:
-        pass
 
 
 def assert_same(got: Surroundings, expected: Surroundings) -> None:
@@ -61,7 +60,7 @@ def scene() -> Scene:
 
 def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
     onlooker = Onlooker()
-    stream = Stream(onlooker, map_field=field_of(scene.lanes, scene.raster))
+    stream = Stream.for_scene(scene, onlooker)
     for one in scene.frames():
         stream.update(one, one.timestamp_ns)
     draw = np.random.default_rng(1)
@@ -87,7 +86,7 @@ def test_observations_see_each_other_and_the_map() -> None:
     then = replace(then, velocity_valid=measured, velocity_mps=np.where(measured[:, None], then.velocity_mps, np.nan))
     seen = observed(first, then)
     field = make_field(np.array([-50.0, -50.0]), 4.0, {"drivable": np.arange(400)[:, None] < np.full((400, 400), 204)})
-    got = seen.around(REQUIREMENTS, field)
+    got = seen.make_surroundings(REQUIREMENTS, field)
     near = named(got.neighbours)
     assert near.valid.tolist() == [[True, True, False, False, False]] * 3
     assert near.offset_m[:, :2].tolist() == [[[3, 4], [-7, 0]], [[-3, -4], [-10, -4]], [[7, 0], [10, 4]]]
@@ -101,8 +100,8 @@ def test_observations_see_each_other_and_the_map() -> None:
     assert got.map_valid.all()
     np.testing.assert_array_equal(got.map_distance, field.sample(seen.position_m, seen.yaw_rad, VIEW))
     assert len(np.unique(got.map_distance[..., 0])) > 10
-    blind = seen.around(InputRequirements(VIEW), None)
-    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR))
+    blind = seen.make_surroundings(InputRequirements(VIEW), None)
+    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR_COLUMNS))
     assert not blind.map_valid.any()
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
-from trajnet.context.surroundings import NEIGHBOUR, InputRequirements
+from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.window_context import nothing_around
 from trajnet.errors import ContractError
 from trajnet.inference.contract import (
@@ -87,7 +88,8 @@ def test_the_inputs_are_those_that_the_needs_ask_for() -> None:
     with_all = [t.name for t in replace(CONTRACT, needs=REQUIREMENTS).inputs]
     assert with_all == [*plain[:-2], *(t.name for t in surroundings_tensors(REQUIREMENTS)), "h", "c"]
     assert [t.name for t in surroundings_tensors(InputRequirements(view=REQUIREMENTS.view))] == ["map_distance"]
-    assert [t.shape for t in surroundings_tensors(InputRequirements(neighbours=5))] == [("N", "5", str(len(NEIGHBOUR)))]
+    (neighbours,) = surroundings_tensors(InputRequirements(neighbours=5))
+    assert neighbours.shape == ("N", "5", str(len(NEIGHBOUR_COLUMNS)))
     assert surroundings_tensors(InputRequirements()) == ()
 
 

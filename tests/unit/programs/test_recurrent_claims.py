@@ -18,15 +18,15 @@ from tools.recurrent_claims.histories import FUTURE_S, complete, recent, reorder
 from tools.recurrent_claims.networks import CELLS, LSTM, NETWORKS, RELU, TANH, width_for
 from tools.recurrent_claims.tables import filled_in
 from tools.recurrent_claims.training import Recipe, errors, fit
+from trajnet.columns import INPUT_COLUMNS
 from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.window_context import nothing_around
 from trajnet.datasets.windows import sliding_windows
 from trajnet.errors import InputError
-from trajnet.inference.contract import OBSERVATION
 from trajnet.scenes import load_scene
 from trajnet.training.config import AugmentConfig, OptimizerConfig
 from trajnet.training.data import Batch, Batches, TrainingSet, steady_velocities, training_set
-from trajnet.training.features import FEATURES
+from trajnet.training.features import FEATURE_COLUMNS
 from trajnet.training.loss import LossConfig
 from trajnet.training.model import ModelConfig, TrajectoryModel
 from trajnet.training.model_input import unpacked
@@ -124,9 +124,9 @@ def test_when_all_motions_trade_places_the_prediction_still_starts_where_it_did(
     mixed = reordered(batch, torch.Generator().manual_seed(1), order="all motions shuffled")
     model = LSTM.make(SMALL, 0)
     # All but the steady velocity and the speed that is made of it, which rest on the order.
-    own = [i for i in range(FEATURES) if i not in (3, 7, 10)]
+    own = [i for i in range(len(FEATURE_COLUMNS)) if i not in (3, 7, 10)]
     before, after = (model.features(b.history).features[..., own] for b in (batch, mixed))
-    yaw_rad = OBSERVATION.index("yaw_rad")
+    yaw_rad = INPUT_COLUMNS.index("yaw_rad")
     swapped = 0
     for row, length in enumerate(batch.length.tolist()):
         last = length - 1

@@ -207,7 +207,7 @@ def test_a_variant_says_what_it_is_and_what_it_costs(
     assert variant.size[0] > variant.size[1]
     assert all(ms > 0 for ms in variant.step_ms)
     write_model(variant.proto, variant.contract, "# card", tmp_path / "half.onnx")
-    served = OnnxPredictor(tmp_path / "half.onnx").contract
+    served = OnnxPredictor(tmp_path / "half.onnx").model_file.contract
     assert served == variant.contract
     assert (served.precision, served.flavour, served.gate) == ("fp16", "streaming", variant.gate)
     assert served.model_id != contract.model_id

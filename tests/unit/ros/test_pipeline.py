@@ -12,6 +12,7 @@ from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, Stream
+from trajnet.inference.base import BasePredictor
 from trajnet.inference.onnx.session import PROVIDERS
 from trajnet.ros.bridge import object_ids, tracked_objects
 from trajnet.ros.cdr import PredictedObjects, decode_predicted, encode_tracked
@@ -21,18 +22,17 @@ from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
 from trajnet.ros.published_paths import PathGrid
 from trajnet.scenes import load_scene
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 MS = 1_000_000
 SERVING = Identity("fan 1", "cpu", "cpu", uses_model=True)
 
 
-class Fan:
+class Fan(BasePredictor):
     """Three paths around constant velocity, by whose ends a test can tell them; fails and lies when told to."""
 
     name = "fan"
     modes = 3
-    requirements = InputRequirements()
     time_s: FloatArray = np.arange(1, 13) * 0.5
 
     def __init__(self) -> None:
@@ -54,9 +54,6 @@ class Fan:
             np.repeat(straight.covariance_m2, 3, 1), np.tile([0.2, 0.5, 0.3], (count, 1)),
             np.full(count, Source.MODEL), np.zeros(count),
         )  # fmt: skip
-
-    def forget(self, slots: IntArray) -> None:
-        pass
 
 
 def frame(time_ms: int, *ids: str, speed: float = 10.0) -> TrackFrame:

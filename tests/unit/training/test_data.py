@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from tests.frames import in_patches
+from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
-from trajnet.context.surroundings import NEIGHBOUR, InputRequirements, Surroundings
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.window_context import nothing_around, scene_surroundings
 from trajnet.datasets.windows import Windows, frames_of, sliding_windows
 from trajnet.errors import ConfigError, InputError
@@ -88,7 +89,7 @@ def test_a_batch_is_left_aligned_with_the_real_dt_and_the_pose_before() -> None:
         "future_valid": torch.tensor([[True, False]]),
         **{f.name: torch.from_numpy(getattr(nothing_around(1, REQUIREMENTS), f.name)) for f in fields(Surroundings)},
     }
-    window["neighbours"][0, 0] = torch.arange(len(NEIGHBOUR)) + 1.0
+    window["neighbours"][0, 0] = torch.arange(len(NEIGHBOUR_COLUMNS)) + 1.0
     batch = as_batch(window, torch.tensor([[True, False, True, True]]))
     seen = unpacked(batch.history)
     assert batch.length.tolist() == [3]
@@ -191,7 +192,7 @@ def test_windows_at_another_pace_go_the_same_way(data: TrainingSet) -> None:
     for made, slower in ((twice, 2.0), (half, 0.5)):
         torch.testing.assert_close(made["time_s"], window["time_s"] * slower)
         torch.testing.assert_close(made["velocity_mps"], window["velocity_mps"] / slower)
-        for column, name in enumerate(NEIGHBOUR):
+        for column, name in enumerate(NEIGHBOUR_COLUMNS.names):
             factor = slower if name.startswith("velocity") else 1.0
             torch.testing.assert_close(made["neighbours"][..., column] * factor, window["neighbours"][..., column])
         for name in ("position_m", "yaw_rad", "map_distance", "observed"):

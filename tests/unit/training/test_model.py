@@ -11,12 +11,11 @@ import torch
 
 from tests.frames import in_patches
 from tests.neighbours import named, packed
+from trajnet.columns import INPUT_COLUMNS
 from trajnet.context.map_field import INT8_MAX, MapView
 from trajnet.errors import ConfigError
 from trajnet.geometry import rotate
-from trajnet.inference.contract import OBSERVATION
 from trajnet.training.data import steady_velocities
-from trajnet.training.features import CLASS_COLUMN
 from trajnet.training.model import (
     HEADS,
     MAX_ACCELERATION_MPS2,
@@ -321,8 +320,8 @@ def driven(
     model = make_model(modes=1, knots=knots)
     acceleration = torch.atanh(acceleration_mps2 / MAX_ACCELERATION_MPS2).reshape(1, knots, 1).expand(1, knots, count)
     offset = torch.tensor([0.0, aside, trust]).reshape(3, 1, 1).expand(3, 1, count)
-    seen = torch.zeros(count, len(OBSERVATION))
-    seen[:, CLASS_COLUMN:] = torch.eye(len(ObjectClass))[[int(kind) for kind in kinds]]
+    seen = torch.zeros(count, len(INPUT_COLUMNS))
+    seen[:, INPUT_COLUMNS.object_class] = torch.eye(len(ObjectClass))[[int(kind) for kind in kinds]]
     last_forward, steady_forward, last_leftward, steady_leftward = torch.tensor(velocity).t()
     gap = (last_forward - steady_forward, last_leftward - steady_leftward)
     with torch.no_grad():
