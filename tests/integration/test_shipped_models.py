@@ -34,8 +34,9 @@ def test_a_shipped_model_is_small_described_and_passed_its_gate(path: Path) -> N
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
 @pytest.mark.parametrize("scene", sorted(SCENES.glob("*.parquet")), ids=lambda p: p.stem)
 def test_a_shipped_model_serves_every_bundled_scene_without_a_fall_back(path: Path, scene: Path) -> None:
-    stream = Stream(load_predictor(path))
-    for frame in load_scene(scene).frames():
+    recorded = load_scene(scene, with_map=True)
+    stream = Stream.for_scene(recorded, load_predictor(path))
+    for frame in recorded.frames():
         stream.update(frame, frame.timestamp_ns).validate()
     assert stream.guard.counters.physics_rows == 0
     assert stream.guard.counters.failures == 0
