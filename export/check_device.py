@@ -121,7 +121,7 @@ def model(request: Request) -> Result:
     """The file loads, on the CPU, and this trajnet serves its contract."""
     from trajnet.inference import GpuOptions
 
-    contract = request.predictor(provider="cpu", gpu=GpuOptions()).contract
+    contract = request.predictor(provider="cpu", gpu=GpuOptions()).model_file.contract
     return Result(
         OK,
         f"{contract.name} {contract.model_id}, {contract.precision}, {contract.flavour}, {contract.modes} modes, "
@@ -133,7 +133,7 @@ def provider(request: Request) -> Result:
     """The provider that was asked for is the one in use. With TensorRT this builds the engines, once for each cache."""
     begin_s = time.monotonic()
     served = request.predictor()
-    return Result(OK, f"{served.provider}, all sizes run once in {time.monotonic() - begin_s:.1f} s")
+    return Result(OK, f"{served.model_file.provider}, all sizes run once in {time.monotonic() - begin_s:.1f} s")
 
 
 def start(request: Request) -> Result:
@@ -176,7 +176,7 @@ def latency(request: Request) -> Result:
     from trajnet.inference import Stream
 
     served = request.predictor()
-    stream, frames = Stream(served, map_field=crowd_map(served.needs)), crowd(TRACKS)
+    stream, frames = Stream(served, map_field=crowd_map(served.requirements)), crowd(TRACKS)
     taken_ms = []
     for index in range(-50, request.frames):
         frame, begin_s = next(frames), time.perf_counter()
@@ -188,8 +188,10 @@ def latency(request: Request) -> Result:
     p50, p99, worst = (float(np.percentile(taken_ms, q)) for q in (50, 99, 100))
     request.figures.update(p50_ms=p50, p99_ms=p99, max_ms=worst, frames=request.frames, tracks=TRACKS)
     detail = f"{TRACKS} objects: p50 {p50:.2f}, p99 {p99:.2f}, max {worst:.2f} ms of {request.frames} frames"
-    if stream.guard.physics_rows:
-        return Result(FAILED, f"{detail}; {stream.guard.physics_rows} rows without a usable path", "try --provider cpu")
+    if stream.guard.counters.physics_rows:
+        return Result(
+            FAILED, f"{detail}; {stream.guard.counters.physics_rows} rows without a usable path", "try --provider cpu"
+        )
     if p99 > request.budget_ms:
         return Result(
             FAILED,
@@ -265,7 +267,7 @@ def cuda_graph(request: Request) -> Result:
     answers = []
     for gpu in (GpuOptions(), GpuOptions(cuda_graph=True)):
         served = request.predictor(provider="cuda", gpu=gpu)
-        stream, frames = Stream(served, map_field=crowd_map(served.needs)), crowd(TRACKS)
+        stream, frames = Stream(served, map_field=crowd_map(served.requirements)), crowd(TRACKS)
         for _ in range(10):
             frame = next(frames)
             answer = stream.update(frame, frame.timestamp_ns)

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from trajnet.context.surroundings import CLOSEST_M2, NEIGHBOUR
+from trajnet.columns import NEIGHBOUR_COLUMNS
+from trajnet.context.surroundings import CLOSEST_M2
 
 
 class Named(NamedTuple):
@@ -24,12 +25,16 @@ class Named(NamedTuple):
 
 def named(neighbours: ArrayLike) -> Named:
     columns = np.asarray(neighbours, dtype=np.float64)
-    assert columns.shape[-1] == len(NEIGHBOUR)
-    x, y, x_mps, y_mps, heading_x, heading_y, log_length, log_width, log_distance, valid = np.moveaxis(columns, -1, 0)
+    assert columns.shape[-1] == len(NEIGHBOUR_COLUMNS)
+    heading_x, heading_y = np.moveaxis(columns[..., NEIGHBOUR_COLUMNS.heading], -1, 0)
     return Named(
-        np.stack([x, y], -1), np.stack([x_mps, y_mps], -1), np.arctan2(heading_y, heading_x),
-        np.exp(np.stack([log_length, log_width], -1)), np.exp(log_distance) - CLOSEST_M2, valid > 0,
-    )  # fmt: skip
+        columns[..., NEIGHBOUR_COLUMNS.offset_m],
+        columns[..., NEIGHBOUR_COLUMNS.velocity_mps],
+        np.arctan2(heading_y, heading_x),
+        np.exp(columns[..., NEIGHBOUR_COLUMNS.log_size]),
+        np.exp(columns[..., NEIGHBOUR_COLUMNS.log_distance.start]) - CLOSEST_M2,
+        columns[..., NEIGHBOUR_COLUMNS.valid.start] > 0,
+    )
 
 
 def packed(

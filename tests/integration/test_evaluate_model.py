@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.errors import ContractError
 from trajnet.evaluate import evaluate
@@ -67,7 +67,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         graph, proto = export_model(model, time_s)
         contract = Contract(
             CONTRACT_VERSION, "random", name, "none", "lstm", 1, 16, 3,
-            tuple(np.round(graph.time_s, 9).tolist()), CLASS_NAMES, False, Needs(), training,
+            tuple(np.round(graph.time_s, 9).tolist()), CLASS_NAMES, False, InputRequirements(), training,
         )  # fmt: skip
         files[name] = tmp_path_factory.mktemp("models") / f"{name}.onnx"
         write_model(proto, contract, "# random", files[name])

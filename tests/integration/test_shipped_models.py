@@ -19,13 +19,13 @@ MODELS = (default_model(), nuscenes_model(), universal_model())
 def test_a_shipped_model_is_small_described_and_passed_its_gate(path: Path) -> None:
     assert path.stat().st_size < 3_000_000
     predictor = OnnxPredictor(path)
-    contract = predictor.contract
+    contract = predictor.model_file.contract
     assert contract.name == path.stem
     assert contract.parity_max_error_m <= 1e-3
     assert contract.training.non_commercial == (path != default_model())
     assert contract.metrics
     card = path.with_suffix(".md").read_text(encoding="utf-8")
-    assert predictor.card == card
+    assert predictor.model_file.card == card
     assert "trajnet train --config" in card
     for name in ("minADE_1", "minFDE_1"):
         assert f"{contract.metrics[name]:.2f}" in card
@@ -34,11 +34,12 @@ def test_a_shipped_model_is_small_described_and_passed_its_gate(path: Path) -> N
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
 @pytest.mark.parametrize("scene", sorted(SCENES.glob("*.parquet")), ids=lambda p: p.stem)
 def test_a_shipped_model_serves_every_bundled_scene_without_a_fall_back(path: Path, scene: Path) -> None:
-    stream = Stream(load_predictor(path))
-    for frame in load_scene(scene).frames():
+    recorded = load_scene(scene, with_map=True)
+    stream = Stream.for_scene(recorded, load_predictor(path))
+    for frame in recorded.frames():
         stream.update(frame, frame.timestamp_ns).validate()
-    assert stream.guard.physics_rows == 0
-    assert stream.guard.failures == 0
+    assert stream.guard.counters.physics_rows == 0
+    assert stream.guard.counters.failures == 0
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_nuscenes_val_as_the_cards_say(data_dir: Path) -> None:
         metrics = found["metrics"]
         assert metrics["minADE_5"] <= 2.0
         assert metrics["minADE_10"] <= 1.35
-        stored = OnnxPredictor(path).contract.metrics
+        stored = OnnxPredictor(path).model_file.contract.metrics
         assert stored["objects"] == 9_041
         for name, value in metrics.items():
             if isinstance(value, float) and name in stored:

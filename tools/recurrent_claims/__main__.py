@@ -28,7 +28,7 @@ from tools.recurrent_claims.networks import LSTM, NETWORKS
 from tools.recurrent_claims.pictures import draw_all
 from tools.recurrent_claims.tables import filled_in
 from tools.recurrent_claims.training import fit
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, TrajnetError
 from trajnet.timing.hardware import describe_hardware
 from trajnet.training.config import SourceConfig
@@ -48,9 +48,9 @@ class Data:
 
     def load(self, source: SourceConfig) -> TrainingSet:
         if self.root is not None:
-            return load_training_set([source], [self.root], histories.FUTURE_S, Needs(), self.cache)
+            return load_training_set([source], [self.root], histories.FUTURE_S, InputRequirements(), self.cache)
         stand_in = SourceConfig("scenes", path="scenes/crossing_small.parquet", history_s=2.0, stride=5)
-        whole = load_training_set([stand_in], [ROOT / "sim"], histories.FUTURE_S, Needs(), self.cache)
+        whole = load_training_set([stand_in], [ROOT / "sim"], histories.FUTURE_S, InputRequirements(), self.cache)
         return histories.recent(whole, 5) if source.kind == "nuscenes" else whole
 
     def pedestrians(self, most: int) -> TrainingSet:

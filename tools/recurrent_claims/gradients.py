@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trajnet.training.data import Batch
 from trajnet.training.loss import LossConfig, winner_takes_all
-from trajnet.training.model import Around, TrajectoryModel
+from trajnet.training.model import ContextTensors, TrajectoryModel
 
 
 def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def loss_gradients(model: TrajectoryModel, batch: Batch, loss: LossConfig) -> ND
     Every history must be of the batch's length. In float64: float32 would end at 1e-38. NaN where k = 0 gives 0.
     """
     model = model.double()
-    around = Around(*(v.double() if v.is_floating_point() else v for v in batch.around))
+    around = ContextTensors(*(v.double() if v.is_floating_point() else v for v in batch.surroundings))
     seen: dict[str, Tensor] = {}
 
     def keep(_: nn.Module, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:

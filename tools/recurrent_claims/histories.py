@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.files import find_scenes, load_scene
 from trajnet.datasets.window_context import nothing_around
 from trajnet.datasets.windows import Windows, concatenate, windows_of_scene
 from trajnet.errors import InputError
 from trajnet.training.config import SourceConfig
 from trajnet.training.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
-from trajnet.training.observation import Observation, unpacked
+from trajnet.training.model_input import ModelInput, unpacked
 
 FUTURE_S = 0.5 * np.arange(1, 13)
 
@@ -86,14 +86,14 @@ def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
     def arranged(values: torch.Tensor) -> torch.Tensor:
         return values.gather(0, index.reshape(*index.shape, *[1] * (values.dim() - 2)).expand_as(values))
 
-    mixed = Observation(*map(arranged, history))
+    mixed = ModelInput(*map(arranged, history))
     if order == "all motions shuffled":
         mixed = ending_at(mixed, history, last)
     steady = steady_velocities(mixed.displacement_m, mixed.dt_s, mixed.velocity_mps, mixed.velocity_valid > 0)
     return replace(batch, history=mixed._replace(steady_velocity_mps=steady).packed())
 
 
-def ending_at(mixed: Observation, history: Observation, last: torch.Tensor) -> Observation:
+def ending_at(mixed: ModelInput, history: ModelInput, last: torch.Tensor) -> ModelInput:
     """mixed, its last motions turned as a whole so that they end at the last heading of history."""
     row = torch.arange(len(last))
     end_rad = history.yaw_rad[last, row]
@@ -125,4 +125,4 @@ def pedestrians(root: Path, *, history_s: float, rate_hz: float, most: int) -> T
         if last >= steps:
             parts.append(windows_of_scene(scene, scene.row_frame == last, history, FUTURE_S))
     windows = concatenate(parts)
-    return complete(training_set(windows, nothing_around(len(windows), Needs())), most)
+    return complete(training_set(windows, nothing_around(len(windows), InputRequirements())), most)

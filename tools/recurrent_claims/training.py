@@ -72,7 +72,7 @@ def fit(network: Network, recipe: Recipe, data: TrainingSet, seed: int, arrange:
         for index in range(len(batches)):
             batch = arrange(batches[index], draw)
             loss, _ = winner_takes_all(
-                model(batch.history, batch.length, batch.around), batch.future_m, batch.valid, recipe.loss
+                model(batch.history, batch.length, batch.surroundings), batch.future_m, batch.valid, recipe.loss
             )
             optimizer.zero_grad()
             loss.backward()
@@ -106,7 +106,7 @@ def errors(
     with torch.no_grad():
         for index in range(len(batches)):
             batch = arrange(batches[index], draw)
-            paths = model(batch.history, batch.length, batch.around)
+            paths = model(batch.history, batch.length, batch.surroundings)
             for top in tops:
                 total[top] += len(batch.length) * float(min_ade(paths, batch.future_m, batch.valid, top))
     return {f"minADE_{top}": value / len(data) for top, value in total.items()}

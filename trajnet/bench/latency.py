@@ -64,8 +64,8 @@ class BenchOptions:
 
 @dataclass(frozen=True)
 class SizeResult:
-    """One number of objects. latency: stage -> figures. graph: what ONNX Runtime took of the model stage, around: what
-    is left of the total of the same frame, both None where it does not run. outside: tracks and output of the same
+    """One number of objects. latency: stage -> figures. graph: what ONNX Runtime took of the model stage, overhead:
+    what is left of the total of the same frame, both None where it does not run. outside: tracks and output of the same
     frame, what is not the model stage. flops of a step, None where unknown (physics).
 
     product_ms: median time of a matrix product of as many operations; ratio_to_product: of the model stage's median to
@@ -79,7 +79,7 @@ class SizeResult:
     latency: dict[str, LatencySummary]
     outside: LatencySummary
     graph: LatencySummary | None
-    around: LatencySummary | None
+    overhead: LatencySummary | None
     flops: float | None
     product_ms: float
     ratio_to_product: float
@@ -110,7 +110,7 @@ def measure(
     """
     require(agents > 0, f"agents: expected numbers above 0, got {agents}")
     source = crowd(agents)
-    stream = Stream(predictor, map_field=crowd_map(predictor.needs), clock_ns=clock.now_ns)
+    stream = Stream(predictor, map_field=crowd_map(predictor.requirements), clock_ns=clock.now_ns)
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)
@@ -123,14 +123,14 @@ def measure(
         frame = next(source)
         due_ns = max(due_ns + round(options.period_ms * 1e6), clock.now_ns())
         clock.sleep_until_ns(due_ns)
-        spent_ns = getattr(predictor, "graph_ns", 0)
+        spent_ns = predictor.graph_ns
         begin_ns = clock.now_ns()
         stream.update(frame, frame.timestamp_ns)
         end_ns = clock.now_ns()
         lengths_ns.append(end_ns - begin_ns)
         if index >= 0:
             taken[:, index] = [*(stream.stages_ns[stage] for stage in STAGES[:-1]), end_ns - begin_ns]
-            graph_ns[index] = getattr(predictor, "graph_ns", 0) - spent_ns
+            graph_ns[index] = predictor.graph_ns - spent_ns
         if references and index % REFERENCE_EVERY == 0:
             cv.update(frame, frame.timestamp_ns)
             if index >= 0:
@@ -216,19 +216,19 @@ class Bench:
 
 def bench_document(found: Bench) -> dict[str, Any]:
     """All of it, ready for JSON: NaN and infinity become null."""
-    contract = getattr(found.predictor, "contract", None)
+    file = found.predictor.model_file
     values = {
         "version": DOCUMENT_VERSION,
         "trajnet": __version__,
         "model": {
             "name": found.predictor.name,
-            "model_id": None if contract is None else contract.model_id,
+            "model_id": None if file is None else file.contract.model_id,
             "modes": found.predictor.modes,
             "steps": len(found.predictor.time_s),
         },
         "hardware": describe_runtime(found.predictor, found.threads, found.gpu),
         "options": dataclasses.asdict(found.options),
-        "sizes": [dataclasses.asdict(size) for size in found.sizes],
+        "sizes": [_size_document(size) for size in found.sizes],
         "operators": None if found.operators is None else dataclasses.asdict(found.operators),
         "startup": None if found.startup is None else dataclasses.asdict(found.startup),
         "capacity": None if found.capacity is None else dataclasses.asdict(found.capacity),
@@ -236,6 +236,11 @@ def bench_document(found: Bench) -> dict[str, Any]:
     }
     plain: dict[str, Any] = json_safe(values)
     return plain
+
+
+def _size_document(size: SizeResult) -> dict[str, Any]:
+    """Return one size for JSON, in which the overhead goes by the key ``around``."""
+    return {"around" if key == "overhead" else key: value for key, value in dataclasses.asdict(size).items()}
 
 
 def readme_table(found: Bench) -> str:
@@ -253,9 +258,9 @@ def readme_table(found: Bench) -> str:
     lines = [", ".join(conditions), "", f"| {' | '.join(columns)} |", "|" + "---:|" * len(columns)]
     for size in found.sizes:
         model, total = size.latency["model"], size.latency["total"]
-        graph, around = (float("nan") if part is None else part.p99_ms for part in (size.graph, size.around))
+        graph, overhead = (float("nan") if part is None else part.p99_ms for part in (size.graph, size.overhead))
         cells = (
-            size.outside.p99_ms, model.p50_ms, model.p99_ms, graph, around,
+            size.outside.p99_ms, model.p50_ms, model.p99_ms, graph, overhead,
             total.p50_ms, total.p95_ms, total.p99_ms, total.p999_ms, total.max_ms,
         )  # fmt: skip
         ratios = (size.ratio_to_product, size.ratio_to_cv, *size.unsteadiness)

@@ -75,7 +75,7 @@ def soak(
     )
     require(agents > 0, f"agents: expected a number above 0, got {agents}")
     source = crowd(agents, hz=hz)
-    stream = Stream(predictor, map_field=crowd_map(predictor.needs), clock_ns=clock.now_ns)
+    stream = Stream(predictor, map_field=crowd_map(predictor.requirements), clock_ns=clock.now_ns)
     total_ns = np.full(frames, -1, dtype=np.int64)  # all of it now: nothing of ours may grow later
     edges = np.linspace(0, frames, SOAK_WINDOWS + 1).astype(np.int64).tolist()
     windows: list[SoakWindow] = []
@@ -100,5 +100,5 @@ def soak(
     return Soak(
         agents, hz, budget_ms, int((total_ns > round(budget_ms * 1e6)).sum()), summarise(total_ns),
         windows[-1].resident_mb - windows[1].resident_mb, late / early if early > 0 else float("nan"), tuple(windows),
-        dataclasses.asdict(stream.guard),
+        dataclasses.asdict(stream.guard.counters),
     )  # fmt: skip

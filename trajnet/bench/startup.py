@@ -84,7 +84,7 @@ def _predict_and_tell(arguments: list[str]) -> None:
     model, agents, provider, threads, cache, graph, frames = arguments
     gpu = GpuOptions(cuda_graph=graph == "1", engine_cache=Path(cache) if cache else None)
     predictor, source = load_predictor(model, provider=provider, threads=int(threads), gpu=gpu), crowd(int(agents))
-    stream = Stream(predictor, map_field=crowd_map(predictor.needs))
+    stream = Stream(predictor, map_field=crowd_map(predictor.requirements))
     frame = next(source)
     stream.update(frame, frame.timestamp_ns)
     first_s = time.time()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from trajnet.context.map_field import FIELD_PIXELS_PER_M, FULL, MapField
-from trajnet.context.surroundings import Needs
+from trajnet.context.map_field import FIELD_PIXELS_PER_M, INT8_MAX, MapField
+from trajnet.context.surroundings import InputRequirements
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, TrackFrame
 
 #: How long a track lives before another takes its place, so that a benchmark has births and deaths, too.
@@ -49,15 +49,15 @@ def crowd(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
         index += 1
 
 
-def crowd_map(needs: Needs) -> MapField | None:
+def crowd_map(requirements: InputRequirements) -> MapField | None:
     """A map under the crowd for predictors that want one, of the size of a district.
 
     Its numbers mean nothing: what sampling it costs does not depend on them.
     """
-    if needs.view is None:
+    if requirements.view is None:
         return None
     side_m, pixels_per_m = 2.0 * MAP_REACH_M, FIELD_PIXELS_PER_M
     pixels = round(side_m * pixels_per_m)
-    distance = np.random.default_rng(0).integers(-FULL, FULL + 1, (pixels, pixels, 4)).astype(np.int8)
+    distance = np.random.default_rng(0).integers(-INT8_MAX, INT8_MAX + 1, (pixels, pixels, 4)).astype(np.int8)
     distance[..., 3] = 0
     return MapField(np.full(2, -MAP_REACH_M), pixels_per_m, distance, distance[..., :2].copy())

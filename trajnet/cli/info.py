@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import Contract
 
 FLAVOURS = {"streaming": "one operator for each", "unrolled": "written out as matrix products and gates"}
@@ -30,7 +30,7 @@ def info(
     from trajnet.inference import OnnxPredictor
 
     predictor = OnnxPredictor(model)
-    contract = predictor.contract
+    contract = predictor.model_file.contract
     if as_json:
         print(contract.to_json())
         return
@@ -67,8 +67,8 @@ def info(
         for tensor in group:
             tensors.add_row(side, tensor.name, tensor.dtype, " x ".join(tensor.shape), tensor.unit)
     console.print(tensors)
-    if predictor.card:
-        console.print(Markdown(predictor.card))
+    if predictor.model_file.card:
+        console.print(Markdown(predictor.model_file.card))
 
 
 def precision_of(contract: Contract) -> str:
@@ -83,11 +83,11 @@ def precision_of(contract: Contract) -> str:
     )
 
 
-def view_of(needs: Needs) -> str:
+def view_of(requirements: InputRequirements) -> str:
     """The map's sample points around an object, in words."""
-    if needs.view is None:
+    if requirements.view is None:
         return "not used"
-    view = needs.view
+    view = requirements.view
     return (
         f"used where there is one: {view.ahead_m:g} m ahead, {view.behind_m:g} m behind, {view.side_m:g} m aside, "
         f"every {view.step_m:g} m" + (", with directions of traffic" if view.directions else "")

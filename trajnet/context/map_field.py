@@ -29,10 +29,10 @@ REACH_M = 8.0
 #: A field keeps every n-th pixel of a finer drawing, down to this many for each metre: the distances in it are those of
 #: the fine drawing, and a field that stays within a core's cache is sampled several times as fast.
 FIELD_PIXELS_PER_M = 1.0
-#: int8 value of REACH_M.
-FULL = 127
-#: What there is beyond a map.
-NOTHING = (-FULL, FULL, FULL, 0)
+#: The largest int8 value stands for REACH_M.
+INT8_MAX = 127
+#: Value outside the map.
+OUTSIDE_MAP = (-INT8_MAX, INT8_MAX, INT8_MAX, 0)
 #: Yaws that objects may have when they look at a map, a power of two: a turn of a third of a degree to the next.
 HEADINGS = 1024
 #: A view of more sample points than this, or of points further away, is a mistake: of each point there is a table.
@@ -130,7 +130,7 @@ class _Lookup:
         along_x, along_y = (pixels.astype(np.int32) for pixels in _turned_px(view, pixels_per_m))
         reach_px = int(max(np.abs(along_x).max(), np.abs(along_y).max())) + 1
         rows, columns = distance.shape[:2]
-        whole = np.full((rows + 2 * reach_px, columns + 2 * reach_px, 4), NOTHING, np.int8)
+        whole = np.full((rows + 2 * reach_px, columns + 2 * reach_px, 4), OUTSIDE_MAP, np.int8)
         whole[:rows, :columns] = distance
         if view.directions:
             np.minimum(whole[..., 1], whole[..., 2], out=whole[..., 1])
@@ -145,8 +145,10 @@ class _Lookup:
 
 @dataclass(frozen=True, eq=False)
 class MapField:
-    """Distances (X, Y, 4) int8, indexed [x, y]: the CHANNELS in units of REACH_M / FULL, the last unused; direction (X,
-    Y, 2) int8: which way traffic goes there, as a RasterMap has it, or None where nobody knows.
+    """The distances of a map, and which way its traffic goes.
+
+    distance (X, Y, 4) int8, indexed [x, y]: the CHANNELS in units of REACH_M / INT8_MAX, the last unused.
+    direction (X, Y, 2) int8: direction of traffic as a RasterMap has it, or None where it is not known.
 
     pixel = (position_m - origin_m) * pixels_per_m + 1: the outermost pixels hold what lies beyond the field, where
     nothing is drivable and no line is near.
@@ -256,9 +258,9 @@ def make_field(
             distance = (signed_distance_px if i == 0 else distance_px)(mask[low : end + halo], reach)
             sparse = distance[first + middle[0] - low : end - low : every, middle[1] + 1 : -1 : every]
             begin = start // every + 1
-            field[begin : begin + len(sparse), 1:-1, i] = np.rint(sparse * (FULL / reach))
+            field[begin : begin + len(sparse), 1:-1, i] = np.rint(sparse * (INT8_MAX / reach))
     for border in (field[0], field[-1], field[:, 0], field[:, -1]):
-        border[:] = NOTHING
+        border[:] = OUTSIDE_MAP
     ways = None
     if direction is not None:
         ways = np.zeros((*field.shape[:2], 2), np.int8)

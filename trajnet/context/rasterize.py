@@ -31,8 +31,8 @@ HALF_LINE_M = 0.5
 GAP_M, OVERLAP_M = 0.75, 0.35
 #: A divider shorter than this is left out: where lanes begin to part, specks of it come and go.
 SHORTEST_M = 2.0
-#: Unit vectors are summed as whole numbers of this size.
-UNIT = 64
+#: Unit vectors are summed as integers: each component times this.
+SUM_SCALE = 64
 
 
 def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, BoolArray], NDArray[np.int8]]:
@@ -75,7 +75,7 @@ def draw_directions(
 
 @dataclass(frozen=True, eq=False)
 class _Flow:
-    """Which way lanes lead: at each pixel how many there are (X, Y), and the sums of UNIT times their directions."""
+    """Which way lanes lead: lanes at each pixel (X, Y), and their directions, summed, times SUM_SCALE."""
 
     lanes: NDArray[np.int16]
     along_x: NDArray[np.int16]
@@ -86,14 +86,14 @@ class _Flow:
         """Of the areas between left (P, 2) and right (P, 2), in pixels."""
         corners, direction = _pieces(left, right, lane)
         inside = ((corners.max(axis=1) >= 0.0) & (corners.min(axis=1) < shape)).all(axis=1)
-        corners, values = corners[inside], np.rint(direction[inside] * UNIT).astype(np.int16)
+        corners, values = corners[inside], np.rint(direction[inside] * SUM_SCALE).astype(np.int16)
         sums = [np.zeros((shape[0], shape[1] + 1), np.int16) for _ in range(3)]
         _fill(corners, tuple(zip(sums, (np.ones_like(values[:, 0]), *values.T), strict=True)))
         return cls(*(total[:, :-1] for total in sums))
 
     def direction(self) -> NDArray[np.int8]:
         """(X, Y, 2), as a RasterMap has it."""
-        scale = UNIT_VECTOR / UNIT / np.maximum(self.lanes, 1, dtype=np.float32)
+        scale = UNIT_VECTOR / SUM_SCALE / np.maximum(self.lanes, 1, dtype=np.float32)
         both = np.stack([np.rint(scale * along) for along in (self.along_x, self.along_y)], axis=-1)
         return both.astype(np.int8)
 
@@ -175,7 +175,7 @@ def _draw_dividers(
         point, along, line = _walk(side, lane)
         outward = sign * np.stack([-along[:, 1], along[:, 0]], axis=1)
         beyond = _pixel(point + GAP_M * pixels_per_m * outward, shape)
-        there = np.stack([flow.along_x[beyond], flow.along_y[beyond]], axis=1) / UNIT
+        there = np.stack([flow.along_x[beyond], flow.along_y[beyond]], axis=1) / SUM_SCALE
         speed = np.hypot(*there.T)
         cosine = (there * along).sum(axis=1) / np.maximum(speed, 1e-9)
         here = _pixel(point, shape)

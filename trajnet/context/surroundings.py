@@ -10,18 +10,22 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.config import require
-from trajnet.context.map_field import MapField, MapView
-from trajnet.types import BoolArray, FloatArray, IntArray
+from trajnet.context.map_field import MapField, MapView, field_of
+from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 
-#: Whoever is further away than this is no neighbour (m).
+#: Objects farther away than this are no neighbours (m).
 NEIGHBOUR_REACH_M = 40.0
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a predictor wants to know of the surroundings. view: the map's sample points, or None. neighbours: how many
-    of the nearest objects, 0 for none."""
+class InputRequirements:
+    """What a predictor takes of the surroundings of an object.
+
+    view: the sample points of the map, or None where the predictor uses no map.
+    neighbours: how many of the nearest objects, 0 for none.
+    """
 
     view: MapView | None = None
     neighbours: int = 0
@@ -33,18 +37,15 @@ class Needs:
         return self.view is not None or self.neighbours > 0
 
 
-#: The columns of a neighbour: SI units, map axes. offset: from the object to it; heading: cosine and sine of its yaw;
-#: log_distance: of the squared offset in m^2 and CLOSEST_M2. All 0 where valid is 0, 1 else.
-NEIGHBOUR: tuple[str, ...] = (
-    "offset_x_m", "offset_y_m", "velocity_x_mps", "velocity_y_mps", "heading_x", "heading_y", "log_length", "log_width",
-    "log_distance", "valid",
-)  # fmt: skip
 #: Added to squared distances, so that they have a logarithm (m^2).
 CLOSEST_M2 = 1e-2
 #: No neighbour is faster along an axis (m/s): what float32 does not hold would spoil whoever sees it.
 FASTEST_MPS = 1e6
 #: Yaws of the axes: the cosine of what a yaw differs from them is its heading.
 _X_AND_Y_RAD = np.array([0.0, 0.5 * np.pi])
+#: Offset, velocity, heading and size of a neighbour are differences of rows; the other columns follow from them.
+_DIFFERENCES = slice(0, NEIGHBOUR_COLUMNS.log_distance.start)
+_LOG_DISTANCE, _VALID = NEIGHBOUR_COLUMNS.log_distance.start, NEIGHBOUR_COLUMNS.valid.start
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Surroundings:
     """What N objects see, with k neighbours each, the nearest first.
 
     map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is wanted. map_valid (N,):
-    whether a map was there. neighbours (N, k, columns of NEIGHBOUR) float32.
+    whether a map was there. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
     """
 
     map_distance: NDArray[np.int8]
@@ -67,8 +68,13 @@ class Surroundings:
         return Surroundings(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
+def scene_field(scene: Scene, requirements: InputRequirements) -> MapField | None:
+    """Return the scene's map, or None where the scene has none or no map is required."""
+    return field_of(scene.lanes, scene.raster) if requirements.view is not None else None
+
+
 def surroundings_of(
-    needs: Needs,
+    requirements: InputRequirements,
     field: MapField | None,
     position_m: FloatArray,
     yaw_rad: FloatArray,
@@ -79,8 +85,10 @@ def surroundings_of(
 
     position_m (N, 2), yaw_rad (N,), velocity_mps (N, 2), size_m (N, 2).
     """
-    distance, seen = map_around(needs.view, field, position_m, yaw_rad)
-    return Surroundings(distance, seen, neighbours_of(needs.neighbours, position_m, yaw_rad, velocity_mps, size_m))
+    distance, seen = map_around(requirements.view, field, position_m, yaw_rad)
+    return Surroundings(
+        distance, seen, neighbours_of(requirements.neighbours, position_m, yaw_rad, velocity_mps, size_m)
+    )
 
 
 def map_around(
@@ -96,8 +104,8 @@ def map_around(
 def neighbours_of(
     count: int, position_m: FloatArray, yaw_rad: FloatArray, velocity_mps: FloatArray, size_m: FloatArray
 ) -> NDArray[np.float32]:
-    """(N, count, columns of NEIGHBOUR): the ``count`` objects nearest to each."""
-    shape = (len(yaw_rad), count, len(NEIGHBOUR))
+    """(N, count, columns of NEIGHBOUR_COLUMNS): the ``count`` objects nearest to each."""
+    shape = (len(yaw_rad), count, len(NEIGHBOUR_COLUMNS))
     if count == 0 or len(yaw_rad) < 2:
         return np.zeros(shape, np.float32)
     other, valid = nearest(position_m, count)
@@ -105,17 +113,17 @@ def neighbours_of(
     velocity_mps = np.minimum(np.maximum(velocity_mps, -FASTEST_MPS), FASTEST_MPS)
     own = np.concatenate([position_m, velocity_mps, heading, np.log(size_m)], axis=1)
     here = np.zeros_like(own)  # of all columns, as slices of two of them would be slow
-    here[:, :2] = position_m
+    here[:, NEIGHBOUR_COLUMNS.offset_m] = position_m
     neighbours = np.empty(shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # of objects at absurd places
         near = own.take(other, axis=0, mode="clip")
         near -= here[:, None]
-        neighbours[..., :8] = near
+        neighbours[..., _DIFFERENCES] = near
         squared_m2 = np.square(near[..., 0])
         squared_m2 += np.square(near[..., 1])
         squared_m2 += CLOSEST_M2
-        np.log(squared_m2, out=neighbours[..., 8], casting="same_kind")
-    neighbours[..., 9] = 1.0
+        np.log(squared_m2, out=neighbours[..., _LOG_DISTANCE], casting="same_kind")
+    neighbours[..., _VALID] = 1.0
     if not valid.all():
         neighbours[~valid] = 0.0
     return neighbours
@@ -123,7 +131,8 @@ def neighbours_of(
 
 #: What a float32 squared distance of the reach is as a whole number: positive floats sort as their bits do.
 _REACH_BITS = int(np.float32(NEIGHBOUR_REACH_M**2).view(np.int32))
-_NOBODY = np.iinfo(np.int32).max
+#: The key that sorts behind every neighbour.
+_NO_NEIGHBOUR = np.iinfo(np.int32).max
 #: Objects whose neighbours are sought at once: their distances stay within a core's cache.
 BLOCK = 64
 
@@ -151,9 +160,9 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
             aside *= aside
             squared += aside
         key = squared.view(np.int32)
-        key &= _NOBODY & ~row_bits  # the sign goes, too: that of what is not a number may be set
+        key &= _NO_NEIGHBOUR & ~row_bits  # the sign goes, too: that of what is not a number may be set
         key |= rows
-        key[rows[: len(key)], rows[block]] = _NOBODY
+        key[rows[: len(key)], rows[block]] = _NO_NEIGHBOUR
         key.sort(axis=1)  # of whole numbers this is faster than looking for the first few only
         np.bitwise_and(key[:, :wide], row_bits, out=other[block, :wide])
         np.less_equal(key[:, :wide], limit, out=valid[block, :wide])

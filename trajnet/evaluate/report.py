@@ -24,7 +24,7 @@ from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.runner import ModelResult, Progress, run_models
 from trajnet.evaluate.scoring import DEFINITIONS, SOCIAL_GAN, Scores, known, means, social_gan
-from trajnet.inference import PHYSICS, OnnxPredictor, Predictor, load_predictor
+from trajnet.inference import PHYSICS, Predictor, load_predictor
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
 #: Raised when a report of before can no longer be read the same way.
@@ -99,7 +99,7 @@ def evaluate(
             for spec, result in results.items()
         ],
         "definitions": {**DEFINITIONS, **steadiness.DEFINITIONS},
-        "versions": _versions(any(isinstance(p, OnnxPredictor) for p in predictors.values())),
+        "versions": _versions(any(p.model_file is not None for p in predictors.values())),
     }
     if thinned is not None:
         before = len(specs) * len(opened.units)
@@ -126,11 +126,11 @@ def _labels(predictors: dict[str, Predictor]) -> dict[str, str]:
 
 def _description(label: str, spec: str, predictor: Predictor, result: ModelResult) -> dict[str, Any]:
     described: dict[str, Any] = {"model": label, "spec": spec, "modes": predictor.modes, "rows": asdict(result.guard)}
-    if isinstance(predictor, OnnxPredictor):
-        contract = predictor.contract
+    if predictor.model_file is not None:
+        contract = predictor.model_file.contract
         described["model_id"] = contract.model_id
         described["git_revision"] = contract.git_revision
-        described["provider"] = predictor.provider
+        described["provider"] = predictor.model_file.provider
         described["training"] = config.to_dict(contract.training)
     return described
 

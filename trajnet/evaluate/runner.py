@@ -76,7 +76,7 @@ def run_unit(unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths
         if keep_paths:
             paths.append(_saved(windows, predicted))
     steps = stream.steps() if isinstance(stream, WatchedStream) else joined_steps([])
-    return UnitResult(concatenate(scores) if scores else None, stream.guard, tuple(paths), steps)
+    return UnitResult(concatenate(scores) if scores else None, stream.guard.counters, tuple(paths), steps)
 
 
 def _saved(windows: Windows, paths: Paths) -> SavedPaths:

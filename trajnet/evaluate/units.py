@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from trajnet.datasets.files import load_scene
-from trajnet.datasets.window_context import nothing_around, scene_field, window_surroundings
+from trajnet.datasets.window_context import nothing_around, window_surroundings
 from trajnet.datasets.windows import Windows, frames_of, windows_of_scene
 from trajnet.evaluate.paths import Paths, horizon_steps, joined, paths_at
 from trajnet.inference import Stream
@@ -47,11 +47,11 @@ class WindowUnit:
     files: tuple[Path, ...]
 
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
-        count, needs = len(self.windows), stream.predictor.needs
-        around = window_surroundings(self.windows, self.files, needs)
+        count, requirements = len(self.windows), stream.predictor.requirements
+        around = window_surroundings(self.windows, self.files, requirements)
         for frame in frames_of(self.windows, range(count)):
             # Only the last frame has all windows in it, and only what is around then is looked at.
-            seen = around if frame.timestamp_ns == 0 else nothing_around(len(frame), needs)
+            seen = around if frame.timestamp_ns == 0 else nothing_around(len(frame), requirements)
             prediction = stream.update(frame, frame.timestamp_ns, surroundings=seen)
         yield self.windows, paths_at(prediction, slice(0, count), self.windows.position_m[:, -1], time_s)
 
@@ -81,7 +81,7 @@ class SceneUnit:
         return self.name or self.path.stem
 
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
-        scene = load_scene(self.path, with_map=stream.predictor.needs.view is not None)
+        scene = load_scene(self.path, with_map=stream.predictor.requirements.view is not None)
         rows = np.flatnonzero((scene.row_frame % self.stride == 0) & (scene.is_target | (not self.targets_only)))
         windows = windows_of_scene(scene, rows, np.zeros(1), time_s)
         known: BoolArray = np.all(windows.future_valid[:, : horizon_steps(time_s)[0]], axis=1)
@@ -103,7 +103,7 @@ def played(
 
     frames (F,), shown (R,): which frames, and which of their rows, the stream is given; those of rows must be.
     """
-    stream.map_field = scene_field(scene, stream.predictor.needs)
+    stream.use_map_of(scene)
     done, waiting = 0, list[Paths]()
     for index in range(int(scene.row_frame[rows[-1]]) + 1 if len(rows) else 0):
         if not frames[index]:

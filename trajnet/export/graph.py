@@ -17,7 +17,8 @@ import onnxslim
 import torch
 from torch import Tensor, nn
 
-from trajnet.context.map_field import FULL
+from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS, PATH_PLANES
+from trajnet.context.map_field import INT8_MAX
 from trajnet.errors import ConfigError
 from trajnet.export.unrolled import unrolled
 from trajnet.geometry import interpolation_matrix
@@ -25,7 +26,6 @@ from trajnet.inference.contract import (
     CARD_KEY,
     CONTRACT_KEY,
     CONTRACT_VERSION,
-    OBSERVATION,
     Contract,
     Flavour,
     Training,
@@ -35,8 +35,8 @@ from trajnet.inference.contract import (
     surroundings_tensors,
 )
 from trajnet.training.config import TrainConfig
-from trajnet.training.model import Around, TrajectoryModel
-from trajnet.training.observation import Observation
+from trajnet.training.model import ContextTensors, TrajectoryModel
+from trajnet.training.model_input import ModelInput
 from trajnet.types import CLASS_NAMES, FloatArray
 
 log = logging.getLogger(__name__)
@@ -74,25 +74,27 @@ class StepGraph(nn.Module):
             self.register_buffer("spread_matrix", torch.tensor(linear, dtype=torch.float32))
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        observed, around, state = split_inputs(self.model, tensors)
-        paths, next_state = self.model.step(observed, around, state)
+        observed, surroundings, state = split_inputs(self.model, tensors)
+        paths, next_state = self.model.step(observed, surroundings, state)
         planes = paths.planes
         if self.resample:
-            zero, yaw_rad = torch.zeros_like(planes[:1, :, :1]), observed[:, OBSERVATION.index("yaw_rad")]
+            zero, yaw_rad = torch.zeros_like(planes[:1, :, :1]), observed[:, INPUT_COLUMNS.yaw_rad.start]
             variance_m2 = zero + START_SIGMA_M**2
             here = torch.cat([zero, zero, zero + yaw_rad, variance_m2, zero, variance_m2])
-            pose, spread = torch.split(torch.cat([here, planes], 2), 3)
+            pose, spread = torch.split(torch.cat([here, planes], 2), PATH_PLANES.covariance_m2.start)
             planes = torch.cat([torch.matmul(self.path_matrix, pose), torch.matmul(self.spread_matrix, spread)])
         return (planes, torch.softmax(paths.logits, dim=1), *next_state)
 
 
-def split_inputs(model: TrajectoryModel, tensors: Sequence[Tensor]) -> tuple[Tensor, Around, tuple[Tensor, ...]]:
+def split_inputs(
+    model: TrajectoryModel, tensors: Sequence[Tensor]
+) -> tuple[Tensor, ContextTensors, tuple[Tensor, ...]]:
     """The graph's inputs, in the contract's order, as the model takes them; surroundings it does not need: empty."""
     observed, *rest = tensors
-    names = [t.name for t in surroundings_tensors(model.config.needs)]
+    names = [t.name for t in surroundings_tensors(model.config.requirements)]
     given = dict(zip(names, rest[: len(names)], strict=True))
-    around = Around(*(given.get(name, observed.new_zeros(0)) for name in Around._fields))
-    return observed, around, tuple(rest[len(names) :])
+    surroundings = ContextTensors(*(given.get(name, observed.new_zeros(0)) for name in ContextTensors._fields))
+    return observed, surroundings, tuple(rest[len(names) :])
 
 
 def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float = 0.2) -> tuple[Tensor, ...]:
@@ -104,7 +106,7 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
         return scale * torch.randn(*shape, generator=draw)
 
     reset = (torch.rand(count, generator=draw) < born).float()
-    seen = Observation(
+    seen = ModelInput(
         displacement_m=normal(count, 2),
         velocity_mps=normal(count, 2, scale=8.0),
         steady_velocity_mps=normal(count, 2, scale=8.0),
@@ -117,18 +119,18 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
         map_valid=(torch.rand(count, generator=draw) < 0.5).float(),
         object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
     )
-    around = []
-    for tensor in surroundings_tensors(config.needs):
+    surroundings = []
+    for tensor in surroundings_tensors(config.requirements):
         shape = [count if n == "N" else int(n) for n in tensor.shape]
         if tensor.dtype == "int8":
-            around.append(torch.randint(-FULL, FULL + 1, shape, generator=draw, dtype=torch.int8))
+            surroundings.append(torch.randint(-INT8_MAX, INT8_MAX + 1, shape, generator=draw, dtype=torch.int8))
         else:
             neighbours = normal(*shape, scale=5.0)
-            neighbours[..., -1] = 1.0
-            around.append(neighbours * (torch.rand(*shape[:-1], 1, generator=draw) < 0.5))
+            neighbours[..., NEIGHBOUR_COLUMNS.valid] = 1.0
+            surroundings.append(neighbours * (torch.rand(*shape[:-1], 1, generator=draw) < 0.5))
     kept = (1.0 - reset).unsqueeze(1)
     state = (kept * normal(config.layers, count, config.hidden, scale=0.5) for _ in state_names(config.cell))
-    return (seen.packed(), *around, *state)
+    return (seen.packed(), *surroundings, *state)
 
 
 def make_contract(
@@ -151,7 +153,7 @@ def make_contract(
         time_s=tuple(round(float(t), 9) for t in graph.time_s),
         classes=CLASS_NAMES,
         uses_velocity=model.uses_velocity,
-        needs=model.needs,
+        needs=model.requirements,
         training=Training(
             datasets=sources,
             licence=config.licence,
@@ -212,7 +214,7 @@ def write_model(proto: onnx.ModelProto, contract: Contract, card: str, path: Pat
 def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
     """The contract's names of the graph's inputs and outputs, in order."""
     states = state_names(model.config.cell)
-    inputs = [t.name for t in (*observation_tensors(), *surroundings_tensors(model.config.needs))] + list(states)
+    inputs = [t.name for t in (*observation_tensors(), *surroundings_tensors(model.config.requirements))] + list(states)
     outputs = [t.name for t in output_tensors(1, 1)] + [f"{s}_next" for s in states]
     return inputs, outputs
 

@@ -10,11 +10,12 @@ import numpy as np
 import onnx
 import torch
 
+from trajnet.columns import PATH_PLANES
 from trajnet.errors import ContractError
 from trajnet.export.graph import StepGraph, example_inputs
-from trajnet.inference.contract import PATH, Flavour, Precision, output_tensors, state_names
+from trajnet.inference.contract import Flavour, Precision, output_tensors, state_names
 from trajnet.inference.onnx.session import import_onnxruntime
-from trajnet.training.observation import unpacked
+from trajnet.training.model_input import unpacked
 
 #: The most that ONNX Runtime may differ from torch, in metres.
 MAX_ERROR_M = 1e-3
@@ -95,7 +96,7 @@ def parity(
             arrays[len(arrays) - len(states) :] = onnx_state
         got = session.run(paths + states, dict(zip(names, arrays, strict=True)))
         expected = graph(*inputs)
-        error_m = np.abs(got[0] - expected[0].numpy())[[PATH.index("x_m"), PATH.index("y_m")]]
+        error_m = np.abs(got[0] - expected[0].numpy())[PATH_PLANES.position_m]
         return float(error_m.max()), list(expected[len(paths) :]), got[len(paths) :]
 
     with torch.inference_mode():

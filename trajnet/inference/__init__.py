@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trajnet.errors import ContractError
 from trajnet.inference.base import Predictor
-from trajnet.inference.guard import GuardCounters, GuardedPredictor
+from trajnet.inference.guard import Guard, GuardCounters, GuardOptions
 from trajnet.inference.onnx.predictor import OnnxPredictor
 from trajnet.inference.onnx.session import GpuOptions
 from trajnet.inference.physics import DEFAULT_TIME_S, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity
@@ -45,8 +45,9 @@ __all__ = [
     "ConstantTurnRate",
     "ConstantVelocity",
     "GpuOptions",
+    "Guard",
     "GuardCounters",
-    "GuardedPredictor",
+    "GuardOptions",
     "KalmanConstantVelocity",
     "OnnxPredictor",
     "Predictor",

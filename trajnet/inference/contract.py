@@ -1,7 +1,8 @@
 """What a model file says about itself, and what the runtime demands of it.
 
 The contract is JSON under the key ``trajnet.contract`` in the ONNX metadata; the model card is Markdown under
-``trajnet.card``. Names, shapes and units of every tensor are here and nowhere else.
+``trajnet.card``. Names, shapes and units of every tensor are here and nowhere else;
+the columns of each are in trajnet.columns.
 
 One call of the graph is one time step of all N observed tracks. N is the only dynamic dimension.
 """
@@ -15,7 +16,8 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from trajnet import config
-from trajnet.context.surroundings import CLOSEST_M2, NEIGHBOUR, Needs
+from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS, PATH_PLANES
+from trajnet.context.surroundings import CLOSEST_M2, InputRequirements
 from trajnet.errors import ConfigError, ContractError
 from trajnet.types import CLASS_NAMES
 
@@ -39,45 +41,39 @@ class Tensor:
     unit: str
 
 
-#: The columns of an observation, see observation_tensors.
-OBSERVATION: tuple[str, ...] = (
-    "displacement_x_m", "displacement_y_m", "velocity_x_mps", "velocity_y_mps", "steady_velocity_x_mps",
-    "steady_velocity_y_mps", "yaw_rad", "previous_yaw_rad", "dt_s", "reset", "velocity_valid", "length_m", "width_m",
-    "map_valid", *(f"class_{name}" for name in CLASS_NAMES),
-)  # fmt: skip
-
-
 _OBSERVATION_UNIT = (
-    f"SI, map axes: {', '.join(OBSERVATION)}. Where reset is 1, of the first observation of a track, displacement and "
-    "dt are 0 and previous_yaw is yaw; velocity is 0 where velocity_valid is 0; of the classes one is 1"
+    f"SI, map axes: {', '.join(INPUT_COLUMNS.names)}. Where reset is 1, of the first observation of a track, "
+    "displacement and dt are 0 and previous_yaw is yaw; velocity is 0 where velocity_valid is 0; of the classes one "
+    "is 1"
 )
 _NEIGHBOUR_UNIT = (
-    f"SI, map axes: {', '.join(NEIGHBOUR)}. The nearest first; offset from the object; heading: cosine and sine of its "
-    f"yaw; log_distance: of its squared distance + {CLOSEST_M2:g}; all 0 where there is no neighbour"
+    f"SI, map axes: {', '.join(NEIGHBOUR_COLUMNS.names)}. The nearest first; offset from the object; heading: "
+    f"cosine and sine of its yaw; log_distance: of its squared distance + {CLOSEST_M2:g}; all 0 where there "
+    "is no neighbour"
 )
 
 
 def observation_tensors() -> tuple[Tensor, ...]:
-    """The input that describes the newest observation of each track, as OBSERVATION names its columns.
+    """Return the input that describes the newest observation of each track; its columns are INPUT_COLUMNS.
 
     displacement since the last observation, previous_yaw of that, and dt since then: 0, yaw and 0 where reset is 1, the
     first observation of a track. velocity as the tracker measured it where velocity_valid is 1, else 0.
     steady_velocity: see trajnet.tracking.store. map_valid: 1 where there is a map. class: 1 for its own, else 0.
     """
-    return (Tensor("observation", "float32", ("N", str(len(OBSERVATION))), _OBSERVATION_UNIT),)
+    return (Tensor("observation", "float32", ("N", str(len(INPUT_COLUMNS))), _OBSERVATION_UNIT),)
 
 
-def surroundings_tensors(needs: Needs) -> tuple[Tensor, ...]:
+def surroundings_tensors(requirements: InputRequirements) -> tuple[Tensor, ...]:
     """The inputs that describe what is around each track, as far as the model needs it."""
     tensors: tuple[Tensor, ...] = ()
-    if needs.view is not None:
-        shape = tuple(str(size) for size in needs.view.shape)
+    if requirements.view is not None:
+        shape = tuple(str(size) for size in requirements.view.shape)
         unit = "patch by patch; distances in m * FULL / REACH_M"
-        if needs.view.directions:
+        if requirements.view.directions:
             unit += ", then directions of traffic in map axes * UNIT_VECTOR"
         tensors += (Tensor("map_distance", "int8", ("N", *shape, "4"), unit),)
-    if needs.neighbours:
-        shape = (str(needs.neighbours), str(len(NEIGHBOUR)))
+    if requirements.neighbours:
+        shape = (str(requirements.neighbours), str(len(NEIGHBOUR_COLUMNS)))
         tensors += (Tensor("neighbours", "float32", ("N", *shape), _NEIGHBOUR_UNIT),)
     return tensors
 
@@ -87,15 +83,16 @@ def state_names(cell: str) -> tuple[str, ...]:
     return ("h", "c") if cell == "lstm" else ("h",)
 
 
-#: The planes of a path: relative to the object's position, SI units, map axes.
-PATH: tuple[str, ...] = ("x_m", "y_m", "yaw_rad", "cov_xx_m2", "cov_xy_m2", "cov_yy_m2")
-
-
 def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
     """The graph's results for K modes at T future times. The objects come last, which spares slices and copies."""
-    shape = (str(len(PATH)), str(modes), str(steps), "N")
+    shape = (str(len(PATH_PLANES)), str(modes), str(steps), "N")
     return (
-        Tensor("paths", "float32", shape, "SI, map axes, relative to the object's position: " + ", ".join(PATH)),
+        Tensor(
+            "paths",
+            "float32",
+            shape,
+            "SI, map axes, relative to the object's position: " + ", ".join(PATH_PLANES.names),
+        ),
         Tensor("probability", "float32", ("N", str(modes)), "sums to 1 over the modes"),
     )
 
@@ -160,7 +157,7 @@ class Contract:
     time_s: tuple[float, ...]
     classes: tuple[str, ...]
     uses_velocity: bool
-    needs: Needs
+    needs: InputRequirements
     training: Training
     parity_max_error_m: float = float("nan")
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A predictor that always answers: whatever the inner one does, every row gets a finite path."""
+"""An answer for every row: whatever the predictor does, each object gets a finite path."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
-from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.context.surroundings import Surroundings
 from trajnet.errors import InputError
 from trajnet.inference.base import Predictor
-from trajnet.inference.missed_frames import Gaps
+from trajnet.inference.missed_frames import MissedFrames
+from trajnet.inference.physics import ConstantVelocity
 from trajnet.inference.priority import Ego, most_important
 from trajnet.inference.worker import Worker
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, IntArray, Prediction
+from trajnet.types import IntArray, Prediction
 
 log = logging.getLogger(__name__)
 
-Around = Callable[[Observations], Surroundings]
+MakeSurroundings = Callable[[Observations], Surroundings]
 Call = Callable[[Observations], Prediction]
 
 
@@ -51,7 +52,7 @@ class GuardCounters:
 
 
 class Caller(Protocol):
-    """Whoever makes the predictor's calls elsewhere: a Worker on the road, a pretended one on a test's clock."""
+    """Makes the predictor's calls elsewhere: a Worker on the road, a fake on a test's clock."""
 
     def submit(self, function: Call, asked: Observations) -> Future[Prediction]:
         """Begin the call; ``exception(timeout)`` of what it gives waits for its end."""
@@ -60,71 +61,70 @@ class Caller(Protocol):
         """End after the running call; whether that was within the time."""
 
 
-class GuardedPredictor:
-    """Calls predictor; rows that it cannot give in time and finite come from fallback, labelled as the fallback labels.
+@dataclass(frozen=True)
+class GuardOptions:
+    """How a predictor is guarded.
 
-    budget_s: how long after it was asked this answers, at most; None waits for ever (offline, deterministic). With a
-    budget the fall-back's paths are made first. Then the predictor runs in a thread of its own, alone; if it is done
-    within what is left of the budget its answer goes out, else the fall-back's. While a late call is still running, the
-    frames that come in get fall-back paths at once and are not shown to the predictor. What it missed is a gap for it:
-    its next step starts from what it saw last, with the time since then, and a track born meanwhile, or whose result
-    was unusable, is born for it with its next observation.
-    A predictor that hangs, raises or returns nonsense is answered for; one that kills the process is not.
-
+    budget_s: the longest time from a call of Guard.answer to its answer; None waits as long as the predictor takes
+    (offline, deterministic).
     max_objects: how many rows the predictor is shown at most, by priority (see most_important); None: all of them.
-    fallback: must answer from one observation alone (constant velocity does); without a budget it is asked only for
-    frames that need it.
-    clock_ns, caller: what the budget is measured with and who makes the calls; tests pretend both.
+    fallback: gives the paths that the predictor does not give; must answer from one observation alone. Without a budget
+    it is asked only for frames that need it. None: constant velocity.
+    clock_ns, caller: what the budget is measured with, and what makes the calls; for tests. None: a Worker.
     """
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        fallback: Predictor,
-        budget_s: float | None = None,
-        *,
-        max_objects: int | None = None,
-        clock_ns: Callable[[], int] = time.monotonic_ns,
-        caller: Caller | None = None,
-    ) -> None:
-        require(budget_s is None or budget_s > 0, f"budget_s: expected a number above 0 or none, got {budget_s}")
-        require(max_objects is None or max_objects > 0, f"max_objects: expected a number above 0, got {max_objects}")
+    budget_s: float | None = None
+    max_objects: int | None = None
+    fallback: Predictor | None = None
+    clock_ns: Callable[[], int] = time.monotonic_ns
+    caller: Caller | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            self.budget_s is None or self.budget_s > 0,
+            f"budget_s: expected a number above 0 or none, got {self.budget_s}",
+        )
+        require(
+            self.max_objects is None or self.max_objects > 0,
+            f"max_objects: expected a number above 0, got {self.max_objects}",
+        )
+
+
+class Guard:
+    """Answers for a predictor: rows that it does not give in time and finite come from the fall-back, labelled as such.
+
+    With a budget the fall-back's paths are made first. Then the predictor runs in a thread of its own, alone; if it is
+    done within what is left of the budget its answer goes out, else the fall-back's. While a late call is still
+    running, new frames get fall-back paths at once and are not shown to the predictor: these frames are missed. The
+    next step of a track starts from what the predictor saw last, with the time since then. A track that was born
+    meanwhile, or whose result was unusable, is born for the predictor with its next observation.
+    A predictor that hangs, raises or returns nonsense is answered for; one that kills the process is not.
+    """
+
+    def __init__(self, predictor: Predictor, options: GuardOptions = GuardOptions()) -> None:
+        """Raise InputError where the fall-back has other times than the predictor, or more modes."""
+        fallback = ConstantVelocity(predictor.time_s) if options.fallback is None else options.fallback
         if not np.array_equal(predictor.time_s, fallback.time_s):
             raise InputError(f"fallback: expected the predictor's times {predictor.time_s}, got {fallback.time_s}")
         if fallback.modes > predictor.modes:
             raise InputError(f"fallback: expected at most {predictor.modes} modes, got {fallback.modes}")
         self.predictor = predictor
         self.fallback = fallback
-        self.budget_s = budget_s
-        self.max_objects = max_objects
+        self.budget_s = options.budget_s
+        self.max_objects = options.max_objects
         self.counters = GuardCounters()
-        self._clock_ns = clock_ns
-        self._worker = (caller or Worker()) if budget_s is not None else None
+        self._clock_ns = options.clock_ns
+        self._worker = (options.caller or Worker()) if options.budget_s is not None else None
         self._late: tuple[Future[Prediction], Observations] | None = None
-        self._gaps = Gaps()
+        self._missed = MissedFrames()
 
-    @property
-    def name(self) -> str:
-        return self.predictor.name
-
-    @property
-    def time_s(self) -> FloatArray:
-        return self.predictor.time_s
-
-    @property
-    def modes(self) -> int:
-        return self.predictor.modes
-
-    @property
-    def needs(self) -> Needs:
-        return self.predictor.needs
-
-    def predict(
-        self, observations: Observations, ego: Ego | None = None, *, around: Around | None = None
+    def answer(
+        self, observations: Observations, ego: Ego | None = None, *, surroundings: MakeSurroundings | None = None
     ) -> Prediction:
-        """As Predictor.predict. ego: who asks, which decides who is served if there are more than max_objects.
+        """Return finite paths for each row of observations, in their order, with the predictor's modes and times.
 
-        around: makes the surroundings of all rows for the predictor, within its budget: a map takes its time, too.
+        ego: the vehicle that asks, which decides whom the predictor serves if there are more than max_objects.
+        surroundings: makes those of all rows for the predictor, within its budget: a map takes its time, too.
         """
         count = len(observations)
         self.counters.calls += 1
@@ -135,58 +135,58 @@ class GuardedPredictor:
         result = None
         if self._late_call_ended():
             call = self.predictor.predict
-            if around is not None:
-                call = partial(self._predict_with, around, observations, rows)
+            if surroundings is not None:
+                call = partial(self._predict_with, surroundings, observations, rows)
             result = self._attempt(call, shown, begin_ns)
         else:
             self.counters.deadline_misses += 1
-            self._gaps.missed(shown)
+            self._missed.mark_missed(shown)
         fine = None if result is None else result.usable_rows()
         served = 0 if fine is None else int(np.count_nonzero(fine))
         self.counters.model_rows += served
         self.counters.physics_rows += count - served
         if result is not None and fine is not None and served < len(shown):
-            self._gaps.forget(shown.slot[~fine])
+            self._missed.forget(shown.slot[~fine])
             self.counters.non_finite_rows += len(shown) - served
         if result is not None and served == count:
             return result
-        safe = widened(self.fallback.predict(observations) if safe is None else safe, self.modes)
+        safe = widened(self.fallback.predict(observations) if safe is None else safe, self.predictor.modes)
         if result is None or fine is None:
             return safe
         return patched(safe, result, np.flatnonzero(fine) if rows is None else rows[fine], np.flatnonzero(fine))
 
     def forget(self, slots: IntArray) -> None:
-        self._gaps.forget(slots)
+        self._missed.forget(slots)
         self.fallback.forget(slots)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """End the thread, after its running call; one that hangs for longer than timeout_s is left behind."""
         if self._worker is not None and not self._worker.close(timeout_s):
-            log.warning("%s still runs %g s after it was asked to end", self.name, timeout_s)
+            log.warning("%s still runs %g s after it was asked to end", self.predictor.name, timeout_s)
 
     def _within_limit(self, observations: Observations, ego: Ego | None) -> IntArray | None:
         """The rows that the predictor is shown, None for all of them."""
         if self.max_objects is None or len(observations) <= self.max_objects:
             return None
-        return most_important(observations, self.max_objects, self._gaps.in_step(observations), ego)
+        return most_important(observations, self.max_objects, self._missed.up_to_date(observations), ego)
 
     def _shown(self, observations: Observations, rows: IntArray) -> Observations:
-        """These rows; the others are counted, and a gap for the predictor."""
+        """Return these rows; the others are counted, and missed by the predictor."""
         others = np.delete(np.arange(len(observations)), rows)
-        self._gaps.missed(observations.select(others))
+        self._missed.mark_missed(observations.select(others))
         self.counters.over_limit_rows += len(others)
         return observations.select(rows)
 
     def _predict_with(
-        self, around: Around, everybody: Observations, rows: IntArray | None, asked: Observations
+        self, surroundings: MakeSurroundings, everybody: Observations, rows: IntArray | None, asked: Observations
     ) -> Prediction:
-        """The inner prediction with the surroundings, in which everybody is seen, also who is not asked for."""
-        seen = around(everybody)
+        """Predict with the surroundings, in which everybody is seen, also the objects that are not asked for."""
+        seen = surroundings(everybody)
         return self.predictor.predict(replace(asked, surroundings=seen if rows is None else seen[rows]))
 
     def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
         """The inner prediction with a row for each observation, or None with the reason counted."""
-        asked = self._gaps.steps(shown)
+        asked = self._missed.since_shown(shown)
         try:
             if self._worker is None:
                 result = self._checked(call(asked), asked)
@@ -197,14 +197,14 @@ class GuardedPredictor:
                 except FutureTimeoutError:
                     self.counters.deadline_misses += 1
                     self._late = running, asked
-                    self._gaps.seen(asked)  # as if it ends well; see _late_call_ended
+                    self._missed.mark_shown(asked)  # as if it ends well; see _late_call_ended
                     return None
                 result = self._checked(running.result(), asked)
         except Exception as error:  # whatever fails inside, every object still gets a path
             self._failed(error)
-            self._gaps.missed(shown)
+            self._missed.mark_missed(shown)
             return None
-        self._gaps.seen(asked)
+        self._missed.mark_shown(asked)
         return result
 
     def _left_s(self, begin_ns: int) -> float:
@@ -225,19 +225,21 @@ class GuardedPredictor:
         except Exception as error:
             self._failed(error)
             unusable = np.ones(len(asked), dtype=np.bool_)
-        self._gaps.forget(asked.slot[unusable])
+        self._missed.forget(asked.slot[unusable])
         return True
 
     def _checked(self, result: Prediction, asked: Observations) -> Prediction:
         """The result, or InputError where it is not one for these observations."""
-        if (result.track_id, result.modes) != (asked.track_id, self.modes):
+        predictor = self.predictor
+        if (result.track_id, result.modes) != (asked.track_id, predictor.modes):
             raise InputError(
-                f"{self.name}: expected {len(asked)} rows of {self.modes} modes, got {len(result)} of {result.modes}"
+                f"{predictor.name}: expected {len(asked)} rows of {predictor.modes} modes, "
+                f"got {len(result)} of {result.modes}"
             )
-        same_times = result.time_s is self.time_s or np.array_equal(result.time_s, self.time_s)
+        same_times = result.time_s is predictor.time_s or np.array_equal(result.time_s, predictor.time_s)
         if result.timestamp_ns != asked.timestamp_ns or not same_times:
             raise InputError(
-                f"{self.name}: expected paths from {asked.timestamp_ns} ns at {self.time_s} s, "
+                f"{predictor.name}: expected paths from {asked.timestamp_ns} ns at {predictor.time_s} s, "
                 f"got {result.timestamp_ns} ns at {result.time_s} s"
             )
         return result
@@ -245,7 +247,7 @@ class GuardedPredictor:
     def _failed(self, error: Exception) -> None:
         self.counters.failures += 1
         self.counters.last_failure = f"{type(error).__name__}: {error}"
-        log.warning("%s failed, physics takes over: %s", self.name, self.counters.last_failure)
+        log.warning("%s failed, physics takes over: %s", self.predictor.name, self.counters.last_failure)
 
 
 def widened(prediction: Prediction, modes: int) -> Prediction:

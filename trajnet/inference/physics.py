@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajnet.context.surroundings import Needs
 from trajnet.geometry import wrap_angle
+from trajnet.inference.base import BasePredictor
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction, Source
 
@@ -83,12 +83,11 @@ def single_mode(
     )  # fmt: skip
 
 
-class ConstantVelocity:
+class ConstantVelocity(BasePredictor):
     """Constant speed, straight ahead."""
 
     name = "cv"
     modes = 1
-    needs = Needs()
 
     def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
         self.time_s = np.asarray(time_s, dtype=np.float64)
@@ -101,16 +100,12 @@ class ConstantVelocity:
         yaw = np.repeat(observations.yaw_rad[:, None], len(self.time_s), axis=1)
         return single_mode(observations, self.time_s, position, yaw, growing_covariance(self.time_s, course))
 
-    def forget(self, slots: IntArray) -> None:
-        """Nothing to forget: the observation carries all it needs."""
 
-
-class ConstantTurnRate:
+class ConstantTurnRate(BasePredictor):
     """Constant speed and turn rate (CTRV): an arc. The turn rate is that of the last two measured headings, bounded."""
 
     name = "ctrv"
     modes = 1
-    needs = Needs()
 
     def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
         self.time_s = np.asarray(time_s, dtype=np.float64)
@@ -132,11 +127,8 @@ class ConstantTurnRate:
         yaw = observations.yaw_rad[:, None] + angle
         return single_mode(observations, self.time_s, position, yaw, growing_covariance(self.time_s, course))
 
-    def forget(self, slots: IntArray) -> None:
-        """Nothing to forget: the observation carries all it needs."""
 
-
-class KalmanConstantVelocity:
+class KalmanConstantVelocity(BasePredictor):
     """A Kalman filter over (x, y, vx, vy) with white acceleration noise, one per slot, that is run ahead for the path.
 
     Process noise: continuous white acceleration (Bar-Shalom, Estimation with Applications to Tracking, 6.2.2).
@@ -144,7 +136,6 @@ class KalmanConstantVelocity:
 
     name = "kalman"
     modes = 1
-    needs = Needs()
 
     def __init__(
         self,

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from trajnet.context.surroundings import Needs
 from trajnet.errors import InputError
+from trajnet.inference.base import BasePredictor
 from trajnet.inference.guard import widened
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, IntArray, Prediction, Source
+from trajnet.types import FloatArray, Prediction, Source
 
 _VERSION = 1
 _PER_ROW = ("position_m", "yaw_rad", "covariance_m2", "probability")
@@ -68,7 +68,7 @@ def _on_times(prediction: Prediction, time_s: FloatArray) -> Prediction:
     )
 
 
-class RecordedPredictor:
+class RecordedPredictor(BasePredictor):
     """Looks up what was predicted for a track at a time. An object without a recorded path gets NaN, which a guard
     replaces and counts.
 
@@ -76,7 +76,6 @@ class RecordedPredictor:
     """
 
     name = "recorded"
-    needs = Needs()
 
     def __init__(self, path: Path | str) -> None:
         path = Path(path)
@@ -122,6 +121,3 @@ class RecordedPredictor:
             source=np.full(count, Source.MODEL, np.int8),
             age_s=np.zeros(count),
         )
-
-    def forget(self, slots: IntArray) -> None:
-        """Nothing to forget."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,21 +10,23 @@ from functools import partial
 import numpy as np
 
 from trajnet.context.map_field import MapField
-from trajnet.context.surroundings import Surroundings
+from trajnet.context.surroundings import Surroundings, scene_field
 from trajnet.geometry import wrap_angle
 from trajnet.inference.base import Predictor
-from trajnet.inference.guard import GuardCounters, GuardedPredictor
-from trajnet.inference.physics import ConstantVelocity
+from trajnet.inference.guard import Guard, GuardOptions, MakeSurroundings
 from trajnet.inference.priority import Ego
 from trajnet.tracking.store import Coasting, FrameStatus, Observations, TrackPolicy, TrackStore
-from trajnet.types import FloatArray, IntArray, Prediction, Source, TrackFrame
+from trajnet.types import FloatArray, IntArray, Prediction, Scene, Source, TrackFrame
+
+log = logging.getLogger(__name__)
 
 
 class Stream:
     """A TrackStore and a guarded predictor behind one call per frame.
 
-    predictor: any Predictor; one that is not guarded yet gets constant velocity as its fall-back, without a deadline.
-    map_field: the map that the objects are on, for predictors that want one; without it they see none.
+    guard: deadline, limit and fall-back; by default constant velocity without a deadline.
+    map_field: the map that the objects are on, for predictors that take one; see for_scene. Without it they see none,
+    which is logged once, unless warn_without_map is False: the caller says it.
     clock_ns: measures the stages of an update; without it they stay zero. Nothing else depends on it.
     """
 
@@ -32,23 +35,46 @@ class Stream:
         predictor: Predictor,
         policy: TrackPolicy | None = None,
         *,
+        guard: GuardOptions = GuardOptions(),
         map_field: MapField | None = None,
+        warn_without_map: bool = True,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
-        self.predictor = predictor if isinstance(predictor, GuardedPredictor) else _with_fallback(predictor)
+        self.predictor = predictor
+        self.guard = Guard(predictor, guard)
         self.store = TrackStore(policy or TrackPolicy())
-        self.map_field = map_field
-        if map_field is not None and self.predictor.needs.view is not None:
-            map_field.prepare(self.predictor.needs.view)  # not with the first frame
         self.status: FrameStatus = "used"
         self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
         self._clock_ns = clock_ns or (lambda: 0)
-        self._memory = PathMemory(self.predictor.modes, self.predictor.time_s)
+        self._memory = PathMemory(predictor.modes, predictor.time_s)
         self._latest: Prediction | None = None
+        self._warn_without_map = warn_without_map
+        self._use_map(map_field)
 
-    @property
-    def guard(self) -> GuardCounters:
-        return self.predictor.counters
+    @classmethod
+    def for_scene(
+        cls,
+        scene: Scene,
+        predictor: Predictor,
+        policy: TrackPolicy | None = None,
+        *,
+        guard: GuardOptions = GuardOptions(),
+        clock_ns: Callable[[], int] | None = None,
+    ) -> Stream:
+        """Return a new stream on the scene's map, as far as the predictor takes one and the scene has one."""
+        stream = cls(predictor, policy, guard=guard, clock_ns=clock_ns)
+        stream.use_map_of(scene)
+        return stream
+
+    def use_map_of(self, scene: Scene) -> None:
+        """From now on the objects are on the scene's map, as far as the predictor takes one and the scene has one."""
+        self._use_map(scene_field(scene, self.predictor.requirements))
+
+    def _use_map(self, map_field: MapField | None) -> None:
+        view = self.predictor.requirements.view
+        if map_field is not None and view is not None:
+            map_field.prepare(view)  # not with the first frame
+        self.map_field = map_field
 
     def update(
         self, frame: TrackFrame, now_ns: int, ego: Ego | None = None, *, surroundings: Surroundings | None = None
@@ -70,21 +96,33 @@ class Stream:
         else:
             if surroundings is not None:
                 observations = replace(observations, surroundings=surroundings)
-            around = None
-            if self.predictor.needs and surroundings is None:
-                around = partial(Observations.around, needs=self.predictor.needs, field=self.map_field)
-            fresh = undirected(observations, self.predictor.predict(observations, ego, around=around))
+            make = None if surroundings is not None else self._surroundings_maker()
+            fresh = undirected(observations, self.guard.answer(observations, ego, surroundings=make))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
             coasting = self.store.coasting()
             answer = fresh
             if coasting.track_id:
-                self.guard.stale_rows += len(coasting.track_id)
+                self.guard.counters.stale_rows += len(coasting.track_id)
                 answer = joined(fresh, self._memory.recall(coasting, frame.timestamp_ns))
         self._latest = answer
         end = self._clock_ns()
         self.stages_ns = {"tracks": tracked - begin, "model": predicted - tracked, "output": end - predicted}
         return answer
+
+    def _surroundings_maker(self) -> MakeSurroundings | None:
+        """Return what makes the surroundings of observations, None where the predictor takes none."""
+        requirements = self.predictor.requirements
+        if not requirements:
+            return None
+        if self._warn_without_map and requirements.view is not None and self.map_field is None:
+            self._warn_without_map = False
+            log.warning("%s uses a map and is given none: it predicts without one", self.predictor.name)
+        return partial(Observations.make_surroundings, requirements=requirements, field=self.map_field)
+
+    def close(self) -> None:
+        """End the thread that a guard with a budget has, after its running call."""
+        self.guard.close()
 
     def reset(self) -> None:
         """Forget every track; the counters stay."""
@@ -109,10 +147,6 @@ def undirected(observations: Observations, prediction: Prediction) -> Prediction
     variance = 0.5 * np.trace(covariance_m2[row], axis1=-2, axis2=-1)
     covariance_m2[row] = variance[..., None, None] * np.eye(2)
     return replace(prediction, position_m=position_m, yaw_rad=yaw_rad, covariance_m2=covariance_m2)
-
-
-def _with_fallback(predictor: Predictor) -> GuardedPredictor:
-    return GuardedPredictor(predictor, ConstantVelocity(predictor.time_s))
 
 
 class PathMemory:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from trajnet.datasets.window_context import scene_field
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.inference import Stream
 from trajnet.inference.base import Predictor
@@ -148,8 +147,7 @@ def _run(
     deliveries: list[Delivery],
     hits: dict[str, int],
 ) -> FaultRun:
-    field = scene_field(scene, predictor.needs)
-    stream = Stream(predictor, policy, map_field=field, clock_ns=clock.now_ns)
+    stream = Stream.for_scene(scene, predictor, policy, clock_ns=clock.now_ns)
     consumer = _Consumer(scene, predictor, truth, int(policy.timeout_s * 1e9))
     taken_ns, refused = [], 0
     for delivery in deliveries:
@@ -164,7 +162,7 @@ def _run(
     consumer.judge_until(int(scene.timestamp_ns[-1]) + 1)
     counters: dict[str, Any] = {
         **hits, "refused_objects": refused, **dataclasses.asdict(stream.store.counters),
-        **dataclasses.asdict(stream.guard),
+        **dataclasses.asdict(stream.guard.counters),
     }  # fmt: skip
     errors = {name: values[truth.known] for name, values in consumer.errors.items()}
     return FaultRun(fault, strength, errors, summarise(np.array(taken_ns, dtype=np.int64)), counters)

@@ -110,7 +110,8 @@ def _thinned(steps: int) -> _Thinned:
 
 def _static(run: Run) -> dict[str, Any]:
     """What the tables and charts show."""
-    contract = getattr(run.predictor, "contract", None)
+    file = run.predictor.model_file
+    contract = None if file is None else file.contract
     parity_m = float("nan") if contract is None else contract.parity_max_error_m
     summary = {} if contract is None else {
         "name": contract.name,
@@ -127,7 +128,7 @@ def _static(run: Run) -> dict[str, Any]:
     return {
         "document": document(run),
         "contract": summary,
-        "card": getattr(run.predictor, "card", ""),
+        "card": "" if file is None else file.card,
         "stages": STAGES,
         "classes": CLASS_NAMES,
     }

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
-from trajnet.datasets.window_context import scene_field
 from trajnet.errors import InputError
 from trajnet.inference import Stream
 from trajnet.inference.base import Predictor
+from trajnet.inference.guard import GuardOptions
 from trajnet.timing.clock import Clock, stolen_since
 from trajnet.timing.latency_summary import LatencySummary, summarise
 from trajnet.tracking.store import FrameStatus, TrackPolicy
@@ -151,6 +151,7 @@ def replay(
     options: ReplayOptions = ReplayOptions(),
     *,
     policy: TrackPolicy = TrackPolicy(),
+    guard: GuardOptions = GuardOptions(),
     on_frame: Callable[[FrameTiming], None] | None = None,
 ) -> Replay:
     """Play the scene into a fresh Stream of the predictor; on_frame is called after each frame, outside its latency.
@@ -159,8 +160,7 @@ def replay(
     Raises InputError for a scene without rows or with fewer frames than the warm-up asks for.
     """
     warmup = _warmup_frames(scene, options)
-    field = scene_field(scene, predictor.needs)
-    stream = Stream(predictor, policy, map_field=field, clock_ns=clock.now_ns)
+    stream = Stream.for_scene(scene, predictor, policy, guard=guard, clock_ns=clock.now_ns)
     timings: list[FrameTiming] = []
     paths: list[RecordedPaths] = []
     own = len(scene.track_id) if options.keep_paths is None else options.keep_paths
@@ -187,7 +187,7 @@ def replay(
         timings=timings,
         paths=paths,
         track_counters=dataclasses.asdict(stream.store.counters),
-        guard_counters=dataclasses.asdict(stream.guard),
+        guard_counters=dataclasses.asdict(stream.guard.counters),
         stolen_s=stolen_since(before_s, clock),
     )
 

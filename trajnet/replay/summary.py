@@ -89,7 +89,7 @@ def document(run: Run) -> dict[str, Any]:
     """
     result = run.replay
     objects = np.array([t.objects for t in result.timings])
-    contract = getattr(run.predictor, "contract", None)
+    file = run.predictor.model_file
     rate = result.options.rate
     values = {
         "version": DOCUMENT_VERSION,
@@ -104,7 +104,7 @@ def document(run: Run) -> dict[str, Any]:
         },
         "model": {
             "name": result.predictor_name,
-            "model_id": None if contract is None else contract.model_id,
+            "model_id": None if file is None else file.contract.model_id,
             "modes": result.modes,
             "horizon_s": float(result.time_s[-1]),
             "steps": len(result.time_s),

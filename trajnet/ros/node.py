@@ -107,7 +107,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         """Load the model and warm it. Fails, and says why, where that cannot be done."""
         try:
             predictor, identity = load(self.parameters)
-            field = load_field(self.parameters, predictor.needs)
+            field = load_field(self.parameters, predictor.requirements)
             self._pipeline = warmed_up(predictor, identity, self.parameters, field)
         except TrajnetError as error:
             self.get_logger().error(str(error))

@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.context.map_field import MapField, field_of
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError
-from trajnet.inference import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
-from trajnet.inference.onnx.predictor import OnnxPredictor
+from trajnet.inference import PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.bridge import Bridge, Observed, held, predicted_objects, tracked_objects
 from trajnet.ros.cdr import decode_tracked, encode_predicted, encode_tracked
@@ -42,18 +41,19 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     cache = Path(parameters.engine_cache) if parameters.engine_cache else None
     gpu = GpuOptions(cuda_graph=parameters.cuda_graph, engine_cache=cache)
     predictor = load_predictor(spec, time_s=time_s, provider=parameters.provider, threads=parameters.threads, gpu=gpu)
-    if isinstance(predictor, OnnxPredictor):
-        name = f"{predictor.contract.name} {predictor.contract.model_id}"
-        provider = {full: short for short, full in PROVIDERS.items()}.get(predictor.provider, predictor.provider)
+    file = predictor.model_file
+    if file is not None:
+        name = f"{file.contract.name} {file.contract.model_id}"
+        provider = {full: short for short, full in PROVIDERS.items()}.get(file.provider, file.provider)
         return predictor, Identity(name, parameters.provider, provider, uses_model=True)
     return predictor, Identity(predictor.name, parameters.provider, "none (physics)", uses_model=spec not in PHYSICS)
 
 
-def load_field(parameters: Parameters, needs: Needs) -> MapField | None:
-    """The map that the parameters name, if there is one and the predictor wants it. Raises TrajnetError."""
+def load_field(parameters: Parameters, requirements: InputRequirements) -> MapField | None:
+    """Return the map that the parameters name, if there is one and the predictor takes one. Raises TrajnetError."""
     if not parameters.map_path:
         return None
-    if needs.view is None:
+    if requirements.view is None:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
         return None
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
@@ -112,15 +112,16 @@ class Pipeline:
     ) -> None:
         self._parameters = parameters
         self._clock_ns = clock_ns
-        self._physics = ConstantVelocity(predictor.time_s)
-        budget_s = parameters.budget_ms * 1e-3 if parameters.budget_ms > 0 else None
-        self._guarded = GuardedPredictor(
+        budget_s = parameters.budget_ms * 1e-3 if parameters.budget_ms > 0 and identity.uses_model else None
+        options = GuardOptions(budget_s, parameters.max_objects)
+        self.stream = Stream(
             predictor,
-            self._physics,
-            budget_s if identity.uses_model else None,
-            max_objects=parameters.max_objects,
+            parameters.policy(),
+            guard=options,
+            map_field=field,
+            warn_without_map=False,  # the node says at its start which map it has
+            clock_ns=clock_ns,
         )
-        self.stream = Stream(self._guarded, parameters.policy(), map_field=field, clock_ns=clock_ns)
         self._bridge = Bridge()
         self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
         self.diagnostics = Diagnostics(
@@ -137,7 +138,7 @@ class Pipeline:
 
     def close(self) -> None:
         """End the thread that the budget needs."""
-        self._guarded.close()
+        self.stream.close()
 
     def process(self, data: bytes, now_ns: int, monotonic_ns: int | None = None) -> Answer:
         """One message of TrackedObjects at the time now_ns, of the clock that stamps them.
@@ -145,7 +146,7 @@ class Pipeline:
         monotonic_ns: the time that diagnostics go by, where now_ns may stand still or jump (simulated time).
         """
         begin = self._clock_ns()
-        guard = self._guarded.counters
+        guard = self.stream.guard.counters
         misses, failures = guard.deadline_misses, guard.failures
         answer, bad, failure = Answer(), "", ""
         try:
@@ -184,7 +185,7 @@ class Pipeline:
         """The statuses ``input``, ``timing`` and ``model``, with what the bridge had to mend and the guard refused."""
         more = {
             "input": asdict(self._bridge.counters),
-            "model": {"non_finite_rows": self._guarded.counters.non_finite_rows},
+            "model": {"non_finite_rows": self.stream.guard.counters.non_finite_rows},
         }
         return tuple(
             replace(s, values=s.values + tuple((f"{k}_total", str(v)) for k, v in more.get(s.name, {}).items()))
@@ -193,17 +194,18 @@ class Pipeline:
 
     def _answer(self, observed: Observed, now_ns: int) -> Answer:
         frame = observed.frame
-        over_limit = self._guarded.counters.over_limit_rows
+        over_limit = self.stream.guard.counters.over_limit_rows
         answer = self.stream.update(frame, now_ns)
         if self.stream.status in ("out_of_order", "duplicate"):
             return Answer(kind="dropped", frame_id=observed.objects.frame_id)
         prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
-        return self._encoded(observed, prediction, kind, self._guarded.counters.over_limit_rows - over_limit)
+        return self._encoded(observed, prediction, kind, self.stream.guard.counters.over_limit_rows - over_limit)
 
     def _constant_velocity(self, observed: Observed) -> Answer:
         try:
-            prediction = Stream(self._physics).update(observed.frame, observed.frame.timestamp_ns)
+            physics = ConstantVelocity(self.stream.predictor.time_s)
+            prediction = Stream(physics).update(observed.frame, observed.frame.timestamp_ns)
             return self._encoded(observed, prediction, "used", 0)
         except Exception as error:
             log.exception("constant velocity failed, too")

@@ -42,7 +42,7 @@ def describe_runtime(predictor: Predictor, threads: int, gpu: GpuOptions) -> dic
     """describe_hardware, and what runs the predictor on it: the provider that is really in use, and its options."""
     return {
         **describe_hardware(),
-        "provider": getattr(predictor, "provider", NO_PROVIDER),
+        "provider": NO_PROVIDER if predictor.model_file is None else predictor.model_file.provider,
         "threads": threads,
         "engine_cache": None if gpu.engine_cache is None else str(gpu.engine_cache),
         "cuda_graph": gpu.cuda_graph,

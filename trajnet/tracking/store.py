@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from trajnet.config import require
 from trajnet.context.map_field import MapField
-from trajnet.context.surroundings import Needs, Surroundings, surroundings_of
+from trajnet.context.surroundings import InputRequirements, Surroundings, surroundings_of
 from trajnet.tracking import id_handover
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
@@ -108,12 +108,12 @@ class Observations:
     def __len__(self) -> int:
         return len(self.track_id)
 
-    def around(self, needs: Needs, field: MapField | None) -> Surroundings:
-        """What the rows see of a map and of each other, as far as somebody needs it."""
+    def make_surroundings(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
+        """Return what the rows see of a map and of each other, as far as it is required."""
         velocity_mps = self.velocity_mps
         if not self.velocity_valid.all():
             velocity_mps = np.where(self.velocity_valid[:, None], velocity_mps, self.steady_velocity_mps)
-        return surroundings_of(needs, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m)
+        return surroundings_of(requirements, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m)
 
     def select(self, rows: IntArray) -> Observations:
         """The observations with only these rows, in this order."""

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
+from trajnet.columns import NEIGHBOUR_COLUMNS
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.files import find_scenes, load_scene
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.part_windows import part_windows
@@ -27,8 +28,8 @@ from trajnet.datasets.windows import Windows, sliding_windows
 from trajnet.errors import InputError
 from trajnet.tracking.store import TrackPolicy, causal_heading, steady_velocity
 from trajnet.training.config import AugmentConfig, SourceConfig
-from trajnet.training.model import Around
-from trajnet.training.observation import Observation
+from trajnet.training.model import ContextTensors
+from trajnet.training.model_input import ModelInput
 from trajnet.types import BoolArray, FloatArray
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class TrainingSet:
 HISTORY = ("time_s", "observed", "position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid")
 
 
-def training_set(windows: Windows, around: Surroundings) -> TrainingSet:
+def training_set(windows: Windows, surroundings: Surroundings) -> TrainingSet:
     """The windows and what was around them as training arrays."""
     count, steps = windows.observed.shape
     origin = windows.position_m[:, -1:]
@@ -87,9 +88,9 @@ def training_set(windows: Windows, around: Surroundings) -> TrainingSet:
         size_m=windows.size_m.astype(np.float32),
         future_m=np.where(windows.future_valid[..., None], windows.future_m - origin, 0.0).astype(np.float32),
         future_valid=windows.future_valid,
-        map_distance=around.map_distance,
-        map_valid=around.map_valid,
-        neighbours=around.neighbours,
+        map_distance=surroundings.map_distance,
+        map_valid=surroundings.map_valid,
+        neighbours=surroundings.neighbours,
     )
 
 
@@ -130,30 +131,34 @@ def _path_below(roots: Sequence[Path], path: str) -> Path:
     )
 
 
-def build_set(source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> TrainingSet:
+def build_set(
+    source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+) -> TrainingSet:
     """Return the source's windows with these future times and these surroundings. Raises InputError."""
     files, rule = source_files(source, roots), source.dataset.windows
     if rule is None:
-        return _sliding_set(source, files, future_time_s, needs)
+        return _sliding_set(source, files, future_time_s, requirements)
     own_s = rule.future_time_s
     if not rule.other_futures and not (len(own_s) == len(future_time_s) and np.allclose(own_s, future_time_s)):
         raise InputError(f"{source.kind}: its future times are {own_s} s, the model's knots {future_time_s} s")
     windows = part_windows(source.dataset, roots, source.split, future_time_s if rule.other_futures else None)
-    return training_set(windows, window_surroundings(windows, files, needs))
+    return training_set(windows, window_surroundings(windows, files, requirements))
 
 
-def _sliding_set(source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> TrainingSet:
+def _sliding_set(
+    source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+) -> TrainingSet:
     """Sliding windows of every scene of these files."""
     step_s = 1.0 / source.rate_hz
     history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
     parts = []
     for path in files:
-        scene = load_scene(path, with_map=needs.view is not None)
+        scene = load_scene(path, with_map=requirements.view is not None)
         windows = sliding_windows(
             scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
         )
         if len(windows):
-            parts.append(training_set(windows, scene_surroundings(scene, windows.row, needs)))
+            parts.append(training_set(windows, scene_surroundings(scene, windows.row, requirements)))
     if not parts:
         raise InputError(
             f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
@@ -162,9 +167,11 @@ def _sliding_set(source: SourceConfig, files: Sequence[Path], future_time_s: Flo
     return joined(parts)
 
 
-def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, needs: Needs) -> str:
+def cache_key(
+    source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+) -> str:
     """Changes with the settings, the code's version and every byte of the files."""
-    settings = [CACHE_VERSION, asdict(source), list(map(float, future_time_s)), asdict(needs)]
+    settings = [CACHE_VERSION, asdict(source), list(map(float, future_time_s)), asdict(requirements)]
     digest = hashlib.sha256(json.dumps(settings).encode())
     for path in files:
         digest.update(path.name.encode())
@@ -173,12 +180,16 @@ def cache_key(source: SourceConfig, files: Sequence[Path], future_time_s: FloatA
 
 
 def load_training_set(
-    sources: Sequence[SourceConfig], roots: Sequence[Path], future_time_s: FloatArray, needs: Needs, cache: Path
+    sources: Sequence[SourceConfig],
+    roots: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    cache: Path,
 ) -> TrainingSet:
     """The sources' windows, from the cache folder where they were built before."""
     parts = []
     for source in sources:
-        path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s, needs)}.npz"
+        path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s, requirements)}.npz"
         if path.is_file():
             try:
                 with np.load(path) as stored:
@@ -186,7 +197,7 @@ def load_training_set(
                 continue
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 log.warning("%s: unreadable (%s), built anew", path, error)
-        part = build_set(source, roots, future_time_s, needs)
+        part = build_set(source, roots, future_time_s, requirements)
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.tmp.npz")
         np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
@@ -197,12 +208,12 @@ def load_training_set(
 
 @dataclass(frozen=True)
 class Batch:
-    """history (H, N, columns of an observation) oldest first, left-aligned; length (N,); around: at the last
+    """history (H, N, columns of an observation) oldest first, left-aligned; length (N,); surroundings: at the last
     observation; future_m (T, N, 2), relative to the object; valid (T, N)."""
 
     history: Tensor
     length: Tensor
-    around: Around
+    surroundings: ContextTensors
     future_m: Tensor
     valid: Tensor
 
@@ -299,7 +310,8 @@ def paced(window: dict[str, Tensor], slower: Tensor) -> dict[str, Tensor]:
     window = dict(window)
     window["time_s"] = window["time_s"] * slower.unsqueeze(1)
     window["velocity_mps"] = window["velocity_mps"] / slower.reshape(-1, 1, 1)
-    speeds = torch.tensor([name.endswith("_mps") for name in NEIGHBOUR])
+    speeds = torch.zeros(len(NEIGHBOUR_COLUMNS), dtype=torch.bool)
+    speeds[NEIGHBOUR_COLUMNS.velocity_mps] = True
     window["neighbours"] = torch.where(speeds, window["neighbours"] / slower.reshape(-1, 1, 1), window["neighbours"])
     future_m, valid = window["future_m"], window["future_valid"]
     knots = valid.shape[1]
@@ -325,7 +337,9 @@ def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
     for name in ("position_m", "velocity_mps", "future_m"):
         window[name] = window[name] * flip
     window["yaw_rad"] = window["yaw_rad"] * sign.unsqueeze(1)
-    aside = torch.tensor([name.endswith(("_y", "_y_m", "_y_mps")) for name in NEIGHBOUR])
+    aside = torch.zeros(len(NEIGHBOUR_COLUMNS), dtype=torch.bool)
+    for vector in (NEIGHBOUR_COLUMNS.offset_m, NEIGHBOUR_COLUMNS.velocity_mps, NEIGHBOUR_COLUMNS.heading):
+        aside[vector.stop - 1] = True  # its y
     window["neighbours"] = window["neighbours"] * torch.where(aside, sign.reshape(-1, 1, 1), 1.0)
     distance = window["map_distance"]
     patch = math.isqrt(distance.shape[3])
@@ -358,7 +372,7 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
     reset[0] = 1.0
     dt_s = torch.where(real & (reset == 0), time_s - before(time_s), 1.0 - reset)
     displacement = position - before(position)
-    history = Observation(
+    history = ModelInput(
         displacement_m=displacement,
         velocity_mps=velocity,
         steady_velocity_mps=steady_velocities(displacement, dt_s, velocity, velocity_valid),
@@ -371,11 +385,11 @@ def as_batch(window: dict[str, Tensor], keep: Tensor) -> Batch:
         map_valid=window["map_valid"].to(torch.float32).expand(len(time_s), -1),
         object_class=window["object_class"].to(torch.int64).expand(len(time_s), -1),
     )
-    around = Around(map_distance=window["map_distance"], neighbours=window["neighbours"])
+    surroundings = ContextTensors(map_distance=window["map_distance"], neighbours=window["neighbours"])
     valid = window["future_valid"].transpose(0, 1).to(torch.float32)
     # Position noise moves the last observation: the future is relative to where the object is seen.
     future_m = (window["future_m"] - window["position_m"][:, -1:]).transpose(0, 1).contiguous()
-    return Batch(history.packed(), length, around, future_m, valid)
+    return Batch(history.packed(), length, surroundings, future_m, valid)
 
 
 def headings(

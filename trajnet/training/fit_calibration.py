@@ -16,8 +16,8 @@ from torch import Tensor
 from trajnet import metrics
 from trajnet.training.data import Batches
 from trajnet.training.loss import displacement, mean_over_knots
-from trajnet.training.model import Paths, TrajectoryModel
-from trajnet.training.observation import unpacked
+from trajnet.training.model import PathTensors, TrajectoryModel
+from trajnet.training.model_input import unpacked
 from trajnet.types import BoolArray, FloatArray
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def calibrate(model: TrajectoryModel, batches: Batches) -> None:
     log.info("calibrated: sharpness %.3f, spread %.2f to %.2f", sharpness, model.spread.min(), model.spread.max())
 
 
-def fitted_sharpness(paths: Paths, future_m: Tensor, valid: Tensor) -> float:
+def fitted_sharpness(paths: PathTensors, future_m: Tensor, valid: Tensor) -> float:
     """The factor of the logits that makes the closest modes most likely, by golden-section search on its logarithm."""
     closest = mean_over_knots(displacement(paths, future_m), valid).argmin(dim=0)
 
@@ -104,12 +104,12 @@ def fitted_spread(
 @torch.no_grad()
 def _predictions(
     model: TrajectoryModel, batches: Batches
-) -> tuple[Paths, Tensor, Tensor, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+) -> tuple[PathTensors, Tensor, Tensor, np.ndarray[tuple[int], np.dtype[np.int64]]]:
     """Paths, futures (T, N, 2), their validity (T, N) and classes (N,) of all batches."""
     read = (batches[i] for i in range(len(batches)))
-    found = [(model(b.history, b.length, b.around), b) for b in read]
+    found = [(model(b.history, b.length, b.surroundings), b) for b in read]
     return (
-        Paths(torch.cat([p.planes for p, _ in found], dim=-1), torch.cat([p.logits for p, _ in found])),
+        PathTensors(torch.cat([p.planes for p, _ in found], dim=-1), torch.cat([p.logits for p, _ in found])),
         torch.cat([b.future_m for _, b in found], dim=1),
         torch.cat([b.valid for _, b in found], dim=1),
         torch.cat([unpacked(b.history[0]).object_class for _, b in found]).numpy(),

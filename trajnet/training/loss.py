@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trajnet.config import require
-from trajnet.training.model import Paths, gaussian_nll
+from trajnet.training.model import PathTensors, gaussian_nll
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LossConfig:
         )
 
 
-def displacement(paths: Paths, future_m: Tensor) -> Tensor:
+def displacement(paths: PathTensors, future_m: Tensor) -> Tensor:
     """(K, T, N) distance of each mode's knots from future_m (T, N, 2)."""
     x, y = future_m[..., 0] - paths.x_m, future_m[..., 1] - paths.y_m
     return torch.sqrt(x * x + y * y + 1e-6)
@@ -46,7 +46,7 @@ def mean_over_knots(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def winner_takes_all(
-    paths: Paths, future_m: Tensor, valid: Tensor, config: LossConfig, sets: Sequence[int] = ()
+    paths: PathTensors, future_m: Tensor, valid: Tensor, config: LossConfig, sets: Sequence[int] = ()
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss and its terms. future_m (T, N, 2), valid (T, N): knots that were recorded, at least one each.
 

@@ -18,20 +18,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from trajnet.columns import INPUT_COLUMNS, PATH_PLANES
 from trajnet.config import require
-from trajnet.context.map_field import FULL, MapView
-from trajnet.context.surroundings import Needs
+from trajnet.context.map_field import INT8_MAX, MapView
+from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import Cell, state_names
 from trajnet.training.features import (
-    CLASS_COLUMN,
     CLASSES,
-    FEATURES,
+    FEATURE_COLUMNS,
     NEIGHBOUR_FEATURES,
-    NEIGHBOUR_PRODUCTS,
+    PRODUCTS,
     Features,
-    Seen,
+    FeatureSet,
     direction_matrices,
     neighbour_matrices,
+    of_class,
     picking,
 )
 from trajnet.types import WHEELED
@@ -122,50 +123,50 @@ class ModelConfig:
         return self.sets or (self.modes,)
 
     @property
-    def needs(self) -> Needs:
-        return Needs(self.map, self.neighbours)
+    def requirements(self) -> InputRequirements:
+        return InputRequirements(self.map, self.neighbours)
 
     @property
     def time_s(self) -> tuple[float, ...]:
         return tuple(round(self.knot_step_s * (i + 1), 9) for i in range(self.knots))
 
 
-class Around(NamedTuple):
+class ContextTensors(NamedTuple):
     """The tensors of contract.surroundings_tensors; those that the model does not need may be empty."""
 
     map_distance: Tensor
     neighbours: Tensor
 
 
-class Paths(NamedTuple):
-    """K modes at T knots: planes (6, K, T, N) as contract.PATH names them, each of them by its name; logits (N, K)."""
+class PathTensors(NamedTuple):
+    """K modes at T knots: planes (6, K, T, N) of PATH_PLANES, each (K, T, N) by its name; logits (N, K)."""
 
     planes: Tensor
     logits: Tensor
 
     @property
     def x_m(self) -> Tensor:
-        return self.planes[0]
+        return self.planes[PATH_PLANES.index("x_m")]
 
     @property
     def y_m(self) -> Tensor:
-        return self.planes[1]
+        return self.planes[PATH_PLANES.index("y_m")]
 
     @property
     def yaw_rad(self) -> Tensor:
-        return self.planes[2]
+        return self.planes[PATH_PLANES.index("yaw_rad")]
 
     @property
     def cov_xx_m2(self) -> Tensor:
-        return self.planes[3]
+        return self.planes[PATH_PLANES.index("cov_xx_m2")]
 
     @property
     def cov_xy_m2(self) -> Tensor:
-        return self.planes[4]
+        return self.planes[PATH_PLANES.index("cov_xy_m2")]
 
     @property
     def cov_yy_m2(self) -> Tensor:
-        return self.planes[5]
+        return self.planes[PATH_PLANES.index("cov_yy_m2")]
 
 
 def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
@@ -218,35 +219,37 @@ class MapEncoder(nn.Module):
         self.flat = self.grids[-1][0] * self.grids[-1][1] * channels[-1]
         self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
 
-    def forward(self, around: Tensor, axes: Tensor | None) -> Tensor:
-        """axes (N, NEIGHBOUR_PRODUCTS) as in Seen; a model without directions does not look at them."""
+    def forward(self, map_distance: Tensor, axes: Tensor | None) -> Tensor:
+        """axes (N, PRODUCTS) as in FeatureSet; a model without directions does not look at them."""
         # Scaled weights instead of scaled inputs: a constant in the exported graph.
-        weight, wide = self.patch.weight.t() * (1.0 / FULL), self.patch.in_features
+        weight, wide = self.patch.weight.t() * (1.0 / INT8_MAX), self.patch.in_features  # (wide, channels)
         if self.directions:
             assert axes is not None  # a model with directions makes them
             channels = self.patch.out_features
-            of_axes = torch.matmul(self.to_map_axes, weight).reshape(NEIGHBOUR_PRODUCTS, -1)
-            turned = torch.matmul(axes, of_axes).reshape(-1, wide, channels)
-            points = around.reshape(-1, self.patches, wide).to(torch.float32)
+            of_axes = torch.matmul(self.to_map_axes, weight).reshape(len(PRODUCTS), -1)  # (PRODUCTS, wide * channels)
+            turned = torch.matmul(axes, of_axes).reshape(-1, wide, channels)  # (N, wide, channels)
+            points = map_distance.reshape(-1, self.patches, wide).to(torch.float32)  # (N, patches, wide)
             # The bias of all patches at once: the longer the rows, the cheaper a sum.
-            seen = torch.matmul(points, turned).reshape(-1, self.patches * channels)
-            seen = torch.relu(seen + self.patch.bias.repeat(self.patches)).reshape(-1, channels)
+            seen = torch.matmul(points, turned).reshape(-1, self.patches * channels)  # (N, patches * channels)
+            seen = torch.relu(seen + self.patch.bias.repeat(self.patches)).reshape(-1, channels)  # (N * patches, ch.)
         else:
-            points = around.reshape(-1, wide).to(torch.float32)
-            seen = torch.relu(torch.matmul(points, weight) + self.patch.bias)
+            points = map_distance.reshape(-1, wide).to(torch.float32)  # (N * patches, wide)
+            seen = torch.relu(torch.matmul(points, weight) + self.patch.bias)  # (N * patches, channels)
         for layer, (rows, columns) in zip(self.larger, self.grids[1:], strict=True):
+            # 2 x 2 patches side by side: (N, rows, 2, columns, 2 * channels) -> (N, rows, columns, 2, 2 * channels)
             squares = seen.reshape(-1, rows, 2, columns, 2 * seen.shape[-1]).transpose(2, 3)
-            seen = torch.relu(layer(squares.reshape(-1, 4 * seen.shape[-1])))
-        out: Tensor = self.out(seen.reshape(-1, self.flat))
+            seen = torch.relu(layer(squares.reshape(-1, 4 * seen.shape[-1])))  # (N * rows * columns, next channels)
+        out: Tensor = self.out(seen.reshape(-1, self.flat))  # (N, width)
         return out
 
 
 class NeighbourAttention(nn.Module):
-    """What the neighbours mean for an object: attention over them by pose and motion, or to nobody."""
+    """What the neighbours mean for an object: attention over them by pose and motion, with a null option of score 0."""
 
     def __init__(self, query_width: int, width: int) -> None:
         super().__init__()
-        self.embed = nn.Sequential(nn.Linear(NEIGHBOUR_FEATURES, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        first = nn.Linear(len(NEIGHBOUR_FEATURES), width)
+        self.embed = nn.Sequential(first, nn.ReLU(), nn.Linear(width, width), nn.ReLU())
         self.query = nn.Linear(query_width, width)
         self.scale = width**-0.5
         self.to_products: Tensor
@@ -255,25 +258,25 @@ class NeighbourAttention(nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> Tensor:
-        """neighbours (N, k, columns), axes (N, NEIGHBOUR_PRODUCTS) as in Seen, own (N, query_width) -> (N, width).
+        """neighbours (N, k, columns), axes (N, PRODUCTS) of FeatureSet, own (N, query_width) -> (N, width).
 
         The neighbours' values are what they are embedded as: the layer that takes the result in is linear anyway.
         """
         count = neighbours.shape[1]
-        products = torch.matmul(neighbours, self.to_products) * axes.unsqueeze(1)
-        _, valid = torch.split(products, [NEIGHBOUR_PRODUCTS - 1, 1], -1)
+        products = torch.matmul(neighbours, self.to_products) * axes.unsqueeze(1)  # (N, k, PRODUCTS)
+        _, valid = torch.split(products, [PRODUCTS.valid.start, 1], -1)  # (N, k, 1)
         # Summed and scaled weights instead of summed and scaled inputs: constants in the exported graph.
         first = self.embed[0]
         assert isinstance(first, nn.Linear)
-        weight = torch.matmul(first.weight, self.to_known)
-        seen = nn.functional.linear(products.reshape(-1, NEIGHBOUR_PRODUCTS), weight, first.bias)
-        seen = self.embed[1:](seen).reshape(-1, count, self.query.out_features)
+        weight = torch.matmul(first.weight, self.to_known)  # (width, PRODUCTS)
+        seen = nn.functional.linear(products.reshape(-1, len(PRODUCTS)), weight, first.bias)  # (N * k, width)
+        seen = self.embed[1:](seen).reshape(-1, count, self.query.out_features)  # (N, k, width)
         # Scaled weights instead of scaled scores: a constant in the exported graph.
-        query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)
-        score = torch.matmul(seen, query.unsqueeze(2))
+        query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)  # (N, width)
+        score = torch.matmul(seen, query.unsqueeze(2))  # (N, k, width) @ (N, width, 1) -> (N, k, 1)
         share = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
-        share = share / (1.0 + share.sum(dim=1, keepdim=True))  # the 1 is nobody, with a score of 0
-        out: Tensor = torch.matmul(share.reshape(-1, 1, count), seen).squeeze(1)
+        share = share / (1.0 + share.sum(dim=1, keepdim=True))  # the 1 is the null option, with a score of 0
+        out: Tensor = torch.matmul(share.reshape(-1, 1, count), seen).squeeze(1)  # (N, 1, k) @ (N, k, width)
         return out
 
 
@@ -287,9 +290,9 @@ class TrajectoryModel(nn.Module):
         stride, inner = config.decoder_stride, config.decoder_embedding
         turning = config.neighbours > 0 or (config.map is not None and config.map.directions)
         self.features = Features(uses_velocity=config.uses_velocity, axes=turning)
-        self.embed = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU())
+        self.embed = nn.Sequential(nn.Linear(len(FEATURE_COLUMNS), width), nn.ReLU())
         self.encoder = recurrent(config.cell, width, config.hidden, config.layers)
-        known = config.hidden + FEATURES
+        known = config.hidden + len(FEATURE_COLUMNS)
         self.map_encoder: MapEncoder | None = None
         if config.map is not None:
             self.map_encoder = MapEncoder(config.map, config.map_channels, config.map_width, config.dropout)
@@ -337,7 +340,7 @@ class TrajectoryModel(nn.Module):
             "head_scale": heads.reshape(-1, 1),
             # Of an observation: whether its class is wheeled, how far it may start off its heading, the largest turn
             # between knots for each m/s, and at any speed; and its yaw.
-            "to_limits": torch.cat([nn.functional.pad(by_class, (CLASS_COLUMN, 0)), picking("yaw_rad").t()]),
+            "to_limits": torch.cat([of_class(by_class), picking(INPUT_COLUMNS.yaw_rad).t()]),
             "to_gained_mps": MAX_ACCELERATION_MPS2 * config.knot_step_s * middles,
             # From turns between knots to the course in the middle of each step, then at its end.
             "to_course": torch.cat([middles, sums]),
@@ -355,53 +358,66 @@ class TrajectoryModel(nn.Module):
         output, h = self.encoder(embedded, state[0])
         return output, (h,)
 
-    def fused(self, summary: Tensor, seen: Seen, around: Around) -> Tensor:
+    def fused(self, summary: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> Tensor:
         """(N, context): what is known of each object and of what is around it."""
         known = torch.cat([summary, seen.features], -1)
         parts = [known]
         if self.map_encoder is not None:
-            parts.append(self.map_encoder(around.map_distance, seen.axes) * seen.map_valid)
+            parts.append(self.map_encoder(surroundings.map_distance, seen.axes) * seen.map_valid)
         if self.attention is not None:
             assert seen.axes is not None  # a model with neighbours makes them
-            parts.append(self.attention(around.neighbours, seen.axes, known))
+            parts.append(self.attention(surroundings.neighbours, seen.axes, known))
         out: Tensor = self.fuse(torch.cat(parts, -1))
         return out
 
-    def decode(self, summary: Tensor, observed: Tensor, seen: Seen, around: Around) -> Paths:
-        """summary (N, hidden), observation (N, ...), its features and the surroundings, at one time -> paths."""
+    def decode(self, summary: Tensor, observed: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> PathTensors:
+        """Return the paths of N objects from what is known of them at one time.
+
+        summary (N, hidden), observed (N, INPUT_COLUMNS), its features and the surroundings. S knots are made in a step
+        of the decoder, R = T / S steps; s states.
+        """
         modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
-        context = self.fused(summary, seen, around)
-        # What is made of the context is one product: a few wide ones cost less than many narrow ones.
-        layers = (self.to_knots, *self.start.values(), self.classify[0])
-        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
-        states, narrow = len(self.start), self.config.decoder_hidden
-        made = nn.functional.linear(context, weight, bias).unsqueeze(0)
-        begun, started, scored = torch.split(
-            made, [self.to_knots.out_features, states * narrow, self.config.embedding], -1
-        )
-        inputs = torch.relu(begun + self.knot_code)
-        start = tuple(state.contiguous() for state in torch.split(torch.tanh(started), narrow, -1))
-        hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])
-        hidden = self.dropout(hidden).reshape(-1, self.config.decoder_hidden)
+        context = self.fused(summary, seen, surroundings)  # (N, context)
+        start, inputs, scored = self.decoder_inputs(context)
+        hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])  # (R, N, decoder_hidden)
+        hidden = self.dropout(hidden).reshape(-1, self.config.decoder_hidden)  # (R * N, decoder_hidden)
         # Scaled weights instead of scaled outputs: a constant in the exported graph.
-        planes = torch.matmul(self.heads.weight * self.head_scale, hidden.t())
-        planes = planes + self.heads.bias.unsqueeze(1) * self.head_scale
+        heads = torch.matmul(self.heads.weight * self.head_scale, hidden.t())  # (HEADS * K * S, R * N)
+        heads = heads + self.heads.bias.unsqueeze(1) * self.head_scale
         # A step's knots lie strided: one copy puts them in order.
-        planes = planes.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2)
-        motion = planes.reshape(HEADS * modes, knots, -1)
-        acceleration, turn, spread, correlation = torch.split(motion, [modes, modes, 2 * modes, modes])
-        offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)
-        half_variance = nn.functional.pad(0.5 * torch.square(self.sigma_scale_m * self.spread), (CLASS_COLUMN, 0))
-        of_each = torch.matmul(torch.cat([self.to_limits, half_variance]), observed.t())
-        *limits, half_variance_m2 = torch.split(of_each, [1] * len(self.to_limits) + [knots])
+        heads = heads.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2)  # (HEADS * K, R, S, N)
+        motion = heads.reshape(HEADS * modes, knots, -1)  # (HEADS * K, T, N)
+        acceleration, turn, spread, correlation = torch.split(
+            motion, [modes, modes, 2 * modes, modes]
+        )  # (K, T, N) each
+        offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)  # (2 K + 1, N)
+        half_variance = of_class(0.5 * torch.square(self.sigma_scale_m * self.spread))  # (T, INPUT_COLUMNS)
+        of_each = torch.matmul(torch.cat([self.to_limits, half_variance]), observed.t())  # (5 + T, N)
+        *limits, half_variance_m2 = torch.split(of_each, [1] * len(self.to_limits) + [knots])  # (1, N) each; (T, N)
         xy_m, course, cos, sin = self.unicycle(
             acceleration, turn, offset.reshape(2 * modes + 1, 1, -1),
             torch.matmul(self.features.to_start.t(), seen.turned.t()), limits,
         )  # fmt: skip
         # The spread must not bend the path: its direction is a constant to it.
         covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), half_variance_m2)
-        planes = torch.cat([xy_m, course.unsqueeze(0), *covariance])
-        return Paths(planes, self.ranked(self.classify[1:](scored.squeeze(0))) * self.sharpness)
+        planes = torch.cat([xy_m, course.unsqueeze(0), *covariance])  # (6, K, T, N) in the order of PATH_PLANES
+        return PathTensors(planes, self.ranked(self.classify[1:](scored.squeeze(0))) * self.sharpness)  # logits (N, K)
+
+    def decoder_inputs(self, context: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """Return start states (1, N, decoder_hidden) each, inputs (R, N, decoder_embedding), and (1, N, embedding).
+
+        context (N, context). The last is what the modes are classified by, without its activation. All three are made
+        of one product: a few wide ones cost less than many narrow ones.
+        """
+        layers = (self.to_knots, *self.start.values(), self.classify[0])
+        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+        states, narrow = len(self.start), self.config.decoder_hidden
+        made = nn.functional.linear(context, weight, bias).unsqueeze(0)  # (1, N, sum of the layers' widths)
+        widths = [self.to_knots.out_features, states * narrow, self.config.embedding]
+        begun, started, scored = torch.split(made, widths, -1)  # (1, N, width) each
+        inputs = torch.relu(begun + self.knot_code)  # (1, N, E) + (R, 1, E) -> (R, N, E)
+        start = tuple(state.contiguous() for state in torch.split(torch.tanh(started), narrow, -1))
+        return start, inputs, scored
 
     def ranked(self, logits: Tensor) -> Tensor:
         """(N, K) logits in which no mode of a later set is above one of an earlier set."""
@@ -424,22 +440,22 @@ class TrajectoryModel(nn.Module):
         Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate: limits
         (1, N) each as to_limits makes them. Nothing moves backward that is not seen moving backward.
         """
-        steady, gap = torch.split(start, 2)
-        wheeled, offset_rad, per_mps, anyway, yaw_rad = limits
-        faster, aside, trust = torch.split(offset, [self.config.modes, self.config.modes, 1])
-        velocity = steady + torch.sigmoid(trust.squeeze(0)) * gap
-        speed = torch.sqrt((velocity * velocity).sum(dim=0, keepdim=True) + 1e-6)
+        steady, gap = torch.split(start, 2)  # (2, N) each
+        wheeled, offset_rad, per_mps, anyway, yaw_rad = limits  # (1, N) each
+        faster, aside, trust = torch.split(offset, [self.config.modes, self.config.modes, 1])  # (K, 1, N), (1, 1, N)
+        velocity = steady + torch.sigmoid(trust.squeeze(0)) * gap  # (2, N)
+        speed = torch.sqrt((velocity * velocity).sum(dim=0, keepdim=True) + 1e-6)  # (1, N)
         observed = speed + wheeled * (velocity[:1] - speed)
-        gained = torch.matmul(self.to_gained_mps, torch.tanh(acceleration))
+        gained = torch.matmul(self.to_gained_mps, torch.tanh(acceleration))  # (T, T) @ (K, T, N) -> (K, T, N)
         pace = torch.maximum(observed + faster + gained, torch.clamp(observed, max=0.0))
         limit = per_mps * torch.abs(pace) + anyway
         angle = limit * torch.tanh(turn / limit)
-        way = yaw_rad + offset_rad * torch.tanh(aside) + torch.matmul(self.to_course, angle)
-        middle, course = torch.split(way, self.config.knots, 1)
-        direction = torch.sin(middle + self.quarter_turns)
+        way = yaw_rad + offset_rad * torch.tanh(aside) + torch.matmul(self.to_course, angle)  # (K, 2 T, N)
+        middle, course = torch.split(way, self.config.knots, 1)  # (K, T, N) each
+        direction = torch.sin(middle + self.quarter_turns)  # cosine and sine: (2, K, T, N)
         # Of twice the angle the sine is 2 sin cos and the cosine 1 - 2 sin sin; a sine costs more than products.
-        _, sine = torch.split(direction, 1)
-        sin, versed = torch.split(direction * (sine + sine), 1)
+        _, sine = torch.split(direction, 1)  # (1, K, T, N) each
+        sin, versed = torch.split(direction * (sine + sine), 1)  # (1, K, T, N) each
         return torch.matmul(self.to_way_s, pace * direction), course, 1.0 - versed, sin
 
     def covariance(
@@ -453,22 +469,27 @@ class TrajectoryModel(nn.Module):
         / 2, xy = ((a - b) sin + 2 g cos) / 2. The sum is larger by ROUNDING, so that it is positive definite in float32
         too.
         """
-        half = torch.exp(torch.clamp(spread, -8.0, 8.0)) * half_variance_m2
-        along, across = torch.split(half, self.config.modes)
+        half = torch.exp(torch.clamp(spread, -8.0, 8.0)) * half_variance_m2  # (2 K, T, N)
+        along, across = torch.split(half, self.config.modes)  # (K, T, N) each
         related = torch.tanh(correlation) * torch.sqrt(along * across) * 1.9
         whole, more = (along + across) * (1.0 + ROUNDING), along - across
         turned = more * cos - related * sin
         return whole + turned, more * sin + related * cos, whole - turned
 
-    def step(self, observed: Tensor, around: Around, state: tuple[Tensor, ...]) -> tuple[Paths, tuple[Tensor, ...]]:
-        """One observation of N tracks: (N, ...) and state (layers, N, hidden), 0 for new ones -> paths, next state."""
-        seen = self.features(observed)
-        _, state = self.encode(self.embed(seen.features).unsqueeze(0), state)
-        return self.decode(state[0][-1], observed, seen, around), state
+    def step(
+        self, observed: Tensor, surroundings: ContextTensors, state: tuple[Tensor, ...]
+    ) -> tuple[PathTensors, tuple[Tensor, ...]]:
+        """Take one observation (N, INPUT_COLUMNS) of N tracks; return paths and the next state.
 
-    def forward(self, history: Tensor, length: Tensor, around: Around) -> Paths:
+        state: (layers, N, hidden) each, 0 for new tracks.
+        """
+        seen = self.features(observed)
+        _, state = self.encode(self.embed(seen.features).unsqueeze(0), state)  # (1, N, embedding)
+        return self.decode(state[0][-1], observed, seen, surroundings), state
+
+    def forward(self, history: Tensor, length: Tensor, surroundings: ContextTensors) -> PathTensors:
         """Whole histories (H, N, columns of an observation), oldest first, padded at the end; length (N,) observations
-        each are real; around: the surroundings at the last of them.
+        each are real; surroundings: the surroundings at the last of them.
 
         The encoder is causal, so padding behind the last observation changes nothing.
         """
@@ -478,8 +499,8 @@ class TrajectoryModel(nn.Module):
         output, _ = self.encode(self.embed(seen.features), tuple(zeros for _ in state_names(self.config.cell)))
         last, row = length - 1, torch.arange(count, device=length.device)
         axes = None if seen.axes is None else seen.axes[last, row]
-        at_last = Seen(seen.features[last, row], seen.turned[last, row], axes, seen.map_valid[last, row])
-        return self.decode(output[last, row], history[last, row], at_last, around)
+        at_last = FeatureSet(seen.features[last, row], seen.turned[last, row], axes, seen.map_valid[last, row])
+        return self.decode(output[last, row], history[last, row], at_last, surroundings)
 
     @property
     def parameter_count(self) -> int:

@@ -23,7 +23,7 @@ from trajnet.training.config import TrainConfig
 from trajnet.training.data import Batch, Batches, TrainingSet, load_training_set
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
-from trajnet.training.model import Around, Paths, TrajectoryModel
+from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +48,14 @@ class Learner(lightning.LightningModule):
         # What dropout draws depends on the batch alone, or a resumed run would not go on as an unbroken one.
         entropy = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank, index])
         torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
-        paths = self.model(batch.history, batch.length, batch.around)
+        paths = self.model(batch.history, batch.length, batch.surroundings)
         loss, terms = self._loss(paths, batch)
         self.log("train/loss", loss, prog_bar=True)
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        paths = self.model(batch.history, batch.length, batch.around)
+        paths = self.model(batch.history, batch.length, batch.surroundings)
         count = batch.length.shape[0]
         loss, terms = self._loss(paths, batch)
         self.log("validation/loss", loss, batch_size=count, sync_dist=True)
@@ -64,7 +64,7 @@ class Learner(lightning.LightningModule):
             self.log(f"validation/minADE_{top}", value, batch_size=count, prog_bar=True, sync_dist=True)
         self.log("validation/nll", terms["nll"], batch_size=count, sync_dist=True)
 
-    def _loss(self, paths: Paths, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _loss(self, paths: PathTensors, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         return winner_takes_all(paths, batch.future_m, batch.valid, self.config.loss, self.config.model.set_sizes)
 
     def configure_optimizers(self) -> Any:
@@ -77,9 +77,9 @@ class Learner(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        around = Around(*(t.to(device) for t in batch.around))
+        surroundings = ContextTensors(*(t.to(device) for t in batch.surroundings))
         history, length, future_m = (t.to(device) for t in (batch.history, batch.length, batch.future_m))
-        return Batch(history, length, around, future_m, batch.valid.to(device))
+        return Batch(history, length, surroundings, future_m, batch.valid.to(device))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["trajnet"] = {
@@ -119,7 +119,7 @@ class WindowsDataModule(lightning.LightningDataModule):
         return self._loader(Batches(self._validation, 512))
 
 
-def min_ade(paths: Paths, future_m: Tensor, valid: Tensor, top: int) -> Tensor:
+def min_ade(paths: PathTensors, future_m: Tensor, valid: Tensor, top: int) -> Tensor:
     """Mean over the objects of the least ADE among the most probable ``top`` modes, over recorded knots."""
     ade = mean_over_knots(displacement(paths, future_m), valid).t()
     best = paths.logits.topk(top, dim=1).indices
@@ -150,9 +150,9 @@ def train(
         torch.set_num_threads(threads)
     future_time_s = np.array(config.model.time_s)
     cache = out / "cache"
-    needs = config.model.needs
-    train_set = load_training_set(config.train, roots, future_time_s, needs, cache)
-    validation_set = load_training_set(config.validation, roots, future_time_s, needs, cache)
+    requirements = config.model.requirements
+    train_set = load_training_set(config.train, roots, future_time_s, requirements, cache)
+    validation_set = load_training_set(config.validation, roots, future_time_s, requirements, cache)
     ranks = (devices if isinstance(devices, int) else 1) * nodes
     epochs = config.optimizer.epochs
     steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))

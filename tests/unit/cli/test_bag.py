@@ -153,7 +153,7 @@ def test_a_recorded_predictor_answers_what_was_recorded_and_physics_stands_in(tm
         rows = [0] if index == 2 else [0, 1]
         assert np.array_equal(got.position_m[rows], told[index].position_m[rows])
         got.validate()
-    assert (stream.guard.model_rows, stream.guard.physics_rows) == (9, 1)
+    assert (stream.guard.counters.model_rows, stream.guard.counters.physics_rows) == (9, 1)
 
 
 def test_other_grids_and_numbers_of_modes_are_made_alike(tmp_path: Path) -> None:

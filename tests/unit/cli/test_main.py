@@ -14,7 +14,7 @@ from trajnet import __version__
 from trajnet.cli import main as cli
 from trajnet.cli.info import view_of
 from trajnet.context.map_field import MapView
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import CONTRACT_VERSION
 from trajnet.models import default_model
 from trajnet.training.train import CHECKPOINT_VERSION
@@ -110,15 +110,15 @@ def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("needs", "words"),
+    ("requirements", "words"),
     [
-        (Needs(neighbours=8), "not used"),
-        (Needs(MapView()), "used where there is one: 60 m ahead, 12 m behind, 24 m aside, every 2 m"),
-        (Needs(replace(MapView(), directions=True)), "every 2 m, with directions of traffic"),
+        (InputRequirements(neighbours=8), "not used"),
+        (InputRequirements(MapView()), "used where there is one: 60 m ahead, 12 m behind, 24 m aside, every 2 m"),
+        (InputRequirements(replace(MapView(), directions=True)), "every 2 m, with directions of traffic"),
     ],
 )
-def test_the_view_of_a_model_in_words(needs: Needs, words: str) -> None:
-    assert view_of(needs).endswith(words)
+def test_the_view_of_a_model_in_words(requirements: InputRequirements, words: str) -> None:
+    assert view_of(requirements).endswith(words)
 
 
 def test_without_an_extra_the_command_names_it() -> None:

@@ -13,9 +13,9 @@ from trajnet.context.map_field import (
     BLOCK,
     CHANNELS,
     FIELD_PIXELS_PER_M,
-    FULL,
     HEADINGS,
-    NOTHING,
+    INT8_MAX,
+    OUTSIDE_MAP,
     REACH_M,
     MapField,
     MapView,
@@ -92,7 +92,7 @@ def test_a_field_keeps_every_nth_pixel_with_the_distances_of_the_fine_drawing(
 
 
 def metres(samples: np.ndarray, name: str) -> FloatArray:
-    return samples[..., CHANNELS.index(name)].astype(np.float64) * REACH_M / FULL
+    return samples[..., CHANNELS.index(name)].astype(np.float64) * REACH_M / INT8_MAX
 
 
 def test_a_field_holds_metres_and_is_signed_where_one_can_drive() -> None:
@@ -201,7 +201,7 @@ def test_who_moves_with_the_map_sees_the_same(angle_rad: float, offset_m: tuple[
     assert there is not None
     before = here.sample(position_m, yaw_rad, MapView())
     after = there.sample(rotate(position_m, np.float64(angle_rad)) + offset_m, yaw_rad + angle_rad, MapView())
-    difference_m = np.abs(before.astype(float) - after) * REACH_M / FULL
+    difference_m = np.abs(before.astype(float) - after) * REACH_M / INT8_MAX
     assert difference_m.max() < 3.0  # pixels fall otherwise at the ends of lines, and yaws between two headings
     assert difference_m.mean() < 0.2
 
@@ -250,8 +250,8 @@ def test_lanes_look_as_a_raster_of_the_same_street_does() -> None:
     assert from_lanes is not None
     where = (np.array([[30.0, 1.5], [60.0, 7.5]]), np.array([0.0, np.pi]))
     a, b = painted.sample(*where, MapView()), from_lanes.sample(*where, MapView())
-    assert np.abs(a.astype(int) - b).max() * REACH_M / FULL < 0.75
-    assert (a != FULL).any(axis=(0, 1, 2, 3))[:3].all()
+    assert np.abs(a.astype(int) - b).max() * REACH_M / INT8_MAX < 0.75
+    assert (a != INT8_MAX).any(axis=(0, 1, 2, 3))[:3].all()
 
 
 def test_a_raster_comes_first_and_without_a_map_there_is_no_field() -> None:
@@ -260,7 +260,7 @@ def test_a_raster_comes_first_and_without_a_map_there_is_no_field() -> None:
     bare = field_of(a_street(), RasterMap(np.zeros(2), 1.0, np.ones((4, 4), np.bool_)))
     assert bare is not None
     assert bare.distance.shape == (6, 6, 4)
-    assert (bare.distance[..., 1:3] == FULL).all()
+    assert (bare.distance[..., 1:3] == INT8_MAX).all()
 
 
 def test_beyond_the_field_nothing_is_drivable_and_no_line_is_near() -> None:
@@ -273,7 +273,7 @@ def test_beyond_the_field_nothing_is_drivable_and_no_line_is_near() -> None:
     beyond = [0, 1, 2, 3, 4, 6]
     assert (metres(seen[beyond], "drivable") < 0).all()
     assert (metres(seen[beyond], "road_divider") == REACH_M).all()
-    assert (seen[beyond] == NOTHING).all()
+    assert (seen[beyond] == OUTSIDE_MAP).all()
     assert (metres(seen[5], "lane_divider") < REACH_M).any()  # where it is, with some yaw
     assert field.sample(np.zeros((0, 2)), np.zeros(0), MapView()).shape == (0, 37, 25, 1, 4)
     assert field.sample(np.zeros((0, 2)), np.zeros(0), PATCHED).shape == (0, 4, 3, 9, 4)
@@ -335,7 +335,7 @@ def test_samples_are_the_pixels_below_the_points(view: MapView, low_m: float, hi
     pixel = np.floor(points_px).astype(int) + 1
     inside = ((pixel >= 0) & (pixel < field.distance.shape[:2])).all(axis=-1, keepdims=True)
     there = np.where(inside, pixel, 0)
-    expected = np.where(inside, field.distance[there[..., 0], there[..., 1]], NOTHING)
+    expected = np.where(inside, field.distance[there[..., 0], there[..., 1]], OUTSIDE_MAP)
     seen = field.sample(position_m, yaw_rad, view)
     assert seen.shape == (MANY, *view.shape, 4)
     assert (seen != expected).any(axis=-1).mean() < 1e-3  # on the edge of a pixel it falls to either side

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from tests.neighbours import named
+from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context import surroundings
 from trajnet.context.map_field import MapField, MapView, make_field
 from trajnet.context.surroundings import (
     BLOCK,
     FASTEST_MPS,
-    NEIGHBOUR,
     NEIGHBOUR_REACH_M,
-    Needs,
+    InputRequirements,
     Surroundings,
     nearest,
     neighbours_of,
@@ -226,9 +226,9 @@ def test_a_turned_scene_has_turned_surroundings(angle: float) -> None:
     draw, turn = np.random.default_rng(1), np.array(angle)
     place, yaw = draw.uniform(-15, 15, (9, 2)), draw.uniform(-3, 3, 9)
     velocity, size = draw.normal(size=(9, 2)), draw.uniform(1, 5, (9, 2))
-    needs = Needs(VIEW, 4)
-    plain = surroundings_of(needs, wall(0.0), place, yaw, velocity, size)
-    turned = surroundings_of(needs, wall(angle), rotate(place, turn), yaw + angle, rotate(velocity, turn), size)
+    requirements = InputRequirements(VIEW, 4)
+    plain = surroundings_of(requirements, wall(0.0), place, yaw, velocity, size)
+    turned = surroundings_of(requirements, wall(angle), rotate(place, turn), yaw + angle, rotate(velocity, turn), size)
     before, after = named(plain.neighbours), named(turned.neighbours)
     assert before.valid.all()
     assert after.valid.all()
@@ -247,23 +247,23 @@ def test_a_turned_scene_has_turned_surroundings(angle: float) -> None:
 
 def test_without_needs_or_a_map_there_is_nothing_to_see() -> None:
     place = np.zeros((3, 2))
-    blind = surroundings_of(Needs(), wall(0.0), place, np.zeros(3), place, place + 1)
+    blind = surroundings_of(InputRequirements(), wall(0.0), place, np.zeros(3), place, place + 1)
     assert blind.map_distance.shape == (3, 0, 0, 0, 4)
-    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR))
-    lost = surroundings_of(Needs(VIEW), None, place, np.zeros(3), place, place + 1)
+    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR_COLUMNS))
+    lost = surroundings_of(InputRequirements(VIEW), None, place, np.zeros(3), place, place + 1)
     assert lost.map_distance.shape == (3, *VIEW.shape, 4)
     assert not lost.map_valid.any()
     assert not lost.map_distance.any()
-    assert not Needs()
-    assert Needs(VIEW)
-    assert Needs(neighbours=1)
+    assert not InputRequirements()
+    assert InputRequirements(VIEW)
+    assert InputRequirements(neighbours=1)
     with pytest.raises(ConfigError, match="neighbours: expected at least 0, got -1"):
-        Needs(neighbours=-1)
+        InputRequirements(neighbours=-1)
 
 
 def test_rows_are_chosen_of_every_part() -> None:
     place = np.random.default_rng(0).uniform(-15, 15, (5, 2))
-    around = surroundings_of(Needs(VIEW, 2), wall(0.0), place, np.zeros(5), place, np.abs(place) + 1.0)
+    around = surroundings_of(InputRequirements(VIEW, 2), wall(0.0), place, np.zeros(5), place, np.abs(place) + 1.0)
     chosen = around[np.array([3, 0])]
     assert len(around) == 5
     assert len(chosen) == 2

@@ -10,27 +10,29 @@ import pytest
 
 from tests.frames import frame, observed
 from tests.neighbours import named
-from trajnet.context.map_field import MapView, field_of, make_field
-from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
+from trajnet.columns import NEIGHBOUR_COLUMNS
+from trajnet.context.map_field import MapView, make_field
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import joined, nothing_around, scene_surroundings, window_surroundings
 from trajnet.datasets.windows import concatenate, sliding_windows
 from trajnet.errors import InputError
 from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream
+from trajnet.inference.base import BasePredictor
 from trajnet.scenes import write_scene
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, IntArray, Prediction, Scene
+from trajnet.types import FloatArray, Prediction, Scene
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
 VIEW = MapView(ahead_m=20.0, behind_m=8.0, side_m=8.0, step_m=2.0, patch=3)
-NEEDS = Needs(VIEW, 5)
+REQUIREMENTS = InputRequirements(VIEW, 5)
 
 
-class Onlooker:
+class Onlooker(BasePredictor):
     """Constant velocity that keeps what it was shown of the surroundings."""
 
-    name, modes, needs = "onlooker", 1, NEEDS
+    name, modes, requirements = "onlooker", 1, REQUIREMENTS
     time_s: FloatArray = np.arange(1, 5) * 0.5
 
     def __init__(self) -> None:
@@ -39,9 +41,6 @@ class Onlooker:
     def predict(self, observations: Observations) -> Prediction:
         self.seen.append(observations)
         return ConstantVelocity(self.time_s).predict(observations)
-
-    def forget(self, slots: IntArray) -> None:
-        pass
 
 
 def assert_same(got: Surroundings, expected: Surroundings) -> None:
@@ -62,12 +61,12 @@ def scene() -> Scene:
 
 def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
     onlooker = Onlooker()
-    stream = Stream(onlooker, map_field=field_of(scene.lanes, scene.raster))
+    stream = Stream.for_scene(scene, onlooker)
     for one in scene.frames():
         stream.update(one, one.timestamp_ns)
     draw = np.random.default_rng(1)
     rows = draw.permutation(len(scene.row_frame))[:300]
-    got = scene_surroundings(scene, rows, NEEDS)
+    got = scene_surroundings(scene, rows, REQUIREMENTS)
     filled = [s for s in onlooker.seen if len(s)]
     assert sum(map(len, filled)) == len(scene.row_frame)
     everyone = joined([s.surroundings for s in filled if s.surroundings is not None])
@@ -88,7 +87,7 @@ def test_observations_see_each_other_and_the_map() -> None:
     then = replace(then, velocity_valid=measured, velocity_mps=np.where(measured[:, None], then.velocity_mps, np.nan))
     seen = observed(first, then)
     field = make_field(np.array([-50.0, -50.0]), 4.0, {"drivable": np.arange(400)[:, None] < np.full((400, 400), 204)})
-    got = seen.around(NEEDS, field)
+    got = seen.make_surroundings(REQUIREMENTS, field)
     near = named(got.neighbours)
     assert near.valid.tolist() == [[True, True, False, False, False]] * 3
     assert near.offset_m[:, :2].tolist() == [[[3, 4], [-7, 0]], [[-3, -4], [-10, -4]], [[7, 0], [10, 4]]]
@@ -102,8 +101,8 @@ def test_observations_see_each_other_and_the_map() -> None:
     assert got.map_valid.all()
     np.testing.assert_array_equal(got.map_distance, field.sample(seen.position_m, seen.yaw_rad, VIEW))
     assert len(np.unique(got.map_distance[..., 0])) > 10
-    blind = seen.around(Needs(VIEW), None)
-    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR))
+    blind = seen.make_surroundings(InputRequirements(VIEW), None)
+    assert blind.neighbours.shape == (3, 0, len(NEIGHBOUR_COLUMNS))
     assert not blind.map_valid.any()
 
 
@@ -111,7 +110,7 @@ def test_nothing_of_the_future_is_in_them(scene: Scene) -> None:
     """Everything after a frame is changed, taken away, or joined by others: what was seen until then stays."""
     last = scene.frame_count // 2
     rows = np.flatnonzero((scene.row_frame <= last) & (scene.row_frame > last - 20))
-    expected = scene_surroundings(scene, rows, NEEDS)
+    expected = scene_surroundings(scene, rows, REQUIREMENTS)
     later = scene.row_frame > last
     noise_m = np.random.default_rng(2).normal(scale=9.0, size=(len(later), 2))
     shaken = replace(
@@ -121,19 +120,19 @@ def test_nothing_of_the_future_is_in_them(scene: Scene) -> None:
         velocity_mps=scene.velocity_mps + np.where(later[:, None], 5.0, 0.0),
         yaw_valid=np.where(later, ~scene.yaw_valid, scene.yaw_valid) & np.isfinite(scene.yaw_rad),
     )
-    assert_same(scene_surroundings(shaken, rows, NEEDS), expected)
+    assert_same(scene_surroundings(shaken, rows, REQUIREMENTS), expected)
     names = ("row_frame", "row_track", "position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid")
     cut = replace(scene, **{name: getattr(scene, name)[~later] for name in (*names, "is_target")})
-    assert_same(scene_surroundings(cut, rows, NEEDS), expected)
+    assert_same(scene_surroundings(cut, rows, REQUIREMENTS), expected)
 
 
 def test_the_past_is_in_them(scene: Scene) -> None:
     """Where nobody measures, headings and velocities come from what was seen before."""
     blind = replace(scene, yaw_valid=np.zeros_like(scene.yaw_valid), velocity_valid=np.zeros_like(scene.velocity_valid))
     rows = np.flatnonzero(scene.row_frame == scene.frame_count // 2)
-    got = scene_surroundings(blind, rows, NEEDS)
+    got = scene_surroundings(blind, rows, REQUIREMENTS)
     measured = scene_surroundings(
-        replace(scene, velocity_valid=np.isfinite(scene.velocity_mps).all(axis=1)), rows, NEEDS
+        replace(scene, velocity_valid=np.isfinite(scene.velocity_mps).all(axis=1)), rows, REQUIREMENTS
     )
     derived, true = named(got.neighbours), named(measured.neighbours)
     np.testing.assert_array_equal(derived.offset_m, true.offset_m)
@@ -143,19 +142,19 @@ def test_the_past_is_in_them(scene: Scene) -> None:
 
 def test_rows_may_be_asked_for_in_any_order_and_twice(scene: Scene) -> None:
     rows = np.array([400, 3, 3, 250, 0])
-    got = scene_surroundings(scene, rows, NEEDS)
+    got = scene_surroundings(scene, rows, REQUIREMENTS)
     for i, row in enumerate(rows):
-        assert_same(got[np.array([i])], scene_surroundings(scene, np.array([row]), NEEDS))
-    assert len(scene_surroundings(scene, np.zeros(0, np.int64), NEEDS)) == 0
+        assert_same(got[np.array([i])], scene_surroundings(scene, np.array([row]), REQUIREMENTS))
+    assert len(scene_surroundings(scene, np.zeros(0, np.int64), REQUIREMENTS)) == 0
 
 
 def test_a_given_map_is_looked_at_instead_of_the_scenes(scene: Scene) -> None:
     rows = np.arange(5)
     field = make_field(np.array([-1e3, -1e3]), 0.1, {"drivable": np.ones((200, 200), np.bool_)})
-    assert (scene_surroundings(scene, rows, NEEDS, field).map_distance[..., 0] == 127).all()
+    assert (scene_surroundings(scene, rows, REQUIREMENTS, field).map_distance[..., 0] == 127).all()
     bare = replace(scene, lanes=(), raster=None)
-    assert not scene_surroundings(bare, rows, NEEDS).map_valid.any()
-    assert scene_surroundings(bare, rows, NEEDS, field).map_valid.all()
+    assert not scene_surroundings(bare, rows, REQUIREMENTS).map_valid.any()
+    assert scene_surroundings(bare, rows, REQUIREMENTS, field).map_valid.all()
 
 
 def test_windows_of_several_scenes_keep_their_order_and_find_their_scene(scene: Scene, tmp_path: Path) -> None:
@@ -169,13 +168,17 @@ def test_windows_of_several_scenes_keep_their_order_and_find_their_scene(scene: 
         parts.append(sliding_windows(one, np.linspace(-1.0, 0.0, 11), Onlooker.time_s, stride=25, min_future_s=1.0))
     windows = concatenate(parts)
     order = np.random.default_rng(0).permutation(len(windows))
-    needs = Needs(neighbours=3)
-    got = window_surroundings(windows.select(order), files[::-1], needs)
-    expected = joined([scene_surroundings(load_scene(f), p.row, needs) for f, p in zip(files, parts, strict=True)])
+    requirements = InputRequirements(neighbours=3)
+    got = window_surroundings(windows.select(order), files[::-1], requirements)
+    expected = joined(
+        [scene_surroundings(load_scene(f), p.row, requirements) for f, p in zip(files, parts, strict=True)]
+    )
     assert_same(got, expected[order])
     with pytest.raises(InputError, match="expected one file of scene 'town/b' among 2, found 0"):
-        window_surroundings(windows, files[:2], needs)
-    assert_same(window_surroundings(windows, [], Needs()), nothing_around(len(windows), Needs()))
+        window_surroundings(windows, files[:2], requirements)
+    assert_same(
+        window_surroundings(windows, [], InputRequirements()), nothing_around(len(windows), InputRequirements())
+    )
 
 
 def test_in_lockstep_windows_are_no_neighbours_and_see_their_own_surroundings() -> None:
@@ -187,7 +190,7 @@ def test_in_lockstep_windows_are_no_neighbours_and_see_their_own_surroundings() 
     list(unit.run(Stream(onlooker), Onlooker.time_s))
     last = onlooker.seen[-1]
     assert last.surroundings is not None
-    assert_same(last.surroundings, scene_surroundings(scene, windows.row, NEEDS))
+    assert_same(last.surroundings, scene_surroundings(scene, windows.row, REQUIREMENTS))
     for seen in onlooker.seen[:-1]:
         assert seen.surroundings is not None
         assert not seen.surroundings.neighbours.any()

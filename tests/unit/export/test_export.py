@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from trajnet.cli.export import headline
+from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
-from trajnet.context.surroundings import NEIGHBOUR, Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.export import StepGraph, check_graph, export_model, parity
 from trajnet.export.graph import example_inputs, make_contract, write_model
 from trajnet.geometry import interpolation_matrix
 from trajnet.inference import OnnxPredictor
-from trajnet.inference.contract import OBSERVATION, Contract
+from trajnet.inference.contract import Contract
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.model import ModelConfig, TrajectoryModel
 
@@ -82,10 +83,10 @@ def test_a_model_with_map_neighbours_and_sets_exports_and_agrees_with_torch(cell
 def test_where_nothing_is_around_its_values_do_not_matter_in_the_graph_either() -> None:
     graph = StepGraph(make_model(**ALL))
     observed, distance, neighbours, *state = example_inputs(graph, 9)
-    observed[:, OBSERVATION.index("map_valid")] = 0.0
+    observed[:, INPUT_COLUMNS.index("map_valid")] = 0.0
     neighbours[..., -1] = 0.0
     inputs = (observed, distance, neighbours, *state)
-    nobody = torch.zeros(len(NEIGHBOUR))
+    nobody = torch.zeros(len(NEIGHBOUR_COLUMNS))
     nobody[:-1] = 1.0
     other = (observed, -distance, neighbours + nobody, *state)
     with torch.no_grad():
@@ -146,7 +147,7 @@ def test_a_finer_path_step_is_interpolated_inside_the_graph() -> None:
     # Between the present pose and the first knot.
     grid = np.concatenate([[0.0], knots.time_s])
     matrix = interpolation_matrix(grid, fine.time_s)
-    yaw_rad = inputs[0][:, OBSERVATION.index("yaw_rad")].expand(3, 1, -1)
+    yaw_rad = inputs[0][:, INPUT_COLUMNS.index("yaw_rad")].expand(3, 1, -1)
     expected = torch.tensor(matrix, dtype=torch.float32) @ torch.cat([yaw_rad, coarse[0][2]], 1)
     assert torch.allclose(dense[0][2], expected, atol=1e-4)
     xx, xy, yy = dense[0][3:].double()
@@ -166,14 +167,14 @@ def test_the_written_file_describes_itself_and_is_served(
     contract = dataclasses.replace(made, parity_max_error_m=1e-4)  # NaN, as made, equals nothing
     write_model(proto, contract, "# card", tmp_path / "deep" / "m.onnx")
     predictor = OnnxPredictor(tmp_path / "deep" / "m.onnx")
-    assert isinstance(predictor.contract, Contract)
-    assert predictor.contract == contract
-    assert predictor.contract.model_id == contract.model_id
-    assert predictor.card == "# card"
+    assert isinstance(predictor.model_file.contract, Contract)
+    assert predictor.model_file.contract == contract
+    assert predictor.model_file.contract.model_id == contract.model_id
+    assert predictor.model_file.card == "# card"
     assert predictor.modes == 3
-    assert predictor.provider == "CPUExecutionProvider"
+    assert predictor.model_file.provider == "CPUExecutionProvider"
     np.testing.assert_allclose(predictor.time_s, np.arange(1, 13) * 0.5)
-    assert predictor.needs == Needs()
+    assert predictor.requirements == InputRequirements()
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "m.onnx"]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
-from trajnet.context.surroundings import NEIGHBOUR, Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.window_context import nothing_around
 from trajnet.errors import ContractError
 from trajnet.inference.contract import (
@@ -37,7 +38,7 @@ CONTRACT = Contract(
     time_s=(0.5, 1.0, 1.5),
     classes=CLASS_NAMES,
     uses_velocity=True,
-    needs=Needs(),
+    needs=InputRequirements(),
     training=Training(("nuscenes train",), "CC BY-NC-SA 4.0", True, 1, 60, 32_186, 12.5, 2.0),
     parity_max_error_m=1e-5,
     metrics={"nuscenes val": {"minADE_5 (m)": 1.9}},
@@ -69,12 +70,14 @@ def test_the_tensors_of_an_lstm_and_a_gru() -> None:
     assert [t.name for t in gru.outputs][-2:] == ["probability", "h_next"]
 
 
-NEEDS = Needs(MapView(ahead_m=10.0, behind_m=4.0, side_m=4.0, step_m=1.0, patch=3), neighbours=5)
+REQUIREMENTS = InputRequirements(MapView(ahead_m=10.0, behind_m=4.0, side_m=4.0, step_m=1.0, patch=3), neighbours=5)
 
 
-@pytest.mark.parametrize("needs", [NEEDS, Needs(neighbours=2), Needs(MapView()), Needs()])
-def test_what_a_model_needs_survives_the_trip(needs: Needs) -> None:
-    contract = replace(CONTRACT, needs=needs)
+@pytest.mark.parametrize(
+    "requirements", [REQUIREMENTS, InputRequirements(neighbours=2), InputRequirements(MapView()), InputRequirements()]
+)
+def test_what_a_model_needs_survives_the_trip(requirements: InputRequirements) -> None:
+    contract = replace(CONTRACT, needs=requirements)
     got = read_contract({CONTRACT_KEY: contract.to_json()}, "m.onnx")
     assert got == contract
     assert got.inputs == contract.inputs
@@ -82,19 +85,20 @@ def test_what_a_model_needs_survives_the_trip(needs: Needs) -> None:
 
 def test_the_inputs_are_those_that_the_needs_ask_for() -> None:
     plain = [t.name for t in CONTRACT.inputs]
-    with_all = [t.name for t in replace(CONTRACT, needs=NEEDS).inputs]
-    assert with_all == [*plain[:-2], *(t.name for t in surroundings_tensors(NEEDS)), "h", "c"]
-    assert [t.name for t in surroundings_tensors(Needs(view=NEEDS.view))] == ["map_distance"]
-    assert [t.shape for t in surroundings_tensors(Needs(neighbours=5))] == [("N", "5", str(len(NEIGHBOUR)))]
-    assert surroundings_tensors(Needs()) == ()
+    with_all = [t.name for t in replace(CONTRACT, needs=REQUIREMENTS).inputs]
+    assert with_all == [*plain[:-2], *(t.name for t in surroundings_tensors(REQUIREMENTS)), "h", "c"]
+    assert [t.name for t in surroundings_tensors(InputRequirements(view=REQUIREMENTS.view))] == ["map_distance"]
+    (neighbours,) = surroundings_tensors(InputRequirements(neighbours=5))
+    assert neighbours.shape == ("N", "5", str(len(NEIGHBOUR_COLUMNS)))
+    assert surroundings_tensors(InputRequirements()) == ()
 
 
 def test_the_inputs_have_the_shapes_and_the_names_of_surroundings() -> None:
-    nothing = nothing_around(7, NEEDS)
-    for tensor in surroundings_tensors(NEEDS):
+    nothing = nothing_around(7, REQUIREMENTS)
+    for tensor in surroundings_tensors(REQUIREMENTS):
         assert getattr(nothing, tensor.name).shape == shape_for(tensor, 7), tensor.name
-    assert surroundings_tensors(NEEDS)[0].shape == ("N", "5", "3", "9", "4")
-    assert nothing.map_distance.dtype == surroundings_tensors(NEEDS)[0].dtype == "int8"
+    assert surroundings_tensors(REQUIREMENTS)[0].shape == ("N", "5", "3", "9", "4")
+    assert nothing.map_distance.dtype == surroundings_tensors(REQUIREMENTS)[0].dtype == "int8"
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ import pytest
 
 from tests.frames import MS, frame
 from tests.replay_scenes import straight_scene
-from trajnet.context.surroundings import Needs
-from trajnet.inference import ConstantVelocity, GuardedPredictor, Stream
+from trajnet.inference import ConstantVelocity, GuardOptions, Stream
+from trajnet.inference.base import BasePredictor
 from trajnet.inference.guard import widened
 from trajnet.replay.replay import replay
 from trajnet.timing.clock import VirtualClock
 from trajnet.tracking.store import Observations
-from trajnet.types import IntArray, Prediction, Source
+from trajnet.types import Prediction, Source
 
 TIME_S = np.array([0.5, 1.0])
 BUDGET_MS, PHYSICS_MS = 10.0, 1.0
@@ -49,10 +49,10 @@ class Call(Future[Prediction]):
         return self._outcome()
 
 
-class Model:
+class Model(BasePredictor):
     """Two modes. The k-th call takes costs_ms[k] (the last for all that follow); CRASH: it raises after 2 ms."""
 
-    name, modes, time_s, needs = "model", 2, TIME_S, Needs()
+    name, modes, time_s = "model", 2, TIME_S
 
     def __init__(self, clock: VirtualClock, costs_ms: list[float]) -> None:
         self._clock, self._costs_ms = clock, costs_ms
@@ -61,8 +61,6 @@ class Model:
     def predict(self, observations: Observations) -> Prediction:
         plain = widened(ConstantVelocity(TIME_S).predict(observations), 2)
         return replace(plain, source=np.full(len(observations), Source.MODEL))
-
-    def forget(self, slots: IntArray) -> None: ...
 
     # As its own caller it knows what a call costs.
 
@@ -92,16 +90,17 @@ class Physics(ConstantVelocity):
         return super().predict(observations)
 
 
+def deadline(model: Model, clock: VirtualClock) -> GuardOptions:
+    return GuardOptions(BUDGET_MS * 1e-3, fallback=Physics(clock), clock_ns=clock.now_ns, caller=model)
+
+
 class Road:
     """Frames every 100 ms for two objects; what each answer was and after which time it was there."""
 
     def __init__(self, *costs_ms: float) -> None:
         self.clock = VirtualClock()
         self.model = Model(self.clock, list(costs_ms))
-        self.guard = GuardedPredictor(
-            self.model, Physics(self.clock), BUDGET_MS * 1e-3, clock_ns=self.clock.now_ns, caller=self.model
-        )
-        self.stream = Stream(self.guard)
+        self.stream = Stream(self.model, guard=deadline(self.model, self.clock))
         self.frames = 0
 
     def drive(self, frames: int) -> list[tuple[str, float]]:
@@ -128,7 +127,7 @@ def test_in_time_the_model_answers() -> None:
 def test_a_call_that_is_late_by_a_hair_costs_the_budget_and_no_more() -> None:
     road = Road(9.01, 4.0)
     assert road.drive(3) == [("physics", 10.0), ("model", 5.0), ("model", 5.0)]
-    counters = road.guard.counters
+    counters = road.stream.guard.counters
     assert (counters.deadline_misses, counters.model_rows, counters.physics_rows, counters.failures) == (1, 4, 2, 0)
     # Late or not, the model has seen the first frame: the second is a step of 0.1 s for it, not a birth.
     assert [a.reset.tolist() for a in road.model.asked] == [[True, True], [False, False], [False, False]]
@@ -140,7 +139,7 @@ def test_while_a_call_runs_over_frames_these_get_physics_at_once() -> None:
     assert road.drive(6) == [
         ("model", 5.0), ("physics", 10.0), ("physics", 1.0), ("physics", 1.0), ("model", 5.0), ("model", 5.0),
     ]  # fmt: skip
-    assert road.guard.counters.deadline_misses == 3
+    assert road.stream.guard.counters.deadline_misses == 3
     assert len(road.model.asked) == 4
     assert road.model.asked[2].dt_s == pytest.approx([0.3, 0.3])  # from the frame that the late call saw
     np.testing.assert_allclose(road.model.asked[2].previous_position_m[:, 0], 0.5)
@@ -149,14 +148,14 @@ def test_while_a_call_runs_over_frames_these_get_physics_at_once() -> None:
 def test_a_stuck_model_never_stops_the_output() -> None:
     road = Road(4.0, math.inf)
     assert road.drive(50) == [("model", 5.0), ("physics", 10.0)] + [("physics", 1.0)] * 48
-    assert road.guard.counters.deadline_misses == 49
-    assert road.guard.counters.physics_rows == 98
+    assert road.stream.guard.counters.deadline_misses == 49
+    assert road.stream.guard.counters.physics_rows == 98
 
 
 def test_a_crash_is_answered_for_and_the_next_frame_starts_clean() -> None:
     road = Road(4.0, CRASH, 4.0)
     assert road.drive(3) == [("model", 5.0), ("physics", 3.0), ("model", 5.0)]
-    counters = road.guard.counters
+    counters = road.stream.guard.counters
     assert (counters.failures, counters.deadline_misses) == (1, 0)
     assert counters.last_failure == "RuntimeError: the GPU fell off the bus"
     assert road.model.asked[2].dt_s == pytest.approx([0.2, 0.2])
@@ -169,7 +168,7 @@ def test_whatever_the_model_does_the_output_keeps_its_time() -> None:
     found = road.drive(1000)
     assert max(ms for _, ms in found) == BUDGET_MS
     assert {source for source, _ in found} == {"model", "physics"}
-    counters = road.guard.counters
+    counters = road.stream.guard.counters
     assert counters.model_rows + counters.physics_rows == 2 * counters.calls == 2000
     assert counters.model_rows == 2 * sum(source == "model" for source, _ in found)
     late = sum(source == "physics" for source, _ in found)
@@ -179,8 +178,7 @@ def test_whatever_the_model_does_the_output_keeps_its_time() -> None:
 def test_a_replay_with_a_deadline_has_no_frame_over_it() -> None:
     clock = VirtualClock()
     model = Model(clock, [4.0, 4.0, 150.0, 4.0, math.inf])
-    guard = GuardedPredictor(model, Physics(clock), BUDGET_MS * 1e-3, clock_ns=clock.now_ns, caller=model)
-    result = replay(straight_scene(np.ones((12, 3), dtype=np.bool_)), guard, clock)
+    result = replay(straight_scene(np.ones((12, 3), dtype=np.bool_)), model, clock, guard=deadline(model, clock))
     total_ms = [t.stage_ns("total") / MS for t in result.timings]
     assert total_ms == [5.0, 5.0, 10.0, 1.0, 5.0, 10.0] + [1.0] * 6
     assert result.guard_counters["deadline_misses"] == 9
@@ -193,5 +191,5 @@ def test_without_a_budget_physics_is_not_made_in_vain() -> None:
         def predict(self, observations: Observations) -> Any:
             raise AssertionError("the fall-back is not needed")
 
-    stream = Stream(GuardedPredictor(Model(VirtualClock(), [0.0]), Never(TIME_S)))
+    stream = Stream(Model(VirtualClock(), [0.0]), guard=GuardOptions(fallback=Never(TIME_S)))
     assert stream.update(frame(0.0, {"a": (0, 0)}), 0).source.tolist() == [Source.MODEL]

@@ -13,7 +13,8 @@ import pytest
 
 from tests.frames import frame
 from trajnet.errors import ConfigError, InputError
-from trajnet.inference import ConstantVelocity, GuardedPredictor, KalmanConstantVelocity
+from trajnet.inference import ConstantVelocity, Guard, GuardOptions, KalmanConstantVelocity
+from trajnet.inference.base import BasePredictor
 from trajnet.inference.guard import patched, widened
 from trajnet.tracking.store import Observations, TrackStore
 from trajnet.types import IntArray, Prediction, Source
@@ -23,7 +24,7 @@ TIME_S = np.array([0.5, 1.0])
 AMPLE_S, SHORT_S = 60.0, 0.001
 
 
-class Inner:
+class Inner(BasePredictor):
     """Two modes, labelled as a model. ``act`` may change the answer, raise, or wait; what it is asked is kept."""
 
     name = "inner"
@@ -57,13 +58,13 @@ class Line:
 
     def __init__(self, budget_s: float | None = None) -> None:
         self.inner, self.store = Inner(), TrackStore()
-        self.guard = GuardedPredictor(self.inner, ConstantVelocity(TIME_S), budget_s)
+        self.guard = Guard(self.inner, GuardOptions(budget_s))
 
     def feed(self, time_s: float, *ids: str) -> Prediction:
         places = {t: (10.0 * time_s, float(ord(t[0]))) for t in ids}
         seen = self.store.update(frame(time_s, places, yaw=0.1, velocity=(10.0, 0.0)), 0)[1]
         assert seen is not None
-        answer = self.guard.predict(seen)
+        answer = self.guard.answer(seen)
         answer.validate()
         assert answer.track_id == ids
         assert answer.modes == 2
@@ -91,7 +92,7 @@ def test_a_good_answer_passes_as_it_is(either: Line) -> None:
     assert answer.source.tolist() == [Source.MODEL] * 2
     assert answer.position_m[0, 0, 0, 0] == pytest.approx(100 + 5 * np.cos(0.1))
     assert either.counts() == (1, 2, 0, 0, 0, 0)
-    assert (either.guard.name, either.guard.modes) == ("inner", 2)
+    assert either.guard.predictor is either.inner
 
 
 def raising(answer: Prediction) -> Prediction:
@@ -217,7 +218,7 @@ def test_without_trouble_the_predictor_gets_what_the_store_gives(line: Line) -> 
         one = frame(0.15 * step, {t: tuple(0.2 * draw.normal(size=2)) for t in here}, yaw=yaw)
         seen = store.update(one, 0)[1]
         assert seen is not None
-        line.guard.predict(seen)
+        line.guard.answer(seen)
         for name in ("reset", "dt_s", "previous_position_m", "previous_yaw_rad", "previous_yaw_valid", "slot"):
             np.testing.assert_array_equal(getattr(line.inner.asked[-1], name), getattr(seen, name), err_msg=name)
     assert store.counters.removed > 4
@@ -341,12 +342,12 @@ def test_a_filter_behind_a_guard_loses_no_ground() -> None:
             return super().predict(observations)
 
     slow = Slow(TIME_S)
-    guard, store = GuardedPredictor(slow, ConstantVelocity(TIME_S), AMPLE_S), TrackStore()
+    guard, store = Guard(slow, GuardOptions(AMPLE_S)), TrackStore()
 
     def feed(step: int) -> Prediction:
         seen = store.update(frame(0.1 * step, {"a": (2.0 * step, 0.0)}), 0)[1]
         assert seen is not None
-        return guard.predict(seen)
+        return guard.answer(seen)
 
     for step in range(20):
         feed(step)
@@ -400,11 +401,11 @@ def test_a_guard_that_is_dropped_takes_its_thread_along() -> None:
 def test_a_guard_refuses_what_cannot_work() -> None:
     for budget_s in (0.0, -1.0, float("nan")):
         with pytest.raises(ConfigError, match="budget_s: expected a number above 0"):
-            GuardedPredictor(Inner(), ConstantVelocity(TIME_S), budget_s)
+            GuardOptions(budget_s)
     with pytest.raises(InputError, match="fallback: expected the predictor's times"):
-        GuardedPredictor(Inner(), ConstantVelocity(TIME_S[:1]))
+        Guard(Inner(), GuardOptions(fallback=ConstantVelocity(TIME_S[:1])))
     with pytest.raises(InputError, match="fallback: expected at most 1 modes, got 2"):
-        GuardedPredictor(ConstantVelocity(TIME_S), Inner())
+        Guard(ConstantVelocity(TIME_S), GuardOptions(fallback=Inner()))
 
 
 def test_no_rows_are_no_trouble(either: Line) -> None:

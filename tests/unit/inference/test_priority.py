@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.frames import frame, observed
-from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.errors import ConfigError, InputError
-from trajnet.inference import ConstantVelocity, GuardedPredictor, KalmanConstantVelocity, Stream
+from trajnet.inference import Guard, GuardOptions, KalmanConstantVelocity, Stream
 from trajnet.inference.priority import Ego, most_important
 from trajnet.tracking.store import Observations
 from trajnet.types import ObjectClass, Prediction, Source
@@ -81,7 +81,7 @@ class Shown(KalmanConstantVelocity):
 
 def test_nobody_is_dropped_and_who_comes_back_has_a_gap() -> None:
     model = Shown()
-    stream = Stream(GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=2))
+    stream = Stream(model, guard=GuardOptions(max_objects=2))
 
     def put(step: int, far: str, ego: Ego | None = STANDING) -> dict[str, Source]:
         places = {t: (200.0 if t == far else 10.0 + i, 0.0) for i, t in enumerate("abc")}
@@ -101,27 +101,27 @@ def test_nobody_is_dropped_and_who_comes_back_has_a_gap() -> None:
     assert model.asked[2].reset.tolist() == [False, True]  # c was never shown before
     assert model.asked[4].reset.tolist() == [False, False]
     assert model.asked[4].dt_s == pytest.approx([0.1, 0.3])  # b was shown at 0.1 s last
-    counters = stream.guard
+    counters = stream.guard.counters
     assert (counters.model_rows, counters.physics_rows, counters.over_limit_rows) == (10, 5, 5)
     assert counters.non_finite_rows == 0
 
 
 def test_a_limit_that_is_not_reached_changes_nothing() -> None:
     model = Shown()
-    guard = GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=2)
+    guard = Guard(model, GuardOptions(max_objects=2))
     seen = observed(frame(0.0, {"a": (0, 0), "b": (1, 0)}))
-    assert guard.predict(seen).source.tolist() == [Source.MODEL] * 2
+    assert guard.answer(seen).source.tolist() == [Source.MODEL] * 2
     assert guard.counters.over_limit_rows == 0
     with pytest.raises(ConfigError, match="max_objects: expected a number above 0, got 0"):
-        GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=0)
+        GuardOptions(max_objects=0)
 
 
 def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
     class Looking(Shown):
-        needs = Needs(neighbours=1)
+        requirements = InputRequirements(neighbours=1)
 
     model = Looking()
-    stream = Stream(GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=2))
+    stream = Stream(model, guard=GuardOptions(max_objects=2))
     places = {"a": (0.0, 0.0), "b": (3.0, 0.0), "c": (31.0, 0.0), "d": (33.0, 0.0)}
     ego = Ego(np.array([32.0, 0.0]), np.zeros(2))
     stream.update(frame(0.0, {**places, "d": (100.0, 0.0)}, velocity=(0.0, 0.0)), 0, ego)
@@ -133,13 +133,13 @@ def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
 
 def test_surroundings_that_cannot_be_made_are_a_failure_like_any(monkeypatch: pytest.MonkeyPatch) -> None:
     class Looking(Shown):
-        needs = Needs(neighbours=1)
+        requirements = InputRequirements(neighbours=1)
 
     stream = Stream(Looking())
 
     def fails(seen: Observations, **wanted: object) -> Surroundings:
         raise MemoryError("a map without end")
 
-    monkeypatch.setattr(Observations, "around", fails)
+    monkeypatch.setattr(Observations, "make_surroundings", fails)
     assert stream.update(frame(0.0, {"a": (0, 0)}), 0).source.tolist() == [Source.PHYSICS]
-    assert stream.guard.last_failure == "MemoryError: a map without end"
+    assert stream.guard.counters.last_failure == "MemoryError: a map without end"

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from tests.frames import SECOND, frame
-from trajnet.context.surroundings import Needs
+from tests.replay_scenes import straight_scene
+from trajnet.context.map_field import MapView
+from trajnet.context.surroundings import InputRequirements
 from trajnet.geometry import wrap_angle
 from trajnet.inference import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Stream
+from trajnet.inference.base import BasePredictor
 from trajnet.inference.guard import widened
 from trajnet.tracking.store import Observations, TrackPolicy
-from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import Lane, ObjectClass, Prediction, Scene, Source, TrackFrame
 
 TIME_S = np.array([0.5, 1.0, 2.0])
 
@@ -46,7 +49,8 @@ def test_rows_are_the_frames_then_the_coasting_ones() -> None:
     assert answer.age_s == pytest.approx([0, 0, 0, 0.1, 0.1])
     assert answer.timestamp_ns == SECOND // 10
     # The predictor itself gave 7 rows, the fall-back none.
-    assert (stream.guard.model_rows, stream.guard.physics_rows, stream.guard.stale_rows) == (7, 0, 2)
+    counters = stream.guard.counters
+    assert (counters.model_rows, counters.physics_rows, counters.stale_rows) == (7, 0, 2)
     assert stream.store.live == 5
 
 
@@ -79,15 +83,13 @@ def test_a_stale_arc_is_cut_by_hand() -> None:
 def test_a_stale_heading_turns_the_short_way_round() -> None:
     """A path whose heading passes pi: halfway between 3.14 and -3.1 is not 0."""
 
-    class Wrapping:
-        name, modes, time_s, needs = "wrapping", 1, TIME_S, Needs()
+    class Wrapping(BasePredictor):
+        name, modes, time_s = "wrapping", 1, TIME_S
 
         def predict(self, observations: Observations) -> Prediction:
             answer = ConstantVelocity(TIME_S).predict(observations)
             answer.yaw_rad[:] = np.array([3.0, 3.14, -3.1])
             return answer
-
-        def forget(self, slots: IntArray) -> None: ...
 
     stream = Stream(Wrapping())
     put(stream, frame(0.0, {"a": (0, 0)}, yaw=2.9))
@@ -165,7 +167,7 @@ def test_reset_forgets_the_tracks() -> None:
         put(stream, moving(step, "a", "b"))
     stream.reset()
     assert bytes_of(put(stream, moving(1, "a"))) == bytes_of(put(fresh, moving(1, "a")))
-    assert stream.guard.calls == 4
+    assert stream.guard.counters.calls == 4
 
 
 def drawn(seed: int, steps: int, ids: list[str], seen: float) -> list[TrackFrame]:
@@ -238,15 +240,13 @@ def test_who_was_never_seen_to_move_is_held_and_who_is_back_where_it_began_is_no
 def test_a_path_is_kept_only_where_the_object_has_a_direction() -> None:
     """Every other predictor's paths too: what goes along the map's x axis says nothing of an undirected object."""
 
-    class Eastward:
-        name, modes, time_s, needs = "eastward", 1, TIME_S, Needs()
+    class Eastward(BasePredictor):
+        name, modes, time_s = "eastward", 1, TIME_S
 
         def predict(self, observations: Observations) -> Prediction:
             answer = ConstantVelocity(TIME_S).predict(observations)
             answer.position_m[..., 0] += 10.0
             return answer
-
-        def forget(self, slots: IntArray) -> None: ...
 
     stream = Stream(Eastward())
     for step, (place, held) in enumerate([((0.0, 0.0), True), ((0.0, 0.1), False), ((0.0, 0.0), False)]):
@@ -278,16 +278,14 @@ def test_the_stages_are_measured_by_the_clock_that_is_given() -> None:
 
 
 def test_a_predictor_that_fails_is_guarded_with_its_number_of_modes() -> None:
-    class Moody:
-        name, modes, time_s, needs = "moody", 3, TIME_S, Needs()
+    class Moody(BasePredictor):
+        name, modes, time_s = "moody", 3, TIME_S
         fails = False
 
         def predict(self, observations: Observations) -> Prediction:
             if self.fails:
                 raise RuntimeError("no")
             return widened(ConstantVelocity(TIME_S).predict(observations), 3)
-
-        def forget(self, slots: IntArray) -> None: ...
 
     moody = Moody()
     stream = Stream(moody)
@@ -296,4 +294,54 @@ def test_a_predictor_that_fails_is_guarded_with_its_number_of_modes() -> None:
     answer = put(stream, moving(1, "a"))
     assert answer.modes == 3
     assert answer.source.tolist() == [Source.PHYSICS, Source.STALE]
-    assert stream.guard.failures == 1
+    assert stream.guard.counters.failures == 1
+
+
+class Looking(ConstantVelocity):
+    """Constant velocity that takes a map and keeps what it was asked."""
+
+    name, requirements = "looking", InputRequirements(view=MapView(ahead_m=4.0, behind_m=4.0, side_m=4.0, step_m=2.0))
+
+    def __init__(self) -> None:
+        super().__init__(TIME_S)
+        self.asked: list[Observations] = []
+
+    def predict(self, observations: Observations) -> Prediction:
+        self.asked.append(observations)
+        return super().predict(observations)
+
+
+def street() -> Scene:
+    """Two objects that drive along a lane for three frames."""
+    x_m = np.linspace(-20.0, 20.0, 5)
+    left_m, centre_m, right_m = (np.stack([x_m, np.full(5, y_m)], axis=1) for y_m in (15.0, 5.0, -5.0))
+    return straight_scene(np.ones((3, 2), dtype=np.bool_), lanes=(Lane("lane", left_m, right_m, centre_m),))
+
+
+def saw_a_map(looking: Looking) -> list[bool]:
+    return [bool(o.surroundings is not None and o.surroundings.map_valid.all()) for o in looking.asked]
+
+
+def test_a_stream_for_a_scene_has_the_scenes_map(caplog: pytest.LogCaptureFixture) -> None:
+    looking, scene = Looking(), street()
+    stream = Stream.for_scene(scene, looking)
+    for one in scene.frames():
+        put(stream, one)
+    assert saw_a_map(looking) == [True] * scene.frame_count
+    assert not caplog.records
+    assert Stream.for_scene(scene, ConstantVelocity(TIME_S)).map_field is None  # it takes none
+
+
+def test_a_model_without_the_map_that_it_takes_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    looking, scene = Looking(), street()
+    stream = Stream(looking)
+    assert not caplog.records  # the map may still be given
+    for one in scene.frames():
+        put(stream, one)
+    assert saw_a_map(looking) == [False] * scene.frame_count
+    assert [r.getMessage() for r in caplog.records] == ["looking uses a map and is given none: it predicts without one"]
+    caplog.clear()
+    silent = Stream(Looking(), warn_without_map=False)
+    put(silent, scene.frame(0))
+    put(Stream(ConstantVelocity(TIME_S)), scene.frame(0))
+    assert not caplog.records

@@ -18,18 +18,18 @@ from tools.recurrent_claims.histories import FUTURE_S, complete, recent, reorder
 from tools.recurrent_claims.networks import CELLS, LSTM, NETWORKS, RELU, TANH, width_for
 from tools.recurrent_claims.tables import filled_in
 from tools.recurrent_claims.training import Recipe, errors, fit
-from trajnet.context.surroundings import Needs
+from trajnet.columns import INPUT_COLUMNS
+from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import nothing_around
 from trajnet.datasets.windows import sliding_windows
 from trajnet.errors import InputError
-from trajnet.inference.contract import OBSERVATION
 from trajnet.training.config import AugmentConfig, OptimizerConfig
 from trajnet.training.data import Batch, Batches, TrainingSet, steady_velocities, training_set
-from trajnet.training.features import FEATURES
+from trajnet.training.features import FEATURE_COLUMNS
 from trajnet.training.loss import LossConfig
 from trajnet.training.model import ModelConfig, TrajectoryModel
-from trajnet.training.observation import unpacked
+from trajnet.training.model_input import unpacked
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = ModelConfig(hidden=8, decoder_hidden=8, embedding=8, modes=3)
@@ -40,7 +40,7 @@ PLAIN = AugmentConfig(mirror=False, drop=0.0, short=0.0)
 def data() -> TrainingSet:
     scene = load_scene(ROOT / "sim" / "scenes" / "crossing_small.parquet")
     windows = sliding_windows(scene, np.linspace(-1.0, 0.0, 11), FUTURE_S, stride=9, min_future_s=1.0)
-    return training_set(windows, nothing_around(len(windows), Needs()))
+    return training_set(windows, nothing_around(len(windows), InputRequirements()))
 
 
 @pytest.fixture
@@ -124,9 +124,9 @@ def test_when_all_motions_trade_places_the_prediction_still_starts_where_it_did(
     mixed = reordered(batch, torch.Generator().manual_seed(1), order="all motions shuffled")
     model = LSTM.make(SMALL, 0)
     # All but the steady velocity and the speed that is made of it, which rest on the order.
-    own = [i for i in range(FEATURES) if i not in (3, 7, 10)]
+    own = [i for i in range(len(FEATURE_COLUMNS)) if i not in (3, 7, 10)]
     before, after = (model.features(b.history).features[..., own] for b in (batch, mixed))
-    yaw_rad = OBSERVATION.index("yaw_rad")
+    yaw_rad = INPUT_COLUMNS.index("yaw_rad")
     swapped = 0
     for row, length in enumerate(batch.length.tolist()):
         last = length - 1
@@ -193,7 +193,7 @@ def test_errors_are_the_mean_over_all_windows(data: TrainingSet) -> None:
     assert halves[1]["minADE_3"] <= halves[1]["minADE_1"]
     batch = Batches(data, len(data))[0]
     with torch.no_grad():
-        paths = model(batch.history, batch.length, batch.around)
+        paths = model(batch.history, batch.length, batch.surroundings)
     gap = torch.hypot(paths.x_m - batch.future_m[..., 0], paths.y_m - batch.future_m[..., 1])
     ade = (gap * batch.valid).sum(1) / batch.valid.sum(0)
     assert halves[1]["minADE_3"] == pytest.approx(float(ade.min(0).values.mean()), abs=2e-3)

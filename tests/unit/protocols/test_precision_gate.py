@@ -34,7 +34,7 @@ from trajnet.protocols.precision_gate import GateData, Variant, bundled, compare
 from trajnet.scenes import write_scene
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.model import ModelConfig, TrajectoryModel
-from trajnet.training.observation import unpacked
+from trajnet.training.model_input import unpacked
 from trajnet.training.train import CHECKPOINT_VERSION
 
 FLOAT, HALF, INT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8
@@ -207,7 +207,7 @@ def test_a_variant_says_what_it_is_and_what_it_costs(
     assert variant.size[0] > variant.size[1]
     assert all(ms > 0 for ms in variant.step_ms)
     write_model(variant.proto, variant.contract, "# card", tmp_path / "half.onnx")
-    served = OnnxPredictor(tmp_path / "half.onnx").contract
+    served = OnnxPredictor(tmp_path / "half.onnx").model_file.contract
     assert served == variant.contract
     assert (served.precision, served.flavour, served.gate) == ("fp16", "streaming", variant.gate)
     assert served.model_id != contract.model_id

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from trajnet.context.map_field import MapView
-from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.files import load_scene
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, Stream
+from trajnet.inference.base import BasePredictor
 from trajnet.inference.onnx.session import PROVIDERS
 from trajnet.ros.bridge import object_ids, tracked_objects
 from trajnet.ros.cdr import PredictedObjects, decode_predicted, encode_tracked
@@ -21,18 +22,17 @@ from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
 from trajnet.ros.published_paths import PathGrid
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 MS = 1_000_000
 SERVING = Identity("fan 1", "cpu", "cpu", uses_model=True)
 
 
-class Fan:
+class Fan(BasePredictor):
     """Three paths around constant velocity, by whose ends a test can tell them; fails and lies when told to."""
 
     name = "fan"
     modes = 3
-    needs = Needs()
     time_s: FloatArray = np.arange(1, 13) * 0.5
 
     def __init__(self) -> None:
@@ -54,9 +54,6 @@ class Fan:
             np.repeat(straight.covariance_m2, 3, 1), np.tile([0.2, 0.5, 0.3], (count, 1)),
             np.full(count, Source.MODEL), np.zeros(count),
         )  # fmt: skip
-
-    def forget(self, slots: IntArray) -> None:
-        pass
 
 
 def frame(time_ms: int, *ids: str, speed: float = 10.0) -> TrackFrame:
@@ -257,7 +254,7 @@ def test_warming_up_leaves_no_trace() -> None:
 class Seeing(Fan):
     """A fan that wants a map and keeps what it was shown."""
 
-    needs = Needs(view=MapView(ahead_m=4.0, behind_m=4.0, side_m=4.0, step_m=4.0))
+    requirements = InputRequirements(view=MapView(ahead_m=4.0, behind_m=4.0, side_m=4.0, step_m=4.0))
 
     def __init__(self) -> None:
         super().__init__()
@@ -273,7 +270,7 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
     fan = Seeing()
-    field = load_field(parameters, fan.needs)
+    field = load_field(parameters, fan.requirements)
     line = warmed_up(fan, SERVING, parameters, field)
     first = load_scene(scene).frame(0)
     line.process(encode_tracked(tracked_objects(first)), first.timestamp_ns)
@@ -288,15 +285,15 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     blind.process(message(0, "a"), 0)
     assert other.seen[0] is not None
     assert not other.seen[0].map_valid.any()
-    assert load_field(Parameters(), fan.needs) is None
+    assert load_field(Parameters(), fan.requirements) is None
     assert not caplog.records
-    assert load_field(parameters, Fan.needs) is None
+    assert load_field(parameters, Fan.requirements) is None
     assert "this model uses no map" in caplog.text
 
 
 def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.osm"):
-        load_field(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.needs)
+        load_field(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.requirements)
     points = "".join(
         f'<node id="{i}"><tag k="local_x" v="{i}"/><tag k="local_y" v="{i % 2}"/></node>' for i in range(4)
     )
@@ -307,7 +304,7 @@ def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"map_path: expected lanes that vehicles may use in .*walkways\.osm, got none"
     ):
-        load_field(Parameters(map_path=str(path)), Seeing.needs)
+        load_field(Parameters(map_path=str(path)), Seeing.requirements)
 
 
 def test_the_same_bytes_give_the_same_bytes() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajnet.context.map_field import FULL, REACH_M, field_of
+from trajnet.context.map_field import INT8_MAX, REACH_M, field_of
 from trajnet.datasets.files import load_map
 from trajnet.errors import InputError
 
@@ -72,8 +72,8 @@ def test_the_middle_line_of_a_two_way_road_is_a_road_divider(tmp_path: Path) -> 
         pixel = ((np.array([x_m, y_m]) - field.origin_m) * field.pixels_per_m).astype(int) + 1
         return [int(value) for value in field.distance[tuple(pixel)]]
 
-    assert at(25.0, 0.0)[1] * REACH_M / FULL < 1.0 / field.pixels_per_m
-    assert at(25.0, 0.0)[2] == FULL
+    assert at(25.0, 0.0)[1] * REACH_M / INT8_MAX < 1.0 / field.pixels_per_m
+    assert at(25.0, 0.0)[2] == INT8_MAX
     assert at(25.0, 4.0)[0] < 0  # the pavement
     assert at(25.0, 1.5)[0] > 0
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from tests.frames import in_patches
+from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
-from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import nothing_around, scene_surroundings
 from trajnet.datasets.windows import Windows, frames_of, sliding_windows
@@ -35,29 +36,29 @@ from trajnet.training.data import (
     training_set,
 )
 from trajnet.training.model import ModelConfig, TrajectoryModel
-from trajnet.training.observation import unpacked
+from trajnet.training.model_input import unpacked
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
 SOURCE = SourceConfig("scenes", path="scenes", history_s=1.0, stride=10, min_future_s=1.0)
 FUTURE_S = np.arange(1, 5) * 0.5
 VIEW = MapView(ahead_m=20.0, behind_m=8.0, side_m=8.0, step_m=2.0, patch=3)
-NEEDS = Needs(VIEW, 3)
+REQUIREMENTS = InputRequirements(VIEW, 3)
 
 
-def crossing(needs: Needs) -> TrainingSet:
+def crossing(requirements: InputRequirements) -> TrainingSet:
     scene = load_scene(SCENES / "crossing_small.parquet", with_map=True)
     windows = sliding_windows(scene, np.linspace(-1.0, 0.0, 11), FUTURE_S, stride=7, min_future_s=1.0)
-    return training_set(windows, scene_surroundings(scene, windows.row, needs))
+    return training_set(windows, scene_surroundings(scene, windows.row, requirements))
 
 
 @pytest.fixture(scope="module")
 def data() -> TrainingSet:
-    return crossing(NEEDS)
+    return crossing(REQUIREMENTS)
 
 
 def alone(windows: Windows) -> TrainingSet:
     """The windows for a model that looks at nothing around."""
-    return training_set(windows, nothing_around(len(windows), Needs()))
+    return training_set(windows, nothing_around(len(windows), InputRequirements()))
 
 
 def tensors(data: TrainingSet) -> dict[str, torch.Tensor]:
@@ -65,7 +66,7 @@ def tensors(data: TrainingSet) -> dict[str, torch.Tensor]:
 
 
 def numbers(batch: Batch) -> list[torch.Tensor]:
-    return [batch.history, batch.length, *batch.around, batch.future_m, batch.valid]
+    return [batch.history, batch.length, *batch.surroundings, batch.future_m, batch.valid]
 
 
 def test_positions_are_relative_to_the_last_observation(data: TrainingSet) -> None:
@@ -86,9 +87,9 @@ def test_a_batch_is_left_aligned_with_the_real_dt_and_the_pose_before() -> None:
         "size_m": torch.tensor([[4.0, 2.0]]),
         "future_m": torch.tensor([[[1.0, 0.0], [2.0, 0.0]]]),
         "future_valid": torch.tensor([[True, False]]),
-        **{f.name: torch.from_numpy(getattr(nothing_around(1, NEEDS), f.name)) for f in fields(Surroundings)},
+        **{f.name: torch.from_numpy(getattr(nothing_around(1, REQUIREMENTS), f.name)) for f in fields(Surroundings)},
     }
-    window["neighbours"][0, 0] = torch.arange(len(NEIGHBOUR)) + 1.0
+    window["neighbours"][0, 0] = torch.arange(len(NEIGHBOUR_COLUMNS)) + 1.0
     batch = as_batch(window, torch.tensor([[True, False, True, True]]))
     seen = unpacked(batch.history)
     assert batch.length.tolist() == [3]
@@ -99,7 +100,7 @@ def test_a_batch_is_left_aligned_with_the_real_dt_and_the_pose_before() -> None:
     assert seen.velocity_valid[:, 0].tolist() == [1.0, 0.0, 1.0]
     assert batch.valid[:, 0].tolist() == [1.0, 0.0]
     assert batch.future_m[:, 0].tolist() == [[1.0, 0.0], [2.0, 0.0]]
-    assert torch.equal(batch.around.neighbours, window["neighbours"])
+    assert torch.equal(batch.surroundings.neighbours, window["neighbours"])
     assert seen.map_valid[:, 0].tolist() == [0.0] * 3
 
 
@@ -170,7 +171,7 @@ def test_mirror_swaps_left_and_right_of_past_and_future_together(data: TrainingS
     assert torch.equal(other["yaw_rad"][flipped], -window["yaw_rad"][flipped])
     assert torch.equal(other["map_distance"][~flipped], window["map_distance"][~flipped])
     # The map, patch by patch, is that of the same windows point by point, whose right and left change places.
-    points = tensors(crossing(Needs(replace(VIEW, patch=1), 3)))
+    points = tensors(crossing(InputRequirements(replace(VIEW, patch=1), 3)))
     grid = points["map_distance"]
     assert grid.shape[1:] == (*VIEW.grid, 1, 4)
     assert not torch.equal(grid[flipped].flip(2), grid[flipped])
@@ -191,7 +192,7 @@ def test_windows_at_another_pace_go_the_same_way(data: TrainingSet) -> None:
     for made, slower in ((twice, 2.0), (half, 0.5)):
         torch.testing.assert_close(made["time_s"], window["time_s"] * slower)
         torch.testing.assert_close(made["velocity_mps"], window["velocity_mps"] / slower)
-        for column, name in enumerate(NEIGHBOUR):
+        for column, name in enumerate(NEIGHBOUR_COLUMNS.names):
             factor = slower if name.startswith("velocity") else 1.0
             torch.testing.assert_close(made["neighbours"][..., column] * factor, window["neighbours"][..., column])
         for name in ("position_m", "yaw_rad", "map_distance", "observed"):
@@ -221,7 +222,7 @@ def test_the_pace_is_drawn_for_each_window(data: TrainingSet) -> None:
 
 
 def test_directions_are_hidden_in_a_share_of_the_windows() -> None:
-    window = tensors(crossing(Needs(replace(VIEW, directions=True), 3)))
+    window = tensors(crossing(InputRequirements(replace(VIEW, directions=True), 3)))
     before = window["map_distance"].clone()
     known = (before[..., 2:] != 0).flatten(1).any(1)
     other = disturbed(window, AugmentConfig(mirror=False, hide_directions=0.4), torch.Generator().manual_seed(0))
@@ -257,10 +258,10 @@ def test_mirrored_windows_are_those_of_the_mirrored_scene(directions: bool) -> N
         yaw_rad=-scene.yaw_rad,
         lanes=lanes,
     )
-    made, needs = [], Needs(replace(VIEW, directions=directions), 3)
+    made, requirements = [], InputRequirements(replace(VIEW, directions=directions), 3)
     for one in (scene, reflected):
         windows = sliding_windows(one, np.linspace(-1.0, 0.0, 11), FUTURE_S, stride=20, min_future_s=1.0)
-        made.append(tensors(training_set(windows, scene_surroundings(one, windows.row, needs))))
+        made.append(tensors(training_set(windows, scene_surroundings(one, windows.row, requirements))))
     got = mirrored(made[0], torch.ones(len(made[0]["yaw_rad"]), dtype=torch.bool))
     for name, values in got.items():
         if name != "map_distance":
@@ -355,7 +356,7 @@ def test_turned_windows_turn_the_prediction_though_no_yaw_was_measured() -> None
     mine, theirs = (model.features(batch.history).features[real] for batch in (one, other))
     torch.testing.assert_close(mine, theirs, atol=2e-3, rtol=1e-3)
     with torch.no_grad():
-        paths, turned = (model(b.history, b.length, b.around) for b in (one, other))
+        paths, turned = (model(b.history, b.length, b.surroundings) for b in (one, other))
     expected = rotate(torch.stack([paths.x_m, paths.y_m], -1).numpy().astype(np.float64), np.array(angle))
     found = torch.stack([turned.x_m, turned.y_m], -1).numpy()
     windows = blind_windows()
@@ -381,23 +382,23 @@ def test_windows_are_cached_by_content_and_built_anew_when_the_cache_is_corrupt(
     folder = tmp_path / "scenes"
     folder.mkdir()
     (folder / "a.parquet").write_bytes((SCENES / "crossing_small.parquet").read_bytes())
-    first = load_training_set([SOURCE], [tmp_path], FUTURE_S, NEEDS, tmp_path / "cache")
+    first = load_training_set([SOURCE], [tmp_path], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
     (stored,) = (tmp_path / "cache").iterdir()
-    again = load_training_set([SOURCE], [tmp_path], FUTURE_S, NEEDS, tmp_path / "cache")
+    again = load_training_set([SOURCE], [tmp_path], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
     for f in fields(TrainingSet):
         np.testing.assert_array_equal(getattr(first, f.name), getattr(again, f.name))
     assert first.map_valid.all()
     assert first.neighbours[..., -1].any()
     stored.write_bytes(stored.read_bytes()[:1000])
-    rebuilt = load_training_set([SOURCE], [tmp_path], FUTURE_S, NEEDS, tmp_path / "cache")
+    rebuilt = load_training_set([SOURCE], [tmp_path], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
     np.testing.assert_array_equal(first.future_m, rebuilt.future_m)
     files = source_files(SOURCE, [tmp_path])
-    key = cache_key(SOURCE, files, FUTURE_S, NEEDS)
-    assert key != cache_key(SourceConfig("scenes", path="scenes", history_s=2.0), files, FUTURE_S, NEEDS)
-    assert key != cache_key(SOURCE, files, FUTURE_S, replace(NEEDS, neighbours=4))
-    assert key != cache_key(SOURCE, files, FUTURE_S, Needs(replace(MapView(), step_m=1.0), 3))
+    key = cache_key(SOURCE, files, FUTURE_S, REQUIREMENTS)
+    assert key != cache_key(SourceConfig("scenes", path="scenes", history_s=2.0), files, FUTURE_S, REQUIREMENTS)
+    assert key != cache_key(SOURCE, files, FUTURE_S, replace(REQUIREMENTS, neighbours=4))
+    assert key != cache_key(SOURCE, files, FUTURE_S, InputRequirements(replace(MapView(), step_m=1.0), 3))
     (folder / "b.parquet").write_bytes((SCENES / "motorway.parquet").read_bytes())
-    assert key != cache_key(SOURCE, source_files(SOURCE, [tmp_path]), FUTURE_S, NEEDS)
+    assert key != cache_key(SOURCE, source_files(SOURCE, [tmp_path]), FUTURE_S, REQUIREMENTS)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

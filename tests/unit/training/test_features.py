@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from tests.neighbours import packed
-from trajnet.inference.contract import OBSERVATION
-from trajnet.training.features import FEATURES, Features, neighbour_matrices
-from trajnet.training.observation import Observation, unpacked
+from trajnet.columns import INPUT_COLUMNS
+from trajnet.training.features import FEATURE_COLUMNS, Features, neighbour_matrices
+from trajnet.training.model_input import ModelInput, unpacked
 from trajnet.types import CLASS_NAMES
 
 
-def observations(count: int = 200) -> Observation:
+def observations(count: int = 200) -> ModelInput:
     """Plausible ones, a quarter of them the first of a track, some at rest, some an instant after the one before."""
     draw = torch.Generator().manual_seed(4)
 
@@ -24,7 +24,7 @@ def observations(count: int = 200) -> Observation:
     displacement_m[::7] = 0.0
     dt_s = 0.05 + torch.rand(count, generator=draw)
     dt_s[1::9] = 1e-6
-    return Observation(
+    return ModelInput(
         displacement_m=displacement_m,
         velocity_mps=normal(count, 2, scale=9.0),
         steady_velocity_mps=normal(count, 2, scale=9.0),
@@ -65,7 +65,7 @@ def test_features_are_those_of_the_formulas(uses_velocity: bool) -> None:
         known_s, known, used, *torch.nn.functional.one_hot(seen.object_class, len(CLASS_NAMES)).float().t(),
     ]  # fmt: skip
     got = Features(uses_velocity=uses_velocity, axes=False)(seen.packed())
-    assert got.features.shape == (200, FEATURES) == (200, len(expected))
+    assert got.features.shape == (200, len(FEATURE_COLUMNS)) == (200, len(expected))
     torch.testing.assert_close(got.features, torch.stack(expected, 1), atol=1e-3, rtol=1e-4)
     assert torch.equal(got.map_valid[:, 0], seen.map_valid)
     assert torch.equal(got.turned, got.features[:, :10])
@@ -105,7 +105,7 @@ def test_neighbours_are_seen_in_the_objects_axes() -> None:
 def test_an_observation_is_packed_as_the_contract_names_its_columns() -> None:
     seen = observations()._replace(yaw_rad=torch.linspace(-3.0, 3.0, 200))
     observed = seen.packed()
-    column = dict(zip(OBSERVATION, observed.t(), strict=True))
+    column = dict(zip(INPUT_COLUMNS.names, observed.t(), strict=True))
     assert torch.equal(column["steady_velocity_y_mps"], seen.steady_velocity_mps[:, 1])
     assert torch.equal(column["width_m"], seen.size_m[:, 1])
     first, known = seen.reset > 0, seen.velocity_valid > 0

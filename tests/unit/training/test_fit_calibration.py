@@ -6,15 +6,15 @@ import torch
 
 from trajnet import metrics
 from trajnet.training.fit_calibration import fitted_sharpness, fitted_spread
-from trajnet.training.model import Paths
+from trajnet.training.model import PathTensors
 
 
-def modes_apart(logits: torch.Tensor) -> Paths:
+def modes_apart(logits: torch.Tensor) -> PathTensors:
     """N objects whose K modes stand still at x = 0, 10, 20 ... m, one knot each."""
     count, modes = logits.shape
     x = (10.0 * torch.arange(modes)).reshape(modes, 1, 1).expand(modes, 1, count)
     one = torch.ones(modes, 1, count)
-    return Paths(torch.stack([x, 0 * one, 0 * one, one, 0 * one, one]), logits)
+    return PathTensors(torch.stack([x, 0 * one, 0 * one, one, 0 * one, one]), logits)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.5])

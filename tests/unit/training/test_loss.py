@@ -9,12 +9,12 @@ import torch
 from trajnet.errors import ConfigError
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.loss import LossConfig, displacement, mean_over_knots, winner_takes_all
-from trajnet.training.model import ModelConfig, Paths
+from trajnet.training.model import ModelConfig, PathTensors
 
 MODES, KNOTS, OBJECTS = 4, 3, 5
 
 
-def made(seed: int = 0) -> tuple[Paths, torch.Tensor, torch.Tensor]:
+def made(seed: int = 0) -> tuple[PathTensors, torch.Tensor, torch.Tensor]:
     """Random paths that can learn, futures and a mask with at least one knot each."""
     draw = torch.Generator().manual_seed(seed)
 
@@ -23,7 +23,7 @@ def made(seed: int = 0) -> tuple[Paths, torch.Tensor, torch.Tensor]:
 
     x, y, yaw, xy = (normal(MODES, KNOTS, OBJECTS) for _ in range(4))
     planes = torch.stack([x, y, yaw, 2.0 + x.abs(), 0.5 * torch.tanh(xy), 2.0 + y.abs()]).requires_grad_(True)
-    paths = Paths(planes, normal(OBJECTS, MODES).requires_grad_(True))
+    paths = PathTensors(planes, normal(OBJECTS, MODES).requires_grad_(True))
     valid = (torch.rand(KNOTS, OBJECTS, generator=draw) < 0.7).float()
     valid[0] = 1.0
     return paths, normal(KNOTS, OBJECTS, 2), valid
@@ -40,7 +40,7 @@ def test_by_hand() -> None:
     x = torch.tensor([[[3.0], [9.0]], [[1.0], [9.0]]])
     one = torch.ones(2, 2, 1)
     planes = torch.stack([x, zeros, zeros, one, zeros, one])
-    paths = Paths(planes, torch.tensor([[np.log(0.8), np.log(0.2)]]).float())
+    paths = PathTensors(planes, torch.tensor([[np.log(0.8), np.log(0.2)]]).float())
     loss, terms = winner_takes_all(
         paths, torch.zeros(2, 1, 2), torch.tensor([[1.0], [0.0]]), LossConfig(classification=2.0, likelihood=0.5)
     )
@@ -129,7 +129,7 @@ def test_sets_learn_to_cover_by_themselves() -> None:
     zeros, one = torch.zeros(4, 1, 100), torch.ones(4, 1, 100)
     for _ in range(600):
         planes = torch.stack([x.reshape(4, 1, 1).expand(4, 1, 100), zeros, zeros, one, zeros, one])
-        paths = Paths(planes, torch.zeros(100, 4))
+        paths = PathTensors(planes, torch.zeros(100, 4))
         config = LossConfig(classification=0.0, likelihood=0.0)
         loss, _ = winner_takes_all(paths, future, torch.ones(1, 100), config, (1, 4))
         optimizer.zero_grad()

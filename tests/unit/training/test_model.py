@@ -11,12 +11,11 @@ import torch
 
 from tests.frames import in_patches
 from tests.neighbours import named, packed
-from trajnet.context.map_field import FULL, MapView
+from trajnet.columns import INPUT_COLUMNS
+from trajnet.context.map_field import INT8_MAX, MapView
 from trajnet.errors import ConfigError
 from trajnet.geometry import rotate
-from trajnet.inference.contract import OBSERVATION
 from trajnet.training.data import steady_velocities
-from trajnet.training.features import CLASS_COLUMN
 from trajnet.training.model import (
     HEADS,
     MAX_ACCELERATION_MPS2,
@@ -24,13 +23,13 @@ from trajnet.training.model import (
     MAX_CURVATURE_PER_M,
     MAX_FREE_OFFSET_RAD,
     MAX_TURN_RATE_RADPS,
-    Around,
+    ContextTensors,
     ModelConfig,
-    Paths,
+    PathTensors,
     TrajectoryModel,
     gaussian_nll,
 )
-from trajnet.training.observation import Observation
+from trajnet.training.model_input import ModelInput
 from trajnet.types import ObjectClass
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
@@ -50,7 +49,7 @@ def make_model(**changes: object) -> TrajectoryModel:
     return TrajectoryModel(ModelConfig(**{**small, **changes})).eval()  # type: ignore[arg-type]
 
 
-def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -> Around:
+def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -> ContextTensors:
     """What such a model is shown of ``count`` objects; a third of it is not there."""
     config = config or ModelConfig(**ALL, modes=4)  # type: ignore[arg-type]
     draw, near = torch.Generator().manual_seed(seed), (count, config.neighbours)
@@ -59,11 +58,11 @@ def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -
     def normal(*size: int, scale: float) -> torch.Tensor:
         return scale * torch.randn(*size, generator=draw)
 
-    distance = torch.randint(-FULL, FULL + 1, shape, generator=draw, dtype=torch.int8)
+    distance = torch.randint(-INT8_MAX, INT8_MAX + 1, shape, generator=draw, dtype=torch.int8)
     distance[..., 3] = 0
     if config.map is not None and config.map.directions:
         distance[..., 2:] = torch.randint(-80, 81, (*shape[:-1], 2), generator=draw, dtype=torch.int8)
-    return Around(
+    return ContextTensors(
         map_distance=distance,
         neighbours=packed(
             offset_m=normal(*near, 2, scale=15.0),
@@ -75,11 +74,11 @@ def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -
     )
 
 
-def nothing(count: int) -> Around:
+def nothing(count: int) -> ContextTensors:
     return surroundings(count, config=ModelConfig())
 
 
-def histories(steps: int, count: int, seed: int = 0) -> tuple[Observation, torch.Tensor]:
+def histories(steps: int, count: int, seed: int = 0) -> tuple[ModelInput, torch.Tensor]:
     """Smooth random drives (H, N, ...) with uneven dt, and their lengths; what lies behind a length is garbage."""
     draw = np.random.default_rng(seed)
     dt = draw.uniform(0.05, 0.6, (steps, count))
@@ -97,7 +96,7 @@ def histories(steps: int, count: int, seed: int = 0) -> tuple[Observation, torch
 
     valid = tensor(draw.integers(0, 2, (steps, count)))
     velocity = tensor(speed[..., None] * heading)
-    seen = Observation(
+    seen = ModelInput(
         displacement_m=tensor(position - before),
         yaw_rad=tensor(yaw),
         previous_yaw_rad=tensor(yaw_before),
@@ -113,21 +112,21 @@ def histories(steps: int, count: int, seed: int = 0) -> tuple[Observation, torch
     return seen, torch.tensor(draw.integers(1, steps + 1, count))
 
 
-def at(history: Observation, step: int) -> Observation:
-    return Observation(*(values[step] for values in history))
+def at(history: ModelInput, step: int) -> ModelInput:
+    return ModelInput(*(values[step] for values in history))
 
 
-def own_velocity(model: TrajectoryModel, seen: Observation) -> torch.Tensor:
+def own_velocity(model: TrajectoryModel, seen: ModelInput) -> torch.Tensor:
     """(N, 4) m/s: steady forward and leftward, and what that of the last displacement has more."""
     return model.features(seen.packed()).turned @ model.features.to_start
 
 
-def row_of(paths: Paths, row: int) -> Paths:
-    return Paths(paths.planes[..., row], paths.logits[row])
+def row_of(paths: PathTensors, row: int) -> PathTensors:
+    return PathTensors(paths.planes[..., row], paths.logits[row])
 
 
-def assert_close(got: Paths, expected: Paths, tolerance: float) -> None:
-    for name, a, b in zip(Paths._fields, got, expected, strict=True):
+def assert_close(got: PathTensors, expected: PathTensors, tolerance: float) -> None:
+    for name, a, b in zip(PathTensors._fields, got, expected, strict=True):
         assert torch.allclose(a, b, atol=tolerance, rtol=1e-4), f"{name}: {(a - b).abs().max()}"
 
 
@@ -273,7 +272,7 @@ def test_a_car_cannot_turn_on_the_spot_and_a_pedestrian_can() -> None:
         heads[1] = 50.0  # full lock
         model.offsets.weight.zero_()
         model.offsets.bias.zero_()
-    still = Observation(
+    still = ModelInput(
         *(torch.zeros(2, 2), torch.zeros(2, 2), torch.zeros(2, 2)),
         *(torch.zeros(2), torch.zeros(2), torch.zeros(2), torch.ones(2), torch.zeros(2)),
         size_m=torch.ones(2, 2),
@@ -290,7 +289,7 @@ def test_a_car_cannot_turn_on_the_spot_and_a_pedestrian_can() -> None:
 def test_own_velocity_is_seen_in_the_objects_axes() -> None:
     """Of the last displacement (of a first observation as measured, where the model uses that), and the steady one."""
     up = math.pi / 2
-    seen = Observation(
+    seen = ModelInput(
         displacement_m=torch.tensor([[0.0, 2.0], [0.0, 2.0], [-3.0, 4.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
         yaw_rad=torch.tensor([up, 0.0, up, up, up, 0.0]),
         previous_yaw_rad=torch.tensor([0.0, 1.0, 2.0, up, up, 0.0]),
@@ -321,8 +320,8 @@ def driven(
     model = make_model(modes=1, knots=knots)
     acceleration = torch.atanh(acceleration_mps2 / MAX_ACCELERATION_MPS2).reshape(1, knots, 1).expand(1, knots, count)
     offset = torch.tensor([0.0, aside, trust]).reshape(3, 1, 1).expand(3, 1, count)
-    seen = torch.zeros(count, len(OBSERVATION))
-    seen[:, CLASS_COLUMN:] = torch.eye(len(ObjectClass))[[int(kind) for kind in kinds]]
+    seen = torch.zeros(count, len(INPUT_COLUMNS))
+    seen[:, INPUT_COLUMNS.object_class] = torch.eye(len(ObjectClass))[[int(kind) for kind in kinds]]
     last_forward, steady_forward, last_leftward, steady_leftward = torch.tensor(velocity).t()
     gap = (last_forward - steady_forward, last_leftward - steady_leftward)
     with torch.no_grad():
@@ -421,7 +420,7 @@ def test_wheeled_paths_keep_to_the_curvature_and_go_backward_only_when_seen_doin
     assert (along[..., going_forward] >= -1e-3).all()
 
 
-def assert_valid_covariance(paths: Paths) -> None:
+def assert_valid_covariance(paths: PathTensors) -> None:
     """Positive definite as float32 numbers, not only on paper."""
     xx, xy, yy = (c.double() for c in (paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2))
     assert (xx > 0).all()
@@ -549,11 +548,11 @@ def test_the_map_is_seen_by_a_convolution_of_whole_patches() -> None:
     encoder = model.map_encoder
     assert encoder is not None
     rows, columns = VIEW.grid
-    grid = torch.randint(-FULL, FULL + 1, (7, rows, columns, 4), generator=torch.Generator().manual_seed(1))
+    grid = torch.randint(-INT8_MAX, INT8_MAX + 1, (7, rows, columns, 4), generator=torch.Generator().manual_seed(1))
     patches = torch.from_numpy(np.stack([in_patches(one, VIEW.patch) for one in grid.to(torch.int8).numpy()]))
     kernel = encoder.patch.weight.reshape(-1, VIEW.patch, VIEW.patch, 4).permute(0, 3, 1, 2)
     with torch.no_grad():
-        planes = grid.permute(0, 3, 1, 2) / FULL
+        planes = grid.permute(0, 3, 1, 2) / INT8_MAX
         seen = torch.relu(torch.nn.functional.conv2d(planes, kernel, encoder.patch.bias, stride=VIEW.patch))
         expected = encoder.out(seen.permute(0, 2, 3, 1).reshape(7, -1))
         torch.testing.assert_close(encoder(patches, None), expected, atol=1e-5, rtol=1e-4)
@@ -568,9 +567,9 @@ def test_the_levels_of_the_map_are_convolutions_of_two_by_two() -> None:
     encoder = make_model(map=view, map_channels=(3, 5, 6), map_width=11).map_encoder
     assert encoder is not None
     draw = torch.Generator().manual_seed(1)
-    patches = torch.randint(-FULL, FULL + 1, (9, *view.shape, 4), generator=draw, dtype=torch.int8)
+    patches = torch.randint(-INT8_MAX, INT8_MAX + 1, (9, *view.shape, 4), generator=draw, dtype=torch.int8)
     with torch.no_grad():
-        seen = torch.relu(encoder.patch(patches.reshape(9, 4, 8, 16) / FULL)).permute(0, 3, 1, 2)
+        seen = torch.relu(encoder.patch(patches.reshape(9, 4, 8, 16) / INT8_MAX)).permute(0, 3, 1, 2)
         for layer in encoder.larger:
             kernel = layer.weight.reshape(len(layer.weight), 2, 2, -1).permute(0, 3, 1, 2)
             seen = torch.relu(torch.nn.functional.conv2d(seen, kernel, layer.bias, stride=2))
@@ -593,7 +592,7 @@ def test_directions_are_seen_in_the_objects_own_axes() -> None:
     x, y = own[..., 2].clone(), own[..., 3].clone()
     own[..., 2], own[..., 3] = x * cos + y * sin, y * cos - x * sin
     with torch.no_grad():
-        seen = torch.relu(encoder.patch(own.reshape(-1, encoder.patch.in_features) / FULL))
+        seen = torch.relu(encoder.patch(own.reshape(-1, encoder.patch.in_features) / INT8_MAX))
         expected = encoder.out(seen.reshape(6, -1))
         torch.testing.assert_close(encoder(around, axes), expected, atol=1e-5, rtol=1e-4)
         assert (expected > 0).any()
@@ -611,7 +610,7 @@ def test_a_decoder_step_may_make_several_knots(cell: str, stride: int) -> None:
     assert model.knot_code.shape[0] == 8 // stride
     # Knots follow each other in time, whichever decoder step made them.
     way = torch.diff(torch.stack([paths.x_m, paths.y_m]), dim=2).norm(dim=0)
-    start = own_velocity(model, Observation(*(v[length - 1, torch.arange(7)] for v in history)))
+    start = own_velocity(model, ModelInput(*(v[length - 1, torch.arange(7)] for v in history)))
     fastest = torch.maximum(start[:, :2].norm(dim=1), (start[:, :2] + start[:, 2:]).norm(dim=1))
     assert (way <= 0.5 * (fastest + 8.0 * 4.0 + 3.0)).all()
 

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.columns import INPUT_COLUMNS
 from trajnet.errors import ConfigError
-from trajnet.inference.contract import CARD_KEY, OBSERVATION, Contract, Tensor, read_contract
+from trajnet.inference.contract import CARD_KEY, Contract, Tensor, read_contract
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions, check_session, open_session
 
 #: Numbers of tracks that are prepared for: at most half as many rows again as a frame has, from 16 on.
@@ -29,7 +30,9 @@ BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 #: What a row without a track holds: one that is just born, of no known class, at rest at the origin. Every other input
 #: is 0.
-PADDING = {"observation": np.isin(OBSERVATION, ("reset", "length_m", "width_m", "class_unknown")).astype(np.float32)}
+PADDING = {
+    "observation": np.isin(INPUT_COLUMNS.names, ("reset", "length_m", "width_m", "class_unknown")).astype(np.float32)
+}
 
 #: A CUDA graph is recorded after a run or two that allocate what it needs.
 RUNS_TO_RECORD = 3

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.inference.contract import OBSERVATION, PATH
+from trajnet.columns import INPUT_COLUMNS, PATH_PLANES
+from trajnet.inference.base import ModelFile
 from trajnet.inference.onnx.engine import BUCKETS, Arrays, Engine
 from trajnet.inference.onnx.session import GpuOptions
 from trajnet.tracking.store import Observations
@@ -16,8 +17,6 @@ from trajnet.types import CLASS_NAMES, BoolArray, IntArray, Prediction, Source
 
 #: For each class 1 in its own column.
 _CLASSES = np.eye(len(CLASS_NAMES), dtype=np.float32)
-_UNKNOWN_AT_FIRST = [OBSERVATION.index(name) for name in ("displacement_x_m", "displacement_y_m", "dt_s")]
-_YAW, _PREVIOUS_YAW = OBSERVATION.index("yaw_rad"), OBSERVATION.index("previous_yaw_rad")
 
 
 class OnnxPredictor:
@@ -37,13 +36,12 @@ class OnnxPredictor:
         gpu: GpuOptions = GpuOptions(),
     ) -> None:
         self._engine = Engine(Path(path), provider=provider, threads=threads, buckets=buckets, gpu=gpu)
-        self.contract = self._engine.contract
-        self.card = self._engine.card
-        self.provider = self._engine.provider
-        self.name = self.contract.name
-        self.modes = self.contract.modes
-        self.needs = self.contract.needs
-        self.time_s = np.array(self.contract.time_s)
+        contract = self._engine.contract
+        self.model_file = ModelFile(contract, self._engine.card, self._engine.provider)
+        self.name = contract.name
+        self.modes = contract.modes
+        self.requirements = contract.needs
+        self.time_s = np.array(contract.time_s)
         self._forgotten: set[int] = set()
 
     @property
@@ -53,7 +51,7 @@ class OnnxPredictor:
 
     @property
     def graph_ns(self) -> int:
-        """Time that ONNX Runtime has taken for all steps so far: what is left of predict's is ours."""
+        """Time that ONNX Runtime has taken for all steps so far; the rest of predict's time is this package's."""
         return self._engine.graph_ns
 
     def predict(self, observations: Observations) -> Prediction:
@@ -85,39 +83,46 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
 
     Only differences of positions go in: float32 keeps its precision wherever an object is.
     """
-    around = observations.surroundings
-    for name in inputs.keys() & {"map_distance", "neighbours"}:
-        inputs[name][...] = 0 if around is None else getattr(around, name)[rows]
-    observed, seen, first = inputs["observation"], observations, reset[rows, None]
-    map_valid = np.zeros_like(first) if around is None else around.map_valid[rows, None]
+    surroundings, first = observations.surroundings, reset[rows]
+    if "map_distance" in inputs:
+        inputs["map_distance"][...] = 0 if surroundings is None else surroundings.map_distance[rows]
+    if "neighbours" in inputs:
+        inputs["neighbours"][...] = 0 if surroundings is None else surroundings.neighbours[rows]
+    out, seen = inputs["observation"], observations
     with np.errstate(over="ignore", invalid="ignore"):  # absurd values become infinite, and the row's result unusable
-        columns = (
-            seen.position_m[rows] - seen.previous_position_m[rows], seen.velocity_mps[rows],
-            seen.steady_velocity_mps[rows], seen.yaw_rad[rows, None], seen.previous_yaw_rad[rows, None],
-            seen.dt_s[rows, None], first, seen.velocity_valid[rows, None], seen.size_m[rows], map_valid,
-            _CLASSES.take(seen.object_class[rows], axis=0),
-        )  # fmt: skip
-        np.concatenate(columns, axis=1, out=observed, casting="same_kind")
-    if first.any():  # not only new tracks: what the predictor forgot begins anew as well
+        out[:, INPUT_COLUMNS.displacement_m] = seen.position_m[rows] - seen.previous_position_m[rows]
+        out[:, INPUT_COLUMNS.velocity_mps] = seen.velocity_mps[rows]
+        out[:, INPUT_COLUMNS.steady_velocity_mps] = seen.steady_velocity_mps[rows]
+        out[:, INPUT_COLUMNS.yaw_rad.start] = seen.yaw_rad[rows]
+        out[:, INPUT_COLUMNS.previous_yaw_rad.start] = seen.previous_yaw_rad[rows]
+        out[:, INPUT_COLUMNS.dt_s.start] = seen.dt_s[rows]
+        out[:, INPUT_COLUMNS.reset.start] = first
+        out[:, INPUT_COLUMNS.velocity_valid.start] = seen.velocity_valid[rows]
+        out[:, INPUT_COLUMNS.size_m] = seen.size_m[rows]
+        out[:, INPUT_COLUMNS.map_valid.start] = 0 if surroundings is None else surroundings.map_valid[rows]
+        out[:, INPUT_COLUMNS.object_class] = _CLASSES.take(seen.object_class[rows], axis=0)
+    if first.any():  # not only new tracks: also those whose state the predictor dropped
         born = np.flatnonzero(first)
-        observed[born[:, None], _UNKNOWN_AT_FIRST] = 0.0
-        observed[born, _PREVIOUS_YAW] = observed[born, _YAW]
+        out[born, INPUT_COLUMNS.displacement_m] = 0.0
+        out[born, INPUT_COLUMNS.dt_s] = 0.0
+        out[born, INPUT_COLUMNS.previous_yaw_rad] = out[born, INPUT_COLUMNS.yaw_rad]
 
 
 def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Prediction, rows: slice) -> None:
-    """Mode-major float32 planes of the graph -> these rows of the object-major float64 arrays, in the map frame."""
+    """Convert mode-major float32 planes of the graph to these rows of object-major float64 arrays in the map frame."""
     count, points = len(origin_m), answer.modes * len(answer.time_s)
-    # One plane after the other, (n, K * T) each: as few dimensions as there may be are the fastest to turn round.
-    planes = outputs["paths"].reshape(len(PATH), points, count).swapaxes(1, 2)
-    x_m, y_m, yaw_rad, cov_xx_m2, cov_xy_m2, cov_yy_m2 = planes
+    # One plane after the other, (n, K * T) each: fewer axes transpose faster.
+    planes = outputs["paths"].reshape(len(PATH_PLANES), points, count).swapaxes(1, 2)
     position_m = answer.position_m[rows].reshape(count, points, 2)
+    x_m, y_m = planes[PATH_PLANES.position_m]
     np.add(x_m, origin_m[:, :1], out=position_m[..., 0])
     np.add(y_m, origin_m[:, 1:], out=position_m[..., 1])
-    answer.yaw_rad[rows].reshape(count, points)[...] = yaw_rad
+    answer.yaw_rad[rows].reshape(count, points)[...] = planes[PATH_PLANES.yaw_rad.start]
     covariance_m2 = answer.covariance_m2[rows].reshape(count, points, 4)
-    for element, plane in enumerate((cov_xx_m2, cov_xy_m2, cov_xy_m2, cov_yy_m2)):
+    xx_m2, xy_m2, yy_m2 = planes[PATH_PLANES.covariance_m2]
+    for element, plane in enumerate((xx_m2, xy_m2, xy_m2, yy_m2)):
         covariance_m2[..., element] = plane
     probability = answer.probability[rows]
     probability[...] = outputs["probability"]
-    with np.errstate(invalid="ignore", divide="ignore"):  # whoever calls looks for unusable rows
+    with np.errstate(invalid="ignore", divide="ignore"):  # the caller looks for unusable rows
         probability /= probability.sum(axis=1, keepdims=True)

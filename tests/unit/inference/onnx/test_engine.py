@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
+from trajnet.columns import INPUT_COLUMNS
 from trajnet.errors import ConfigError
 from trajnet.inference import OnnxPredictor
-from trajnet.inference.contract import OBSERVATION
 from trajnet.inference.onnx.engine import Engine
 from trajnet.inference.onnx.predictor import fill
 from trajnet.models import default_model, nuscenes_model, universal_model
@@ -108,7 +108,7 @@ def test_rows_that_nobody_uses_any_more_are_padded_over() -> None:
         rows = (slice(3, None),) if bucket.inputs[name].shape[0] == 8 else (slice(None), slice(3, None))
         np.testing.assert_array_equal(values[rows], empty[rows], err_msg=name)
     ones = {"reset", "length_m", "width_m", "class_unknown"}
-    assert untouched.inputs["observation"].tolist() == [[float(name in ones) for name in OBSERVATION]] * 8
+    assert untouched.inputs["observation"].tolist() == [[float(name in ones) for name in INPUT_COLUMNS.names]] * 8
 
 
 def test_a_step_allocates_nothing_that_stays_and_next_to_nothing_for_a_while() -> None:

@@ -16,20 +16,21 @@ import pytest
 import torch
 
 from tests.frames import SECOND, frame
+from trajnet.columns import INPUT_COLUMNS
 from trajnet.context.map_field import MapField, MapView, make_field
-from trajnet.context.surroundings import Needs, Surroundings
+from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.window_context import nothing_around
 from trajnet.errors import ConfigError, ContractError, DependencyError
 from trajnet.export.graph import export_model, make_contract, write_model
 from trajnet.geometry import rotate, rotate_covariance, wrap_angle
-from trajnet.inference import ConstantVelocity, GuardedPredictor, OnnxPredictor, Stream, load_predictor
-from trajnet.inference.contract import CARD_KEY, CONTRACT_KEY, OBSERVATION
+from trajnet.inference import GuardOptions, OnnxPredictor, Stream, load_predictor
+from trajnet.inference.contract import CARD_KEY, CONTRACT_KEY
 from trajnet.inference.onnx.predictor import fill
 from trajnet.inference.onnx.session import import_onnxruntime
 from trajnet.tracking.store import Observations, TrackPolicy, TrackStore
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import Around, ModelConfig, TrajectoryModel
-from trajnet.training.observation import Observation
+from trajnet.training.model import ContextTensors, ModelConfig, TrajectoryModel
+from trajnet.training.model_input import ModelInput
 from trajnet.types import CLASS_NAMES, ObjectClass, Prediction, Source, TrackFrame
 
 ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}
@@ -98,10 +99,10 @@ def contract_with(exported: Path, **changes: Any) -> dict[str, str]:
 
 
 def test_a_model_describes_itself(predictor: OnnxPredictor) -> None:
-    assert (predictor.name, predictor.modes, predictor.card) == ("tiny", 3, "# A card")
+    assert (predictor.name, predictor.modes, predictor.model_file.card) == ("tiny", 3, "# A card")
     assert predictor.time_s.tolist() == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
-    assert predictor.provider == "CPUExecutionProvider"
-    assert predictor.contract.hidden == 16
+    assert predictor.model_file.provider == "CPUExecutionProvider"
+    assert predictor.model_file.contract.hidden == 16
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_a_contract_that_does_not_fit(exported: Path, tmp_path: Path, changes: d
 
 
 def test_a_model_without_a_card(exported: Path, tmp_path: Path) -> None:
-    assert OnnxPredictor(changed(exported, tmp_path, **{CARD_KEY: ""})).card == ""
+    assert OnnxPredictor(changed(exported, tmp_path, **{CARD_KEY: ""})).model_file.card == ""
 
 
 def test_arguments(exported: Path) -> None:
@@ -264,7 +265,7 @@ def test_step_by_step_equals_the_whole_sequence(exported: Path, model: Trajector
         seen.append(observations)
 
     got = played(OnnxPredictor(exported), frames)[-1]
-    assert_given_by(model, seen, nothing_around(count, Needs()), got)
+    assert_given_by(model, seen, nothing_around(count, InputRequirements()), got)
 
 
 def assert_given_by(model: TrajectoryModel, seen: list[Observations], last: Surroundings, got: Prediction) -> None:
@@ -281,9 +282,9 @@ def assert_given_by(model: TrajectoryModel, seen: list[Observations], last: Surr
 
     with torch.inference_mode():
         paths = model(
-            Observation(*(stacked(n) for n in Observation._fields)).packed(),
+            ModelInput(*(stacked(n) for n in ModelInput._fields)).packed(),
             torch.full((len(got),), len(seen)),
-            Around(*(torch.from_numpy(getattr(last, name)) for name in Around._fields)),
+            ContextTensors(*(torch.from_numpy(getattr(last, name)) for name in ContextTensors._fields)),
         )
     for axis, plane in enumerate((paths.x_m, paths.y_m)):
         expected = plane.numpy().transpose(2, 0, 1) + seen[-1].position_m[:, axis, None, None]
@@ -310,7 +311,7 @@ def test_step_by_step_equals_the_whole_sequence_with_map_and_neighbours(
 ) -> None:
     frames, asked = walks(14, 25), list[Observations]()
     predictor = OnnxPredictor(exported_onlooking)
-    assert predictor.needs == onlooking.config.needs
+    assert predictor.requirements == onlooking.config.requirements
 
     class Kept(OnnxPredictor):
         def predict(self, observations: Observations) -> Prediction:
@@ -328,7 +329,7 @@ def test_step_by_step_equals_the_whole_sequence_with_map_and_neighbours(
     # What was around before is no part of the state, and what is not known to be around is as if nothing were.
     blind = played(predictor, frames)[-1]
     assert np.abs(blind.position_m - got.position_m).max() > 0.05
-    assert_given_by(onlooking, asked, nothing_around(14, predictor.needs), blind)
+    assert_given_by(onlooking, asked, nothing_around(14, predictor.requirements), blind)
 
 
 def test_the_map_moves_with_the_scene_and_neighbours_are_seen_wherever_it_is(exported_onlooking: Path) -> None:
@@ -344,7 +345,7 @@ def test_the_map_moves_with_the_scene_and_neighbours_are_seen_wherever_it_is(exp
 
 def test_a_frame_sees_nothing_of_what_an_earlier_one_had_around(exported_onlooking: Path) -> None:
     """The arrays of a bucket are used again and again."""
-    (crowd,), needs = walks(8, 1), OnnxPredictor(exported_onlooking).needs
+    (crowd,), requirements = walks(8, 1), OnnxPredictor(exported_onlooking).requirements
     used, stream = OnnxPredictor(exported_onlooking), Stream(OnnxPredictor(exported_onlooking), map_field=stripes())
     busy = Stream(used, map_field=stripes())
     busy.update(crowd, 0)
@@ -353,7 +354,9 @@ def test_a_frame_sees_nothing_of_what_an_earlier_one_had_around(exported_onlooki
     without = used.predict(seen)
     fresh = OnnxPredictor(exported_onlooking)
     np.testing.assert_array_equal(without.position_m, fresh.predict(seen).position_m)
-    with_nothing = fresh.predict(replace(seen, reset=np.ones(3, np.bool_), surroundings=nothing_around(3, needs)))
+    with_nothing = fresh.predict(
+        replace(seen, reset=np.ones(3, np.bool_), surroundings=nothing_around(3, requirements))
+    )
     np.testing.assert_array_equal(without.position_m, with_nothing.position_m)
     assert np.abs(stream.update(crowd, 0).position_m[:3] - without.position_m).max() > 0.05
 
@@ -362,8 +365,7 @@ def test_who_is_not_shown_to_the_model_is_still_a_neighbour(exported_onlooking: 
     (crowd,) = walks(12, 1)
     everybody = Stream(OnnxPredictor(exported_onlooking), map_field=stripes()).update(crowd, 0)
     inner = OnnxPredictor(exported_onlooking)
-    guard = GuardedPredictor(inner, ConstantVelocity(inner.time_s), max_objects=5)
-    some = Stream(guard, map_field=stripes()).update(crowd, 0)
+    some = Stream(inner, guard=GuardOptions(max_objects=5), map_field=stripes()).update(crowd, 0)
     served = some.source == Source.MODEL
     assert served.sum() == 5
     np.testing.assert_allclose(some.position_m[served], everybody.position_m[served], atol=1e-4)
@@ -428,7 +430,7 @@ def test_interleaved_tracks_equal_separate_runs(exported: Path) -> None:
                 row = everybody.track_id.index(track_id)
                 assert single.source[0] == everybody.source[row]
                 np.testing.assert_allclose(everybody.position_m[row], single.position_m[0], atol=1e-4)
-    assert together.guard.physics_rows == 0
+    assert together.guard.counters.physics_rows == 0
 
 
 def test_long_runs_stay_finite_and_bounded(exported: Path) -> None:
@@ -472,9 +474,9 @@ def test_what_was_forgotten_begins_anew_as_the_contract_says() -> None:
         one = frame(0.5 * i, place, yaw=[0.1 + i, 0.2 + i], velocity=(3.0, 4.0))
         seen = store.update(one, one.timestamp_ns)[1]
     assert seen is not None
-    inputs = {"observation": np.full((2, len(OBSERVATION)), np.nan, np.float32)}
+    inputs = {"observation": np.full((2, len(INPUT_COLUMNS)), np.nan, np.float32)}
     fill(inputs, seen, np.array([False, True]), slice(0, 2))
-    columns = dict(zip(OBSERVATION, inputs["observation"].T.tolist(), strict=True))
+    columns = dict(zip(INPUT_COLUMNS.names, inputs["observation"].T.tolist(), strict=True))
     assert columns["reset"] == [0.0, 1.0]
     assert columns["displacement_x_m"] == [1.0, 0.0]
     assert columns["displacement_y_m"] == [0.5, 0.0]
@@ -512,7 +514,7 @@ def test_a_poisoned_state_is_gone_with_the_next_observation(exported: Path) -> N
     assert source(0.1, 1e300) == [Source.PHYSICS, Source.MODEL]
     assert source(0.2, 1e300) == [Source.MODEL, Source.MODEL]
     assert source(0.3, 1e300) == [Source.MODEL, Source.MODEL]
-    assert stream.guard.non_finite_rows == 1
+    assert stream.guard.counters.non_finite_rows == 1
 
 
 def test_a_poisoned_slot_serves_the_next_track(exported: Path) -> None:
@@ -530,7 +532,7 @@ def test_frames_without_objects_are_no_failure(exported: Path) -> None:
     assert stream.update(frame(0.0, {}), 0).position_m.shape == (0, 3, 6, 2)
     stream.update(frame(0.1, {"a": (0, 0)}), 0)
     assert stream.update(frame(0.2, {}), 0).source.tolist() == [Source.STALE]
-    assert stream.guard.failures == 0
+    assert stream.guard.counters.failures == 0
 
 
 def test_a_call_that_fails_leaves_the_state_alone(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
