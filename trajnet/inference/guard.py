@@ -153,7 +153,8 @@ class GuardedPredictor:
         safe = (self.fallback.predict(observations) if safe is None else safe).with_modes(self.modes)
         if result is None or fine is None:
             return safe
-        return overwrite(safe, np.flatnonzero(fine) if rows is None else rows[fine], result.select(fine))
+        usable = result if served == len(result) else result.select(fine)
+        return overwrite(safe, np.flatnonzero(fine) if rows is None else rows[fine], usable)
 
     def forget(self, slots: IntArray) -> None:
         self._gaps.forget(slots)
