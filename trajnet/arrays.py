@@ -27,6 +27,22 @@ Rows = NDArray[Any] | slice
 MIN_SLOTS = 32
 
 
+_Layout = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+class _Layouts(dict[type, _Layout]):
+    """The names of each struct's per-row and of its shared fields, found out once per class: this is asked often."""
+
+    def __missing__(self, kind: type) -> _Layout:
+        shared: tuple[str, ...] = kind.SHARED  # type: ignore[attr-defined]
+        per_row = tuple(field.name for field in fields(kind) if field.name not in shared)
+        self[kind] = per_row, shared
+        return self[kind]
+
+
+_LAYOUTS = _Layouts()
+
+
 class StructOfArrays:
     """Base of dataclasses whose fields hold one entry per row, but for the fields that SHARED names."""
 
@@ -34,7 +50,7 @@ class StructOfArrays:
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(getattr(self, _layout(type(self))[0][0]))
+        return len(getattr(self, _LAYOUTS[type(self)][0][0]))
 
     def select(self: Struct, rows: Rows) -> Struct:
         """Return a struct with only these rows, in their order.
@@ -42,24 +58,11 @@ class StructOfArrays:
         Raises IndexError where a row does not exist or a mask has another length.
         """
         index = rows if isinstance(rows, slice) else np.arange(len(self))[rows]
-        per_row, shared = _layout(type(self))
+        per_row, shared = _LAYOUTS[type(self)]
         values = {name: getattr(self, name) for name in shared}
         for name in per_row:
             values[name] = _taken(getattr(self, name), index)
         return type(self)(**values)
-
-
-_Layout = tuple[tuple[str, ...], tuple[str, ...]]
-_layouts: dict[type, _Layout] = {}
-
-
-def _layout(kind: type[StructOfArrays]) -> _Layout:
-    """Return the names of a struct's per-row and of its shared fields; found out once per class."""
-    found = _layouts.get(kind)
-    if found is None:
-        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every subclass is a dataclass
-        found = _layouts[kind] = tuple(name for name in names if name not in kind.SHARED), kind.SHARED
-    return found
 
 
 def _taken(values: Any, index: Rows) -> Any:
@@ -83,7 +86,7 @@ def concat(parts: Sequence[Struct], *, what: str = "concat") -> Struct:
     if not parts:
         raise InputError(f"{what}: expected at least one part to join, got none")
     first = parts[0]
-    per_row, shared = _layout(type(first))
+    per_row, shared = _LAYOUTS[type(first)]
     values = {name: getattr(first, name) for name in shared}
     for part in parts[1:]:
         _require_same_shared(first, part)
@@ -116,7 +119,7 @@ def overwrite(base: Struct, rows: NDArray[Any], part: Struct) -> Struct:
     """
     _require_same_shared(base, part)
     changed: dict[str, Any] = {}
-    for name in _layout(type(base))[0]:
+    for name in _LAYOUTS[type(base)][0]:
         changed[name] = _overwritten(getattr(base, name), rows, getattr(part, name))
     return replace(base, **changed)  # type: ignore[type-var]  # every subclass is a dataclass
 
@@ -157,7 +160,7 @@ def grown(values: Any, slots: int, axis: int = 0) -> Any:
     if isinstance(values, StructOfArrays):
         if len(values) >= slots:
             return values
-        return type(values)(**{name: grown(getattr(values, name), slots, axis) for name in _layout(type(values))[0]})
+        return type(values)(**{name: grown(getattr(values, name), slots, axis) for name in _LAYOUTS[type(values)][0]})
     have = values.shape[axis]
     if have >= slots:
         return values
