@@ -91,24 +91,26 @@ def concat(parts: Sequence[Struct], *, what: str = "concat") -> Struct:
     for part in parts[1:]:
         _require_same_shared(first, part)
     for name in per_row:
-        values[name] = _joined(f"{type(first).__name__}.{name}", [getattr(part, name) for part in parts])
+        values[name] = _joined(type(first), name, [getattr(part, name) for part in parts])
     return type(first)(**values)
 
 
-def _joined(name: str, values: list[Any]) -> Any:
+def _joined(owner: type, name: str, values: list[Any]) -> Any:
     first = values[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(values)
     if isinstance(first, tuple):
         return tuple(chain.from_iterable(values))
     if any(type(value) is not type(first) for value in values):
-        raise InputError(f"{name}: expected it in all parts or in none, got it in some")
+        raise InputError(f"{owner.__name__}.{name}: expected it in all parts or in none, got it in some")
     if isinstance(first, StructOfArrays):
-        return concat(values, what=name)
+        return concat(values)
     if isinstance(first, dict):
         if any(value.keys() != first.keys() for value in values):
-            raise InputError(f"{name}: expected the keys {list(first)} in all parts, got others in some")
-        return {key: _joined(f"{name}[{key!r}]", [value[key] for value in values]) for key in first}
+            raise InputError(
+                f"{owner.__name__}.{name}: expected the keys {list(first)} in all parts, got others in some"
+            )
+        return {key: _joined(owner, name, [value[key] for value in values]) for key in first}
     return _none_only(first)
 
 

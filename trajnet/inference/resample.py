@@ -78,7 +78,7 @@ def continued(path: FloatArray, rows: IntArray, knot_s: FloatArray, ask_s: Float
     path (R, M, K, C): M points at knot_s (M,), M at least 2. C: the first columns of POINT_COLUMNS, 2 at least. Past
     the ends x and y go on at constant velocity, the other columns hold. rows (N,): which paths. ask_s (N, T).
     """
-    left = np.minimum(np.maximum(np.searchsorted(knot_s, ask_s, side="right") - 1, 0), len(knot_s) - 2)
+    left = np.searchsorted(knot_s[1:-1], ask_s, side="right")  # the stretch; the first and the last one go on
     weight = (ask_s - knot_s[left]) / (knot_s[left + 1] - knot_s[left])
     weight = np.repeat(weight[..., None, None], path.shape[-1], axis=-1)
     held = weight[..., 2:]
@@ -92,15 +92,20 @@ def continued(path: FloatArray, rows: IntArray, knot_s: FloatArray, ask_s: Float
     return points.swapaxes(1, 2)
 
 
-def points_of(prediction: Prediction, rows: IntArray | slice) -> FloatArray:
-    """Return the predicted points of these rows as ``continued`` takes them: (N, M, K, POINT_COLUMNS)."""
+def points_of(prediction: Prediction, rows: IntArray | slice, *, lead: int = 0) -> FloatArray:
+    """Return the predicted points of these rows as ``continued`` takes them: (N, lead + M, K, POINT_COLUMNS).
+
+    lead: how many points to leave unset before the first.
+    """
     covariance_m2 = prediction.covariance_m2[rows]
-    points: FloatArray = np.empty((*covariance_m2.shape[:3], POINT_COLUMNS))
-    points[..., 0:2] = prediction.position_m[rows]
-    points[..., 2] = prediction.yaw_rad[rows]
-    points[..., 3:5] = covariance_m2[..., 0, :]
-    points[..., 5] = covariance_m2[..., 1, 1]
-    return points.swapaxes(1, 2)
+    count, modes, times = covariance_m2.shape[:3]
+    points: FloatArray = np.empty((count, lead + times, modes, POINT_COLUMNS))
+    ahead = points[:, lead:].swapaxes(1, 2)  # (N, K, M, POINT_COLUMNS)
+    ahead[..., 0:2] = prediction.position_m[rows]
+    ahead[..., 2] = prediction.yaw_rad[rows]
+    ahead[..., 3:5] = covariance_m2[..., 0, :]
+    ahead[..., 5] = covariance_m2[..., 1, 1]
+    return points
 
 
 def fields_of(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -54,12 +54,12 @@ class PathMemory:
 
     def _store(self, observations: Observations, prediction: Prediction, rows: IntArray) -> None:
         """Store these rows, each led by the observed pose at time 0 with the covariance of the first future time."""
-        slot, path = observations.slot[rows], self._slots.path
-        ahead = points_of(prediction, rows)
-        path[slot, 1:] = ahead
-        path[slot, 0, :, 0:2] = observations.position_m[rows, None]
-        path[slot, 0, :, 2] = observations.yaw_rad[rows, None]
-        path[slot, 0, :, 3:] = ahead[:, 0, :, 3:]
+        path = points_of(prediction, rows, lead=1)
+        path[:, 0, :, 0:2] = observations.position_m[rows, None]
+        path[:, 0, :, 2] = observations.yaw_rad[rows, None]
+        path[:, 0, :, 3:] = path[:, 1, :, 3:]
+        slot = observations.slot[rows]
+        self._slots.path[slot] = path
         self._slots.probability[slot] = prediction.probability[rows]
 
     def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
