@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trajnet.arrays import concat
 from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.files import find_scenes, load_scene
 from trajnet.datasets.window_context import nothing_around
-from trajnet.datasets.windows import Windows, concatenate, windows_of_scene
+from trajnet.datasets.windows import Windows, windows_of_scene
 from trajnet.errors import InputError
 from trajnet.training.config import SourceConfig
 from trajnet.training.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
@@ -124,5 +125,5 @@ def pedestrians(root: Path, *, history_s: float, rate_hz: float, most: int) -> T
         last = scene.frame_count - 1 - ahead
         if last >= steps:
             parts.append(windows_of_scene(scene, scene.row_frame == last, history, FUTURE_S))
-    windows = concatenate(parts)
+    windows = concat(parts, what="windows")
     return complete(training_set(windows, nothing_around(len(windows), InputRequirements())), most)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from trajnet.arrays import concat
 from trajnet.datasets.description import Dataset, Part
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.folders import part_files, part_named
-from trajnet.datasets.windows import Windows, concatenate, windows_of_scene
+from trajnet.datasets.windows import Windows, windows_of_scene
 from trajnet.errors import InputError
 from trajnet.types import FloatArray
 
@@ -30,7 +31,7 @@ def part_windows(
     for file in part_files(dataset, roots, name):
         scene = load_scene(file, "auto" if dataset.format is None else dataset.format.name)
         parts.append(windows_of_scene(scene, dataset.windows.rows(scene, part), part.history_time_s, times_s))
-    windows = concatenate([found for found in parts if len(found)])
+    windows = concat([found for found in parts if len(found)], what="windows")
     _require_count(dataset, part, windows, whole=future_time_s is None)
     return windows
 

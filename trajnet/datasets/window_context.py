@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from trajnet.arrays import concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, scene_field
@@ -39,11 +40,11 @@ def scene_surroundings(
         yaw_rad[span] = seen.yaw_rad
         wanted = ranked[slice(*np.searchsorted(ranked, [span.start, span.stop]))] - span.start
         if len(wanted):
-            parts.append(seen.make_surroundings(others, None)[wanted])
+            parts.append(seen.make_surroundings(others, None).select(wanted))
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows))
     distance, valid = map_around(requirements.view, field, scene.position_m[rows], yaw_rad[rows])
-    return replace(joined(parts)[place], map_distance=distance, map_valid=valid)
+    return replace(concat(parts).select(place), map_distance=distance, map_valid=valid)
 
 
 def window_surroundings(windows: Windows, files: Sequence[Path], requirements: InputRequirements) -> Surroundings:
@@ -69,12 +70,7 @@ def window_surroundings(windows: Windows, files: Sequence[Path], requirements: I
         order.append(rows)
     place = np.empty(len(windows), np.int64)
     place[np.concatenate(order)] = np.arange(len(windows))
-    return joined(parts)[place]
-
-
-def joined(parts: Sequence[Surroundings]) -> Surroundings:
-    """All parts, in order."""
-    return Surroundings(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Surroundings)))
+    return concat(parts, what="windows").select(place)
 
 
 def nothing_around(count: int, requirements: InputRequirements) -> Surroundings:

@@ -8,19 +8,20 @@ has a gap or ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import StructOfArrays
 from trajnet.errors import InputError
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene, TrackFrame
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class Windows(StructOfArrays):
     """W windows with H history times and T future times.
 
     history_time_s (H,): ends with 0, the last observation. future_time_s (T,): above 0.
@@ -32,6 +33,8 @@ class Windows:
     future_m (W, T, 2): map frame, with future_valid (W, T).
     seen_for_s (W,): time since the object's first observation in the scene; a history may begin later.
     """
+
+    SHARED = ("history_time_s", "future_time_s")
 
     history_time_s: FloatArray
     future_time_s: FloatArray
@@ -51,32 +54,6 @@ class Windows:
     future_m: FloatArray
     future_valid: BoolArray
     seen_for_s: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    def select(self, rows: NDArray[Any]) -> Windows:
-        """The windows with only these rows (boolean mask or indices)."""
-        shared = ("history_time_s", "future_time_s")
-        return Windows(
-            **{f.name: getattr(self, f.name) if f.name in shared else getattr(self, f.name)[rows] for f in fields(self)}
-        )
-
-
-def concatenate(parts: Sequence[Windows]) -> Windows:
-    """One Windows from several with the same time grids."""
-    if not parts:
-        raise InputError("windows: expected at least one scene with windows, got none")
-    first = parts[0]
-    for part in parts[1:]:
-        for name in ("history_time_s", "future_time_s"):
-            if not np.array_equal(getattr(part, name), getattr(first, name)):
-                raise InputError(f"windows: expected the same {name} in all parts, got different ones")
-    joined: dict[str, Any] = {"history_time_s": first.history_time_s, "future_time_s": first.future_time_s}
-    for f in fields(Windows):
-        if f.name not in joined:
-            joined[f.name] = np.concatenate([getattr(p, f.name) for p in parts])
-    return Windows(**joined)
 
 
 def windows_of_scene(

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trajnet.arrays import StructOfArrays, grown
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, IntArray
+from trajnet.types import BoolArray, FloatArray, IntArray
 
 #: A track that a predictor missed for longer than this starts anew: what came before is no history any more.
 MAX_MISSED_S = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Slots(StructOfArrays):
+    """Per slot: whether the predictor has a state of the track, whether that is outdated and since how long
+    (missed_s), the pose that the predictor was shown last, and whether it was told a heading."""
+
+    has_state: BoolArray
+    outdated: BoolArray
+    missed_s: FloatArray
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    yaw_valid: BoolArray
+    heading_known: BoolArray
 
 
 class MissedFrames:
@@ -23,35 +38,30 @@ class MissedFrames:
 
     def __init__(self) -> None:
         self._any_outdated = False
-        self._has_state = np.zeros(0, dtype=np.bool_)
-        self._outdated = np.zeros(0, dtype=np.bool_)
-        self._missed_s = np.zeros(0)
-        self._position_m = np.zeros((0, 2))
-        self._yaw_rad = np.zeros(0)
-        self._yaw_valid = np.zeros(0, dtype=np.bool_)
-        self._heading_known = np.zeros(0, dtype=np.bool_)
+        none = np.zeros(0, np.bool_)
+        self._slots = _Slots(none, none, np.zeros(0), np.zeros((0, 2)), np.zeros(0), none, none)
 
     def up_to_date(self, observations: Observations) -> BoolArray:
         """Return (N,): which rows are of tracks whose every frame the predictor was shown."""
         self._grow(observations.slot)
         slot = observations.slot
-        return np.asarray(self._has_state[slot] & ~self._outdated[slot] & ~observations.reset)
+        return np.asarray(self._slots.has_state[slot] & ~self._slots.outdated[slot] & ~observations.reset)
 
     def since_shown(self, observations: Observations) -> Observations:
         """Return the observations with reset, dt_s and previous_* counted from what the predictor was shown last."""
         self._grow(observations.slot)
         slot = observations.slot
-        has_state = self._has_state[slot]
+        has_state = self._slots.has_state[slot]
         if not self._any_outdated and (has_state | observations.reset).all():
             return observations
-        outdated = self._outdated[slot] & ~observations.reset
-        reset = observations.reset | ~has_state | (outdated & (self._missed_s[slot] > MAX_MISSED_S))
+        outdated = self._slots.outdated[slot] & ~observations.reset
+        reset = observations.reset | ~has_state | (outdated & (self._slots.missed_s[slot] > MAX_MISSED_S))
         outdated &= ~reset
-        previous_m = np.where(outdated[:, None], self._position_m[slot], observations.previous_position_m)
-        heading_rad = np.where(self._heading_known[slot], self._yaw_rad[slot], observations.yaw_rad)
+        previous_m = np.where(outdated[:, None], self._slots.position_m[slot], observations.previous_position_m)
+        heading_rad = np.where(self._slots.heading_known[slot], self._slots.yaw_rad[slot], observations.yaw_rad)
         previous_rad = np.where(outdated, heading_rad, observations.previous_yaw_rad)
-        previous_valid = np.where(outdated, self._yaw_valid[slot], observations.previous_yaw_valid)
-        dt_s = observations.dt_s + np.where(outdated, self._missed_s[slot], 0.0)
+        previous_valid = np.where(outdated, self._slots.yaw_valid[slot], observations.previous_yaw_valid)
+        dt_s = observations.dt_s + np.where(outdated, self._slots.missed_s[slot], 0.0)
         return replace(
             observations,
             reset=reset,
@@ -64,40 +74,34 @@ class MissedFrames:
     def mark_shown(self, observations: Observations) -> None:
         """Note that the predictor was given these."""
         slot = observations.slot
-        self._has_state[slot] = True
-        self._heading_known[slot] = observations.heading_known
+        self._slots.has_state[slot] = True
+        self._slots.heading_known[slot] = observations.heading_known
         if self._any_outdated:
-            self._outdated[slot] = False
-            self._any_outdated = bool(self._outdated.any())
+            self._slots.outdated[slot] = False
+            self._any_outdated = bool(self._slots.outdated.any())
 
     def mark_missed(self, observations: Observations) -> None:
         """Note that the predictor was not given these."""
         self._grow(observations.slot)
         slot, reset = observations.slot, observations.reset
-        self._has_state[slot[reset]] = False
-        self._outdated[slot[reset]] = False
-        later = self._outdated[slot]
-        self._missed_s[slot[later]] += observations.dt_s[later]
-        first = ~later & self._has_state[slot]
+        self._slots.has_state[slot[reset]] = False
+        self._slots.outdated[slot[reset]] = False
+        later = self._slots.outdated[slot]
+        self._slots.missed_s[slot[later]] += observations.dt_s[later]
+        first = ~later & self._slots.has_state[slot]
         begun = slot[first]
-        self._outdated[begun] = True
-        self._missed_s[begun] = observations.dt_s[first]
-        self._position_m[begun] = observations.previous_position_m[first]
-        self._yaw_rad[begun] = observations.previous_yaw_rad[first]
-        self._yaw_valid[begun] = observations.previous_yaw_valid[first]
+        self._slots.outdated[begun] = True
+        self._slots.missed_s[begun] = observations.dt_s[first]
+        self._slots.position_m[begun] = observations.previous_position_m[first]
+        self._slots.yaw_rad[begun] = observations.previous_yaw_rad[first]
+        self._slots.yaw_valid[begun] = observations.previous_yaw_valid[first]
         self._any_outdated = self._any_outdated or len(begun) > 0
 
     def forget(self, slots: IntArray) -> None:
         """Treat the tracks in these slots as born with their next observation."""
         slots = np.asarray(slots, dtype=np.int64)
-        self._has_state[slots[slots < len(self._has_state)]] = False
+        self._slots.has_state[slots[slots < len(self._slots.has_state)]] = False
 
     def _grow(self, slot: IntArray) -> None:
-        count = int(slot.max()) + 1 if len(slot) else 0
-        if count <= len(self._has_state):
-            return
-        for name in ("_has_state", "_outdated", "_missed_s", "_position_m", "_yaw_rad", "_yaw_valid", "_heading_known"):
-            old = getattr(self, name)
-            new = np.zeros((max(32, 2 * count), *old.shape[1:]), dtype=old.dtype)
-            new[: len(old)] = old
-            setattr(self, name, new)
+        if len(slot):
+            self._slots = grown(self._slots, int(slot.max()) + 1)

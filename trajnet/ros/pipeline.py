@@ -235,17 +235,10 @@ class Pipeline:
 
 
 def _rows(prediction: Prediction, rows: IntArray) -> Prediction:
-    """Only these rows, in this order."""
+    """Return only these rows, in this order; the same prediction where they are all of its rows."""
     if len(rows) == len(prediction) and np.array_equal(rows, np.arange(len(rows))):
         return prediction
-    return replace(
-        prediction,
-        track_id=tuple(prediction.track_id[r] for r in rows),
-        **{n: getattr(prediction, n)[rows] for n in _PER_ROW},
-    )
-
-
-_PER_ROW = ("position_m", "yaw_rad", "covariance_m2", "probability", "source", "age_s")
+    return prediction.select(rows)
 
 
 def warmed_up(
