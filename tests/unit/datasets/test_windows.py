@@ -45,7 +45,7 @@ def test_a_history_and_its_mask_by_hand() -> None:
     np.testing.assert_array_equal(got.position_m, [[[0, 0], [2, 0], [3, 1]]])
     np.testing.assert_allclose(got.yaw_rad, [[0.0, 0.1, 0.2]])
     assert (got.track_id[0], got.frame[0], got.timestamp_ns[0]) == ("a", 30, 1_500_000_000)
-    np.testing.assert_allclose(got.future_m, [[[3.5, 1.5], [4, 2], [0, 0]]])
+    np.testing.assert_allclose(got.future_m, [[[3.5, 1.5], [4.0, 2.0], [0.0, 0.0]]])
     assert got.future_valid.tolist() == [[True, True, False]]  # 2.5 s lies in the gap
 
 
@@ -121,7 +121,7 @@ def test_sliding_windows_want_a_known_future() -> None:
 def test_the_social_gan_rule_by_hand() -> None:
     # Windows of 2 + 1 frames. Frames 0-2: only a is in all three: one alone does not count. Frames 1-3: a and b.
     # Frames 2-4: b misses frame 4, c is in 2 and 4 only. Frames 3-5: a, d; the hole in time before 5 does not matter.
-    walk = {
+    walk: dict[str, dict[int, tuple[float, float]]] = {
         "a": {i: (i, 0.0) for i in range(6)},
         "b": {i: (i, 1.0) for i in (1, 2, 3)},
         "c": {i: (i, 2.0) for i in (2, 4)},

@@ -35,7 +35,7 @@ def five_nodes() -> onnx.ModelProto:
         helper.make_node("Exp", ["score"], ["y"]),
     ]
     weights = [numpy_helper.from_array(a, n) for n, a in (("pick", PICK), ("first", FIRST), ("second", SECOND))]
-    shapes = {"x": ["N", 3], "y": ["N", 2], "active": ["N", 2]}
+    shapes: dict[str, list[str | int | None]] = {"x": ["N", 3], "y": ["N", 2], "active": ["N", 2]}
     values = {n: helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in shapes.items()}
     graph = helper.make_graph(nodes, "five", [values["x"]], [values["y"], values["active"]], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
