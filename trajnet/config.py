@@ -116,16 +116,16 @@ def _yaml_hint(hint: Any, value: Any) -> str:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """The dataclass as plain mappings and lists, ready for YAML or JSON; from_dict reads it back."""
-
+    """Return the dataclass as plain mappings and lists, ready for YAML or JSON; from_dict reads it back."""
     values = dataclasses.asdict(config)
+    return {f.name: _with_lists(values[f.name]) for f in dataclasses.fields(config) if f.init}
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items()}
-        return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-    return {f.name: plain(values[f.name]) for f in dataclasses.fields(config) if f.init}
+def _with_lists(value: Any) -> Any:
+    """Return the value with a list for every tuple in it."""
+    if isinstance(value, dict):
+        return {k: _with_lists(v) for k, v in value.items()}
+    return [_with_lists(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def load_yaml(cls: type[T], path: Path | str) -> T:

@@ -85,7 +85,7 @@ def export(
     show_warnings()
     console, status = Console(), Console(stderr=True)
     shape = known_flavour(flavour)
-    played = gate(precision, gate_data, gate_dataset, gate_split)
+    played = chosen_gate_data(precision, gate_data, gate_dataset, gate_split)
     require(step_s >= 0, f"--step-s: expected seconds above 0, or 0 for the model's knots, got {step_s}")
     model, config, about = checkpoint_model(checkpoint)
     time_s = path_times(step_s, config.model.time_s[-1])
@@ -149,8 +149,8 @@ def refuse(sentence: str, out: Path, status: Console) -> NoReturn:
     raise typer.Exit(1)
 
 
-def gate(precision: str, data: Path | None, dataset: str | None, split: str | None) -> GateData | None:
-    """What the gate of this precision plays; None for fp32, which needs none. Raises ConfigError."""
+def chosen_gate_data(precision: str, data: Path | None, dataset: str | None, split: str | None) -> GateData | None:
+    """Return what the gate of this precision plays; None for fp32, which needs none. Raises ConfigError."""
     from trajnet.inference.contract import Precision
     from trajnet.protocols.precision_gate import GateData, bundled
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from tests.replay_scenes import straight_scene
 from trajnet import config as configs
 from trajnet.cli import main as cli
-from trajnet.cli.export import gate as gate_options
+from trajnet.cli.export import chosen_gate_data as gate_options
 from trajnet.cli.progress import progress_bar
 from trajnet.context.map_field import MapView
 from trajnet.errors import ConfigError, ContractError, InputError
