@@ -24,7 +24,7 @@ lint: .venv-dev ## ruff: mistakes and formatting
 	$(DEV) -m ruff check .
 	$(DEV) -m ruff format --check .
 
-types: .venv-dev ## mypy --strict on the library
+types: .venv-dev ## mypy --strict on the library, programs and tests
 	$(DEV) -m mypy
 
 # One thread per process: JOBS of them share the cores already.

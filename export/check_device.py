@@ -376,7 +376,7 @@ def main(words: list[str]) -> int:
     if given.json is not None:
         document = {
             "version": DOCUMENT_VERSION, "model": str(request.model), "provider": request.provider, "cpu": _cpu(),
-            "budget_ms": request.budget_ms, "figures": {k: v for k, v in request.figures.items() if v == v},
+            "budget_ms": request.budget_ms, "figures": {k: v for k, v in request.figures.items() if not math.isnan(v)},
             "steps": [{"step": name, **asdict(found)} for name, found in results.items()],
         }  # fmt: skip
         try:

@@ -4,6 +4,8 @@ ros2 launch trajnet predictor.launch.py
 ros2 launch trajnet predictor.launch.py model:=/path/to/model.onnx input_topic:=/my/tracks output_topic:=/my/predictions
 """
 
+from typing import Any
+
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -23,12 +25,12 @@ ARGUMENTS = {
 }
 
 
-def _node(context):
-    def value(name):
-        return LaunchConfiguration(name).perform(context)
+def _node(context: Any) -> list[Any]:
+    def value(name: str) -> str:
+        return str(LaunchConfiguration(name).perform(context))
 
     share_config = PathJoinSubstitution([FindPackageShare("trajnet"), "config", "trajnet.param.yaml"])
-    overrides = {"autostart": value("autostart") == "true", "use_sim_time": value("use_sim_time") == "true"}
+    overrides: dict[str, str | bool] = {name: value(name) == "true" for name in ("autostart", "use_sim_time")}
     overrides.update({name: value(name) for name in ("model", "map_path") if value(name)})
     return [
         Node(
@@ -43,6 +45,6 @@ def _node(context):
     ]
 
 
-def generate_launch_description():
+def generate_launch_description() -> Any:
     declared = [DeclareLaunchArgument(n, default_value=d, description=t) for n, (d, t) in ARGUMENTS.items()]
     return LaunchDescription([*declared, OpaqueFunction(function=_node)])

@@ -4,6 +4,8 @@ ros2 launch trajnet replay.launch.py scene:=intersection.parquet
 ros2 launch trajnet replay.launch.py bag:=recording.mcap rate:=0.5 rviz:=true
 """
 
+from typing import Any
+
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -23,11 +25,11 @@ ARGUMENTS = {
 }
 
 
-def _actions(context):
-    def value(name):
-        return LaunchConfiguration(name).perform(context)
+def _actions(context: Any) -> list[Any]:
+    def value(name: str) -> str:
+        return str(LaunchConfiguration(name).perform(context))
 
-    def included(name, **arguments):
+    def included(name: str, **arguments: str) -> Any:
         path = PathJoinSubstitution([FindPackageShare("trajnet"), "launch", name])
         return IncludeLaunchDescription(path, launch_arguments=arguments.items())
 
@@ -52,6 +54,6 @@ def _actions(context):
     return actions
 
 
-def generate_launch_description():
+def generate_launch_description() -> Any:
     declared = [DeclareLaunchArgument(n, default_value=d, description=t) for n, (d, t) in ARGUMENTS.items()]
     return LaunchDescription([*declared, OpaqueFunction(function=_actions)])

@@ -1,5 +1,7 @@
 """RViz with the node's paths, boxes and uncertainty: ros2 launch trajnet rviz.launch.py"""
 
+from typing import Any
+
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -8,7 +10,7 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchDescription
 
 
-def generate_launch_description():
+def generate_launch_description() -> Any:
     config = PathJoinSubstitution([FindPackageShare("trajnet"), "config", "trajnet.rviz"])
     return LaunchDescription(
         [

@@ -147,6 +147,8 @@ def motorway(rng: np.random.Generator, *, ramp: str = "on") -> Network:
         for i in range(lanes)
     )
     ramp_speed = f'priority="5" numLanes="1" speed="{min(speed_mps, 22.22):.2f}" width="{MOTORWAY_LANE_WIDTH_M}"'
+    entries: tuple[str, ...]
+    exits: tuple[str, ...]
     if ramp == "on":
         inner, far = line(-120, 0, side_m), line(-330, 0)[0] + np.array([0.0, -70.0])
         curve = np.concatenate([_bezier([tuple(far), tuple(line(-230, 0, side_m + 6)[0]), tuple(inner[0])]), inner[1:]])

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,13 +36,13 @@ class Failed(Exception):
     """A step that did not work; the message is what the user reads."""
 
 
-def run(command: list, what: str, log: Path, **environment: str) -> str:
+def run(command: "Sequence[str | Path]", what: str, log: Path, **environment: str) -> str:
     """Run quietly and return the standard output; both outputs go to the log, whose end is the error message."""
-    command = [str(part) for part in command]
+    words = [str(part) for part in command]
     environment = {**os.environ, **environment}
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     with log.open("a") as handle:
-        handle.write(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}\n")
+        handle.write(f"$ {' '.join(words)}\n{done.stdout}{done.stderr}\n")
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         told = [line for line in said if line.lower().startswith(("error", "e:", "fatal"))] or said
@@ -58,11 +59,11 @@ def make_empty_venv(venv: Path, log: Path) -> None:
     run([*make, "--without-pip", venv], "making the virtual environment", log)
     with tempfile.TemporaryDirectory(prefix="trajnet-pip-") as folder:
         path = os.pathsep.join(str(entry) for entry in debian_pip(Path(folder), log))
-        install = [venv / "bin/python", "-m", "pip", "install", "--constraint", CONSTRAINTS, "pip"]
+        install: list[str | Path] = [venv / "bin/python", "-m", "pip", "install", "--constraint", CONSTRAINTS, "pip"]
         run(install, "installing pip into the virtual environment", log, PYTHONPATH=path)
 
 
-def debian_pip(folder: Path, log: Path) -> list:
+def debian_pip(folder: Path, log: Path) -> "list[Path]":
     """What PYTHONPATH must list for pip to run: Debian's wheel of it, and distutils where Debian has that apart."""
     packages = ["python3-pip-whl"]
     if sys.version_info < (3, 12) and importlib.util.find_spec("distutils.core") is None:
@@ -88,7 +89,7 @@ def debian_pip(folder: Path, log: Path) -> list:
     return path
 
 
-def download_debian(packages: list, folder: Path, options: list, log: Path) -> None:
+def download_debian(packages: "list[str]", folder: Path, options: "list[str]", log: Path) -> None:
     for package in packages:
         with tempfile.TemporaryDirectory(prefix="trajnet-deb-") as download:
             command = (
@@ -97,7 +98,7 @@ def download_debian(packages: list, folder: Path, options: list, log: Path) -> N
             run(["sh", "-c", command], f"downloading {package}", log)
 
 
-def torch_index(python: Path, log: Path) -> list:
+def torch_index(python: Path, log: Path) -> "list[str]":
     """pip options that keep PyTorch's gigabytes of CUDA libraries out of an environment that is made for tests.
 
     Nothing to do where pip's own configuration leads to a CPU build already, or where PyTorch's index does not answer.
@@ -106,8 +107,8 @@ def torch_index(python: Path, log: Path) -> list:
         return []
     with tempfile.TemporaryDirectory(prefix="trajnet-torch-") as folder:
         report = Path(folder) / "report.json"
-        ask = [python, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--report", report]
-        run([*ask, "--constraint", CONSTRAINTS, "torch"], "asking pip for PyTorch", log)
+        ask: list[str | Path] = [python, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps"]
+        run([*ask, "--report", report, "--constraint", CONSTRAINTS, "torch"], "asking pip for PyTorch", log)
         if json.loads(report.read_text())["install"][0]["metadata"]["version"].endswith("+cpu"):
             return []
     try:
@@ -121,14 +122,14 @@ def install(venv: Path, extras: str, log: Path) -> None:
     """trajnet, editable, with the extras, and pip itself as pinned."""
     python = venv / "bin/python"
     # --no-compile: Python compiles what is imported, at its first import; pip would compile all of PyTorch now
-    pip = [python, "-m", "pip", "install", "--no-compile", "--constraint", CONSTRAINTS]
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--no-compile", "--constraint", CONSTRAINTS]
     run([*pip, "pip"], "installing pip", log)
     if {"dev", "train"} & set(extras.split(",")):
         pip += torch_index(python, log)
     run([*pip, "--editable", f"{ROOT}[{extras}]"], f"installing trajnet[{extras}]", log)
 
 
-def keys_of(venv: Path, extras: str) -> list:
+def keys_of(venv: Path, extras: str) -> "list[str]":
     """What the environment itself depends on, and what is installed in it: two hashes."""
     place = f"{venv}\n{extras}\n{sys.version}\n{os.path.realpath(sys.executable)}\n".encode()
     files = b"\0".join(path.read_bytes() for path in MADE_FROM) if extras else b""

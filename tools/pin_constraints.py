@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 HEADER = """\
 # What CI runs: every version that `make` installs, for Python 3.10, 3.11 and 3.12 on Linux.
@@ -22,7 +23,7 @@ HEADER = """\
 OF_CUDA_BUILD = ("cuda-", "nvidia-", "triton")
 
 
-def pins_of(report: dict) -> tuple[str, dict[str, str]]:
+def pins_of(report: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """One pip report -> its Python ("3.11") and the version of each package, without local parts such as +cpu."""
     found = {"pip": report["pip_version"]}
     for item in report["install"]:

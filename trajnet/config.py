@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,34 +40,59 @@ def from_dict(cls: type[T], values: Any, where: str) -> T:
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
+    """Return the value as the type of the hint; ConfigError, with where in it, for what does not fit."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        options = [o for o in typing.get_args(hint) if o is not type(None)]
-        if value is None and len(options) < len(typing.get_args(hint)):
-            return None
-        return _convert(options[0], value, where)
+        return _convert_optional(typing.get_args(hint), value, where)
     if hint is Any:
         return value
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast("type[Any]", hint), value, where)
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{where}: expected a list, got {value!r}")
-        items = typing.get_args(hint)
-        if items[-1] is Ellipsis:
-            items = items[:1] * len(value)
-        if len(items) != len(value):
-            raise ConfigError(f"{where}: expected {len(items)} values, got {len(value)}")
-        return tuple(_convert(item, v, f"{where}[{i}]") for i, (item, v) in enumerate(zip(items, value, strict=True)))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise ConfigError(f"{where}: expected a mapping, got {value!r}")
-        key_hint, value_hint = typing.get_args(hint)
-        return {_convert(key_hint, k, where): _convert(value_hint, v, f"{where}.{k}") for k, v in value.items()}
-    if origin is typing.Literal:
-        if value not in typing.get_args(hint) or isinstance(value, bool):
-            raise ConfigError(f"{where}: expected one of {', '.join(map(repr, typing.get_args(hint)))}, got {value!r}")
-        return value
+    if origin in _CONVERTERS:
+        return _CONVERTERS[origin](typing.get_args(hint), value, where)
+    return _convert_scalar(hint, value, where)
+
+
+def _convert_optional(options: tuple[Any, ...], value: Any, where: str) -> Any:
+    """Return None for None where the union has it, else the value as the union's first other type."""
+    if value is None and type(None) in options:
+        return None
+    return _convert(next(o for o in options if o is not type(None)), value, where)
+
+
+def _convert_tuple(items: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(f"{where}: expected a list, got {value!r}")
+    if items[-1] is Ellipsis:
+        items = items[:1] * len(value)
+    if len(items) != len(value):
+        raise ConfigError(f"{where}: expected {len(items)} values, got {len(value)}")
+    return tuple(_convert(item, v, f"{where}[{i}]") for i, (item, v) in enumerate(zip(items, value, strict=True)))
+
+
+def _convert_dict(key_and_value: tuple[Any, ...], value: Any, where: str) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: expected a mapping, got {value!r}")
+    key_hint, value_hint = key_and_value
+    return {_convert(key_hint, k, where): _convert(value_hint, v, f"{where}.{k}") for k, v in value.items()}
+
+
+def _convert_literal(known: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value not in known or isinstance(value, bool):
+        raise ConfigError(f"{where}: expected one of {', '.join(map(repr, known))}, got {value!r}")
+    return value
+
+
+#: By the origin of a hint: what converts a value, given the hint's arguments.
+_CONVERTERS: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {
+    tuple: _convert_tuple,
+    dict: _convert_dict,
+    typing.Literal: _convert_literal,
+}
+
+
+def _convert_scalar(hint: Any, value: Any, where: str) -> Any:
+    """Return the value if it is of this type; an int is a float too, a bool is never a number."""
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         try:
             return float(value)
@@ -90,16 +116,16 @@ def _yaml_hint(hint: Any, value: Any) -> str:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """The dataclass as plain mappings and lists, ready for YAML or JSON; from_dict reads it back."""
-
+    """Return the dataclass as plain mappings and lists, ready for YAML or JSON; from_dict reads it back."""
     values = dataclasses.asdict(config)
+    return {f.name: _with_lists(values[f.name]) for f in dataclasses.fields(config) if f.init}
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items()}
-        return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-    return {f.name: plain(values[f.name]) for f in dataclasses.fields(config) if f.init}
+def _with_lists(value: Any) -> Any:
+    """Return the value with a list for every tuple in it."""
+    if isinstance(value, dict):
+        return {k: _with_lists(v) for k, v in value.items()}
+    return [_with_lists(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def load_yaml(cls: type[T], path: Path | str) -> T:

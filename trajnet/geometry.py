@@ -12,7 +12,7 @@ def wrap_angle(angle_rad: FloatArray) -> FloatArray:
     return wrapped
 
 
-def rotate(points: FloatArray, angle_rad: FloatArray) -> FloatArray:
+def rotate(points: FloatArray, angle_rad: FloatArray | float) -> FloatArray:
     """Turn points (..., 2) by angle_rad, which broadcasts against points[..., 0]."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     x, y = points[..., 0], points[..., 1]

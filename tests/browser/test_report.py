@@ -53,7 +53,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
     scene = crossing_scene(8.0, scene_id=SCENE_ID)
     options = ReplayOptions(warmup_frames=3)
-    write_report(run_replay(scene, Fan(np.arange(1, 7) * 0.5), options, clock=VirtualClock()), path)
+    write_report(run_replay(scene, Fan(np.arange(1.0, 7.0) * 0.5), options, clock=VirtualClock()), path)
     return path.as_uri()
 
 

@@ -90,7 +90,7 @@ def test_a_model_with_knots_of_its_own_is_scored_on_the_benchmarks_times(data_di
     dataset = open_dataset("eth_ucy", data_dir, "eth")
     (unit,) = dataset.units
     same = run_unit(unit, ConstantVelocity(dataset.time_s), dataset.time_s).scores
-    knots = run_unit(unit, ConstantVelocity(np.arange(1, 13) * 0.5), dataset.time_s).scores
+    knots = run_unit(unit, ConstantVelocity(np.arange(1.0, 13.0) * 0.5), dataset.time_s).scores
     assert same is not None
     assert knots is not None
     assert knots.values["minADE_1"] == pytest.approx(same.values["minADE_1"], abs=1e-9)

@@ -63,7 +63,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     model = TrajectoryModel(config)
     training = Training(("none",), "none", False, 4, 0, 0, 0.0, 2.0)
     files = {}
-    for name, time_s in (("knots", None), ("times", np.arange(1, 13) * 0.4)):
+    for name, time_s in (("knots", None), ("times", np.arange(1.0, 13.0) * 0.4)):
         graph, proto = export_model(model, time_s)
         contract = Contract(
             CONTRACT_VERSION, "random", name, "none", "lstm", 1, 16, 3,
@@ -98,8 +98,8 @@ def test_a_model_of_a_shorter_horizon_sets_that_of_scenes(exported: dict[str, Pa
 def test_knots_are_interpolated_as_the_exported_graph_does(exported: dict[str, Path]) -> None:
     """The same weights, once interpolated by the evaluation, once inside the graph."""
     scene = wavy_scene(frames=8, hz=2.5)
-    time_s = np.arange(1, 13) * 0.4
-    windows = windows_of_scene(scene, scene.row_frame == 7, np.arange(-7, 1) * 0.4, time_s)
+    time_s = np.arange(1.0, 13.0) * 0.4
+    windows = windows_of_scene(scene, scene.row_frame == 7, np.arange(-7.0, 1.0) * 0.4, time_s)
     unit = WindowUnit(windows, "", ())
     one, other = (next(unit.run(Stream(load_predictor(file)), time_s))[1] for file in exported.values())
     assert one.position_m == pytest.approx(other.position_m, abs=1e-3)

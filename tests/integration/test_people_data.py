@@ -26,7 +26,7 @@ def test_apolloscape_windows(data_dir: Path) -> None:
     assert set(np.unique(windows.object_class)) == {
         ObjectClass.UNKNOWN, ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BICYCLE, ObjectClass.PEDESTRIAN
     }  # fmt: skip
-    longer = part_windows(APOLLOSCAPE, [data_dir], "val", np.arange(1, 13) * 0.5)
+    longer = part_windows(APOLLOSCAPE, [data_dir], "val", np.arange(1.0, 13.0) * 0.5)
     assert len(longer) == len(windows)
     np.testing.assert_array_equal(longer.future_m[:, : len(FUTURE_S)], windows.future_m)
     assert 0.3 < longer.future_valid[:, -1].mean() < 0.9

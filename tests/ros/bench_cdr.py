@@ -29,7 +29,7 @@ def load(objects: int, paths: int, poses: int, polygons: int) -> tuple[bytes, Pa
     tracked.shape_type[:] = np.where(footprint, 2, 0)
     rng = np.random.default_rng(0)
     return encode_tracked(tracked), Paths(
-        time_s=np.arange(poses) * 0.5,
+        time_s=0.5 * np.arange(float(poses)),
         position_m=rng.normal(0, 50, (objects, paths, poses, 2)),
         yaw_rad=rng.normal(0, 1, (objects, paths, poses)),
         covariance_m2=np.zeros((objects, paths, poses, 2, 2)),

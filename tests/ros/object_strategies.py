@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.ros.random_objects import random_predicted, random_tracked
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects
 
-FRAME_IDS = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=12)
+FRAME_IDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 STAMPS = st.integers(-(2**31) * 10**9, 2**31 * 10**9 - 1)
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -21,7 +21,8 @@ def paths_of(count: int, modes: int = 2, steps: int = 3) -> Paths:
     covariance[..., 0, 1] = covariance[..., 1, 0] = 0.1
     probability = np.sort(rng.dirichlet(np.ones(modes), count), axis=1)[:, ::-1]
     return Paths(
-        np.arange(steps) * 0.5, rng.normal(0, 50, (count, modes, steps, 2)), rng.normal(0, 1, (count, modes, steps)),
+        0.5 * np.arange(float(steps)), rng.normal(0, 50, (count, modes, steps, 2)),
+        rng.normal(0, 1, (count, modes, steps)),
         covariance, probability, rng.normal(0, 1, count),
         rng.integers(0, 3, count).astype(np.int8), rng.uniform(0, 1, count),
     )  # fmt: skip

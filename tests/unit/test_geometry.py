@@ -86,7 +86,7 @@ def test_catmull_rom_by_hand() -> None:
 
 def test_an_outlier_moves_the_spans_around_it_only() -> None:
     knots = np.arange(10.0)
-    query = np.arange(9) + 0.5
+    query = np.arange(9.0) + 0.5
     column = interpolation_matrix(knots, query)[:, 4]
     assert np.flatnonzero(column).tolist() == [2, 3, 4, 5]  # knot 4 lies between the spans 3 and 4
 

@@ -51,7 +51,7 @@ def test_a_frame_refuses(changes: dict[str, Any], message: str) -> None:
 
 def test_one_row_is_no_scalar() -> None:
     with pytest.raises(InputError, match=r"yaw_rad: expected shape \(1,\), got \(\)"):
-        replace(frame(0.0, {"a": (0, 0)}), yaw_rad=0.5)
+        replace(frame(0.0, {"a": (0, 0)}), yaw_rad=0.5)  # type: ignore[arg-type]
 
 
 def test_what_is_masked_may_be_nan() -> None:
@@ -59,15 +59,17 @@ def test_what_is_masked_may_be_nan() -> None:
     assert np.isnan(made.yaw_rad).all()
     assert np.isnan(made.velocity_mps).all()
     with pytest.raises(InputError, match="yaw_rad"):
-        replace(made, yaw_valid=[True])
+        replace(made, yaw_valid=np.array([True]))
     with pytest.raises(InputError, match="velocity_mps"):
-        replace(made, velocity_valid=[True])
+        replace(made, velocity_valid=np.array([True]))
 
 
 def test_a_frame_holds_the_stated_types() -> None:
-    made = replace(TWO, timestamp_ns=np.int64(7), position_m=[[1, 2], [3, 4]], yaw_valid=[1, 0])
+    given: dict[str, Any] = {"timestamp_ns": np.int64(7), "position_m": [[1, 2], [3, 4]], "yaw_valid": [1, 0]}
+    made = replace(TWO, **given)
     assert type(made.timestamp_ns) is int
-    assert (made.position_m.dtype, made.object_class.dtype, made.yaw_valid.dtype) == (np.float64, np.int8, np.bool_)
+    arrays = (made.position_m, made.object_class, made.yaw_valid)
+    assert [a.dtype.name for a in arrays] == ["float64", "int8", "bool"]
     assert len(made) == 2
 
 

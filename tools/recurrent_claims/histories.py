@@ -22,7 +22,7 @@ from trajnet.training.config import SourceConfig
 from trajnet.training.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
 from trajnet.training.model_input import ModelInput, unpacked
 
-FUTURE_S = 0.5 * np.arange(1, 13)
+FUTURE_S = 0.5 * np.arange(1.0, 13.0)
 
 Order = Literal["in order", "earlier motions shuffled", "earlier motions reversed", "all motions shuffled"]
 Arrange = Callable[[Batch, torch.Generator], Batch]

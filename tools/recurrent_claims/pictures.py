@@ -25,7 +25,7 @@ LOOK: dict[str, dict[str, Any]] = {
     "ReLU RNN, ordinary start": {"color": ORANGE, "linestyle": ":"},
     "tanh RNN": {"color": RED},
 }
-RC = {
+RC: dict[str, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "trajnet", "font.family": "sans-serif", "font.size": 9.0,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 9.0, "axes.titlelocation": "left",
@@ -36,7 +36,7 @@ RC = {
 @contextmanager
 def picture(path: Path, panels: int, *, height_in: float = 3.0, shared_y: bool = False) -> Iterator[list[Axes]]:
     """Panels side by side, saved on the way out without a date, so that the same figures make the same file."""
-    with mpl.rc_context(RC):
+    with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=(8.4, height_in), layout="constrained")
         axes = list(np.atleast_1d(figure.subplots(1, panels, sharey=shared_y)))
         yield axes

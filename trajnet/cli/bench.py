@@ -10,49 +10,62 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajnet.cli.files import require_folders, write_text
 from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
-from trajnet.errors import ConfigError, InputError
+from trajnet.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from trajnet.bench.latency import Bench
+    from trajnet.bench.operators import Operators
+    from trajnet.bench.startup import StartUp
 
 DEFAULT_AGENTS = "1,8,32,64,128,256"
 SOAK_AGENTS = 64
 
 
+Model = Annotated[str, typer.Option(help="A model file (.onnx) or cv, ctrv, kalman.")]
+Agents = Annotated[
+    str | None, typer.Option(help=f"Numbers of objects: {DEFAULT_AGENTS} by default, {SOAK_AGENTS} for --soak.")
+]
+Frames = Annotated[int, typer.Option(help="Frames that are measured for each number of objects.")]
+PeriodMs = Annotated[
+    float, typer.Option(help="Time between frames; 0: back to back, with warmer caches than on the road.")
+]
+SoakMinutes = Annotated[
+    float | None, typer.Option(metavar="MINUTES", help="Instead: 10 frames a second for this long; what grows?")
+]
+Capacity = Annotated[
+    bool, typer.Option("--capacity", help="Instead: the most objects whose p99 is within --budget-ms.")
+]
+BudgetMs = Annotated[float, typer.Option(help="For --capacity, and what --soak counts as missed.")]
+LimitMs = Annotated[
+    float | None, typer.Option(help="A gate: exit code 1 if the total's p99 at --at objects is above this.")
+]
+At = Annotated[int, typer.Option(help="The number of objects that --limit-ms is for.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, and the hardware, here.")
+]
+Picture = Annotated[Path | None, typer.Option(metavar="FILE", help="Write latency against objects as an SVG here.")]
+
+
 def bench(
-    model: Annotated[str, typer.Option(help="A model file (.onnx) or cv, ctrv, kalman.")],
-    agents: Annotated[
-        str | None,
-        typer.Option(help=f"Numbers of objects: {DEFAULT_AGENTS} by default, {SOAK_AGENTS} for --soak."),
-    ] = None,
-    frames: Annotated[int, typer.Option(help="Frames that are measured for each number of objects.")] = 1000,
-    period_ms: Annotated[
-        float, typer.Option(help="Time between frames; 0: back to back, with warmer caches than on the road.")
-    ] = 20.0,
-    soak: Annotated[
-        float | None, typer.Option(metavar="MINUTES", help="Instead: 10 frames a second for this long; what grows?")
-    ] = None,
-    capacity: Annotated[
-        bool, typer.Option("--capacity", help="Instead: the most objects whose p99 is within --budget-ms.")
-    ] = False,
-    budget_ms: Annotated[float, typer.Option(help="For --capacity, and what --soak counts as missed.")] = 10.0,
+    model: Model,
+    agents: Agents = None,
+    frames: Frames = 1000,
+    period_ms: PeriodMs = 20.0,
+    soak: SoakMinutes = None,
+    capacity: Capacity = False,
+    budget_ms: BudgetMs = 10.0,
     provider: Provider = "cpu",
     engine_cache: EngineCache = None,
     cuda_graph: CudaGraph = False,
     threads: Threads = 1,
-    limit_ms: Annotated[
-        float | None, typer.Option(help="A gate: exit code 1 if the total's p99 at --at objects is above this.")
-    ] = None,
-    at: Annotated[int, typer.Option(help="The number of objects that --limit-ms is for.")] = 64,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, and the hardware, here.")
-    ] = None,
-    picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write latency against objects as an SVG here.")
-    ] = None,
+    limit_ms: LimitMs = None,
+    at: At = 64,
+    json_file: JsonFile = None,
+    picture: Picture = None,
 ) -> None:
     """Measure a model on this machine: frames of tracked objects in, paths in the map frame out.
 
@@ -67,47 +80,67 @@ def bench(
 
         trajnet bench --model MODEL.onnx --soak 30
     """
-    if "numpy" not in sys.modules:  # the matrix product gets as many threads as the model
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ.setdefault(name, str(max(threads, 1)))
+    limit_numpy_threads(threads)
     from rich.console import Console
 
-    from trajnet.bench.latency import Bench, BenchOptions, bench_document
+    from trajnet.bench.latency import Bench, BenchOptions
     from trajnet.inference import GpuOptions
 
     if capacity and soak is not None:
         raise ConfigError("capacity, soak: expected one of them, got both; run the command twice")
-    for name, path in (("json", json_file), ("picture", picture)):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
-    sizes = parse_agents(agents or (str(SOAK_AGENTS) if soak is not None else DEFAULT_AGENTS))
+    require_folders(json=json_file, picture=picture)
+    sizes = parse_agents(agents or (DEFAULT_AGENTS if soak is None else str(SOAK_AGENTS)))
     if limit_ms is not None and (capacity or soak is not None or at not in sizes):
         raise ConfigError(f"limit-ms: expected --at to be one of the measured --agents, got {at}")
     console = Console()
     options = BenchOptions(frames=frames, period_ms=period_ms)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     found = Bench(open_predictor(model, provider, threads, gpu), threads, options, gpu=gpu)
-    busy = machine_is_busy()
-    if busy:
-        console.print(busy, style="yellow", highlight=False)
+    warn_if_busy(console)
     if capacity:
         found = with_capacity(found, budget_ms, console)
     elif soak is not None:
         found = with_soak(found, sizes[-1], soak, budget_ms, console)
     else:
         found = with_sizes(found, model, sizes, provider, console)
-    if json_file is not None:
-        write(json_file, json.dumps(bench_document(found), indent=1, allow_nan=False) + "\n", "json")
-    if picture is not None:
-        from trajnet.bench.latency_figure import latency_picture
+    write_files(found, json_file, picture)
+    if limit_ms is not None and not within_limit(found, at, limit_ms, console):
+        raise typer.Exit(1)
 
-        title = f"{found.predictor.name}: latency of a frame, {threads} thread(s)"
-        write(picture, latency_picture(found.sizes, title), "picture")
-    if limit_ms is not None:
-        p99_ms = next(s.latency["total"].p99_ms for s in found.sizes if s.agents == at)
-        if p99_ms > limit_ms:
-            console.print(f"p99 at {at} objects: expected at most {limit_ms:g} ms, got {p99_ms:.2f} ms")
-            raise typer.Exit(1)
+
+def limit_numpy_threads(threads: int) -> None:
+    """Give the matrix product as many threads as the model; NumPy reads this where it is first imported, not later."""
+    if "numpy" in sys.modules:
+        return
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(max(threads, 1)))
+
+
+def write_files(found: Bench, json_file: Path | None, picture: Path | None) -> None:
+    """Write the document and the picture where they were asked for. Raises InputError for a file that cannot be."""
+    from trajnet.bench.latency import bench_document
+    from trajnet.bench.latency_figure import latency_picture
+
+    if json_file is not None:
+        write_text(json_file, json.dumps(bench_document(found), indent=1, allow_nan=False) + "\n", "json")
+    if picture is not None:
+        title = f"{found.predictor.name}: latency of a frame, {found.threads} thread(s)"
+        write_text(picture, latency_picture(found.sizes, title), "picture")
+
+
+def within_limit(found: Bench, agents: int, limit_ms: float, console: Console) -> bool:
+    """Whether the total's p99 with this many objects is at most limit_ms; if not, print by how much."""
+    p99_ms = next(s.latency["total"].p99_ms for s in found.sizes if s.agents == agents)
+    if p99_ms > limit_ms:
+        console.print(f"p99 at {agents} objects: expected at most {limit_ms:g} ms, got {p99_ms:.2f} ms")
+    return p99_ms <= limit_ms
+
+
+def warn_if_busy(console: Console) -> None:
+    """Print a warning where other work on the machine would show in the figures."""
+    busy = machine_is_busy()
+    if busy:
+        console.print(busy, style="yellow", highlight=False)
 
 
 def machine_is_busy() -> str:
@@ -156,19 +189,28 @@ def with_sizes(found: Bench, model: str, sizes: list[int], provider: str, consol
         startup = measure_startup(model, sizes[-1], provider=provider, threads=found.threads, gpu=found.gpu)
     found = replace(found, sizes=results, operators=operators, startup=startup)
     console.print(readme_table(found), highlight=False, soft_wrap=True, markup=False)
-    torch = "in" if startup.torch_loaded else "not in"
-    lines = [
-        "",
-        f"start-up   {startup.median_s:.2f} s to the first prediction (of {startup.runs}), PyTorch {torch} memory",
-        f"memory     {startup.resident_mb:.0f} MB resident at {sizes[-1]} objects",
-    ]
-    if operators is not None:
-        shares = (f"{n} {share:.0%} ({count})" for n, (count, share) in operators.by_category.items())
-        lines.append(f"operators  {', '.join(shares)}; {operators.flops / operators.tracks / 1e6:.2f} MFLOP per object")
-        if operators.uncounted:
-            lines.append(f"           not counted: {', '.join(operators.uncounted)}")
+    lines = ["", *startup_lines(startup, sizes[-1]), *([] if operators is None else operator_lines(operators))]
     console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)
     return found
+
+
+def startup_lines(startup: StartUp, agents: int) -> list[str]:
+    """Return how long the first prediction took, and the memory with this many objects."""
+    torch = "in" if startup.torch_loaded else "not in"
+    return [
+        f"start-up   {startup.median_s:.2f} s to the first prediction (of {startup.runs}), PyTorch {torch} memory",
+        f"memory     {startup.resident_mb:.0f} MB resident at {agents} objects",
+    ]
+
+
+def operator_lines(operators: Operators) -> list[str]:
+    """Return each kind of operator's share of a step and the step's operations, and what these do not count."""
+    shares = (f"{n} {share:.0%} ({count})" for n, (count, share) in operators.by_category.items())
+    mflop = operators.flops / operators.tracks / 1e6
+    lines = [f"operators  {', '.join(shares)}; {mflop:.2f} MFLOP per object"]
+    if operators.uncounted:
+        lines.append(f"           not counted: {', '.join(operators.uncounted)}")
+    return lines
 
 
 def with_capacity(found: Bench, budget_ms: float, console: Console) -> Bench:
@@ -208,11 +250,3 @@ def with_soak(found: Bench, agents: int, minutes: float, budget_ms: float, conso
     ]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
     return replace(found, soak=result)
-
-
-def write(path: Path, text: str, what: str) -> None:
-    """Write a file or raise InputError."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{what}: expected a file that can be written, got {error}") from error

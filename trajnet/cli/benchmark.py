@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trajnet.cli.files import require_folders, write_text
 from trajnet.datasets.eth_ucy import ETH_UCY_SCENES
-from trajnet.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,15 +53,14 @@ def eth_ucy(
     from trajnet.training.config import TrainConfig
 
     show_warnings()
-    if json_file is not None and not json_file.parent.is_dir():
-        raise InputError(f"json: expected a file in a folder that exists, got {json_file}")
+    require_folders(json=json_file)
     loaded = load_yaml(TrainConfig, config)
     if epochs:
         loaded = replace(loaded, optimizer=replace(loaded.optimizer, epochs=epochs))
     names = [name.strip() for name in scenes.split(",") if name.strip()]
     report = leave_one_out(loaded, data, out, names, threads=threads, progress=progress)
     if json_file is not None:
-        json_file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_text(json_file, json.dumps(report, indent=1) + "\n", "json")
     Console().print(_table(report))
 
 

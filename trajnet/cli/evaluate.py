@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli import evaluate_tables as tables
+from trajnet.cli.files import require_folders, write_text
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+    from trajnet.datasets.description import Dataset
 
 #: What the first table shows of every data set, after its own metrics; --json has everything.
 ALWAYS_SHOWN = (
@@ -32,6 +36,44 @@ ALWAYS_SHOWN = (
 def _splits() -> str:
     """The splits of every data set, for the help text."""
     return "; ".join(f"{d.name}: {', '.join(d.splits)}" for d in registry.DATASETS if d.splits)
+
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option(help="A model file (.onnx), or cv, ctrv, kalman, which run in any case; repeat for several."),
+]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write every metric, count and version here.")
+]
+SaveFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the models' paths here (Parquet; a row per object, mode and step)."),
+]
+Jobs = Annotated[int, typer.Option(help="Processes; 0 is one for each core. Results do not depend on it.")]
+Horizon = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="Streamed scenes: how far to score; by default as far as all models."),
+]
+Stride = Annotated[int, typer.Option(help="Streamed scenes: score every n-th frame; every frame is streamed.")]
+Rates = Annotated[
+    str | None,
+    typer.Option(metavar="HZ,...", help="Streamed scenes: score again with the recordings thinned to each rate."),
+]
+Drops = Annotated[
+    str | None, typer.Option(metavar="SHARE,...", help="Score again with each share of frames, and of objects, lost.")
+]
+Seed = Annotated[int, typer.Option(help="Which observations --drops loses.")]
+Breakdown = Annotated[
+    bool, typer.Option("--breakdown", help="Show where the error sits: class, speed, manoeuvre, history, second.")
+]
+Calibration = Annotated[
+    bool, typer.Option("--calibration", help="Show coverage next to nominal, and how reliable probabilities are.")
+]
+ReportFile = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page with pictures.")
+]
+Topic = Annotated[str | None, typer.Option(help="bag: of the tracked objects, if not the only one.")]
+PredictionsTopic = Annotated[str | None, typer.Option(help="bag: of the recorded predictions, if not the only one.")]
 
 
 def evaluate(
@@ -50,45 +92,20 @@ def evaluate(
         str | None,
         typer.Option(help=f"{_splits()}."),
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(help="A model file (.onnx), or cv, ctrv, kalman, which run in any case; repeat for several."),
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write every metric, count and version here.")
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write the models' paths here (Parquet; a row per object, mode and step)."),
-    ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes; 0 is one for each core. Results do not depend on it.")] = 0,
-    horizon: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="Streamed scenes: how far to score; by default as far as all models."),
-    ] = None,
-    stride: Annotated[int, typer.Option(help="Streamed scenes: score every n-th frame; every frame is streamed.")] = 1,
-    rates: Annotated[
-        str | None,
-        typer.Option(metavar="HZ,...", help="Streamed scenes: score again with the recordings thinned to each rate."),
-    ] = None,
-    drops: Annotated[
-        str | None,
-        typer.Option(metavar="SHARE,...", help="Score again with each share of frames, and of objects, lost."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Which observations --drops loses.")] = 0,
-    breakdown: Annotated[
-        bool, typer.Option("--breakdown", help="Show where the error sits: class, speed, manoeuvre, history, second.")
-    ] = False,
-    calibration: Annotated[
-        bool, typer.Option("--calibration", help="Show coverage next to nominal, and how reliable probabilities are.")
-    ] = False,
-    report_file: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page with pictures.")
-    ] = None,
-    topic: Annotated[str | None, typer.Option(help="bag: of the tracked objects, if not the only one.")] = None,
-    predictions_topic: Annotated[
-        str | None, typer.Option(help="bag: of the recorded predictions, if not the only one.")
-    ] = None,
+    model: Models = None,
+    json_file: JsonFile = None,
+    save: SaveFile = None,
+    jobs: Jobs = 0,
+    horizon: Horizon = None,
+    stride: Stride = 1,
+    rates: Rates = None,
+    drops: Drops = None,
+    seed: Seed = 0,
+    breakdown: Breakdown = False,
+    calibration: Calibration = False,
+    report_file: ReportFile = None,
+    topic: Topic = None,
+    predictions_topic: PredictionsTopic = None,
 ) -> None:
     """Score models next to the physics baselines.
 
@@ -114,9 +131,7 @@ def evaluate(
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
-    for name, path in (("json", json_file), ("save", save), ("report", report_file)):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
+    require_folders(json=json_file, save=save, report=report_file)
     if dataset != "bag" and (topic is not None or predictions_topic is not None):
         raise InputError(f"topic: expected none with dataset {dataset}; topics are for bag")
     with (
@@ -139,16 +154,22 @@ def evaluate(
             progress=progress,
         )
     report["dataset"], report["data"] = dataset, str(data)
-    for entry in report["models"]:
-        if recorded is not None and entry["spec"] == str(recorded):
-            entry["spec"] = f"{data} {predictions_topic or ''}".strip()
+    if recorded is not None:
+        _name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
     if json_file is not None:
-        _write(json_file, json.dumps(report, indent=1) + "\n")
+        write_text(json_file, json.dumps(report, indent=1) + "\n", str(json_file))
     show(report, Console(), breakdown=breakdown, calibration=calibration)
     if report_file is not None:
         from trajnet.evaluate.html_report import page
 
-        _write(report_file, page(report))
+        write_text(report_file, page(report), str(report_file))
+
+
+def _name_the_bag(report: dict[str, Any], recorded: Path, bag: str) -> None:
+    """Name the bag, not the temporary file of its recorded predictions, as what was scored."""
+    for entry in report["models"]:
+        if entry["spec"] == str(recorded):
+            entry["spec"] = bag
 
 
 def _numbers(name: str, text: str | None) -> list[float]:
@@ -177,13 +198,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: expected a file that can be written, got {error}") from error
-
-
 def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, calibration: bool = False) -> None:
     """Print the tables of a report: a row for each metric, a column for each model.
 
@@ -191,45 +205,42 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
     baselines only where there is nothing else).
     """
     from trajnet.evaluate.report import dataset_of_report
-    from trajnet.inference import PHYSICS
 
-    name, counts, models = report["dataset"], report["counts"], report["models"]
-    dataset = dataset_of_report(report)
-    last = list(counts["by_horizon"])[-1]
-    # The benchmark's own figure for several scenes may be their mean; the objects pooled would be mostly those of one.
-    of_scenes = dataset.mean_over_groups and len(counts["by_scene"]) > 1
-    whole = "mean_over_scenes" if of_scenes else "metrics"
-    title = f"{name} {report['split']}".strip() + f": {counts['whole']:,} objects, {last} s"
-    names = [m["model"] for m in models]
-    overall = tables.table(f"{title}, mean over scenes" if of_scenes else title, names)
-    for metric in (*dataset.metrics, *ALWAYS_SHOWN):
-        tables.row(overall, metric, [m[whole].get(metric) for m in models])
-    by_horizon = tables.table("by horizon (objects)", names)
-    by_class = tables.table(f"by class at {last} s (objects)", names)
-    by_scene = tables.table(f"by scene at {last} s (objects)", names)
-    for metric in dataset.divided:
-        for key, count in counts["by_horizon"].items():
-            tables.row(by_horizon, f"{metric} {key} s ({count:,})", [m["per_horizon"][key].get(metric) for m in models])
-        for key, count in counts["by_class"].items():
-            tables.row(
-                by_class, f"{metric} {key} ({count:,})", [m["per_class"][key]["metrics"].get(metric) for m in models]
-            )
-        for key, count in counts["by_scene"].items():
-            tables.row(by_scene, f"{metric} {key} ({count:,})", [m["per_scene"][key].get(metric) for m in models])
-    shows_groups = dataset.shows_groups and len(counts["by_scene"]) > 1
-    for each in (overall, by_horizon, by_class, *([by_scene] if shows_groups else [])):
+    models, dataset = report["models"], dataset_of_report(report)
+    for each in _tables(report, dataset):
         console.print(each)
     tables.show_consistency(models, console)
     if breakdown:
         tables.show_breakdown(models, console)
     if calibration:
-        asked = [m for m in models if m["spec"] not in PHYSICS]
-        tables.show_calibration(asked or models, console)
+        tables.show_calibration(_without_baselines(models) or models, console)
     if "robustness" in report:
         tables.show_robustness(report["robustness"], (dataset.metrics[0], dataset.divided[0]), console)
     tables.show_calibration_lines(models, console)
     for entry in models:
         _warn_of_fallback(entry, console)
+
+
+def _tables(report: dict[str, Any], dataset: Dataset) -> Iterator[Table]:
+    """Yield the table of the whole, and of the divided metrics those by horizon, class and, where it counts, scene."""
+    name, counts, models = report["dataset"], report["counts"], report["models"]
+    last = list(counts["by_horizon"])[-1]
+    # The benchmark's own figure for several scenes may be their mean; the objects pooled would be mostly those of one.
+    of_scenes = dataset.mean_over_groups and len(counts["by_scene"]) > 1
+    title = f"{name} {report['split']}".strip() + f": {counts['whole']:,} objects, {last} s"
+    title += ", mean over scenes" if of_scenes else ""
+    metrics = (*dataset.metrics, *ALWAYS_SHOWN)
+    yield tables.whole_table(title, models, "mean_over_scenes" if of_scenes else "metrics", metrics)
+    yield tables.horizon_table(models, counts["by_horizon"], dataset.divided)
+    yield tables.class_table(f"by class at {last} s (objects)", models, counts["by_class"], dataset.divided)
+    if dataset.shows_groups and len(counts["by_scene"]) > 1:
+        yield tables.scene_table(f"by scene at {last} s (objects)", models, counts["by_scene"], dataset.divided)
+
+
+def _without_baselines(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    from trajnet.inference import PHYSICS
+
+    return [m for m in models if m["spec"] not in PHYSICS]
 
 
 def _warn_of_fallback(entry: dict[str, Any], console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +27,41 @@ def row(made: Table, label: str, values: list[float | None]) -> None:
     made.add_row(label, *("-" if v is None else f"{v:.3f}" for v in values))
 
 
+def whole_table(title: str, models: list[dict[str, Any]], part: str, metrics: Iterable[str]) -> Table:
+    """Return the metrics over all objects. part: of a model's entry, where they are."""
+    made = table(title, [m["model"] for m in models])
+    for metric in metrics:
+        row(made, metric, [m[part].get(metric) for m in models])
+    return made
+
+
+def horizon_table(models: list[dict[str, Any]], counts: dict[str, int], metrics: Iterable[str]) -> Table:
+    """Return the metrics up to each horizon. counts: horizon in s, as a key of the report -> objects."""
+    made = table("by horizon (objects)", [m["model"] for m in models])
+    for metric in metrics:
+        for key, count in counts.items():
+            row(made, f"{metric} {key} s ({count:,})", [m["per_horizon"][key].get(metric) for m in models])
+    return made
+
+
+def class_table(title: str, models: list[dict[str, Any]], counts: dict[str, int], metrics: Iterable[str]) -> Table:
+    """Return the metrics of each class. counts: class -> objects."""
+    made = table(title, [m["model"] for m in models])
+    for metric in metrics:
+        for key, count in counts.items():
+            row(made, f"{metric} {key} ({count:,})", [m["per_class"][key]["metrics"].get(metric) for m in models])
+    return made
+
+
+def scene_table(title: str, models: list[dict[str, Any]], counts: dict[str, int], metrics: Iterable[str]) -> Table:
+    """Return the metrics of each scene. counts: scene -> objects."""
+    made = table(title, [m["model"] for m in models])
+    for metric in metrics:
+        for key, count in counts.items():
+            row(made, f"{metric} {key} ({count:,})", [m["per_scene"][key].get(metric) for m in models])
+    return made
+
+
 def show_calibration_lines(models: list[dict[str, Any]], console: Console) -> None:
     """One line for each model: expected calibration error and the worst coverage."""
     for entry in models:
@@ -48,25 +84,32 @@ def _deviation(worst: dict[str, Any]) -> str:
 
 
 def show_calibration(models: list[dict[str, Any]], console: Console) -> None:
-    """Coverage next to nominal for each class and horizon, and the reliability of the most probable mode."""
+    """Print coverage next to nominal for each class and horizon, and the reliability of the most probable mode."""
     for entry in models:
-        rows = entry["calibration"]["coverage"]
-        if not rows:
-            continue
-        levels = [key for key in rows[0] if key.isdigit()]
-        title = f"{entry['model']}: % covered by the mixture's region of each level, and points from it"
-        made = table(title, ["objects", *(f"{level} %" for level in levels)], first="class, horizon")
-        for r in rows:
-            cells = [f"{r[level]:.1f} {r[level] - float(level):+5.1f}" for level in levels]
-            made.add_row(f"{r['class']} {r['horizon_s']:g} s", f"{r['objects']:,}", *cells)
-        console.print(made)
-        title = f"{entry['model']}: reliability of the most probable mode"
-        made = table(title, ["objects", "stated", "happened"], first="probability")
-        for r in entry["calibration"]["reliability"]:
-            made.add_row(
-                f"{r['from']:.1f} to {r['to']:.1f}", f"{r['objects']:,}", f"{r['stated']:.3f}", f"{r['happened']:.3f}"
-            )
-        console.print(made)
+        if entry["calibration"]["coverage"]:
+            console.print(_coverage_table(entry))
+            console.print(_reliability_table(entry))
+
+
+def _coverage_table(entry: dict[str, Any]) -> Table:
+    rows = entry["calibration"]["coverage"]
+    levels = [key for key in rows[0] if key.isdigit()]
+    title = f"{entry['model']}: % covered by the mixture's region of each level, and points from it"
+    made = table(title, ["objects", *(f"{level} %" for level in levels)], first="class, horizon")
+    for r in rows:
+        cells = [f"{r[level]:.1f} {r[level] - float(level):+5.1f}" for level in levels]
+        made.add_row(f"{r['class']} {r['horizon_s']:g} s", f"{r['objects']:,}", *cells)
+    return made
+
+
+def _reliability_table(entry: dict[str, Any]) -> Table:
+    title = f"{entry['model']}: reliability of the most probable mode"
+    made = table(title, ["objects", "stated", "happened"], first="probability")
+    for r in entry["calibration"]["reliability"]:
+        made.add_row(
+            f"{r['from']:.1f} to {r['to']:.1f}", f"{r['objects']:,}", f"{r['stated']:.3f}", f"{r['happened']:.3f}"
+        )
+    return made
 
 
 def show_breakdown(models: list[dict[str, Any]], console: Console) -> None:

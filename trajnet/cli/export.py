@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast, get_args
 
 import typer
 
 from trajnet.cli.progress import progress_bar
+from trajnet.config import require
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
-    from trajnet.inference.contract import Precision
+    from rich.console import Console
+
+    from trajnet.inference.contract import Flavour, Precision
     from trajnet.protocols.precision_gate import GateData
+    from trajnet.types import FloatArray
 
 
 def export(
@@ -70,37 +74,23 @@ def export(
         trajnet export out/nuscenes/last.ckpt --out nuscenes-fp16.onnx --precision fp16 \
             --gate-data data --gate-dataset nuscenes --gate-split train_val
     """
-    import json
-    from typing import get_args
-
-    import numpy as np
     from rich.console import Console
 
     from trajnet.cli import export_tables as tables
     from trajnet.cli.logs import show_warnings
-    from trajnet.config import require
     from trajnet.export import check_graph, export_model, parity
     from trajnet.export.graph import make_contract, write_model
-    from trajnet.inference.contract import Flavour
     from trajnet.protocols.precision_gate import make_variant
     from trajnet.training.train import checkpoint_model
 
     show_warnings()
     console, status = Console(), Console(stderr=True)
-    flavours = get_args(Flavour)
-    require(flavour in flavours, f"--flavour: expected one of {', '.join(flavours)}, got {flavour!r}")
-    shape = cast("Flavour", flavour)
-    played = gate(precision, gate_data, gate_dataset, gate_split)
+    shape = known_flavour(flavour)
+    played = chosen_gate_data(precision, gate_data, gate_dataset, gate_split)
     require(step_s >= 0, f"--step-s: expected seconds above 0, or 0 for the model's knots, got {step_s}")
     model, config, about = checkpoint_model(checkpoint)
-    horizon_s = config.model.time_s[-1]
-    require(step_s <= horizon_s, f"--step-s: expected at most the model's horizon of {horizon_s} s, got {step_s}")
-    time_s = np.round(np.arange(1, int(horizon_s / step_s + 1e-6) + 1) * step_s, 9) if step_s else None
-    try:
-        card_text = card.read_text(encoding="utf-8") if card else ""
-        measured = json.loads(metrics.read_text(encoding="utf-8")) if metrics else {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"--card, --metrics: expected readable text and JSON, got {error}") from error
+    time_s = path_times(step_s, config.model.time_s[-1])
+    card_text, measured = card_and_metrics(card, metrics)
     with status.status("exporting") as line:
         graph, proto = export_model(model, time_s, flavour=shape)
         operators = check_graph(proto, graph, flavour=shape)
@@ -109,25 +99,59 @@ def export(
     contract = dataclasses.replace(contract, parity_max_error_m=found.max_error_m, metrics=headline(measured))
     console.print(tables.parity_table(contract, operators, found))
     if not found.passed:
-        status.print(f"trajnet: {tables.parity_sentence(found)}; {out} is not written", soft_wrap=True)
-        raise typer.Exit(1)
+        refuse(tables.parity_sentence(found), out, status)
     if played is not None:
         with progress_bar(status, f"converting to {precision}", "playing recorded objects") as progress:
             variant = make_variant(graph, proto, contract, cast("Precision", precision), played, progress)
         console.print(tables.variant_table(variant))
         if not variant.passed:
-            status.print(f"trajnet: {tables.variant_sentence(variant)}; {out} is not written", soft_wrap=True)
-            raise typer.Exit(1)
+            refuse(tables.variant_sentence(variant), out, status)
         proto, contract = variant.proto, variant.contract
     write_model(proto, contract, card_text, out)
     console.print(f"written {out} ({out.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)
 
 
-def gate(precision: str, data: Path | None, dataset: str | None, split: str | None) -> GateData | None:
-    """What the gate of this precision plays; None for fp32, which needs none. Raises ConfigError."""
-    from typing import get_args
+def known_flavour(flavour: str) -> Flavour:
+    """Return the flavour that --flavour names. Raises ConfigError for another name."""
+    from trajnet.inference.contract import Flavour
 
-    from trajnet.config import require
+    flavours = get_args(Flavour)
+    require(flavour in flavours, f"--flavour: expected one of {', '.join(flavours)}, got {flavour!r}")
+    return cast("Flavour", flavour)
+
+
+def path_times(step_s: float, horizon_s: float) -> FloatArray | None:
+    """Return the times (T,) in s of paths with this step, up to the horizon; None for the model's own (step 0).
+
+    Raises ConfigError for a step beyond the horizon.
+    """
+    import numpy as np
+
+    require(step_s <= horizon_s, f"--step-s: expected at most the model's horizon of {horizon_s} s, got {step_s}")
+    return np.round(np.arange(1, int(horizon_s / step_s + 1e-6) + 1) * step_s, 9) if step_s else None
+
+
+def card_and_metrics(card: Path | None, metrics: Path | None) -> tuple[str, Any]:
+    """Read the model card and the JSON of an evaluation, each empty where there is none. Raises InputError."""
+    import json
+
+    try:
+        return (
+            card.read_text(encoding="utf-8") if card else "",
+            json.loads(metrics.read_text(encoding="utf-8")) if metrics else {},
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"--card, --metrics: expected readable text and JSON, got {error}") from error
+
+
+def refuse(sentence: str, out: Path, status: Console) -> NoReturn:
+    """Say why the file is not written and leave with exit code 1."""
+    status.print(f"trajnet: {sentence}; {out} is not written", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def chosen_gate_data(precision: str, data: Path | None, dataset: str | None, split: str | None) -> GateData | None:
+    """Return what the gate of this precision plays; None for fp32, which needs none. Raises ConfigError."""
     from trajnet.inference.contract import Precision
     from trajnet.protocols.precision_gate import GateData, bundled
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trajnet.cli.files import require_folders, write_text
 from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
 from trajnet.errors import InputError
 
@@ -84,9 +85,7 @@ def replay(
 
     plan = None if faults is None else load_yaml(FaultPlan, faults)
     options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
-    for name, path in (("json", json_file), ("report", report)):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{name}: expected a file in a folder that exists, got {path}")
+    require_folders(json=json_file, report=report)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     run_and_show(
         open_scene(scene, with_map=report is not None),
@@ -137,29 +136,28 @@ def run_and_show(
     from trajnet.timing.clock import WallClock
 
     used = gpu or GpuOptions()
-    pace = "as fast as possible" if math.isinf(options.rate) else f"at {options.rate:g}x real time"
-    console.print(
-        f"Replaying [bold]{scene.scene_id}[/] ({scene.frame_count} frames, {scene.duration_s:.1f} s, "
-        f"{len(scene.track_id)} tracks) {pace} with [bold]{predictor.name}[/]",
-        highlight=False,
-    )
+    console.print(_what_is_played(scene, predictor, options.rate), highlight=False)
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
         run = run_replay(scene, predictor, options, agents=agents, threads=threads, gpu=used, on_frame=on_frame)
     if faults is not None:
-        run = dataclasses.replace(
-            run, faults=fault_document(run_faults(scene, predictor, faults, WallClock()), faults.seed)
-        )
+        under_faults = run_faults(scene, predictor, faults, WallClock())
+        run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     found = document(run)
     if json_file is not None:
-        try:
-            json_file.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"json: expected a file that can be written, got {error}") from error
+        write_text(json_file, json.dumps(found, indent=1, allow_nan=False) + "\n", "json")
     show(found, console)
     if report is not None:
         write_report(run, report)
         console.print(f"Report: {report}", highlight=False, soft_wrap=True)
     return run
+
+
+def _what_is_played(scene: Scene, predictor: Predictor, rate: float) -> str:
+    pace = "as fast as possible" if math.isinf(rate) else f"at {rate:g}x real time"
+    return (
+        f"Replaying [bold]{scene.scene_id}[/] ({scene.frame_count} frames, {scene.duration_s:.1f} s, "
+        f"{len(scene.track_id)} tracks) {pace} with [bold]{predictor.name}[/]"
+    )
 
 
 @contextmanager
@@ -194,30 +192,53 @@ def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Calla
 
 def show(found: dict[str, Any], console: Console) -> None:
     """Print the document of a replay: latency by stage, counts, errors next to constant velocity."""
-    from trajnet.timing.hardware import runtime_words
-
-    load, frames, deadline, guard, hardware = (found[k] for k in ("load", "frames", "deadline", "guard", "hardware"))
-    counted = "Service time in ms" if load["rate"] == "max" else "Latency in ms from the scheduled time of each frame"
+    counted = (
+        "Service time in ms"
+        if found["load"]["rate"] == "max"
+        else "Latency in ms from the scheduled time of each frame"
+    )
     console.print(f"\n[bold]{counted}[/]", _latency_table(found), sep="\n")
     _show_errors(found, console)
     _show_faults(found, console)
-    name = found["model"]["name"]
-    lines = [
+    lines = [*_frame_lines(found), *_path_lines(found), *_machine_lines(found["hardware"]), *_failure(found["guard"])]
+    console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)
+
+
+def _frame_lines(found: dict[str, Any]) -> list[str]:
+    """Return what became of the frames, a line for each count."""
+    load, frames, deadline = found["load"], found["frames"], found["deadline"]
+    return [
         f"deadline   {deadline['misses']} of {deadline['frames']} frames over {deadline['budget_ms']:g} ms",
         f"frames     {frames['served']} served, {frames['dropped']} dropped, {frames['late']} late",
         f"backlog    at most {frames['backlog_max']} frames",
         f"warm-up    the first {load['warmup_frames']} frames are not counted",
         f"agents     {_agents(load)}",
+    ]
+
+
+def _path_lines(found: dict[str, Any]) -> list[str]:
+    """Return which predictor the paths came from, how steady they were, and what failed."""
+    guard, name = found["guard"], found["model"]["name"]
+    return [
         f"paths      {guard['model_rows']} {name}, {guard['physics_rows']} fall-back, {guard['stale_rows']} stale",
         *_steadiness(found),
         f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
+    ]
+
+
+def _machine_lines(hardware: dict[str, Any]) -> list[str]:
+    from trajnet.timing.hardware import runtime_words
+
+    return [
         f"hardware   {hardware['cpu']}, {hardware['cores_usable']} of {hardware['cores']} cores",
         f"runtime    {runtime_words(hardware)}",
         *_stolen(hardware),
     ]
-    if guard["last_failure"]:
-        lines.append(f"           the last: {guard['last_failure']}")
-    console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)
+
+
+def _failure(guard: dict[str, Any]) -> list[str]:
+    """Return one line with the last failed call's error where a call has failed."""
+    return [f"           the last: {guard['last_failure']}"] if guard["last_failure"] else []
 
 
 def _stolen(hardware: dict[str, Any]) -> list[str]:
@@ -248,28 +269,32 @@ def _latency_table(found: dict[str, Any]) -> Table:
 
 
 def _show_errors(found: dict[str, Any], console: Console) -> None:
-    mine, cv = found["errors_m"]["model"], found["errors_m"]["cv"]
+    mine = found["errors_m"]["model"]
     if not mine["groups"]:
         console.print("The scene is too short to compare paths: no object's whole future is recorded.\n")
         return
-    modes = found["model"]["modes"]
-    columns = {"most probable": (mine, 1)}
-    if modes > 1:
-        columns[f"best of {modes}"] = (mine, modes)
-    if found["model"]["name"] != "cv":
-        columns["constant velocity"] = (cv, 1)
+    columns = _error_columns(found)
     table = _table()
     table.add_column("objects", no_wrap=True)
     table.add_column("paths", justify="right", no_wrap=True)
     for name, (_, k) in columns.items():
         table.add_column(f"{name}\nminADE_{k}/minFDE_{k}", justify="right", no_wrap=True)
     for group, errors in mine["groups"].items():
-        pairs = [
-            (who["groups"][group][f"minADE_{k}"], who["groups"][group][f"minFDE_{k}"]) for who, k in columns.values()
-        ]
-        cells = [f"{mean:.2f} / {final:5.2f}" for mean, final in pairs]
+        found_by = [(who["groups"][group], k) for who, k in columns.values()]
+        cells = [f"{of[f'minADE_{k}']:.2f} / {of[f'minFDE_{k}']:5.2f}" for of, k in found_by]
         table.add_row(group, f"{errors['count']:,}", *cells, style="bold" if group == "all" else None)
     console.print(f"[bold]Error against the recorded future in m, {mine['horizon_s']:g} s ahead[/]", table, sep="\n")
+
+
+def _error_columns(found: dict[str, Any]) -> dict[str, tuple[dict[str, Any], int]]:
+    """Return for each column's title whose errors it shows, and of the best of how many paths."""
+    errors_m, modes = found["errors_m"], found["model"]["modes"]
+    columns = {"most probable": (errors_m["model"], 1)}
+    if modes > 1:
+        columns[f"best of {modes}"] = (errors_m["model"], modes)
+    if found["model"]["name"] != "cv":
+        columns["constant velocity"] = (errors_m["cv"], 1)
+    return columns
 
 
 def _steadiness(found: dict[str, Any]) -> list[str]:
@@ -293,12 +318,16 @@ def _show_faults(found: dict[str, Any], console: Console) -> None:
         words = column in ("fault", "counted")
         table.add_column(column, justify="left" if words else "right", no_wrap=column != "counted")
     for run in runs:
-        mine, without, service = run["errors_m"]["minADE_1"], run["errors_m_without"]["minADE_1"], run["service_ms"]
-        errors = ("-" if value is None else f"{value:.2f}" for value in (mine, without))
-        name = run["fault"] if run["fault"] == "none" else f"{run['fault']} {run['strength']:g}"
-        times = f"{service['p50']:.2f}", f"{service['p99']:.2f}"
-        table.add_row(name, *errors, f"{run['missing_share']:.1%}", *times, counted(run["counters"]))
+        table.add_row(*_fault_cells(run))
     console.print(f"[bold]Under faults, {runs[0]['judged']:,} objects and instants in every row[/]", table, sep="\n")
+
+
+def _fault_cells(run: dict[str, Any]) -> list[str]:
+    name = run["fault"] if run["fault"] == "none" else f"{run['fault']} {run['strength']:g}"
+    errors_m = (run["errors_m"]["minADE_1"], run["errors_m_without"]["minADE_1"])
+    errors = ("-" if value is None else f"{value:.2f}" for value in errors_m)
+    times = (f"{run['service_ms'][q]:.2f}" for q in ("p50", "p99"))
+    return [name, *errors, f"{run['missing_share']:.1%}", *times, counted(run["counters"])]
 
 
 def counted(counters: dict[str, Any]) -> str:

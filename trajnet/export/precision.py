@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ from trajnet.export.graph import StepGraph
 from trajnet.inference.contract import Precision
 
 _RECURRENT = ("LSTM", "GRU", "RNN")
+#: What only turns or shapes an input before columns are picked out of it.
+_REARRANGING = ("Identity", "Reshape", "Transpose", "Unsqueeze")
 #: What may follow a layer in half precision, as long as all that it takes is half and another layer takes its result.
 _FOLLOWING = {
     "Add", "Concat", "Identity", "Mul", "Relu", "Reshape", "Sigmoid", "Slice", "Split", "Squeeze", "Sub", "Tanh",
@@ -50,54 +53,18 @@ def in_precision(proto: onnx.ModelProto, graph: StepGraph, precision: Precision)
 
 
 def to_half(proto: onnx.ModelProto, step: StepGraph) -> onnx.ModelProto:
-    """A copy whose layers, and what is between them, have weights and arithmetic in half precision.
+    """Return a copy whose layers, and what is between them, have weights and arithmetic in half precision.
 
     step: what the graph was exported from. Products with its constants (columns picked out of an observation, sums of
-    products, sums over the knots) are no layers and stay as they are.
+    products, sums over the knots) are no layers and stay as they are. Raises ContractError where the result is no
+    valid model.
     """
     model = onnx.shape_inference.infer_shapes(proto)
     graph = model.graph
+    tensors = _float_tensors(graph)
     constants = [values.numpy() for values in step.buffers() if values.dim() == 2]
-    weights = {i.name: i for i in graph.initializer if i.data_type == TensorProto.FLOAT}
-    values = (*graph.input, *graph.output, *graph.value_info)
-    floats = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT} | set(weights)
-    given = {i.name for i in graph.input}
-    for node in graph.node:  # what comes in may be turned or shaped first
-        if node.op_type in ("Identity", "Reshape", "Transpose", "Unsqueeze") and node.input[0] in given:
-            given.update(node.output)
-    layers = [n for n in graph.node if _is_layer(n, given, weights, constants)]
-    of_layers = {n.output[0] for n in layers}
-    wanted = _before(layers, graph)
-    outputs = {o.name for o in graph.output}
-
-    half: set[str] = set()  # tensors of the old graph that are computed in half precision
-    for node in graph.node:
-        taken = [name for name in node.input if name in floats and name not in weights]
-        follows = node.op_type in _FOLLOWING and taken and half.issuperset(taken) and wanted.intersection(node.output)
-        if follows or node.output[0] in of_layers:
-            half.update(name for name in node.output if name)
-    in_float32 = {
-        name for node in graph.node if not half.intersection(node.output) for name in node.input if name in half
-    } | (outputs & half)
-
-    nodes: list[onnx.NodeProto] = []
-    made: set[str] = set()  # half versions that exist: of weights, and of float32 tensors that a layer takes
-    for node in graph.node:
-        if not half.intersection(node.output):
-            nodes.append(node)
-            continue
-        for name in dict.fromkeys(node.input):
-            if name in weights and name not in made:
-                array = numpy_helper.to_array(weights[name]).astype(np.float16)
-                graph.initializer.append(numpy_helper.from_array(array, name + _HALF))
-            elif name in floats and name not in half and name not in made:
-                nodes.append(helper.make_node("Cast", [name], [name + _HALF], f"{name}{_HALF}", to=TensorProto.FLOAT16))
-            made.add(name)
-        node.input[:] = [name + _HALF if name in floats else name for name in node.input]
-        back = [name for name in node.output if name in in_float32]
-        node.output[:] = [name and name + _HALF for name in node.output]
-        nodes.append(node)
-        nodes += [helper.make_node("Cast", [n + _HALF], [n], f"{n}.float32", to=TensorProto.FLOAT) for n in back]
+    half = _tensors_in_half(graph, tensors, _layers(graph, tensors.weights, constants))
+    nodes = _nodes_in_half(graph, tensors, half)
     del graph.node[:]
     graph.node.extend(nodes)
     return _tidied(model)
@@ -140,6 +107,32 @@ def to_int8(proto: onnx.ModelProto) -> onnx.ModelProto:
     return _tidied(copy)
 
 
+@dataclass(frozen=True)
+class _FloatTensors:
+    """A graph's float32 tensors: its weights by name, and the names of all others (inputs, results of nodes)."""
+
+    weights: dict[str, TensorProto]
+    computed: set[str]
+
+
+def _float_tensors(graph: onnx.GraphProto) -> _FloatTensors:
+    weights = {i.name: i for i in graph.initializer if i.data_type == TensorProto.FLOAT}
+    values = (*graph.input, *graph.output, *graph.value_info)
+    floats = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+    return _FloatTensors(weights, floats - set(weights))
+
+
+def _layers(
+    graph: onnx.GraphProto, weights: dict[str, TensorProto], constants: Sequence[NDArray[np.float32]]
+) -> list[onnx.NodeProto]:
+    """Return the nodes that are layers of the network, see _is_layer."""
+    rearranged_inputs = {i.name for i in graph.input}
+    for node in graph.node:
+        if node.op_type in _REARRANGING and node.input[0] in rearranged_inputs:
+            rearranged_inputs.update(node.output)
+    return [n for n in graph.node if _is_layer(n, rearranged_inputs, weights, constants)]
+
+
 def _is_layer(
     node: onnx.NodeProto, given: set[str], weights: dict[str, TensorProto], constants: Sequence[NDArray[np.float32]]
 ) -> bool:
@@ -154,6 +147,67 @@ def _is_layer(
     matrices = [numpy_helper.to_array(weights[name]) for name in node.input[:2] if name in weights]
     fixed = any(np.array_equal(m, c) or np.array_equal(m, c.T) for m in matrices for c in constants)
     return not fixed and given.isdisjoint(node.input) and any(m.ndim >= 2 for m in matrices)
+
+
+def _tensors_in_half(graph: onnx.GraphProto, tensors: _FloatTensors, layers: Sequence[onnx.NodeProto]) -> set[str]:
+    """Return the names of the tensors to compute in half precision: results of layers, and what leads to the next."""
+    of_layers = {n.output[0] for n in layers}
+    wanted = _before(layers, graph)
+    half: set[str] = set()
+    for node in graph.node:
+        taken = tensors.computed.intersection(node.input)
+        follows = node.op_type in _FOLLOWING and taken and taken <= half and wanted.intersection(node.output)
+        if follows or node.output[0] in of_layers:
+            half.update(name for name in node.output if name)
+    return half
+
+
+def _taken_in_float32(graph: onnx.GraphProto, half: set[str]) -> set[str]:
+    """Return the names of the tensors in half precision that are outputs, or that a node left in float32 takes."""
+    in_float32 = {o.name for o in graph.output}
+    for node in graph.node:
+        if half.isdisjoint(node.output):
+            in_float32.update(node.input)
+    return in_float32 & half
+
+
+def _nodes_in_half(graph: onnx.GraphProto, tensors: _FloatTensors, half: set[str]) -> list[onnx.NodeProto]:
+    """Return the graph's nodes with casts around those in half precision; the weights these take are added to it."""
+    back_to_float32 = _taken_in_float32(graph, half)
+    nodes: list[onnx.NodeProto] = []
+    converted: set[str] = set()  # weights and float32 tensors of which there is a half version
+    for node in graph.node:
+        if half.isdisjoint(node.output):
+            nodes.append(node)
+            continue
+        new = [name for name in dict.fromkeys(node.input) if name not in converted]
+        converted.update(new)
+        graph.initializer.extend(_half_weight(tensors.weights[name]) for name in new if name in tensors.weights)
+        nodes += [_cast_to_half(name) for name in new if name in tensors.computed - half]
+        back = [name for name in node.output if name in back_to_float32]
+        _rename_to_half(node, tensors)
+        nodes.append(node)
+        nodes += [_cast_to_float32(name) for name in back]
+    return nodes
+
+
+def _rename_to_half(node: onnx.NodeProto, tensors: _FloatTensors) -> None:
+    """Let the node take and make the half versions; inputs of other types, and outputs left out, stay."""
+    floats = tensors.computed.union(tensors.weights)
+    node.input[:] = [name + _HALF if name in floats else name for name in node.input]
+    node.output[:] = [name and name + _HALF for name in node.output]
+
+
+def _half_weight(weight: TensorProto) -> TensorProto:
+    return numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), weight.name + _HALF)
+
+
+def _cast_to_half(name: str) -> onnx.NodeProto:
+    return helper.make_node("Cast", [name], [name + _HALF], name + _HALF, to=TensorProto.FLOAT16)
+
+
+def _cast_to_float32(name: str) -> onnx.NodeProto:
+    return helper.make_node("Cast", [name + _HALF], [name], f"{name}.float32", to=TensorProto.FLOAT)
 
 
 def _before(layers: Iterable[onnx.NodeProto], graph: onnx.GraphProto) -> set[str]:

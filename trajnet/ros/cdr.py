@@ -387,7 +387,6 @@ def decode_predicted(data: Buffer) -> PredictedObjects:
     start = _open(data, "PredictedObjects")
     where = _walk(start, "PredictedObjects", with_paths=True)
     records = _records(start.order)
-    records = _records(start.order)
     shape = _gather(start.payload, _ints(where.flags_at), records.shape)
     path_at, pose_count = _ints(where.path_at), _ints(where.pose_count)
     poses_at = _elements_at(path_at + 4, pose_count, _POSE_BYTES)

@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -33,44 +34,61 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     InputError if the file is no such map, has no lanelets, or none that can be used.
     """
     require_file(path)
-    nodes: dict[str, tuple[float, float] | None] = {}
-    ways: dict[str, list[str]] = {}
-    relations: list[tuple[str, dict[str, str], list[tuple[str, str]]]] = []
-    try:
-        for _, element in ElementTree.iterparse(path):
-            name = element.get("id", "")
-            if element.tag == "node":
-                nodes[name] = _local_m(_tags(element))
-            elif element.tag == "way":
-                ways[name] = [each.get("ref", "") for each in element.iter("nd")]
-            elif element.tag == "relation":
-                tags = _tags(element)
-                members = [(each.get("role", ""), each.get("ref", "")) for each in element.iter("member")]
-                if tags.get("type") == "lanelet":
-                    relations.append((name, tags, members))
-            else:
-                continue  # what belongs to one of them is read with it
-            element.clear()
-    except (ElementTree.ParseError, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a Lanelet2 map in OSM's XML, got a broken file ({error})") from error
-    if not relations:
+    found = _read_elements(path)
+    if not found.lanelets:
         raise InputError(f"{path}: expected a Lanelet2 map, got a file without lanelets")
-    if nodes and not any(nodes.values()):
+    if found.nodes and not any(found.nodes.values()):
         raise InputError(
-            f"{path}: expected nodes with the tags local_x and local_y, got {len(nodes)} without; "
+            f"{path}: expected nodes with the tags local_x and local_y, got {len(found.nodes)} without; "
             f"save the map with local coordinates, as Autoware's map tools do"
         )
     lanes, broken = [], []
-    for name, tags, members in relations:
+    for name, tags, members in found.lanelets:
         try:
-            lanes.append(_lane(name, tags, members, ways, nodes))
+            lanes.append(_lane(name, tags, members, found.ways, found.nodes))
         except InputError as error:
             broken.append(str(error))
     if not lanes:
         raise InputError(f"{path}: expected lanelets that can be used, got none of {len(broken)}: {broken[0]}")
     if broken:
-        log.warning("%s: %d of %d lanelets left out, the first: %s", path, len(broken), len(relations), broken[0])
+        count = len(found.lanelets)
+        log.warning("%s: %d of %d lanelets left out, the first: %s", path, len(broken), count, broken[0])
     return tuple(lanes)
+
+
+class _Elements(NamedTuple):
+    """What a map's lanelets are made of, by id. nodes: x, y in m, None without a usable place.
+
+    lanelets: (id, tags, members as (role, id of a way)), in the order of the file.
+    """
+
+    nodes: dict[str, tuple[float, float] | None]
+    ways: dict[str, list[str]]
+    lanelets: list[tuple[str, dict[str, str], list[tuple[str, str]]]]
+
+
+def _read_elements(path: Path) -> _Elements:
+    """Read nodes, ways and lanelets, one element of the file at a time. Raises InputError for broken XML."""
+    found = _Elements({}, {}, [])
+    try:
+        for _, element in ElementTree.iterparse(path):
+            if element.tag in ("node", "way", "relation"):  # what belongs to one of them is read with it
+                _add(found, element)
+                element.clear()
+    except (ElementTree.ParseError, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a Lanelet2 map in OSM's XML, got a broken file ({error})") from error
+    return found
+
+
+def _add(found: _Elements, element: ElementTree.Element) -> None:
+    name = element.get("id", "")
+    if element.tag == "node":
+        found.nodes[name] = _local_m(_tags(element))
+    elif element.tag == "way":
+        found.ways[name] = [each.get("ref", "") for each in element.iter("nd")]
+    elif (tags := _tags(element)).get("type") == "lanelet":
+        members = [(each.get("role", ""), each.get("ref", "")) for each in element.iter("member")]
+        found.lanelets.append((name, tags, members))
 
 
 def _tags(element: ElementTree.Element) -> dict[str, str]:

@@ -226,7 +226,7 @@ class TrackStore:
         return np.array(found, dtype=np.int64), born
 
     def _hand_over(self, frame: TrackFrame, new: list[int]) -> None:
-        """Give the slots of vanished tracks to those of the frame's new ids, in these rows, that they must be."""
+        """Give each vanished track's slot to the new id that id_handover.matched finds for it. new: rows of new ids."""
         vanished = list(self._slot_of.keys() - set(frame.track_id))
         vanished.sort(key=self._slot_of.__getitem__)
         slot = np.array([self._slot_of[t] for t in vanished], dtype=np.int64)

@@ -170,7 +170,7 @@ class PathTensors(NamedTuple):
 
 
 def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
-    """The recurrent layer. Each kind is an answer to what goes wrong with gradients through time:
+    """Return the recurrent layer. Each kind answers in its own way what goes wrong with gradients through time.
 
     lstm, gru: gates and an additive state, through which gradients neither vanish nor explode for long contexts; the
     forget gate starts open (bias 1: Jozefowicz et al. 2015). rnn-relu: the recurrent matrix starts as the identity with

@@ -6,9 +6,9 @@ import itertools
 import json
 import math
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -259,6 +259,41 @@ def test_the_picture_is_drawn_to_scale() -> None:
     np.testing.assert_allclose(points[1] - points[0], points[2] - points[1], atol=0.11)
     assert points[1, 0] > points[0, 0]
     assert points[1, 1] < points[0, 1]
+
+
+def test_the_picture_of_two_sizes_line_by_line() -> None:
+    clock = VirtualClock()
+    options = BenchOptions(frames=4, warmup=0, period_ms=0.0)
+    sizes = [measure(PerObject(clock), n, clock, options) for n in (10, 100)]  # 1 ms and 10 ms
+    # One decade in each direction: x from 64 to 720 - 190, y from 460 - 52 up to 48.
+    lines = latency_picture(sizes, "t").splitlines()
+    assert lines[:4] == [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 460" font-family="sans-serif" font-size="13">',
+        '<rect width="720" height="460" fill="#fff"/>',
+        '<text x="64" y="26" font-size="15">t</text>',
+        '<path d="M64 408.0H530" stroke="#bbb"/>',
+    ]
+    assert lines[4] == '<path d="M64 299.6H530" stroke="#eee"/>'  # 2 ms: 408 - 360 * log10(2)
+    assert lines[12:21] == [
+        '<text x="56" y="412.0" text-anchor="end">1</text>',
+        '<path d="M64 48.0H530" stroke="#bbb"/>',
+        '<text x="56" y="52.0" text-anchor="end">10</text>',
+        '<path d="M64.0 48V408" stroke="#ddd"/>',
+        '<text x="64.0" y="426" text-anchor="middle">10</text>',
+        '<path d="M530.0 48V408" stroke="#ddd"/>',
+        '<text x="530.0" y="426" text-anchor="middle">100</text>',
+        '<text x="297.0" y="448" text-anchor="middle">objects</text>',
+        '<text x="16" y="40">ms</text>',
+    ]
+    stroke = 'stroke="#b2182b" stroke-dasharray=""'
+    assert lines[21:26] == [
+        f'<polyline points="64.0,408.0 530.0,48.0" fill="none" stroke-width="2" {stroke}/>',
+        '<circle cx="64.0" cy="408.0" r="3" fill="#b2182b"/>',
+        '<circle cx="530.0" cy="48.0" r="3" fill="#b2182b"/>',
+        f'<path d="M544 58h24" stroke-width="2" {stroke}/>',
+        '<text x="574" y="62">total p99</text>',
+    ]
+    assert lines[-1] == "</svg>"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:

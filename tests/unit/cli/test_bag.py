@@ -165,7 +165,7 @@ def test_other_grids_and_numbers_of_modes_are_made_alike(tmp_path: Path) -> None
     )
     save_recorded([first, predictions()[2], short], tmp_path / "recorded.npz")
     predictor = RecordedPredictor(tmp_path / "recorded.npz")
-    assert predictor.time_s == pytest.approx(np.arange(1, 13) * 0.5)
+    assert predictor.time_s == pytest.approx(np.arange(1.0, 13.0) * 0.5)
     stream = Stream(predictor)
     frames = list(scene(5).frames())
     got = stream.update(frames[1], frames[1].timestamp_ns)

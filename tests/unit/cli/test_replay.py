@@ -6,6 +6,7 @@ import io
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -101,3 +102,67 @@ def test_rates(text: str, rate: float) -> None:
 def test_rates_that_are_none(text: str) -> None:
     with pytest.raises(InputError):
         parse_rate(text)
+
+
+def played() -> dict[str, Any]:
+    """The document of a replay, as far as it is printed."""
+    errors = {"count": 1200, "minADE_1": 0.5, "minFDE_1": 1.25, "minADE_6": 0.25, "minFDE_6": 0.75}
+    figures = {"p50": 1.0, "p95": 2.0, "p99": 3.0, "max": 4.0, "count": 95}
+    return {
+        "model": {"name": "lstm", "modes": 6},
+        "load": {
+            "rate": "max", "warmup_frames": 5, "agents_asked": None, "agents_per_frame_min": 2,
+            "agents_per_frame_max": 9, "agents_per_frame_mean": 4.25,
+        },
+        "latency_ms": {"tracks": figures, "total": figures},
+        "errors_m": {who: {"horizon_s": 6.0, "groups": {"all": errors}} for who in ("model", "cv")},
+        "deadline": {"misses": 3, "frames": 95, "budget_ms": 50.0},
+        "frames": {"served": 100, "dropped": 1, "late": 2, "backlog_max": 7},
+        "guard": {
+            "model_rows": 90, "physics_rows": 6, "stale_rows": 4, "failures": 1, "non_finite_rows": 0,
+            "last_failure": "boom",
+        },
+        "consistency": {
+            "model": {"all": {"jump_m": 0.5, "flips_per_object_minute": 1.5}}, "cv": {"all": {"jump_m": 0.25}},
+        },
+        "hardware": {
+            "cpu": "A CPU", "cores": 8, "cores_usable": 2, "provider": "CPUExecutionProvider", "threads": 1, "gpus": [],
+            "board": None, "engine_cache": None, "cuda_graph": False, "onnxruntime": "1.20", "stolen_s": 0.0,
+        },
+    }  # fmt: skip
+
+
+def printed_lines(found: dict[str, Any]) -> list[str]:
+    console = Console(file=io.StringIO(), width=120)
+    show(found, console)
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]
+
+
+def test_what_is_printed_of_a_replay_word_for_word() -> None:
+    found = played()
+    lines = printed_lines(found)
+    assert lines[0] == "Service time in ms"
+    assert [line.split() for line in lines[3:5]] == [
+        ["track", "update", "1.00", "2.00", "3.00", "4.00", "95"],
+        ["total", "1.00", "2.00", "3.00", "4.00", "95"],
+    ]
+    assert lines[5] == "Error against the recorded future in m, 6 s ahead"
+    assert lines[9].split() == ["all", "1,200", "0.50", "/", "1.25", "0.25", "/", "0.75", "0.50", "/", "1.25"]
+    jumps = "the best path jumps 0.50 m between frames (constant velocity 0.25)"
+    assert lines[10:] == [
+        "deadline   3 of 95 frames over 50 ms",
+        "frames     100 served, 1 dropped, 2 late",
+        "backlog    at most 7 frames",
+        "warm-up    the first 5 frames are not counted",
+        "agents     2 to 9 per frame, 4.2 on average",
+        "paths      90 lstm, 6 fall-back, 4 stale",
+        f"steadiness {jumps}, the best mode flips 1.5 times per object and minute",
+        "failures   1 calls, 0 paths not finite",
+        "hardware   A CPU, 2 of 8 cores",
+        "runtime    CPUExecutionProvider, 1 thread(s), ONNX Runtime 1.20",
+        "           the last: boom",
+    ]
+    found["load"]["rate"], found["errors_m"]["model"]["groups"] = 1.0, {}
+    assert printed_lines(found)[0] == "Latency in ms from the scheduled time of each frame"
+    assert "The scene is too short to compare paths: no object's whole future is recorded." in printed_lines(found)

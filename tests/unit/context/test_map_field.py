@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,8 @@ def brute_force_px(mask: BoolArray, reach: float) -> FloatArray:
     if not len(points):
         return np.full(mask.shape, reach)
     distance = np.hypot(*(pixels[:, None] - points[None]).transpose(2, 0, 1)).min(axis=1)
-    return np.minimum(distance, reach).reshape(mask.shape)
+    clipped: FloatArray = np.minimum(distance, reach).reshape(mask.shape)
+    return clipped
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -152,7 +154,7 @@ def test_a_dot_is_seen_where_it_lies(yaw_rad: float, where: tuple[int, int, int]
     field = make_field(origin_m, 3.0, {"road_divider": dots}, field_pixels_per_m=np.inf)
     seen = field.sample(position_m, np.array([yaw_rad]), SMALL)
     distance_m = metres(seen[0], "road_divider")
-    assert np.unravel_index(distance_m.argmin(), SMALL.shape) == where
+    assert tuple(map(int, np.unravel_index(distance_m.argmin(), SMALL.shape))) == where
     assert distance_m[where] < 0.5  # a pixel of a third of a metre further at most, with the nearest yaw
     opposite = {AHEAD: (0, 1, 0), LEFT: RIGHT, RIGHT: LEFT}[where]
     apart_m = np.hypot(*(SMALL.points_m()[opposite] - SMALL.points_m()[where]))
@@ -174,7 +176,8 @@ def a_street(angle_rad: float = 0.0, offset_m: tuple[float, float] = (0.0, 0.0))
     west, pavement = [[100.0, 7.5], [0.0, 7.5]], [[0.0, 10.5], [100.0, 10.5]]
 
     def moved(line: list[list[float]]) -> list[list[float]]:
-        return (rotate(np.array(line), np.float64(angle_rad)) + offset_m).tolist()
+        place_m: list[list[float]] = (rotate(np.array(line), angle_rad) + offset_m).tolist()
+        return place_m
 
     lanes = [lane(name, moved(line)) for name, line in (("right", east), ("left", north), ("back", west))]
     return [*lanes, lane("walk", moved(pavement), drivable=False)]
@@ -281,7 +284,7 @@ def test_beyond_the_field_nothing_is_drivable_and_no_line_is_near() -> None:
 
 @pytest.mark.parametrize("name", ["ahead_m", "behind_m", "side_m", "step_m"])
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
-def test_a_view_has_a_size(name: str, value: float) -> None:
+def test_a_view_has_a_size(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"map.{name}: expected a number above 0"):
         MapView(**{name: value})
 

@@ -139,7 +139,8 @@ def test_a_speck_of_a_divider_is_left_out(length_m: float, divided: bool) -> Non
 
 def directions_at(direction: np.ndarray, origin_m: FloatArray, pixels_per_m: float, places: object) -> FloatArray:
     pixel = np.floor((np.array(places) - origin_m) * pixels_per_m).astype(int)
-    return direction[pixel[:, 0], pixel[:, 1]] / UNIT_VECTOR
+    seen: FloatArray = direction[pixel[:, 0], pixel[:, 1]] / UNIT_VECTOR
+    return seen
 
 
 @pytest.mark.parametrize("angle_rad", [0.0, 0.9, 3.0, -2.0])

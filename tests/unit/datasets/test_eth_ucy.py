@@ -56,7 +56,7 @@ def test_bad_files_are_one_clear_sentence(tmp_path: Path, content: str | bytes, 
 def test_the_social_gan_rule_by_hand() -> None:
     # Windows of 2 + 1 frames. Frames 0-2: only a is in all three: one alone does not count. Frames 1-3: a and b.
     # Frames 2-4: b misses frame 4, c is in 2 and 4 only. Frames 3-5: a, d; the hole in time before 5 does not matter.
-    walk = {
+    walk: dict[str, dict[int, tuple[float, float]]] = {
         "a": {i: (i, 0.0) for i in range(6)},
         "b": {i: (i, 1.0) for i in (1, 2, 3)},
         "c": {i: (i, 2.0) for i in (2, 4)},

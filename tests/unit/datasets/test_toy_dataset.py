@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.unit.datasets.toy_dataset import FUTURE_S, HISTORY_S, TOY, write_toy_
 from trajnet.cli.convert import convert
 from trajnet.cli.evaluate import evaluate
 from trajnet.cli.train import train
-from trajnet.context.surroundings import Needs
+from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets import registry
 from trajnet.datasets.description import Part
 from trajnet.datasets.files import load_scene, scene_kind
@@ -103,21 +104,21 @@ def test_it_is_trained_on(data: Path, tmp_path: Path) -> None:
 
 def test_its_times_are_the_models_or_training_is_refused(data: Path) -> None:
     with pytest.raises(InputError, match=r"toy: its future times are .*, the model's knots"):
-        build_set(SourceConfig("toy", split="val"), [data], np.arange(1, 4) * 0.5, Needs())
+        build_set(SourceConfig("toy", split="val"), [data], np.arange(1.0, 4.0) * 0.5, InputRequirements())
 
 
 def test_without_windows_of_its_own_it_is_cut_into_sliding_ones(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     streamed = replace(TOY, windows=None, parts=(Part("train"), Part("val")))
     monkeypatch.setattr(registry, "DATASETS", (*registry.DATASETS[:-1], streamed))
-    settings = {"history_s": 1.0, "rate_hz": 2.0, "stride": 1, "min_future_s": 1.0}
+    settings: dict[str, Any] = {"history_s": 1.0, "rate_hz": 2.0, "stride": 1, "min_future_s": 1.0}
     named = SourceConfig("toy", split="train", **settings)
     by_path = SourceConfig("scenes", path=f"{TOY.folder}/train", **settings)
-    found, expected = (build_set(source, [data], FUTURE_S, Needs()) for source in (named, by_path))
+    found, expected = (build_set(source, [data], FUTURE_S, InputRequirements()) for source in (named, by_path))
     assert len(found) == 2 * 2 * (12 - 2)  # every frame of every walker but the last second's
     np.testing.assert_array_equal(found.future_m, expected.future_m)
     assert len(source_files(replace(named, first=1), [data])) == 1
     with pytest.raises(InputError, match="toy: expected objects with 9 s of recorded future, got none in 2 files"):
-        build_set(replace(named, min_future_s=9.0), [data], np.arange(1, 19) * 0.5, Needs())
+        build_set(replace(named, min_future_s=9.0), [data], np.arange(1.0, 19.0) * 0.5, InputRequirements())
     opened = open_dataset("toy", data, "val", horizon_s=1.0, stride=2)
     assert [unit.group for unit in opened.units] == ["three"]
     assert opened.time_s.tolist() == [0.5, 1.0]

@@ -23,7 +23,7 @@ from trajnet.inference import ConstantVelocity, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.scenes import write_scene
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, Prediction, Scene
+from trajnet.types import BoolArray, FloatArray, Prediction, Scene
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
 VIEW = MapView(ahead_m=20.0, behind_m=8.0, side_m=8.0, step_m=2.0, patch=3)
@@ -34,7 +34,7 @@ class Onlooker(BasePredictor):
     """Constant velocity that keeps what it was shown of the surroundings."""
 
     name, modes, requirements = "onlooker", 1, REQUIREMENTS
-    time_s: FloatArray = np.arange(1, 5) * 0.5
+    time_s: FloatArray = np.arange(1.0, 5.0) * 0.5
 
     def __init__(self) -> None:
         self.seen: list[Observations] = []
@@ -132,9 +132,8 @@ def test_the_past_is_in_them(scene: Scene) -> None:
     blind = replace(scene, yaw_valid=np.zeros_like(scene.yaw_valid), velocity_valid=np.zeros_like(scene.velocity_valid))
     rows = np.flatnonzero(scene.row_frame == scene.frame_count // 2)
     got = scene_surroundings(blind, rows, REQUIREMENTS)
-    measured = scene_surroundings(
-        replace(scene, velocity_valid=np.isfinite(scene.velocity_mps).all(axis=1)), rows, REQUIREMENTS
-    )
+    known: BoolArray = np.all(np.isfinite(scene.velocity_mps), axis=1)
+    measured = scene_surroundings(replace(scene, velocity_valid=known), rows, REQUIREMENTS)
     derived, true = named(got.neighbours), named(measured.neighbours)
     np.testing.assert_array_equal(derived.offset_m, true.offset_m)
     assert np.abs(derived.velocity_mps).max() > 2.0

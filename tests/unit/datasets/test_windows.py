@@ -34,7 +34,7 @@ def test_a_history_and_its_mask_by_hand() -> None:
     np.testing.assert_array_equal(got.position_m, [[[0, 0], [2, 0], [3, 1]]])
     np.testing.assert_allclose(got.yaw_rad, [[0.0, 0.1, 0.2]])
     assert (got.track_id[0], got.frame[0], got.timestamp_ns[0]) == ("a", 30, 1_500_000_000)
-    np.testing.assert_allclose(got.future_m, [[[3.5, 1.5], [4, 2], [0, 0]]])
+    np.testing.assert_allclose(got.future_m, [[[3.5, 1.5], [4.0, 2.0], [0.0, 0.0]]])
     assert got.future_valid.tolist() == [[True, True, False]]  # 2.5 s lies in the gap
 
 

@@ -14,8 +14,8 @@ from trajnet.scenes.rows import Rows, default_sizes, read_integer, read_number, 
 from trajnet.types import IntArray, ObjectClass, Scene
 
 HEADER = "frame;walker;x;y"
-HISTORY_S = np.arange(-3, 1) * 0.5
-FUTURE_S = np.arange(1, 5) * 0.5
+HISTORY_S = np.arange(-3.0, 1.0) * 0.5
+FUTURE_S = np.arange(1.0, 5.0) * 0.5
 
 
 def read_toy(path: Path, _with_map: bool = False) -> Scene:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,9 @@ from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream, load_predictor
 from trajnet.scenes import write_scene
 from trajnet.tracking.store import Observations
-from trajnet.types import ObjectClass, Prediction, Scene, Source
+from trajnet.types import FloatArray, ObjectClass, Prediction, Scene, Source
 
-HALF_S = np.arange(1, 13) * 0.5
+HALF_S = np.arange(1.0, 13.0) * 0.5
 FAR_M = np.array([400_000.0, 5_300_000.0])
 
 
@@ -63,7 +65,7 @@ def straight(frames: range, speed_mps: float, y_m: float = 0.0) -> list[tuple[in
     return [(f, speed_mps * f / 10, y_m) for f in frames]
 
 
-def wavy(frames: range, y_m: float) -> list[tuple[int, float, float]]:
+def wavy(frames: Iterable[int], y_m: float) -> list[tuple[int, float, float]]:
     return [(f, 0.8 * f, y_m + 3 * np.sin(f / 12)) for f in frames]
 
 
@@ -108,7 +110,7 @@ class Broken(ConstantVelocity):
 
 def test_horizons_are_the_whole_seconds_and_the_last_time() -> None:
     assert horizon_steps(nuscenes.FUTURE_S) == [2, 4, 6, 8, 10, 12]
-    assert horizon_steps(np.arange(1, 13) * 0.4) == [5, 10, 12]
+    assert horizon_steps(np.arange(1.0, 13.0) * 0.4) == [5, 10, 12]
     assert horizon_steps(np.array([0.3])) == [1]
 
 
@@ -132,7 +134,7 @@ def test_paths_are_sorted_by_probability_and_taken_at_the_asked_times() -> None:
 def test_other_times_are_interpolated_from_the_current_position() -> None:
     prediction = prediction_of(ConstantVelocity(HALF_S))
     here = FAR_M[None] + np.array([2.0, 0.0])
-    time_s = np.arange(1, 13) * 0.4
+    time_s = np.arange(1.0, 13.0) * 0.4
     paths = paths_at(prediction, slice(0, 1), here, time_s)
     assert paths.position_m[0, 0, :, 0] - here[0, 0] == pytest.approx(10 * time_s)
     # 0.4 s is four fifths of the way from the present, known to 0.1 m, to the first predicted point.
@@ -187,11 +189,11 @@ def test_batches_change_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_paths_are_those_of_a_stream(folder: Path) -> None:
     unit = open_dataset("scenes", folder / "second.parquet", None, horizon_s=3.0).units[0]
-    time_s = np.arange(1, 7) * 0.5
+    time_s = np.arange(1.0, 7.0) * 0.5
     saved = run_unit(unit, load_predictor("kalman", time_s=time_s), time_s, keep_paths=True).paths
     stream = Stream(load_predictor("kalman", time_s=time_s))
     scene = load_scene(folder / "second.parquet")
-    expected = {}
+    expected: dict[tuple[int, str], FloatArray] = {}
     for number, frame in zip(scene.frame_number, scene.frames(), strict=True):
         prediction = stream.update(frame, frame.timestamp_ns)
         expected |= {(int(number), t): prediction.position_m[i] for i, t in enumerate(prediction.track_id)}
@@ -205,7 +207,7 @@ def test_the_paths_are_those_of_a_stream(folder: Path) -> None:
 
 def test_a_model_is_counted_when_physics_stands_in(folder: Path) -> None:
     unit = open_dataset("scenes", folder / "first.parquet", None, horizon_s=2.0).units[0]
-    time_s = np.arange(1, 5) * 0.5
+    time_s = np.arange(1.0, 5.0) * 0.5
     broken = run_unit(unit, Broken(time_s), time_s)
     fine = run_unit(unit, ConstantVelocity(time_s), time_s)
     assert broken.guard.model_rows == 0
@@ -220,8 +222,8 @@ def test_a_model_is_counted_when_physics_stands_in(folder: Path) -> None:
 
 def two_walkers() -> tuple[WindowUnit, np.ndarray]:
     """Two objects in one frame: one goes on at 1 m/s, the other stops. 2 s of history, 2 s of future at 2 Hz."""
-    grid = np.arange(-4, 1) * 0.5
-    future_s = np.arange(1, 5) * 0.5
+    grid = np.arange(-4.0, 1.0) * 0.5
+    future_s = np.arange(1.0, 5.0) * 0.5
     goes = [(f, 0.5 * f, 0.0) for f in range(9)]
     stops = [(f, min(0.5 * f, 2.0), 5.0) for f in range(9)]
     scene = scene_of({"goes": goes, "stops": stops}, hz=2.0)
@@ -289,6 +291,10 @@ def test_a_partly_known_future_counts_up_to_where_it_is_known() -> None:
     assert means(scores, np.array([False, True]), 1) == {}
 
 
+def tell(seen: list[tuple[int, int]], done: int, total: int) -> None:
+    seen.append((done, total))
+
+
 def test_the_report_has_everything_and_does_not_depend_on_the_processes(folder: Path, tmp_path: Path) -> None:
     reports = {}
     for jobs in (1, 2):
@@ -296,7 +302,7 @@ def test_the_report_has_everything_and_does_not_depend_on_the_processes(folder: 
         save = tmp_path / f"{jobs}.parquet"
         reports[jobs] = evaluate(
             "scenes", folder, None, ["ctrv", "kalman"], jobs=jobs, horizon_s=3.0, stride=2, save=save,
-            progress=lambda done, total, seen=seen: seen.append((done, total)),
+            progress=partial(tell, seen),
         )  # fmt: skip
         assert seen == [(i, 6) for i in range(1, 7)]
     assert json.dumps(reports[1]) == json.dumps(reports[2])
@@ -393,7 +399,7 @@ def test_bad_options_are_clear_errors(folder: Path, tmp_path: Path) -> None:
             short = tmp_path / "short.parquet"
             write_scene(scene_of({"a": straight(range(5), 1)}), short)
         with pytest.raises(InputError, match=words):
-            evaluate("scenes", short, None, ["cv"], **options)  # type: ignore[arg-type]
+            evaluate("scenes", short, None, ["cv"], **options)
     with pytest.raises(InputError, match="horizon, stride: expected neither for eth_ucy"):
         evaluate("eth_ucy", folder, "eth", ["cv"], stride=2)
 

@@ -23,7 +23,7 @@ from trajnet.evaluate.scoring import Scores, shown_for_s
 from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity
 
-TIME_S = np.arange(1, 13) * 0.5
+TIME_S = np.arange(1.0, 13.0) * 0.5
 
 
 def path(speed_mps: np.ndarray, turn_radps: float) -> np.ndarray:
@@ -89,7 +89,7 @@ def test_a_history_is_what_a_predictor_was_shown() -> None:
     streamed = windows_of_scene(scene, now, np.zeros(1), TIME_S)
     assert streamed.seen_for_s.tolist() == pytest.approx([10.0, 1.0])
     assert shown_for_s(streamed, whole_scene=True).tolist() == pytest.approx([10.0, 1.0])
-    two_seconds = windows_of_scene(scene, now, np.arange(-4, 1) * 0.5, TIME_S)
+    two_seconds = windows_of_scene(scene, now, np.arange(-4.0, 1.0) * 0.5, TIME_S)
     assert two_seconds.seen_for_s.tolist() == pytest.approx([10.0, 1.0])
     assert shown_for_s(two_seconds, whole_scene=False).tolist() == pytest.approx([2.0, 1.0])
     assert {HISTORY_BANDS[i] for i in scored([1.0], [1.0]).history_band} == {"2-4 s"}
@@ -98,7 +98,7 @@ def test_a_history_is_what_a_predictor_was_shown() -> None:
 def scored(factor: list[float], probability: list[float]) -> Scores:
     """A car at 10 m/s and a pedestrian at 1 m/s, both steady, predicted 6 s ahead at 2 Hz by Modes."""
     scene = scene_of({"car": straight(range(0, 200, 5), 10.0), "walker": straight(range(0, 200, 5), 1.0, 5.0)})
-    windows = windows_of_scene(scene, scene.row_frame == 20, np.arange(-4, 1) * 0.5, TIME_S)
+    windows = windows_of_scene(scene, scene.row_frame == 20, np.arange(-4.0, 1.0) * 0.5, TIME_S)
     found = run_unit(WindowUnit(windows, "made", ()), Modes(factor, probability), TIME_S).scores
     assert found is not None
     return found
@@ -127,7 +127,7 @@ def test_the_breakdown_shares_the_error_out() -> None:
 
 def test_objects_without_a_whole_future_are_in_no_part() -> None:
     scene = scene_of({"car": straight(range(0, 100, 5), 10.0), "walker": straight(range(0, 50, 5), 1.0, 5.0)})
-    windows = windows_of_scene(scene, scene.row_frame == 20, np.arange(-4, 1) * 0.5, TIME_S)
+    windows = windows_of_scene(scene, scene.row_frame == 20, np.arange(-4.0, 1.0) * 0.5, TIME_S)
     scores = run_unit(WindowUnit(windows, "", ()), ConstantVelocity(TIME_S), TIME_S).scores
     assert scores is not None
     assert sorted(scores.known[:, -1].tolist()) == [False, True]

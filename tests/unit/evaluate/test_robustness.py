@@ -18,7 +18,7 @@ from trajnet.inference import load_predictor
 from trajnet.scenes import write_scene
 from trajnet.types import Scene
 
-TIME_S = np.arange(1, 5) * 0.5
+TIME_S = np.arange(1.0, 5.0) * 0.5
 
 
 def made(hz: float = 10.0) -> Scene:

@@ -15,7 +15,7 @@ from trajnet.inference import ConstantVelocity
 from trajnet.tracking.store import Observations
 from trajnet.types import Prediction
 
-TIME_S = np.arange(1, 5) * 0.5
+TIME_S = np.arange(1.0, 5.0) * 0.5
 
 
 class Wavering(Modes):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,16 +29,16 @@ ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.
 
 VIEW = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
 #: Everything that a model may look at and be, small.
-ALL = {
+ALL: dict[str, Any] = {
     "map": VIEW, "map_channels": (5,), "map_width": 14, "neighbours": 4, "attention": 10, "sets": (1, 2, 3),
     "decoder_stride": 3, "dropout": 0.1,
 }  # fmt: skip
 
 
-def make_model(cell: str = "lstm", layers: int = 1, **changes: object) -> TrajectoryModel:
+def make_model(cell: str = "lstm", layers: int = 1, **changes: Any) -> TrajectoryModel:
     torch.manual_seed(5)
     small = {"hidden": 16, "embedding": 12, "context": 20, "modes": 3, "uses_velocity": True}
-    model = TrajectoryModel(ModelConfig(**{**small, "cell": cell, "layers": layers, **changes})).eval()  # type: ignore[arg-type]
+    model = TrajectoryModel(ModelConfig(**{**small, "cell": cell, "layers": layers, **changes})).eval()
     with torch.no_grad():  # as after calibration
         model.spread.uniform_(0.5, 2.0)
         model.sharpness.fill_(1.3)
@@ -138,7 +139,7 @@ def test_control_flow_and_missing_operators_are_refused(lstm: tuple[StepGraph, o
 def test_a_finer_path_step_is_interpolated_inside_the_graph() -> None:
     model = make_model()
     knots = StepGraph(model)
-    fine = StepGraph(model, np.round(np.arange(1, 61) * 0.1, 9))
+    fine = StepGraph(model, np.round(np.arange(1.0, 61.0) * 0.1, 9))
     inputs = example_inputs(knots, 7)
     with torch.no_grad():
         coarse, dense = knots(*inputs), fine(*inputs)
@@ -173,7 +174,7 @@ def test_the_written_file_describes_itself_and_is_served(
     assert predictor.model_file.card == "# card"
     assert predictor.modes == 3
     assert predictor.model_file.provider == "CPUExecutionProvider"
-    np.testing.assert_allclose(predictor.time_s, np.arange(1, 13) * 0.5)
+    np.testing.assert_allclose(predictor.time_s, np.arange(1.0, 13.0) * 0.5)
     assert predictor.requirements == InputRequirements()
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "m.onnx"]
 

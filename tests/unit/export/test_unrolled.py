@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,10 +21,10 @@ from trajnet.training.model import ModelConfig, TrajectoryModel, recurrent
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 
 
-def make_model(cell: str, layers: int = 1, **changes: object) -> TrajectoryModel:
+def make_model(cell: str, layers: int = 1, **changes: Any) -> TrajectoryModel:
     torch.manual_seed(5)
     small = {"hidden": 16, "embedding": 12, "context": 20, "modes": 3, "decoder_stride": 4, "decoder_hidden": 24}
-    return TrajectoryModel(ModelConfig(**{**small, "cell": cell, "layers": layers, **changes})).eval()  # type: ignore[arg-type]
+    return TrajectoryModel(ModelConfig(**{**small, "cell": cell, "layers": layers, **changes})).eval()
 
 
 @pytest.mark.parametrize("cell", CELLS)

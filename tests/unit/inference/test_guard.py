@@ -15,6 +15,7 @@ from tests.frames import frame
 from trajnet.errors import ConfigError, InputError
 from trajnet.inference import ConstantVelocity, Guard, GuardOptions, KalmanConstantVelocity
 from trajnet.inference.base import BasePredictor
+from trajnet.inference.worker import Worker
 from trajnet.tracking.store import Observations, TrackStore
 from trajnet.types import IntArray, Prediction, Source
 
@@ -118,7 +119,8 @@ def other_times(answer: Prediction) -> Prediction:
 
 
 def longer(answer: Prediction) -> Prediction:
-    wider = {n: np.repeat(getattr(answer, n), 2, axis=2) for n in ("position_m", "yaw_rad", "covariance_m2")}
+    names = ("position_m", "yaw_rad", "covariance_m2")
+    wider: dict[str, Any] = {n: np.repeat(getattr(answer, n), 2, axis=2) for n in names}
     return replace(answer, time_s=np.array([0.5, 1.0, 1.5, 2.0]), **wider)
 
 
@@ -366,7 +368,7 @@ def test_closing_waits_for_a_running_call_and_ends_the_thread(late: Late) -> Non
     late.go.set()
     late.line.guard.close()
     worker = late.line.guard._worker
-    assert worker is not None
+    assert isinstance(worker, Worker)
     assert not worker._thread.is_alive()
     assert late.line.guard._late is not None
     assert late.line.guard._late[0].done()
@@ -381,7 +383,7 @@ def test_closing_does_not_hang_with_a_call_that_hangs(late: Late, caplog: pytest
     late.line.guard.close(timeout_s=SHORT_S)
     assert "still runs" in caplog.text
     worker = late.line.guard._worker
-    assert worker is not None
+    assert isinstance(worker, Worker)
     assert worker._thread.daemon  # so that the process may end
 
 
@@ -389,7 +391,7 @@ def test_a_guard_that_is_dropped_takes_its_thread_along() -> None:
     line = Line(AMPLE_S)
     line.feed(0.0, "a")
     worker = line.guard._worker
-    assert worker is not None
+    assert isinstance(worker, Worker)
     thread = worker._thread
     del line, worker
     gc.collect()

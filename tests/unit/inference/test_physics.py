@@ -14,7 +14,7 @@ from trajnet.geometry import rotate, rotate_covariance, wrap_angle
 from trajnet.inference import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Predictor
 from trajnet.inference.physics import MAX_SPEED_MPS, MAX_YAW_RATE_RADPS
 from trajnet.tracking.store import TrackStore
-from trajnet.types import ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 TIME_S = np.array([0.5, 1.0, 2.0, 6.0])
 Make = Callable[..., Predictor]
@@ -107,7 +107,8 @@ def test_a_turn_needs_two_measured_headings() -> None:
 
 
 def test_no_object_spins_and_no_car_turns_on_the_spot() -> None:
-    frames = [frame(0.1 * i, {"a": (0, 0), "b": (9, 9)}, yaw=1.5 * i, velocity=[[0, 0], [50.0, 0]]) for i in range(2)]
+    velocity = [[0.0, 0.0], [50.0, 0.0]]
+    frames = [frame(0.1 * i, {"a": (0, 0), "b": (9, 9)}, yaw=1.5 * i, velocity=velocity) for i in range(2)]
     answer = played(ConstantTurnRate(TIME_S), *frames)
     np.testing.assert_allclose(answer.yaw_rad[0], 1.5)
     np.testing.assert_allclose(answer.yaw_rad[1, 0], 1.5 + MAX_YAW_RATE_RADPS * TIME_S)
@@ -195,7 +196,9 @@ def forward_speed(plain: Prediction, walk: list[tuple[float, float, float]], mea
     return float(4 * (dx * np.cos(yaw) + dy * np.sin(yaw))) if speed > 1e-9 else 1.0
 
 
-def simulated(steps: int, runs: int, density: float, sigma_m: float, sigma_mps: float, dt_s: float) -> tuple:
+def simulated(
+    steps: int, runs: int, density: float, sigma_m: float, sigma_mps: float, dt_s: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Tracks (steps, runs, 4) of white acceleration, with measured positions and velocities."""
     draw = np.random.default_rng(11)
     noise = density * np.array([[dt_s**3 / 3, dt_s**2 / 2], [dt_s**2 / 2, dt_s]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ STANDING = Ego(np.zeros(2), np.zeros(2))
 
 
 def chosen(
-    objects: list[tuple[str, float, float, int]], limit: int, ego: Ego | None, served: tuple[str, ...] = ()
+    objects: Sequence[tuple[str, float, float, int]], limit: int, ego: Ego | None, served: tuple[str, ...] = ()
 ) -> str:
     """Objects on the x axis: name, x in m, speed along x in m/s, class -> the names of those that are served."""
     seen = observed(

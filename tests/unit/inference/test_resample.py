@@ -89,7 +89,8 @@ def test_headings_turn_the_short_way_round() -> None:
 
 def at_times(points: FloatArray, ask_s: Any) -> FloatArray:
     """Continue one path, whose points are 0, 0.5, ... 2 s apart from now."""
-    return continued(points, np.array([0]), np.array([0.0, *TIME_S]), np.atleast_2d(ask_s))[0, 0]
+    found: FloatArray = continued(points, np.array([0]), np.array([0.0, *TIME_S]), np.atleast_2d(ask_s))
+    return np.asarray(found[0, 0])
 
 
 def test_past_the_end_the_last_velocity_goes_on_and_the_rest_holds() -> None:

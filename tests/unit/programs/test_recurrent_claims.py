@@ -50,14 +50,18 @@ def batch(data: TrainingSet) -> Batch:
     return uneven
 
 
+def weights_of(network: torch.nn.RNNBase) -> dict[str, torch.nn.Parameter]:
+    return dict(network.named_parameters())
+
+
 @pytest.mark.parametrize("factor", [0.9, 1.0, 1.1])
 def test_a_rectified_network_multiplies_the_gradient_by_its_recurrent_matrix(factor: float) -> None:
     network = torch.nn.RNN(2, 3, nonlinearity="relu").double()
     with torch.no_grad():
         for weights in network.parameters():
             weights.zero_()
-        network.weight_hh_l0.copy_(factor * torch.eye(3))
-        network.bias_ih_l0.fill_(0.1)  # all units are on
+        weights_of(network)["weight_hh_l0"].copy_(factor * torch.eye(3))
+        weights_of(network)["bias_ih_l0"].fill_(0.1)  # all units are on
     gradient = torch.tensor([[3.0, 0.0, 4.0], [0.0, 2.0, 0.0]], dtype=torch.float64)
     found = state_gradients(network, torch.zeros(6, 2, 2, dtype=torch.float64), gradient)
     expected = torch.tensor([5.0, 2.0], dtype=torch.float64) * factor ** torch.arange(5.0, -1, -1).unsqueeze(1)
@@ -69,7 +73,8 @@ def test_an_lstm_multiplies_it_by_its_forget_gate() -> None:
     with torch.no_grad():
         for weights in network.parameters():
             weights.zero_()
-        network.bias_ih_l0[1] = 1.0  # the forget gate; the cell stays 0, so tanh has slope 1 and the output gate is 1/2
+        # The forget gate; the cell stays 0, so tanh has slope 1 and the output gate is 1/2.
+        weights_of(network)["bias_ih_l0"][1] = 1.0
     gradient = torch.ones(1, 1, dtype=torch.float64)
     found = state_gradients(network, torch.zeros(4, 1, 2, dtype=torch.float64), gradient)[:, 0]
     forget = 1.0 / (1.0 + math.exp(-1.0))

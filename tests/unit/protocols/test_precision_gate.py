@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,7 +21,7 @@ from rich.console import Console
 from tests.replay_scenes import straight_scene
 from trajnet import config as configs
 from trajnet.cli import main as cli
-from trajnet.cli.export import gate as gate_options
+from trajnet.cli.export import chosen_gate_data as gate_options
 from trajnet.cli.progress import progress_bar
 from trajnet.context.map_field import MapView
 from trajnet.errors import ConfigError, ContractError, InputError
@@ -41,10 +42,10 @@ FLOAT, HALF, INT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.Tenso
 ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}
 
 
-def make_model(**changes: object) -> TrajectoryModel:
+def make_model(**changes: Any) -> TrajectoryModel:
     torch.manual_seed(5)
     small = {"hidden": 16, "embedding": 12, "context": 20, "modes": 3, "knots": 4, "uses_velocity": True}
-    model = TrajectoryModel(ModelConfig(**{**small, **changes})).eval()  # type: ignore[arg-type]
+    model = TrajectoryModel(ModelConfig(**{**small, **changes})).eval()
     with torch.no_grad():  # as after training: paths that depend on what was seen
         model.heads.weight.mul_(3.0)
     return model
@@ -215,12 +216,12 @@ def test_a_variant_says_what_it_is_and_what_it_costs(
 
 
 def test_the_gate_tells_how_far_it_is(small: tuple[StepGraph, onnx.ModelProto], tmp_path: Path) -> None:
-    files = [written(*small, tmp_path / name) for name in ("before.onnx", "after.onnx")]
+    before, after = (written(*small, tmp_path / name) for name in ("before.onnx", "after.onnx"))
     (tmp_path / "scenes").mkdir()
     for name in ("a", "b", "c"):
         write_scene(straight_scene(np.ones((60, 2), np.bool_)), tmp_path / "scenes" / f"{name}.parquet")
     told: list[tuple[int, int]] = []
-    compare(*files, GateData("scenes", tmp_path / "scenes"), lambda done, total: told.append((done, total)))
+    compare(before, after, GateData("scenes", tmp_path / "scenes"), lambda done, total: told.append((done, total)))
     assert told == [(done, 6) for done in range(1, 7)]  # three scenes with each of the two files
 
 

@@ -25,7 +25,7 @@ from trajnet.timing.clock import VirtualClock
 from trajnet.tracking.store import TrackPolicy
 from trajnet.types import ObjectClass
 
-TIME_S = np.arange(1, 5) * 0.5
+TIME_S = np.arange(1.0, 5.0) * 0.5
 SCENE = straight_scene(np.ones((101, 4), dtype=bool))
 
 
@@ -133,7 +133,7 @@ def runs(*faults: Fault, scene: Any = SCENE, predictor: Any = None, **options: A
 
 def test_without_a_fault_the_errors_are_those_of_the_replay() -> None:
     scene = crossing_scene()
-    fan = Fan(np.arange(1, 13) * 0.5)
+    fan = Fan(np.arange(1.0, 13.0) * 0.5)
     clear = runs(Fault("drop", (0.0,)), scene=scene, predictor=fan)[0]
     expected = path_errors(replay(scene, fan, VirtualClock())).groups["all"]
     for metric, values in clear.errors.items():

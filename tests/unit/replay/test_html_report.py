@@ -21,7 +21,7 @@ from trajnet.replay.summary import Run, document, run_replay
 from trajnet.timing.clock import VirtualClock
 from trajnet.types import RasterMap
 
-TIME_S = np.arange(1, 13) * 0.5
+TIME_S = np.arange(1.0, 13.0) * 0.5
 
 
 @pytest.fixture(scope="module")

@@ -411,7 +411,7 @@ def test_paths_carry_poses_steps_and_confidences() -> None:
     yaw = [[[0.0, 0.0, 0.0], [0.0, 0.2, np.pi / 2]]]
     predicted = predicted_objects(observed, paths_of(STRAIGHT, yaw, [[0.7, 0.3]]))
     straight, bend = paths_list(predicted)[0]
-    np.testing.assert_allclose(straight[:, :3], [[0, 0, 3], [2.5, 0, 3], [5, 0, 3]])
+    np.testing.assert_allclose(straight[:, :3], [[0.0, 0.0, 3.0], [2.5, 0.0, 3.0], [5.0, 0.0, 3.0]])
     np.testing.assert_allclose(straight[0], pose[0])  # the present is the object's own pose, tilt and all
     np.testing.assert_allclose(bend[0], pose[0])
     np.testing.assert_allclose(bend[2, 3:], [0, 0, np.sqrt(0.5), np.sqrt(0.5)])
@@ -495,8 +495,11 @@ def test_a_frame_survives_the_way_through_bytes() -> None:
 
 
 def test_objects_of_unknown_yaw_and_known_velocity_survive_too() -> None:
-    one = np.ones(1)
-    frame = TrackFrame(0, ("0" * 32,), one, np.zeros((1, 2)), 2 * one, [False], [[3.0, 4.0]], [True], np.ones((1, 2)))
+    known, velocity_mps = np.ones(1, np.bool_), np.array([[3.0, 4.0]])
+    car, yaw_rad = np.ones(1, np.int8), np.full(1, 2.0)
+    frame = TrackFrame(
+        0, ("0" * 32,), car, np.zeros((1, 2)), yaw_rad, ~known, velocity_mps, known, np.ones((1, 2))
+    )  # fmt: skip
     back = Bridge().observe(tracked_objects(frame)).frame
     assert not back.yaw_valid[0]
     np.testing.assert_allclose(back.velocity_mps, [[3.0, 4.0]])

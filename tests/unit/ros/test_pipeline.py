@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ class Fan(BasePredictor):
 
     name = "fan"
     modes = 3
-    time_s: FloatArray = np.arange(1, 13) * 0.5
+    time_s: FloatArray = np.arange(1.0, 13.0) * 0.5
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -70,7 +71,7 @@ def message(time_ms: int, *ids: str, speed: float = 10.0) -> bytes:
     return encode_tracked(tracked_objects(frame(time_ms, *ids, speed=speed)))
 
 
-def pipeline(fan: Fan | None = None, **changes: object) -> Pipeline:
+def pipeline(fan: Fan | None = None, **changes: Any) -> Pipeline:
     parameters = Parameters.of({"budget_ms": 0.0, "model": "fan", **changes})
     return Pipeline(fan or Fan(), SERVING, parameters, clock_ns=lambda: 0)
 
@@ -102,7 +103,7 @@ def test_the_grid_is_the_one_asked_for() -> None:
     assert straight.path_pose[:, 0] == pytest.approx(np.arange(13) * 2.5)
 
 
-def load_cv(**changes: object) -> Pipeline:
+def load_cv(**changes: Any) -> Pipeline:
     parameters = Parameters.of({"model": "cv", **changes})
     return Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
 
@@ -351,7 +352,7 @@ def test_a_path_without_a_known_yaw_begins_with_its_first_predicted_one() -> Non
     grid = PathGrid(np.array([1.0, 2.0]), 2.0, 0.5)
     prediction = Prediction(
         0, ("a",), np.array([1.0, 2.0]), np.zeros((1, 1, 2, 2)), np.full((1, 1, 2), 3.0), np.zeros((1, 1, 2, 2, 2)),
-        np.ones((1, 1)), np.zeros(1), np.zeros(1),
+        np.ones((1, 1)), np.zeros(1, np.int8), np.zeros(1),
     )  # fmt: skip
     for valid, expected in ((True, [-3.0, -3.141592653589793, -3.283185307179586]), (False, [3.0, 3.0, 3.0])):
         paths = grid.paths(

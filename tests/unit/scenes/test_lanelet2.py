@@ -13,7 +13,9 @@ from trajnet.datasets.files import load_map
 from trajnet.errors import InputError
 
 #: Node -> x, y. A road along x: its middle line at y = 0, borders at y = -3 and 3; a pavement beyond, up to 5.
-NODES = {1: (0, -3), 2: (50, -3), 3: (0, 0), 4: (25, 0), 5: (50, 0), 6: (0, 3), 7: (50, 3), 8: (0, 5), 9: (50, 5)}
+NODES: dict[int, tuple[float, float]] = {
+    1: (0, -3), 2: (50, -3), 3: (0, 0), 4: (25, 0), 5: (50, 0), 6: (0, 3), 7: (50, 3), 8: (0, 5), 9: (50, 5),
+}  # fmt: skip
 WAYS = {10: (1, 2), 11: (3, 4, 5), 12: (7, 6), 13: (8, 9)}
 
 

@@ -59,7 +59,8 @@ def directions(path: Path, places_m: list[tuple[float, float]]) -> list[list[flo
         return []
     pixel = np.floor((np.array(places_m) - raster.origin_m) * raster.pixels_per_m).astype(int)
     seen: FloatArray = raster.direction[pixel[:, 0], pixel[:, 1]] / UNIT_VECTOR
-    return seen.round(2).tolist()
+    rounded: list[list[float]] = seen.round(2).tolist()
+    return rounded
 
 
 def test_who_drove_here_in_another_training_scene_shows_the_way(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def assert_same(left: Scene, right: Scene) -> None:
 @pytest.fixture
 def scene() -> Scene:
     """Three frames, the middle one empty; a track without rows; missing yaw and velocity; every scene-level field."""
+    drivable, lane_divider, road_divider = (np.arange(35).reshape(5, 7) % n == 0 for n in (3, 4, 5))
     return Scene(
         scene_id="süd/1",
         timestamp_ns=np.array([1_700_000_000_123_456_789, 1_700_000_000_223_456_789, 1_700_000_000_323_456_790]),
@@ -125,7 +126,9 @@ def scene() -> Scene:
         raster=RasterMap(
             np.array([3.5, -1.0]),
             3.0,
-            *(np.arange(35).reshape(5, 7) % n == 0 for n in (3, 4, 5)),
+            drivable,
+            lane_divider,
+            road_divider,
             np.arange(-35, 35, dtype=np.int8).reshape(5, 7, 2),
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,7 +181,7 @@ def test_what_is_not_measured_is_zero_never_nan() -> None:
 
 @pytest.mark.parametrize("name", ["timeout_s", "late_s", "reset_jump_s", "heading_step_m"])
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_policy_of_nonsense_is_refused(name: str, value: float) -> None:
+def test_a_policy_of_nonsense_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"{name}: expected a number above 0"):
         TrackPolicy(**{name: value})
 
@@ -202,9 +203,10 @@ def test_a_heading_is_derived_by_hand() -> None:
 
 def turns(path: list[tuple[float, float]], **more: ArrayLike | None) -> list[tuple[float, float, bool, bool]]:
     """(yaw, previous yaw, heading known, direction known) of one object at each place of its path."""
+    options: dict[str, Any] = {"yaw": None, **more}
     store, found = TrackStore(), []
     for step, place in enumerate(path):
-        seen = feed(store, frame(0.1 * step, {"a": place}, **{"yaw": None, **more}))
+        seen = feed(store, frame(0.1 * step, {"a": place}, **options))
         flags = bool(seen.heading_known[0]), bool(seen.direction_known[0])
         found.append((float(seen.yaw_rad[0]), float(seen.previous_yaw_rad[0]), *flags))
     return found
@@ -251,7 +253,9 @@ def test_a_measured_velocity_hints_at_the_direction_until_the_heading_is_known()
     st.lists(st.booleans(), min_size=10, max_size=10),
     st.floats(-3, 3),
 )
-def test_in_a_turned_scene_every_heading_turns(path: list, measured: list[bool], angle: float) -> None:
+def test_in_a_turned_scene_every_heading_turns(
+    path: list[tuple[float, float]], measured: list[bool], angle: float
+) -> None:
     def run(angle: float) -> list[Observations]:
         store, seen = TrackStore(), []
         for step, place in enumerate(rotate(np.array(path).round(3), np.array(angle))):
@@ -285,7 +289,9 @@ PATH = st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=2, max_s
 
 
 @given(PATH, PATH, st.data())
-def test_no_heading_depends_on_the_future(path: list, other: list, data: st.DataObject) -> None:
+def test_no_heading_depends_on_the_future(
+    path: list[tuple[float, float]], other: list[tuple[float, float]], data: st.DataObject
+) -> None:
     step = data.draw(st.integers(1, len(path)))
     assert headings(path[:step] + other)[:step] == headings(path)[:step]
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ from trajnet.training.model_input import unpacked
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
 SOURCE = SourceConfig("scenes", path="scenes", history_s=1.0, stride=10, min_future_s=1.0)
-FUTURE_S = np.arange(1, 5) * 0.5
+FUTURE_S = np.arange(1.0, 5.0) * 0.5
 VIEW = MapView(ahead_m=20.0, behind_m=8.0, side_m=8.0, step_m=2.0, patch=3)
 REQUIREMENTS = InputRequirements(VIEW, 3)
 
@@ -276,7 +277,8 @@ def test_mirrored_windows_are_those_of_the_mirrored_scene(directions: bool) -> N
 @pytest.mark.parametrize(("what", "mask"), [("hide_map", "map_valid"), ("hide_neighbours", "neighbours")])
 def test_a_share_of_the_windows_is_shown_no_map_and_no_neighbours(data: TrainingSet, what: str, mask: str) -> None:
     window = {name: torch.cat([values] * 8) for name, values in tensors(data).items()}
-    augment = AugmentConfig(mirror=False, **{what: 0.4})
+    changes: dict[str, Any] = {"mirror": False, what: 0.4}
+    augment = AugmentConfig(**changes)
     other = disturbed(window, augment, torch.Generator().manual_seed(0))
     for name in window:
         if name != mask:
@@ -413,9 +415,10 @@ def test_a_source_says_what_belongs_to_it() -> None:
         SourceConfig("nuscenes")
     with pytest.raises(ConfigError, match=r"augment\.pace: expected at least 0, got -0\.1"):
         AugmentConfig(pace=-0.1)
+    whole: Any = 1.0
     for name in ("drop", "hide_map", "hide_directions", "hide_neighbours"):
         with pytest.raises(ConfigError, match=rf"augment\.{name}: expected \[0, 1\), got 1\.0"):
-            AugmentConfig(**{name: 1.0})
+            AugmentConfig(**{name: whole})
 
 
 def test_only_directions_that_the_model_sees_are_hidden() -> None:

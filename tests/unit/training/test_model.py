@@ -4,6 +4,7 @@ import dataclasses
 import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ from trajnet.types import ObjectClass
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 VIEW = MapView(ahead_m=16.0, behind_m=6.0, side_m=8.0, step_m=2.0, patch=3)
 #: Everything that a model may look at and be, small.
-ALL = {
+ALL: dict[str, Any] = {
     "map": VIEW, "map_channels": (5,), "map_width": 14, "neighbours": 3, "attention": 10, "sets": (1, 3, 4),
     "decoder_stride": 2,
 }  # fmt: skip
@@ -43,15 +44,15 @@ ALL = {
 DIRECTED = ALL | {"map": replace(VIEW, directions=True), "neighbours": 0}
 
 
-def make_model(**changes: object) -> TrajectoryModel:
+def make_model(**changes: Any) -> TrajectoryModel:
     torch.manual_seed(3)
     small = {"hidden": 16, "embedding": 12, "context": 20, "modes": 4}
-    return TrajectoryModel(ModelConfig(**{**small, **changes})).eval()  # type: ignore[arg-type]
+    return TrajectoryModel(ModelConfig(**{**small, **changes})).eval()
 
 
 def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -> ContextTensors:
     """What such a model is shown of ``count`` objects; a third of it is not there."""
-    config = config or ModelConfig(**ALL, modes=4)  # type: ignore[arg-type]
+    config = config or ModelConfig(**ALL, modes=4)
     draw, near = torch.Generator().manual_seed(seed), (count, config.neighbours)
     shape = (count, *(config.map.shape if config.map else (0, 0, 0)), 4)
 
@@ -118,7 +119,8 @@ def at(history: ModelInput, step: int) -> ModelInput:
 
 def own_velocity(model: TrajectoryModel, seen: ModelInput) -> torch.Tensor:
     """(N, 4) m/s: steady forward and leftward, and what that of the last displacement has more."""
-    return model.features(seen.packed()).turned @ model.features.to_start
+    velocity: torch.Tensor = model.features(seen.packed()).turned @ model.features.to_start
+    return velocity
 
 
 def row_of(paths: PathTensors, row: int) -> PathTensors:
@@ -132,7 +134,7 @@ def assert_close(got: PathTensors, expected: PathTensors, tolerance: float) -> N
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(("layers", "extras"), [(1, {}), (2, {}), (1, ALL)], ids=["1", "2", "all"])
-def test_replaying_step_by_step_equals_the_whole_history(cell: str, layers: int, extras: dict[str, object]) -> None:
+def test_replaying_step_by_step_equals_the_whole_history(cell: str, layers: int, extras: dict[str, Any]) -> None:
     model = make_model(cell=cell, layers=layers, uses_velocity=True, **extras)
     history, length = histories(20, 6)
     last = surroundings(6) if extras else nothing(6)
@@ -168,7 +170,7 @@ def turned(values: torch.Tensor, angle: float) -> torch.Tensor:
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("extras", [{}, ALL, DIRECTED], ids=["plain", "all", "directed"])
-def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, object]) -> None:
+def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, Any]) -> None:
     """Where a scene is, the model is never told; the map it sees in its own axes turns with it."""
     model = make_model(cell=cell, uses_velocity=True, **extras)
     history, length = histories(8, 5)
@@ -571,6 +573,7 @@ def test_the_levels_of_the_map_are_convolutions_of_two_by_two() -> None:
     with torch.no_grad():
         seen = torch.relu(encoder.patch(patches.reshape(9, 4, 8, 16) / INT8_MAX)).permute(0, 3, 1, 2)
         for layer in encoder.larger:
+            assert isinstance(layer, torch.nn.Linear)
             kernel = layer.weight.reshape(len(layer.weight), 2, 2, -1).permute(0, 3, 1, 2)
             seen = torch.relu(torch.nn.functional.conv2d(seen, kernel, layer.bias, stride=2))
         assert seen.shape == (9, 6, 1, 2)

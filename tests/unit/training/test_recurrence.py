@@ -34,9 +34,10 @@ def test_plain_tanh_forgets_the_beginning() -> None:
 
 def test_identity_start_carries_the_gradient_unchanged() -> None:
     network = made("rnn-relu")
-    assert torch.equal(network.weight_hh_l0, torch.eye(HIDDEN))
-    assert not network.bias_hh_l0.any()
-    assert not network.bias_ih_l0.any()
+    weights = dict(network.named_parameters())
+    assert torch.equal(weights["weight_hh_l0"], torch.eye(HIDDEN))
+    assert not weights["bias_hh_l0"].any()
+    assert not weights["bias_ih_l0"].any()
     assert 0.1 < gradient_through_time(network) < 10.0
 
 
@@ -47,8 +48,8 @@ def test_gates_keep_what_the_plain_network_loses() -> None:
 
 
 def test_forget_gate_starts_open() -> None:
-    network = made("lstm")
-    bias = network.bias_ih_l0 + network.bias_hh_l0
+    weights = dict(made("lstm").named_parameters())
+    bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
     assert torch.equal(bias[HIDDEN : 2 * HIDDEN], torch.ones(HIDDEN))
 
 
@@ -56,7 +57,7 @@ def test_forget_gate_starts_open() -> None:
 def test_a_large_recurrent_matrix_explodes_and_clipping_bounds_the_step(clip: float) -> None:
     network = made("rnn-relu")
     with torch.no_grad():
-        network.weight_hh_l0.mul_(1.2)
+        dict(network.named_parameters())["weight_hh_l0"].mul_(1.2)
     assert gradient_through_time(network) > 1e6
     before = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
     assert before > 1e6

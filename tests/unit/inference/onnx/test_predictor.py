@@ -53,7 +53,7 @@ def onlooking() -> TrajectoryModel:
     )  # fmt: skip
     model = TrajectoryModel(config).eval()
     with torch.no_grad():
-        model.fuse[0].weight.mul_(2.0)
+        next(model.fuse.parameters()).mul_(2.0)
         model.heads.weight.mul_(3.0)
     return model
 
@@ -485,7 +485,7 @@ def test_what_was_forgotten_begins_anew_as_the_contract_says() -> None:
     assert columns["previous_yaw_rad"] == pytest.approx([0.1, 1.2])
     assert columns["velocity_y_mps"] == [4.0, 4.0]
     assert columns["map_valid"] == [0.0, 0.0]
-    assert sum(np.array(columns[f"class_{name}"]) for name in CLASS_NAMES).tolist() == [1.0, 1.0]
+    assert np.sum([columns[f"class_{name}"] for name in CLASS_NAMES], axis=0).tolist() == [1.0, 1.0]
 
 
 def test_nothing_of_a_state_outlives_its_reset(exported: Path) -> None:
@@ -508,7 +508,7 @@ def test_a_poisoned_state_is_gone_with_the_next_observation(exported: Path) -> N
         one = frame(time_s, {"a": (x, 0.0), "b": (1.0, 5.0)})
         answer = stream.update(one, one.timestamp_ns)
         answer.validate()
-        return answer.source.tolist()
+        return [int(s) for s in answer.source]
 
     assert source(0.0, 0.0) == [Source.MODEL, Source.MODEL]
     assert source(0.1, 1e300) == [Source.PHYSICS, Source.MODEL]
