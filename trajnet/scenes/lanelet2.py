@@ -1,9 +1,10 @@
-"""Lanelet2 maps (.osm) with local coordinates, as Autoware has them: lanes from the standard library's XML reader.
+"""Lanelet2 maps (.osm), with local coordinates or with latitude and longitude, from the standard library's XML reader.
 
 A lanelet is a relation with the tag type=lanelet whose members are one way as its ``left`` and one as its ``right``
-border. A way lists nodes; a node's tags local_x and local_y (m, the frame ``map``) say where it is. Which way round a
-border is drawn means nothing: a lanelet leads where its left border is on the left
-(Lanelet2's documentation, lanelet2_core: LaneletPrimitives and LaneletAndAreaTagging).
+border. A way lists nodes; a node's tags local_x and local_y (m, the frame ``map``) say where it is; where no node has
+them, latitude and longitude do (see map_projection). The order of a border's points carries no meaning: a lanelet leads
+where its left border is on the left (Lanelet2's documentation, lanelet2_core: LaneletPrimitives and
+LaneletAndAreaTagging). Elements that an editor has marked as deleted are no part of the map.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ import numpy as np
 
 from trajnet.errors import InputError
 from trajnet.geometry import paired
+from trajnet.scenes.map_projection import PROJECTOR_INFO, projection_of, projection_without_info, read_projector_info
 from trajnet.scenes.rows import require_file
 from trajnet.types import FloatArray, Lane
 
 log = logging.getLogger(__name__)
+
+#: Where each node is, by its id; None where the file does not say.
+Nodes = dict[str, tuple[float, float] | None]
 
 #: Subtypes that are for pedestrians; every other one, and none, is for vehicles. The last is Autoware's.
 WALKWAYS = frozenset({"walkway", "shared_walkway", "crosswalk", "stairs", "pedestrian_lane"})
@@ -33,14 +38,20 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     InputError if the file is no such map, has no lanelets, or none that can be used.
     """
     require_file(path)
-    nodes: dict[str, tuple[float, float] | None] = {}
+    nodes: Nodes = {}
+    degrees: Nodes = {}
     ways: dict[str, list[str]] = {}
     relations: list[tuple[str, dict[str, str], list[tuple[str, str]]]] = []
     try:
         for _, element in ElementTree.iterparse(path):
             name = element.get("id", "")
+            if element.tag in ("node", "way", "relation") and _is_deleted(element):
+                element.clear()
+                continue
             if element.tag == "node":
-                nodes[name] = _local_m(_tags(element))
+                tags = _tags(element)
+                nodes[name] = _place(tags.get("local_x"), tags.get("local_y"))
+                degrees[name] = _place(element.get("lat"), element.get("lon"))
             elif element.tag == "way":
                 ways[name] = [each.get("ref", "") for each in element.iter("nd")]
             elif element.tag == "relation":
@@ -51,15 +62,12 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
             else:
                 continue  # what belongs to one of them is read with it
             element.clear()
-    except (ElementTree.ParseError, OSError, UnicodeDecodeError) as error:
+    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         raise InputError(f"{path}: expected a Lanelet2 map in OSM's XML, got a broken file ({error})") from error
     if not relations:
         raise InputError(f"{path}: expected a Lanelet2 map, got a file without lanelets")
     if nodes and not any(nodes.values()):
-        raise InputError(
-            f"{path}: expected nodes with the tags local_x and local_y, got {len(nodes)} without; "
-            f"save the map with local coordinates, as Autoware's map tools do"
-        )
+        nodes = _projected(path, degrees)
     lanes, broken = [], []
     for name, tags, members in relations:
         try:
@@ -77,13 +85,44 @@ def _tags(element: ElementTree.Element) -> dict[str, str]:
     return {each.get("k", ""): each.get("v", "") for each in element.iter("tag")}
 
 
-def _local_m(tags: Mapping[str, str]) -> tuple[float, float] | None:
-    """Where a node is; None where that is not said in finite numbers."""
+def _is_deleted(element: ElementTree.Element) -> bool:
+    """Return whether an editor (JOSM) has marked the element as deleted and kept it in the file."""
+    return element.get("action") == "delete" or element.get("visible") == "false"
+
+
+def _place(first: str | None, second: str | None) -> tuple[float, float] | None:
+    """Return two coordinates, None where they are not both given as finite numbers."""
     try:
-        place = float(tags["local_x"]), float(tags["local_y"])
-    except (KeyError, ValueError):
+        place = float(first or ""), float(second or "")
+    except ValueError:
         return None
     return place if all(map(math.isfinite, place)) else None
+
+
+def _projected(path: Path, degrees: Nodes) -> Nodes:
+    """Return each node's place in the map's frame (m) from its latitude and longitude (deg).
+
+    Raises InputError where no node has any, or where one is no place on Earth.
+    """
+    known = [(name, place) for name, place in degrees.items() if place is not None]
+    if not known:
+        raise InputError(
+            f"{path}: expected nodes with the tags local_x and local_y, or with lat and lon, got {len(degrees)} "
+            "without; save the map with local coordinates, as Autoware's map tools do"
+        )
+    latitude, longitude = np.array([place for _, place in known]).T
+    if np.abs(latitude).max() > 90 or np.abs(longitude).max() > 360:
+        raise InputError(f"{path}: expected lat from -90 to 90 and lon from -360 to 360 degrees, got others")
+    info = path.parent / PROJECTOR_INFO
+    if info.is_file():
+        projection = projection_of(read_projector_info(info), info)
+    else:
+        projection, words = projection_without_info(latitude, longitude)
+        log.warning("%s: no local coordinates and no %s beside it: taken as %s", path, PROJECTOR_INFO, words)
+    places_m = projection(latitude, longitude).tolist()
+    found: Nodes = dict.fromkeys(degrees)
+    found.update({name: (x, y) for (name, _), (x, y) in zip(known, places_m, strict=True)})
+    return found
 
 
 def _lane(
@@ -91,7 +130,7 @@ def _lane(
     tags: Mapping[str, str],
     members: list[tuple[str, str]],
     ways: Mapping[str, list[str]],
-    nodes: Mapping[str, tuple[float, float] | None],
+    nodes: Nodes,
 ) -> Lane:
     left_m, right_m = (_border_m(name, role, members, ways, nodes) for role in ("left", "right"))
     if _apart_m(left_m, right_m[::-1]) < _apart_m(left_m, right_m):
@@ -99,7 +138,8 @@ def _lane(
     if _area_m2(np.concatenate([left_m, right_m[::-1]])) > 0:  # counter-clockwise: the left border is on the right
         left_m, right_m = left_m[::-1], right_m[::-1]
     middle_m = np.mean(paired(left_m, right_m), axis=0)
-    return Lane(name, left_m, right_m, middle_m, drivable=_is_drivable(tags))
+    both_ways = tags.get("one_way", "yes").lower() in ("no", "false", "0")
+    return Lane(name, left_m, right_m, middle_m, drivable=_is_drivable(tags), one_way=not both_ways)
 
 
 def _border_m(
@@ -107,7 +147,7 @@ def _border_m(
     role: str,
     members: list[tuple[str, str]],
     ways: Mapping[str, list[str]],
-    nodes: Mapping[str, tuple[float, float] | None],
+    nodes: Nodes,
 ) -> FloatArray:
     found = [ref for member_role, ref in members if member_role == role]
     if len(found) != 1:

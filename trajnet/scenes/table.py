@@ -393,6 +393,7 @@ def _metadata_of(scene: Scene) -> dict[str, Any]:
                 "right_m": lane.right_m.tolist(),
                 "centre_m": lane.centre_m.tolist(),
                 "drivable": lane.drivable,
+                **({} if lane.one_way else {"one_way": False}),
             }
             for lane in scene.lanes
         ],
@@ -404,7 +405,14 @@ def _lane(fields: Mapping[str, Any]) -> Lane:
     left_m, right_m, centre_m = (
         np.array(fields[name], np.float64).reshape(-1, 2) for name in ("left_m", "right_m", "centre_m")
     )
-    return Lane(str(fields["id"]), left_m, right_m, centre_m, bool(fields.get("drivable", True)))
+    return Lane(
+        str(fields["id"]),
+        left_m,
+        right_m,
+        centre_m,
+        bool(fields.get("drivable", True)),
+        bool(fields.get("one_way", True)),
+    )
 
 
 def _raster_fields(raster: RasterMap) -> dict[str, Any]:

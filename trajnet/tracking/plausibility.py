@@ -29,7 +29,7 @@ _LIMITS: FloatArray = np.array([LIMITS[c] for c in ObjectClass])
 
 def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
     """Return the highest speed of each object's class, (N,) in m/s."""
-    return _LIMITS[object_class, 3]
+    return np.asarray(_LIMITS[object_class, 3])
 
 
 def unexplained(
