@@ -52,6 +52,11 @@ def _share(line: FloatArray) -> FloatArray:
     return share
 
 
+def linear_matrix(knot_time_s: FloatArray, query_time_s: FloatArray) -> FloatArray:
+    """Return the weights (Q, M) of linear interpolation between knots at times (M,); beyond them the end knots hold."""
+    return np.stack([np.interp(query_time_s, knot_time_s, one) for one in np.eye(len(knot_time_s))], axis=1)
+
+
 def interpolation_matrix(knot_time_s: FloatArray, query_time_s: FloatArray) -> FloatArray:
     """Catmull-Rom interpolation as one matrix.
 

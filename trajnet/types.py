@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import StructOfArrays
 from trajnet.errors import InputError
 
 FloatArray = NDArray[np.float64]
@@ -107,7 +108,7 @@ def _require_classes(owner: str, object_class: NDArray[np.int8]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class TrackFrame:
+class TrackFrame(StructOfArrays):
     """All objects that the tracker reports at one instant, N rows.
 
     timestamp_ns: time of the observation, integer nanoseconds.
@@ -118,6 +119,8 @@ class TrackFrame:
     velocity_mps (N, 2), velocity_valid (N,): in the map frame.
     size_m (N, 2): length and width; DEFAULT_SIZE_M of the class where the source has none.
     """
+
+    SHARED = ("timestamp_ns",)
 
     timestamp_ns: int
     track_id: tuple[str, ...]
@@ -152,27 +155,9 @@ class TrackFrame:
         if count and self.size_m.min() <= 0:
             raise InputError(f"TrackFrame.size_m: expected lengths and widths above 0 m, got {self.size_m.min()}")
 
-    def __len__(self) -> int:
-        return len(self.track_id)
-
-    def select(self, rows: NDArray[Any]) -> TrackFrame:
-        """The frame with only these rows (boolean mask or indices)."""
-        index = np.arange(len(self))[rows]
-        return TrackFrame(
-            self.timestamp_ns,
-            tuple(self.track_id[i] for i in index),
-            self.object_class[index],
-            self.position_m[index],
-            self.yaw_rad[index],
-            self.yaw_valid[index],
-            self.velocity_mps[index],
-            self.velocity_valid[index],
-            self.size_m[index],
-        )
-
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class Prediction(StructOfArrays):
     """Predicted paths of N objects: K modes over T future times.
 
     timestamp_ns: the instant that time_s counts from.
@@ -184,6 +169,10 @@ class Prediction:
     probability (N, K): each row sums to 1.
     source (N,): Source values. age_s (N,): time since the observation that the path rests on.
     """
+
+    SHARED = ("timestamp_ns", "time_s")
+    #: The fields that have a mode in their second dimension.
+    PER_MODE: ClassVar[tuple[str, ...]] = ("position_m", "yaw_rad", "covariance_m2", "probability")
 
     timestamp_ns: int
     track_id: tuple[str, ...]
@@ -220,9 +209,6 @@ class Prediction:
         ):
             put(self, name, _array("Prediction", name, getattr(self, name), dtype, shape))
 
-    def __len__(self) -> int:
-        return len(self.track_id)
-
     @property
     def modes(self) -> int:
         return int(self.probability.shape[1])
@@ -256,13 +242,26 @@ class Prediction:
             )
 
     def best_first(self) -> Prediction:
-        """The same prediction with the modes of every object in order of falling probability (stable)."""
+        """Return the same prediction with the modes of every object in order of falling probability (stable)."""
         order = np.argsort(-self.probability, axis=1, kind="stable")
         row = np.arange(len(self))[:, None]
-        return Prediction(
-            self.timestamp_ns, self.track_id, self.time_s, self.position_m[row, order], self.yaw_rad[row, order],
-            self.covariance_m2[row, order], self.probability[row, order], self.source, self.age_s,
-        )  # fmt: skip
+        ordered: dict[str, Any] = {name: getattr(self, name)[row, order] for name in self.PER_MODE}
+        return replace(self, **ordered)
+
+    def with_modes(self, modes: int) -> Prediction:
+        """Return the prediction with this many modes: added ones repeat the first with probability 0.
+
+        Raises InputError where it has more.
+        """
+        added = modes - self.modes
+        if added < 0:
+            raise InputError(f"modes: expected at most {modes}, got {self.modes}")
+        if added == 0:
+            return self
+        index = np.pad(np.arange(self.modes), (0, added))
+        wider: dict[str, Any] = {name: getattr(self, name)[:, index] for name in self.PER_MODE}
+        wider["probability"][:, self.modes :] = 0.0
+        return replace(self, **wider)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,10 +22,10 @@ def inherited(scene: Scene, fault: Fault | None, strength: float) -> tuple[int, 
     ids: set[str] = set()
     back = right = new = wrong = 0
     for delivery in inject(scene, fault, strength, 0)[0]:
-        frame, rows, _ = delivery.received()
+        frame, sent, _ = delivery.received()
         _, observations = store.update(frame, frame.timestamp_ns)
         assert observations is not None
-        tracks = scene.row_track[rows].tolist()
+        tracks = scene.row_track[sent.row].tolist()
         slots, resets = observations.slot.tolist(), observations.reset.tolist()
         for name, track, slot, reset in zip(frame.track_id, tracks, slots, resets, strict=True):
             if name in ids:

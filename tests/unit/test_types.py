@@ -177,6 +177,19 @@ def test_best_first_orders_every_objects_modes_and_keeps_ties() -> None:
     assert ordered.source.tolist() == [0, 1]
 
 
+def test_added_modes_repeat_the_first_without_probability() -> None:
+    narrow = prediction()
+    wide = narrow.with_modes(narrow.modes + 2)
+    wide.validate()
+    for name in Prediction.PER_MODE:
+        np.testing.assert_array_equal(getattr(wide, name)[:, : narrow.modes], getattr(narrow, name))
+    assert not wide.probability[:, narrow.modes :].any()
+    np.testing.assert_array_equal(wide.position_m[:, -1], narrow.position_m[:, 0])
+    assert narrow.with_modes(narrow.modes) is narrow
+    with pytest.raises(InputError, match=f"modes: expected at most {narrow.modes}, got {narrow.modes + 2}"):
+        wide.with_modes(narrow.modes)
+
+
 def test_a_lane_is_made_of_points() -> None:
     line = [[0.0, 0.0], [1.0, 0.0]]
     assert Lane("1", line, line, line).left_m.shape == (2, 2)  # type: ignore[arg-type]

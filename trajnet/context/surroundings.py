@@ -5,11 +5,12 @@ Training, evaluation and the road build it with the same functions, from the pre
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import StructOfArrays
 from trajnet.config import require
 from trajnet.context.map_field import MapField, MapView
 from trajnet.types import BoolArray, FloatArray, IntArray
@@ -48,7 +49,7 @@ _X_AND_Y_RAD = np.array([0.0, 0.5 * np.pi])
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class Surroundings(StructOfArrays):
     """What N objects see, with k neighbours each, the nearest first.
 
     map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is wanted. map_valid (N,):
@@ -58,13 +59,6 @@ class Surroundings:
     map_distance: NDArray[np.int8]
     map_valid: BoolArray
     neighbours: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.map_valid)
-
-    def __getitem__(self, rows: IntArray | slice) -> Surroundings:
-        """Only these rows, in this order."""
-        return Surroundings(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 def surroundings_of(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from trajnet.arrays import concat
 from trajnet.context.map_field import MapField, field_of
 from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings, map_around
 from trajnet.datasets.windows import Windows
@@ -41,11 +42,11 @@ def scene_surroundings(scene: Scene, rows: IntArray, needs: Needs, field: MapFie
         yaw_rad[span] = seen.yaw_rad
         wanted = ranked[slice(*np.searchsorted(ranked, [span.start, span.stop]))] - span.start
         if len(wanted):
-            parts.append(seen.around(others, None)[wanted])
+            parts.append(seen.around(others, None).select(wanted))
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows))
     distance, valid = map_around(needs.view, field, scene.position_m[rows], yaw_rad[rows])
-    return replace(joined(parts)[place], map_distance=distance, map_valid=valid)
+    return replace(concat(parts).select(place), map_distance=distance, map_valid=valid)
 
 
 def window_surroundings(windows: Windows, files: Sequence[Path], needs: Needs) -> Surroundings:
@@ -71,12 +72,7 @@ def window_surroundings(windows: Windows, files: Sequence[Path], needs: Needs) -
         order.append(rows)
     place = np.empty(len(windows), np.int64)
     place[np.concatenate(order)] = np.arange(len(windows))
-    return joined(parts)[place]
-
-
-def joined(parts: Sequence[Surroundings]) -> Surroundings:
-    """All parts, in order."""
-    return Surroundings(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Surroundings)))
+    return concat(parts, what="windows").select(place)
 
 
 def nothing_around(count: int, needs: Needs) -> Surroundings:

@@ -7,14 +7,15 @@ times between observations, and masked where the recording has a gap or ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import StructOfArrays, concat
 from trajnet.errors import InputError
 from trajnet.scenes import load_scene
 from trajnet.scenes.splits import apolloscape_split, eth_ucy_split, nuscenes_split, vru_split
@@ -47,7 +48,7 @@ VRU_STRIDE = {"pedestrians": 20, "cyclists": 5}
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class Windows(StructOfArrays):
     """W windows with H history times and T future times.
 
     history_time_s (H,): ends with 0, the last observation. future_time_s (T,): above 0.
@@ -59,6 +60,8 @@ class Windows:
     future_m (W, T, 2): map frame, with future_valid (W, T).
     seen_for_s (W,): time since the object's first observation in the scene; a history may begin later.
     """
+
+    SHARED = ("history_time_s", "future_time_s")
 
     history_time_s: FloatArray
     future_time_s: FloatArray
@@ -78,32 +81,6 @@ class Windows:
     future_m: FloatArray
     future_valid: BoolArray
     seen_for_s: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    def select(self, rows: NDArray[Any]) -> Windows:
-        """The windows with only these rows (boolean mask or indices)."""
-        shared = ("history_time_s", "future_time_s")
-        return Windows(
-            **{f.name: getattr(self, f.name) if f.name in shared else getattr(self, f.name)[rows] for f in fields(self)}
-        )
-
-
-def concatenate(parts: Sequence[Windows]) -> Windows:
-    """One Windows from several with the same time grids."""
-    if not parts:
-        raise InputError("windows: expected at least one scene with windows, got none")
-    first = parts[0]
-    for part in parts[1:]:
-        for name in ("history_time_s", "future_time_s"):
-            if not np.array_equal(getattr(part, name), getattr(first, name)):
-                raise InputError(f"windows: expected the same {name} in all parts, got different ones")
-    joined: dict[str, Any] = {"history_time_s": first.history_time_s, "future_time_s": first.future_time_s}
-    for f in fields(Windows):
-        if f.name not in joined:
-            joined[f.name] = np.concatenate([getattr(p, f.name) for p in parts])
-    return Windows(**joined)
 
 
 def windows_of_scene(
@@ -222,7 +199,7 @@ def nuscenes_windows(data_dir: Path | str, split: str) -> Windows:
     """
     paths = nuscenes_split(Path(data_dir), split)
     parts = [windows_of_scene(s, s.is_target, NUSCENES_HISTORY_S, NUSCENES_FUTURE_S) for s in map(load_scene, paths)]
-    windows = concatenate([p for p in parts if len(p)])
+    windows = concat([p for p in parts if len(p)], what="windows")
     _require_count(f"nuScenes {split}", len(windows), NUSCENES_WINDOWS[split])
     if not windows.future_valid.all():
         raise InputError(
@@ -242,7 +219,7 @@ def eth_ucy_windows(data_dir: Path | str, scene: str, split: str = "test") -> Wi
         recorded = load_scene(path)
         windows = windows_of_scene(recorded, social_gan_rows(recorded), ETH_UCY_HISTORY_S, ETH_UCY_FUTURE_S)
         parts.append(windows)
-    windows = concatenate([p for p in parts if len(p)])
+    windows = concat([p for p in parts if len(p)], what="windows")
     if split == "test":
         _require_count(f"ETH/UCY {scene}", len(windows), ETH_UCY_WINDOWS[scene])
     return windows
@@ -259,7 +236,7 @@ def apolloscape_windows(data_dir: Path | str, split: str, future_time_s: FloatAr
         known = windows_of_scene(scene, np.arange(len(scene.row_frame)), APOLLOSCAPE_HISTORY_S, APOLLOSCAPE_FUTURE_S)
         rows = np.flatnonzero(known.observed[:, -2] & known.future_valid.all(axis=1))
         parts.append(windows_of_scene(scene, rows, APOLLOSCAPE_HISTORY_S, future_time_s))
-    windows = concatenate(parts)
+    windows = concat(parts, what="windows")
     _require_count(f"ApolloScape {split}", len(windows), APOLLOSCAPE_WINDOWS[split])
     return windows
 
@@ -278,7 +255,7 @@ def vru_windows(data_dir: Path | str, road_user: str, split: str, future_time_s:
         known = windows_of_scene(scene, chosen, history_s, VRU_FUTURE_S)
         rows = chosen[known.observed[:, 0] & known.future_valid.all(axis=1)]
         parts.append(windows_of_scene(scene, rows, history_s, future_time_s))
-    windows = concatenate(parts)
+    windows = concat(parts, what="windows")
     _require_count(f"VRU {road_user} {split}", len(windows), VRU_WINDOWS[road_user][split])
     return windows
 

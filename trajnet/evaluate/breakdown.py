@@ -7,7 +7,7 @@ from typing import Any
 
 from trajnet.evaluate import manoeuvres
 from trajnet.evaluate.paths import horizon_steps
-from trajnet.evaluate.scoring import Scores, known
+from trajnet.evaluate.scoring import Scores
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
 #: The ranks k whose minADE_k and minFDE_k are broken down for each dataset: the most probable path, the headline.
@@ -22,7 +22,7 @@ def breakdown(scores: Scores, time_s: FloatArray, ranks: tuple[int, ...]) -> dic
     division "second" has the stretches of the future instead ("0-1": over 0 up to 1 s): mean is the mean displacement
     of the mode that minADE_k chooses over the whole path, share_of_error its sum there over that of the whole path.
     """
-    whole = known(scores, -1)
+    whole = scores.known[:, -1]
     divisions: dict[str, Any] = {}
     for division, part, rows in _parts(scores):
         rows = rows & whole

@@ -8,7 +8,7 @@ import numpy as np
 
 from trajnet import metrics
 from trajnet.evaluate.paths import horizon_steps
-from trajnet.evaluate.scoring import Scores, known
+from trajnet.evaluate.scoring import Scores
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
 #: The region whose coverage is judged: of the whole mixture, as a consumer gets it.
@@ -30,7 +30,7 @@ def calibration(scores: Scores, time_s: FloatArray) -> dict[str, Any]:
     happened (share of objects whose closest mode it is). ECE_top_mode: the error that these rows sum up to.
     """
     rows = [r for name, chosen in _classes(scores) for r in _coverage_rows(scores, chosen, name, time_s)]
-    whole = known(scores, -1)
+    whole = scores.known[:, -1]
     return {
         "region": REGION,
         "coverage": rows,
@@ -51,7 +51,7 @@ def _classes(scores: Scores) -> list[tuple[str, BoolArray]]:
 def _coverage_rows(scores: Scores, chosen: BoolArray, name: str, time_s: FloatArray) -> list[dict[str, Any]]:
     found = []
     for column, end in enumerate(horizon_steps(time_s)):
-        share = scores.share[REGION][chosen & known(scores, column), column]
+        share = scores.share[REGION][chosen & scores.known[:, column], column]
         if len(share):
             covered = {f"{100 * level:.0f}": 100 * float((share < level).mean()) for level in metrics.COVERAGE_LEVELS}
             found.append({"class": name, "horizon_s": float(time_s[end - 1]), "objects": len(share), **covered})

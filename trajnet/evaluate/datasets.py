@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from trajnet.arrays import concat
 from trajnet.datasets.window_context import nothing_around, scene_field, window_surroundings
 from trajnet.datasets.windows import (
     APOLLOSCAPE_FUTURE_S,
@@ -33,7 +34,7 @@ from trajnet.datasets.windows import (
     windows_of_scene,
 )
 from trajnet.errors import InputError
-from trajnet.evaluate.paths import Paths, horizon_steps, joined, paths_at
+from trajnet.evaluate.paths import ScoredPaths, horizon_steps, paths_at
 from trajnet.inference import Stream
 from trajnet.scenes import ETH_UCY_SCENES, find_scenes, load_scene
 from trajnet.scenes.splits import (
@@ -63,7 +64,7 @@ class Unit(Protocol):
     def group(self) -> str:
         """What reports sum up beside the whole: the scene, or "" where there is no such division."""
 
-    def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
+    def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, ScoredPaths]]:
         """Play the unit into a new stream: batches of objects with their futures, and their paths at time_s."""
 
 
@@ -78,12 +79,13 @@ class WindowUnit:
     group: str
     files: tuple[Path, ...]
 
-    def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
+    def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, ScoredPaths]]:
         count, needs = len(self.windows), stream.predictor.needs
         around = window_surroundings(self.windows, self.files, needs)
-        for frame in frames_of(self.windows, range(count)):
+        last = len(self.windows.history_time_s) - 1
+        for step, frame in enumerate(frames_of(self.windows, range(count))):
             # Only the last frame has all windows in it, and only what is around then is looked at.
-            seen = around if frame.timestamp_ns == 0 else nothing_around(len(frame), needs)
+            seen = around if step == last else nothing_around(len(frame), needs)
             prediction = stream.update(frame, frame.timestamp_ns, surroundings=seen)
         yield self.windows, paths_at(prediction, slice(0, count), self.windows.position_m[:, -1], time_s)
 
@@ -104,7 +106,7 @@ class SceneUnit:
     def group(self) -> str:
         return self.path.stem
 
-    def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
+    def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, ScoredPaths]]:
         scene = load_scene(self.path, with_map=stream.predictor.needs.view is not None)
         rows = np.flatnonzero((scene.row_frame % self.stride == 0) & (scene.is_target | (not self.targets_only)))
         windows = windows_of_scene(scene, rows, np.zeros(1), time_s)
@@ -122,13 +124,13 @@ def played(
     time_s: FloatArray,
     frames: BoolArray,
     shown: BoolArray,
-) -> Iterator[tuple[Windows, Paths]]:
+) -> Iterator[tuple[Windows, ScoredPaths]]:
     """Stream a scene up to the last of rows and yield their windows (one for each) beside their paths at time_s.
 
     frames (F,), shown (R,): which frames, and which of their rows, the stream is given; those of rows must be.
     """
     stream.map_field = scene_field(scene, stream.predictor.needs)
-    done, waiting = 0, list[Paths]()
+    done, waiting = 0, list[ScoredPaths]()
     for index in range(int(scene.row_frame[rows[-1]]) + 1 if len(rows) else 0):
         if not frames[index]:
             continue
@@ -144,7 +146,7 @@ def played(
         place = np.cumsum(shown[part])[rows[begin:end] - part.start] - 1
         waiting.append(paths_at(prediction, place, scene.position_m[rows[begin:end]], time_s))
         if end - done >= BATCH or end == len(rows):
-            yield windows.select(np.arange(done, end)), joined(waiting)
+            yield windows.select(np.arange(done, end)), concat(waiting)
             done, waiting = end, []
 
 

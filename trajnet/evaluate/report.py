@@ -20,7 +20,7 @@ from trajnet.evaluate.datasets import DEFAULT_HORIZON_S, Dataset, open_dataset
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.runner import ModelResult, Progress, run_models
-from trajnet.evaluate.scoring import DEFINITIONS, Scores, known, means, social_gan
+from trajnet.evaluate.scoring import DEFINITIONS, Scores, means, social_gan
 from trajnet.inference import PHYSICS, OnnxPredictor, Predictor, load_predictor
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
@@ -140,12 +140,12 @@ def _classes(scores: Scores) -> list[tuple[str, BoolArray]]:
 
 def _counts(scores: Scores, dataset: Dataset) -> dict[str, Any]:
     """Objects by horizon, class and scene; whole: those whose future is recorded to the last horizon."""
-    whole = known(scores, -1)
+    whole = scores.known[:, -1]
     names = _horizons(dataset.time_s)
     return {
         "objects": len(scores),
         "whole": int(whole.sum()),
-        "by_horizon": {name: int(known(scores, i).sum()) for i, name in enumerate(names)},
+        "by_horizon": {name: int(scores.known[:, i].sum()) for i, name in enumerate(names)},
         "by_class": {name: int((rows & whole).sum()) for name, rows in _classes(scores)},
         "by_scene": {str(group): int((rows & whole).sum()) for group, rows in _groups(scores)},
     }
@@ -165,7 +165,7 @@ def _summary(scores: Scores, dataset: Dataset) -> dict[str, Any]:
     everything = np.ones(len(scores), dtype=np.bool_)
 
     def at_end(rows: BoolArray) -> dict[str, float]:
-        return {**means(scores, rows, -1), **extra(scores, rows)} if (rows & known(scores, -1)).any() else {}
+        return {**means(scores, rows, -1), **extra(scores, rows)} if (rows & scores.known[:, -1]).any() else {}
 
     def by_horizon(rows: BoolArray) -> dict[str, dict[str, float]]:
         return {name: means(scores, rows, i) for i, name in enumerate(_horizons(dataset.time_s))}

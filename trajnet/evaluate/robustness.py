@@ -22,9 +22,9 @@ from trajnet.config import require
 from trajnet.datasets.windows import Windows, windows_of_scene
 from trajnet.errors import InputError
 from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit, WindowUnit, played
-from trajnet.evaluate.paths import Paths, horizon_steps
+from trajnet.evaluate.paths import ScoredPaths, horizon_steps
 from trajnet.evaluate.runner import ModelResult
-from trajnet.evaluate.scoring import known, means
+from trajnet.evaluate.scoring import means
 from trajnet.inference import Stream
 from trajnet.scenes import load_scene
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene
@@ -108,7 +108,7 @@ class ThinnedUnit:
     def group(self) -> str:
         return self.cell.key
 
-    def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, Paths]]:
+    def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, ScoredPaths]]:
         scene = _scene(self.path)
         instants = scored_frames(scene, self.rates_hz)
         if not len(instants):
@@ -205,7 +205,7 @@ def robustness_report(
     for cell in cells(rates_hz, drops):
         row: dict[str, Any] = {"rate_hz": cell.rate_hz, "drop": cell.drop, "kind": cell.kind if cell.drop else "none"}
         for spec, result in results.items():
-            chosen = (result.scores.group == cell.key) & known(result.scores, -1)
+            chosen = (result.scores.group == cell.key) & result.scores.known[:, -1]
             row["objects"] = int(chosen.sum())
             row.setdefault("models", {})[labels[spec]] = means(result.scores, chosen, -1)
         rows.append(row)

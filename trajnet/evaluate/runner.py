@@ -16,13 +16,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import concat
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError, TrajnetError
 from trajnet.evaluate.datasets import Dataset, SceneUnit, Unit, WindowUnit
-from trajnet.evaluate.paths import Paths, horizon_steps, require_horizon
-from trajnet.evaluate.scoring import Scores, concatenate, score
-from trajnet.evaluate.steadiness import Steps, WatchedStream
-from trajnet.evaluate.steadiness import joined as joined_steps
+from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
+from trajnet.evaluate.scoring import Scores, score
+from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
 from trajnet.inference import GuardCounters, Predictor, Stream, load_predictor
 from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray
@@ -66,19 +66,20 @@ class ModelResult:
 
 def run_unit(unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths: bool = False) -> UnitResult:
     """Score one predictor on one unit of work."""
+    whole_scene = not isinstance(unit, WindowUnit)
     # Windows in lockstep are no objects of one scene: none may take over another's state.
-    alone = TrackPolicy(handover=not isinstance(unit, WindowUnit))
-    stream = WatchedStream(predictor) if isinstance(unit, SceneUnit) else Stream(predictor, alone)
+    policy = TrackPolicy(handover=whole_scene)
+    stream = WatchedStream(predictor) if isinstance(unit, SceneUnit) else Stream(predictor, policy)
     scores, paths = [], []
     for windows, predicted in unit.run(stream, time_s):
-        scores.append(score(windows, predicted, unit.group))
+        scores.append(score(windows, predicted, unit.group, whole_scene=whole_scene))
         if keep_paths:
             paths.append(_saved(windows, predicted))
-    steps = stream.steps() if isinstance(stream, WatchedStream) else joined_steps([])
-    return UnitResult(concatenate(scores) if scores else None, stream.guard, tuple(paths), steps)
+    steps = stream.steps() if isinstance(stream, WatchedStream) else NO_STEPS
+    return UnitResult(concat(scores) if scores else None, stream.guard, tuple(paths), steps)
 
 
-def _saved(windows: Windows, paths: Paths) -> SavedPaths:
+def _saved(windows: Windows, paths: ScoredPaths) -> SavedPaths:
     return SavedPaths(windows.scene_id, windows.frame, windows.track_id, paths.probability, paths.position_m)
 
 
@@ -120,7 +121,7 @@ def run_models(
             f"{dataset.name}: expected objects whose future is recorded for at least "
             f"{dataset.time_s[horizon_steps(dataset.time_s)[0] - 1]:g} s, got none"
         )
-    return {spec: ModelResult(concatenate(parts[spec]), guards[spec], joined_steps(steps[spec])) for spec in specs}
+    return {spec: ModelResult(concat(parts[spec]), guards[spec], concat(steps[spec])) for spec in specs}
 
 
 Work = tuple[Unit, str, bool]

@@ -6,17 +6,18 @@ end over all objects at once, so they do not depend on how the work was divided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet import metrics
+from trajnet.arrays import StructOfArrays
 from trajnet.datasets.windows import Windows
 from trajnet.evaluate import manoeuvres
-from trajnet.evaluate.paths import Paths, horizon_steps
+from trajnet.evaluate.paths import ScoredPaths, horizon_steps
 from trajnet.types import BoolArray, FloatArray, IntArray
 
 _DISTANCE: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArray[Any]], int]] = {
@@ -61,22 +62,24 @@ DEFINITIONS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
+class Scores(StructOfArrays):
     """N scored objects, H horizons, K modes (most probable first).
 
-    group, scene_id, frame, track_id, object_class (N,). values: metric -> (N, H), NaN where it is unknown.
+    group, scene_id, frame, object_class (N,). known (N, H): whether the future is recorded up to the horizon.
+    values: metric -> (N, H), NaN where it is unknown.
     share: region -> (N, H), the share of the prediction that is more probable than the truth.
-    probability (N, K). closest (N, H): index of the closest mode, -1 where unknown.
+    probability (N, K). closest (N, H): index of the closest mode; it means nothing where the future is not known.
     mean_m, final_m (N, K): ADE and FDE of every mode over all steps, NaN where unknown.
     step_error_m: "minADE_k" -> (N, T), the displacement at each step of the mode that minADE_k chose over all steps.
-    speed_band, manoeuvre (N,): indices into manoeuvres.SPEED_BANDS and manoeuvres.MANOEUVRES, -1 where the whole future
-    is not recorded. history_band (N,): into manoeuvres.HISTORY_BANDS.
+    speed_band, manoeuvre (N,): indices into manoeuvres.SPEED_BANDS and manoeuvres.MANOEUVRES; they mean nothing where
+    the whole future is not recorded (not known[:, -1]). history_band (N,): into manoeuvres.HISTORY_BANDS.
     """
 
     group: NDArray[np.str_]
     scene_id: NDArray[np.str_]
     frame: IntArray
     object_class: NDArray[np.int8]
+    known: BoolArray
     values: dict[str, FloatArray]
     share: dict[str, FloatArray]
     probability: FloatArray
@@ -88,20 +91,21 @@ class Scores:
     manoeuvre: NDArray[np.int8]
     history_band: NDArray[np.int8]
 
-    def __len__(self) -> int:
-        return len(self.frame)
 
+def score(windows: Windows, paths: ScoredPaths, group: str, *, whole_scene: bool) -> Scores:
+    """Return every metric of paths against the futures of windows, row by row.
 
-def score(windows: Windows, paths: Paths, group: str) -> Scores:
-    """Every metric of paths against the futures of windows, row by row."""
+    whole_scene: see shown_for_s.
+    """
     steps = horizon_steps(windows.future_time_s)
     count, modes = paths.probability.shape
     values = {name: np.full((count, len(steps)), np.nan) for name in (*_DISTANCE, _NLL)}
     share = {name: np.full((count, len(steps)), np.nan) for name in _REGIONS}
-    closest = np.full((count, len(steps)), -1, dtype=np.int64)
+    closest = np.zeros((count, len(steps)), dtype=np.int64)
+    known = np.zeros((count, len(steps)), dtype=np.bool_)
     mean_m, final_m = np.full((2, count, modes), np.nan)
     step_error_m = {f"minADE_{k}": np.full((count, steps[-1]), np.nan) for k in STEPWISE}
-    speed_band, manoeuvre = np.full((2, count), -1, dtype=np.int8)
+    speed_band, manoeuvre = np.zeros((2, count), dtype=np.int8)
     for column, end in enumerate(steps):
         rows = np.flatnonzero(windows.future_valid[:, :end].all(axis=1))
         truth_m, probability = windows.future_m[rows, :end], paths.probability[rows]
@@ -114,7 +118,7 @@ def score(windows: Windows, paths: Paths, group: str) -> Scores:
         share["mixture_region"][rows, column] = metrics.mixture_share(*here, probability, truth_m[:, -1:])[:, 0]
         share["top_mode_ellipse"][rows, column] = metrics.top_mode_share(*here, probability, truth_m[:, -1:])[:, 0]
         share["closest_mode_ellipse"][rows, column] = metrics.closest_mode_share(*here, truth_m[:, -1:])[:, 0]
-        closest[rows, column] = metrics.closest_mode(displacement_m)
+        closest[rows, column], known[rows, column] = metrics.closest_mode(displacement_m), True
         if end == steps[-1]:
             mean_m[rows], final_m[rows] = displacement_m.mean(axis=2), displacement_m[:, :, -1]
             for k in STEPWISE:
@@ -122,18 +126,18 @@ def score(windows: Windows, paths: Paths, group: str) -> Scores:
             seen = windows.position_m[rows, -1], truth_m, windows.future_time_s
             speed_band[rows], manoeuvre[rows] = manoeuvres.speed_band(*seen), manoeuvres.manoeuvre(*seen)
     return Scores(
-        np.full(count, group), windows.scene_id, windows.frame, windows.object_class,
+        np.full(count, group), windows.scene_id, windows.frame, windows.object_class, known,
         values, share, paths.probability, closest, mean_m, final_m, step_error_m, speed_band, manoeuvre,
-        manoeuvres.history_band(shown_for_s(windows)),
+        manoeuvres.history_band(shown_for_s(windows, whole_scene=whole_scene)),
     )  # fmt: skip
 
 
-def shown_for_s(windows: Windows) -> FloatArray:
-    """(N,) how long each object had been shown to whoever is given these windows.
+def shown_for_s(windows: Windows, *, whole_scene: bool) -> FloatArray:
+    """Return how long each object had been shown to a predictor (N,), in seconds.
 
-    A window with a history shows no more than that; one without is of a scene that was shown from its beginning.
+    whole_scene: the predictor was shown the scene from its beginning; else the histories of the windows alone.
     """
-    if len(windows.history_time_s) == 1:
+    if whole_scene:
         return windows.seen_for_s
     first_s: FloatArray = windows.history_time_s[windows.observed.argmax(axis=1)]
     return -first_s
@@ -147,26 +151,9 @@ def _of_best_mode(displacement_m: FloatArray, probability: FloatArray, k: int) -
     return chosen
 
 
-def concatenate(parts: Sequence[Scores]) -> Scores:
-    """The rows of all parts, in their order."""
-
-    def joined(values: list[Any]) -> Any:
-        if isinstance(values[0], dict):
-            return {key: np.concatenate([v[key] for v in values]) for key in values[0]}
-        return np.concatenate(values)
-
-    return Scores(**{f.name: joined([getattr(p, f.name) for p in parts]) for f in fields(Scores)})
-
-
-def known(scores: Scores, column: int) -> BoolArray:
-    """(N,) objects whose future is recorded up to the horizon."""
-    there: BoolArray = scores.closest[:, column] >= 0
-    return there
-
-
 def means(scores: Scores, rows: BoolArray, column: int) -> dict[str, float]:
     """Each metric over the objects of rows (N,) whose future is recorded up to the horizon; empty without any."""
-    chosen = np.flatnonzero(rows & known(scores, column))
+    chosen = np.flatnonzero(rows & scores.known[:, column])
     if not len(chosen):
         return {}
     found = {name: float(value[chosen, column].mean()) for name, value in scores.values.items()}
@@ -182,7 +169,7 @@ def means(scores: Scores, rows: BoolArray, column: int) -> dict[str, float]:
 
 def social_gan(scores: Scores, rows: BoolArray) -> dict[str, float]:
     """The joint best of 20 over the objects of rows (N,); a sequence is what shares scene and frame."""
-    chosen = np.flatnonzero(rows & known(scores, -1))
+    chosen = np.flatnonzero(rows & scores.known[:, -1])
     _, place = np.unique(scores.scene_id[chosen], return_inverse=True)
     sequence = place.ravel() * (int(scores.frame.max()) + 1) + scores.frame[chosen]
     return {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet import metrics
+from trajnet.arrays import StructOfArrays, concat
 from trajnet.context.surroundings import Surroundings
 from trajnet.inference import Stream
 from trajnet.inference.priority import Ego
@@ -30,7 +31,7 @@ DEFINITIONS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
+class Steps(StructOfArrays):
     """P pairs of successive predictions of one object each. All (P,); jump_m and end_jump_m in metres."""
 
     object_class: NDArray[np.int8]
@@ -39,8 +40,9 @@ class Steps:
     end_jump_m: FloatArray
     flip: BoolArray
 
-    def __len__(self) -> int:
-        return len(self.dt_s)
+
+#: No pairs: where a stream had no frames that follow each other.
+NO_STEPS = Steps(np.zeros(0, np.int8), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.bool_))
 
 
 class PathWatch:
@@ -93,8 +95,8 @@ class PathWatch:
         return Steps(kinds, np.full(len(kinds), dt_s), jump_m.mean(axis=1), jump_m[:, -1], flip)
 
     def steps(self) -> Steps:
-        """All pairs so far."""
-        return joined(self._steps)
+        """Return all pairs so far."""
+        return concat([NO_STEPS, *self._steps])
 
 
 class WatchedStream(Stream):
@@ -117,13 +119,7 @@ class WatchedStream(Stream):
         return answer
 
     def steps(self) -> Steps:
-        return joined([]) if self.watch is None else self.watch.steps()
-
-
-def joined(parts: Sequence[Steps]) -> Steps:
-    """The pairs of all parts, in their order."""
-    nothing = Steps(np.zeros(0, np.int8), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.bool_))
-    return Steps(*(np.concatenate([getattr(p, f.name) for p in (nothing, *parts)]) for f in fields(Steps)))
+        return NO_STEPS if self.watch is None else self.watch.steps()
 
 
 def summary(steps: Steps) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from trajnet.context.map_field import FULL
 from trajnet.errors import ConfigError
 from trajnet.export.unrolled import unrolled
-from trajnet.geometry import interpolation_matrix
+from trajnet.geometry import interpolation_matrix, linear_matrix
 from trajnet.inference.contract import (
     CARD_KEY,
     CONTRACT_KEY,
@@ -68,8 +68,7 @@ class StepGraph(nn.Module):
                     f"output times: expected within (0, {knots[-1]}] s, got {self.time_s[0]} to {self.time_s[-1]} s"
                 )
             grid = np.concatenate([[0.0], knots])
-            linear = np.stack([np.interp(self.time_s, grid, column) for column in np.eye(len(grid))], axis=1)
-            path = interpolation_matrix(grid, self.time_s)
+            linear, path = linear_matrix(grid, self.time_s), interpolation_matrix(grid, self.time_s)
             self.register_buffer("path_matrix", torch.tensor(path, dtype=torch.float32))
             self.register_buffer("spread_matrix", torch.tensor(linear, dtype=torch.float32))
 

@@ -9,11 +9,11 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from trajnet.arrays import overwrite
 from trajnet.config import require
 from trajnet.context.surroundings import Needs, Surroundings
 from trajnet.errors import InputError
@@ -150,10 +150,10 @@ class GuardedPredictor:
             self.counters.non_finite_rows += len(shown) - served
         if result is not None and served == count:
             return result
-        safe = widened(self.fallback.predict(observations) if safe is None else safe, self.modes)
+        safe = (self.fallback.predict(observations) if safe is None else safe).with_modes(self.modes)
         if result is None or fine is None:
             return safe
-        return patched(safe, result, np.flatnonzero(fine) if rows is None else rows[fine], np.flatnonzero(fine))
+        return overwrite(safe, np.flatnonzero(fine) if rows is None else rows[fine], result.select(fine))
 
     def forget(self, slots: IntArray) -> None:
         self._gaps.forget(slots)
@@ -182,7 +182,7 @@ class GuardedPredictor:
     ) -> Prediction:
         """The inner prediction with the surroundings, in which everybody is seen, also who is not asked for."""
         seen = around(everybody)
-        return self.predictor.predict(replace(asked, surroundings=seen if rows is None else seen[rows]))
+        return self.predictor.predict(replace(asked, surroundings=seen if rows is None else seen.select(rows)))
 
     def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
         """The inner prediction with a row for each observation, or None with the reason counted."""
@@ -246,34 +246,3 @@ class GuardedPredictor:
         self.counters.failures += 1
         self.counters.last_failure = f"{type(error).__name__}: {error}"
         log.warning("%s failed, physics takes over: %s", self.name, self.counters.last_failure)
-
-
-def widened(prediction: Prediction, modes: int) -> Prediction:
-    """The prediction with this many modes: missing ones repeat the first with probability 0."""
-    extra = modes - prediction.modes
-    if extra < 0:
-        raise InputError(f"modes: expected at most {modes}, got {prediction.modes}")
-    if extra == 0:
-        return prediction
-    index = np.concatenate([np.arange(prediction.modes), np.zeros(extra, dtype=np.int64)])
-    probability = np.pad(prediction.probability, ((0, 0), (0, extra)))
-    return replace(
-        prediction,
-        position_m=prediction.position_m[:, index],
-        yaw_rad=prediction.yaw_rad[:, index],
-        covariance_m2=prediction.covariance_m2[:, index],
-        probability=probability,
-    )
-
-
-def patched(base: Prediction, other: Prediction, rows: IntArray, other_rows: IntArray) -> Prediction:
-    """base with its ``rows`` replaced by ``other_rows`` of other, which has the same modes and times."""
-
-    def put(name: str) -> NDArray[Any]:
-        values: NDArray[Any] = getattr(base, name).copy()
-        values[rows] = getattr(other, name)[other_rows]
-        return values
-
-    names = ("position_m", "yaw_rad", "covariance_m2", "probability", "source", "age_s")
-    changed: dict[str, Any] = {name: put(name) for name in names}
-    return replace(base, **changed)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trajnet.arrays import grown
 from trajnet.context.surroundings import Needs
 from trajnet.geometry import wrap_angle
 from trajnet.tracking.store import Observations
@@ -167,7 +168,8 @@ class KalmanConstantVelocity:
 
     def predict(self, observations: Observations) -> Prediction:
         slot = observations.slot
-        self._grow(int(slot.max()) + 1 if len(slot) else 0)
+        slots = int(slot.max()) + 1 if len(slot) else 0
+        self._mean, self._covariance = grown(self._mean, slots), grown(self._covariance, slots)
         fresh = observations.reset | np.isin(slot, list(self._forgotten))
         self._forgotten.difference_update(slot.tolist())
         mean, covariance = self._mean[slot], self._covariance[slot]
@@ -192,12 +194,6 @@ class KalmanConstantVelocity:
 
     def forget(self, slots: IntArray) -> None:
         self._forgotten.update(int(s) for s in slots)
-
-    def _grow(self, count: int) -> None:
-        missing = count - len(self._mean)
-        if missing > 0:
-            self._mean = np.concatenate([self._mean, np.zeros((missing, 4))])
-            self._covariance = np.concatenate([self._covariance, np.zeros((missing, 4, 4))])
 
     def _ahead(self, mean: FloatArray, covariance: FloatArray, dt_s: FloatArray) -> tuple[FloatArray, FloatArray]:
         count = len(mean)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,11 @@ import numpy as np
 
 from trajnet.context.surroundings import Needs
 from trajnet.errors import InputError
-from trajnet.inference.guard import widened
+from trajnet.inference.resample import on_times
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, IntArray, Prediction, Source
 
 _VERSION = 1
-_PER_ROW = ("position_m", "yaw_rad", "covariance_m2", "probability")
 
 
 def save_recorded(predictions: Sequence[Prediction], path: Path) -> None:
@@ -32,39 +30,16 @@ def save_recorded(predictions: Sequence[Prediction], path: Path) -> None:
     reach_s = max(float(p.time_s[-1]) for p in predictions)
     time_s = np.arange(1, max(1, round(reach_s / step_s)) + 1, dtype=np.float64) * step_s
     modes = max(p.modes for p in predictions)
-    alike = [widened(_on_times(p, time_s), modes) for p in predictions]
+    alike = [on_times(p, time_s).with_modes(modes) for p in predictions]
     values: dict[str, Any] = {
         "version": np.array(_VERSION),
         "time_s": time_s,
         "timestamp_ns": np.array([p.timestamp_ns for p in alike]),
         "count": np.array([len(p) for p in alike]),
         "track_id": np.array([t for p in alike for t in p.track_id]),
-        **{name: np.concatenate([getattr(p, name) for p in alike]) for name in _PER_ROW},
+        **{name: np.concatenate([getattr(p, name) for p in alike]) for name in Prediction.PER_MODE},
     }
     np.savez(path, **values)
-
-
-def _on_times(prediction: Prediction, time_s: FloatArray) -> Prediction:
-    """Linear between the prediction's times; straight on, with the last heading and spread, beyond them."""
-    own_s = prediction.time_s
-    if np.array_equal(own_s, time_s):
-        return prediction
-    inside = np.stack([np.interp(time_s, own_s, one) for one in np.eye(len(own_s))], axis=1)
-    straight = inside.copy()
-    if len(own_s) > 1:
-        beyond = np.maximum(time_s - own_s[-1], 0.0) / (own_s[-1] - own_s[-2])
-        before = np.minimum(time_s - own_s[0], 0.0) / (own_s[1] - own_s[0])
-        straight[:, -1] += beyond
-        straight[:, -2] -= beyond
-        straight[:, 1] += before
-        straight[:, 0] -= before
-    return replace(
-        prediction,
-        time_s=time_s,
-        position_m=straight @ prediction.position_m,
-        yaw_rad=prediction.yaw_rad @ inside.T,
-        covariance_m2=np.einsum("tm,nkmij->nktij", inside, prediction.covariance_m2),
-    )
 
 
 class RecordedPredictor:
@@ -89,7 +64,7 @@ class RecordedPredictor:
                     f"{path}: expected version {_VERSION} of recorded predictions, got {values['version']}"
                 )
             self.time_s: FloatArray = values["time_s"]
-            self._values = {name: values[name] for name in _PER_ROW}
+            self._values = {name: values[name] for name in Prediction.PER_MODE}
             end = np.cumsum(values["count"])
             self._row: dict[tuple[int, str], int] = {}
             for stamp, first, last in zip(values["timestamp_ns"].tolist(), end - values["count"], end, strict=True):
@@ -102,16 +77,17 @@ class RecordedPredictor:
 
     def predict(self, observations: Observations) -> Prediction:
         stamp = observations.timestamp_ns
-        row = np.array([self._row.get((stamp, t), -1) for t in observations.track_id], dtype=np.int64)
-        known = row >= 0
+        rows = [self._row.get((stamp, track_id)) for track_id in observations.track_id]
+        known = np.array([row is not None for row in rows], dtype=np.bool_)
+        stored_row = np.array([row for row in rows if row is not None], dtype=np.int64)
 
         def looked_up(name: str) -> FloatArray:
             stored = self._values[name]
-            found = np.full((len(row), *stored.shape[1:]), np.nan)
-            found[known] = stored[row[known]]
+            found = np.full((len(rows), *stored.shape[1:]), np.nan)
+            found[known] = stored[stored_row]
             return found
 
-        count = len(row)
+        count = len(rows)
         return Prediction(
             timestamp_ns=stamp,
             track_id=observations.track_id,

@@ -8,15 +8,16 @@ from functools import partial
 
 import numpy as np
 
+from trajnet.arrays import concat
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Surroundings
-from trajnet.geometry import wrap_angle
 from trajnet.inference.base import Predictor
 from trajnet.inference.guard import GuardCounters, GuardedPredictor
 from trajnet.inference.physics import ConstantVelocity
 from trajnet.inference.priority import Ego
+from trajnet.inference.stale_paths import PathMemory
 from trajnet.tracking.store import Coasting, FrameStatus, Observations, TrackPolicy, TrackStore
-from trajnet.types import FloatArray, IntArray, Prediction, Source, TrackFrame
+from trajnet.types import Prediction, TrackFrame
 
 
 class Stream:
@@ -80,7 +81,7 @@ class Stream:
             answer = fresh
             if coasting.track_id:
                 self.guard.stale_rows += len(coasting.track_id)
-                answer = joined(fresh, self._memory.recall(coasting, frame.timestamp_ns))
+                answer = concat([fresh, self._memory.recall(coasting, frame.timestamp_ns)])
         self._latest = answer
         end = self._clock_ns()
         self.stages_ns = {"tracks": tracked - begin, "model": predicted - tracked, "output": end - predicted}
@@ -113,87 +114,3 @@ def undirected(observations: Observations, prediction: Prediction) -> Prediction
 
 def _with_fallback(predictor: Predictor) -> GuardedPredictor:
     return GuardedPredictor(predictor, ConstantVelocity(predictor.time_s))
-
-
-class PathMemory:
-    """The last path of every track that the newest frame does not report.
-
-    The newest answer is kept as it is; only when a track goes missing is its path copied out of it.
-    """
-
-    def __init__(self, modes: int, time_s: FloatArray) -> None:
-        self._time_s = time_s
-        self._knot_s = np.concatenate([[0.0], time_s])
-        self._newest: tuple[Observations, Prediction] | None = None
-        self._reported = np.zeros(0, dtype=np.bool_)
-        # Time leads within a slot; the last axis is x, y, yaw and the covariance's xx, xy, yy.
-        self._path = np.zeros((0, len(time_s) + 1, modes, 6))
-        self._probability = np.zeros((0, modes))
-
-    def keep(self, observations: Observations, prediction: Prediction) -> None:
-        """Take the newest answer; of the one before, store the paths of tracks that are not in this one."""
-        slot = observations.slot
-        if len(slot) and slot.max() >= len(self._reported):
-            self._grow(max(32, 2 * (int(slot.max()) + 1)))
-        if self._newest is not None:
-            self._reported[slot] = True
-            before, path = self._newest
-            gone = np.flatnonzero(~self._reported[before.slot])
-            self._reported[slot] = False
-            if len(gone):
-                self._store(before, path, gone)
-        self._newest = observations, prediction
-
-    def _store(self, observations: Observations, prediction: Prediction, rows: IntArray) -> None:
-        """Store these rows, each led by the observed pose at time 0 with the spread of the first future time."""
-        path = np.empty((len(rows), *self._path.shape[1:]))
-        ahead = path[:, 1:].swapaxes(1, 2)  # (rows, modes, times, 6)
-        ahead[..., 0:2] = prediction.position_m[rows]
-        ahead[..., 2] = prediction.yaw_rad[rows]
-        covariance_m2 = prediction.covariance_m2[rows]
-        ahead[..., 3:5] = covariance_m2[..., 0, :]
-        ahead[..., 5] = covariance_m2[..., 1, 1]
-        path[:, 0, :, 0:2] = observations.position_m[rows, None]
-        path[:, 0, :, 2] = observations.yaw_rad[rows, None]
-        path[:, 0, :, 3:] = path[:, 1, :, 3:]
-        slot = observations.slot[rows]
-        self._path[slot] = path
-        self._probability[slot] = prediction.probability[rows]
-
-    def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
-        """The stored paths, moved on by their age: linear between their points, straight on past their end."""
-        slot, count, knot_s = coasting.slot[:, None], len(coasting.slot), self._knot_s
-        ask_s = self._time_s + coasting.age_s[:, None]
-        left = np.minimum(np.searchsorted(knot_s, ask_s, side="right") - 1, len(knot_s) - 2)
-        weight = np.repeat(((ask_s - knot_s[left]) / (knot_s[left + 1] - knot_s[left]))[..., None, None], 6, axis=-1)
-        np.minimum(weight[..., 2:], 1.0, out=weight[..., 2:])  # headings and spreads end with the path
-        path = self._path[slot, left]  # (rows, times, modes, 6)
-        step = self._path[slot, left + 1] - path
-        step[..., 2] = wrap_angle(step[..., 2])  # the short way round
-        path += weight * step
-        path = path.swapaxes(1, 2)
-        covariance_m2 = path[..., [3, 4, 4, 5]].reshape(*path.shape[:-1], 2, 2)
-        return Prediction(
-            timestamp_ns, coasting.track_id, self._time_s, path[..., :2], path[..., 2], covariance_m2,
-            self._probability[coasting.slot], np.full(count, Source.STALE, np.int8), coasting.age_s,
-        )  # fmt: skip
-
-    def clear(self) -> None:
-        """Let go of the newest answer."""
-        self._newest = None
-
-    def _grow(self, capacity: int) -> None:
-        for name in ("_reported", "_path", "_probability"):
-            old = getattr(self, name)
-            new = np.zeros((capacity, *old.shape[1:]), dtype=old.dtype)
-            new[: len(old)] = old
-            setattr(self, name, new)
-
-
-def joined(first: Prediction, second: Prediction) -> Prediction:
-    """The rows of both, first's time and grid."""
-    return Prediction(
-        first.timestamp_ns, first.track_id + second.track_id, first.time_s,
-        *(np.concatenate([getattr(first, n), getattr(second, n)])
-          for n in ("position_m", "yaw_rad", "covariance_m2", "probability", "source", "age_s")),
-    )  # fmt: skip

@@ -16,7 +16,7 @@ from trajnet.bench.latency import BenchOptions, measure
 from trajnet.errors import InputError
 from trajnet.evaluate import Dataset, ModelResult, open_dataset, run_models
 from trajnet.evaluate.runner import Progress
-from trajnet.evaluate.scoring import known, means
+from trajnet.evaluate.scoring import means
 from trajnet.export.graph import StepGraph, write_model
 from trajnet.export.parity import check_graph, parity
 from trajnet.export.precision import in_precision
@@ -127,7 +127,7 @@ def compare(before: Path, after: Path, data: GateData, progress: Progress | None
     results = run_models(dataset, [str(before), str(after)], progress=progress)
     fp32, variant = (_min_fde_m(results[str(path)]) for path in (before, after))
     stood_in = [results[str(path)].guard.physics_rows for path in (before, after)]
-    objects = int(known(results[str(before)].scores, -1).sum())
+    objects = int(results[str(before)].scores.known[:, -1].sum())
     return PrecisionGate(str(data), objects, fp32[0], variant[0], fp32[1], variant[1], stood_in[1] - stood_in[0])
 
 

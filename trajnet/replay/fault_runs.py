@@ -18,12 +18,13 @@ from trajnet.datasets.window_context import scene_field
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.inference import Stream
 from trajnet.inference.base import Predictor
+from trajnet.inference.resample import continued
 from trajnet.metrics import displacement, min_ade, min_fde
 from trajnet.replay.faults import STRENGTHS, Delivery, Fault, FaultPlan, inject, strengths_of
 from trajnet.timing.clock import Clock
 from trajnet.timing.latency_summary import LatencySummary, summarise
 from trajnet.tracking.store import TrackPolicy
-from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Scene
+from trajnet.types import BoolArray, FloatArray, Prediction, Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,19 +89,19 @@ class _Consumer:
         self._knot_s = np.concatenate([[0.0], predictor.time_s])
         self._time_s = np.asarray(predictor.time_s)[: truth.steps]
         tracks, modes = len(scene.track_id), predictor.modes
-        self._path_m = np.zeros((tracks, modes, len(self._knot_s), 2))
+        self._path_m = np.zeros((tracks, len(self._knot_s), modes, 2))
         self._probability = np.zeros((tracks, modes))
         self._base_ns = np.full(tracks, np.iinfo(np.int64).min // 2)
         self._next = 0
         names = dict.fromkeys(f"{m}_{k}" for k in (1, modes) for m in ("minADE", "minFDE"))
         self.errors = {name: np.full(len(scene.row_frame), np.nan) for name in names}
 
-    def take(self, prediction: Prediction, row: IntArray, position_m: FloatArray, base_ns: int) -> None:
-        """Paths of the scene's rows (-1: of nothing real) from where they were seen at base_ns, the scene's clock."""
-        real = np.flatnonzero(row >= 0)
-        track = self._scene.row_track[row[real]]
-        self._path_m[track, :, 0] = position_m[real][:, None]
-        self._path_m[track, :, 1:] = prediction.position_m[real]
+    def take(self, prediction: Prediction, sent: Delivery, base_ns: int) -> None:
+        """Take the paths of the objects sent, from where they were seen at base_ns on the scene's clock."""
+        real = np.flatnonzero(sent.real)
+        track = self._scene.row_track[sent.row[real]]
+        self._path_m[track, 0] = sent.position_m[real][:, None]
+        self._path_m[track, 1:] = prediction.position_m[real].swapaxes(1, 2)
         self._probability[track] = prediction.probability[real]
         self._base_ns[track] = base_ns
 
@@ -120,21 +121,12 @@ class _Consumer:
         rows, track = rows[chosen], track[chosen]
         if not len(rows):
             return
-        ask_s = np.maximum(age_ns[chosen], 0) * 1e-9 + self._time_s[:, None]
-        far_m = displacement(self._at(track, ask_s.T), self._truth.future_m[rows])
+        ask_s = np.maximum(age_ns[chosen], 0)[:, None] * 1e-9 + self._time_s
+        far_m = displacement(continued(self._path_m, track, self._knot_s, ask_s), self._truth.future_m[rows])
         for name, values in self.errors.items():
             metric, k = name.split("_")
             function = min_ade if metric == "minADE" else min_fde
             values[rows] = function(far_m, self._probability[track], int(k))
-
-    def _at(self, track: IntArray, ask_s: FloatArray) -> FloatArray:
-        """(N, K, T, 2) the paths of tracks (N,) at ask_s (N, T): between their points, straight on past the end."""
-        left = np.clip(np.searchsorted(self._knot_s, ask_s, side="right") - 1, 0, len(self._knot_s) - 2)
-        weight = (ask_s - self._knot_s[left]) / (self._knot_s[left + 1] - self._knot_s[left])
-        path_m = np.moveaxis(self._path_m[track], 2, 1)
-        row = np.arange(len(track))[:, None]
-        low, high = path_m[row, left], path_m[row, left + 1]
-        return np.moveaxis(low + weight[..., None, None] * (high - low), 1, 2)
 
 
 def _run(
@@ -154,13 +146,13 @@ def _run(
     taken_ns, refused = [], 0
     for delivery in deliveries:
         consumer.judge_until(delivery.arrives_ns)
-        frame, row, bad = delivery.received()
+        frame, sent, bad = delivery.received()
         refused += bad
         begin_ns = clock.now_ns()
         prediction = stream.update(frame, delivery.arrives_ns + delivery.clock_shift_ns)
         taken_ns.append(clock.now_ns() - begin_ns)
         if stream.status not in ("out_of_order", "duplicate"):
-            consumer.take(prediction, row, frame.position_m, frame.timestamp_ns - delivery.clock_shift_ns)
+            consumer.take(prediction, sent, frame.timestamp_ns - delivery.clock_shift_ns)
     consumer.judge_until(int(scene.timestamp_ns[-1]) + 1)
     counters: dict[str, Any] = {
         **hits, "refused_objects": refused, **dataclasses.asdict(stream.store.counters),

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import StructOfArrays, concat
 from trajnet.config import require
 from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, ObjectClass, Scene, TrackFrame
 
@@ -75,12 +76,15 @@ class FaultPlan:
 
 
 @dataclass(frozen=True, eq=False)
-class Delivery:
+class Delivery(StructOfArrays):
     """A frame on its way: N objects as sent, not checked; see TrackFrame for shapes and units.
 
     arrives_ns: when, on the scene's clock. clock_shift_ns: how far the clock of the stamps is ahead of the scene's.
-    row (N,): the scene's row that each object is an observation of, -1 for what is not there.
+    row (N,): the scene's row that each object is an observation of; it means nothing where there is no such object
+    (not real (N,)).
     """
+
+    SHARED = ("arrives_ns", "clock_shift_ns", "timestamp_ns")
 
     arrives_ns: int
     clock_shift_ns: int
@@ -94,24 +98,17 @@ class Delivery:
     velocity_valid: BoolArray
     size_m: FloatArray
     row: IntArray
+    real: BoolArray
 
-    def select(self, rows: BoolArray) -> Delivery:
-        """Only these objects (N,)."""
-        kept: dict[str, Any] = {
-            name: getattr(self, name)[rows]
-            for name in (*_OBJECT_FIELDS, "row")
-        }  # fmt: skip
-        return replace(self, track_id=tuple(t for t, keep in zip(self.track_id, rows, strict=True) if keep), **kept)
-
-    def received(self) -> tuple[TrackFrame, IntArray, int]:
-        """The frame that a receiver makes of it, the rows of its objects, and how many objects it refused.
+    def received(self) -> tuple[TrackFrame, Delivery, int]:
+        """Return the frame that a receiver makes of it, the objects in that frame, and how many it refused.
 
         Objects without a finite position are refused, as the ROS node refuses them.
         """
         fine: BoolArray = np.all(np.isfinite(self.position_m), axis=1)
         kept = self if fine.all() else self.select(fine)
         values = {name: getattr(kept, name) for name in _OBJECT_FIELDS}
-        return TrackFrame(kept.timestamp_ns, kept.track_id, **values), kept.row, int((~fine).sum())
+        return TrackFrame(kept.timestamp_ns, kept.track_id, **values), kept, int((~fine).sum())
 
 
 _OBJECT_FIELDS = (
@@ -124,9 +121,10 @@ def deliveries_of(scene: Scene) -> list[Delivery]:
     found = []
     for index, frame in enumerate(scene.frames()):
         part = scene.rows_of_frame(index)
+        rows = np.arange(part.start, part.stop)
         values = {name: getattr(frame, name) for name in _OBJECT_FIELDS}
         stamp = frame.timestamp_ns
-        found.append(Delivery(stamp, 0, stamp, frame.track_id, row=np.arange(part.start, part.stop), **values))
+        found.append(Delivery(stamp, 0, stamp, frame.track_id, row=rows, real=np.ones(len(rows), np.bool_), **values))
     return found
 
 
@@ -258,18 +256,20 @@ def _burst(sent: list[Delivery], scene: Scene, count: float, random: np.random.G
 def _with_ghosts(d: Delivery, place_m: FloatArray, name: str) -> Delivery:
     count, car = len(place_m), ObjectClass.CAR
     yes = np.ones(count, dtype=np.bool_)
-    return replace(
-        d,
-        track_id=d.track_id + tuple(f"{name}-{i}" for i in range(count)),
-        object_class=np.concatenate([d.object_class, np.full(count, car, dtype=np.int8)]),
-        position_m=np.concatenate([d.position_m, place_m]),
-        yaw_rad=np.concatenate([d.yaw_rad, np.zeros(count)]),
-        yaw_valid=np.concatenate([d.yaw_valid, yes]),
-        velocity_mps=np.concatenate([d.velocity_mps, np.zeros((count, 2))]),
-        velocity_valid=np.concatenate([d.velocity_valid, yes]),
-        size_m=np.concatenate([d.size_m, np.tile(DEFAULT_SIZE_M[car], (count, 1))]),
-        row=np.concatenate([d.row, np.full(count, -1)]),
-    )
+    ghosts = Delivery(
+        d.arrives_ns, d.clock_shift_ns, d.timestamp_ns,
+        track_id=tuple(f"{name}-{i}" for i in range(count)),
+        object_class=np.full(count, car, dtype=np.int8),
+        position_m=place_m,
+        yaw_rad=np.zeros(count),
+        yaw_valid=yes,
+        velocity_mps=np.zeros((count, 2)),
+        velocity_valid=yes,
+        size_m=np.tile(DEFAULT_SIZE_M[car], (count, 1)),
+        row=np.zeros(count, dtype=np.int64),
+        real=~yes,
+    )  # fmt: skip
+    return concat([d, ghosts])
 
 
 def strengths_of(plan: FaultPlan) -> Sequence[tuple[Fault | None, float]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from trajnet.inference.physics import growing_covariance
+from trajnet.inference.resample import continued
 from trajnet.ros.bridge import hex_ids
 from trajnet.ros.cdr import NS, PredictedObjects
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
@@ -39,10 +40,11 @@ def prediction_of(objects: PredictedObjects) -> Prediction | None:
     yaw_rad = np.empty((len(owner), len(time_s)))
     for poses, step in sorted(set(zip(count.tolist(), step_ns.tolist(), strict=True))):
         alike = np.flatnonzero((count == poses) & (step_ns == step))
-        path = objects.path_pose[first_pose[alike, None] + np.arange(poses)]
-        straight, still = _weights(poses, step / NS, time_s)
-        position_m[alike] = straight @ path[:, :, :2]
-        yaw_rad[alike] = np.unwrap(_yaw(path), axis=1) @ still.T
+        pose = objects.path_pose[first_pose[alike, None] + np.arange(poses)]
+        path = np.concatenate([pose[:, :, :2], _yaw(pose)[..., None]], axis=2)[:, :, None]
+        ask_s = np.broadcast_to(time_s, (len(alike), len(time_s)))
+        on_grid = continued(path, np.arange(len(alike)), np.arange(poses) * (step / NS), ask_s)[:, 0]
+        position_m[alike], yaw_rad[alike] = on_grid[..., :2], on_grid[..., 2]
     return _by_object(objects, owner, usable, time_s, position_m, yaw_rad)
 
 
@@ -54,17 +56,6 @@ def _usable_paths(objects: PredictedObjects) -> BoolArray:
     length = (objects.pose_count >= 2) & (objects.pose_count <= MAX_POINTS)
     usable: BoolArray = length & (objects.path_step_ns > 0) & ~broken
     return usable
-
-
-def _weights(poses: int, step_s: float, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(T, poses) each: what the poses contribute at time_s; beyond the end straight on, and standing still."""
-    knots = np.arange(poses) * step_s
-    still = np.stack([np.interp(time_s, knots, one) for one in np.eye(poses)], axis=1)
-    beyond = np.maximum(time_s - knots[-1], 0.0) / step_s
-    straight = still.copy()
-    straight[:, -1] += beyond
-    straight[:, -2] -= beyond
-    return straight, still
 
 
 def _yaw(pose: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
-from trajnet.geometry import interpolation_matrix
+from trajnet.inference.resample import Resampler
 from trajnet.types import BoolArray, FloatArray, Prediction
 
 
@@ -37,7 +37,7 @@ class Paths:
 class PathGrid:
     """From a predictor's times to 0, step_s, 2 step_s, ... horizon_s.
 
-    Between the predicted points positions are Catmull-Rom splines, as in the evaluation; yaw and covariance linear.
+    Between the predicted points as trajnet.inference.resample has it, the same as in the evaluation.
 
     Raises ConfigError where the horizon is beyond the predictor's last time.
     """
@@ -50,12 +50,7 @@ class PathGrid:
         )
         points = int(horizon_s / step_s + 1e-9) + 1
         self.time_s: FloatArray = np.arange(points, dtype=np.float64) * step_s
-        knots = np.concatenate([np.zeros(1), predicted_s])
-        # Row t: the share of each knot in output time t. Where the times are the predictor's own, which is the usual
-        # case, they would only be multiplied by 1 and 0.
-        self._own_times = np.array_equal(knots, self.time_s)
-        self._smooth = interpolation_matrix(knots, self.time_s)
-        self._linear = np.stack([np.interp(self.time_s, knots, one) for one in np.eye(len(knots))], axis=1)
+        self._resampler = Resampler(predicted_s, self.time_s)
 
     def paths(
         self,
@@ -77,29 +72,16 @@ class PathGrid:
         probability = best.probability[:, :kept]
         probability = probability / probability.sum(axis=1, keepdims=True)
 
-        def led(now: FloatArray, later: FloatArray) -> FloatArray:
-            """now (N, ...) before later (N, K, T, ...)."""
-            first = np.broadcast_to(now[:, None], later[:, :, 0].shape)
-            return np.concatenate([first[:, :, None], later], axis=2)
-
         yaw_later = best.yaw_rad[:, :kept]
         yaw_now = np.where(yaw_valid, yaw_rad, yaw_later[:, 0, 0])
-        # A turn is taken the short way round: each step changes the yaw by less than half a turn.
-        turning = np.unwrap(led(yaw_now, yaw_later), axis=2)
+        at = self._resampler
         return Paths(
             time_s=self.time_s,
-            position_m=self._on_grid(self._smooth, led(position_m, best.position_m[:, :kept])),
-            yaw_rad=self._on_grid(self._linear, turning),
-            covariance_m2=self._on_grid(self._linear, led(covariance_m2, best.covariance_m2[:, :kept])),
+            position_m=at.positions(position_m, best.position_m[:, :kept]),
+            yaw_rad=at.yaws(yaw_now, yaw_later),
+            covariance_m2=at.covariances(covariance_m2, best.covariance_m2[:, :kept]),
             probability=probability,
             z_m=z_m,
             source=best.source,
             age_s=best.age_s,
         )
-
-    def _on_grid(self, weights: FloatArray, values: FloatArray) -> FloatArray:
-        """weights (T, M), values (N, K, M, ...) at the knots -> (N, K, T, ...)."""
-        if self._own_times:
-            return values
-        gridded: FloatArray = np.moveaxis(np.tensordot(weights, values, axes=(1, 2)), 0, 2)
-        return gridded

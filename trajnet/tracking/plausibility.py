@@ -16,11 +16,11 @@ from trajnet.types import BoolArray, FloatArray, ObjectClass
 
 #: Per class: tracker jitter (m), error of the expected velocity (m/s), acceleration (m/s^2), highest speed (m/s).
 LIMITS: dict[ObjectClass, tuple[float, float, float, float]] = {
-    ObjectClass.UNKNOWN: (1.5, 8.0, 10.0, 70.0),
-    ObjectClass.CAR: (1.5, 8.0, 10.0, 70.0),
+    ObjectClass.UNKNOWN: (1.5, 8.0, 10.0, 100.0),
+    ObjectClass.CAR: (1.5, 8.0, 10.0, 100.0),
     ObjectClass.TRUCK: (1.5, 8.0, 10.0, 45.0),
     ObjectClass.BUS: (1.5, 8.0, 10.0, 45.0),
-    ObjectClass.MOTORCYCLE: (1.2, 8.0, 10.0, 70.0),
+    ObjectClass.MOTORCYCLE: (1.2, 8.0, 10.0, 100.0),
     ObjectClass.BICYCLE: (1.0, 5.0, 6.0, 25.0),
     ObjectClass.PEDESTRIAN: (0.8, 3.0, 4.0, 12.0),
 }
@@ -30,6 +30,11 @@ _LIMITS: FloatArray = np.array([LIMITS[c] for c in ObjectClass])
 def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
     """Return the highest speed of each object's class, (N,) in m/s."""
     return np.asarray(_LIMITS[object_class, 3])
+
+
+def too_fast_for_class(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> BoolArray:
+    """Return which of N velocities (N, 2) are beyond the highest speed of their class, (N,)."""
+    return np.asarray(_distance(velocity_mps) > max_speed_mps(object_class))
 
 
 def unexplained(

@@ -6,6 +6,8 @@ The clock is an argument (now_ns): nothing here reads one. The policy for what g
 - a jump back by more than reset_jump_s is a clock that started again (a bag that loops): everything is forgotten;
 - a frame that arrives late (now_ns - timestamp over late_s) is still the newest knowledge: used, and counted;
 - a track that misses frames keeps its slot and its state; when it comes back, dt says how long it was gone;
+- a displacement that no velocity of the object's class explains (plausibility) starts the track anew in its place: an
+  id that was swapped or used again, a tracker that restarted. A measured speed beyond the class counts as unmeasured;
 - a track that appears where a vanished one must be by now inherits its slot and state (handover, see that module);
 - after timeout_s without an observation, or gone for longer than that, a track is removed and its slot is used again.
 
@@ -16,21 +18,27 @@ causal_heading.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import MIN_SLOTS, StructOfArrays, grown
 from trajnet.config import require
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Needs, Surroundings, surroundings_of
+from trajnet.geometry import wrap_angle
 from trajnet.tracking import id_handover
+from trajnet.tracking.plausibility import too_fast_for_class, unexplained
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 #: What is kept of each slot: columns of numbers, and of what is known.
 _POSITION, _YAW, _ANCHOR, _STEADY, _POSE_COLUMNS = slice(0, 2), 2, slice(3, 5), slice(5, 7), 7
-_YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _KNOWN_COLUMNS = 0, 1, 2, 3
+_YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _DISPLACED, _KNOWN_COLUMNS = 0, 1, 2, 3, 4
+
+#: Yaws further from 0 than a turn lose digits in float32, and are taken back into -pi to pi.
+_FULL_TURN_RAD = 2.0 * np.pi
 
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
 
@@ -61,6 +69,8 @@ class TrackCounters:
     """What happened to frames and tracks since the start. resumed: tracks that came back after missing frames.
 
     handed_over: tracks that appeared under a new id and inherited the state of one that had vanished; not born.
+    restarted: observations whose displacement no velocity of the class explains; the track began anew there.
+    implausible_speed: measured velocities faster than the class can be, taken as not measured.
     """
 
     frames: int = 0
@@ -72,10 +82,12 @@ class TrackCounters:
     removed: int = 0
     resumed: int = 0
     handed_over: int = 0
+    restarted: int = 0
+    implausible_speed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Observations:
+class Observations(StructOfArrays):
     """The rows of one used frame, with what each track reported before. N rows; slot (N,) is unique.
 
     reset (N,): the track's first observation; previous_* then repeat the present and dt_s is 0.
@@ -84,6 +96,8 @@ class Observations:
     no turn. steady_velocity_mps (N, 2): see steady_velocity. surroundings: what is around each row, where a predictor
     wants to know.
     """
+
+    SHARED = ("timestamp_ns",)
 
     timestamp_ns: int
     track_id: tuple[str, ...]
@@ -105,9 +119,6 @@ class Observations:
     size_m: FloatArray
     surroundings: Surroundings | None = None
 
-    def __len__(self) -> int:
-        return len(self.track_id)
-
     def around(self, needs: Needs, field: MapField | None) -> Surroundings:
         """What the rows see of a map and of each other, as far as somebody needs it."""
         velocity_mps = self.velocity_mps
@@ -115,21 +126,25 @@ class Observations:
             velocity_mps = np.where(self.velocity_valid[:, None], velocity_mps, self.steady_velocity_mps)
         return surroundings_of(needs, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m)
 
-    def select(self, rows: IntArray) -> Observations:
-        """The observations with only these rows, in this order."""
-        per_row = (f.name for f in fields(self) if f.name not in ("timestamp_ns", "track_id", "surroundings"))
-        values: dict[str, Any] = {name: getattr(self, name)[rows] for name in per_row}
-        values["surroundings"] = None if self.surroundings is None else self.surroundings[rows]
-        return Observations(self.timestamp_ns, tuple(self.track_id[i] for i in rows.tolist()), **values)
-
 
 @dataclass(frozen=True, eq=False)
-class Coasting:
+class Coasting(StructOfArrays):
     """Live tracks that the newest frame did not report: id, slot (M,), time since their last observation (M,)."""
 
     track_id: tuple[str, ...]
     slot: IntArray
     age_s: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Slots(StructOfArrays):
+    """What is kept of the track in each slot (S,): the time of its last observation, its numbers (S, _POSE_COLUMNS),
+    what is known of it (S, _KNOWN_COLUMNS), and its class."""
+
+    seen_ns: IntArray
+    pose: FloatArray
+    known: BoolArray
+    object_class: NDArray[np.int8]
 
 
 @dataclass
@@ -145,33 +160,21 @@ class TrackStore:
         self._free: list[int] = []
         # Live tracks that the newest frame did not report, and their slots, in the order of their birth.
         self._missing: list[tuple[str, int]] = []
-        self._allocate(32)
+        self._slots = _Slots(
+            np.zeros(0, np.int64), np.zeros((0, _POSE_COLUMNS)), np.zeros((0, _KNOWN_COLUMNS), np.bool_),
+            np.zeros(0, np.int8),
+        )  # fmt: skip
+        self._allocate(MIN_SLOTS)
 
-    def _allocate(self, capacity: int) -> None:
-        old = 0 if not hasattr(self, "_seen_ns") else len(self._seen_ns)
-
-        def grown(name: str, shape: tuple[int, ...], dtype: type) -> None:
-            array: NDArray[Any] = np.zeros((capacity, *shape), dtype=dtype)
-            if old:
-                array[:old] = getattr(self, name)
-            setattr(self, name, array)
-
-        self._seen_ns: IntArray
-        self._pose: FloatArray
-        self._known: BoolArray
-        self._class: NDArray[np.int8]
-        for name, shape, dtype in (
-            ("_seen_ns", (), np.int64),
-            ("_pose", (_POSE_COLUMNS,), np.float64),
-            ("_known", (_KNOWN_COLUMNS,), np.bool_),
-            ("_class", (), np.int8),
-        ):
-            grown(name, shape, dtype)
-        self._free.extend(range(capacity - 1, old - 1, -1))
+    def _allocate(self, slots: int) -> None:
+        """Make room for at least this many slots; the added ones are free, the lowest is taken first."""
+        before = self.capacity
+        self._slots = grown(self._slots, slots)
+        self._free.extend(range(self.capacity - 1, before - 1, -1))
 
     @property
     def capacity(self) -> int:
-        return len(self._seen_ns)
+        return len(self._slots)
 
     @property
     def live(self) -> int:
@@ -203,14 +206,24 @@ class TrackStore:
             status = "late"
         self._remove_expired(frame.timestamp_ns)
         before_ns, self.newest_ns = self.newest_ns, frame.timestamp_ns
-        return status, self._observe(frame, before_ns)
+        return status, self._observe(self._plausible(frame), before_ns)
+
+    def _plausible(self, frame: TrackFrame) -> TrackFrame:
+        """Return the frame with yaws of at most a turn, and without speeds that the classes cannot have."""
+        if (np.abs(frame.yaw_rad) > _FULL_TURN_RAD).any():
+            frame = replace(frame, yaw_rad=np.where(frame.yaw_valid, wrap_angle(frame.yaw_rad), 0.0))
+        too_fast = too_fast_for_class(frame.velocity_mps, frame.object_class) & frame.velocity_valid
+        if too_fast.any():
+            self.counters.implausible_speed += int(np.count_nonzero(too_fast))
+            frame = replace(frame, velocity_valid=frame.velocity_valid & ~too_fast)
+        return frame
 
     def _remove_expired(self, timestamp_ns: int) -> None:
         limit_ns = timestamp_ns - int(self.policy.timeout_s * 1e9)
         # What the newest frame reported cannot have expired, unless that frame itself is so long ago.
         all_of_them = self.newest_ns is not None and self.newest_ns < limit_ns
         asked = list(self._slot_of.items()) if all_of_them else self._missing
-        gone = [(track_id, slot) for track_id, slot in asked if self._seen_ns[slot] < limit_ns]
+        gone = [(track_id, slot) for track_id, slot in asked if self._slots.seen_ns[slot] < limit_ns]
         for track_id, slot in gone:
             del self._slot_of[track_id]
             self._free.append(slot)
@@ -228,7 +241,7 @@ class TrackStore:
             found = list(map(self._slot_of.get, frame.track_id))
         for row in born:
             if not self._free:
-                self._allocate(2 * self.capacity)
+                self._allocate(self.capacity + 1)
             found[row] = self._slot_of[frame.track_id[row]] = self._free.pop()
         self.counters.born += len(born)
         return np.array(found, dtype=np.int64), born
@@ -238,10 +251,10 @@ class TrackStore:
         vanished = list(self._slot_of.keys() - set(frame.track_id))
         vanished.sort(key=self._slot_of.__getitem__)
         slot = np.array([self._slot_of[t] for t in vanished], dtype=np.int64)
-        gone_s: FloatArray = (frame.timestamp_ns - self._seen_ns[slot]).astype(np.float64) * 1e-9
-        last = self._pose[slot]
+        gone_s: FloatArray = (frame.timestamp_ns - self._slots.seen_ns[slot]).astype(np.float64) * 1e-9
+        last = self._slots.pose[slot]
         old, appeared = id_handover.matched(
-            last[:, _POSITION], last[:, _STEADY], gone_s, self._class[slot],
+            last[:, _POSITION], last[:, _STEADY], gone_s, self._slots.object_class[slot],
             frame.position_m[new], frame.object_class[new],
         )  # fmt: skip
         for i, j in zip(old.tolist(), appeared.tolist(), strict=True):
@@ -250,12 +263,13 @@ class TrackStore:
 
     def _observe(self, frame: TrackFrame, before_ns: int | None) -> Observations:
         slot, born = self._slots_for(frame)
-        last, known = self._pose.take(slot, axis=0), self._known.take(slot, axis=0)
-        gone_ns, reset = frame.timestamp_ns - self._seen_ns.take(slot), np.zeros(len(slot), np.bool_)
-        if born:
-            reset[born], gone_ns[born], known[born] = True, 0, False
-            last[born, _POSITION] = last[born, _ANCHOR] = frame.position_m[born]
-            known[born, _YAW_VALID] = frame.yaw_valid[born]
+        last, known = self._slots.pose.take(slot, axis=0), self._slots.known.take(slot, axis=0)
+        gone_ns, reset = frame.timestamp_ns - self._slots.seen_ns.take(slot), np.zeros(len(slot), np.bool_)
+        new = [*born, *self._leaps(frame, last, known, gone_ns, born)]
+        if new:
+            reset[new], gone_ns[new], known[new] = True, 0, False
+            last[new, _POSITION] = last[new, _ANCHOR] = frame.position_m[new]
+            known[new, _YAW_VALID] = frame.yaw_valid[new]
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
         dt_s: FloatArray = np.asarray(gone_ns * 1e-9, np.float64)
@@ -278,15 +292,16 @@ class TrackStore:
         steady_mps = steady_velocity(
             displacement_m, dt_s, velocity_mps, last_mps=last[:, _STEADY], known=known[:, _STEADY_KNOWN]
         )
-        self._seen_ns[slot] = frame.timestamp_ns
-        self._pose[slot] = np.concatenate(
+        self._slots.seen_ns[slot] = frame.timestamp_ns
+        self._slots.pose[slot] = np.concatenate(
             [frame.position_m, heading.yaw_rad[:, None], heading.anchor_m, steady_mps], axis=1
         )
         now_known = np.empty_like(known)
         now_known[:, _YAW_VALID], now_known[:, _HEADING_KNOWN] = frame.yaw_valid, heading.known
-        np.logical_or(~reset, frame.velocity_valid, out=now_known[:, _STEADY_KNOWN])
-        self._known[slot] = now_known
-        self._class[slot] = frame.object_class
+        np.logical_not(reset, out=now_known[:, _DISPLACED])
+        np.logical_or(now_known[:, _DISPLACED], frame.velocity_valid, out=now_known[:, _STEADY_KNOWN])
+        self._slots.known[slot] = now_known
+        self._slots.object_class[slot] = frame.object_class
         self._missing = []
         if len(self._slot_of) > len(slot):
             reported = set(frame.track_id)
@@ -298,10 +313,28 @@ class TrackStore:
             frame.size_m,
         )  # fmt: skip
 
+    def _leaps(
+        self, frame: TrackFrame, last: FloatArray, known: BoolArray, gone_ns: IntArray, born: list[int]
+    ) -> list[int]:
+        """Return and count the rows of known tracks that cannot have come from where they were last seen."""
+        leapt = unexplained(
+            frame.position_m - last[:, _POSITION],
+            np.asarray(gone_ns * 1e-9, np.float64),
+            frame.object_class,
+            measured_mps=frame.velocity_mps,
+            measured=frame.velocity_valid,
+            steady_mps=last[:, _STEADY],
+            steady=known[:, _DISPLACED],
+        )
+        leapt[born] = False
+        rows: list[int] = np.flatnonzero(leapt).tolist()
+        self.counters.restarted += len(rows)
+        return rows
+
     def coasting(self) -> Coasting:
         """Live tracks that the newest frame did not report, in the order of their birth."""
         slot = np.array([s for _, s in self._missing], dtype=np.int64)
-        age_s: FloatArray = np.asarray(((self.newest_ns or 0) - self._seen_ns[slot]) * 1e-9, dtype=np.float64)
+        age_s: FloatArray = np.asarray(((self.newest_ns or 0) - self._slots.seen_ns[slot]) * 1e-9, dtype=np.float64)
         return Coasting(tuple(t for t, _ in self._missing), slot, age_s)
 
 

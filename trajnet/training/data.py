@@ -8,7 +8,7 @@ import logging
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trajnet.arrays import StructOfArrays, concat
 from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
 from trajnet.datasets.window_context import scene_surroundings, window_surroundings
 from trajnet.datasets.windows import (
@@ -44,7 +45,7 @@ Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingSet:
+class TrainingSet(StructOfArrays):
     """W windows of H history steps and T knots, positions relative to the window's last observation, map axes.
 
     time_s (W, H), observed (W, H), position_m (W, H, 2), yaw_rad (W, H) with yaw_valid (W, H): as measured,
@@ -67,9 +68,6 @@ class TrainingSet:
     map_distance: NDArray[np.int8]
     map_valid: BoolArray
     neighbours: Float32Array
-
-    def __len__(self) -> int:
-        return len(self.object_class)
 
 
 #: Arrays of a TrainingSet that are about the history, with its steps in the second dimension.
@@ -99,17 +97,21 @@ def training_set(windows: Windows, around: Surroundings) -> TrainingSet:
 
 
 def joined(parts: Sequence[TrainingSet]) -> TrainingSet:
-    """All of them, shorter histories padded in front as not observed."""
-    steps = max(p.observed.shape[1] for p in parts)
+    """Return the windows of all parts, shorter histories padded in front as not observed."""
+    steps = max((part.observed.shape[1] for part in parts), default=0)
+    return concat([_padded(part, steps) for part in parts], what="training windows")
 
-    def padded(name: str, part: TrainingSet) -> NDArray[Any]:
-        value: NDArray[Any] = getattr(part, name)
-        missing = steps - part.observed.shape[1]
-        if not missing or name not in HISTORY:
-            return value
-        return np.pad(value, ((0, 0), (missing, 0), *((0, 0) for _ in range(value.ndim - 2))))
 
-    return TrainingSet(**{f.name: np.concatenate([padded(f.name, p) for p in parts]) for f in fields(TrainingSet)})
+def _padded(part: TrainingSet, steps: int) -> TrainingSet:
+    """Return the windows with this many steps of history."""
+    missing = steps - part.observed.shape[1]
+    if not missing:
+        return part
+    history = {name: getattr(part, name) for name in HISTORY}
+    longer: dict[str, Any] = {
+        name: np.pad(value, ((0, 0), (missing, 0), *((0, 0),) * (value.ndim - 2))) for name, value in history.items()
+    }
+    return replace(part, **longer)
 
 
 def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:

@@ -264,7 +264,7 @@ def test_without_needs_or_a_map_there_is_nothing_to_see() -> None:
 def test_rows_are_chosen_of_every_part() -> None:
     place = np.random.default_rng(0).uniform(-15, 15, (5, 2))
     around = surroundings_of(Needs(VIEW, 2), wall(0.0), place, np.zeros(5), place, np.abs(place) + 1.0)
-    chosen = around[np.array([3, 0])]
+    chosen = around.select(np.array([3, 0]))
     assert len(around) == 5
     assert len(chosen) == 2
     for f in fields(Surroundings):

@@ -10,10 +10,11 @@ import pytest
 
 from tests.frames import frame, observed
 from tests.neighbours import named
+from trajnet.arrays import concat
 from trajnet.context.map_field import MapView, field_of, make_field
 from trajnet.context.surroundings import NEIGHBOUR, Needs, Surroundings
-from trajnet.datasets.window_context import joined, nothing_around, scene_surroundings, window_surroundings
-from trajnet.datasets.windows import concatenate, sliding_windows
+from trajnet.datasets.window_context import nothing_around, scene_surroundings, window_surroundings
+from trajnet.datasets.windows import sliding_windows
 from trajnet.errors import InputError
 from trajnet.evaluate.datasets import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream
@@ -69,8 +70,8 @@ def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
     got = scene_surroundings(scene, rows, NEEDS)
     filled = [s for s in onlooker.seen if len(s)]
     assert sum(map(len, filled)) == len(scene.row_frame)
-    everyone = joined([s.surroundings for s in filled if s.surroundings is not None])
-    assert_same(got, everyone[rows])
+    everyone = concat([s.surroundings for s in filled if s.surroundings is not None])
+    assert_same(got, everyone.select(rows))
     assert got.map_valid.all()
     valid = named(got.neighbours).valid
     assert valid.any()
@@ -144,7 +145,7 @@ def test_rows_may_be_asked_for_in_any_order_and_twice(scene: Scene) -> None:
     rows = np.array([400, 3, 3, 250, 0])
     got = scene_surroundings(scene, rows, NEEDS)
     for i, row in enumerate(rows):
-        assert_same(got[np.array([i])], scene_surroundings(scene, np.array([row]), NEEDS))
+        assert_same(got.select(np.array([i])), scene_surroundings(scene, np.array([row]), NEEDS))
     assert len(scene_surroundings(scene, np.zeros(0, np.int64), NEEDS)) == 0
 
 
@@ -166,12 +167,12 @@ def test_windows_of_several_scenes_keep_their_order_and_find_their_scene(scene: 
         files.append(tmp_path / f"{name}.parquet")
         write_scene(one, files[-1])
         parts.append(sliding_windows(one, np.linspace(-1.0, 0.0, 11), Onlooker.time_s, stride=25, min_future_s=1.0))
-    windows = concatenate(parts)
+    windows = concat(parts)
     order = np.random.default_rng(0).permutation(len(windows))
     needs = Needs(neighbours=3)
     got = window_surroundings(windows.select(order), files[::-1], needs)
-    expected = joined([scene_surroundings(load_scene(f), p.row, needs) for f, p in zip(files, parts, strict=True)])
-    assert_same(got, expected[order])
+    expected = concat([scene_surroundings(load_scene(f), p.row, needs) for f, p in zip(files, parts, strict=True)])
+    assert_same(got, expected.select(order))
     with pytest.raises(InputError, match="expected one file of scene 'town/b' among 2, found 0"):
         window_surroundings(windows, files[:2], needs)
     assert_same(window_surroundings(windows, [], Needs()), nothing_around(len(windows), Needs()))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from tests.frames import SECOND, frame, scene
+from trajnet.arrays import concat
 from trajnet.datasets.windows import (
     ETH_UCY_WINDOWS,
     NUSCENES_FUTURE_S,
     NUSCENES_HISTORY_S,
     NUSCENES_WINDOWS,
-    concatenate,
     frames_of,
     sliding_windows,
     social_gan_rows,
@@ -98,14 +98,12 @@ def test_a_row_is_asked_for_once() -> None:
 
 def test_parts_are_joined_if_their_grids_agree() -> None:
     one, two = (windows_of_scene(SCENE, np.array([r]), HISTORY, FUTURE) for r in (1, 4))
-    both = concatenate([one, two])
+    both = concat([one, two])
     assert len(both) == 2
     np.testing.assert_array_equal(both.position_m, np.concatenate([one.position_m, two.position_m]))
     other = windows_of_scene(SCENE, np.array([1]), HISTORY, FUTURE[:2])
-    with pytest.raises(InputError, match="same future_time_s"):
-        concatenate([one, other])
-    with pytest.raises(InputError, match="at least one scene"):
-        concatenate([])
+    with pytest.raises(InputError, match=r"Windows\.future_time_s: expected .* in all parts"):
+        concat([one, other])
 
 
 def test_sliding_windows_want_a_known_future() -> None:

@@ -267,7 +267,7 @@ def test_nll_and_coverage_are_those_of_the_metrics() -> None:
     unit, future_s = two_walkers()
     predictor = Modes([0.0, 1.0], [0.3, 0.7], future_s)
     _, paths = next(unit.run(Stream(predictor), future_s))
-    scores = score(unit.windows, paths, "")
+    scores = score(unit.windows, paths, "", whole_scene=False)
     arguments = paths.position_m, paths.covariance_m2, paths.probability, unit.windows.future_m
     assert scores.values["mixture_NLL"][:, -1] == pytest.approx(metrics.mixture_nll(*arguments))
     assert scores.share["top_mode_ellipse"][:, -1] == pytest.approx(metrics.top_mode_share(*arguments)[:, -1])

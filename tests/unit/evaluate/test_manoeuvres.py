@@ -88,10 +88,10 @@ def test_a_history_is_what_a_predictor_was_shown() -> None:
     now = scene.row_frame == 100  # 10 s after the first frame, 1 s after the newcomer's
     streamed = windows_of_scene(scene, now, np.zeros(1), TIME_S)
     assert streamed.seen_for_s.tolist() == pytest.approx([10.0, 1.0])
-    assert shown_for_s(streamed).tolist() == pytest.approx([10.0, 1.0])
+    assert shown_for_s(streamed, whole_scene=True).tolist() == pytest.approx([10.0, 1.0])
     two_seconds = windows_of_scene(scene, now, np.arange(-4, 1) * 0.5, TIME_S)
     assert two_seconds.seen_for_s.tolist() == pytest.approx([10.0, 1.0])
-    assert shown_for_s(two_seconds).tolist() == pytest.approx([2.0, 1.0])
+    assert shown_for_s(two_seconds, whole_scene=False).tolist() == pytest.approx([2.0, 1.0])
     assert {HISTORY_BANDS[i] for i in scored([1.0], [1.0]).history_band} == {"2-4 s"}
 
 
@@ -130,7 +130,8 @@ def test_objects_without_a_whole_future_are_in_no_part() -> None:
     windows = windows_of_scene(scene, scene.row_frame == 20, np.arange(-4, 1) * 0.5, TIME_S)
     scores = run_unit(datasets.WindowUnit(windows, "", ()), ConstantVelocity(TIME_S), TIME_S).scores
     assert scores is not None
-    assert sorted(scores.manoeuvre.tolist()) == [-1, MANOEUVRES.index("straight")]
+    assert sorted(scores.known[:, -1].tolist()) == [False, True]
+    assert scores.manoeuvre[scores.known[:, -1]].tolist() == [MANOEUVRES.index("straight")]
     assert list(breakdown(scores, TIME_S, (1,))["class"]) == ["car"]
 
 

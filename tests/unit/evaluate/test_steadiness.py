@@ -10,7 +10,7 @@ import pytest
 from tests.unit.evaluate.test_evaluate import FAR_M, Modes, scene_of, straight
 from trajnet import metrics
 from trajnet.errors import InputError
-from trajnet.evaluate.steadiness import PathWatch, WatchedStream, joined, summary
+from trajnet.evaluate.steadiness import PathWatch, WatchedStream, summary
 from trajnet.inference import ConstantVelocity
 from trajnet.tracking.store import Observations
 from trajnet.types import Prediction
@@ -105,4 +105,4 @@ def test_observations_too_far_apart_are_not_compared() -> None:
             answer.probability[:1],
         )  # fmt: skip
     assert len(watch.steps()) == 2 + 2
-    assert summary(joined([])) == {}
+    assert summary(PathWatch(np.array([1.0])).steps()) == {}

@@ -16,7 +16,6 @@ from tests.frames import MS, frame
 from tests.replay_scenes import straight_scene
 from trajnet.context.surroundings import Needs
 from trajnet.inference import ConstantVelocity, GuardedPredictor, Stream
-from trajnet.inference.guard import widened
 from trajnet.replay.replay import replay
 from trajnet.timing.clock import VirtualClock
 from trajnet.tracking.store import Observations
@@ -59,7 +58,7 @@ class Model:
         self.asked: list[Observations] = []
 
     def predict(self, observations: Observations) -> Prediction:
-        plain = widened(ConstantVelocity(TIME_S).predict(observations), 2)
+        plain = ConstantVelocity(TIME_S).predict(observations).with_modes(2)
         return replace(plain, source=np.full(len(observations), Source.MODEL))
 
     def forget(self, slots: IntArray) -> None: ...

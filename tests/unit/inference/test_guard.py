@@ -14,7 +14,6 @@ import pytest
 from tests.frames import frame
 from trajnet.errors import ConfigError, InputError
 from trajnet.inference import ConstantVelocity, GuardedPredictor, KalmanConstantVelocity
-from trajnet.inference.guard import patched, widened
 from trajnet.tracking.store import Observations, TrackStore
 from trajnet.types import IntArray, Prediction, Source
 
@@ -40,7 +39,7 @@ class Inner:
         count = len(observations)
         answer: Prediction = self.act(
             replace(
-                widened(plain, 2),
+                plain.with_modes(2),
                 probability=np.tile([0.75, 0.25], (count, 1)),
                 source=np.full(count, Source.MODEL),
                 position_m=np.repeat(plain.position_m, 2, axis=1) + 100.0,
@@ -410,20 +409,3 @@ def test_a_guard_refuses_what_cannot_work() -> None:
 def test_no_rows_are_no_trouble(either: Line) -> None:
     assert len(either.feed(0.0)) == 0
     assert either.counts() == (1, 0, 0, 0, 0, 0)
-
-
-def test_widened_and_patched(line: Line) -> None:
-    line.feed(0.0, "a", "b")
-    plain = ConstantVelocity(TIME_S).predict(line.inner.asked[0])
-    wide = widened(plain, 3)
-    wide.validate()
-    np.testing.assert_array_equal(wide.probability, [[1, 0, 0]] * 2)
-    np.testing.assert_array_equal(wide.position_m[:, 2], plain.position_m[:, 0])
-    assert widened(plain, 1) is plain
-    with pytest.raises(InputError, match="modes: expected at most 1, got 3"):
-        widened(wide, 1)
-    stale = replace(wide, source=np.full(2, Source.STALE), position_m=wide.position_m + 1, age_s=np.array([1.0, 2.0]))
-    both = patched(wide, stale, np.array([1]), np.array([1]))
-    assert both.source.tolist() == [Source.PHYSICS, Source.STALE]
-    assert both.age_s.tolist() == [0.0, 2.0]
-    np.testing.assert_array_equal(both.position_m, np.stack([wide.position_m[0], stale.position_m[1]]))

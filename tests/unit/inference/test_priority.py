@@ -84,12 +84,12 @@ def test_nobody_is_dropped_and_who_comes_back_has_a_gap() -> None:
     stream = Stream(GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=2))
 
     def put(step: int, far: str, ego: Ego | None = STANDING) -> dict[str, Source]:
-        places = {t: (200.0 if t == far else 10.0 + i, 0.0) for i, t in enumerate("abc")}
+        places = {t: (14.0 if t == far else 12.5 + 0.2 * i, 0.0) for i, t in enumerate("abc")}
         one = frame(0.1 * step, places, velocity=(0.0, 0.0))
         answer = stream.update(one, one.timestamp_ns, ego)
         answer.validate()
         assert answer.track_id == ("a", "b", "c")
-        np.testing.assert_allclose(answer.position_m[:, 0, 0, 0], [p[0] for p in places.values()], atol=0.5)
+        np.testing.assert_allclose(answer.position_m[:, 0, 0, 0], [p[0] for p in places.values()], atol=1.0)
         return dict(zip(answer.track_id, map(Source, answer.source.tolist()), strict=True))
 
     assert put(0, "c") == {"a": Source.MODEL, "b": Source.MODEL, "c": Source.PHYSICS}

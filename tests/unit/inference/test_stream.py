@@ -9,7 +9,6 @@ from tests.frames import SECOND, frame
 from trajnet.context.surroundings import Needs
 from trajnet.geometry import wrap_angle
 from trajnet.inference import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Stream
-from trajnet.inference.guard import widened
 from trajnet.tracking.store import Observations, TrackPolicy
 from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -285,7 +284,7 @@ def test_a_predictor_that_fails_is_guarded_with_its_number_of_modes() -> None:
         def predict(self, observations: Observations) -> Prediction:
             if self.fails:
                 raise RuntimeError("no")
-            return widened(ConstantVelocity(TIME_S).predict(observations), 3)
+            return ConstantVelocity(TIME_S).predict(observations).with_modes(3)
 
         def forget(self, slots: IntArray) -> None: ...
 

@@ -55,9 +55,9 @@ def test_either_velocity_may_explain_a_displacement() -> None:
 
 
 def test_without_a_velocity_the_speed_of_the_class_is_the_limit() -> None:
-    # A car: 1.5 + 70 * 0.1 = 8.5 m; a pedestrian: 0.8 + 12 * 0.1 = 2 m.
-    assert not refused((8.4, 0.0))
-    assert refused((8.6, 0.0))
+    # A car: 1.5 + 100 * 0.1 = 11.5 m; a pedestrian: 0.8 + 12 * 0.1 = 2 m.
+    assert not refused((11.4, 0.0))
+    assert refused((11.6, 0.0))
     assert not refused((1.9, 0.0), object_class=WALKER)
     assert refused((2.1, 0.0), object_class=WALKER)
 
@@ -70,4 +70,4 @@ def test_what_is_no_displacement_is_not_explained(value: float) -> None:
 
 def test_every_class_has_a_highest_speed() -> None:
     every = np.arange(len(ObjectClass), dtype=np.int8)
-    assert max_speed_mps(every).tolist() == [70, 70, 45, 45, 70, 25, 12]
+    assert max_speed_mps(every).tolist() == [100, 100, 45, 45, 100, 25, 12]

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import grown
 from trajnet.errors import ConfigError
 from trajnet.inference.contract import CARD_KEY, OBSERVATION, Contract, Tensor, read_contract
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions, check_session, open_session
@@ -176,11 +177,7 @@ class Engine:
 
     def _remembered(self, name: str, slots: int) -> NDArray[np.float32]:
         """The state of every slot, (layers, slots or more, hidden)."""
-        memory = self._memory[name]
-        if slots > memory.shape[1]:
-            larger = np.zeros((memory.shape[0], max(32, 2 * slots), memory.shape[2]), np.float32)
-            larger[:, : memory.shape[1]] = memory
-            self._memory[name] = memory = larger
+        memory = self._memory[name] = grown(self._memory[name], slots, axis=1)
         return memory
 
 

@@ -1,0 +1,168 @@
+"""Structs of arrays: choose rows, join parts, overwrite rows, and make room for more slots.
+
+A struct of arrays is a dataclass that derives from StructOfArrays. Each of its fields holds one entry per row: an
+array with the rows in its first dimension, a tuple (of ids), a dict of such arrays, another struct of arrays, or None
+where the struct allows it. Fields that all rows have in common (a timestamp, a grid of times) are named once, in
+``SHARED``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from itertools import chain
+from typing import Any, ClassVar, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.errors import InputError
+
+Struct = TypeVar("Struct", bound="StructOfArrays")
+
+#: Which rows to take: a boolean mask, indices, or a slice (of arrays it gives views).
+Rows = NDArray[Any] | slice
+
+#: The least room that is made for slots: most scenes never grow again.
+MIN_SLOTS = 32
+
+
+class StructOfArrays:
+    """Base of dataclasses whose fields hold one entry per row, but for the fields that SHARED names."""
+
+    SHARED: ClassVar[tuple[str, ...]] = ()
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(getattr(self, _layout(type(self))[0][0]))
+
+    def select(self: Struct, rows: Rows) -> Struct:
+        """Return a struct with only these rows, in their order.
+
+        Raises IndexError where a row does not exist or a mask has another length.
+        """
+        index = rows if isinstance(rows, slice) else np.arange(len(self))[rows]
+        per_row, shared = _layout(type(self))
+        values = {name: getattr(self, name) for name in shared}
+        for name in per_row:
+            values[name] = _taken(getattr(self, name), index)
+        return type(self)(**values)
+
+
+_Layout = tuple[tuple[str, ...], tuple[str, ...]]
+_layouts: dict[type, _Layout] = {}
+
+
+def _layout(kind: type[StructOfArrays]) -> _Layout:
+    """Return the names of a struct's per-row and of its shared fields; found out once per class."""
+    found = _layouts.get(kind)
+    if found is None:
+        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every subclass is a dataclass
+        found = _layouts[kind] = tuple(name for name in names if name not in kind.SHARED), kind.SHARED
+    return found
+
+
+def _taken(values: Any, index: Rows) -> Any:
+    if isinstance(values, np.ndarray):
+        return values[index]
+    if isinstance(values, tuple):
+        return values[index] if isinstance(index, slice) else tuple([values[i] for i in index.tolist()])
+    if isinstance(values, StructOfArrays):
+        return values.select(index)
+    if isinstance(values, dict):
+        return {key: _taken(value, index) for key, value in values.items()}
+    return _none_only(values)
+
+
+def concat(parts: Sequence[Struct], *, what: str = "concat") -> Struct:
+    """Return one struct with the rows of all parts, in their order.
+
+    what: names the parts in errors. Raises InputError without a part, and where a shared field differs between parts
+    or an optional one is missing from some of them; the message names the field.
+    """
+    if not parts:
+        raise InputError(f"{what}: expected at least one part to join, got none")
+    first = parts[0]
+    per_row, shared = _layout(type(first))
+    values = {name: getattr(first, name) for name in shared}
+    for part in parts[1:]:
+        _require_same_shared(first, part)
+    for name in per_row:
+        values[name] = _joined(f"{type(first).__name__}.{name}", [getattr(part, name) for part in parts])
+    return type(first)(**values)
+
+
+def _joined(name: str, values: list[Any]) -> Any:
+    first = values[0]
+    if isinstance(first, np.ndarray):
+        return np.concatenate(values)
+    if isinstance(first, tuple):
+        return tuple(chain.from_iterable(values))
+    if any(type(value) is not type(first) for value in values):
+        raise InputError(f"{name}: expected it in all parts or in none, got it in some")
+    if isinstance(first, StructOfArrays):
+        return concat(values, what=name)
+    if isinstance(first, dict):
+        if any(value.keys() != first.keys() for value in values):
+            raise InputError(f"{name}: expected the keys {list(first)} in all parts, got others in some")
+        return {key: _joined(f"{name}[{key!r}]", [value[key] for value in values]) for key in first}
+    return _none_only(first)
+
+
+def overwrite(base: Struct, rows: NDArray[Any], part: Struct) -> Struct:
+    """Return base with its rows (indices) replaced by those of part, in order; for structs of arrays and tuples only.
+
+    Raises InputError where a shared field differs, ValueError where part has another number of rows.
+    """
+    _require_same_shared(base, part)
+    changed: dict[str, Any] = {}
+    for name in _layout(type(base))[0]:
+        changed[name] = _overwritten(getattr(base, name), rows, getattr(part, name))
+    return replace(base, **changed)  # type: ignore[type-var]  # every subclass is a dataclass
+
+
+def _overwritten(values: Any, rows: NDArray[Any], part: Any) -> Any:
+    if isinstance(values, tuple):
+        entries = list(values)
+        for row, entry in zip(rows.tolist(), part, strict=True):
+            entries[row] = entry
+        return tuple(entries)
+    changed: NDArray[Any] = values.copy()
+    changed[rows] = part
+    return changed
+
+
+def _require_same_shared(first: StructOfArrays, other: StructOfArrays) -> None:
+    for name in first.SHARED:
+        expected, got = getattr(first, name), getattr(other, name)
+        if got is not expected and not np.array_equal(got, expected):
+            raise InputError(f"{type(first).__name__}.{name}: expected {expected} in all parts, got {got}")
+
+
+def _none_only(value: Any) -> None:
+    if value is not None:
+        raise TypeError(f"per-row field: expected an array, tuple, dict, struct of arrays or None, got {type(value)}")
+
+
+@overload
+def grown(values: NDArray[Any], slots: int, axis: int = 0) -> NDArray[Any]: ...
+@overload
+def grown(values: Struct, slots: int, axis: int = 0) -> Struct: ...
+def grown(values: Any, slots: int, axis: int = 0) -> Any:
+    """Return values with room for this many slots along the axis: themselves where it suffices, else a larger copy.
+
+    values: an array, or a struct of arrays without shared fields. New slots are zero. The room at least doubles, so
+    that growing slot by slot copies each entry a constant number of times on average.
+    """
+    if isinstance(values, StructOfArrays):
+        if len(values) >= slots:
+            return values
+        return type(values)(**{name: grown(getattr(values, name), slots, axis) for name in _layout(type(values))[0]})
+    have = values.shape[axis]
+    if have >= slots:
+        return values
+    shape = list(values.shape)
+    shape[axis] = max(MIN_SLOTS, slots, 2 * have)
+    larger: NDArray[Any] = np.zeros(shape, values.dtype)
+    larger[(slice(None),) * axis + (slice(have),)] = values
+    return larger

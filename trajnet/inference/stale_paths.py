@@ -1,0 +1,77 @@
+"""The last paths of tracks that the newest frame does not report, moved on by their age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trajnet.arrays import StructOfArrays, grown
+from trajnet.inference.resample import POINT_COLUMNS, continued, fields_of, points_of
+from trajnet.tracking.store import Coasting, Observations
+from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
+
+
+@dataclass(frozen=True, eq=False)
+class _Slots(StructOfArrays):
+    """Per slot: whether the newest frame reports its track (scratch), its path (S, T + 1, K, POINT_COLUMNS) led by the
+    observed pose at time 0, and its probabilities (S, K)."""
+
+    reported: BoolArray
+    path: FloatArray
+    probability: FloatArray
+
+
+class PathMemory:
+    """The last path of every track that the newest frame does not report.
+
+    The newest answer is kept as it is; only when a track goes missing is its path copied out of it.
+    """
+
+    def __init__(self, modes: int, time_s: FloatArray) -> None:
+        """Remember nothing yet. time_s (T,) and modes: of all predictions that will be kept."""
+        self._time_s = time_s
+        self._knot_s = np.concatenate([[0.0], time_s])
+        self._newest: tuple[Observations, Prediction] | None = None
+        self._slots = _Slots(
+            np.zeros(0, np.bool_), np.zeros((0, len(time_s) + 1, modes, POINT_COLUMNS)), np.zeros((0, modes))
+        )
+
+    def keep(self, observations: Observations, prediction: Prediction) -> None:
+        """Take the newest answer; of the one before, store the paths of tracks that are not in this one."""
+        slot = observations.slot
+        if len(slot):
+            self._slots = grown(self._slots, int(slot.max()) + 1)
+        if self._newest is not None:
+            reported = self._slots.reported
+            reported[slot] = True
+            before, path = self._newest
+            gone = np.flatnonzero(~reported[before.slot])
+            reported[slot] = False
+            if len(gone):
+                self._store(before, path, gone)
+        self._newest = observations, prediction
+
+    def _store(self, observations: Observations, prediction: Prediction, rows: IntArray) -> None:
+        """Store these rows, each led by the observed pose at time 0 with the covariance of the first future time."""
+        slot, path = observations.slot[rows], self._slots.path
+        ahead = points_of(prediction, rows)
+        path[slot, 1:] = ahead
+        path[slot, 0, :, 0:2] = observations.position_m[rows, None]
+        path[slot, 0, :, 2] = observations.yaw_rad[rows, None]
+        path[slot, 0, :, 3:] = ahead[:, 0, :, 3:]
+        self._slots.probability[slot] = prediction.probability[rows]
+
+    def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
+        """Return the stored paths at the same future times from now: M rows in the order of coasting, Source.STALE."""
+        slot = coasting.slot
+        ask_s = self._time_s + coasting.age_s[:, None]
+        paths = fields_of(continued(self._slots.path, slot, self._knot_s, ask_s))
+        return Prediction(
+            timestamp_ns, coasting.track_id, self._time_s, *paths, self._slots.probability[slot],
+            np.full(len(slot), Source.STALE, np.int8), coasting.age_s,
+        )  # fmt: skip
+
+    def clear(self) -> None:
+        """Let go of the newest answer."""
+        self._newest = None
