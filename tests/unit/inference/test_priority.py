@@ -83,13 +83,16 @@ def test_nobody_is_dropped_and_who_comes_back_has_a_gap() -> None:
     model = Shown()
     stream = Stream(GuardedPredictor(model, ConstantVelocity(TIME_S), max_objects=2))
 
-    def put(step: int, far: str, ego: Ego | None = STANDING) -> dict[str, Source]:
-        places = {t: (14.0 if t == far else 12.5 + 0.2 * i, 0.0) for i, t in enumerate("abc")}
+    places = {"a": (0.0, 0.0), "b": (60.0, 0.0), "c": (-60.0, 0.0)}
+
+    def put(step: int, far: str) -> dict[str, Source]:
+        """The vehicle stands nearer to a and one of the others."""
+        ego = Ego(np.array([{"b": -20.0, "c": 20.0}[far], 0.0]), np.zeros(2))
         one = frame(0.1 * step, places, velocity=(0.0, 0.0))
         answer = stream.update(one, one.timestamp_ns, ego)
         answer.validate()
         assert answer.track_id == ("a", "b", "c")
-        np.testing.assert_allclose(answer.position_m[:, 0, 0, 0], [p[0] for p in places.values()], atol=1.0)
+        np.testing.assert_allclose(answer.position_m[:, 0, 0, 0], [p[0] for p in places.values()], atol=0.5)
         return dict(zip(answer.track_id, map(Source, answer.source.tolist()), strict=True))
 
     assert put(0, "c") == {"a": Source.MODEL, "b": Source.MODEL, "c": Source.PHYSICS}
