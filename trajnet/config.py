@@ -135,7 +135,7 @@ def load_yaml(cls: type[T], path: Path | str) -> T:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a readable YAML file, got {error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a 13th month, a number of 5,000 digits
         raise ConfigError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
     return from_dict(cls, {} if values is None else values, str(path))
 

@@ -268,7 +268,8 @@ class Prediction(StructOfArrays):
 class Lane:
     """One lane or walkway: left_m (P, 2), right_m (Q, 2) and centre_m (C, 2) polylines in the map frame.
 
-    They run in the direction of travel. drivable: whether vehicles use it; a pavement or a crossing is none of theirs.
+    They run in the direction of travel. drivable: whether vehicles use it; pavements and crossings are not.
+    one_way: whether traffic follows that direction only.
     """
 
     lane_id: str
@@ -276,6 +277,7 @@ class Lane:
     right_m: FloatArray
     centre_m: FloatArray
     drivable: bool = True
+    one_way: bool = True
 
     def __post_init__(self) -> None:
         for name in ("left_m", "right_m", "centre_m"):

@@ -41,13 +41,10 @@ def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, Bool
 
     drivable: what any lane covers. lane_divider, road_divider: a lane's border beyond which another lane of the same or
     of the opposite direction follows. A border in the inside of another lane is none: lanes cross, part or join there.
+    A lane for both directions is drawn once for each: they cancel, so the direction there is not known.
     InputError if the lanes spread over more than MAX_PIXELS of a metre.
     """
-    borders = [
-        paired(lane.left_m, lane.right_m)
-        for lane in lanes
-        if lane.drivable and min(len(lane.left_m), len(lane.right_m)) > 1
-    ]
+    borders = [border for lane in lanes for border in _borders(lane)]
     if not borders:
         raise InputError("lanes: expected at least one drivable lane with two points on each side, got none")
     left_m, right_m = (np.concatenate(side) for side in zip(*borders, strict=True))
@@ -59,6 +56,14 @@ def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, Bool
     _draw_dividers(left, right, lane, pixels_per_m, flow, road_divider, lane_divider)
     drawn = {"drivable": flow.lanes > 0, "road_divider": road_divider, "lane_divider": lane_divider}
     return origin_m, pixels_per_m, drawn, flow.direction()
+
+
+def _borders(lane: Lane) -> list[tuple[FloatArray, FloatArray]]:
+    """Return left and right border, as many points (P, 2) in m on both, for each direction of a drivable lane."""
+    if not lane.drivable or min(len(lane.left_m), len(lane.right_m)) < 2:
+        return []
+    left_m, right_m = paired(lane.left_m, lane.right_m)
+    return [(left_m, right_m)] if lane.one_way else [(left_m, right_m), (right_m[::-1], left_m[::-1])]
 
 
 def draw_directions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,9 @@ class RecordedPredictor(BasePredictor):
             self._row: dict[tuple[int, str], int] = {}
             for stamp, first, last in zip(values["timestamp_ns"].tolist(), end - values["count"], end, strict=True):
                 self._row.update({(stamp, str(values["track_id"][r])): int(r) for r in range(first, last)})
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except InputError:
+            raise
+        except Exception as error:  # NumPy's reader raises what its parsing stumbles over, a tokenizer's errors too
             raise InputError(f"{path}: expected recorded predictions, got another file: {error}") from error
         self.modes = int(self._values["probability"].shape[1])
 

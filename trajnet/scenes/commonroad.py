@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,52 +35,69 @@ LICENCES: dict[str, str] = {"NGSIM": "NGSIM: US DOT open data", "OpenStreetMap":
 
 
 def read_commonroad(path: Path) -> Scene:
-    """The scene of one XML scenario.
+    """Return the scene of one XML scenario.
 
     Velocity is the state's speed along its orientation. A static obstacle stands in every frame with speed 0. An
-    obstacle whose future is given as sets (SPOT) appears in its first frame only. InputError if it is no scenario.
+    obstacle whose future is given as sets (SPOT) appears in its first frame only; one whose trajectory repeats the
+    initial state has it once. Raises InputError if the file is no scenario or has no obstacles.
     """
     scenario = _open(path)
-    step_ns = round(scenario.dt * 1e9)
-    moving = [
-        (obstacle, state)
-        for obstacle in scenario.dynamic_obstacles
-        for state in [
-            obstacle.initial_state,
-            *getattr(getattr(obstacle.prediction, "trajectory", None), "state_list", []),
-        ]
-    ]
-    steps = sorted({_whole_step(path, state) for _, state in moving}) or [0]
-    placed = [(obstacle, state, _whole_step(path, state), False) for obstacle, state in moving]
-    placed += [
-        (obstacle, obstacle.initial_state, step, True) for obstacle in scenario.static_obstacles for step in steps
-    ]
+    placed = _placed(path, scenario)
     if not placed:
         raise InputError(f"{path}: expected obstacles, got a scenario without any; nothing is there to predict")
+    source = " ".join(_source(scenario).split())
+    licence = "; ".join(text for word, text in LICENCES.items() if word in source) or "not stated"
+    rows = _rows(placed, round(scenario.dt * 1e9))
+    try:
+        return scene_from_rows(path.stem, rows, source=f"CommonRoad, {source}", licence=licence, lanes=_lanes(scenario))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+class _Placed(NamedTuple):
+    """One obstacle in one state at one time step."""
+
+    obstacle: Any
+    state: Any
+    step: int
+    static: bool
+
+
+def _placed(path: Path, scenario: Any) -> list[_Placed]:
+    """Return every obstacle in every state, dynamic ones first."""
+    placed = []
+    for obstacle in scenario.dynamic_obstacles:
+        states = getattr(getattr(obstacle.prediction, "trajectory", None), "state_list", [])
+        if states and states[0].time_step == obstacle.initial_state.time_step:
+            states = states[1:]  # commonroad-geometric's recorder writes the initial state again
+        every = (obstacle.initial_state, *states)
+        placed += [_Placed(obstacle, state, _whole_step(path, state), False) for state in every]
+    steps = sorted({each.step for each in placed}) or [0]
+    standing = [_Placed(each, each.initial_state, step, True) for each in scenario.static_obstacles for step in steps]
+    return placed + standing
+
+
+def _rows(placed: Sequence[_Placed], step_ns: int) -> Rows:
     count = len(placed)
-    classes = np.array(
-        [CLASSES.get(obstacle.obstacle_type.value, ObjectClass.UNKNOWN) for obstacle, _, _, _ in placed], np.int64
-    )
-    size_m, position_m, yaw_rad, velocity_mps = (
-        default_sizes(classes).copy(),
-        np.zeros((count, 2)),
-        np.zeros(count),
-        np.zeros((count, 2)),
-    )
-    velocity_valid = np.zeros(count, np.bool_)
+    classes = np.array([CLASSES.get(p.obstacle.obstacle_type.value, ObjectClass.UNKNOWN) for p in placed], np.int64)
+    size_m, position_m = default_sizes(classes).copy(), np.zeros((count, 2))
+    yaw_rad, velocity_mps, velocity_valid = np.zeros(count), np.zeros((count, 2)), np.zeros(count, np.bool_)
     for i, (obstacle, state, _, static) in enumerate(placed):
         yaw_rad[i] = _middle(state.orientation)
-        size_m[i] = _size_m(obstacle.obstacle_shape)
-        position_m[i] = _centre_m(obstacle.obstacle_shape, state, yaw_rad[i])
+        direction = np.array([math.cos(yaw_rad[i]), math.sin(yaw_rad[i])])
+        box = _box_m(obstacle.obstacle_shape)
+        if box is not None:
+            size_m[i] = box[:2]
+        position_m[i] = _centre_m(state, direction, (0.0, 0.0) if box is None else box[2:])
         speed_mps = 0.0 if static else getattr(state, "velocity", None)
         if speed_mps is not None:
-            velocity_mps[i] = _middle(speed_mps) * np.array([math.cos(yaw_rad[i]), math.sin(yaw_rad[i])])
+            velocity_mps[i] = _middle(speed_mps) * direction
             velocity_valid[i] = True
-    numbers = np.array([step for _, _, step, _ in placed], np.int64)
-    rows = Rows(
+    numbers = np.array([p.step for p in placed], np.int64)
+    return Rows(
         frame_number=numbers,
         timestamp_ns=numbers * step_ns,
-        track_id=[str(obstacle.obstacle_id) for obstacle, _, _, _ in placed],
+        track_id=[str(p.obstacle.obstacle_id) for p in placed],
         object_class=classes,
         size_m=size_m,
         position_m=position_m,
@@ -89,12 +107,6 @@ def read_commonroad(path: Path) -> Scene:
         velocity_valid=velocity_valid,
         is_target=np.zeros(count, np.bool_),
     )
-    source = " ".join((scenario.source or "").split())
-    licence = "; ".join(text for word, text in LICENCES.items() if word in source) or "not stated"
-    try:
-        return scene_from_rows(path.stem, rows, source=f"CommonRoad, {source}", licence=licence, lanes=_lanes(scenario))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def read_lanes(path: Path) -> tuple[Lane, ...]:
@@ -149,20 +161,36 @@ def _middle(value: Any) -> float:
     return float(value) if isinstance(value, (int, float, np.number)) else 0.5 * (float(value.start) + float(value.end))
 
 
-def _size_m(shape: Any) -> tuple[float, float]:
-    """Length and width of a rectangle, twice the radius of a circle, the box around anything else."""
-    if hasattr(shape, "length"):
-        return float(shape.length), float(shape.width)
-    if hasattr(shape, "radius"):
-        return 2.0 * float(shape.radius), 2.0 * float(shape.radius)
-    x_min, y_min, x_max, y_max = shape.shapely_object.bounds
-    return x_max - x_min, y_max - y_min
+def _source(scenario: Any) -> str:
+    """Return what the scenario says it comes from: commonroad-io moved it into file_information in 2026."""
+    about = scenario if hasattr(scenario, "source") else scenario.file_information
+    return str(about.source or "")
 
 
-def _centre_m(shape: Any, state: Any, yaw_rad: float) -> FloatArray:
-    """The middle of the obstacle: its shape may be off the position that the state gives."""
+def _box_m(shape: Any) -> tuple[float, float, float, float] | None:
+    """Return length, width and middle (x, y) of a shape in the obstacle's own frame; None for a shape not known here.
+
+    A polygon counts as the box around it. commonroad-io up to 2024 gives a shape a centre, from 2026 on an offset of
+    the rectangle's origin.
+    """
+    if hasattr(shape, "length") and hasattr(shape, "width"):
+        length, width = shape.length, shape.width
+        x, y = getattr(shape, "center", (-getattr(shape, "origin_x_shift", 0.0), 0.0))
+    elif hasattr(shape, "radius"):
+        length = width = 2.0 * shape.radius
+        x, y = getattr(shape, "center", (0.0, 0.0))
+    elif hasattr(shape, "vertices"):
+        corners = np.asarray(shape.vertices, np.float64)
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        (length, width), (x, y) = high - low, 0.5 * (high + low)
+    else:
+        return None
+    return float(length), float(width), float(x), float(y)
+
+
+def _centre_m(state: Any, direction: FloatArray, middle_m: tuple[float, float]) -> FloatArray:
+    """Return the middle of the obstacle (2,): its shape may be off the position that the state gives."""
     position = np.asarray(getattr(state.position, "center", state.position), np.float64)
-    x, y = getattr(shape, "center", (0.0, 0.0))
-    cos, sin = math.cos(yaw_rad), math.sin(yaw_rad)
+    (cos, sin), (x, y) = direction, middle_m
     centre: FloatArray = position + np.array([cos * x - sin * y, sin * x + cos * y])
     return centre

@@ -1,9 +1,10 @@
-"""Lanelet2 maps (.osm) with local coordinates, as Autoware has them: lanes from the standard library's XML reader.
+"""Lanelet2 maps (.osm), with local coordinates or with latitude and longitude, from the standard library's XML reader.
 
 A lanelet is a relation with the tag type=lanelet whose members are one way as its ``left`` and one as its ``right``
-border. A way lists nodes; a node's tags local_x and local_y (m, the frame ``map``) say where it is. Which way round a
-border is drawn means nothing: a lanelet leads where its left border is on the left
-(Lanelet2's documentation, lanelet2_core: LaneletPrimitives and LaneletAndAreaTagging).
+border. A way lists nodes; a node's tags local_x and local_y (m, the frame ``map``) say where it is; where no node has
+them, latitude and longitude do (see map_projection). The order of a border's points carries no meaning: a lanelet leads
+where its left border is on the left (Lanelet2's documentation, lanelet2_core: LaneletPrimitives and
+LaneletAndAreaTagging). Elements that an editor has marked as deleted are no part of the map.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from trajnet.errors import InputError
 from trajnet.geometry import paired
+from trajnet.scenes.map_projection import PROJECTOR_INFO, projection_of, projection_without_info, read_projector_info
 from trajnet.scenes.rows import require_file
 from trajnet.types import FloatArray, Lane
 
@@ -37,15 +39,11 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     found = _read_elements(path)
     if not found.lanelets:
         raise InputError(f"{path}: expected a Lanelet2 map, got a file without lanelets")
-    if found.nodes and not any(found.nodes.values()):
-        raise InputError(
-            f"{path}: expected nodes with the tags local_x and local_y, got {len(found.nodes)} without; "
-            f"save the map with local coordinates, as Autoware's map tools do"
-        )
+    nodes = found.nodes if any(found.nodes.values()) or not found.nodes else _projected(path, found.degrees)
     lanes, broken = [], []
     for name, tags, members in found.lanelets:
         try:
-            lanes.append(_lane(name, tags, members, found.ways, found.nodes))
+            lanes.append(_lane(name, tags, members, found.ways, nodes))
         except InputError as error:
             broken.append(str(error))
     if not lanes:
@@ -56,26 +54,32 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
+#: Where each node is, by its id; None where the file does not say.
+Nodes = dict[str, tuple[float, float] | None]
+
+
 class _Elements(NamedTuple):
-    """What a map's lanelets are made of, by id. nodes: x, y in m, None without a usable place.
+    """What a map's lanelets are made of, by id. nodes: local x, y in m; degrees: latitude and longitude of each.
 
     lanelets: (id, tags, members as (role, id of a way)), in the order of the file.
     """
 
-    nodes: dict[str, tuple[float, float] | None]
+    nodes: Nodes
+    degrees: Nodes
     ways: dict[str, list[str]]
     lanelets: list[tuple[str, dict[str, str], list[tuple[str, str]]]]
 
 
 def _read_elements(path: Path) -> _Elements:
     """Read nodes, ways and lanelets, one element of the file at a time. Raises InputError for broken XML."""
-    found = _Elements({}, {}, [])
+    found = _Elements({}, {}, {}, [])
     try:
         for _, element in ElementTree.iterparse(path):
             if element.tag in ("node", "way", "relation"):  # what belongs to one of them is read with it
-                _add(found, element)
+                if not _is_deleted(element):
+                    _add(found, element)
                 element.clear()
-    except (ElementTree.ParseError, OSError, UnicodeDecodeError) as error:
+    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         raise InputError(f"{path}: expected a Lanelet2 map in OSM's XML, got a broken file ({error})") from error
     return found
 
@@ -83,7 +87,9 @@ def _read_elements(path: Path) -> _Elements:
 def _add(found: _Elements, element: ElementTree.Element) -> None:
     name = element.get("id", "")
     if element.tag == "node":
-        found.nodes[name] = _local_m(_tags(element))
+        tags = _tags(element)
+        found.nodes[name] = _place(tags.get("local_x"), tags.get("local_y"))
+        found.degrees[name] = _place(element.get("lat"), element.get("lon"))
     elif element.tag == "way":
         found.ways[name] = [each.get("ref", "") for each in element.iter("nd")]
     elif (tags := _tags(element)).get("type") == "lanelet":
@@ -95,13 +101,44 @@ def _tags(element: ElementTree.Element) -> dict[str, str]:
     return {each.get("k", ""): each.get("v", "") for each in element.iter("tag")}
 
 
-def _local_m(tags: Mapping[str, str]) -> tuple[float, float] | None:
-    """Where a node is; None where that is not said in finite numbers."""
+def _is_deleted(element: ElementTree.Element) -> bool:
+    """Return whether an editor (JOSM) has marked the element as deleted and kept it in the file."""
+    return element.get("action") == "delete" or element.get("visible") == "false"
+
+
+def _place(first: str | None, second: str | None) -> tuple[float, float] | None:
+    """Return two coordinates, None where they are not both given as finite numbers."""
     try:
-        place = float(tags["local_x"]), float(tags["local_y"])
-    except (KeyError, ValueError):
+        place = float(first or ""), float(second or "")
+    except ValueError:
         return None
     return place if all(map(math.isfinite, place)) else None
+
+
+def _projected(path: Path, degrees: Nodes) -> Nodes:
+    """Return each node's place in the map's frame (m) from its latitude and longitude (deg).
+
+    Raises InputError where no node has any, or where one is no place on Earth.
+    """
+    known = [(name, place) for name, place in degrees.items() if place is not None]
+    if not known:
+        raise InputError(
+            f"{path}: expected nodes with the tags local_x and local_y, or with lat and lon, got {len(degrees)} "
+            "without; save the map with local coordinates, as Autoware's map tools do"
+        )
+    latitude, longitude = np.array([place for _, place in known]).T
+    if np.abs(latitude).max() > 90 or np.abs(longitude).max() > 360:
+        raise InputError(f"{path}: expected lat from -90 to 90 and lon from -360 to 360 degrees, got others")
+    info = path.parent / PROJECTOR_INFO
+    if info.is_file():
+        projection = projection_of(read_projector_info(info), info)
+    else:
+        projection, words = projection_without_info(latitude, longitude)
+        log.warning("%s: no local coordinates and no %s beside it: taken as %s", path, PROJECTOR_INFO, words)
+    places_m = projection(latitude, longitude).tolist()
+    found: Nodes = dict.fromkeys(degrees)
+    found.update({name: (x, y) for (name, _), (x, y) in zip(known, places_m, strict=True)})
+    return found
 
 
 def _lane(
@@ -109,7 +146,7 @@ def _lane(
     tags: Mapping[str, str],
     members: list[tuple[str, str]],
     ways: Mapping[str, list[str]],
-    nodes: Mapping[str, tuple[float, float] | None],
+    nodes: Nodes,
 ) -> Lane:
     left_m, right_m = (_border_m(name, role, members, ways, nodes) for role in ("left", "right"))
     if _apart_m(left_m, right_m[::-1]) < _apart_m(left_m, right_m):
@@ -117,7 +154,8 @@ def _lane(
     if _area_m2(np.concatenate([left_m, right_m[::-1]])) > 0:  # counter-clockwise: the left border is on the right
         left_m, right_m = left_m[::-1], right_m[::-1]
     middle_m = np.mean(paired(left_m, right_m), axis=0)
-    return Lane(name, left_m, right_m, middle_m, drivable=_is_drivable(tags))
+    both_ways = tags.get("one_way", "yes").lower() in ("no", "false", "0")
+    return Lane(name, left_m, right_m, middle_m, drivable=_is_drivable(tags), one_way=not both_ways)
 
 
 def _border_m(
@@ -125,7 +163,7 @@ def _border_m(
     role: str,
     members: list[tuple[str, str]],
     ways: Mapping[str, list[str]],
-    nodes: Mapping[str, tuple[float, float] | None],
+    nodes: Nodes,
 ) -> FloatArray:
     found = [ref for member_role, ref in members if member_role == role]
     if len(found) != 1:

@@ -119,7 +119,7 @@ def read_raster(label_file: Path) -> RasterMap:
     try:
         with Image.open(image_file) as image:
             pixels = np.asarray(image)
-    except OSError as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{image_file}: expected a PNG image, got something else ({error})") from error
     if pixels.ndim != 3 or pixels.shape[2] < 3:
         raise InputError(f"{image_file}: expected an image of 3 channels, got shape {pixels.shape}")

@@ -71,6 +71,8 @@ SUBSTITUTES: Mapping[str, tuple[str, ...]] = {
     "timestamp_ns": ("timestep", "start_timestamp", "end_timestamp", "num_timestamps"),
     "object_class": ("object_type",),
 }
+#: Limits of what is read into memory: an hour of 300 objects at 10 Hz has 10.8 million rows.
+MAX_ROWS, MAX_BYTES = 20_000_000, 2 << 30
 METADATA_KEY = b"trajnet"
 METADATA_VERSION = 1
 
@@ -204,11 +206,26 @@ def _read_parquet(path: Path) -> pa.Table:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: expected a Parquet table, got an empty file")
     try:
-        return pq.ParquetFile(path).read()
+        with pq.ParquetFile(path) as file:
+            _require_moderate(path, file.metadata)
+            return file.read(columns=[name for name in file.schema_arrow.names if name in TYPES])
+    except InputError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             f"{path}: expected a Parquet table, got a file that cannot be read as one ({_first_line(error)})"
         ) from error
+
+
+def _require_moderate(path: Path, metadata: pq.FileMetaData) -> None:
+    """Raise InputError for a table that would fill the memory: a few kilobytes of Parquet may hold 10^9 equal rows."""
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    size_bytes = sum(group.total_byte_size for group in groups)
+    if metadata.num_rows > MAX_ROWS or size_bytes > MAX_BYTES:
+        raise InputError(
+            f"{path}: expected a scene of at most {MAX_ROWS:,} rows and {MAX_BYTES >> 20:,} MiB, got "
+            f"{metadata.num_rows:,} rows and {size_bytes >> 20:,} MiB; split the table"
+        )
 
 
 def _first_line(error: Exception) -> str:
@@ -265,6 +282,14 @@ class _Columns:
             )
         return values
 
+    def _python(self, name: str, values: pa.Array) -> list[str]:
+        """Return texts as Python's own, which Arrow does not check when it reads them."""
+        try:
+            found: list[str] = values.to_pylist()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.path}, column {name}: expected text in UTF-8, got {error.object!r:.60}") from error
+        return found
+
     def numbers(self, name: str) -> FloatArray:
         values = np.asarray(self._whole(name), dtype=np.float64)
         return self._finite(name, values, np.ones(len(values), np.bool_))
@@ -282,12 +307,11 @@ class _Columns:
         return np.asarray(self._whole(name), dtype=np.bool_)
 
     def texts(self, name: str) -> list[str]:
-        found: list[str] = self._whole(name).to_pylist()
-        return found
+        return self._python(name, self._whole(name))
 
     def one_value(self, name: str) -> str:
         """The text that is the same in every row."""
-        values = self._whole(name).unique().to_pylist()
+        values = self._python(name, self._whole(name).unique())
         if len(values) != 1:
             raise InputError(
                 f"{self.path}, column {name}: expected one value in a file, "
@@ -299,7 +323,9 @@ class _Columns:
         """Each row's text looked up in choices."""
         coded = self._whole(name).combine_chunks().dictionary_encode()
         try:
-            values: IntArray = np.array([choices[text.lower()] for text in coded.dictionary.to_pylist()], np.int64)
+            values: IntArray = np.array(
+                [choices[text.lower()] for text in self._python(name, coded.dictionary)], np.int64
+            )
         except KeyError as error:
             raise InputError(
                 f"{self.path}, column {name}: expected one of {', '.join(choices)}, got {error.args[0]!r}"
@@ -430,6 +456,7 @@ def _metadata_of(scene: Scene) -> dict[str, Any]:
                 "right_m": lane.right_m.tolist(),
                 "centre_m": lane.centre_m.tolist(),
                 "drivable": lane.drivable,
+                **({} if lane.one_way else {"one_way": False}),
             }
             for lane in scene.lanes
         ],
@@ -441,7 +468,14 @@ def _lane(fields: Mapping[str, Any]) -> Lane:
     left_m, right_m, centre_m = (
         np.array(fields[name], np.float64).reshape(-1, 2) for name in ("left_m", "right_m", "centre_m")
     )
-    return Lane(str(fields["id"]), left_m, right_m, centre_m, bool(fields.get("drivable", True)))
+    return Lane(
+        str(fields["id"]),
+        left_m,
+        right_m,
+        centre_m,
+        bool(fields.get("drivable", True)),
+        bool(fields.get("one_way", True)),
+    )
 
 
 def _raster_fields(raster: RasterMap) -> dict[str, Any]:
@@ -468,14 +502,20 @@ def _raster(fields: Mapping[str, Any]) -> RasterMap:
     )
     drivable, direction = _pixels(fields["drivable"], shape), None
     if "direction" in fields:
-        direction = _unpacked(fields["direction"]).view(np.int8).reshape(*shape, 2).copy()
+        direction = _unpacked(fields["direction"], 2 * shape[0] * shape[1]).view(np.int8).reshape(*shape, 2).copy()
     return RasterMap(origin_m, pixels_per_m, drivable, road_divider, lane_divider, direction)
 
 
-def _unpacked(stored: str) -> NDArray[np.uint8]:
-    return np.frombuffer(zlib.decompress(base64.b64decode(stored)), np.uint8)
+def _unpacked(stored: str, size: int) -> NDArray[np.uint8]:
+    """Return what was compressed, ``size`` bytes; more are not unpacked. Raises ValueError for another number."""
+    if not 0 <= size <= MAX_BYTES:
+        raise ValueError(f"a raster of {size} bytes")
+    found = zlib.decompressobj().decompress(base64.b64decode(stored), size + 1)
+    if len(found) != size:
+        raise ValueError(f"expected {size} bytes of a raster, got {'more' if len(found) > size else len(found)}")
+    return np.frombuffer(found, np.uint8)
 
 
 def _pixels(packed: str, shape: tuple[int, int]) -> BoolArray:
-    bits = _unpacked(packed)
+    bits = _unpacked(packed, (shape[0] * shape[1] + 7) // 8)
     return np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(np.bool_)

@@ -6,6 +6,8 @@ The clock is an argument (now_ns): nothing here reads one. The policy for what g
 - a jump back by more than reset_jump_s is a clock that started again (a bag that loops): everything is forgotten;
 - a frame that arrives late (now_ns - timestamp over late_s) is still the newest knowledge: used, and counted;
 - a track that misses frames keeps its slot and its state; when it comes back, dt says how long it was gone;
+- a displacement that no velocity of the object's class explains (plausibility) starts the track anew in its place: an
+  id that was swapped or used again, a tracker that restarted. A measured speed beyond the class counts as unmeasured;
 - a track that appears where a vanished one must be by now inherits its slot and state (handover, see that module);
 - after timeout_s without an observation, or gone for longer than that, a track is removed and its slot is used again.
 
@@ -16,7 +18,7 @@ causal_heading.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,12 +28,17 @@ from trajnet.arrays import MIN_SLOTS, StructOfArrays, grown
 from trajnet.config import require
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, surroundings_of
+from trajnet.geometry import wrap_angle
 from trajnet.tracking import id_handover
+from trajnet.tracking.plausibility import too_fast_for_class, unexplained
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 #: What is kept of each slot: columns of numbers, and of what is known.
 _POSITION, _YAW, _ANCHOR, _STEADY, _POSE_COLUMNS = slice(0, 2), 2, slice(3, 5), slice(5, 7), 7
-_YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _KNOWN_COLUMNS = 0, 1, 2, 3
+_YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _DISPLACED, _KNOWN_COLUMNS = 0, 1, 2, 3, 4
+
+#: Yaws further from 0 than a turn lose digits in float32, and are taken back into -pi to pi.
+_FULL_TURN_RAD = 2.0 * np.pi
 
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
 
@@ -62,6 +69,8 @@ class TrackCounters:
     """What happened to frames and tracks since the start. resumed: tracks that came back after missing frames.
 
     handed_over: tracks that appeared under a new id and inherited the state of one that had vanished; not born.
+    restarted: observations whose displacement no velocity of the class explains; the track began anew there.
+    implausible_speed: measured velocities faster than the class can be, taken as not measured.
     """
 
     frames: int = 0
@@ -73,6 +82,8 @@ class TrackCounters:
     removed: int = 0
     resumed: int = 0
     handed_over: int = 0
+    restarted: int = 0
+    implausible_speed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +206,17 @@ class TrackStore:
             status = "late"
         self._remove_expired(frame.timestamp_ns)
         before_ns, self.newest_ns = self.newest_ns, frame.timestamp_ns
-        return status, self._observe(frame, before_ns)
+        return status, self._observe(self._plausible(frame), before_ns)
+
+    def _plausible(self, frame: TrackFrame) -> TrackFrame:
+        """Return the frame with yaws of at most a turn, and without speeds that the classes cannot have."""
+        if (np.abs(frame.yaw_rad) > _FULL_TURN_RAD).any():
+            frame = replace(frame, yaw_rad=np.where(frame.yaw_valid, wrap_angle(frame.yaw_rad), 0.0))
+        too_fast = too_fast_for_class(frame.velocity_mps, frame.object_class) & frame.velocity_valid
+        if too_fast.any():
+            self.counters.implausible_speed += int(np.count_nonzero(too_fast))
+            frame = replace(frame, velocity_valid=frame.velocity_valid & ~too_fast)
+        return frame
 
     def _remove_expired(self, timestamp_ns: int) -> None:
         limit_ns = timestamp_ns - int(self.policy.timeout_s * 1e9)
@@ -244,10 +265,11 @@ class TrackStore:
         slot, born = self._slots_for(frame)
         last, known = self._slots.pose.take(slot, axis=0), self._slots.known.take(slot, axis=0)
         gone_ns, reset = frame.timestamp_ns - self._slots.seen_ns.take(slot), np.zeros(len(slot), np.bool_)
-        if born:
-            reset[born], gone_ns[born], known[born] = True, 0, False
-            last[born, _POSITION] = last[born, _ANCHOR] = frame.position_m[born]
-            known[born, _YAW_VALID] = frame.yaw_valid[born]
+        new = [*born, *self._leaps(frame, last, known, gone_ns, born)]
+        if new:
+            reset[new], gone_ns[new], known[new] = True, 0, False
+            last[new, _POSITION] = last[new, _ANCHOR] = frame.position_m[new]
+            known[new, _YAW_VALID] = frame.yaw_valid[new]
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
         dt_s: FloatArray = np.asarray(gone_ns * 1e-9, np.float64)
@@ -276,7 +298,8 @@ class TrackStore:
         )
         now_known = np.empty_like(known)
         now_known[:, _YAW_VALID], now_known[:, _HEADING_KNOWN] = frame.yaw_valid, heading.known
-        np.logical_or(~reset, frame.velocity_valid, out=now_known[:, _STEADY_KNOWN])
+        np.logical_not(reset, out=now_known[:, _DISPLACED])
+        np.logical_or(now_known[:, _DISPLACED], frame.velocity_valid, out=now_known[:, _STEADY_KNOWN])
         self._slots.known[slot] = now_known
         self._slots.object_class[slot] = frame.object_class
         self._missing = []
@@ -289,6 +312,24 @@ class TrackStore:
             heading.known, heading.directed, velocity_mps, frame.velocity_valid, steady_mps, frame.object_class,
             frame.size_m,
         )  # fmt: skip
+
+    def _leaps(
+        self, frame: TrackFrame, last: FloatArray, known: BoolArray, gone_ns: IntArray, born: list[int]
+    ) -> list[int]:
+        """Return and count the rows of known tracks that cannot have come from where they were last seen."""
+        leapt = unexplained(
+            frame.position_m - last[:, _POSITION],
+            np.asarray(gone_ns * 1e-9, np.float64),
+            frame.object_class,
+            measured_mps=frame.velocity_mps,
+            measured=frame.velocity_valid,
+            steady_mps=last[:, _STEADY],
+            steady=known[:, _DISPLACED],
+        )
+        leapt[born] = False
+        rows: list[int] = np.flatnonzero(leapt).tolist()
+        self.counters.restarted += len(rows)
+        return rows
 
     def coasting(self) -> Coasting:
         """Live tracks that the newest frame did not report, in the order of their birth."""

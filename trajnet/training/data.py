@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -197,7 +196,7 @@ def load_training_set(
                 with np.load(path) as stored:
                     parts.append(TrainingSet(**{f.name: stored[f.name] for f in fields(TrainingSet)}))
                 continue
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            except Exception as error:  # NumPy's reader raises what its parsing stumbles over
                 log.warning("%s: unreadable (%s), built anew", path, error)
         part = build_set(source, roots, future_time_s, requirements)
         cache.mkdir(parents=True, exist_ok=True)

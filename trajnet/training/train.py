@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trajnet import config as configs
-from trajnet.errors import ContractError, InputError, TrajnetError
+from trajnet.errors import ContractError, InputError
 from trajnet.revision import git_revision
 from trajnet.training.config import TrainConfig
 from trajnet.training.data import Batch, Batches, TrainingSet, load_training_set
@@ -206,32 +206,33 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got no such file")
     try:
-        stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        about = stored["trajnet"]
-    except TrajnetError:
-        raise
+        stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen types for a file that is none of its own
         raise ContractError(
             f"{path}: expected a checkpoint written by `trajnet train`, got: {type(error).__name__}"
         ) from error
+    about = stored.get("trajnet") if isinstance(stored, dict) else None
+    weights = stored.get("state_dict") if isinstance(stored, dict) else None
+    if not isinstance(about, dict) or not isinstance(weights, dict) or not all(isinstance(k, str) for k in weights):
+        raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got one of another program")
     if about.get("version") != CHECKPOINT_VERSION:
         raise ContractError(
-            f"{path}: checkpoint version: this trajnet reads {CHECKPOINT_VERSION}, got {about.get('version')}; "
+            f"{path}: checkpoint version: this trajnet reads {CHECKPOINT_VERSION}, got {about.get('version')!r}; "
             "train again"
         )
-    return stored
+    return dict(stored)
 
 
 def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str, Any]]:
     """The trained model in evaluation mode, its configuration, and what the checkpoint says about the run."""
     stored = read_checkpoint(path)
     about = stored["trajnet"]
-    config = configs.from_dict(TrainConfig, about["config"], str(path))
+    config = configs.from_dict(TrainConfig, about.get("config"), str(path))
     model = TrajectoryModel(config.model)
     weights = {k.removeprefix("model."): v for k, v in stored["state_dict"].items()}
     try:
         model.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError, TypeError) as error:  # the last two for weights that are no tensors
         raise ContractError(
             f"{path}: its weights do not fit this version's model: {' '.join(str(error).split())}"
         ) from error

@@ -85,8 +85,11 @@ def test_nobody_is_dropped_and_who_comes_back_has_a_gap() -> None:
     model = Shown()
     stream = Stream(model, guard=GuardOptions(max_objects=2))
 
-    def put(step: int, far: str, ego: Ego | None = STANDING) -> dict[str, Source]:
-        places = {t: (200.0 if t == far else 10.0 + i, 0.0) for i, t in enumerate("abc")}
+    places = {"a": (0.0, 0.0), "b": (60.0, 0.0), "c": (-60.0, 0.0)}
+
+    def put(step: int, far: str) -> dict[str, Source]:
+        """The vehicle stands nearer to a and one of the others."""
+        ego = Ego(np.array([{"b": -20.0, "c": 20.0}[far], 0.0]), np.zeros(2))
         one = frame(0.1 * step, places, velocity=(0.0, 0.0))
         answer = stream.update(one, one.timestamp_ns, ego)
         answer.validate()

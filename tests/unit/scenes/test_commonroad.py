@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from trajnet.datasets.files import load_map, load_scene
 from trajnet.errors import InputError
+from trajnet.scenes.commonroad import _box_m, _source
 from trajnet.types import ObjectClass
 
 pytest.importorskip("commonroad", reason="commonroad-io is not installed")
@@ -108,6 +110,44 @@ def test_a_source_without_a_known_licence_is_not_given_one(tmp_path: Path) -> No
     path = tmp_path / "x.xml"
     path.write_text(scenario(LANELET, TRUCK, source="somewhere else"))
     assert load_scene(path).licence == "not stated"
+
+
+def test_a_polygon_counts_as_the_box_around_it(tmp_path: Path) -> None:
+    corners = "".join(point(x, y) for x, y in ((-1, -1), (3, -1), (3, 1), (-1, 1)))
+    rectangle = "<rectangle><length>9.5</length><width>2.5</width></rectangle>"
+    path = tmp_path / "x.xml"
+    path.write_text(scenario(LANELET, TRUCK.replace(rectangle, f"<polygon>{corners}</polygon>")))
+    scene = load_scene(path)
+    assert scene.size_m.tolist() == [[4.0, 2.0]]
+    # The box's middle is 1 m ahead of the obstacle's position, and it faces along y.
+    np.testing.assert_allclose(scene.position_m, [[10.0, 21.0], [10.0, 21.4], [10.0, 21.8]])
+
+
+def test_a_trajectory_that_begins_with_the_initial_state_has_it_once(tmp_path: Path) -> None:
+    again = "<trajectory>" + state("state", 3, 10.0, 20.0, 1.5707963267948966, 4.0)
+    path = tmp_path / "x.xml"
+    path.write_text(scenario(LANELET, TRUCK.replace("<trajectory>", again)))
+    assert load_scene(path).frame_number.tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("shape", "box"),
+    [
+        (SimpleNamespace(length=4.0, width=2.0, origin_x_shift=-1.5), (4.0, 2.0, 1.5, 0.0)),
+        (SimpleNamespace(radius=0.5), (1.0, 1.0, 0.0, 0.0)),
+        (SimpleNamespace(vertices=((-1, -1), (3, -1), (3, 1))), (4.0, 2.0, 1.0, 0.0)),
+        (SimpleNamespace(hitch=1.0), None),
+    ],
+)
+def test_shapes_of_commonroad_io_2026(shape: SimpleNamespace, box: tuple[float, ...] | None) -> None:
+    """Its shapes have no centre, but a rectangle's offset of the origin (a rear axle, say)."""
+    assert _box_m(shape) == box
+
+
+def test_the_source_stands_in_the_scenario_or_in_its_file_information() -> None:
+    assert _source(SimpleNamespace(source="a")) == "a"
+    assert _source(SimpleNamespace(file_information=SimpleNamespace(source="b"))) == "b"
+    assert _source(SimpleNamespace(source=None)) == ""
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,14 @@ NODES: dict[int, tuple[float, float]] = {
 WAYS = {10: (1, 2), 11: (3, 4, 5), 12: (7, 6), 13: (8, 9)}
 
 
-def osm(*relations: str, nodes: dict[int, tuple[float, float]] = NODES, local: str = "local_") -> str:
+def osm(
+    *relations: str,
+    nodes: dict[int, tuple[float, float]] = NODES,
+    local: str = "local_",
+    place: str = 'lat="35.0" lon="139.0"',
+) -> str:
     points = "".join(
-        f'<node id="{i}" lat="35.0" lon="139.0"><tag k="ele" v="1.0"/><tag k="{local}x" v="{x}"/>'
-        f'<tag k="{local}y" v="{y}"/></node>'
+        f'<node id="{i}" {place}><tag k="ele" v="1.0"/><tag k="{local}x" v="{x}"/><tag k="{local}y" v="{y}"/></node>'
         for i, (x, y) in nodes.items()
     )
     lines = ""
@@ -117,7 +122,8 @@ def test_broken_lanelets_are_left_out_and_said(tmp_path: Path, caplog: pytest.Lo
         ("", "expected a Lanelet2 map in OSM's XML, got a broken file"),
         (osm(*STREET)[:-9], "expected a Lanelet2 map in OSM's XML, got a broken file"),
         (osm(), "expected a Lanelet2 map, got a file without lanelets"),
-        (osm(*STREET, local="other_"), "expected nodes with the tags local_x and local_y, got 9 without; save the map"),
+        (osm(*STREET, local="other_", place=""), "or with lat and lon, got 9 without; save the map"),
+        (osm(*STREET, local="other_", place='lat="95" lon="1"'), "expected lat from -90 to 90"),
         (osm(lanelet(20, 11, 88)), "none of 1: lanelet 20: expected way 88 with two nodes or more .* got 0 such of 0"),
         (osm(STREET[0], nodes={**NODES, 4: (np.nan, 0.0)}), "lanelet 20: expected way 11 .* got 2 such of 3"),
     ],
@@ -141,3 +147,39 @@ def test_a_scene_table_is_a_map(root: Path) -> None:
     lanes, raster = load_map(root / "sim" / "scenes" / "intersection.parquet")
     assert raster is None
     assert {lane.drivable for lane in lanes} == {True, False}
+
+
+def test_elements_marked_as_deleted_are_no_part_of_the_map(tmp_path: Path) -> None:
+    gone = lanelet(23, 13, 12).replace('<relation id="23"', '<relation id="23" action="delete" visible="true"')
+    hidden = lanelet(24, 13, 12).replace('<relation id="24"', '<relation id="24" visible="false"')
+    lanes, _ = load_map(write(tmp_path, osm(STREET[0], gone, hidden)))
+    assert [lane.lane_id for lane in lanes] == ["20"]
+    without_way = osm(*STREET).replace('<way id="10"', '<way id="10" action="delete"')
+    assert [lane.lane_id for lane in load_map(write(tmp_path, without_way))[0]] == ["21", "22"]
+
+
+def test_a_lanelet_for_both_directions_has_no_direction_on_the_map(tmp_path: Path) -> None:
+    lanes, _ = load_map(write(tmp_path, osm(lanelet(20, 11, 10, one_way="no"))))
+    assert [lane.one_way for lane in lanes] == [False]
+    one, both = (field_of(drawn, None) for drawn in ((replace(lanes[0], one_way=True),), lanes))
+    assert one is not None
+    assert both is not None
+    assert one.direction is not None
+    assert both.direction is not None
+    assert one.direction.any()
+    assert not both.direction.any()
+    np.testing.assert_array_equal(one.distance[..., 0], both.distance[..., 0])
+
+
+def test_degrees_alone_are_projected_by_the_file_beside_the_map(tmp_path: Path) -> None:
+    """A road of 0.001 degrees along the equator: 111.32 m, and a little less where UTM's scale is below 1."""
+    places = {1: (0.0, 0.0), 2: (0.0, 0.001), 3: (0.00003, 0.0), 4: (0.00003, 0.0005), 5: (0.00003, 0.001)}
+    nodes = "".join(f'<node id="{i}" lat="{lat}" lon="{lon}"/>' for i, (lat, lon) in places.items())
+    text = osm(lanelet(20, 11, 10), nodes={}).replace("<way", f"{nodes}<way", 1)
+    ((lane,), _) = load_map(write(tmp_path, text))
+    assert np.ptp(lane.right_m[:, 0]) == pytest.approx(0.001 * 111319.49 * 0.99997, abs=0.15)
+    (tmp_path / "map_projector_info.yaml").write_text(
+        "projector_type: LocalCartesian\nmap_origin: {latitude: 0.0, longitude: 0.0005}\n", encoding="utf-8"
+    )
+    ((lane,), _) = load_map(write(tmp_path, text))
+    np.testing.assert_allclose(lane.right_m[:, 0], [-0.0005 * 111319.49, 0.0005 * 111319.49], atol=1e-3)

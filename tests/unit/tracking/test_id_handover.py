@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,26 @@ def test_a_track_that_is_still_reported_keeps_its_state() -> None:
     store.update(frame(0.2, {"a": (2.0, 0.0), "b": (2.1, 0.0)}), round(2e8))
     assert store.counters.handed_over == 0
     assert store.counters.born == 2
+
+
+def test_many_tracks_in_one_place_are_matched_in_little_memory_or_not_at_all() -> None:
+    """Every id new in every frame, all within millimetres: no pair is clear, and the work is bounded."""
+    for count in (256, 512, 2000):
+        place = np.random.default_rng(count).normal(0.0, 1e-3, (count, 2))
+        classes = np.full(count, CAR, dtype=np.int8)
+        tracemalloc.start()
+        found, _ = matched(place, np.zeros((count, 2)), np.full(count, 0.1), classes, place[::-1].copy(), classes)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak_bytes < 16e6  # with all triples, 256 tracks took 134 MB
+        assert len(found) == 0 or count <= 512
+
+
+def test_more_pairs_than_are_looked_at_hand_nothing_over() -> None:
+    spread = np.stack([np.arange(600) * 50.0, np.zeros(600)], axis=1)
+    classes = np.full(600, CAR, dtype=np.int8)
+    assert (
+        len(matched(spread[:500], np.zeros((500, 2)), np.full(500, 0.1), classes[:500], spread[:500], classes[:500])[0])
+        == 500
+    )
+    assert len(matched(spread, 0 * spread, np.full(600, 0.1), classes, spread, classes)[0]) == 0

@@ -24,7 +24,7 @@ from trajnet.tracking.store import (
     causal_heading,
     steady_velocity,
 )
-from trajnet.types import TrackFrame
+from trajnet.types import ObjectClass, TrackFrame
 
 
 def feed(store: TrackStore, one: TrackFrame, delay_s: float = 0.0) -> Observations:
@@ -389,3 +389,65 @@ def test_the_steady_velocity_of_a_first_observation_is_what_was_measured() -> No
     assert seen is not None
     kept = np.exp(-0.1 / STEADY_TIME_S)
     np.testing.assert_allclose(seen.steady_velocity_mps, [[3.0 * kept, 4.0 * kept], [0.0, 5.0]])
+
+
+def test_a_leap_that_no_car_makes_starts_the_track_anew() -> None:
+    """10 m/s for 1 s, then 10 m ahead or 30 m aside in 0.1 s: ids swapped or used again, a tracker that restarted."""
+    for leap in ((10.0, 0.0), (0.0, 30.0)):
+        store = TrackStore()
+        for step in range(20):
+            off = leap if step >= 10 else (0.0, 0.0)
+            _, seen = store.update(frame(0.1 * step, {"a": (step + off[0], off[1])}, velocity=(10.0, 0.0)), 0)
+            assert seen is not None
+            assert seen.reset.tolist() == [step in (0, 10)]
+            assert seen.slot.tolist() == [0]
+            if step == 10:
+                assert seen.dt_s.tolist() == [0.0]
+                assert seen.previous_position_m.tolist() == seen.position_m.tolist()
+        assert (store.counters.restarted, store.counters.born) == (1, 1)
+        assert seen is not None
+        np.testing.assert_allclose(seen.steady_velocity_mps, [[10.0, 0.0]], atol=1e-6)
+
+
+def test_an_id_used_again_by_a_pedestrian_elsewhere_starts_anew() -> None:
+    store = TrackStore()
+    for step in range(10):
+        store.update(frame(0.1 * step, {"a": (step, 0.0)}, velocity=(10.0, 0.0)), 0)
+    walker = frame(1.8, {"a": (80.0, 60.0)}, velocity=(0.0, 1.2), kind=ObjectClass.PEDESTRIAN)
+    _, seen = store.update(walker, 0)
+    assert seen is not None
+    assert seen.reset.tolist() == [True]
+    assert store.counters.restarted == 1
+
+
+def test_a_source_whose_velocity_is_always_zero_is_believed_after_a_step() -> None:
+    """Second observations are judged by the class's highest speed alone, or such a track would begin anew for ever."""
+    store = TrackStore()
+    for step in range(10):
+        _, seen = store.update(frame(0.5 * step, {"a": (10.0 * step, 0.0)}, velocity=(0.0, 0.0)), 0)
+        assert seen is not None
+        assert seen.reset.tolist() == [step == 0]
+    assert store.counters.restarted == 0
+
+
+def test_a_speed_beyond_the_class_counts_as_not_measured() -> None:
+    store = TrackStore()
+    both = {"car": (0.0, 0.0), "walker": (5.0, 5.0)}
+    kinds = [ObjectClass.CAR, ObjectClass.PEDESTRIAN]
+    _, seen = store.update(frame(0.0, both, velocity=(50.0, 0.0), kind=kinds), 0)
+    assert seen is not None
+    assert seen.velocity_valid.tolist() == [True, False]
+    assert seen.velocity_mps.tolist() == [[50.0, 0.0], [0.0, 0.0]]
+    assert store.counters.implausible_speed == 1
+
+
+@pytest.mark.parametrize("turns", [1000, -3, 1e6])
+def test_a_yaw_of_many_turns_is_that_of_none(turns: float) -> None:
+    found = []
+    for extra in (0.0, 2 * np.pi * turns):
+        store = TrackStore()
+        for step in range(3):
+            _, seen = store.update(frame(0.1 * step, {"a": (step, 0.0)}, yaw=0.3 + extra), 0)
+        assert seen is not None
+        found.append((seen.yaw_rad[0], seen.previous_yaw_rad[0]))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-8)

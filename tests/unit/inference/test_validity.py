@@ -1,0 +1,69 @@
+"""What a guard may serve: one row is broken in one way, and only that row is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.frames import frame, observed
+from trajnet.inference import ConstantVelocity
+from trajnet.inference.validity import REACH_SLACK_M, servable_rows
+from trajnet.types import ObjectClass, Prediction
+
+TIME_S = np.array([1.0, 2.0])
+PLACES = {"a": (0.0, 0.0), "b": (5e5, 4e6), "c": (20.0, 0.0)}
+KINDS = [ObjectClass.CAR, ObjectClass.PEDESTRIAN, ObjectClass.BUS]
+SEEN = observed(frame(0.0, PLACES, velocity=(3.0, 1.0), kind=KINDS))
+GOOD = ConstantVelocity(TIME_S).predict(SEEN)
+
+
+def changed(name: str, value: Any) -> Prediction:
+    """Return the good prediction with one field of its second row replaced (or shifted, where value is callable)."""
+    values = getattr(GOOD, name).copy()
+    values[1] = value(values[1]) if callable(value) else value
+    return replace(GOOD, **{name: values})
+
+
+def test_a_good_prediction_is_served() -> None:
+    assert servable_rows(GOOD, SEEN).tolist() == [True, True, True]
+    nothing = observed(frame(0.0, {}))
+    assert servable_rows(ConstantVelocity(TIME_S).predict(nothing), nothing).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("covariance_m2", [[1.0, 5.0], [5.0, 1.0]]),  # indefinite
+        ("covariance_m2", [[1.0, 0.5], [-0.5, 1.0]]),  # asymmetric
+        ("covariance_m2", [[0.0, 0.0], [0.0, 0.0]]),
+        ("covariance_m2", [[-1.0, 0.0], [0.0, -1.0]]),
+        ("covariance_m2", [[1e300, 0.0], [0.0, np.inf]]),
+        ("position_m", 1e300),
+        ("position_m", np.nan),
+        ("position_m", lambda place: place + 100.0),
+        ("yaw_rad", np.inf),
+        ("probability", 0.5),
+        ("source", 77),
+        ("source", -1),
+        ("age_s", np.nan),
+        ("age_s", np.inf),
+        ("age_s", -5.0),
+    ],
+)
+def test_one_broken_row_is_refused(name: str, value: Any) -> None:
+    assert servable_rows(changed(name, value), SEEN).tolist() == [True, False, True]
+
+
+def test_a_path_reaches_as_far_as_its_class_can_get() -> None:
+    """A pedestrian: 12 m/s for 1 and 2 s, with 10 m to spare."""
+    for x_m, served in ((12.0 + REACH_SLACK_M - 0.1, True), (12.0 + REACH_SLACK_M + 0.1, False)):
+        path_m = np.array([[[x_m, 0.0], [24.0, 0.0]]]) + SEEN.position_m[1]
+        assert bool(servable_rows(changed("position_m", path_m), SEEN)[1]) is served
+
+
+def test_symmetric_to_the_last_digit_of_float32_is_symmetric() -> None:
+    almost = [[1.0, 0.3], [0.3 * (1 + 2.0**-24), 1.0]]
+    assert servable_rows(changed("covariance_m2", almost), SEEN).all()
