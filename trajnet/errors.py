@@ -19,3 +19,12 @@ class ContractError(TrajnetError):
 
 class DependencyError(TrajnetError):
     """A package that the task needs is missing, or two that exclude each other are both installed."""
+
+
+def in_words(error: BaseException) -> str:
+    """Return an exception's type and text in one line, whatever its own text does."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # an exception of foreign code whose __str__ raises
+        text = "(its text cannot be read)"
+    return f"{type(error).__name__}: {text}"

@@ -16,11 +16,12 @@ import numpy as np
 from trajnet.arrays import overwrite
 from trajnet.config import require
 from trajnet.context.surroundings import Surroundings
-from trajnet.errors import InputError
+from trajnet.errors import InputError, in_words
 from trajnet.inference.base import Predictor
 from trajnet.inference.missed_frames import MissedFrames
 from trajnet.inference.physics import ConstantVelocity
 from trajnet.inference.priority import Ego, most_important
+from trajnet.inference.validity import servable_rows
 from trajnet.inference.worker import Worker
 from trajnet.tracking.store import Observations
 from trajnet.types import IntArray, Prediction
@@ -36,7 +37,8 @@ class GuardCounters:
     """What the rows came from and why the model was not used, since the start.
 
     failures: calls that raised. deadline_misses: calls not done within the budget, or not begun as one still ran.
-    non_finite_rows: rows of the model that were not usable (NaN, probabilities that do not sum to 1).
+    non_finite_rows: rows of the model that must not go out (see servable_rows): NaN, probabilities that do not sum to
+    1, a covariance that is none, a path that the object's class cannot drive.
     over_limit_rows: rows that were not shown to the model because there were more than it is allowed.
     """
 
@@ -65,8 +67,8 @@ class Caller(Protocol):
 class GuardOptions:
     """How a predictor is guarded.
 
-    budget_s: the longest time from a call of Guard.answer to its answer; None waits as long as the predictor takes
-    (offline, deterministic).
+    budget_s: the longest time from the beginning of Stream.update to its answer; None waits as long as the predictor
+    takes (offline, deterministic).
     max_objects: how many rows the predictor is shown at most, by priority (see most_important); None: all of them.
     fallback: gives the paths that the predictor does not give; must answer from one observation alone. Without a budget
     it is asked only for frames that need it. None: constant velocity.
@@ -118,17 +120,27 @@ class Guard:
         self._late: tuple[Future[Prediction], Observations] | None = None
         self._missed = MissedFrames()
 
+    def start_ns(self) -> int:
+        """Return the time from which a budget counts, for answer; 0 without a budget."""
+        return self._clock_ns() if self._worker is not None else 0
+
     def answer(
-        self, observations: Observations, ego: Ego | None = None, *, surroundings: MakeSurroundings | None = None
+        self,
+        observations: Observations,
+        ego: Ego | None = None,
+        *,
+        surroundings: MakeSurroundings | None = None,
+        begin_ns: int | None = None,
     ) -> Prediction:
         """Return finite paths for each row of observations, in their order, with the predictor's modes and times.
 
         ego: the vehicle that asks, which decides whom the predictor serves if there are more than max_objects.
         surroundings: makes those of all rows for the predictor, within its budget: a map takes its time, too.
+        begin_ns: start_ns at the beginning of the frame's work; None: now.
         """
         count = len(observations)
         self.counters.calls += 1
-        begin_ns = self._clock_ns() if self._worker is not None else 0
+        begin_ns = self.start_ns() if begin_ns is None else begin_ns
         safe = self.fallback.predict(observations) if self._worker is not None else None
         rows = self._within_limit(observations, ego)
         shown = observations if rows is None else self._shown(observations, rows)
@@ -141,7 +153,7 @@ class Guard:
         else:
             self.counters.deadline_misses += 1
             self._missed.mark_missed(shown)
-        fine = None if result is None else result.usable_rows()
+        fine = None if result is None else servable_rows(result, shown)
         served = 0 if fine is None else int(np.count_nonzero(fine))
         self.counters.model_rows += served
         self.counters.physics_rows += count - served
@@ -186,27 +198,47 @@ class Guard:
         return self.predictor.predict(replace(asked, surroundings=seen if rows is None else seen.select(rows)))
 
     def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
-        """The inner prediction with a row for each observation, or None with the reason counted."""
+        """Return the inner prediction with a row for each observation, or None with the reason counted."""
         asked = self._missed.since_shown(shown)
-        try:
-            if self._worker is None:
-                result = self._checked(call(asked), asked)
-            else:
-                running = self._worker.submit(call, asked)
-                try:
-                    running.exception(self._left_s(begin_ns))  # gives, not raises, what the predictor raised
-                except FutureTimeoutError:
-                    self.counters.deadline_misses += 1
-                    self._late = running, asked
-                    self._missed.mark_shown(asked)  # as if it ends well; see _late_call_ended
-                    return None
-                result = self._checked(running.result(), asked)
-        except Exception as error:  # whatever fails inside, every object still gets a path
-            self._failed(error)
+        if self._worker is None:
+            result = self._called(call, asked)
+        else:
+            running = self._worker.submit(call, asked)
+            try:
+                error = running.exception(self._left_s(begin_ns))  # gives, not raises, what the predictor raised
+            except FutureTimeoutError:
+                self.counters.deadline_misses += 1
+                self._late = running, asked
+                self._missed.mark_shown(asked)  # as if it ends well; see _late_call_ended
+                return None
+            result = self._ended(running, error, asked)
+        if result is None:
             self._missed.mark_missed(shown)
-            return None
-        self._missed.mark_shown(asked)
+        else:
+            self._missed.mark_shown(asked)
         return result
+
+    def _called(self, call: Call, asked: Observations) -> Prediction | None:
+        """Call the predictor here; whatever fails inside, every object still gets a path."""
+        try:
+            return self._checked(call(asked), asked)
+        except KeyboardInterrupt:  # Ctrl-C is the user's
+            raise
+        except BaseException as error:  # SystemExit, too: a predictor does not decide about the process
+            self._failed(error)
+            return None
+
+    def _ended(
+        self, running: Future[Prediction], error: BaseException | None, asked: Observations
+    ) -> Prediction | None:
+        """Return the result of a call that has ended, or None with its failure counted. error: what it raised."""
+        try:
+            if error is None:
+                return self._checked(running.result(), asked)
+        except Exception as wrong:  # a result of another kind
+            error = wrong
+        self._failed(error)
+        return None
 
     def _left_s(self, begin_ns: int) -> float:
         """What is left of the budget, at least nothing."""
@@ -221,11 +253,8 @@ class Guard:
         if not running.done():
             return False
         self._late = None
-        try:
-            unusable = ~self._checked(running.result(), asked).usable_rows()
-        except Exception as error:
-            self._failed(error)
-            unusable = np.ones(len(asked), dtype=np.bool_)
+        result = self._ended(running, running.exception(0.0), asked)
+        unusable = np.ones(len(asked), np.bool_) if result is None else ~servable_rows(result, asked)
         self._missed.forget(asked.slot[unusable])
         return True
 
@@ -245,7 +274,7 @@ class Guard:
             )
         return result
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self.counters.failures += 1
-        self.counters.last_failure = f"{type(error).__name__}: {error}"
+        self.counters.last_failure = in_words(error)
         log.warning("%s failed, physics takes over: %s", self.predictor.name, self.counters.last_failure)

@@ -87,7 +87,7 @@ class Stream:
         surroundings: of the frame's rows, for frames that are no real instant (windows in lockstep); otherwise they are
         made from the frame and the map.
         """
-        begin = self._clock_ns()
+        begin, asked_ns = self._clock_ns(), self.guard.start_ns()
         self.status, observations = self.store.update(frame, now_ns)
         tracked = self._clock_ns()
         if observations is None:
@@ -98,7 +98,7 @@ class Stream:
             if surroundings is not None:
                 observations = replace(observations, surroundings=surroundings)
             make = None if surroundings is not None else self._surroundings_maker()
-            fresh = undirected(observations, self.guard.answer(observations, ego, surroundings=make))
+            fresh = undirected(observations, self.guard.answer(observations, ego, surroundings=make, begin_ns=asked_ns))
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
             coasting = self.store.coasting()

@@ -1,4 +1,4 @@
-"""A thread that makes one predictor's calls, so that whoever asks need not wait for ever."""
+"""A thread that makes one predictor's calls, so that the caller can stop waiting for one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Worker:
         weakref.finalize(self, self._calls.put, None)
 
     def submit(self, function: Callable[[Observations], Prediction], asked: Observations) -> Future[Prediction]:
-        if self._closed:
-            raise RuntimeError("the predictor's thread has ended")
         future: Future[Prediction] = Future()
+        if self._closed:
+            future.set_exception(RuntimeError("the predictor's thread has ended"))
+            return future
         self._calls.put((future, function, asked))
         return future
 
@@ -48,6 +49,6 @@ def _serve(calls: SimpleQueue[_Call | None]) -> None:
         future, function, asked = call
         try:
             future.set_result(function(asked))
-        except BaseException as error:  # whoever waits gets it
+        except BaseException as error:  # the caller gets it
             future.set_exception(error)
         del call, future, function, asked  # nothing is kept alive while the thread waits

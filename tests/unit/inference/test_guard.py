@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +15,11 @@ import pytest
 
 from tests.frames import frame
 from trajnet.errors import ConfigError, InputError
-from trajnet.inference import ConstantVelocity, Guard, GuardOptions, KalmanConstantVelocity
+from trajnet.inference import ConstantVelocity, Guard, GuardOptions, KalmanConstantVelocity, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.inference.worker import Worker
-from trajnet.tracking.store import Observations, TrackStore
-from trajnet.types import IntArray, Prediction, Source
+from trajnet.tracking.store import FrameStatus, Observations, TrackStore
+from trajnet.types import IntArray, Prediction, Source, TrackFrame
 
 TIME_S = np.array([0.5, 1.0])
 #: No test waits this long: calls that should end in time end at once.
@@ -44,7 +46,7 @@ class Inner(BasePredictor):
                 plain.with_modes(2),
                 probability=np.tile([0.75, 0.25], (count, 1)),
                 source=np.full(count, Source.MODEL),
-                position_m=np.repeat(plain.position_m, 2, axis=1) + 100.0,
+                position_m=np.repeat(plain.position_m, 2, axis=1) + 20.0,
             )
         )
         return answer
@@ -90,7 +92,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[Line]:
 def test_a_good_answer_passes_as_it_is(either: Line) -> None:
     answer = either.feed(0.0, "a", "b")
     assert answer.source.tolist() == [Source.MODEL] * 2
-    assert answer.position_m[0, 0, 0, 0] == pytest.approx(100 + 5 * np.cos(0.1))
+    assert answer.position_m[0, 0, 0, 0] == pytest.approx(20 + 5 * np.cos(0.1))
     assert either.counts() == (1, 2, 0, 0, 0, 0)
     assert either.guard.predictor is either.inner
 
@@ -412,3 +414,84 @@ def test_a_guard_refuses_what_cannot_work() -> None:
 def test_no_rows_are_no_trouble(either: Line) -> None:
     assert len(either.feed(0.0)) == 0
     assert either.counts() == (1, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("budget_s", [None, AMPLE_S])
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), type("Own", (BaseException,), {})("own")])
+def test_a_predictor_does_not_end_the_process(budget_s: float | None, error: BaseException) -> None:
+    line = Line(budget_s)
+
+    def leave(answer: Prediction) -> Prediction:
+        raise error
+
+    line.inner.act = leave
+    assert line.feed(0.0, "a").source.tolist() == [Source.PHYSICS]
+    line.inner.act = lambda answer: answer
+    assert line.feed(0.1, "a").source.tolist() == [Source.MODEL]
+    assert line.guard.counters.failures == 1
+    assert type(error).__name__ in line.guard.counters.last_failure
+
+
+def test_ctrl_c_in_a_predictor_without_a_thread_reaches_the_program() -> None:
+    line = Line()
+
+    def interrupted(answer: Prediction) -> Prediction:
+        raise KeyboardInterrupt
+
+    line.inner.act = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        line.feed(0.0, "a")
+
+
+def test_an_exception_whose_text_raises_is_named_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    line = Line()
+
+    def fail(answer: Prediction) -> Prediction:
+        raise Mute
+
+    line.inner.act = fail
+    assert line.feed(0.0, "a").source.tolist() == [Source.PHYSICS]
+    assert line.guard.counters.last_failure == "Mute: (its text cannot be read)"
+
+
+@pytest.mark.parametrize("budget_s", [None, AMPLE_S])
+def test_paths_that_the_class_cannot_drive_get_physics(budget_s: float | None) -> None:
+    line = Line(budget_s)
+    line.inner.act = lambda answer: replace(answer, position_m=answer.position_m + 1000.0)
+    assert line.feed(0.0, "a", "b").source.tolist() == [Source.PHYSICS, Source.PHYSICS]
+    assert line.guard.counters.non_finite_rows == 2
+
+
+class Refusing:
+    """Asserts that no time is left when it is asked to wait."""
+
+    def submit(self, function: Callable[[Observations], Prediction], asked: Observations) -> Future[Prediction]:
+        class Waiting(Future[Prediction]):
+            def exception(self, timeout: float | None = None) -> BaseException | None:
+                assert timeout == 0.0
+                raise FutureTimeoutError
+
+        return Waiting()
+
+    def close(self, timeout_s: float) -> bool:
+        return True
+
+
+def test_the_budget_covers_the_update_of_the_tracks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work before the guard (a hand-over of hundreds of ids, say) takes 1 s here, so nothing is left of 0.5 s."""
+    now_ns = [0]
+    stream = Stream(Inner(), guard=GuardOptions(0.5, clock_ns=lambda: now_ns[0], caller=Refusing()))
+    update = stream.store.update
+
+    def slow(one: TrackFrame, at_ns: int) -> tuple[FrameStatus, Observations | None]:
+        now_ns[0] += 10**9
+        return update(one, at_ns)
+
+    monkeypatch.setattr(stream.store, "update", slow)
+    answer = stream.update(frame(0.0, {"a": (0.0, 0.0)}, velocity=(1.0, 0.0)), 0)
+    assert answer.source.tolist() == [Source.PHYSICS]
+    assert stream.guard.counters.deadline_misses == 1
