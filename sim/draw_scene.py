@@ -82,6 +82,8 @@ def main() -> int:
         if arguments.window:
             one.set_xlim(-arguments.window, arguments.window)
             one.set_ylim(-arguments.window, arguments.window)
+    for empty in axes.flat[len(scenes) :]:
+        empty.set_axis_off()
     figure.tight_layout()
     figure.savefig(arguments.out, dpi=70)
     return 0

@@ -174,6 +174,8 @@ def _jobs(arguments: argparse.Namespace) -> list[partial[str]]:
             partial(generate_street, recipe, arguments.out, arguments.tracker, arguments.tracker_rate)
             for recipe in streets
         ]
+    if arguments.held_out or arguments.tracker is not None:
+        raise InputError("--held-out, --tracker: expected --networks too, they are about street scenes")
     recipes = [recipe for recipe in BUNDLED if arguments.only in (None, recipe.scene_id)]
     if arguments.count:
         recipes = training_recipes(arguments.count, arguments.seed, arguments.duration)

@@ -95,7 +95,8 @@ def row_of(rng: np.random.Generator, kerb: Kerb, kept_free_m: list[tuple[float, 
     """Return what stands at a kerb, from its beginning to its end, but for the stretches that are kept free."""
     if kerb.style == "none":
         return []
-    row, at_m = [], JUNCTION_M
+    row: list[Parked] = []
+    at_m = JUNCTION_M
     end_m = length_m(kerb.street.kerb_m) - JUNCTION_M
     while True:
         kind = ObjectClass(int(rng.choice([int(k) for k in PARKED_MIX], p=list(PARKED_MIX.values()))))

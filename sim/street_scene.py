@@ -10,13 +10,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import shapely
 from kerbside import Kerb, Parked, boxes, car_park, clear_of_traffic, draw_kerbs, row_of, thinned
 from map_view import MAPS, draw_map
 from sensor_view import Sensor, ego_sensor, seen_by, split_at_absences
 from street_demand import Stop, draw_stops, street_demand
 from street_layout import Layout, busy_points, draw_routes, read_layout
 from street_tracks import vehicle_tracks
-from sumo_network import LANE_WIDTH_M, Network, build, intersection, lanes_of, motorway, roundabout
+from sumo_network import LANE_WIDTH_M, RING_WIDTH_M, Network, build, intersection, lanes_of, motorway, roundabout
 from sumo_recording import SHORTEST_FRAMES, SOURCE, STEP_S, Track, scene_of_tracks, simulate
 from town_networks import MOTORWAY_TOWNS, cut_out, prepare_network, read_network
 from walkers import pavements, walkers
@@ -28,7 +29,7 @@ from trajnet.types import BoolArray, FloatArray, Lane, ObjectClass, Scene
 #: Layouts that need no file: how each is drawn, and the width of its lanes.
 HANDMADE: dict[str, tuple[Callable[[np.random.Generator], Network], float]] = {
     "signals": (intersection, LANE_WIDTH_M),
-    "ring": (partial(roundabout, radii_m=(10.0, 25.0)), LANE_WIDTH_M),
+    "ring": (partial(roundabout, radii_m=(10.0 - RING_WIDTH_M / 2, 25.0 - RING_WIDTH_M / 2)), LANE_WIDTH_M),
     "narrow": (partial(intersection, signals=False), 2.75),
     "priority_tee": (partial(intersection, arms=3, signals=False), LANE_WIDTH_M),
     "motorway_on": (partial(motorway, ramp="on"), LANE_WIDTH_M),
@@ -176,8 +177,9 @@ def _record(rng: np.random.Generator, place: Place, recipe: StreetRecipe) -> Rec
     parked = _park(rng, place, kerbs, stops, vehicles, frames)
     tracks = vehicles + [_standing_track(p, frames) for p in parked]
     count = 0 if place.motorway else int(rng.integers(4, 32))
-    lines = pavements(rng, kerbs, place.layout)
-    tracks += walkers(rng, lines, place.layout, tracks, frames=frames, count=count)
+    standing = shapely.union_all([p.box() for p in parked])
+    lines = pavements(rng, kerbs, place.layout, standing)
+    tracks += walkers(rng, lines, place.layout, tracks, standing, frames=frames, count=count)
     tracks = [t for t in tracks if len(t.frame) >= SHORTEST_FRAMES]
     return _look(rng, tracks, frames, place.radius_m)
 

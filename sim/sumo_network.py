@@ -18,6 +18,7 @@ from trajnet.types import FloatArray, Lane
 ARM_M = 190.0
 LANE_WIDTH_M = 3.3
 MOTORWAY_LANE_WIDTH_M = 3.6
+RING_WIDTH_M = 4.5
 #: Lanes that let only these of SUMO's classes in are no part of a street.
 RAILS = ("rail", "rail_electric", "rail_fast", "rail_urban", "tram", "ship")
 
@@ -90,7 +91,10 @@ def intersection(rng: np.random.Generator, *, arms: int = 4, signals: bool = Tru
 
 
 def roundabout(rng: np.random.Generator, *, radii_m: tuple[float, float] = (13, 22)) -> Network:
-    """A roundabout of one lane with 3 to 5 arms, pavements and crossings, of a radius between radii_m."""
+    """A roundabout of one lane with 3 to 5 arms, pavements and crossings.
+
+    radii_m: lowest and highest radius of the lane's inner border; vehicles circle RING_WIDTH_M / 2 further out.
+    """
     arms = int(rng.integers(3, 6))
     radius_m = float(rng.uniform(*radii_m))
     angles = np.arange(arms) * 2 * np.pi / arms + rng.uniform(-0.1, 0.1, arms)
@@ -105,7 +109,7 @@ def roundabout(rng: np.random.Generator, *, radii_m: tuple[float, float] = (13, 
         arc_m = radius_m * np.stack([np.cos(arc), np.sin(arc)], axis=1)
         edges += (
             f'<edge id="arc{i}" from="ring{i}" to="ring{(i + 1) % arms}" numLanes="1" priority="10" speed="8.33" '
-            f'width="4.5" shape="{_shape(arc_m)}"/>\n'
+            f'width="{RING_WIDTH_M}" shape="{_shape(arc_m)}"/>\n'
         )
     ring, arcs = (" ".join(f"{name}{i}" for i in range(arms)) for name in ("ring", "arc"))
     edges += f'<roundabout nodes="{ring}" edges="{arcs}"/>\n'
@@ -149,6 +153,8 @@ def motorway(rng: np.random.Generator, *, ramp: str = "on") -> Network:
         for i in range(lanes)
     )
     ramp_speed = f'priority="5" numLanes="1" speed="{min(speed_mps, 22.22):.2f}" width="{MOTORWAY_LANE_WIDTH_M}"'
+    entries: tuple[str, ...]
+    exits: tuple[str, ...]
     if ramp == "on":
         inner, far = line(-120, 0, side_m), line(-330, 0)[0] + np.array([0.0, -70.0])
         curve = np.concatenate([_bezier([tuple(far), tuple(line(-230, 0, side_m + 6)[0]), tuple(inner[0])]), inner[1:]])

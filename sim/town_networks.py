@@ -1,6 +1,6 @@
 """Real road networks as SUMO files, and the split that keeps whole towns out of training.
 
-Files are named TOWN-NUMBER.net.xml.gz or TOWN__anything.net.xml.gz: the town is what stands before "__" or the last "-".
+Files are named TOWN-NUMBER.net.xml.gz or TOWN__anything.net.xml.gz: the town stands before "__" or the last "-".
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def prepare_network(root: ElementTree.Element, *, motorway: bool, to: Path) -> N
 
 
 def tightest_radius_m(points_m: FloatArray, *, over_m: float = 6.0) -> float:
-    """Return the smallest radius with which a line (P, 2) turns over a stretch of over_m, infinity if it is straight."""
+    """Return the smallest radius with which a line (P, 2) turns over over_m metres, infinity if it is straight."""
     if len(points_m) < 3:
         return np.inf
     step_m = np.diff(points_m, axis=0)

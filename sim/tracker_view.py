@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trajnet.errors import InputError
 from trajnet.geometry import wrap_angle
 from trajnet.scenes.rows import Rows, scene_from_rows
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Scene
@@ -49,9 +50,9 @@ class Noise:
 
     def __post_init__(self) -> None:
         if min(self.position_m, self.yaw_rad, self.velocity_mps, self.position_s, self.velocity_s, self.missed_s) <= 0:
-            raise ValueError(f"Noise: expected sizes and times above 0, got {self}")
+            raise InputError(f"Noise: expected sizes and times above 0, got {self}")
         if not (0 <= self.missed_share < 0.5 and 0 <= self.reversed_share < 0.5):
-            raise ValueError(f"Noise: expected shares from 0 to 0.5, got {self}")
+            raise InputError(f"Noise: expected shares from 0 to 0.5, got {self}")
 
 
 NOISE: dict[ObjectClass, Noise] = {
@@ -98,7 +99,7 @@ def at_rate(scene: Scene, rate_hz: float) -> Scene:
     if step_ns * 2 == own_ns:
         return _doubled(scene)
     if step_ns % own_ns:
-        raise ValueError(f"rate_hz: expected a rate that divides {1e9 / own_ns:g} Hz, or twice that, got {rate_hz}")
+        raise InputError(f"rate_hz: expected a rate that divides {1e9 / own_ns:g} Hz, or twice that, got {rate_hz}")
     keep = (scene.timestamp_ns[scene.row_frame] - scene.timestamp_ns[0]) % step_ns == 0
     return _selected(scene, np.flatnonzero(keep))
 

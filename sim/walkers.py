@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -20,8 +21,10 @@ from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, ObjectClass
 
 #: Room that a walker leaves to the boxes of vehicles, now and for the next second.
-CLEAR_M = 1.2
+CLEAR_M = 2.0
 CLEAR_S = 1.5
+#: Ways keep the middle of a walker this far off lanes and parked vehicles.
+PASSING_M = 0.4
 #: A pavement goes on in another one that begins this near.
 NEXT_PAVEMENT_M = 16.0
 WIDEST_STREET_M = 22.0
@@ -62,8 +65,10 @@ class Traffic:
         return all(self.gap_m(f, point_m) > CLEAR_M for f in ahead)
 
 
-def pavements(rng: np.random.Generator, kerbs: Sequence[Kerb], layout: Layout) -> list[FloatArray]:
-    """Return the middle lines of the pavements, beyond what is parked at each kerb, where no lane is."""
+def pavements(
+    rng: np.random.Generator, kerbs: Sequence[Kerb], layout: Layout, parked: shapely.Geometry
+) -> list[FloatArray]:
+    """Return the middle lines of the pavements, beyond what is parked at each kerb, where no lane is and no car."""
     lines = []
     for kerb in kerbs:
         if kerb.street.limit_mps > 20.0 or length_m(kerb.street.kerb_m) < 6.0:
@@ -71,12 +76,19 @@ def pavements(rng: np.random.Generator, kerbs: Sequence[Kerb], layout: Layout) -
         line_m = _evenly(
             offset_line(_evenly(kerb.street.kerb_m, 4.0), -(kerb.depth_m + float(rng.uniform(1.0, 2.0)))), 2.0
         )
-        free = shapely.distance(layout.drivable, shapely.points(line_m)) > 0.4
+        points = shapely.points(line_m)
+        free = (_away_m(layout.drivable, points) > PASSING_M) & (_away_m(parked, points) > PASSING_M)
         for part in np.split(np.arange(len(line_m)), np.flatnonzero(~free)):
             part = part[free[part]]
             if len(part) > 4:
                 lines.append(line_m[part])
     return lines
+
+
+def _away_m(area: shapely.Geometry, others: Any) -> FloatArray:
+    """Return the distances from an area to other shapes; infinity if the area is empty."""
+    distance_m: FloatArray = np.nan_to_num(np.asarray(shapely.distance(area, others), np.float64), nan=np.inf)
+    return distance_m
 
 
 def _evenly(line_m: FloatArray, step_m: float) -> FloatArray:
@@ -86,14 +98,20 @@ def _evenly(line_m: FloatArray, step_m: float) -> FloatArray:
     return points_m
 
 
-def draw_way(rng: np.random.Generator, lines: Sequence[FloatArray], layout: Layout, at_least_m: float) -> FloatArray:
+def draw_way(
+    rng: np.random.Generator,
+    lines: Sequence[FloatArray],
+    layout: Layout,
+    parked: shapely.Geometry,
+    at_least_m: float,
+) -> FloatArray:
     """Return a way (P, 2) of at_least_m from a point on a pavement: along it, into the next, back, or across."""
     index = int(rng.integers(len(lines)))
     line_m = lines[index] if rng.random() < 0.5 else lines[index][::-1]
     start = int(rng.integers(max(1, len(line_m) - 2)))
     way = [line_m[start:]]
     if rng.random() < 0.3:
-        crossed = _crossing(rng, way[-1], lines, layout)
+        crossed = _crossing(rng, way[-1], lines, layout, parked)
         way = crossed if crossed is not None else way
     while sum(map(length_m, way)) < at_least_m:
         way.append(_onwards(rng, way[-1][-1], lines))
@@ -111,9 +129,16 @@ def _onwards(rng: np.random.Generator, end_m: FloatArray, lines: Sequence[FloatA
 
 
 def _crossing(
-    rng: np.random.Generator, line_m: FloatArray, lines: Sequence[FloatArray], layout: Layout
+    rng: np.random.Generator,
+    line_m: FloatArray,
+    lines: Sequence[FloatArray],
+    layout: Layout,
+    parked: shapely.Geometry,
 ) -> list[FloatArray] | None:
-    """Return the line up to a point drawn on it, then what follows on the pavement over the street; None if none is."""
+    """Return the line up to a point drawn on it, then what follows on the pavement over the street.
+
+    None if there is no pavement opposite, or what is parked stands in the way.
+    """
     if len(line_m) < 3:
         return None
     at = int(rng.integers(1, len(line_m) - 1))
@@ -124,7 +149,8 @@ def _crossing(
         nearest = int(far_m.argmin())
         over = other[nearest] - line_m[at]
         straight = abs(float(over @ own)) < 0.5 * float(np.hypot(*over) * np.hypot(*own))
-        crosses = layout.drivable.intersects(shapely.LineString([line_m[at], other[nearest]]))
+        way = shapely.LineString([line_m[at], other[nearest]])
+        crosses = layout.drivable.intersects(way) and float(_away_m(parked, way)) > PASSING_M
         if 3.0 < far_m[nearest] < WIDEST_STREET_M and straight and crosses and 2 < nearest < len(other) - 3:
             options.append((other, nearest))
     if not options:
@@ -149,7 +175,7 @@ def walk(
     """
     on_road = shapely.contains_xy(layout.drivable, way_m[:, 0], way_m[:, 1])
     step_m = length_m(way_m) / (len(way_m) - 1)
-    pauses = rng.random() < 0.3
+    pauses = rng.random() < 0.2
     at_m, speed_mps, pause_s = 0.0, pace_mps, 0.0
     along_m = np.empty(frames)
     for frame in range(frames):
@@ -194,6 +220,7 @@ def walkers(
     lines: Sequence[FloatArray],
     layout: Layout,
     vehicles: Sequence[Track],
+    parked: shapely.Geometry,
     *,
     frames: int,
     count: int,
@@ -204,32 +231,36 @@ def walkers(
     traffic = Traffic.of(vehicles, frames)
     tracks: list[Track] = []
     while len(tracks) < count:
-        kind = rng.choice(["alone", "together", "standing", "group", "rider"], p=[0.5, 0.16, 0.16, 0.12, 0.06])
+        kind = rng.choice(["alone", "together", "standing", "group", "rider"], p=[0.56, 0.22, 0.09, 0.07, 0.06])
         if kind in ("standing", "group"):
             tracks += _standing(rng, lines, frames, 1 if kind == "standing" else int(rng.integers(2, 6)))
         else:
-            tracks += _moving(rng, lines, layout, traffic, frames, str(kind))
+            riding = kind == "rider"
+            pace_mps = float(rng.uniform(2.5, 5.0)) if riding else draw_pace(rng)
+            way_m = draw_way(rng, lines, layout, parked, pace_mps * frames * STEP_S)
+            place_m, yaw_rad = walk(rng, way_m, layout, traffic, frames, pace_mps)
+            members = int(rng.integers(2, 4)) if kind == "together" else 1
+            tracks += _company(
+                rng, place_m, yaw_rad, members, ObjectClass.BICYCLE if riding else ObjectClass.PEDESTRIAN
+            )
     return tracks
 
 
-def _moving(
-    rng: np.random.Generator, lines: Sequence[FloatArray], layout: Layout, traffic: Traffic, frames: int, kind: str
+def _company(
+    rng: np.random.Generator, position_m: FloatArray, yaw_rad: FloatArray, members: int, kind: ObjectClass
 ) -> list[Track]:
-    riding = kind == "rider"
-    pace_mps = float(rng.uniform(2.5, 5.0)) if riding else draw_pace(rng)
-    way_m = draw_way(rng, lines, layout, pace_mps * frames * STEP_S)
-    position_m, yaw_rad = walk(rng, way_m, layout, traffic, frames, pace_mps)
-    members = int(rng.integers(2, 4)) if kind == "together" else 1
+    """Return walkers side by side along one way, for all of its frames or from and to some door."""
+    frames = len(position_m)
     first = 0 if rng.random() < 0.6 else int(rng.integers(frames // 2))  # comes out of a door
     last = frames if rng.random() < 0.7 else int(rng.integers(first + 30, frames + 1))
-    time_s = STEP_S * np.arange(frames)
+    time_s: FloatArray = STEP_S * np.arange(frames, dtype=np.float64)
     found = []
     for member in range(members):
         aside_m = 0.75 * member + float(rng.uniform(-0.4, 0.4)) + _wander(rng, time_s, 0.12)
         back_m = _wander(rng, time_s, 0.1) + float(rng.uniform(-0.3, 0.3))
         own_m = np.stack([back_m, aside_m - 0.4 * (members - 1)], axis=1)
         place_m = gaussian(position_m + rotate(own_m, gaussian(np.unwrap(yaw_rad)[:, None], 0.8)[:, 0]), 0.3)
-        found.append(_track(rng, place_m, first, last, ObjectClass.BICYCLE if riding else ObjectClass.PEDESTRIAN))
+        found.append(_track(rng, place_m, first, last, kind))
     return found
 
 
@@ -257,7 +288,7 @@ def _standing(rng: np.random.Generator, lines: Sequence[FloatArray], frames: int
     """Return people who stand on a pavement, a group in a circle that faces its middle; they shift a little."""
     line_m = lines[int(rng.integers(len(lines)))]
     middle_m, heading = point_at(line_m, float(rng.uniform(0.0, length_m(line_m))))
-    time_s = STEP_S * np.arange(frames)
+    time_s: FloatArray = STEP_S * np.arange(frames, dtype=np.float64)
     found = []
     turn = float(rng.uniform(0, 2 * np.pi))
     for member in range(members):
