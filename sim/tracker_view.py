@@ -79,16 +79,19 @@ def correlated(rng: np.random.Generator, steps_s: FloatArray, columns: int, time
 
 
 def on_and_off(rng: np.random.Generator, steps_s: FloatArray, share: float, length_s: float) -> BoolArray:
-    """Return (F,) a state that is on for this share of time, for length_s at a time on average."""
+    """Return (F,) a state that is on for this share of time, for length_s at a time on average.
+
+    A process of two states in continuous time, looked at steps_s apart: the share is the same at every rate.
+    """
     if share <= 0:
         return np.zeros(len(steps_s), np.bool_)
     off_s = length_s * (1.0 - share) / share
+    keep = np.exp(-np.asarray(steps_s, np.float64) * (1.0 / length_s + 1.0 / off_s))
     state = np.empty(len(steps_s), np.bool_)
-    on = bool(rng.random() < share)
-    for i, step_s in enumerate(steps_s):
-        if i and rng.random() < 1.0 - np.exp(-step_s / (length_s if on else off_s)):
-            on = not on
-        state[i] = on
+    on = 0.0
+    for i, draw in enumerate(rng.random(len(steps_s))):
+        on = float(draw < (share if i == 0 else share + keep[i] * (on - share)))
+        state[i] = on > 0
     return state
 
 
