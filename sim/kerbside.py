@@ -16,14 +16,23 @@ from sumo_demand import SIZES_M
 from trajnet.geometry import rotate
 from trajnet.types import FloatArray, ObjectClass
 
-#: How cars stand beside a street, and how often. none: no parking there.
-STYLES: dict[str, float] = {"none": 0.3, "parallel": 0.45, "perpendicular": 0.12, "angled": 0.13}
+#: How cars stand beside a street, and how often. none: no parking there. straddling: partly in the lane.
+STYLES: dict[str, float] = {
+    "none": 0.28,
+    "parallel": 0.4,
+    "straddling": 0.1,
+    "perpendicular": 0.11,
+    "angled": 0.11,
+}
 #: Free of parked cars at either end of a street, where it meets others.
 JUNCTION_M = 8.0
 SHORTEST_ROW_M = 10.0
 FASTEST_WITH_PARKING_MPS = 17.0
 #: From the kerb line to the side of a parked vehicle.
 KERB_GAP_M = (0.1, 0.45)
+#: From the kerb line to the other side of one that stands partly in the lane.
+IN_LANE_M = (0.2, 0.6)
+FASTEST_STRADDLED_MPS = 14.0
 YAW_SCATTER_RAD = np.deg2rad(2.0)
 AGAINST_TRAFFIC = 0.12
 PARKED_MIX: dict[ObjectClass, float] = {
@@ -32,7 +41,7 @@ PARKED_MIX: dict[ObjectClass, float] = {
     ObjectClass.MOTORCYCLE: 0.05,
 }
 #: Depth of what is parked, which the pavement leaves free.
-DEPTH_M = {"none": 0.0, "parallel": 2.4, "perpendicular": 5.4, "angled": 5.6}
+DEPTH_M = {"none": 0.0, "parallel": 2.4, "straddling": 1.9, "perpendicular": 5.4, "angled": 5.6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +60,16 @@ class Kerb:
 
 @dataclass(frozen=True, eq=False)
 class Parked:
-    """One object that stands for the whole scene: kind, length and width, middle (2,), yaw."""
+    """One object that stands for the whole scene: kind, length and width, middle (2,), yaw.
+
+    straddles: it stands partly in a lane.
+    """
 
     kind: ObjectClass
     size_m: tuple[float, float]
     position_m: FloatArray
     yaw_rad: float
+    straddles: bool = False
 
     def box(self) -> shapely.Geometry:
         return boxes(self.position_m[None], np.array([self.yaw_rad]), np.array([self.size_m]))[0]
@@ -79,6 +92,8 @@ def draw_kerbs(rng: np.random.Generator, layout: Layout, radius_m: float) -> lis
         long_enough = length_m(street.kerb_m) > 2 * JUNCTION_M + SHORTEST_ROW_M
         if not long_enough or street.limit_mps > FASTEST_WITH_PARKING_MPS or street.edge_id in on_ring:
             style = "none"
+        if style == "straddling" and (street.lanes > 1 or street.limit_mps > FASTEST_STRADDLED_MPS):
+            style = "parallel"
         kerbs.append(Kerb(street, style, angle_rad, occupancy))
     return kerbs
 
@@ -114,15 +129,19 @@ def row_of(rng: np.random.Generator, kerb: Kerb, kept_free_m: list[tuple[float, 
 def parked_at(
     rng: np.random.Generator, kerb: Kerb, at_m: float, kind: ObjectClass, size_m: tuple[float, float]
 ) -> Parked:
-    """Return an object at a kerb, its nearest corner KERB_GAP_M off the lane, with a few degrees of scatter."""
-    gap_m = float(rng.uniform(*KERB_GAP_M))
+    """Return an object at a kerb, its nearest corner KERB_GAP_M off the lane, with a few degrees of scatter.
+
+    One that straddles the kerb line has it IN_LANE_M within the lane.
+    """
+    straddles = kerb.style == "straddling"
+    gap_m = -float(rng.uniform(*IN_LANE_M)) if straddles else float(rng.uniform(*KERB_GAP_M))
     angle_rad = kerb.angle_rad + float(rng.normal(0.0, YAW_SCATTER_RAD))
     across_m = size_m[0] * abs(np.sin(angle_rad)) + size_m[1] * abs(np.cos(angle_rad))
     point_m, heading = point_at(kerb.street.kerb_m, at_m)
     right = np.array([np.sin(heading), -np.cos(heading)])
-    turned = rng.random() < (AGAINST_TRAFFIC if kerb.style == "parallel" else 0.3)
+    turned = rng.random() < (AGAINST_TRAFFIC if kerb.angle_rad == 0.0 else 0.3)
     yaw_rad = float(heading) - angle_rad + (np.pi if turned else 0.0)
-    return Parked(kind, size_m, point_m + (gap_m + across_m / 2) * right, yaw_rad)
+    return Parked(kind, size_m, point_m + (gap_m + across_m / 2) * right, yaw_rad, straddles)
 
 
 def car_park(rng: np.random.Generator, layout: Layout, radius_m: float) -> list[Parked]:
@@ -147,13 +166,16 @@ def car_park(rng: np.random.Generator, layout: Layout, radius_m: float) -> list[
 
 
 def clear_of_traffic(parked: list[Parked], layout: Layout, moving: list[shapely.Geometry]) -> list[Parked]:
-    """Return those that stand in no lane, in no other's box, and where no moving vehicle's box ever is."""
+    """Return those that stand in no lane, in no other's box, and where no moving vehicle's box ever is.
+
+    Those that straddle the border of a lane may stand in it.
+    """
     tree = shapely.STRtree(moving)
     kept: list[Parked] = []
     kept_boxes: list[shapely.Geometry] = []
     for candidate in parked:
         box = candidate.box()
-        in_lane = layout.drivable.intersects(shapely.buffer(box, -0.05))
+        in_lane = not candidate.straddles and layout.drivable.intersects(shapely.buffer(box, -0.05))
         if in_lane or len(tree.query(box, predicate="intersects")) or any(box.intersects(b) for b in kept_boxes):
             continue
         kept.append(candidate)

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import shapely
-from kerbside import Kerb, Parked, boxes, car_park, clear_of_traffic, draw_kerbs, row_of, thinned
+from kerbside import Kerb, Parked, car_park, clear_of_traffic, draw_kerbs, row_of, thinned
 from map_view import MAPS, draw_map
 from sensor_view import Sensor, ego_sensor, seen_by, split_at_absences
+from sidestep import make_way, track_boxes
 from street_demand import Stop, draw_stops, street_demand
 from street_layout import Layout, busy_points, draw_routes, read_layout
 from street_tracks import vehicle_tracks
@@ -174,7 +175,7 @@ def _record(rng: np.random.Generator, place: Place, recipe: StreetRecipe) -> Rec
     frames = round(recipe.duration_s / STEP_S)
     kerbs = draw_kerbs(rng, place.layout, place.radius_m) if not place.motorway else []
     vehicles, stops = _drive(rng, place, recipe, kerbs)
-    parked = _park(rng, place, kerbs, stops, vehicles, frames)
+    vehicles, parked = _park(rng, place, kerbs, stops, vehicles, frames)
     tracks = vehicles + [_standing_track(p, frames) for p in parked]
     count = 0 if place.motorway else int(rng.integers(4, 32))
     standing = shapely.union_all([p.box() for p in parked])
@@ -234,25 +235,25 @@ def _jam(rng: np.random.Generator, place: Place, routes: list[tuple[str, ...]], 
 
 def _park(
     rng: np.random.Generator, place: Place, kerbs: list[Kerb], stops: list[Stop], vehicles: list[Track], frames: int
-) -> list[Parked]:
-    """Return what stands beside the streets, room for those that pull out or stop there left free."""
+) -> tuple[list[Track], list[Parked]]:
+    """Return the vehicles, steered around what stands partly in their lanes, and all that stands beside the streets.
+
+    Room is left for vehicles that pull out or stop there.
+    """
     parked: list[Parked] = []
     for kerb in kerbs:
         room_m = [(s.at_m - 14.0, s.at_m + 9.0) for s in stops if s.street.edge_id == kerb.street.edge_id]
         parked += row_of(rng, kerb, room_m)
     if kerbs and rng.random() < 0.3:
         parked += car_park(rng, place.layout, place.radius_m)
-    moving = [
-        box
-        for t in vehicles
-        for box in boxes(
-            t.position_m[::5], t.yaw_rad[::5], np.broadcast_to(np.array(t.size_m) + 0.2, (len(t.frame[::5]), 2))
-        )
-    ]
-    parked = [p for p in parked if np.hypot(*p.position_m) <= place.radius_m]
+    parked = [one for one in parked if np.hypot(*one.position_m) <= place.radius_m]
     driving = sum(len(t.frame) for t in vehicles if t.kind == ObjectClass.CAR) / frames
     most = round(float(rng.uniform(*PARKED_PER_MOVING)) * max(driving, 4.0)) + int(rng.integers(3, 12))
-    return thinned(rng, clear_of_traffic(parked, place.layout, moving), most)
+    parked = thinned(rng, clear_of_traffic(parked, place.layout, []), most)
+    steered, straddling = make_way(vehicles, [one for one in parked if one.straddles])
+    moving = [box for track in steered for box in track_boxes(track, margin_m=0.2)]
+    beside = [one for one in parked if not one.straddles]
+    return steered, straddling + clear_of_traffic(beside, place.layout, moving)
 
 
 def _standing_track(parked: Parked, frames: int) -> Track:

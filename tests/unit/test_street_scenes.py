@@ -16,9 +16,10 @@ import shapely
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "sim"))
 
 from generate_scenes import street_recipes
-from kerbside import AGAINST_TRAFFIC, KERB_GAP_M, Kerb, Parked, boxes, clear_of_traffic, row_of
+from kerbside import AGAINST_TRAFFIC, IN_LANE_M, KERB_GAP_M, Kerb, Parked, boxes, clear_of_traffic, row_of
 from map_view import FURTHEST_SHIFT_M, GUESSED_WIDTH_M, draw_map
 from sensor_view import ID_S, Sensor, ego_sensor, seen_by, split_at_absences
+from sidestep import PASSING_GAP_M, make_way, sidestepped
 from street_layout import Layout, Street, lap_from, offset_line, read_layout, shortest_route
 from street_scene import StreetRecipe, mirrored, street_scene
 from street_tracks import SIDEWAYS_OVER_M, pulled_aside
@@ -78,6 +79,15 @@ def scene_of(tracks: list[Track], lanes: tuple[Lane, ...] = ()) -> Scene:
 def kerb_row(layout: Layout, style: str, angle_deg: float, seed: int = 0) -> list[Parked]:
     kerb = Kerb(layout.streets["east"], style, np.deg2rad(angle_deg), occupancy=0.9)
     return row_of(np.random.default_rng(seed), kerb, [])
+
+
+def test_a_car_that_straddles_the_kerb_stands_in_the_lane_but_not_far(layout: Layout) -> None:
+    row = kerb_row(layout, "straddling", 0.0)
+    assert len(row) >= 8
+    for parked in row:
+        assert parked.straddles
+        inside_m = np.array(parked.box().exterior.coords)[:, 1].max() + 3.0
+        assert IN_LANE_M[0] - 1e-6 <= inside_m <= IN_LANE_M[1] + 1e-6
 
 
 @pytest.mark.parametrize(("style", "angle_deg"), [("parallel", 0.0), ("perpendicular", 90.0), ("angled", 50.0)])
@@ -220,6 +230,45 @@ def test_a_queue_is_not_taken_for_a_stop_beside_the_lane() -> None:
     track = stopping_track()
     in_lane = replace(track, position_m=track.position_m * [1, 0])
     assert pulled_aside(in_lane, 2.5) is in_lane
+
+
+# Steering around what stands in the lane
+
+
+def in_lane(x_m: float) -> Parked:
+    """A car whose left side reaches 0.5 m into the eastward lane, which ends at y = -3."""
+    return Parked(CAR, (4.4, 1.8), np.array([x_m, -3.4]), 0.0, straddles=True)
+
+
+def nearest_m(track: Track, parked: Parked) -> float:
+    outlines = boxes(track.position_m, track.yaw_rad, np.tile(track.size_m, (len(track.frame), 1)))
+    return float(shapely.distance(outlines, parked.box()).min())
+
+
+def test_vehicles_steer_around_a_car_that_stands_in_their_lane() -> None:
+    parked, track = in_lane(0.0), steady((-50, -1.9), (8.0, 0.0), 130)
+    assert nearest_m(track, parked) < 0.15
+    steered = sidestepped(track, [parked])
+    assert nearest_m(steered, parked) == pytest.approx(PASSING_GAP_M, abs=0.08)
+    np.testing.assert_array_equal(steered.position_m[[0, -1]], track.position_m[[0, -1]])
+    step_m = np.diff(steered.position_m, axis=0)
+    assert np.abs(wrap_angle(steered.yaw_rad[1:] - np.arctan2(step_m[:, 1], step_m[:, 0]))).max() < 0.03
+    assert np.abs(np.diff(step_m, axis=0)).max() / STEP_S**2 < 4.0
+    oncoming = steady((50, 1.5), (-8.0, 0.0), 130)
+    assert sidestepped(oncoming, [parked]) is oncoming
+
+
+def test_what_cannot_be_passed_is_taken_away() -> None:
+    """A lorry on its own passes by; against another one that comes at the same time there is no room."""
+    wide = [track_along(steady((-50, -1.35), (8.0, 0.0), 130).position_m, ObjectClass.TRUCK, (9.0, 2.5))]
+    oncoming = [track_along(steady((50, 1.35), (-8.0, 0.0), 130).position_m, ObjectClass.TRUCK, (9.0, 2.5))]
+    passable = in_lane(0.0)
+    steered, kept = make_way(wide, [passable])
+    assert kept == [passable]
+    assert nearest_m(steered[0], passable) > 0.3
+    steered, kept = make_way(wide + oncoming, [passable])
+    assert kept == []
+    assert steered == wide + oncoming
 
 
 # Walkers
