@@ -18,6 +18,8 @@ from trajnet.types import ObjectClass
 
 #: How fast a vehicle gets along a street on the whole, to tell when it will be somewhere.
 CRUISE_MPS = 7.0
+#: A stop counts as reached this far before its end: drivers of the IDM creep up to it for ever.
+REACHED_M = 4.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def _stopping_vehicle(rng: np.random.Generator, stop: Stop) -> str:
     return (
         f'<vehicle id="{stop.name}" type="{stop.kind.name.lower()}_{rng.integers(VARIANTS[stop.kind])}" '
         f'depart="{stop.depart_s:.1f}" departLane="best" {where}><route edges="{" ".join(stop.route)}"/>'
-        f'<stop lane="{stop.street.edge_id}_{stop.street.lane_index}" endPos="{stop.at_m:.1f}" '
+        f'<stop lane="{stop.street.edge_id}_{stop.street.lane_index}" '
+        f'startPos="{stop.at_m - REACHED_M:.1f}" endPos="{stop.at_m:.1f}" '
         f'duration="{stop.duration_s:.1f}" parking="{str(stop.beside_lane).lower()}"/></vehicle>\n'
     )
 

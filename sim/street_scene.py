@@ -192,10 +192,10 @@ def _drive(
     count, end_s = int(rng.integers(6, 15)), WARM_UP_S + recipe.duration_s + MARGIN_S
     routes = draw_routes(rng, place.layout, count=count, within_m=0.6 * place.radius_m)
     stops = draw_stops(rng, place.layout, routes, kerbs, WARM_UP_S)
-    rate = float(rng.uniform(0.5, 1.7)) if place.motorway else float(rng.uniform(0.12, 0.75))
+    rate = float(rng.uniform(0.5, 1.7)) if place.motorway else float(rng.uniform(0.1, 0.55))
     text = street_demand(rng, place.layout, routes, stops, end_s=end_s, vehicles_per_s=rate, motorway=place.motorway)
     (place.folder / "rou.xml").write_text(text, encoding="utf-8")
-    more = ["--ignore-route-errors=true", "--time-to-impatience=20"]
+    more = ["--ignore-route-errors=true", "--time-to-impatience=20", "--ignore-junction-blocker=15"]
     more += [f"--time-to-teleport={STUCK_S}", "--time-to-teleport.remove=true"]
     if rng.random() < JAM_SHARE:
         (place.folder / "add.xml").write_text(_jam(rng, place, routes, end_s), encoding="utf-8")

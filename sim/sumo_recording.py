@@ -33,6 +33,9 @@ STANDING_MPS = 0.2
 #: few who change their mind at a crossing are put at its other end, which is a jump.
 PEDESTRIAN_JUMP_M = 1.2
 
+#: A van that stops beside its lane is put there by SUMO with a jump, past a cycle lane too.
+VAN_JUMP_M = 6.0
+
 #: Highest speed (m/s), acceleration (m/s2) and yaw rate (rad/s) that count as continuous motion, by class.
 LIMITS: dict[ObjectClass, tuple[float, float, float]] = {
     ObjectClass.CAR: (60.0, 9.0, 1.5),
@@ -100,6 +103,8 @@ def read_tracks(fcd_file: Path, sizes_m: dict[str, tuple[float, float]]) -> list
         table = np.array(poses)
         step_m = np.hypot(*np.diff(table[:, 1:3], axis=0).T)
         jump_m = PEDESTRIAN_JUMP_M if kind == ObjectClass.PEDESTRIAN else LIMITS[kind][0] * STEP_S
+        if kind in (ObjectClass.TRUCK, ObjectClass.BUS):
+            jump_m = VAN_JUMP_M
         breaks = (step_m > jump_m) | (np.diff(table[:, 0]) != 1)
         for part in np.split(table, np.flatnonzero(breaks) + 1):
             if len(part) >= SHORTEST_FRAMES:
