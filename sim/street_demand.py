@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from kerbside import JUNCTION_M, Kerb
-from street_layout import Layout, Street
+from street_layout import Layout, Street, point_at
 from sumo_demand import MOTORWAY_MIX, STREET_MIX, VARIANTS, type_distribution
 
 from trajnet.types import ObjectClass
@@ -78,9 +78,15 @@ def _stopping_vehicle(rng: np.random.Generator, stop: Stop) -> str:
 
 
 def draw_stops(
-    rng: np.random.Generator, layout: Layout, routes: Sequence[tuple[str, ...]], kerbs: Sequence[Kerb], begin_s: float
+    rng: np.random.Generator,
+    layout: Layout,
+    routes: Sequence[tuple[str, ...]],
+    kerbs: Sequence[Kerb],
+    *,
+    begin_s: float,
+    within_m: float,
 ) -> list[Stop]:
-    """Return the vehicles that stop in the scene, which begins at begin_s."""
+    """Return the vehicles that stop within within_m of the middle of the scene, which begins at begin_s."""
     kerb_of = {kerb.street.edge_id: kerb for kerb in kerbs}
     places = [
         (route, i)
@@ -98,10 +104,14 @@ def draw_stops(
     )
     stops: list[Stop] = []
     for name, possible, count in wanted:
-        for _ in range(count if possible else 0):
+        for _ in range(2 * count if possible else 0):
+            if sum(stop.name.startswith(name) for stop in stops) == count:
+                break
             route, i = possible[int(rng.integers(len(possible)))]
             stop = _draw_stop(rng, f"{name}_{len(stops)}", layout, route, i, begin_s)
-            if all(stop.street is not s.street or abs(stop.at_m - s.at_m) > 16 for s in stops):
+            place_m, _ = point_at(stop.street.centre_m, stop.at_m)
+            apart = all(stop.street is not s.street or abs(stop.at_m - s.at_m) > 16 for s in stops)
+            if apart and np.hypot(*place_m) < within_m:
                 stops.append(stop)
     return stops
 

@@ -191,7 +191,7 @@ def _drive(
     """Return the vehicles that SUMO moves, in frames of the scene, and those among them that stop."""
     count, end_s = int(rng.integers(6, 15)), WARM_UP_S + recipe.duration_s + MARGIN_S
     routes = draw_routes(rng, place.layout, count=count, within_m=0.6 * place.radius_m)
-    stops = draw_stops(rng, place.layout, routes, kerbs, WARM_UP_S)
+    stops = draw_stops(rng, place.layout, routes, kerbs, begin_s=WARM_UP_S, within_m=0.9 * place.radius_m)
     rate = float(rng.uniform(0.5, 1.7)) if place.motorway else float(rng.uniform(0.1, 0.55))
     text = street_demand(rng, place.layout, routes, stops, end_s=end_s, vehicles_per_s=rate, motorway=place.motorway)
     (place.folder / "rou.xml").write_text(text, encoding="utf-8")

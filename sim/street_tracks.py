@@ -12,7 +12,7 @@ import shapely
 from kerbside import KERB_GAP_M
 from street_demand import Stop
 from street_layout import point_at
-from sumo_recording import STEP_S, Track, check_continuity, read_tracks, smoothed, type_sizes
+from sumo_recording import Track, check_continuity, read_tracks, smoothed, type_sizes
 
 from trajnet.errors import TrajnetError
 from trajnet.types import FloatArray
@@ -21,16 +21,16 @@ log = logging.getLogger(__name__)
 
 #: Way along the street on which a vehicle gets from its lane to the kerb, or back.
 SIDEWAYS_OVER_M = 11.0
-STANDS_M = 1e-3
-#: Next to a standstill, a step as long as this is SUMO's jump beside the lane.
+#: A step sideways of more than this, in a tenth of a second, is SUMO's jump beside the lane or back.
 JUMP_M = 1.0
-SHORTEST_STOP_S = 1.0
+#: A track is smoothed at most so many times: four times is a Gaussian of twice the width.
+MOST_SMOOTHING = 6
 
 
 def vehicle_tracks(folder: Path, centre_m: FloatArray, stops: Mapping[str, Stop]) -> list[Track]:
     """Return the smooth tracks of fcd.xml and rou.xml in folder, middle of the scene at (0, 0).
 
-    One that moves as no vehicle can, at a corner of the network, is left out.
+    One that moves as no vehicle can, at a corner of the network, is smoothed more; if that does not help, left out.
     """
     tracks = []
     for track in read_tracks(folder / "fcd.xml", type_sizes(folder / "rou.xml")):
@@ -38,14 +38,24 @@ def vehicle_tracks(folder: Path, centre_m: FloatArray, stops: Mapping[str, Stop]
         stop = stops.get(track.name)
         if stop is not None and stop.beside_lane:
             moved = pulled_aside(moved, kerb_offset_m(stop, track.size_m[1]))
-        moved = smoothed(moved)
-        try:
-            check_continuity(track.name, moved)
-        except TrajnetError as error:
-            log.info("left out: %s", error)
-            continue
-        tracks.append(moved)
+        drivable = _continuous(moved)
+        if drivable is not None:
+            tracks.append(drivable)
     return tracks
+
+
+def _continuous(track: Track) -> Track | None:
+    """Return the track, smoothed until it moves as a vehicle can; None if it never does."""
+    for _ in range(MOST_SMOOTHING):
+        track = smoothed(track)
+        try:
+            check_continuity(track.name, track)
+        except TrajnetError as error:
+            complaint = error
+        else:
+            return track
+    log.info("left out: %s", complaint)
+    return None
 
 
 def kerb_offset_m(stop: Stop, width_m: float) -> float:
@@ -60,7 +70,7 @@ def pulled_aside(track: Track, right_m: float) -> Track:
 
     SUMO puts a vehicle that stops beside its lane there, and back, from one frame to the next.
     """
-    stands = stop_beside_lane(track.position_m)
+    stands = stop_beside_lane(track)
     if stands is None:
         return track
     first, last = stands
@@ -75,12 +85,17 @@ def pulled_aside(track: Track, right_m: float) -> Track:
     return replace(track, position_m=lane_m + aside_m[:, None] * right, yaw_rad=track.yaw_rad + np.arctan(slope))
 
 
-def stop_beside_lane(position_m: FloatArray) -> tuple[int, int] | None:
-    """Return the first and last frame of the standstill that SUMO jumps to or from; None if there is none."""
-    step_m = np.hypot(*np.diff(position_m, axis=0).T)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], step_m < STANDS_M, [False]]).astype(np.int8)))
-    for first, last in edges.reshape(-1, 2).tolist():
-        beside_m = [step_m[i] for i in (first - 1, last) if 0 <= i < len(step_m)]
-        if last - first >= SHORTEST_STOP_S / STEP_S and max(beside_m, default=0.0) > JUMP_M:
-            return first, last
-    return None
+def stop_beside_lane(track: Track) -> tuple[int, int] | None:
+    """Return the first and last frame in which SUMO has a vehicle beside its lane; None if it never is.
+
+    It may have been there before the recording, or stay until its end.
+    """
+    step_m = np.diff(track.position_m, axis=0)
+    right = np.stack([np.sin(track.yaw_rad), -np.cos(track.yaw_rad)], axis=1)[:-1]
+    aside_m = (step_m * right).sum(axis=1)
+    there, back = np.flatnonzero(aside_m > JUMP_M), np.flatnonzero(aside_m < -JUMP_M)
+    if not len(there) and not len(back):
+        return None
+    first = int(there[0]) + 1 if len(there) else 0
+    last = int(back[-1]) if len(back) else len(track.position_m) - 1
+    return (first, last) if last > first else None

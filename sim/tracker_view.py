@@ -56,8 +56,8 @@ class Noise:
 
 
 NOISE: dict[ObjectClass, Noise] = {
-    ObjectClass.CAR: Noise(0.11, np.deg2rad(1.5), 0.13, 0.06),
-    ObjectClass.TRUCK: Noise(0.14, np.deg2rad(1.3), 0.18, 0.07, id_change_hz=0.06),
+    ObjectClass.CAR: Noise(0.1, np.deg2rad(1.5), 0.13, 0.06, id_change_hz=0.03),
+    ObjectClass.TRUCK: Noise(0.13, np.deg2rad(1.3), 0.19, 0.07, id_change_hz=0.06),
     ObjectClass.BUS: Noise(0.15, np.deg2rad(1.3), 0.2, 0.08, id_change_hz=0.1),
     ObjectClass.MOTORCYCLE: Noise(0.09, np.deg2rad(3.5), 0.12, 0.12, id_change_hz=0.1),
     ObjectClass.BICYCLE: Noise(0.09, np.deg2rad(3.5), 0.12, 0.13, reversed_share=0.006, id_change_hz=0.1),
