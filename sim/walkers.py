@@ -23,6 +23,9 @@ from trajnet.types import BoolArray, FloatArray, ObjectClass
 #: Room that a walker leaves to the boxes of vehicles, now and for the next second.
 CLEAR_M = 2.0
 CLEAR_S = 1.5
+#: Highest acceleration across in the bends of a way, and with which one slows down before them.
+BEND_MPS2 = 1.5
+BRAKING_MPS2 = 1.0
 #: Ways keep the middle of a walker this far off lanes and parked vehicles.
 PASSING_M = 0.4
 #: A pavement goes on in another one that begins this near.
@@ -174,6 +177,7 @@ def walk(
     It changes its speed a little, pauses now and then, and waits at the kerb until its whole crossing is clear.
     """
     on_road = shapely.contains_xy(layout.drivable, way_m[:, 0], way_m[:, 1])
+    bend_mps = bend_speeds(way_m)
     step_m = length_m(way_m) / (len(way_m) - 1)
     pauses = rng.random() < 0.2
     at_m, speed_mps, pause_s = 0.0, pace_mps, 0.0
@@ -188,10 +192,23 @@ def walk(
             wanted_mps, pause_s = 0.0, pause_s - STEP_S
         elif _must_wait(way_m, on_road, here, step_m, pace_mps, traffic, frame):
             wanted_mps = 0.0
+        wanted_mps = min(wanted_mps, bend_mps[min(here, len(way_m) - 1)])
         speed_mps += float(np.clip(wanted_mps - speed_mps, -2.5 * STEP_S, 1.2 * STEP_S))
         at_m = min(at_m + max(speed_mps, 0.0) * STEP_S, length_m(way_m) - 0.01)
     position_m, yaw_rad = point_at(way_m, along_m)
     return position_m, yaw_rad
+
+
+def bend_speeds(way_m: FloatArray) -> list[float]:
+    """Return at each point of a way (P, 2) the speed in m/s at which its bends ahead can be walked or ridden."""
+    step_m = np.diff(way_m, axis=0)
+    heading = np.unwrap(np.arctan2(step_m[:, 1], step_m[:, 0]))
+    apart_m = np.maximum(np.hypot(*step_m.T), 1e-3)
+    turn_per_m = np.abs(np.convolve(np.diff(heading, append=heading[-1:]), np.full(4, 0.25), mode="same")) / apart_m
+    speeds = np.append(np.sqrt(BEND_MPS2 / np.maximum(turn_per_m, 1e-3)), np.inf).tolist()
+    for i in range(len(speeds) - 2, -1, -1):
+        speeds[i] = min(speeds[i], float(np.sqrt(speeds[i + 1] ** 2 + 2 * BRAKING_MPS2 * apart_m[i])))
+    return speeds
 
 
 def _must_wait(

@@ -26,7 +26,7 @@ from street_tracks import SIDEWAYS_OVER_M, pulled_aside
 from sumo_network import RING_WIDTH_M, build, roundabout
 from sumo_recording import STEP_S, Track, read_tracks, scene_of_tracks, simulate, type_sizes
 from town_networks import is_held_out, networks_by_town, prepare_network, read_network, tightest_radius_m, town_of
-from walkers import CLEAR_M, Traffic, pavements, walk, walkers
+from walkers import CLEAR_M, Traffic, bend_speeds, pavements, walk, walkers
 
 from trajnet.errors import InputError
 from trajnet.geometry import wrap_angle
@@ -287,6 +287,16 @@ def test_a_walker_waits_at_the_kerb_until_the_street_is_clear(layout: Layout) ->
     assert min(traffic.gap_m(f, place_m[f]) for f in np.flatnonzero(on_road)) > CLEAR_M - 0.6
     alone_m, _ = walk(np.random.default_rng(1), way_m, layout, Traffic.of([], 400), 400, 1.3)
     assert STEP_S * (np.abs(alone_m[:, 1]) < 3.0).argmax() < 4.0  # nothing comes: no waiting
+
+
+def test_riders_slow_down_before_a_bend() -> None:
+    """A right angle of radius 2 m after 20 m straight on: sqrt(1.5 * 2) m/s in it, brakes of 1 m/s2 before it."""
+    angle = np.linspace(0, np.pi / 2, 8)[1:]
+    straight = np.stack([np.linspace(-20, 0, 41), np.zeros(41)], axis=1)
+    way_m = np.concatenate([straight, 2 * np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1)])
+    speeds_mps = np.array(bend_speeds(way_m))
+    assert speeds_mps[41:45].min() == pytest.approx(np.sqrt(1.5 * 2), rel=0.1)
+    assert speeds_mps[20] == pytest.approx(np.sqrt(1.5 * 2 + 2 * 1.0 * 10), rel=0.1)  # 10 m before it
 
 
 def test_people_are_on_pavements_and_not_in_vehicles(layout: Layout) -> None:
