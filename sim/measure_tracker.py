@@ -87,9 +87,13 @@ def stands(seen: Seen, frame_s: float) -> bool:
 
 
 def correlation(tracks: list[FloatArray], frames: list[IntArray], lag: int) -> float:
-    """Return the correlation of deviations (F, 2), pooled over tracks, between frames lag apart."""
+    """Return the correlation of deviations (F, 2) between frames lag apart, pooled over tracks.
+
+    Each track is divided by its own size first: else a few that creep in a queue outweigh all that stand.
+    """
     products, squares = [], []
-    for deviation, frame in zip(tracks, frames, strict=True):
+    for raw, frame in zip(tracks, frames, strict=True):
+        deviation = raw / max(float(np.sqrt((raw**2).mean())), 1e-9)
         later = np.searchsorted(frame, frame + lag)
         pairs = np.flatnonzero((later < len(frame)) & (frame[np.minimum(later, len(frame) - 1)] == frame + lag))
         products.append((deviation[pairs] * deviation[later[pairs]]).sum(axis=1))

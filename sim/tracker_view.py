@@ -40,8 +40,8 @@ class Noise:
     velocity_mps: float
     missed_share: float
     reversed_share: float = 0.003
-    position_s: float = 1.2
-    velocity_s: float = 0.3
+    position_s: float = 1.0
+    velocity_s: float = 0.15
     yaw_s: float = 1.0
     missed_s: float = 0.6
     id_change_hz: float = 0.02
@@ -61,7 +61,9 @@ NOISE: dict[ObjectClass, Noise] = {
     ObjectClass.BUS: Noise(0.15, np.deg2rad(1.3), 0.2, 0.08, id_change_hz=0.1),
     ObjectClass.MOTORCYCLE: Noise(0.09, np.deg2rad(3.5), 0.12, 0.12, id_change_hz=0.1),
     ObjectClass.BICYCLE: Noise(0.09, np.deg2rad(3.5), 0.12, 0.13, reversed_share=0.006, id_change_hz=0.1),
-    ObjectClass.PEDESTRIAN: Noise(0.09, np.deg2rad(8.0), 0.08, 0.06, reversed_share=0.1, position_s=1.5),
+    ObjectClass.PEDESTRIAN: Noise(
+        0.09, np.deg2rad(8.0), 0.08, 0.06, reversed_share=0.1, position_s=1.6, velocity_s=0.35
+    ),
 }
 
 
