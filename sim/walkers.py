@@ -273,8 +273,8 @@ def _company(
     time_s: FloatArray = STEP_S * np.arange(frames, dtype=np.float64)
     found = []
     for member in range(members):
-        aside_m = 0.75 * member + float(rng.uniform(-0.4, 0.4)) + _wander(rng, time_s, 0.12)
-        back_m = _wander(rng, time_s, 0.1) + float(rng.uniform(-0.3, 0.3))
+        aside_m = 0.8 * member + float(rng.uniform(-0.1, 0.1)) + _wander(rng, time_s, 0.06)
+        back_m = float(rng.uniform(-0.3, 0.3)) + _wander(rng, time_s, 0.1)
         own_m = np.stack([back_m, aside_m - 0.4 * (members - 1)], axis=1)
         place_m = gaussian(position_m + rotate(own_m, gaussian(np.unwrap(yaw_rad)[:, None], 0.8)[:, 0]), 0.3)
         found.append(_track(rng, place_m, first, last, kind))
