@@ -36,7 +36,9 @@ HANDMADE: dict[str, tuple[Callable[[np.random.Generator], Network], float]] = {
     "motorway_on": (partial(motorway, ramp="on"), LANE_WIDTH_M),
     "motorway_off": (partial(motorway, ramp="off"), LANE_WIDTH_M),
 }
+#: Streets further from the recorded circle than this are left out, on motorways FAST_MARGIN_M.
 LAYOUT_MARGIN_M = 220.0
+FAST_MARGIN_M = 600.0
 LANE_MARGIN_M = 30.0
 WARM_UP_S = 80.0
 MARGIN_S = 2.0
@@ -149,24 +151,26 @@ def _draw_place(rng: np.random.Generator, recipe: StreetRecipe, folder: Path) ->
     if fast:
         radius_m = float(rng.uniform(120, 220))
     prepare_network(root, motorway=fast, to=folder / "net.xml")
-    return _try_places(rng, root, centres, Place(folder, np.zeros(2), radius_m, Layout({}, {}, (), None), fast))
+    centre_m, layout = _try_centres(rng, root, centres, radius_m, FAST_MARGIN_M if fast else LAYOUT_MARGIN_M)
+    return Place(folder, centre_m, radius_m, layout, fast)
 
 
 def _is_motorway(network: Path) -> bool:
     return any(network.name.startswith(town) for town in MOTORWAY_TOWNS)
 
 
-def _try_places(rng: np.random.Generator, root: ElementTree.Element, centres: FloatArray, place: Place) -> Place:
-    """Return the place at one of the centres that has streets and a way past them."""
-    reach_m = place.radius_m + (600.0 if place.motorway else LAYOUT_MARGIN_M)
+def _try_centres(
+    rng: np.random.Generator, root: ElementTree.Element, centres: FloatArray, radius_m: float, margin_m: float
+) -> tuple[FloatArray, Layout]:
+    """Return one of the centres (C, 2) with streets around it and a way past it, and the layout there."""
     for _ in range(ATTEMPTS):
         centre_m = centres[int(rng.integers(len(centres)))]
         try:
-            layout = read_layout(root, centre_m, reach_m)
-            draw_routes(np.random.default_rng(0), layout, count=1, within_m=0.6 * place.radius_m)
+            layout = read_layout(root, centre_m, radius_m + margin_m)
+            draw_routes(np.random.default_rng(0), layout, count=1, within_m=0.6 * radius_m)
         except InputError:
             continue
-        return replace(place, centre_m=centre_m, layout=layout)
+        return centre_m, layout
     raise TrajnetError(f"network: expected a place with a way past it, found none in {ATTEMPTS} attempts")
 
 
