@@ -20,10 +20,11 @@ from kerbside import AGAINST_TRAFFIC, IN_LANE_M, KERB_GAP_M, Kerb, Parked, boxes
 from map_view import FURTHEST_SHIFT_M, GUESSED_WIDTH_M, draw_map
 from sensor_view import ID_S, Sensor, ego_sensor, seen_by, split_at_absences
 from sidestep import PASSING_GAP_M, make_way, sidestepped
+from street_demand import Stop, street_demand
 from street_layout import Layout, Street, lap_from, offset_line, read_layout, shortest_route
 from street_scene import StreetRecipe, mirrored, street_scene
-from street_tracks import SIDEWAYS_OVER_M, pulled_aside
-from sumo_network import RING_WIDTH_M, build, roundabout
+from street_tracks import SIDEWAYS_OVER_M, pulled_aside, vehicle_tracks
+from sumo_network import RING_WIDTH_M, build, intersection, roundabout
 from sumo_recording import STEP_S, Track, read_tracks, scene_of_tracks, simulate, type_sizes
 from town_networks import is_held_out, networks_by_town, prepare_network, read_network, tightest_radius_m, town_of
 from walkers import CLEAR_M, Traffic, bend_speeds, pavements, walk, walkers
@@ -230,6 +231,38 @@ def test_a_queue_is_not_taken_for_a_stop_beside_the_lane() -> None:
     track = stopping_track()
     in_lane = replace(track, position_m=track.position_m * [1, 0])
     assert pulled_aside(in_lane, 2.5) is in_lane
+
+
+@needs_sumo
+def test_a_delivery_stops_at_the_kerb_and_goes_on_and_a_parked_car_pulls_out(tmp_path: Path) -> None:
+    network = intersection(np.random.default_rng(1), signals=False)
+    root = read_network(build(network, tmp_path, pavements=False))
+    prepare_network(root, motorway=False, to=tmp_path / "net.xml")
+    layout = read_layout(read_network(tmp_path / "net.xml"), np.zeros(2), 400.0)
+    street_of_both = layout.streets["in0"]
+    common = {"route": ("in0", "out2"), "street": street_of_both, "beside_lane": True}
+    stops = {
+        "delivery_0": Stop("delivery_0", CAR, at_m=80.0, depart_s=5.0, duration_s=12.0, begins_there=False, **common),
+        "pullout_0": Stop("pullout_0", CAR, at_m=120.0, depart_s=1.0, duration_s=20.0, begins_there=True, **common),
+    }
+    text = street_demand(
+        np.random.default_rng(0), layout, [("in0", "out2")], list(stops.values()), end_s=60.0, vehicles_per_s=1e-4,
+        motorway=False,
+    )  # fmt: skip
+    (tmp_path / "rou.xml").write_text(text)
+    simulate(tmp_path, seed=1, begin_s=0.0, end_s=60.0)
+    tracks = {track.name: track for track in vehicle_tracks(tmp_path, np.zeros(2), stops)}
+    for name, low_s, high_s in (("delivery_0", 11.0, 16.0), ("pullout_0", 18.0, 24.0)):
+        track = tracks[name]
+        speed_mps = np.hypot(*np.diff(track.position_m, axis=0).T) / STEP_S
+        still = speed_mps < 0.02
+        assert low_s < STEP_S * still.sum() < high_s
+        stand_m = track.position_m[1:][still].mean(axis=0)
+        beside_m = shapely.distance(shapely.LineString(street_of_both.kerb_m), shapely.Point(stand_m))
+        assert track.size_m[1] / 2 + KERB_GAP_M[0] < beside_m < track.size_m[1] / 2 + KERB_GAP_M[1]
+        assert not layout.drivable.contains(shapely.Point(stand_m))
+        assert speed_mps[-20:].min() > 3.0  # goes on
+        assert layout.drivable.contains(shapely.Point(track.position_m[-20]))
 
 
 # Steering around what stands in the lane
