@@ -24,7 +24,8 @@ from street_demand import Stop, street_demand
 from street_layout import Layout, Street, lap_from, offset_line, read_layout, shortest_route
 from street_scene import StreetRecipe, mirrored, street_scene
 from street_tracks import SIDEWAYS_OVER_M, pulled_aside, vehicle_tracks
-from sumo_network import RING_WIDTH_M, build, intersection, roundabout
+from sumo_demand import type_distribution
+from sumo_network import RING_WIDTH_M, Network, build, intersection, roundabout
 from sumo_recording import STEP_S, Track, read_tracks, scene_of_tracks, simulate, type_sizes
 from town_networks import is_held_out, networks_by_town, prepare_network, read_network, tightest_radius_m, town_of
 from walkers import CLEAR_M, Traffic, bend_speeds, pavements, walk, walkers
@@ -200,6 +201,33 @@ def test_a_bend_has_its_radius_and_a_straight_line_none() -> None:
     angle = np.linspace(0, np.pi, 40)
     assert tightest_radius_m(12 * np.stack([np.cos(angle), np.sin(angle)], axis=1)) == pytest.approx(12, rel=0.05)
     assert tightest_radius_m(np.array([[0.0, 0], [10, 0], [50, 0]])) == np.inf
+
+
+# Riders
+
+
+@needs_sumo
+def test_riders_filter_between_queues(tmp_path: Path) -> None:
+    """Two cars stand side by side on a road of two lanes; a motorcycle comes from behind."""
+    nodes = '<node id="a" x="0" y="0"/><node id="b" x="300" y="0"/>\n'
+    edges = '<edge id="ab" from="a" to="b" numLanes="2" speed="13" width="3.3"/>\n'
+    build(Network(nodes, edges, "", ("ab",), ("ab",), False, 100.0), tmp_path)
+    types = type_distribution(np.random.default_rng(0), "t", {ObjectClass.MOTORCYCLE: 1.0}, filtering=True)
+    stops = "".join(
+        f'<vehicle id="c{lane}" type="car_0" depart="0" departLane="{lane}" departPos="80"><route edges="ab"/>'
+        f'<stop lane="ab_{lane}" startPos="100" endPos="120" duration="100"/></vehicle>'
+        for lane in (0, 1)
+    )
+    (tmp_path / "rou.xml").write_text(
+        f'<routes>{types}<vType id="car_0" length="4.5" width="1.8" latAlignment="center"/>{stops}'
+        '<vehicle id="m" type="motorcycle_0" depart="20"><route edges="ab"/></vehicle></routes>'
+    )
+    simulate(tmp_path, seed=1, begin_s=0.0, end_s=70.0)
+    tracks = {track.name: track for track in read_tracks(tmp_path / "fcd.xml", type_sizes(tmp_path / "rou.xml"))}
+    assert tracks["c0"].position_m[-1, 0] == pytest.approx(tracks["c1"].position_m[-1, 0], abs=5.0)
+    assert tracks["m"].position_m[-1, 0] > 130.0
+    between = np.abs(tracks["m"].position_m[:, 0] - tracks["c0"].position_m[-1, 0]) < 2.0
+    assert np.abs(tracks["m"].position_m[between, 1] + 3.3).max() < 0.5  # -3.3: the line between the lanes
 
 
 # Stops beside the lane
