@@ -202,7 +202,7 @@ def _drive(
     more = ["--ignore-route-errors=true", "--time-to-impatience=20", "--ignore-junction-blocker=15"]
     more += [f"--time-to-teleport={STUCK_S}", "--time-to-teleport.remove=true"]
     if rng.random() < JAM_SHARE:
-        (place.folder / "add.xml").write_text(_jam(rng, place, routes, end_s), encoding="utf-8")
+        (place.folder / "add.xml").write_text(jam(rng, place, routes, end_s), encoding="utf-8")
         more.append("--additional-files=add.xml")
     simulate(place.folder, seed=recipe.seed, begin_s=WARM_UP_S - MARGIN_S, end_s=end_s, more=more)
     vehicles = []
@@ -219,7 +219,7 @@ def _drive(
     return vehicles, stops
 
 
-def _jam(rng: np.random.Generator, place: Place, routes: list[tuple[str, ...]], end_s: float) -> str:
+def jam(rng: np.random.Generator, place: Place, routes: list[tuple[str, ...]], end_s: float) -> str:
     """Return SUMO's file of a street on which traffic crawls now and then, so that it stops and goes before it."""
     used = sorted(
         {edge for route in routes for edge in route[1:]} & {s.edge_id for s in place.layout.near(place.radius_m)}

@@ -22,7 +22,7 @@ from sensor_view import ID_S, Sensor, ego_sensor, seen_by, split_at_absences
 from sidestep import PASSING_GAP_M, make_way, sidestepped
 from street_demand import Stop, street_demand
 from street_layout import Layout, Street, lap_from, offset_line, read_layout, shortest_route
-from street_scene import StreetRecipe, mirrored, street_scene
+from street_scene import Place, StreetRecipe, jam, mirrored, street_scene
 from street_tracks import SIDEWAYS_OVER_M, pulled_aside, vehicle_tracks
 from sumo_demand import type_distribution
 from sumo_network import RING_WIDTH_M, Network, build, intersection, roundabout
@@ -230,6 +230,36 @@ def test_riders_filter_between_queues(tmp_path: Path) -> None:
     assert np.abs(tracks["m"].position_m[between, 1] + 3.3).max() < 0.5  # -3.3: the line between the lanes
 
 
+# Queues
+
+
+@needs_sumo
+def test_traffic_stops_and_goes_before_a_street_that_crawls(tmp_path: Path) -> None:
+    root = read_network(build(intersection(np.random.default_rng(1), signals=False), tmp_path, pavements=False))
+    prepare_network(root, motorway=False, to=tmp_path / "net.xml")
+    layout = read_layout(read_network(tmp_path / "net.xml"), np.zeros(2), 400.0)
+    place = Place(tmp_path, np.zeros(2), 75.0, layout, motorway=False)
+    routes = [("in0", "out2")]
+    demand = street_demand(
+        np.random.default_rng(0), layout, routes, [], end_s=150.0, vehicles_per_s=0.4, motorway=False
+    )
+    (tmp_path / "rou.xml").write_text(demand)
+    (tmp_path / "add.xml").write_text(jam(np.random.default_rng(2), place, routes, 150.0))
+    slow = []
+    for more in ([], ["--additional-files=add.xml"]):
+        simulate(tmp_path, seed=1, begin_s=60.0, end_s=150.0, more=more)
+        speeds_mps = [
+            np.hypot(*np.diff(track.position_m, axis=0).T) / STEP_S
+            for track in vehicle_tracks(tmp_path, np.zeros(2), {})
+            if track.kind == CAR
+        ]
+        stops = [int((np.diff((one < 1.5).astype(np.int8)) == 1).sum()) for one in speeds_mps]
+        slow.append((float(np.mean(np.concatenate(speeds_mps) < 3.0)), max(stops)))
+    assert slow[0][0] < 0.1
+    assert slow[1][0] > 0.3
+    assert slow[1][1] >= 2  # one vehicle at least stops, goes and stops again
+
+
 # Stops beside the lane
 
 
@@ -336,7 +366,7 @@ def test_what_cannot_be_passed_is_taken_away() -> None:
 
 
 def test_a_walker_waits_at_the_kerb_until_the_street_is_clear(layout: Layout) -> None:
-    """Cars at 8 m/s, one every second until t = 12 s: who comes to the kerb at t = 2 s crosses after the last one."""
+    """Cars at 8 m/s, one every second until t = 13 s: a walker at the kerb from t = 2 s on crosses after the last."""
     cars = [steady((-40 - 8 * i, -1.5), (8.0, 0.0), 400) for i in range(9)]
     way_m = np.stack([np.zeros(101), np.linspace(-6.0, 20.0, 101)], axis=1)
     traffic = Traffic.of(cars, 400)
