@@ -52,7 +52,7 @@ def class_of_type(type_id: str) -> ObjectClass:
     return ObjectClass[type_id.rsplit("_", 1)[0].upper()]
 
 
-def _type(rng: np.random.Generator, kind: ObjectClass, index: int, share: float) -> str:
+def _type(rng: np.random.Generator, kind: ObjectClass, index: int, share: float, filtering: bool) -> str:
     (length_low, length_high), (width_low, width_high) = SIZES_M[kind]
     length_m, width_m = rng.uniform(length_low, length_high), rng.uniform(width_low, width_high)
     text = (
@@ -72,30 +72,37 @@ def _type(rng: np.random.Generator, kind: ObjectClass, index: int, share: float)
         text += f'maxSpeed="{rng.uniform(22.5, 25.5):.2f}" '
     alignment = "right" if kind == ObjectClass.BICYCLE else str(rng.choice(["center", "center", "arbitrary"]))
     model = str(rng.choice(["IDM", "EIDM"])) if kind == ObjectClass.CAR else "IDM"
+    gap_m, more = 0.5, 'jmTimegapMinor="0.6" impatience="0.4" ' if filtering else ""
+    if filtering and kind in (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE):
+        gap_m, more = 0.2, more + 'lcPushy="1" '
     return text + (
         f'carFollowModel="{model}" accel="{accel:.2f}" decel="{rng.uniform(2.5, 4.0):.2f}" '
         f'tau="{rng.uniform(0.9, 1.7):.2f}" '
         f'minGap="{rng.uniform(1.5, 2.8):.2f}" speedFactor="normc({rng.uniform(0.88, 1.08):.2f},0.08,0.6,1.3)" '
         f'latAlignment="{alignment}" maxSpeedLat="{rng.uniform(0.7, 1.3):.2f}" '
         f'lcAccelLat="{rng.uniform(0.6, 1.0):.2f}" '
-        f'minGapLat="0.5" lcAssertive="1" lcKeepRight="0.3" '
+        f'{more}minGapLat="{gap_m}" lcAssertive="1" lcKeepRight="0.3" '
         f'lcSpeedGain="{rng.uniform(0.8, 3.0):.2f}" lcStrategic="2"/>\n'
     )
 
 
-def _types(rng: np.random.Generator, name: str, mix: dict[ObjectClass, float]) -> str:
-    """A distribution of vehicle types, several of each class."""
+def type_distribution(
+    rng: np.random.Generator, name: str, mix: dict[ObjectClass, float], *, filtering: bool = False
+) -> str:
+    """A distribution of vehicle types, several of each class. filtering: riders pass between and beside the
+    others, and all take small gaps where they have to give way."""
     text = f'<vTypeDistribution id="{name}">\n'
     for kind, share in mix.items():
-        text += "".join(_type(rng, kind, i, share / VARIANTS[kind]) for i in range(VARIANTS[kind]))
+        text += "".join(_type(rng, kind, i, share / VARIANTS[kind], filtering) for i in range(VARIANTS[kind]))
     return text + "</vTypeDistribution>\n"
 
 
 def demand(rng: np.random.Generator, network: Network, end_s: float, density: float) -> str:
     """The route file of a scene: flows from every entry to every exit. density 1 is busy, not jammed."""
-    text = _types(rng, "traffic", STREET_MIX if network.walkable else MOTORWAY_MIX)
+    text = type_distribution(rng, "traffic", STREET_MIX if network.walkable else MOTORWAY_MIX)
     if network.walkable:
-        text += _types(rng, "bikes", {ObjectClass.BICYCLE: 1.0}) + _types(rng, "people", {ObjectClass.PEDESTRIAN: 1.0})
+        text += type_distribution(rng, "bikes", {ObjectClass.BICYCLE: 1.0})
+        text += type_distribution(rng, "people", {ObjectClass.PEDESTRIAN: 1.0})
         text += _street_flows(rng, network, end_s, density)
     else:
         text += _motorway_flows(rng, network, end_s, density)

@@ -18,6 +18,9 @@ from trajnet.types import FloatArray, Lane
 ARM_M = 190.0
 LANE_WIDTH_M = 3.3
 MOTORWAY_LANE_WIDTH_M = 3.6
+RING_WIDTH_M = 4.5
+#: Lanes that let only these of SUMO's classes in are no part of a street.
+RAILS = ("rail", "rail_electric", "rail_fast", "rail_urban", "tram", "ship")
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,13 @@ def intersection(rng: np.random.Generator, *, arms: int = 4, signals: bool = Tru
     return Network(nodes, edges, "", entries, exits, True, 75.0, 1.0 if signals else 0.5)
 
 
-def roundabout(rng: np.random.Generator) -> Network:
-    """A roundabout of one lane with 3 to 5 arms, pavements and crossings."""
+def roundabout(rng: np.random.Generator, *, radii_m: tuple[float, float] = (13, 22)) -> Network:
+    """A roundabout of one lane with 3 to 5 arms, pavements and crossings.
+
+    radii_m: lowest and highest radius of the lane's inner border; vehicles circle RING_WIDTH_M / 2 further out.
+    """
     arms = int(rng.integers(3, 6))
-    radius_m = float(rng.uniform(13, 22))
+    radius_m = float(rng.uniform(*radii_m))
     angles = np.arange(arms) * 2 * np.pi / arms + rng.uniform(-0.1, 0.1, arms)
     speed_mps = float(rng.choice([8.33, 11.11, 13.89]))
     nodes, edges = "", ""
@@ -103,7 +109,7 @@ def roundabout(rng: np.random.Generator) -> Network:
         arc_m = radius_m * np.stack([np.cos(arc), np.sin(arc)], axis=1)
         edges += (
             f'<edge id="arc{i}" from="ring{i}" to="ring{(i + 1) % arms}" numLanes="1" priority="10" speed="8.33" '
-            f'width="4.5" shape="{_shape(arc_m)}"/>\n'
+            f'width="{RING_WIDTH_M}" shape="{_shape(arc_m)}"/>\n'
         )
     ring, arcs = (" ".join(f"{name}{i}" for i in range(arms)) for name in ("ring", "arc"))
     edges += f'<roundabout nodes="{ring}" edges="{arcs}"/>\n'
@@ -168,39 +174,48 @@ def motorway(rng: np.random.Generator, *, ramp: str = "on") -> Network:
     return Network(nodes, edges, connections, entries, exits, False, 260.0)
 
 
-TYPES = f"""<types>
-<type id="street" width="{LANE_WIDTH_M}" sidewalkWidth="2.5"/>
-<type id="street_with_bike_lane" width="{LANE_WIDTH_M}" sidewalkWidth="2.5" bikeLaneWidth="1.6"/>
-</types>"""
+def street_types(lane_width_m: float, *, pavements: bool) -> str:
+    """The types of streets for netconvert."""
+    common = f'width="{lane_width_m}"' + (' sidewalkWidth="2.5"' if pavements else "")
+    types = f'<type id="street" {common}/>\n<type id="street_with_bike_lane" {common} bikeLaneWidth="1.6"/>\n'
+    return f"<types>\n{types}</types>"
 
 
-def build(network: Network, folder: Path) -> Path:
-    """Run netconvert; returns the network file in folder."""
+def build(network: Network, folder: Path, *, pavements: bool = True, lane_width_m: float = LANE_WIDTH_M) -> Path:
+    """Run netconvert; returns the network file in folder. pavements: those of a walkable network, and its crossings."""
     for name, root, text in (
         ("nod", "nodes", network.nodes),
         ("edg", "edges", network.edges),
         ("con", "connections", network.connections),
     ):
         (folder / f"{name}.xml").write_text(f"<{root}>\n{text}</{root}>\n", encoding="utf-8")
-    (folder / "typ.xml").write_text(TYPES, encoding="utf-8")
+    (folder / "typ.xml").write_text(street_types(lane_width_m, pavements=pavements), encoding="utf-8")
     options = ["--node-files=nod.xml", "--edge-files=edg.xml", "--connection-files=con.xml", "--type-files=typ.xml"]
     options += ["--offset.disable-normalization=true", "--output-file=net.xml", "--no-turnarounds=true"]
     options += ["--junctions.internal-link-detail=24", "--junctions.corner-detail=8", "--precision=3"]
     if network.walkable:
-        options += ["--crossings.guess=true", "--walkingareas=true", "--tls.default-type=static", "--tls.cycle.time=50"]
+        options += ["--tls.default-type=static", "--tls.cycle.time=50"]
+    if network.walkable and pavements:
+        options += ["--crossings.guess=true", "--walkingareas=true"]
     run_sumo_tool("netconvert", options, folder)
     return folder / "net.xml"
 
 
-def lanes_of(net_file: Path, radius_m: float) -> tuple[Lane, ...]:
-    """The lanes, pavements and crossings of a built network within radius_m of (0, 0), rounded to 1 cm."""
+def lanes_of(
+    net_file: Path, radius_m: float, *, middle_m: tuple[float, float] = (0.0, 0.0), step_m: float = np.inf
+) -> tuple[Lane, ...]:
+    """The lanes, pavements and crossings of a network within radius_m of a point of it, which becomes (0, 0), rounded
+    to 1 cm. step_m: points are put in where a lane has none for longer than this."""
     lanes = []
     for element in ElementTree.parse(net_file).iter("lane"):
         if element.attrib["id"].startswith(":") and "_w" in element.attrib["id"]:
             continue  # a walking area: its shape is an outline, not a line
+        if element.attrib.get("allow") in RAILS:
+            continue
         centre_m = np.array([point.split(",")[:2] for point in element.attrib["shape"].split()], dtype=np.float64)
+        centre_m = centre_m - middle_m
         apart = np.hypot(*np.diff(centre_m, axis=0).T) > 0.05
-        centre_m = centre_m[np.append(True, apart)]
+        centre_m = _filled_in(centre_m[np.append(True, apart)], step_m)
         inside = np.flatnonzero(np.hypot(*centre_m.T) <= radius_m)
         if len(inside) < 2:
             continue
@@ -212,3 +227,13 @@ def lanes_of(net_file: Path, radius_m: float) -> tuple[Lane, ...]:
         drivable = element.attrib.get("allow") != "pedestrian"
         lanes.append(Lane(element.attrib["id"], left_m.round(2), right_m.round(2), centre_m.round(2), drivable))
     return tuple(lanes)
+
+
+def _filled_in(line_m: FloatArray, step_m: float) -> FloatArray:
+    """The line (P, 2) with evenly spaced points put in where two follow each other further apart than step_m."""
+    apart_m = np.hypot(*np.diff(line_m, axis=0).T)
+    pieces = [
+        np.linspace(line_m[i], line_m[i + 1], max(1, int(np.ceil(apart_m[i] / step_m))), endpoint=False)
+        for i in range(len(apart_m))
+    ]
+    return np.concatenate([*pieces, line_m[-1:]])

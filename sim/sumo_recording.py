@@ -7,7 +7,8 @@ the box and radians counter-clockwise from x. Velocities are differences from th
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,10 +19,11 @@ from sumo_tools import run_sumo_tool
 from trajnet.errors import TrajnetError
 from trajnet.geometry import wrap_angle
 from trajnet.scenes.rows import Rows, scene_from_rows
-from trajnet.types import FloatArray, IntArray, Lane, ObjectClass, Scene
+from trajnet.types import BoolArray, FloatArray, IntArray, Lane, ObjectClass, Scene
 
 log = logging.getLogger(__name__)
 
+SOURCE = "generated with Eclipse SUMO by trajnet's sim/generate_scenes.py"
 STEP_S = 0.1
 STEP_NS = 100_000_000
 SHORTEST_FRAMES = 10
@@ -30,6 +32,9 @@ STANDING_MPS = 0.2
 #: SUMO's walkers hop sideways by up to this at the corners of a pavement, which smoothing turns into a step aside; the
 #: few who change their mind at a crossing are put at its other end, which is a jump.
 PEDESTRIAN_JUMP_M = 1.2
+
+#: A van that stops beside its lane is put there by SUMO with a jump, past a cycle lane too.
+VAN_JUMP_M = 6.0
 
 #: Highest speed (m/s), acceleration (m/s2) and yaw rate (rad/s) that count as continuous motion, by class.
 LIMITS: dict[ObjectClass, tuple[float, float, float]] = {
@@ -43,25 +48,29 @@ LIMITS: dict[ObjectClass, tuple[float, float, float]] = {
 SMOOTHING_S: dict[ObjectClass, float] = {kind: 0.4 if kind == ObjectClass.PEDESTRIAN else 0.25 for kind in ObjectClass}
 
 
-def simulate(folder: Path, *, seed: int, begin_s: float, end_s: float) -> Path:
+def simulate(
+    folder: Path, *, seed: int, begin_s: float, end_s: float, more: Sequence[str] = ("--time-to-teleport=-1",)
+) -> Path:
     """Run SUMO on net.xml and rou.xml in folder; returns the file of all positions from begin_s on."""
     options = ["--net-file=net.xml", "--route-files=rou.xml", "--begin=0", f"--end={end_s}", f"--step-length={STEP_S}"]
     options += [f"--seed={seed}", "--lateral-resolution=0.4", "--step-method.ballistic=true", "--no-step-log=true"]
-    options += ["--time-to-teleport=-1", "--collision.action=none", "--no-warnings=true", "--precision=4"]
+    options += ["--collision.action=none", "--no-warnings=true", "--precision=4"]
     options += ["--fcd-output=fcd.xml", f"--device.fcd.begin={begin_s}", "--pedestrian.striping.stripe-width=0.45"]
-    run_sumo_tool("sumo", options, folder)
+    run_sumo_tool("sumo", [*options, *more], folder)
     return folder / "fcd.xml"
 
 
 @dataclass(frozen=True)
 class Track:
-    """One object without a gap: frame (F,) counted from the first recorded one, position_m (F, 2), yaw_rad (F,)."""
+    """One object without a gap: frame (F,) counted from the first recorded one, position_m (F, 2), yaw_rad (F,), and
+    what SUMO calls it."""
 
     kind: ObjectClass
     size_m: tuple[float, float]
     frame: IntArray
     position_m: FloatArray
     yaw_rad: FloatArray
+    name: str = ""
 
 
 def type_sizes(route_file: Path) -> dict[str, tuple[float, float]]:
@@ -94,11 +103,14 @@ def read_tracks(fcd_file: Path, sizes_m: dict[str, tuple[float, float]]) -> list
         table = np.array(poses)
         step_m = np.hypot(*np.diff(table[:, 1:3], axis=0).T)
         jump_m = PEDESTRIAN_JUMP_M if kind == ObjectClass.PEDESTRIAN else LIMITS[kind][0] * STEP_S
+        if kind in (ObjectClass.TRUCK, ObjectClass.BUS):
+            jump_m = VAN_JUMP_M
         breaks = (step_m > jump_m) | (np.diff(table[:, 0]) != 1)
         for part in np.split(table, np.flatnonzero(breaks) + 1):
             if len(part) >= SHORTEST_FRAMES:
                 frames = part[:, 0].astype(np.int64)
-                tracks.append(Track(kind, sizes_m[types[identity]], frames, part[:, 1:3], np.unwrap(part[:, 3])))
+                size_m = sizes_m[types[identity]]
+                tracks.append(Track(kind, size_m, frames, part[:, 1:3], np.unwrap(part[:, 3]), identity))
     log.info("%d objects, %d tracks after cutting at jumps", len(found), len(tracks))
     return tracks
 
@@ -108,9 +120,9 @@ def smoothed(track: Track) -> Track:
 
     A pedestrian's yaw becomes the direction of walking, held while standing.
     """
-    position_m = _gaussian(track.position_m, SMOOTHING_S[track.kind])
+    position_m = gaussian(track.position_m, SMOOTHING_S[track.kind])
     if track.kind != ObjectClass.PEDESTRIAN:
-        yaw_rad = _gaussian(track.yaw_rad[:, None], SMOOTHING_S[track.kind])[:, 0]
+        yaw_rad = gaussian(track.yaw_rad[:, None], SMOOTHING_S[track.kind])[:, 0]
     else:
         velocity_mps = np.gradient(position_m, STEP_S, axis=0)
         walking = np.hypot(*velocity_mps.T) > STANDING_MPS
@@ -118,11 +130,11 @@ def smoothed(track: Track) -> Track:
         first = int(walking.argmax()) if walking.any() else 0
         heading = np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0]) if walking.any() else track.yaw_rad
         held = np.unwrap(heading[np.where(last < 0, first, last)])
-        yaw_rad = _gaussian(held[:, None], SMOOTHING_S[track.kind])[:, 0]
-    return Track(track.kind, track.size_m, track.frame, position_m, yaw_rad)
+        yaw_rad = gaussian(held[:, None], SMOOTHING_S[track.kind])[:, 0]
+    return Track(track.kind, track.size_m, track.frame, position_m, yaw_rad, track.name)
 
 
-def _gaussian(values: FloatArray, width_s: float) -> FloatArray:
+def gaussian(values: FloatArray, width_s: float) -> FloatArray:
     """values (F, D) convolved along F; reflected through its ends, so that straight motion stays as it is."""
     reach = min(int(np.ceil(3 * width_s / STEP_S)), len(values) - 1)
     weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) * STEP_S / width_s) ** 2)
@@ -150,26 +162,38 @@ def check_continuity(scene_id: str, track: Track) -> None:
 def record(
     folder: Path, scene_id: str, *, first_frame: int, frames: int, radius_m: float, lanes: tuple[Lane, ...]
 ) -> Scene:
-    """The Scene of fcd.xml and rou.xml in folder: this many frames from first_frame on, within radius_m of (0, 0).
-
-    Positions are rounded to 1 mm, angles to 0.1 mrad. Velocity is invalid in a track's first row.
-    """
-    tables = []
-    kinds: list[ObjectClass] = []
-    sizes: list[tuple[float, float]] = []
+    """The Scene of fcd.xml and rou.xml in folder: this many frames from first_frame on, within radius_m of (0, 0)."""
+    tracks, recorded = [], []
     for track in map(smoothed, read_tracks(folder / "fcd.xml", type_sizes(folder / "rou.xml"))):
         check_continuity(scene_id, track)
-        velocity_mps = np.diff(track.position_m, axis=0, prepend=track.position_m[:1]) / STEP_S
-        known = np.arange(len(track.frame)) > 0
         number = track.frame - first_frame
         keep = (number >= 0) & (number < frames) & (np.hypot(*track.position_m.T) <= radius_m)
-        if keep.sum() < SHORTEST_FRAMES:
-            continue
-        own = np.full(len(number), len(kinds))
-        columns = [number, own, *track.position_m.T, wrap_angle(track.yaw_rad), *velocity_mps.T, known]
+        if keep.sum() >= SHORTEST_FRAMES:
+            tracks.append(replace(track, frame=number))
+            recorded.append(keep)
+    return scene_of_tracks(scene_id, tracks, recorded, lanes=lanes)
+
+
+def scene_of_tracks(
+    scene_id: str,
+    tracks: Sequence[Track],
+    recorded: Sequence[BoolArray],
+    *,
+    lanes: tuple[Lane, ...],
+    source: str = SOURCE,
+    licence: str = "Apache-2.0",
+) -> Scene:
+    """The Scene of the frames of tracks that are recorded, a mask (F,) for each.
+
+    Positions are rounded to 1 mm, angles to 0.1 mrad. Velocity is invalid in a track's first frame.
+    """
+    tables = []
+    for i, (track, keep) in enumerate(zip(tracks, recorded, strict=True)):
+        velocity_mps = np.diff(track.position_m, axis=0, prepend=track.position_m[:1]) / STEP_S
+        known = np.arange(len(track.frame)) > 0
+        own = np.full(len(track.frame), i)
+        columns = [track.frame, own, *track.position_m.T, wrap_angle(track.yaw_rad), *velocity_mps.T, known]
         tables.append(np.stack(columns, axis=1)[keep])
-        kinds.append(track.kind)
-        sizes.append(track.size_m)
     table = np.concatenate(tables)
     own = table[:, 1].astype(np.int64)
     number = table[:, 0].astype(np.int64)
@@ -177,9 +201,9 @@ def record(
     rows = Rows(
         frame_number=number,
         timestamp_ns=number * STEP_NS,
-        track_id=[f"{kinds[i].name.lower()}-{i}" for i in own],
-        object_class=np.array(kinds, np.int64)[own],
-        size_m=np.array(sizes)[own],
+        track_id=[f"{tracks[i].kind.name.lower()}-{i}" for i in own],
+        object_class=np.array([t.kind for t in tracks], np.int64)[own],
+        size_m=np.array([t.size_m for t in tracks])[own],
         position_m=table[:, 2:4].round(3),
         yaw_rad=table[:, 4].round(4),
         yaw_valid=everywhere,
@@ -187,10 +211,4 @@ def record(
         velocity_valid=table[:, 7] > 0,
         is_target=~everywhere,
     )
-    return scene_from_rows(
-        scene_id,
-        rows,
-        source="generated with Eclipse SUMO by trajnet's sim/generate_scenes.py",
-        licence="Apache-2.0",
-        lanes=lanes,
-    )
+    return scene_from_rows(scene_id, rows, source=source, licence=licence, lanes=lanes)
