@@ -19,8 +19,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from kerbside import boxes
 
+from trajnet.datasets.files import load_scene
 from trajnet.errors import TrajnetError
-from trajnet.scenes import load_scene
 from trajnet.types import ObjectClass, Scene
 
 STANDING_M = 0.5

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from trajnet.datasets.files import find_scenes, load_scene
 from trajnet.errors import InputError, TrajnetError
 from trajnet.geometry import wrap_angle
-from trajnet.scenes import find_scenes, load_scene
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Scene
 
 #: A track stands if it is seen for at least this long and its first and last thirds have the same middle to this.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "sim"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "sim"))
 
 import tracker_view
 from measure_tracker import correlation, measure, tracks_of

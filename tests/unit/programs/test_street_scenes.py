@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import shapely
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "sim"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "sim"))
 
 from generate_scenes import street_recipes
 from kerbside import AGAINST_TRAFFIC, IN_LANE_M, KERB_GAP_M, Kerb, Parked, boxes, clear_of_traffic, row_of
@@ -239,7 +240,7 @@ def test_traffic_stops_and_goes_before_a_street_that_crawls(tmp_path: Path) -> N
     prepare_network(root, motorway=False, to=tmp_path / "net.xml")
     layout = read_layout(read_network(tmp_path / "net.xml"), np.zeros(2), 400.0)
     place = Place(tmp_path, np.zeros(2), 75.0, layout, motorway=False)
-    routes = [("in0", "out2")]
+    routes: list[tuple[str, ...]] = [("in0", "out2")]
     demand = street_demand(
         np.random.default_rng(0), layout, routes, [], end_s=150.0, vehicles_per_s=0.4, motorway=False
     )
@@ -298,7 +299,7 @@ def test_a_delivery_stops_at_the_kerb_and_goes_on_and_a_parked_car_pulls_out(tmp
     prepare_network(root, motorway=False, to=tmp_path / "net.xml")
     layout = read_layout(read_network(tmp_path / "net.xml"), np.zeros(2), 400.0)
     street_of_both = layout.streets["in0"]
-    common = {"route": ("in0", "out2"), "street": street_of_both, "beside_lane": True}
+    common: dict[str, Any] = {"route": ("in0", "out2"), "street": street_of_both, "beside_lane": True}
     stops = {
         "delivery_0": Stop("delivery_0", CAR, at_m=80.0, depart_s=5.0, duration_s=12.0, begins_there=False, **common),
         "pullout_0": Stop("pullout_0", CAR, at_m=120.0, depart_s=1.0, duration_s=20.0, begins_there=True, **common),
@@ -375,7 +376,7 @@ def test_a_walker_waits_at_the_kerb_until_the_street_is_clear(layout: Layout) ->
     on_road = np.abs(place_m[:, 1]) < 3.0
     assert on_road.any()
     assert STEP_S * on_road.argmax() > last_s - 3.0
-    assert min(traffic.gap_m(f, place_m[f]) for f in np.flatnonzero(on_road)) > CLEAR_M - 0.6
+    assert min(traffic.gap_m(int(f), place_m[f]) for f in np.flatnonzero(on_road)) > CLEAR_M - 0.6
     alone_m, _ = walk(np.random.default_rng(1), way_m, layout, Traffic.of([], 400), 400, 1.3)
     assert STEP_S * (np.abs(alone_m[:, 1]) < 3.0).argmax() < 4.0  # nothing comes: no waiting
 
@@ -462,8 +463,8 @@ def test_maps_as_they_come() -> None:
     rng = np.random.default_rng(0)
     centre = np.stack([np.linspace(0, 40, 9), np.zeros(9)], axis=1)
     lanes = tuple(
-        Lane(str(i), *(offset_line(centre + [50.0 * i - 500, 3.0 * i], side) for side in (1.4, -1.4, 0.0)))
-        for i in range(20)
+        Lane(str(i), offset_line(middle, 1.4), offset_line(middle, -1.4), middle)
+        for i, middle in enumerate(centre + [50.0 * i - 500, 3.0 * i] for i in range(20))
     )
     assert draw_map(rng, lanes, "whole")[0] == lanes
     assert draw_map(rng, lanes, "none")[0] == ()
