@@ -60,7 +60,10 @@ def info(
     ):
         facts.add_row(name, value)
     console.print(facts)
-    tensors = Table(title="tensors of one step, N tracks", title_justify="left")
+    tensors = Table(
+        title="tensors of one step, N tracks (at least 1: with none ONNX Runtime ends the process)",
+        title_justify="left",
+    )
     for column in ("", "name", "type", "shape", "meaning"):
         tensors.add_column(column)
     for side, group in (("in", contract.inputs), ("out", contract.outputs)):

@@ -4,7 +4,8 @@ The contract is JSON under the key ``trajnet.contract`` in the ONNX metadata; th
 ``trajnet.card``. Names, shapes and units of every tensor are here and nowhere else;
 the columns of each are in trajnet.columns.
 
-One call of the graph is one time step of all N observed tracks. N is the only dynamic dimension.
+One call of the graph is one time step of all N observed tracks. N is the only dynamic dimension, and at least 1: with
+N = 0 ONNX Runtime's LSTM ends the process (seen with 1.18 and 1.32), so a host skips frames without objects.
 """
 
 from __future__ import annotations
