@@ -20,11 +20,12 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float64
 from visualization_msgs.msg import MarkerArray
 
-from trajnet.ros.bridge import object_ids, tracked_objects
 from trajnet.ros.cdr import decode_predicted, encode_tracked
+from trajnet.ros.conventions import object_ids
 from trajnet.ros.definitions import TYPE_HASHES
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC, qos
 from trajnet.ros.parameters import ABOUT
+from trajnet.ros.to_autoware import tracked_objects
 from trajnet.types import ObjectClass, TrackFrame
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Tracker:
         self.answers = ros.collect(PredictedObjects, output_topic, raw=True)
 
     def ask(self, *ids: str, frame_id: str = "map") -> Any:
-        """The decoded answer to the next frame."""
+        """Return the decoded answer to the next frame."""
         before = len(self.answers)
         self.publisher.publish(message(self.number, *ids, frame_id=frame_id))
         self.number += 1

@@ -1,4 +1,4 @@
-"""PredictedObjects that somebody recorded, as trajnet's Prediction, so that they can be scored like any other.
+"""Recorded PredictedObjects as trajnet's Prediction, so that they can be scored like any other.
 
 Pose i of a path is taken as the object's place at i times the path's step, as Autoware writes its paths (the first pose
 is the present). In one message paths may differ in step and length: all are put on the commonest step, as far as the
@@ -12,16 +12,16 @@ from __future__ import annotations
 import numpy as np
 
 from trajnet.inference.physics import growing_covariance
-from trajnet.ros.bridge import hex_ids
 from trajnet.ros.cdr import NS, PredictedObjects
+from trajnet.ros.conventions import hex_ids, yaw_of_quaternion
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
-#: Longer paths than anybody publishes: a broken message shall not ask for all the memory.
+#: Longer paths than any program publishes: a broken message must not ask for all the memory.
 MAX_POINTS = 1000
 
 
 def prediction_of(objects: PredictedObjects) -> Prediction | None:
-    """The paths of a message, or None where it has none. track_id: the UUIDs as hexadecimal digits."""
+    """Return the paths of a message, or None where it has none. track_id: the UUIDs as hexadecimal digits."""
     usable = _usable_paths(objects)
     owner = np.repeat(np.arange(len(objects)), objects.path_count)[usable]
     if not len(owner):
@@ -42,7 +42,7 @@ def prediction_of(objects: PredictedObjects) -> Prediction | None:
         path = objects.path_pose[first_pose[alike, None] + np.arange(poses)]
         straight, still = _weights(poses, step / NS, time_s)
         position_m[alike] = straight @ path[:, :, :2]
-        yaw_rad[alike] = np.unwrap(_yaw(path), axis=1) @ still.T
+        yaw_rad[alike] = np.unwrap(yaw_of_quaternion(path[..., 3:]), axis=1) @ still.T
     return _by_object(objects, owner, usable, time_s, position_m, yaw_rad)
 
 
@@ -65,13 +65,6 @@ def _weights(poses: int, step_s: float, time_s: FloatArray) -> tuple[FloatArray,
     straight[:, -1] += beyond
     straight[:, -2] -= beyond
     return straight, still
-
-
-def _yaw(pose: FloatArray) -> FloatArray:
-    """(..., 7) -> (...)."""
-    x, y, z, w = np.moveaxis(pose[..., 3:], -1, 0)
-    yaw: FloatArray = np.arctan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z)
-    return yaw
 
 
 def _by_object(

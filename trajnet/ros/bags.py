@@ -19,12 +19,13 @@ import numpy as np
 from trajnet.errors import DependencyError, InputError
 from trajnet.inference import Predictor
 from trajnet.ros.bag_predictions import prediction_of
-from trajnet.ros.bridge import Bridge, tracked_objects
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, decode_tracked, encode_tracked
 from trajnet.ros.definitions import DEFINITIONS, PREDICTED_OBJECTS, TRACKED_OBJECTS
 from trajnet.ros.diagnostics import Identity
+from trajnet.ros.from_autoware import MessageCleaner
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.pipeline import Pipeline
+from trajnet.ros.to_autoware import tracked_objects
 from trajnet.scenes import load_scene
 from trajnet.scenes.rows import Rows, scene_from_rows
 from trajnet.types import Prediction, Scene, TrackFrame
@@ -46,7 +47,7 @@ def is_bag(path: Path) -> bool:
 
 
 def open_scene(path: Path, *, with_map: bool = False) -> Scene:
-    """The scene of a bag, or of any file that load_scene reads. with_map: see there."""
+    """Return the scene of a bag, or of any file that load_scene reads. with_map: see there."""
     return scene_from_bag(path) if is_bag(path) else load_scene(path, with_map=with_map)
 
 
@@ -63,22 +64,22 @@ class BagTopic:
 
 
 def bag_topics(path: Path) -> list[BagTopic]:
-    """What a bag holds, by name. Raises InputError."""
+    """Return the topics of a bag, by name. Raises InputError."""
     with _reader(path) as reader:
         return sorted((BagTopic(c.topic, c.msgtype, c.msgcount) for c in reader.connections), key=lambda t: t.name)
 
 
 def scene_from_bag(path: Path, topic: str | None = None) -> Scene:
-    """The tracked objects of a bag as a scene; time is that of the messages' stamps.
+    """Return the tracked objects of a bag as a scene; time is that of the messages' stamps.
 
     topic: of TrackedObjects; None takes the only one, or Autoware's. Objects are read as the node reads them (see
-    trajnet.ros.bridge). A track has the class that most of its rows have, and its median size. Of messages with the
-    same stamp the first counts. InputError where the bag cannot be read or has no such topic.
+    trajnet.ros.from_autoware). A track has the class that most of its rows have, and its median size. Of messages with
+    the same stamp the first counts. InputError where the bag cannot be read or has no such topic.
     """
-    bridge = Bridge()
+    cleaner = MessageCleaner()
     frames: dict[int, TrackFrame] = {}
     for message in _messages(path, TRACKED_OBJECTS, TRACKED_TOPIC, topic, decode_tracked):
-        frame = bridge.observe(message).frame
+        frame = cleaner.clean(message).frame
         frames.setdefault(frame.timestamp_ns, frame)
     ordered = [frames[stamp] for stamp in sorted(frames)]
     if not any(len(f) for f in ordered):
@@ -119,7 +120,7 @@ def _per_track(track_id: list[str], object_class: Any, size_m: Any) -> tuple[Any
 
 
 def predictions_from_bag(path: Path, topic: str | None = None) -> list[Prediction]:
-    """The predictions that a bag holds, of Autoware's own node, say, in order of their stamps.
+    """Return the predictions that a bag holds, of Autoware's own node, say, in order of their stamps.
 
     topic: of PredictedObjects; None takes the only one, or Autoware's. trajnet.ros.bag_predictions says what becomes
     of paths that differ in step or length. InputError where the bag cannot be read or has no such topic.
@@ -147,7 +148,7 @@ def _messages(
 
 
 def _choose(path: Path, connections: list[Any], message_type: str, usual_topic: str, topic: str | None) -> list[Any]:
-    """The connections of the topic that is meant."""
+    """Return the connections of the topic that is meant."""
     fitting = sorted({c.topic for c in connections if c.msgtype == message_type})
     if topic is not None:
         types = sorted({c.msgtype for c in connections if c.topic == topic})
@@ -178,7 +179,7 @@ def _rosbag2() -> Any:
 
 @contextmanager
 def _reader(path: Path) -> Iterator[Any]:
-    """An open reader; whatever is wrong with the file becomes an InputError."""
+    """Open a reader; whatever is wrong with the file becomes an InputError."""
     rosbag2 = _rosbag2()
     if not path.exists():
         raise InputError(f"{path}: no such bag; check the path")
@@ -251,7 +252,7 @@ def _write(writer: Any, scene: Scene, predictor: Predictor | None, frame_id: str
 
 
 def _offline(predictor: Predictor) -> Pipeline:
-    """The node's pipeline without a deadline, so that a bag does not depend on the machine that wrote it."""
+    """Return the node's pipeline without a deadline, so that a bag does not depend on the machine that wrote it."""
     parameters = Parameters(
         budget_ms=0.0, horizon_s=float(predictor.time_s[-1]), path_step_s=float(predictor.time_s[0])
     )

@@ -177,12 +177,12 @@ class Diagnostics:
         self._last_failure = ""
 
     def start(self, now_ns: int) -> None:
-        """The node begins to listen: silence counts from here."""
+        """Begin to listen: silence counts from here."""
         self._start_ns = now_ns
         self._last_ns = None
 
     def stop(self) -> None:
-        """The node no longer listens: silence is no fault."""
+        """Stop listening: silence is no fault."""
         self._start_ns = None
 
     def add(self, cycle: Cycle, *, frame: str | None = None, bad: str = "", failure: str = "") -> None:
@@ -220,7 +220,7 @@ class Diagnostics:
             self._cycles.popleft()
 
     def report(self, now_ns: int) -> tuple[Status, ...]:
-        """The statuses ``input``, ``timing`` and ``model`` at now_ns; call it at a steady pace (the node: 1 Hz)."""
+        """Judge the statuses ``input``, ``timing`` and ``model`` at now_ns; call it at a steady pace."""
         self._forget(now_ns)
         return (
             self._status("input", self._judge_input(now_ns), now_ns),

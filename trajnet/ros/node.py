@@ -9,7 +9,7 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      /diagnostics                    diagnostic_msgs/DiagnosticArray
 
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
-Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped,
+Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped.
 
 QoS: reliable and volatile with a history of keep last, as Autoware's map_based_prediction offers and asks for. Its
 depth there is 1; here it is queue_depth, because a state that follows each track is better for every frame: after a
@@ -47,8 +47,8 @@ from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
 OUTPUT_TOPIC = "/perception/object_recognition/objects"
-#: A node that nobody talks to, shut down but for its process, looks this often (s) whether it is told to stop: once in
-#: some dozen runs of CI the signal did not wake it from a wait without an end.
+#: A node without traffic checks this often (s) whether it is told to stop: once in some dozen runs of CI the signal did
+#: not wake it from a wait without an end.
 WAKE_S = 1.0
 
 
@@ -144,7 +144,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """A transition raised: back to unconfigured."""
+        """Go back to unconfigured: a transition raised."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
@@ -165,7 +165,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         )
 
     def _topic(self, private: str, otherwise: str) -> str:
-        """The private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""
+        """Return the private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""
         plain = f"{self.get_fully_qualified_name()}{private[1:]}"
         return private if self.resolve_topic_name(private) != plain else otherwise
 

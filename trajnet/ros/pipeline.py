@@ -21,11 +21,12 @@ from trajnet.errors import InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
 from trajnet.inference.onnx.predictor import OnnxPredictor
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
-from trajnet.ros.bridge import Bridge, Observed, held, predicted_objects, tracked_objects
 from trajnet.ros.cdr import decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Status
+from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
 from trajnet.ros.parameters import Parameters
-from trajnet.ros.published_paths import PathGrid, Paths
+from trajnet.ros.published_paths import PathGrid, PublishedPaths
+from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
 from trajnet.ros.visual import encode_covariance, encode_markers
 from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def load(parameters: Parameters) -> tuple[Predictor, Identity]:
-    """The predictor that the parameters ask for, and what diagnostics call it. Raises TrajnetError."""
+    """Return the predictor that the parameters ask for, and what diagnostics call it. Raises TrajnetError."""
     from trajnet.models import default_model
 
     spec = parameters.model or str(default_model())
@@ -50,7 +51,7 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
 
 
 def load_field(parameters: Parameters, needs: Needs) -> MapField | None:
-    """The map that the parameters name, if there is one and the predictor wants it. Raises TrajnetError."""
+    """Return the map that the parameters name, if there is one and the predictor wants it. Raises TrajnetError."""
     if not parameters.map_path:
         return None
     if needs.view is None:
@@ -76,7 +77,7 @@ class Answer:
     objects: bytes | None = None
     stamp_ns: int = 0
     frame_id: str = ""
-    paths: Paths | None = None
+    paths: PublishedPaths | None = None
     frame: TrackFrame | None = None
     over_limit: int = 0
     processing_ms: float = 0.0
@@ -121,7 +122,7 @@ class Pipeline:
             max_objects=parameters.max_objects,
         )
         self.stream = Stream(self._guarded, parameters.policy(), map_field=field, clock_ns=clock_ns)
-        self._bridge = Bridge()
+        self._cleaner = MessageCleaner()
         self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
         self.diagnostics = Diagnostics(
             identity,
@@ -133,7 +134,7 @@ class Pipeline:
     def reset(self) -> None:
         """Forget every track, as after a start; the diagnostics' totals stay."""
         self.stream.reset()
-        self._bridge.reset()
+        self._cleaner.reset()
 
     def close(self) -> None:
         """End the thread that the budget needs."""
@@ -149,17 +150,17 @@ class Pipeline:
         misses, failures = guard.deadline_misses, guard.failures
         answer, bad, failure = Answer(), "", ""
         try:
-            observed = self._bridge.observe(decode_tracked(data))
+            cleaned = self._cleaner.clean(decode_tracked(data))
         except InputError as error:
             answer, bad = Answer(kind="bad", message=str(error)), str(error)
         else:
             try:
-                answer = self._answer(observed, now_ns)
+                answer = self._answer(cleaned, now_ns)
             except Exception as error:  # a fault of ours must not cost a planner its paths
                 failure = f"{type(error).__name__}: {error}"
-                log.exception("failed on a frame of %d objects, constant velocity takes over", len(observed))
+                log.exception("failed on a frame of %d objects, constant velocity takes over", len(cleaned))
                 self.reset()
-                answer = self._constant_velocity(observed)
+                answer = self._constant_velocity(cleaned)
         rows = np.bincount(answer.paths.source, minlength=len(Source)) if answer.paths is not None else np.zeros(3)
         cycle = Cycle(
             now_ns if monotonic_ns is None else monotonic_ns,
@@ -181,9 +182,9 @@ class Pipeline:
         return replace(answer, processing_ms=cycle.processing_ms)
 
     def report(self, monotonic_ns: int) -> tuple[Status, ...]:
-        """The statuses ``input``, ``timing`` and ``model``, with what the bridge had to mend and the guard refused."""
+        """Return the statuses ``input``, ``timing`` and ``model``, with what had to be mended and the guard refused."""
         more = {
-            "input": asdict(self._bridge.counters),
+            "input": asdict(self._cleaner.counters),
             "model": {"non_finite_rows": self._guarded.counters.non_finite_rows},
         }
         return tuple(
@@ -191,26 +192,26 @@ class Pipeline:
             for s in self.diagnostics.report(monotonic_ns)
         )
 
-    def _answer(self, observed: Observed, now_ns: int) -> Answer:
-        frame = observed.frame
+    def _answer(self, cleaned: CleanedMessage, now_ns: int) -> Answer:
+        frame = cleaned.frame
         over_limit = self._guarded.counters.over_limit_rows
         answer = self.stream.update(frame, now_ns)
         if self.stream.status in ("out_of_order", "duplicate"):
-            return Answer(kind="dropped", frame_id=observed.objects.frame_id)
+            return Answer(kind="dropped", frame_id=cleaned.objects.frame_id)
         prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
-        return self._encoded(observed, prediction, kind, self._guarded.counters.over_limit_rows - over_limit)
+        return self._encoded(cleaned, prediction, kind, self._guarded.counters.over_limit_rows - over_limit)
 
-    def _constant_velocity(self, observed: Observed) -> Answer:
+    def _constant_velocity(self, cleaned: CleanedMessage) -> Answer:
         try:
-            prediction = Stream(self._physics).update(observed.frame, observed.frame.timestamp_ns)
-            return self._encoded(observed, prediction, "used", 0)
+            prediction = Stream(self._physics).update(cleaned.frame, cleaned.frame.timestamp_ns)
+            return self._encoded(cleaned, prediction, "used", 0)
         except Exception as error:
             log.exception("constant velocity failed, too")
             return Answer(kind="bad", message=f"{type(error).__name__}: {error}")
 
-    def _encoded(self, observed: Observed, prediction: Prediction, kind: CycleKind, over_limit: int) -> Answer:
-        frame, objects = observed.frame, observed.objects
+    def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, over_limit: int) -> Answer:
+        frame, objects = cleaned.frame, cleaned.objects
         paths = self._grid.paths(
             prediction,
             frame.position_m,
@@ -220,10 +221,10 @@ class Pipeline:
             objects.pose[:, 2],
             self._parameters.max_paths,
         )
-        paths = held(paths, observed.hold)
+        paths = held(paths, cleaned.hold)
         return Answer(
             kind=kind,
-            objects=encode_predicted(predicted_objects(observed, paths)),
+            objects=encode_predicted(predicted_objects(cleaned, paths)),
             stamp_ns=objects.stamp_ns,
             frame_id=objects.frame_id,
             paths=paths,
@@ -249,7 +250,7 @@ _PER_ROW = ("position_m", "yaw_rad", "covariance_m2", "probability", "source", "
 def warmed_up(
     predictor: Predictor, identity: Identity, parameters: Parameters, field: MapField | None = None
 ) -> Pipeline:
-    """A pipeline whose first frame is as fast as the others: what the model and the codec do once is done already."""
+    """Return a pipeline whose first frame is as fast as the others: what is done only once is done already."""
     count = parameters.warm_up_objects
     if count:
         trial = Pipeline(predictor, identity, replace(parameters, budget_ms=0.0, max_objects=max(count, 1)), field)

@@ -30,10 +30,10 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 from trajnet.errors import InputError, TrajnetError
 from trajnet.ros.bags import open_scene
-from trajnet.ros.bridge import tracked_objects
 from trajnet.ros.cdr import encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, qos
 from trajnet.ros.playback import Playback
+from trajnet.ros.to_autoware import tracked_objects
 
 NODE_NAME = "trajnet_player"
 TICK_S = 0.004
@@ -56,7 +56,7 @@ class PlayerNode(Node):  # type: ignore[misc]
         self._with_clock = self._parameter("clock", True, "Publish the scene's time on /clock.")
         rate = self._parameter("rate", 1.0, "Times faster than recorded.", 0.001, 1000.0, live=True)
         paused = self._parameter("paused", False, "Time stands still.", live=True)
-        self.wait_for = self._parameter("wait_for_subscriber", False, "Begin when somebody subscribes.")
+        self.wait_for = self._parameter("wait_for_subscriber", False, "Begin when a node subscribes.")
         if not scene_path:
             raise InputError("scene: expected the path of a scene or a bag, got none; add -p scene:=FILE")
         self._scene = open_scene(Path(scene_path))

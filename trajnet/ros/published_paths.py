@@ -13,7 +13,7 @@ from trajnet.types import BoolArray, FloatArray, Prediction
 
 
 @dataclass(frozen=True, eq=False)
-class Paths:
+class PublishedPaths:
     """The published paths of N objects: K each, T points; the first point is the present (time 0).
 
     time_s (T,), position_m (N, K, T, 2), yaw_rad (N, K, T), covariance_m2 (N, K, T, 2, 2), probability (N, K) in
@@ -66,8 +66,8 @@ class PathGrid:
         covariance_m2: FloatArray,
         z_m: FloatArray,
         max_paths: int,
-    ) -> Paths:
-        """The likeliest max_paths of each object, led by its present pose.
+    ) -> PublishedPaths:
+        """Return the likeliest max_paths of each object, led by its present pose.
 
         position_m (N, 2), yaw_rad (N,), yaw_valid (N,), covariance_m2 (N, 2, 2), z_m (N,): the objects now. Where the
         yaw is not known, a path begins with its first predicted one instead of turning from a wrong one.
@@ -86,7 +86,7 @@ class PathGrid:
         yaw_now = np.where(yaw_valid, yaw_rad, yaw_later[:, 0, 0])
         # A turn is taken the short way round: each step changes the yaw by less than half a turn.
         turning = np.unwrap(led(yaw_now, yaw_later), axis=2)
-        return Paths(
+        return PublishedPaths(
             time_s=self.time_s,
             position_m=self._on_grid(self._smooth, led(position_m, best.position_m[:, :kept])),
             yaw_rad=self._on_grid(self._linear, turning),

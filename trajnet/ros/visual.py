@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.ros.published_paths import Paths
+from trajnet.ros.published_paths import PublishedPaths
 from trajnet.types import FloatArray
 
 #: Red, green, blue of a path by where it comes from: model, physics, stale.
@@ -54,7 +54,7 @@ class _Writer:
         self.text(frame_id)
 
     def array(self, values: NDArray[Any], alignment: int, count: int | None = None) -> None:
-        """A sequence: its length, then its elements. count: of elements, where values has several numbers for each."""
+        """Append a sequence: its length, then its elements. count: of elements, where each has several values."""
         self.put("I", len(values) if count is None else count)
         if values.size:
             self._align(alignment)
@@ -67,7 +67,9 @@ class _Writer:
         self._parts += bytes(-(len(self._parts) - 4) % size)
 
 
-def encode_markers(stamp_ns: int, frame_id: str, paths: Paths, yaw_rad: FloatArray, size_m: FloatArray) -> bytes:
+def encode_markers(
+    stamp_ns: int, frame_id: str, paths: PublishedPaths, yaw_rad: FloatArray, size_m: FloatArray
+) -> bytes:
     """visualization_msgs/MarkerArray: all paths as one marker, all boxes as another; each frame replaces the last.
 
     yaw_rad (N,), size_m (N, 2): of the objects now. A path's colour says where it comes from (SOURCE_RGB), its opacity
@@ -80,7 +82,7 @@ def encode_markers(stamp_ns: int, frame_id: str, paths: Paths, yaw_rad: FloatArr
     return writer.bytes()
 
 
-def _path_lines(paths: Paths) -> tuple[FloatArray, NDArray[np.float32]]:
+def _path_lines(paths: PublishedPaths) -> tuple[FloatArray, NDArray[np.float32]]:
     """Both ends of every piece of every path: (2 P, 3) points and (2 P, 4) colours."""
     count, modes, steps = paths.yaw_rad.shape
     points = np.empty((count, modes, max(steps - 1, 0), 2, 3))
@@ -93,7 +95,9 @@ def _path_lines(paths: Paths) -> tuple[FloatArray, NDArray[np.float32]]:
     return points.reshape(-1, 3), colours.reshape(-1, 4)
 
 
-def _box_lines(paths: Paths, yaw_rad: FloatArray, size_m: FloatArray) -> tuple[FloatArray, NDArray[np.float32]]:
+def _box_lines(
+    paths: PublishedPaths, yaw_rad: FloatArray, size_m: FloatArray
+) -> tuple[FloatArray, NDArray[np.float32]]:
     corners = np.array([[0.5, 0.5], [-0.5, 0.5], [-0.5, -0.5], [0.5, -0.5]])
     local = corners[None] * size_m[:, None]
     cos, sin = np.cos(yaw_rad)[:, None], np.sin(yaw_rad)[:, None]
@@ -134,7 +138,7 @@ def _no_texture_text_or_mesh(writer: _Writer) -> None:
     writer.put("?", False)
 
 
-def covariance_records(paths: Paths) -> NDArray[Any]:
+def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
     """(N * K * T,) records of CLOUD: object by object, path by path, in order of time."""
     count, modes, steps = paths.yaw_rad.shape
     records = np.empty((count, modes, steps), dtype=CLOUD)
@@ -152,7 +156,7 @@ def covariance_records(paths: Paths) -> NDArray[Any]:
     return records.reshape(-1)
 
 
-def encode_covariance(stamp_ns: int, frame_id: str, paths: Paths) -> bytes:
+def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> bytes:
     """sensor_msgs/PointCloud2 with one point per path point; ``object`` and ``path`` index the PredictedObjects message
     of the same stamp, whose positions are exact where these are float32.
 

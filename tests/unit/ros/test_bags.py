@@ -24,9 +24,10 @@ from trajnet.ros.bags import (
     scene_from_bag,
     typestore,
 )
-from trajnet.ros.bridge import object_ids, tracked_objects
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, encode_predicted, encode_tracked
+from trajnet.ros.conventions import object_ids
 from trajnet.ros.definitions import PREDICTED_OBJECTS, TRACKED_OBJECTS, TYPE_HASHES
+from trajnet.ros.to_autoware import tracked_objects
 from trajnet.scenes import load_scene, write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
 
@@ -36,7 +37,7 @@ STORAGES = [("mcap", "bag"), ("mcap", "bag.mcap"), ("sqlite3", "bag"), ("sqlite3
 
 
 def scene(frames: int = 8) -> Scene:
-    """A car, a pedestrian without a velocity, a cyclist that misses frame 3; frame 5 is empty; numbers of UTM."""
+    """Make a scene in UTM: a car, a pedestrian without a velocity, a cyclist that misses frame 3; frame 5 is empty."""
     rows = [(f, t) for f in range(frames) for t in range(3) if f != 5 and not (f == 3 and t == 2)]
     row_frame, row_track = np.array(rows).T
     time_s = row_frame * 0.1
@@ -56,7 +57,7 @@ def scene(frames: int = 8) -> Scene:
 
 
 def write_bag(path: Path, messages: list[tuple[str, str, bytes]]) -> Path:
-    """A bag of these (topic, type, data)."""
+    """Write a bag of these (topic, type, data)."""
     store = typestore()
     with rosbag2.Writer(path, version=8, storage_plugin=rosbag2.StoragePlugin.MCAP) as writer:
         topics = dict.fromkeys((t, m) for t, m, _ in messages)

@@ -13,12 +13,13 @@ from trajnet.context.surroundings import Needs, Surroundings
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, Stream
 from trajnet.inference.onnx.session import PROVIDERS
-from trajnet.ros.bridge import object_ids, tracked_objects
 from trajnet.ros.cdr import PredictedObjects, decode_predicted, encode_tracked
+from trajnet.ros.conventions import object_ids
 from trajnet.ros.diagnostics import Identity, Level
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
 from trajnet.ros.published_paths import PathGrid
+from trajnet.ros.to_autoware import tracked_objects
 from trajnet.scenes import load_scene
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
