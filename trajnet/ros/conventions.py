@@ -36,7 +36,10 @@ def hex_ids(object_id: NDArray[np.uint8]) -> tuple[str, ...]:
 
 
 def object_ids(track_ids: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Return UUID bytes (N, 16): the id's own where it is 32 hexadecimal digits, else 16 bytes of its hash."""
+    """Return UUID bytes (N, 16): the id's own where it is 32 hexadecimal digits, else 16 bytes of its hash.
+
+    32 zeros are hashed, too: as a UUID they would mean that there is no id.
+    """
     return np.frombuffer(b"".join(map(_uuid_bytes, track_ids)), dtype=np.uint8).reshape(len(track_ids), 16)
 
 
@@ -45,7 +48,7 @@ def _uuid_bytes(track_id: str) -> bytes:
         own = bytes.fromhex(track_id)
     except ValueError:
         own = b""
-    return own if len(own) == 16 else hashlib.blake2b(track_id.encode(), digest_size=16).digest()
+    return own if len(own) == 16 and any(own) else hashlib.blake2b(track_id.encode(), digest_size=16).digest()
 
 
 def quaternion_of_yaw(yaw_rad: FloatArray) -> FloatArray:

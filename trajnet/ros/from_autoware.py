@@ -4,15 +4,19 @@ What becomes of imperfect objects, each counted in CleaningCounters:
 
 - class: the most probable classification; TRAILER is a truck; ANIMAL, HAZARD, OVER_DRIVABLE, UNDER_DRIVABLE, anything
   that the table does not know and no classification at all are UNKNOWN, which is predicted like everything else;
-- a position that is not finite (or beyond MAX_POSITION_M) drops the object: nothing can be said about it. Anything else
-  that is not finite is replaced and the object stays. Of objects with the same id the first stays;
+- a position that is not finite (or beyond MAX_POSITION_M) drops the object: nothing can be said about it. Every other
+  object stays. What is unknown is never published as 0, which would mean exactly known or not there: see
+  unknown_values for covariances and probabilities; a size that had to be assumed is the one that is published;
+- id: a UUID of zeros is no id, and one that several objects share tells them not apart: ids_by_place does. The UUID
+  is published as it came;
 - yaw comes from the quaternion, whatever its length; a zero or non-finite one, and UNAVAILABLE, make the yaw unknown;
 - SIGN_UNKNOWN: an object that seems to drive backward (faster than sign_speed_mps) is turned round, pose, twist and
   footprint, so that no path goes backward. Near standstill the decision of the last frame holds: noise flips nothing;
 - the twist is in the object's own frame and is turned into the map by the quaternion. A twist of zeros with a
-  covariance of zeros was not measured (unless the object is_stationary): its velocity is unknown;
+  covariance of zeros was not measured (unless the object is_stationary): its velocity is unknown, as is one that is
+  not finite or beyond MAX_SPEED_MPS, and it is published as 0 with an unknown covariance;
 - size: a polygon has that of its smallest rotated rectangle, a cylinder its diameter, and where a dimension is zero,
-  not finite or beyond MAX_SIZE_M, the default of the class;
+  not finite or beyond MAX_SIZE_M, the default of the class (of a height DEFAULT_HEIGHT_M);
 - an object that is_stationary or slower than hold_speed_mps stays where it is, with a constant yaw.
 """
 
@@ -36,11 +40,16 @@ from trajnet.ros.conventions import (
     hex_ids,
     yaw_of_quaternion,
 )
+from trajnet.ros.footprint import smallest_rectangles
+from trajnet.ros.ids_by_place import UNSET_ID, IdsByPlace, shared_ids
+from trajnet.ros.unknown_values import known_class_probability, known_covariance, known_existence
 from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, TrackFrame
 
 MAX_POSITION_M = 1e8  # any map projection stays below
 MAX_SPEED_MPS = 1e3
 MAX_SIZE_M = 1e3
+#: Height of a box whose source has none: a car's.
+DEFAULT_HEIGHT_M = 1.5
 
 _SMALLEST_QUATERNION = 1e-6
 _IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
@@ -48,18 +57,12 @@ _IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
 _HALF_TURN = np.array([-1.0, -1.0, 1.0, -1.0, -1.0, 1.0])
 _HALF_TURN_COVARIANCE = np.outer(_HALF_TURN, _HALF_TURN).ravel()
 
+#: Numbers of an object that must be finite.
 _FLOATS = (
-    "existence_probability",
-    "class_probability",
-    "pose",
-    "pose_covariance",
-    "twist",
-    "twist_covariance",
-    "acceleration",
-    "acceleration_covariance",
-    "dimensions_m",
-    "footprint_m",
+    *("existence_probability", "class_probability", "pose", "pose_covariance", "twist", "twist_covariance"),
+    *("acceleration", "acceleration_covariance", "dimensions_m", "footprint_m"),
 )
+_PLANE = np.array([True, True, False, False, False, False])
 _PER_OBJECT = (
     *("object_id", "existence_probability", "pose", "pose_covariance", "twist", "twist_covariance"),
     *("acceleration", "acceleration_covariance", "shape_type", "dimensions_m"),
@@ -82,12 +85,18 @@ class CleaningPolicy:
 
 @dataclass
 class CleaningCounters:
-    """Objects since the start, and how many of them needed each of the policies."""
+    """Objects since the start, and how many of them needed each of the policies.
+
+    unset_id, shared_id: their UUID was of zeros, or several objects of the message had it. replaced_values: numbers
+    that were not finite. unknown_covariance: objects whose pose, twist or acceleration has an unknown covariance.
+    """
 
     objects: int = 0
     dropped_position: int = 0
-    dropped_duplicate: int = 0
+    unset_id: int = 0
+    shared_id: int = 0
     replaced_values: int = 0
+    unknown_covariance: int = 0
     unknown_yaw: int = 0
     unknown_velocity: int = 0
     turned_round: int = 0
@@ -101,11 +110,13 @@ class CleanedMessage:
 
     frame: what predictors take. objects: the message's objects of the same rows, cleaned: everything finite, turned
     round where the sign was wrong, quaternions of length 1. hold (N,): objects that stay where they are.
+    without_id (N,): objects whose UUID is unset or shared with others.
     """
 
     frame: TrackFrame
     objects: TrackedObjects
     hold: BoolArray
+    without_id: BoolArray
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -113,78 +124,76 @@ class CleanedMessage:
 
 @dataclass
 class MessageCleaner:
-    """Cleans one message after the other; remembers only which objects it turned round in the last one."""
+    """Cleans one message after the other.
+
+    Remembers which objects it turned round in the last one, and where objects were whose UUID tells them not apart.
+    """
 
     policy: CleaningPolicy = field(default_factory=CleaningPolicy)
     counters: CleaningCounters = field(default_factory=CleaningCounters)
 
     def __post_init__(self) -> None:
         self._turned: frozenset[str] = frozenset()
+        self._ids = IdsByPlace()
 
     def reset(self) -> None:
-        """Forget the last message; the counters stay."""
+        """Forget the messages so far; the counters stay."""
         self._turned = frozenset()
+        self._ids.reset()
 
     def clean(self, objects: TrackedObjects) -> CleanedMessage:
         """Return the objects that something can be said about, as a TrackFrame and as cleaned arrays."""
         self.counters.objects += len(objects)
-        objects, track_id = self._usable(objects)
-        object_class = most_probable_class(objects)
+        objects = self._located(objects)
+        object_class, chosen = most_probable_class(objects)
         measured_yaw, unit_quaternion = _orientation(objects.pose)
         measured_twist = _measured_twist(objects)
-        objects = self._finite(objects, unit_quaternion)
+        self._count_replaced(objects)
+        objects, unknown = _with_known_values(objects, unit_quaternion, chosen, measured_yaw, measured_twist)
+        size_m, objects, by_default = _with_sizes(objects, object_class)
+        # A half turn changes the body's axes, not the velocity in the map.
+        velocity_mps = rotate(objects.twist[:, :2], yaw_of_quaternion(objects.pose[:, 3:]))
+        velocity_valid = measured_twist & measured_yaw
+        uuid = hex_ids(objects.object_id)
+        track_id = self._ids.assign(uuid, objects.pose[:, :2], velocity_mps, velocity_valid, objects.stamp_ns)
         objects = self._turned_round(objects, track_id, measured_yaw & measured_twist)
-        yaw_rad = yaw_of_quaternion(objects.pose[:, 3:])
-        twist_mps = objects.twist[:, :2] * measured_twist[:, None]
-        still = objects.is_stationary & ~measured_twist
-        slow = measured_twist & (np.hypot(twist_mps[:, 0], twist_mps[:, 1]) < self.policy.hold_speed_mps)
-        size_m, by_default = _size_m(objects, object_class)
+        slow = measured_twist & (np.hypot(*objects.twist[:, :2].T) < self.policy.hold_speed_mps)
         frame = TrackFrame(
             timestamp_ns=objects.stamp_ns,
             track_id=track_id,
             object_class=object_class,
             position_m=objects.pose[:, :2],
-            yaw_rad=yaw_rad,
+            yaw_rad=yaw_of_quaternion(objects.pose[:, 3:]),
             yaw_valid=measured_yaw & (objects.orientation_availability != UNAVAILABLE),
-            velocity_mps=rotate(twist_mps, yaw_rad),
-            velocity_valid=(measured_twist & measured_yaw) | still,
+            velocity_mps=velocity_mps,
+            velocity_valid=velocity_valid | (objects.is_stationary & ~measured_twist),
             size_m=size_m,
         )
-        cleaned = CleanedMessage(frame, objects, hold=objects.is_stationary | slow)
-        self._count(cleaned, by_default)
+        shared = shared_ids(uuid)
+        without_id = np.array([u in shared for u in uuid], dtype=np.bool_)
+        cleaned = CleanedMessage(frame, objects, objects.is_stationary | slow, without_id)
+        self._count(cleaned, uuid, by_default, unknown)
         return cleaned
 
-    def _count(self, cleaned: CleanedMessage, by_default: BoolArray) -> None:
+    def _located(self, objects: TrackedObjects) -> TrackedObjects:
+        """Return the objects that have a position."""
+        located = _all(np.abs(objects.pose[:, :2]) <= MAX_POSITION_M)  # False for NaN
+        self.counters.dropped_position += int((~located).sum())
+        return objects if located.all() else select(objects, np.flatnonzero(located))
+
+    def _count_replaced(self, objects: TrackedObjects) -> None:
+        self.counters.replaced_values += sum(int((~np.isfinite(getattr(objects, name))).sum()) for name in _FLOATS)
+
+    def _count(self, cleaned: CleanedMessage, uuid: tuple[str, ...], by_default: BoolArray, unknown: BoolArray) -> None:
         counters, frame = self.counters, cleaned.frame
+        unset = uuid.count(UNSET_ID)
+        counters.unset_id += unset
+        counters.shared_id += int(cleaned.without_id.sum()) - unset
+        counters.unknown_covariance += int(unknown.sum())
         counters.unknown_yaw += int((~frame.yaw_valid).sum())
         counters.unknown_velocity += int((~frame.velocity_valid).sum())
         counters.default_size += int(by_default.sum())
         counters.held += int(cleaned.hold.sum())
-
-    def _usable(self, objects: TrackedObjects) -> tuple[TrackedObjects, tuple[str, ...]]:
-        """Return the objects that have a position, each id once, and their ids."""
-        located = _all(np.abs(objects.pose[:, :2]) <= MAX_POSITION_M)  # False for NaN
-        track_id = hex_ids(objects.object_id)
-        seen: set[str] = set()
-        first = located.copy()
-        for row in np.flatnonzero(located):
-            first[row] = track_id[row] not in seen
-            seen.add(track_id[row])
-        self.counters.dropped_position += int((~located).sum())
-        self.counters.dropped_duplicate += int((located & ~first).sum())
-        if first.all():
-            return objects, track_id
-        kept = np.flatnonzero(first)
-        return select(objects, kept), tuple(track_id[row] for row in kept)
-
-    def _finite(self, objects: TrackedObjects, unit_quaternion: FloatArray) -> TrackedObjects:
-        """Put zeros where values are not finite, and the orientations unit_quaternion (N, 4)."""
-        values = {name: getattr(objects, name) for name in _FLOATS}
-        bad = {name: value for name, value in values.items() if not np.isfinite(value).all()}
-        clean: dict[str, Any] = {n: np.nan_to_num(v, nan=0.0, posinf=0.0, neginf=0.0) for n, v in bad.items()}
-        self.counters.replaced_values += sum(int((~np.isfinite(value)).sum()) for value in bad.values())
-        clean["pose"] = np.concatenate([clean.get("pose", objects.pose)[:, :3], unit_quaternion], axis=1)
-        return replace(objects, **clean)
 
     def _turned_round(self, objects: TrackedObjects, track_id: tuple[str, ...], measured: BoolArray) -> TrackedObjects:
         """Turn objects of unknown sign that drive backward the other way."""
@@ -246,45 +255,90 @@ def _measured_twist(objects: TrackedObjects) -> BoolArray:
     return measured
 
 
-def most_probable_class(objects: TrackedObjects | PredictedObjects) -> NDArray[np.int8]:
-    """Return the ObjectClass (N,) of each object; of equally probable classifications the first."""
+def most_probable_class(objects: TrackedObjects | PredictedObjects) -> tuple[NDArray[np.int8], IntArray]:
+    """Return the ObjectClass (N,) of each object, and which classifications (up to N indices) that comes from.
+
+    Of equally probable classifications the first counts; one that is not finite is the least probable.
+    """
     count = objects.class_count
     result = np.zeros(len(objects), dtype=np.int8)
-    if not len(objects.class_label):
-        return result
     probability = np.where(np.isfinite(objects.class_probability), objects.class_probability, -np.inf)
     owner = np.repeat(np.arange(len(objects)), count)
     order = np.lexsort((-probability, owner))
     some = count > 0
-    best = order[(np.cumsum(count) - count)[some]]
+    best: IntArray = order[(np.cumsum(count) - count)[some]]
     result[some] = CLASS_OF_LABEL[objects.class_label[best]]
-    return result
+    return result, best
 
 
-def _size_m(objects: TrackedObjects, object_class: NDArray[np.int8]) -> tuple[FloatArray, BoolArray]:
-    """Return length and width (N, 2) of every object, and which of them are the default of the class (N,)."""
-    size_m = objects.dimensions_m[:, :2].copy()
+def _with_known_values(
+    objects: TrackedObjects,
+    unit_quaternion: FloatArray,
+    chosen: IntArray,
+    measured_yaw: BoolArray,
+    measured_twist: BoolArray,
+) -> tuple[TrackedObjects, BoolArray]:
+    """Return the objects with every number finite, and which of them have an unknown covariance (N,).
+
+    unit_quaternion (N, 4): their orientations. chosen: the classifications that their classes come from.
+    """
+    pose = np.concatenate([_zero_unless_finite(objects.pose[:, :3]), unit_quaternion], axis=1)
+    unknown_pose = np.repeat([[False] * 3 + [True] * 3], len(objects), axis=0) & ~measured_yaw[:, None]
+    unknown_pose[:, :3] = ~np.isfinite(objects.pose[:, :3])
+    # Where the tracker says that an object stands, its velocity is known without a measured twist.
+    unknown_twist = ~np.isfinite(objects.twist) | (~(measured_twist | objects.is_stationary)[:, None] & _PLANE)
+    twist = _zero_unless_finite(objects.twist)
+    twist[:, :2] *= measured_twist[:, None]
+    pose_covariance, pose_axes = known_covariance(objects.pose_covariance, unknown_pose)
+    twist_covariance, twist_axes = known_covariance(objects.twist_covariance, unknown_twist)
+    acceleration_covariance, acceleration_axes = known_covariance(
+        objects.acceleration_covariance, ~np.isfinite(objects.acceleration)
+    )
+    known = replace(
+        objects,
+        existence_probability=known_existence(objects.existence_probability),
+        class_probability=known_class_probability(objects.class_probability, chosen),
+        pose=pose,
+        pose_covariance=pose_covariance,
+        twist=twist,
+        twist_covariance=twist_covariance,
+        acceleration=_zero_unless_finite(objects.acceleration),
+        acceleration_covariance=acceleration_covariance,
+        footprint_m=_zero_unless_finite(objects.footprint_m),
+    )
+    unknown: BoolArray = np.any(pose_axes | twist_axes | acceleration_axes, axis=1)
+    return known, unknown
+
+
+def _zero_unless_finite(values: NDArray[Any]) -> NDArray[Any]:
+    return np.where(np.isfinite(values), values, 0).astype(values.dtype, copy=False)
+
+
+def _with_sizes(
+    objects: TrackedObjects, object_class: NDArray[np.int8]
+) -> tuple[FloatArray, TrackedObjects, BoolArray]:
+    """Return length and width (N, 2), the objects with usable dimensions, and whose size is the class's default (N,).
+
+    Dimensions that cannot be are replaced by what was used in their place.
+    """
+    stated_m = objects.dimensions_m
+    usable = (stated_m > 0) & (stated_m <= MAX_SIZE_M)  # False for NaN
+    size_m = np.where(usable, stated_m, 0.0)[:, :2]
     cylinder = objects.shape_type == CYLINDER
     size_m[cylinder] = size_m[cylinder].max(axis=1, keepdims=True)
-    polygon = (objects.shape_type == POLYGON) & (objects.footprint_count >= 3)
-    if polygon.any():
-        rows, sizes = _rectangles(objects, np.flatnonzero(polygon))
-        size_m[rows] = sizes
+    polygon = np.flatnonzero((objects.shape_type == POLYGON) & (objects.footprint_count >= 3))
+    if len(polygon):
+        points, count = _ragged_rows(objects.footprint_m, objects.footprint_count, polygon)
+        rectangle_m = smallest_rectangles(points[:, :2].astype(np.float64), count)
+        has_area = rectangle_m[:, 1] > 0
+        size_m[polygon[has_area]] = rectangle_m[has_area]
     bad = ~_all((size_m > 0) & (size_m <= MAX_SIZE_M))
-    return np.where(bad[:, None], DEFAULT_SIZE_M[object_class], size_m), bad
-
-
-def _rectangles(objects: TrackedObjects, rows: IntArray) -> tuple[IntArray, FloatArray]:
-    """Return the rows (M,) whose footprint has an area, and length and width (M, 2) of its smallest rectangle."""
-    import shapely
-
-    points, count = _ragged_rows(objects.footprint_m, objects.footprint_count, rows)
-    outline = shapely.multipoints(points[:, :2].astype(np.float64), indices=np.repeat(np.arange(len(rows)), count))
-    rectangle = shapely.oriented_envelope(outline)
-    has_area = shapely.get_type_id(rectangle) == shapely.GeometryType.POLYGON
-    corners = shapely.get_coordinates(rectangle[has_area]).reshape(-1, 5, 2)
-    sides = np.linalg.norm(corners[:, 1:3] - corners[:, 0:2], axis=2)
-    return rows[has_area], np.sort(sides, axis=1)[:, ::-1]
+    size_m = np.where(bad[:, None], DEFAULT_SIZE_M[object_class], size_m)
+    if usable.all():
+        return size_m, objects, bad
+    plane = np.where(_all(usable[:, :2])[:, None], stated_m[:, :2], size_m)
+    height = np.where(usable[:, 2:], stated_m[:, 2:], DEFAULT_HEIGHT_M)
+    return size_m, replace(objects, dimensions_m=np.concatenate([plane, height], axis=1)), bad
 
 
 def _ragged_rows(values: NDArray[Any], count: IntArray, rows: IntArray) -> tuple[NDArray[Any], IntArray]:

@@ -19,12 +19,9 @@ from trajnet.ros.conventions import (
     object_ids,
     quaternion_of_yaw,
 )
-from trajnet.ros.from_autoware import CleanedMessage
+from trajnet.ros.from_autoware import DEFAULT_HEIGHT_M, CleanedMessage
 from trajnet.ros.published_paths import PublishedPaths
 from trajnet.types import BoolArray, FloatArray, TrackFrame
-
-#: Height of a box whose source has none: a car's.
-DEFAULT_HEIGHT_M = 1.5
 
 
 def held(paths: PublishedPaths, hold: BoolArray) -> PublishedPaths:

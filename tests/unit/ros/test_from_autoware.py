@@ -262,23 +262,17 @@ def test_sizes_of_several_polygons_go_to_their_objects() -> None:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def test_objects_that_are_nowhere_and_second_ones_are_dropped_and_counted() -> None:
+def test_objects_without_a_position_are_dropped_and_counted() -> None:
     objects = random_tracked(1, [1, 2, 0, 3, 1], [2, 0, 4, 1, 3], special=False)
     pose = objects.pose.copy()
     pose[1, 0], pose[4, 1] = np.nan, 1e300
-    object_id = objects.object_id.copy()
-    object_id[3] = object_id[0]
     cleaner = MessageCleaner()
-    cleaned = cleaner.clean(replace(objects, pose=pose, object_id=object_id))
-    assert cleaned.frame.track_id == hex_ids(objects.object_id[[0, 2]])
-    assert (cleaner.counters.objects, cleaner.counters.dropped_position, cleaner.counters.dropped_duplicate) == (
-        5,
-        2,
-        1,
-    )
-    np.testing.assert_array_equal(cleaned.objects.class_count, [1, 0])
-    np.testing.assert_array_equal(cleaned.objects.class_label, objects.class_label[:1])
-    expected = np.concatenate([objects.footprint_m[:2], objects.footprint_m[2:6]])
+    cleaned = cleaner.clean(replace(objects, pose=pose))
+    assert cleaned.frame.track_id == hex_ids(objects.object_id[[0, 2, 3]])
+    assert (cleaner.counters.objects, cleaner.counters.dropped_position) == (5, 2)
+    np.testing.assert_array_equal(cleaned.objects.class_count, [1, 0, 3])
+    np.testing.assert_array_equal(cleaned.objects.class_label, objects.class_label[[0, 3, 4, 5]])
+    expected = objects.footprint_m[:7]
     np.testing.assert_array_equal(np.abs(cleaned.objects.footprint_m), np.abs(expected))
 
 

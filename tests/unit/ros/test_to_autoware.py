@@ -110,7 +110,7 @@ def test_a_frame_survives_the_way_through_bytes() -> None:
     count = 7
     frame = TrackFrame(
         timestamp_ns=1_234_567_890_123_456_789,
-        track_id=tuple(f"{i:032x}" for i in range(count)),
+        track_id=tuple(f"{i:032x}" for i in range(1, count + 1)),
         object_class=np.arange(count, dtype=np.int8),
         position_m=rng.normal(0, 1e5, (count, 2)),
         yaw_rad=np.array([0.0, 1.0, -1.0, 3.0, -3.0, 0.5, 0.0]),
