@@ -156,6 +156,7 @@ class MessageCleaner:
         velocity_valid = measured_twist & measured_yaw
         uuid = hex_ids(objects.object_id)
         track_id = self._ids.assign(uuid, objects.pose[:, :2], velocity_mps, velocity_valid, objects.stamp_ns)
+        without_id = _without_id(uuid)
         objects = self._turned_round(objects, track_id, measured_yaw & measured_twist)
         slow = measured_twist & (np.hypot(*objects.twist[:, :2].T) < self.policy.hold_speed_mps)
         frame = TrackFrame(
@@ -169,8 +170,6 @@ class MessageCleaner:
             velocity_valid=velocity_valid | (objects.is_stationary & ~measured_twist),
             size_m=size_m,
         )
-        shared = shared_ids(uuid)
-        without_id = np.array([u in shared for u in uuid], dtype=np.bool_)
         cleaned = CleanedMessage(frame, objects, objects.is_stationary | slow, without_id)
         self._count(cleaned, uuid, by_default, unknown)
         return cleaned
@@ -182,7 +181,8 @@ class MessageCleaner:
         return objects if located.all() else select(objects, np.flatnonzero(located))
 
     def _count_replaced(self, objects: TrackedObjects) -> None:
-        self.counters.replaced_values += sum(int((~np.isfinite(getattr(objects, name))).sum()) for name in _FLOATS)
+        finite = [np.isfinite(getattr(objects, name)) for name in _FLOATS]
+        self.counters.replaced_values += sum(values.size - int(np.count_nonzero(values)) for values in finite)
 
     def _count(self, cleaned: CleanedMessage, uuid: tuple[str, ...], by_default: BoolArray, unknown: BoolArray) -> None:
         counters, frame = self.counters, cleaned.frame
@@ -208,6 +208,12 @@ class MessageCleaner:
         self._turned = frozenset(track_id[row] for row in np.flatnonzero(turn))
         self.counters.turned_round += int(turn.sum())
         return _half_turned(objects, turn) if turn.any() else objects
+
+
+def _without_id(uuid: tuple[str, ...]) -> BoolArray:
+    """Return which UUIDs (N,) are unset or shared."""
+    shared = shared_ids(uuid)
+    return np.array([u in shared for u in uuid], dtype=np.bool_) if shared else np.zeros(len(uuid), dtype=np.bool_)
 
 
 def _half_turned(objects: TrackedObjects, turn: BoolArray) -> TrackedObjects:
@@ -311,7 +317,8 @@ def _with_known_values(
 
 
 def _zero_unless_finite(values: NDArray[Any]) -> NDArray[Any]:
-    return np.where(np.isfinite(values), values, 0).astype(values.dtype, copy=False)
+    finite = np.isfinite(values)
+    return values.copy() if finite.all() else np.where(finite, values, 0).astype(values.dtype, copy=False)
 
 
 def _with_sizes(

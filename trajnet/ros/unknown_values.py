@@ -26,10 +26,13 @@ def known_covariance(covariance: FloatArray, unknown: BoolArray) -> tuple[FloatA
     UNKNOWN_VARIANCE, and where its variance is negative (-1 means unknown in ROS). The other axes keep their terms.
     """
     matrix = covariance.reshape(-1, 6, 6)
+    variance = matrix[:, _AXES, _AXES]
+    # Nearly always: two reductions instead of six. A NaN makes the comparison False.
+    in_range = not covariance.size or (covariance.max() <= UNKNOWN_VARIANCE and covariance.min() >= -UNKNOWN_VARIANCE)
+    if in_range and not unknown.any() and (variance >= 0).all():
+        return covariance, unknown
     broken = ~(np.abs(matrix) <= UNKNOWN_VARIANCE)  # True for NaN
-    axis: BoolArray = unknown | broken.any(axis=1) | broken.any(axis=2) | (matrix[:, _AXES, _AXES] < 0)
-    if not axis.any():
-        return covariance, axis
+    axis: BoolArray = unknown | broken.any(axis=1) | broken.any(axis=2) | (variance < 0)
     filled = np.where(axis[:, :, None] | axis[:, None, :], 0.0, matrix)
     filled[:, _AXES, _AXES] += np.where(axis, UNKNOWN_VARIANCE, 0.0)
     return filled.reshape(-1, 36), axis
