@@ -1,8 +1,8 @@
 """From the bytes of TrackedObjects to the bytes of PredictedObjects, with counters: all that the node does without ROS.
 
-Whatever is in the bytes, ``Pipeline.process`` returns; whatever fails on the way, every object of a decodable message
-leaves with a path (constant velocity at worst). It takes the time as an argument; its own clock only measures how long
-things take.
+Whatever is in the bytes and whatever fails on the way, ``Pipeline.process`` returns, and the objects of a decodable
+message leave with paths (constant velocity at worst). Only KeyboardInterrupt passes: a model that calls sys.exit must
+not end the node. It takes the time as an argument; its own clock only measures how long things take.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from trajnet.errors import InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, GuardedPredictor, Predictor, Stream, load_predictor
 from trajnet.inference.onnx.predictor import OnnxPredictor
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
-from trajnet.ros.cdr import decode_tracked, encode_predicted, encode_tracked
+from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Status
-from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
+from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
+from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.published_paths import PathGrid, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
@@ -31,6 +32,9 @@ from trajnet.ros.visual import encode_covariance, encode_markers
 from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 log = logging.getLogger(__name__)
+
+#: A log with each kind of failure once says why; it must not grow with the frames.
+MAX_LOGGED_KINDS = 32
 
 
 def load(parameters: Parameters) -> tuple[Predictor, Identity]:
@@ -94,8 +98,38 @@ class Answer:
         return encode_covariance(self.stamp_ns, self.frame_id, self.paths)
 
 
+@dataclass
+class _Found:
+    """What was found on the way to an answer: a failure's text, and objects to count; see Cycle."""
+
+    failure: str = ""
+    frame_changed: bool = False
+    without_id: int = 0
+    located: int = 0
+    off_map: int = 0
+
+
+def described(error: BaseException) -> str:
+    """Return an error's kind and text, the kind alone where its text cannot be had."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def _is_usable(objects: TrackedObjects, row: int) -> bool:
+    """Return whether one object of a message can be cleaned."""
+    try:
+        MessageCleaner().clean(select(objects, np.array([row])))
+    except Exception:
+        return False
+    return True
+
+
 class Pipeline:
     """Decodes, predicts and encodes one message at a time, and keeps the diagnostics.
+
+    field: the map, for predictors that want one. clock_ns: measures how long a message takes.
 
     At most ``parameters.max_objects`` objects of a frame go to the predictor, by priority (predictors.priority);
     the others get constant velocity. A frame that is out of order or a duplicate gives no objects: what followed from
@@ -123,6 +157,9 @@ class Pipeline:
         )
         self.stream = Stream(self._guarded, parameters.policy(), map_field=field, clock_ns=clock_ns)
         self._cleaner = MessageCleaner()
+        self._map_field = field
+        self._frame_id: str | None = None
+        self._logged: set[str] = set()
         self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
         self.diagnostics = Diagnostics(
             identity,
@@ -148,19 +185,14 @@ class Pipeline:
         begin = self._clock_ns()
         guard = self._guarded.counters
         misses, failures = guard.deadline_misses, guard.failures
-        answer, bad, failure = Answer(), "", ""
+        found = _Found()
         try:
-            cleaned = self._cleaner.clean(decode_tracked(data))
-        except InputError as error:
-            answer, bad = Answer(kind="bad", message=str(error)), str(error)
-        else:
-            try:
-                answer = self._answer(cleaned, now_ns)
-            except Exception as error:  # a fault of ours must not cost a planner its paths
-                failure = f"{type(error).__name__}: {error}"
-                log.exception("failed on a frame of %d objects, constant velocity takes over", len(cleaned))
-                self.reset()
-                answer = self._constant_velocity(cleaned)
+            answer = self._answer(data, now_ns, found)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._failed(error, found)
+            answer = Answer(kind="failed", message=found.failure)
         rows = np.bincount(answer.paths.source, minlength=len(Source)) if answer.paths is not None else np.zeros(3)
         cycle = Cycle(
             now_ns if monotonic_ns is None else monotonic_ns,
@@ -170,14 +202,18 @@ class Pipeline:
             physics_rows=int(rows[Source.PHYSICS]),
             stale_rows=int(rows[Source.STALE]),
             over_limit_rows=answer.over_limit,
+            without_id_rows=found.without_id,
+            located_rows=found.located,
+            off_map_rows=found.off_map,
+            frame_changed=found.frame_changed,
             deadline_missed=guard.deadline_misses > misses,
-            failed=bool(failure) or guard.failures > failures,
+            failed=bool(found.failure) or guard.failures > failures,
         )
         self.diagnostics.add(
             cycle,
             frame=answer.frame_id or None,
-            bad=bad,
-            failure=failure or (guard.last_failure if cycle.failed else ""),
+            bad=answer.message if answer.kind == "bad" else "",
+            failure=found.failure or (guard.last_failure if cycle.failed else ""),
         )
         return replace(answer, processing_ms=cycle.processing_ms)
 
@@ -192,7 +228,54 @@ class Pipeline:
             for s in self.diagnostics.report(monotonic_ns)
         )
 
-    def _answer(self, cleaned: CleanedMessage, now_ns: int) -> Answer:
+    def _answer(self, data: bytes, now_ns: int, found: _Found) -> Answer:
+        try:
+            objects = decode_tracked(data)
+        except InputError as error:
+            return Answer(kind="bad", message=str(error))
+        self._follow_frame_id(objects.frame_id, found)
+        cleaned = self._cleaned(objects, found)
+        found.without_id = int(cleaned.without_id.sum())
+        if self._map_field is not None:
+            found.located = len(cleaned)
+            found.off_map = int((~on_map(self._map_field, cleaned.frame.position_m)).sum())
+        try:
+            return self._predicted(cleaned, now_ns)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a fault of ours must not cost a planner its paths
+            self._failed(error, found)
+            self.reset()
+            prediction = Stream(self._physics).update(cleaned.frame, cleaned.frame.timestamp_ns)
+            return self._encoded(cleaned, prediction, "used", 0)
+
+    def _follow_frame_id(self, frame_id: str, found: _Found) -> None:
+        """Begin anew where coordinates are of another frame than before: no motion leads from one to the other."""
+        if self._frame_id is not None and frame_id != self._frame_id:
+            found.frame_changed = True
+            self.reset()
+        self._frame_id = frame_id
+
+    def _cleaned(self, objects: TrackedObjects, found: _Found) -> CleanedMessage:
+        """Clean the message; where that fails, those of its objects with which it does not."""
+        try:
+            return self._cleaner.clean(objects)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._failed(error, found)
+            rows = np.array([row for row in range(len(objects)) if _is_usable(objects, row)], dtype=np.int64)
+            return self._cleaner.clean(select(objects, rows))
+
+    def _failed(self, error: BaseException, found: _Found) -> None:
+        """Note a failure, and log the first one of each kind with its traceback."""
+        found.failure = described(error)
+        kind = type(error).__name__
+        if kind not in self._logged and len(self._logged) < MAX_LOGGED_KINDS:
+            self._logged.add(kind)
+            log.error("a frame failed (%s); later failures of this kind are only counted", kind, exc_info=error)
+
+    def _predicted(self, cleaned: CleanedMessage, now_ns: int) -> Answer:
         frame = cleaned.frame
         over_limit = self._guarded.counters.over_limit_rows
         answer = self.stream.update(frame, now_ns)
@@ -201,14 +284,6 @@ class Pipeline:
         prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
         return self._encoded(cleaned, prediction, kind, self._guarded.counters.over_limit_rows - over_limit)
-
-    def _constant_velocity(self, cleaned: CleanedMessage) -> Answer:
-        try:
-            prediction = Stream(self._physics).update(cleaned.frame, cleaned.frame.timestamp_ns)
-            return self._encoded(cleaned, prediction, "used", 0)
-        except Exception as error:
-            log.exception("constant velocity failed, too")
-            return Answer(kind="bad", message=f"{type(error).__name__}: {error}")
 
     def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, over_limit: int) -> Answer:
         frame, objects = cleaned.frame, cleaned.objects

@@ -7,12 +7,12 @@ bytes with rclpy's.
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.ros.cdr_writer import CdrWriter
 from trajnet.ros.published_paths import PublishedPaths
 from trajnet.types import FloatArray
 
@@ -33,40 +33,6 @@ CLOUD: np.dtype[Any] = np.dtype(
 )  # fmt: skip
 
 
-class _Writer:
-    """Appends little-endian CDR values, each aligned to its size counted from behind the 4-byte header."""
-
-    def __init__(self) -> None:
-        self._parts = bytearray(b"\x00\x01\x00\x00")
-
-    def put(self, layout: str, *values: Any) -> None:
-        for code, value in zip(layout, values, strict=True):
-            self._align(struct.calcsize(code))
-            self._parts += struct.pack("<" + code, value)
-
-    def text(self, value: str) -> None:
-        data = value.encode("utf-8") + b"\0"
-        self.put("I", len(data))
-        self._parts += data
-
-    def header(self, stamp_ns: int, frame_id: str) -> None:
-        self.put("iI", *divmod(stamp_ns, 1_000_000_000))
-        self.text(frame_id)
-
-    def array(self, values: NDArray[Any], alignment: int, count: int | None = None) -> None:
-        """Append a sequence: its length, then its elements. count: of elements, where each has several values."""
-        self.put("I", len(values) if count is None else count)
-        if values.size:
-            self._align(alignment)
-            self._parts += np.ascontiguousarray(values).tobytes()
-
-    def bytes(self) -> bytes:
-        return bytes(self._parts)
-
-    def _align(self, size: int) -> None:
-        self._parts += bytes(-(len(self._parts) - 4) % size)
-
-
 def encode_markers(
     stamp_ns: int, frame_id: str, paths: PublishedPaths, yaw_rad: FloatArray, size_m: FloatArray
 ) -> bytes:
@@ -75,7 +41,7 @@ def encode_markers(
     yaw_rad (N,), size_m (N, 2): of the objects now. A path's colour says where it comes from (SOURCE_RGB), its opacity
     how likely it is.
     """
-    writer = _Writer()
+    writer = CdrWriter()
     writer.put("I", 2)
     for name, (points, colours) in (("paths", _path_lines(paths)), ("boxes", _box_lines(paths, yaw_rad, size_m))):
         _line_marker(writer, stamp_ns, frame_id, name, points, colours)
@@ -111,7 +77,7 @@ def _box_lines(
 
 
 def _line_marker(
-    writer: _Writer, stamp_ns: int, frame_id: str, name: str, points: FloatArray, colours: NDArray[np.float32]
+    writer: CdrWriter, stamp_ns: int, frame_id: str, name: str, points: FloatArray, colours: NDArray[np.float32]
 ) -> None:
     writer.header(stamp_ns, frame_id)
     writer.text(name)
@@ -126,7 +92,7 @@ def _line_marker(
     _no_texture_text_or_mesh(writer)
 
 
-def _no_texture_text_or_mesh(writer: _Writer) -> None:
+def _no_texture_text_or_mesh(writer: CdrWriter) -> None:
     writer.text("")
     writer.header(0, "")
     writer.text("")
@@ -164,7 +130,7 @@ def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> by
     it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.
     """
     records = covariance_records(paths)
-    writer = _Writer()
+    writer = CdrWriter()
     writer.header(stamp_ns, frame_id)
     writer.put("II", 1, len(records))
     assert CLOUD.names is not None
