@@ -367,6 +367,19 @@ def _common(start: _Start, where: _Where, records: _Records, flags: NDArray[Any]
     }
 
 
+class MessageHeader(NamedTuple):
+    """The std_msgs/Header of an object list."""
+
+    stamp_ns: int
+    frame_id: str
+
+
+def decode_header(data: Buffer) -> MessageHeader:
+    """Return the header of an object list from its CDR bytes. CdrError where even that cannot be read."""
+    start = _open(data, "header")
+    return MessageHeader(start.stamp_ns, start.frame_id)
+
+
 def decode_tracked(data: Buffer) -> TrackedObjects:
     """TrackedObjects from CDR bytes. CdrError for anything that is not one whole message."""
     start = _open(data, "TrackedObjects")

@@ -29,7 +29,7 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from trajnet.errors import InputError, TrajnetError
-from trajnet.ros.bags import open_scene
+from trajnet.ros.bag_import import open_scene
 from trajnet.ros.cdr import encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, qos
 from trajnet.ros.playback import Playback
