@@ -32,7 +32,7 @@ from trajnet.errors import InputError, TrajnetError
 from trajnet.ros.bag_import import open_scene
 from trajnet.ros.cdr import encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, qos
-from trajnet.ros.playback import Playback
+from trajnet.ros.playback import MAX_WAIT_NS, Playback
 from trajnet.ros.to_autoware import tracked_objects
 
 NODE_NAME = "trajnet_player"
@@ -68,6 +68,11 @@ class PlayerNode(Node):  # type: ignore[misc]
             start_s=start_s,
             stop_s=stop_s if stop_s < 1e9 else math.inf,
         )
+        if self._playback.skipped_ns:
+            skipped_s = self._playback.skipped_ns * 1e-9
+            self.get_logger().warning(
+                f"gaps without frames are cut to {MAX_WAIT_NS * 1e-9:g} s: {skipped_s:.1f} s in all"
+            )
         self._offset_ns = max(0, EARLIEST_NS - int(self._scene.timestamp_ns[0]))
         plain = f"{self.get_fully_qualified_name()}/output/objects"
         remapped = self.resolve_topic_name("~/output/objects") != plain
