@@ -23,7 +23,7 @@ from trajnet.ros.cdr import decode_predicted
 from trajnet.ros.conventions import object_ids
 from trajnet.ros.from_autoware import MessageCleaner
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC
-from trajnet.ros.published_paths import PathGrid, PublishedPaths
+from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, tracked_objects
 from trajnet.scenes import write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
@@ -78,9 +78,9 @@ def offline(scene: Scene, model: str) -> list[PublishedPaths]:
             prediction.yaw_rad[:count], prediction.covariance_m2[:count], prediction.probability[:count],
             prediction.source[:count], prediction.age_s[:count],
         )  # fmt: skip
-        paths = grid.paths(
-            rows, frame.position_m, frame.yaw_rad, frame.yaw_valid, np.zeros((count, 2, 2)), np.zeros(count), 6
-        )
+        covariance_m2, z_m = np.zeros((count, 2, 2)), np.zeros(count)
+        present = PresentObjects(frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, z_m)
+        paths = grid.paths(rows, present, 6)
         found.append(held(paths, cleaner.clean(tracked_objects(frame)).hold))
     return found
 

@@ -26,7 +26,7 @@ from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Sta
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
 from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import Parameters
-from trajnet.ros.published_paths import PathGrid, PublishedPaths
+from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
 from trajnet.ros.visual import encode_covariance, encode_markers
 from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
@@ -287,16 +287,9 @@ class Pipeline:
 
     def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, over_limit: int) -> Answer:
         frame, objects = cleaned.frame, cleaned.objects
-        paths = self._grid.paths(
-            prediction,
-            frame.position_m,
-            frame.yaw_rad,
-            frame.yaw_valid,
-            objects.pose_covariance.reshape(-1, 6, 6)[:, :2, :2],
-            objects.pose[:, 2],
-            self._parameters.max_paths,
-        )
-        paths = held(paths, cleaned.hold)
+        covariance_m2 = objects.pose_covariance.reshape(-1, 6, 6)[:, :2, :2]
+        present = PresentObjects(frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, objects.pose[:, 2])
+        paths = held(self._grid.paths(prediction, present, self._parameters.max_paths), cleaned.hold)
         return Answer(
             kind=kind,
             objects=encode_predicted(predicted_objects(cleaned, paths)),

@@ -34,6 +34,17 @@ class PublishedPaths:
         return len(self.probability)
 
 
+@dataclass(frozen=True, eq=False)
+class PresentObjects:
+    """Where N objects are now: position_m (N, 2), yaw_rad, yaw_valid (N,), covariance_m2 (N, 2, 2), z_m (N,)."""
+
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    yaw_valid: BoolArray
+    covariance_m2: FloatArray
+    z_m: FloatArray
+
+
 class PathGrid:
     """From a predictor's times to 0, step_s, 2 step_s, ... horizon_s.
 
@@ -57,20 +68,10 @@ class PathGrid:
         self._smooth = interpolation_matrix(knots, self.time_s)
         self._linear = np.stack([np.interp(self.time_s, knots, one) for one in np.eye(len(knots))], axis=1)
 
-    def paths(
-        self,
-        prediction: Prediction,
-        position_m: FloatArray,
-        yaw_rad: FloatArray,
-        yaw_valid: BoolArray,
-        covariance_m2: FloatArray,
-        z_m: FloatArray,
-        max_paths: int,
-    ) -> PublishedPaths:
+    def paths(self, prediction: Prediction, present: PresentObjects, max_paths: int) -> PublishedPaths:
         """Return the likeliest max_paths of each object, led by its present pose.
 
-        position_m (N, 2), yaw_rad (N,), yaw_valid (N,), covariance_m2 (N, 2, 2), z_m (N,): the objects now. Where the
-        yaw is not known, a path begins with its first predicted one instead of turning from a wrong one.
+        Where the yaw is not known, a path begins with its first predicted one instead of turning from a wrong one.
         """
         best = prediction.best_first()
         kept = min(max_paths, best.modes)
@@ -83,16 +84,16 @@ class PathGrid:
             return np.concatenate([first[:, :, None], later], axis=2)
 
         yaw_later = best.yaw_rad[:, :kept]
-        yaw_now = np.where(yaw_valid, yaw_rad, yaw_later[:, 0, 0])
+        yaw_now = np.where(present.yaw_valid, present.yaw_rad, yaw_later[:, 0, 0])
         # A turn is taken the short way round: each step changes the yaw by less than half a turn.
         turning = np.unwrap(led(yaw_now, yaw_later), axis=2)
         return PublishedPaths(
             time_s=self.time_s,
-            position_m=self._on_grid(self._smooth, led(position_m, best.position_m[:, :kept])),
+            position_m=self._on_grid(self._smooth, led(present.position_m, best.position_m[:, :kept])),
             yaw_rad=self._on_grid(self._linear, turning),
-            covariance_m2=self._on_grid(self._linear, led(covariance_m2, best.covariance_m2[:, :kept])),
+            covariance_m2=self._on_grid(self._linear, led(present.covariance_m2, best.covariance_m2[:, :kept])),
             probability=probability,
-            z_m=z_m,
+            z_m=present.z_m,
             source=best.source,
             age_s=best.age_s,
         )

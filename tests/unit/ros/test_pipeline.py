@@ -20,7 +20,7 @@ from trajnet.ros.diagnostics import Identity, Level, Status
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
-from trajnet.ros.published_paths import PathGrid
+from trajnet.ros.published_paths import PathGrid, PresentObjects
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.scenes import load_scene
 from trajnet.tracking.store import Observations
@@ -487,9 +487,10 @@ def test_a_path_without_a_known_yaw_begins_with_its_first_predicted_one() -> Non
         np.ones((1, 1)), np.zeros(1), np.zeros(1),
     )  # fmt: skip
     for valid, expected in ((True, [-3.0, -3.141592653589793, -3.283185307179586]), (False, [3.0, 3.0, 3.0])):
-        paths = grid.paths(
-            prediction, np.zeros((1, 2)), np.array([-3.0]), np.array([valid]), np.zeros((1, 2, 2)), np.zeros(1), 1
+        present = PresentObjects(
+            np.zeros((1, 2)), np.array([-3.0]), np.array([valid]), np.zeros((1, 2, 2)), np.zeros(1)
         )
+        paths = grid.paths(prediction, present, 1)
         # -3 and 3 rad are 0.28 rad apart the short way round: no spin through 0
         assert paths.yaw_rad[0, 0, :3] == pytest.approx(expected)
         assert paths.time_s.tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
