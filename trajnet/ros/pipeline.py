@@ -302,7 +302,7 @@ class Pipeline:
 
 
 def _rows(prediction: Prediction, rows: IntArray) -> Prediction:
-    """Only these rows, in this order."""
+    """Return only these rows, in this order."""
     if len(rows) == len(prediction) and np.array_equal(rows, np.arange(len(rows))):
         return prediction
     return replace(

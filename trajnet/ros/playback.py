@@ -1,4 +1,4 @@
-"""When which frame of a scene is due: the scene player's clock. Time is an argument."""
+"""The scene player's clock: which frames are due. Time is an argument."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Playback:
 
     @property
     def done(self) -> bool:
-        """Whether every frame has been played, and none will be again."""
+        """Return whether every frame has been played, and none will be again."""
         return not self.loop and self._next >= len(self._frames)
 
     def advance(self, elapsed_ns: int) -> list[int]:

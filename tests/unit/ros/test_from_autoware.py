@@ -180,7 +180,7 @@ def test_noise_near_standstill_does_not_turn_an_object_round_and_round() -> None
 @pytest.mark.parametrize(
     ("twist", "covariance", "stationary", "valid"),
     [
-        ([0.0] * 6, np.zeros(36), False, False),  # nobody filled it in
+        ([0.0] * 6, np.zeros(36), False, False),  # not filled in
         ([0.0] * 6, VARIANCE, False, True),  # measured: it stands
         ([3.0, 0, 0, 0, 0, 0], np.zeros(36), False, True),
         ([np.nan, 0, 0, 0, 0, 0], VARIANCE, False, False),
