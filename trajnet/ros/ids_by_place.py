@@ -15,8 +15,8 @@ import numpy as np
 from trajnet.types import BoolArray, FloatArray, IntArray
 
 UNSET_ID = "0" * 32
-MAX_ROWS = 512
-MAX_PLACES = 1024
+MAX_ROWS = 256
+MAX_PLACES = 512
 #: A place is forgotten after this time without an object.
 TIMEOUT_S = 1.0
 #: Radius of the gate around the predicted place, at once and for every second since: with a velocity, and without one.
