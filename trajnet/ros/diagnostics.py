@@ -22,8 +22,6 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Literal
 
-import numpy as np
-
 from trajnet.config import require
 
 CycleKind = Literal["used", "late", "dropped", "bad", "failed"]
@@ -306,8 +304,8 @@ class Diagnostics:
 
     def _judge_timing(self) -> _Judged:
         judged, limits = _Judged(), self.thresholds
-        times_ms = np.array([c.processing_ms for c in self._cycles if c.kind not in ("bad", "failed")])
-        p50, p95, p99 = np.percentile(times_ms, [50, 95, 99]) if len(times_ms) else (0.0, 0.0, 0.0)
+        times_ms = sorted(c.processing_ms for c in self._cycles if c.kind not in ("bad", "failed"))
+        p50, p95, p99 = (_percentile(times_ms, share) for share in (0.50, 0.95, 0.99))
         judged.check(limits.processing_ms, float(p99), f"processing time p99 is {p99:.1f} ms")
         missed = sum(c.deadline_missed for c in self._cycles)
         overrun_s = 0.0 if self._overrun_start_ns is None else (self._overrun_end_ns - self._overrun_start_ns) * 1e-9
@@ -321,7 +319,7 @@ class Diagnostics:
             ("p50", p50),
             ("p95", p95),
             ("p99", p99),
-            ("max", times_ms.max() if len(times_ms) else 0.0),
+            ("max", times_ms[-1] if times_ms else 0.0),
         ):
             judged.add(f"processing_ms_{name}", f"{value:.3f}")
         judged.add("processing_count", str(len(times_ms))).add("deadline_ms", f"{self.deadline_ms:g}")
@@ -395,3 +393,13 @@ class _Judged:
             assert name in known
             self.add(f"{name}_total", str(getattr(totals, name)))
         return self
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which a share of the ordered values lies, linear in between; 0 without values."""
+    if not ordered:
+        return 0.0
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
