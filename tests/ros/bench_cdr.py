@@ -1,4 +1,4 @@
-"""How long the codec and the bridge take, by the clock on the wall and in processor time. Needs no ROS.
+"""How long the codec and the conversions take, by the clock on the wall and in processor time. Needs no ROS.
 
     python -m tests.ros.bench_cdr --objects 100 --paths 6 --poses 13
 
@@ -16,19 +16,20 @@ from typing import Any
 import numpy as np
 
 from tests.ros.random_objects import random_tracked
-from trajnet.ros.bridge import Bridge, predicted_objects
 from trajnet.ros.cdr import decode_predicted, decode_tracked, encode_predicted, encode_tracked
+from trajnet.ros.from_autoware import MessageCleaner
 from trajnet.ros.malloc import keep_freed_memory
-from trajnet.ros.published_paths import Paths
+from trajnet.ros.published_paths import PublishedPaths
+from trajnet.ros.to_autoware import predicted_objects
 
 
-def load(objects: int, paths: int, poses: int, polygons: int) -> tuple[bytes, Paths]:
-    """A message of objects with one classification each (polygons of them with a footprint), and their paths."""
+def load(objects: int, paths: int, poses: int, polygons: int) -> tuple[bytes, PublishedPaths]:
+    """Make a message of objects with one classification each (polygons of them with a footprint), and their paths."""
     footprint = np.where(np.arange(objects) < polygons, 12, 0)
     tracked = random_tracked(0, np.ones(objects, np.int64), footprint, special=False)
     tracked.shape_type[:] = np.where(footprint, 2, 0)
     rng = np.random.default_rng(0)
-    return encode_tracked(tracked), Paths(
+    return encode_tracked(tracked), PublishedPaths(
         time_s=0.5 * np.arange(float(poses)),
         position_m=rng.normal(0, 50, (objects, paths, poses, 2)),
         yaw_rad=rng.normal(0, 1, (objects, paths, poses)),
@@ -64,21 +65,21 @@ def main() -> None:
     keep_freed_memory()  # as the node does
     data, paths = load(given.objects, given.paths, given.poses, given.polygons)
     tracked = decode_tracked(data)
-    observed = Bridge().observe(tracked)
-    predicted = predicted_objects(observed, paths)
+    cleaned = MessageCleaner().clean(tracked)
+    predicted = predicted_objects(cleaned, paths)
     out = encode_predicted(predicted)
-    bridge = Bridge()
+    cleaner = MessageCleaner()
 
     def everything() -> bytes:
-        return encode_predicted(predicted_objects(bridge.observe(decode_tracked(data)), paths))
+        return encode_predicted(predicted_objects(cleaner.clean(decode_tracked(data)), paths))
 
     print(f"{given.objects} objects ({given.polygons} polygons), {given.paths} paths of {given.poses} poses, ", end="")
     print(f"{len(data)} bytes in, {len(out)} bytes out, {given.rounds} rounds")
     print("ms".ljust(28) + "".join(name.rjust(9) for name in ("p50", "p99", "max", "cpu p50", "cpu p99")))
     for name, work in (
         ("decode TrackedObjects", lambda: decode_tracked(data)),
-        ("objects to TrackFrame", lambda: Bridge().observe(tracked)),
-        ("paths to PredictedObjects", lambda: predicted_objects(observed, paths)),
+        ("objects to TrackFrame", lambda: MessageCleaner().clean(tracked)),
+        ("paths to PredictedObjects", lambda: predicted_objects(cleaned, paths)),
         ("encode PredictedObjects", lambda: encode_predicted(predicted)),
         ("all four", everything),
         ("encode TrackedObjects", lambda: encode_tracked(tracked)),

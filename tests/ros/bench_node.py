@@ -25,9 +25,9 @@ from autoware_perception_msgs.msg import PredictedObjects, TrackedObjects
 from rclpy.qos import QoSProfile
 
 from tests.ros.ros_harness import Ros, real_ros
-from trajnet.ros.bridge import tracked_objects
 from trajnet.ros.cdr import decode_predicted, encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC
+from trajnet.ros.to_autoware import tracked_objects
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, TrackFrame
 
 BAR_MS = {"p50": 15.0, "p99": 40.0}

@@ -49,7 +49,7 @@ class Writer:
 
 
 def serialise(message: Any) -> tuple[bytes, list[bool]]:
-    """The message's CDR bytes with zeros as padding, and for each byte whether it is anything but padding."""
+    """Return the message's CDR bytes with zeros as padding, and for each byte whether it is anything but padding."""
     writer = Writer()
     writer.value("message", message)
     return b"\x00\x01\x00\x00" + bytes(writer.data), [True, True, False, False, *writer.written]

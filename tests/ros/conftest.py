@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ros(tmp_path: Path) -> Iterator[Ros]:
-    """A node and a domain of the test's own."""
+    """Open a node and a domain of the test's own."""
     pytest.importorskip("rclpy", reason="needs the ROS 2 of .venv-ros: python3 tests/ros/make_ros_env.py")
     from tests.ros.ros_harness import real_ros
 

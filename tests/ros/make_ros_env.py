@@ -155,7 +155,7 @@ def install_packages() -> None:
 
 
 def point_exports_here() -> None:
-    """The wheels' CMake exports name the include folders of the machine that built them: put this machine's there."""
+    """Put this machine's include folders into the wheels' CMake exports, which name those of their build machine."""
     numpy_include = run(VENV / "bin/python", "-c", "import numpy; print(numpy.get_include())", tell="python").strip()
     theirs = {
         "/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include": numpy_include,

@@ -31,7 +31,7 @@ PATIENCE_S = 60.0
 
 @contextlib.contextmanager
 def own_domain() -> Iterator[int]:
-    """A ROS_DOMAIN_ID that no other test on this machine uses meanwhile."""
+    """Hold a ROS_DOMAIN_ID that no other test on this machine uses meanwhile."""
     for domain in range(30, 100):
         lock = (Path(tempfile.gettempdir()) / f"trajnet-test-domain-{domain}.lock").open("w")
         try:
@@ -57,6 +57,10 @@ class Process:
     @property
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def running(self) -> bool:
@@ -127,7 +131,7 @@ class Ros:
             self._executor.spin_once(timeout_sec=0.02)
 
     def collect(self, message: Any, topic: str, depth: int = 1000, *, raw: bool = False) -> list[Any]:
-        """A list that fills with the messages of a topic while the test spins."""
+        """Return a list that fills with the messages of a topic while the test spins."""
         got: list[Any] = []
         self.node.create_subscription(message, topic, got.append, QoSProfile(depth=depth), raw=raw)
         return got

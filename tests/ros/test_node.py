@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +23,13 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float64
 from visualization_msgs.msg import MarkerArray
 
-from trajnet.ros.bridge import object_ids, tracked_objects
+from tests.ros.ros_harness import PATIENCE_S, ROOT, own_domain
 from trajnet.ros.cdr import decode_predicted, encode_tracked
+from trajnet.ros.conventions import object_ids
 from trajnet.ros.definitions import TYPE_HASHES
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC, qos
 from trajnet.ros.parameters import ABOUT
+from trajnet.ros.to_autoware import tracked_objects
 from trajnet.types import ObjectClass, TrackFrame
 
 if TYPE_CHECKING:
@@ -56,7 +61,7 @@ class Tracker:
         self.answers = ros.collect(PredictedObjects, output_topic, raw=True)
 
     def ask(self, *ids: str, frame_id: str = "map") -> Any:
-        """The decoded answer to the next frame."""
+        """Return the decoded answer to the next frame."""
         before = len(self.answers)
         self.publisher.publish(message(self.number, *ids, frame_id=frame_id))
         self.number += 1
@@ -268,6 +273,44 @@ def test_objects_of_another_frame_leave_in_it_and_are_reported(ros: Ros) -> None
         return any("frame 'base_link', expected 'map'" in s.message for r in reports for s in r.status)
 
     ros.spin_until(told, "the warning")
+
+
+def test_silence_is_reported_when_simulated_time_stands_still(ros: Ros) -> None:
+    ros.predictor(use_sim_time=True)  # and nothing publishes /clock: the bag has ended
+    reports = ros.collect(DiagnosticArray, "/diagnostics")
+
+    def silent() -> bool:
+        last = [s for r in reports[-1:] for s in r.status if s.name == "trajnet_predictor: input"]
+        return any(s.level == DiagnosticStatus.ERROR and "no tracked objects for" in s.message for s in last)
+
+    ros.spin_until(silent, "the silence in /diagnostics")
+
+
+BROKEN = """
+import sys
+import trajnet.ros.node as node
+
+def broken(*_):
+    raise RuntimeError("no such wheel")
+
+node.load = broken
+sys.exit(node.main(["--ros-args", "-p", "model:=cv"]))
+"""
+
+
+def test_an_unexpected_error_while_configuring_ends_it_with_one_line() -> None:
+    with own_domain() as domain:
+        done = subprocess.run(
+            [sys.executable, "-c", BROKEN],
+            cwd=ROOT,
+            env={**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "cannot be configured: RuntimeError: no such wheel" in line
 
 
 def test_killed_and_started_again_in_mid_stream(ros: Ros) -> None:

@@ -18,11 +18,13 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 
 from trajnet.inference import Stream, load_predictor
-from trajnet.ros.bridge import Bridge, held, object_ids, tracked_objects
 from trajnet.ros.cdr import PredictedObjects as Predicted
 from trajnet.ros.cdr import decode_predicted
+from trajnet.ros.conventions import object_ids
+from trajnet.ros.from_autoware import MessageCleaner
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC
-from trajnet.ros.published_paths import PathGrid, Paths
+from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
+from trajnet.ros.to_autoware import held, tracked_objects
 from trajnet.scenes import write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
 
@@ -63,9 +65,9 @@ def town(frames: int, tracks: int = 12) -> Scene:
     )  # fmt: skip
 
 
-def offline(scene: Scene, model: str) -> list[Paths]:
-    """The evaluation's way: frames of the scene into a Stream, no bytes and no ROS in between."""
-    stream, bridge = Stream(load_predictor(model)), Bridge()
+def offline(scene: Scene, model: str) -> list[PublishedPaths]:
+    """Predict as the evaluation does: frames of the scene into a Stream, no bytes and no ROS in between."""
+    stream, cleaner = Stream(load_predictor(model)), MessageCleaner()
     grid = PathGrid(stream.predictor.time_s, 6.0, 0.5)
     found = []
     for frame in scene.frames():
@@ -76,14 +78,14 @@ def offline(scene: Scene, model: str) -> list[Paths]:
             prediction.yaw_rad[:count], prediction.covariance_m2[:count], prediction.probability[:count],
             prediction.source[:count], prediction.age_s[:count],
         )  # fmt: skip
-        paths = grid.paths(
-            rows, frame.position_m, frame.yaw_rad, frame.yaw_valid, np.zeros((count, 2, 2)), np.zeros(count), 6
-        )
-        found.append(held(paths, bridge.observe(tracked_objects(frame)).hold))
+        covariance_m2, z_m = np.zeros((count, 2, 2)), np.zeros(count)
+        present = PresentObjects(frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, z_m)
+        paths = grid.paths(rows, present, 6)
+        found.append(held(paths, cleaner.clean(tracked_objects(frame)).hold))
     return found
 
 
-def assert_same_paths(got: Predicted, expected: Paths) -> None:
+def assert_same_paths(got: Predicted, expected: PublishedPaths) -> None:
     """Positions to 1e-3 m, confidences to 1e-5; a path of confidence 0 is not published."""
     points = expected.yaw_rad.shape[2]
     published = expected.probability.astype(np.float32) > 0

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trajnet.ros.published_paths import Paths
+from trajnet.ros.published_paths import PublishedPaths
 from trajnet.ros.visual import SOURCE_RGB, covariance_records, encode_covariance, encode_markers
 from trajnet.types import Source
 
 pytest.importorskip("rclpy", reason="needs the ROS 2 of .venv-ros: python3 tests/ros/make_ros_env.py")
 
 
-def paths_of(count: int, modes: int = 2, steps: int = 3) -> Paths:
+def paths_of(count: int, modes: int = 2, steps: int = 3) -> PublishedPaths:
     rng = np.random.default_rng(count)
     covariance = np.zeros((count, modes, steps, 2, 2))
     covariance[..., 0, 0], covariance[..., 1, 1] = rng.uniform(0, 4, (2, count, modes, steps))
     covariance[..., 0, 1] = covariance[..., 1, 0] = 0.1
     probability = np.sort(rng.dirichlet(np.ones(modes), count), axis=1)[:, ::-1]
-    return Paths(
+    return PublishedPaths(
         0.5 * np.arange(float(steps)), rng.normal(0, 50, (count, modes, steps, 2)),
         rng.normal(0, 1, (count, modes, steps)),
         covariance, probability, rng.normal(0, 1, count),

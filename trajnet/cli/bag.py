@@ -33,27 +33,28 @@ def import_(
     bag: Bag,
     out: Annotated[Path, typer.Option(metavar="SCENE.parquet", help="Where the scene goes.")],
     topic: Topic = None,
+    frame_id: Annotated[
+        str, typer.Option(help="Coordinate frame of the objects; messages in another one are left out.")
+    ] = "map",
 ) -> None:
     """Make a scene of a bag's tracked objects, for evaluate, replay, training and play.
 
-    For example a recording of Autoware's perception:
+    What was left out and mended is listed with its counts. For example a recording of Autoware's perception:
 
         trajnet bag import drive.mcap --out drive.parquet
     """
     from rich.console import Console
 
-    from trajnet.ros.bags import scene_from_bag
+    from trajnet.ros.bag_import import import_bag
     from trajnet.scenes import write_scene
 
     if out.suffix != ".parquet":
         raise InputError(f"out: expected a .parquet file, got {out}")
-    scene = scene_from_bag(bag, topic)
+    scene, report = import_bag(bag, topic, frame_id=frame_id)
     write_scene(scene, out)
-    Console().print(
-        f"{out}: {scene.frame_count} frames, {scene.duration_s:.1f} s, {len(scene.track_id)} tracks",
-        highlight=False,
-        soft_wrap=True,
-    )
+    size = f"{scene.frame_count} frames, {scene.duration_s:.1f} s, {len(scene.track_id)} tracks"
+    for line in (f"{out}: {size} of {report.messages} messages", *report.lines()):
+        Console().print(line, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -75,7 +76,8 @@ def export(
     from rich.console import Console
 
     from trajnet.inference import load_predictor
-    from trajnet.ros.bags import export_bag, open_scene
+    from trajnet.ros.bag_export import export_bag
+    from trajnet.ros.bag_import import open_scene
 
     chosen = storage or (StorageName.SQLITE3 if out.suffix == ".db3" else StorageName.MCAP)
     predictor = None if model is None else load_predictor(model)
@@ -111,7 +113,8 @@ def for_evaluation(bag: Path, topic: str | None, predictions: str | None) -> Ite
     import numpy as np
 
     from trajnet.inference import save_recorded
-    from trajnet.ros.bags import bag_topics, predictions_from_bag, scene_from_bag
+    from trajnet.ros.bag_import import scene_from_bag
+    from trajnet.ros.bags import bag_topics, predictions_from_bag
     from trajnet.ros.definitions import PREDICTED_OBJECTS
     from trajnet.scenes import write_scene
 

@@ -81,7 +81,7 @@ def replay(
     from trajnet.inference import GpuOptions
     from trajnet.replay.faults import FaultPlan
     from trajnet.replay.replay import ReplayOptions
-    from trajnet.ros.bags import open_scene
+    from trajnet.ros.bag_import import open_scene
 
     plan = None if faults is None else load_yaml(FaultPlan, faults)
     options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)

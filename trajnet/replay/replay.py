@@ -7,6 +7,7 @@ from there, and frames that pile up are served in order. A stall therefore shows
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +26,15 @@ from trajnet.timing.latency_summary import LatencySummary, summarise
 from trajnet.tracking.store import FrameStatus, TrackPolicy
 from trajnet.types import IntArray, Prediction, Scene, TrackFrame
 
+log = logging.getLogger(__name__)
+
 FloatArray32 = NDArray[np.float32]
 
 #: What a frame's latency consists of, in the order of time; "total" is from the scheduled time to the prediction.
 STAGES: tuple[str, ...] = ("wait", "tracks", "model", "output", "total")
+
+#: A gap between two frames is waited for at most this long: one stamp of zero would mean a wait of 54 years.
+MAX_WAIT_NS = 10_000_000_000
 
 #: Frames at the start that are left out of the figures unless the caller says otherwise.
 DEFAULT_WARMUP_FRAMES = 5
@@ -160,13 +166,14 @@ def replay(
     Raises InputError for a scene without rows or with fewer frames than the warm-up asks for.
     """
     warmup = _warmup_frames(scene, options)
+    offset_ns = _offsets_ns(scene, options.rate)
     stream = Stream.for_scene(scene, predictor, policy, guard=guard, clock_ns=clock.now_ns)
     timings: list[FrameTiming] = []
     paths: list[RecordedPaths] = []
     own = len(scene.track_id) if options.keep_paths is None else options.keep_paths
     before_s, start_ns = clock.stolen_s(), clock.now_ns()
     for index, frame in enumerate(scene.frames()):
-        due_ns = _due_ns(scene, index, options.rate, start_ns, clock)
+        due_ns = _due_ns(int(offset_ns[index]), options.rate, start_ns, clock)
         clock.sleep_until_ns(due_ns)
         started_ns = clock.now_ns()
         prediction = stream.update(frame, frame.timestamp_ns + started_ns - due_ns)
@@ -205,10 +212,20 @@ def _warmup_frames(scene: Scene, options: ReplayOptions) -> int:
     return options.warmup_frames
 
 
-def _due_ns(scene: Scene, index: int, rate: float, start_ns: int, clock: Clock) -> int:
-    if math.isinf(rate):
-        return clock.now_ns()
-    return start_ns + round(int(scene.timestamp_ns[index] - scene.timestamp_ns[0]) / rate)
+def _offsets_ns(scene: Scene, rate: float) -> IntArray:
+    """Return when each frame (F,) is played after the first: as recorded, with gaps cut to MAX_WAIT_NS."""
+    steps_ns = np.diff(scene.timestamp_ns, prepend=scene.timestamp_ns[:1])
+    cut_s = float(np.maximum(steps_ns - MAX_WAIT_NS, 0).sum()) * 1e-9
+    if cut_s and math.isfinite(rate):
+        log.warning(
+            "scene %r: gaps without frames are cut to %g s: %.1f s in all", scene.scene_id, MAX_WAIT_NS * 1e-9, cut_s
+        )
+    offset_ns: IntArray = np.cumsum(np.minimum(steps_ns, MAX_WAIT_NS))
+    return offset_ns
+
+
+def _due_ns(offset_ns: int, rate: float, start_ns: int, clock: Clock) -> int:
+    return clock.now_ns() if math.isinf(rate) else start_ns + round(offset_ns / rate)
 
 
 def _record(scene: Scene, index: int, frame: TrackFrame, prediction: Prediction, own: int) -> RecordedPaths:

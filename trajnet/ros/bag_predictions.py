@@ -1,4 +1,4 @@
-"""PredictedObjects that somebody recorded, as trajnet's Prediction, so that they can be scored like any other.
+"""Recorded PredictedObjects as trajnet's Prediction, so that they can be scored like any other.
 
 Pose i of a path is taken as the object's place at i times the path's step, as Autoware writes its paths (the first pose
 is the present). In one message paths may differ in step and length: all are put on the commonest step, as far as the
@@ -13,16 +13,16 @@ import numpy as np
 
 from trajnet.inference.physics import growing_covariance
 from trajnet.inference.resample import continued
-from trajnet.ros.bridge import hex_ids
 from trajnet.ros.cdr import NS, PredictedObjects
+from trajnet.ros.conventions import hex_ids, yaw_of_quaternion
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
-#: Longer paths than anybody publishes: a broken message shall not ask for all the memory.
+#: Longer paths than any program publishes: a broken message must not ask for all the memory.
 MAX_POINTS = 1000
 
 
 def prediction_of(objects: PredictedObjects) -> Prediction | None:
-    """The paths of a message, or None where it has none. track_id: the UUIDs as hexadecimal digits."""
+    """Return the paths of a message, or None where it has none. track_id: the UUIDs as hexadecimal digits."""
     usable = _usable_paths(objects)
     owner = np.repeat(np.arange(len(objects)), objects.path_count)[usable]
     if not len(owner):
@@ -41,7 +41,7 @@ def prediction_of(objects: PredictedObjects) -> Prediction | None:
     for poses, step in sorted(set(zip(count.tolist(), step_ns.tolist(), strict=True))):
         alike = np.flatnonzero((count == poses) & (step_ns == step))
         pose = objects.path_pose[first_pose[alike, None] + np.arange(poses)]
-        path = np.concatenate([pose[:, :, :2], _yaw(pose)[..., None]], axis=2)[:, :, None]
+        path = np.concatenate([pose[:, :, :2], yaw_of_quaternion(pose[..., 3:])[..., None]], axis=2)[:, :, None]
         ask_s = np.broadcast_to(time_s, (len(alike), len(time_s)))
         on_grid = continued(path, np.arange(len(alike)), np.arange(poses) * (step / NS), ask_s)[:, 0]
         position_m[alike], yaw_rad[alike] = on_grid[..., :2], on_grid[..., 2]
@@ -56,13 +56,6 @@ def _usable_paths(objects: PredictedObjects) -> BoolArray:
     length = (objects.pose_count >= 2) & (objects.pose_count <= MAX_POINTS)
     usable: BoolArray = length & (objects.path_step_ns > 0) & ~broken
     return usable
-
-
-def _yaw(pose: FloatArray) -> FloatArray:
-    """(..., 7) -> (...)."""
-    x, y, z, w = np.moveaxis(pose[..., 3:], -1, 0)
-    yaw: FloatArray = np.arctan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z)
-    return yaw
 
 
 def _by_object(

@@ -6,7 +6,7 @@ The fields are those of autoware_perception_msgs; see trajnet/ros/definitions.py
 
 Lists within an object (classification, footprint, paths) are flat arrays with a count per object: an object's elements
 follow each other, objects in order. Bytes that are not a whole, well-formed message raise CdrError and nothing else,
-and no count in them is believed before it fits into the bytes that are there.
+and counts are bounds-checked against the bytes that are there before use.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CdrError(InputError):
 
 
 def _text(name: str, text: str) -> bytes:
-    """The text as CDR carries it: UTF-8 with a NUL at its end."""
+    """Return the text as CDR carries it: UTF-8 with a NUL at its end."""
     try:
         encoded = text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -217,7 +217,7 @@ class _Start(NamedTuple):
 
 
 def _open(data: Buffer, what: str) -> _Start:
-    """The message's header and the number of objects, checked against the bytes that are there."""
+    """Read the header and the number of objects, checked against the bytes that are there."""
     raw = np.frombuffer(data, dtype=np.uint8)
     if len(raw) < 4:
         raise CdrError(f"{what}: expected a CDR message, got {len(raw)} byte(s)")
@@ -308,7 +308,7 @@ def _walk(start: _Start, what: str, with_paths: bool) -> _Where:
 
 
 def _gather(payload: memoryview, at: IntArray, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The records that start at each of the byte offsets, whatever their distance: (M,) -> (M,) of dtype, copied."""
+    """Copy the records that start at each of the byte offsets, whatever their distance: (M,) -> (M,) of dtype."""
     if not len(at):
         return np.empty(0, dtype)
     window = np.ndarray((len(payload) - dtype.itemsize + 1,), f"V{dtype.itemsize}", payload, strides=(1,))
@@ -334,7 +334,7 @@ def _ints(values: list[int]) -> IntArray:
 
 
 def _common(start: _Start, where: _Where, records: _Records, flags: NDArray[Any]) -> dict[str, Any]:
-    """The fields of ObjectList."""
+    """Read the fields of ObjectList."""
     payload = start.payload
     object_at, flags_at = _ints(where.object_at), _ints(where.flags_at)
     class_count, footprint_count = _ints(where.class_count), _ints(where.point_count)
@@ -365,6 +365,19 @@ def _common(start: _Start, where: _Where, records: _Records, flags: NDArray[Any]
         "footprint_count": footprint_count,
         "footprint_m": _gather_rows(payload, points_at, records.f4, 3),
     }
+
+
+class MessageHeader(NamedTuple):
+    """The std_msgs/Header of an object list."""
+
+    stamp_ns: int
+    frame_id: str
+
+
+def decode_header(data: Buffer) -> MessageHeader:
+    """Return the header of an object list from its CDR bytes. CdrError where even that cannot be read."""
+    start = _open(data, "header")
+    return MessageHeader(start.stamp_ns, start.frame_id)
 
 
 def decode_tracked(data: Buffer) -> TrackedObjects:
@@ -415,10 +428,10 @@ def _scatter(payload: memoryview, at: IntArray, rows: NDArray[Any]) -> None:
 
 
 def _begin(objects: ObjectList, middle_bytes: IntArray) -> tuple[bytearray, IntArray]:
-    """A zeroed message in which the fields of ObjectList are written, all but those between the run and the footprint.
+    """Make a zeroed message with the fields of ObjectList written, but those between the run and the footprint.
 
-    middle_bytes (N,): how many bytes lie between the run and the footprint's points. Gives the buffer and the payload's
-    offset of each object's first byte behind the run.
+    middle_bytes (N,): how many bytes lie between the run and the footprint's points. Returns the buffer and
+    the payload's offset of each object's first byte behind the run.
     """
     count = len(objects)
     text = _text("frame_id", objects.frame_id)

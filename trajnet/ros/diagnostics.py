@@ -3,10 +3,11 @@
 Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges the last window_s in three statuses:
 
     input    no message for too long, undecodable messages, late frames, dropped frames (out of order, duplicate),
-             an unexpected coordinate frame
+             an unexpected coordinate frame or one that changes, objects whose UUID tells them not apart, objects that
+             are off the map
     timing   percentiles of the processing time, frames over the deadline
-    model    objects answered by physics or by a stale path, failures of the model, objects over the limit,
-             another provider than the one asked for
+    model    objects answered by physics or by a stale path, failures on the way, frames without an answer, objects over
+             the limit, another provider than the one asked for
 
 A status rises at once. It falls only after everything in it has been better for recover_s (hysteresis), so a value that
 swings around a threshold does not make the level flicker.
@@ -21,11 +22,9 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Literal
 
-import numpy as np
-
 from trajnet.config import require
 
-CycleKind = Literal["used", "late", "dropped", "bad"]
+CycleKind = Literal["used", "late", "dropped", "bad", "failed"]
 
 
 class Level(IntEnum):
@@ -65,10 +64,16 @@ class Thresholds:
     bad_share: Limit = Limit(0.0, 0.5)
     late_share: Limit = Limit(0.05, 0.5)
     dropped_share: Limit = Limit(0.01, 0.2)
+    frame_change_share: Limit = Limit(0.0, 0.2)
+    without_id_share: Limit = Limit(0.0, 0.5)
+    impossible_share: Limit = Limit(0.0, 0.2)
+    off_map_share: Limit = Limit(0.5, 1.0)
     processing_ms: Limit = Limit(100.0, 500.0)
     overrun_s: float = 1.0
     fallback_share: Limit = Limit(0.05, 0.5)
     failed_share: Limit = Limit(0.0, 0.5)
+    unanswered_share: Limit = Limit(0.0, 0.0)
+    refused_share: Limit = Limit(0.0, 0.5)
     over_limit_share: Limit = Limit(0.0, 0.5)
 
     def __post_init__(self) -> None:
@@ -81,9 +86,15 @@ class Thresholds:
 class Cycle:
     """What became of one message.
 
-    kind: used; late (used, but old when it came); dropped (out of order or a duplicate); bad (could not be decoded).
-    model_rows, physics_rows, stale_rows: objects by the source of their path. over_limit_rows: objects that the model
-    was not asked about because there were more than it may be given. failed: the model raised or gave no numbers.
+    kind: used; late (used, but old when it came); dropped (out of order or a duplicate); bad (could not be decoded);
+    failed (could be decoded, but something raised and no objects left).
+    model_rows, physics_rows, stale_rows: objects by the source of their path.
+    over_limit_rows: objects that the model was not asked about because there were more than it may be given.
+    without_id_rows: objects whose UUID is unset or shared.
+    impossible_rows: objects that began anew because their class cannot have moved so, and measured speeds that their
+    class cannot have. refused_rows: paths of the model that must not go out.
+    located_rows, off_map_rows: objects that were looked up on the map, and those that are off it.
+    frame_changed: the frame_id was another one before. failed: something raised, or the model gave no numbers.
     """
 
     time_ns: int
@@ -93,8 +104,19 @@ class Cycle:
     physics_rows: int = 0
     stale_rows: int = 0
     over_limit_rows: int = 0
+    without_id_rows: int = 0
+    impossible_rows: int = 0
+    refused_rows: int = 0
+    located_rows: int = 0
+    off_map_rows: int = 0
+    frame_changed: bool = False
     deadline_missed: bool = False
     failed: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many objects left with a path."""
+        return self.model_rows + self.physics_rows + self.stale_rows
 
 
 @dataclass(frozen=True)
@@ -146,6 +168,8 @@ class Totals:
     bad: int = 0
     late: int = 0
     dropped: int = 0
+    failed: int = 0
+    frame_changes: int = 0
     deadline_misses: int = 0
     failures: int = 0
     model_rows: int = 0
@@ -177,12 +201,12 @@ class Diagnostics:
         self._last_failure = ""
 
     def start(self, now_ns: int) -> None:
-        """The node begins to listen: silence counts from here."""
+        """Begin to listen: silence counts from here."""
         self._start_ns = now_ns
         self._last_ns = None
 
     def stop(self) -> None:
-        """The node no longer listens: silence is no fault."""
+        """Stop listening: silence is no fault."""
         self._start_ns = None
 
     def add(self, cycle: Cycle, *, frame: str | None = None, bad: str = "", failure: str = "") -> None:
@@ -198,6 +222,8 @@ class Diagnostics:
         totals.bad += cycle.kind == "bad"
         totals.late += cycle.kind == "late"
         totals.dropped += cycle.kind == "dropped"
+        totals.failed += cycle.kind == "failed"
+        totals.frame_changes += cycle.frame_changed
         totals.deadline_misses += cycle.deadline_missed
         totals.failures += cycle.failed
         totals.model_rows += cycle.model_rows
@@ -220,7 +246,7 @@ class Diagnostics:
             self._cycles.popleft()
 
     def report(self, now_ns: int) -> tuple[Status, ...]:
-        """The statuses ``input``, ``timing`` and ``model`` at now_ns; call it at a steady pace (the node: 1 Hz)."""
+        """Judge the statuses ``input``, ``timing`` and ``model`` at now_ns; call it at a steady pace."""
         self._forget(now_ns)
         return (
             self._status("input", self._judge_input(now_ns), now_ns),
@@ -249,18 +275,51 @@ class Diagnostics:
         judged.check(limits.dropped_share, dropped, f"{dropped:.0%} of the frames are out of order or duplicates")
         if self.expected_frame and self._frame and self._frame != self.expected_frame:
             judged.raise_to(Level.WARN, f"objects are in frame {self._frame!r}, expected {self.expected_frame!r}")
+        self._judge_objects(judged)
         duration_s = (self._cycles[-1].time_ns - self._cycles[0].time_ns) * 1e-9 if len(self._cycles) > 1 else 0.0
         rate_hz = (len(self._cycles) - 1) / duration_s if duration_s > 0 else 0.0
         judged.add("rate_hz", f"{rate_hz:.1f}").add("silence_s", f"{silence_s:.2f}").add("frame_id", self._frame)
-        judged.add_totals(self.totals, ("messages", "bad", "late", "dropped"))
+        judged.add_totals(self.totals, ("messages", "bad", "late", "dropped", "frame_changes"))
         if self._last_bad:
             judged.add("last_bad_message", self._last_bad)
         return judged
 
+    def _judge_objects(self, judged: _Judged) -> None:
+        """Judge what the objects themselves say: their coordinate frame, their ids, their place on the map."""
+        limits = self.thresholds
+        changes = sum(c.frame_changed for c in self._cycles)
+        judged.check(
+            limits.frame_change_share,
+            self._share(lambda c: c.frame_changed),
+            f"the coordinate frame changed {changes} time(s), now {self._frame!r}; every track began anew",
+        )
+        rows = max(1, sum(c.rows for c in self._cycles))
+        without_id = sum(c.without_id_rows for c in self._cycles) / rows
+        judged.check(
+            limits.without_id_share,
+            without_id,
+            f"{without_id:.0%} of the objects have an unset id or share one, and are told apart by place",
+        )
+        judged.add("without_id_share", f"{without_id:.4f}")
+        impossible = sum(c.impossible_rows for c in self._cycles) / rows
+        judged.check(
+            limits.impossible_share,
+            impossible,
+            f"{impossible:.1%} of the objects leapt or had a speed that their class cannot have; ids used again?",
+        )
+        judged.add("impossible_share", f"{impossible:.4f}")
+        located = sum(c.located_rows for c in self._cycles)
+        if located:
+            off_map = sum(c.off_map_rows for c in self._cycles) / located
+            judged.check(
+                limits.off_map_share, off_map, f"{off_map:.0%} of the objects are off the map; is it of another place?"
+            )
+            judged.add("on_map_share", f"{1.0 - off_map:.4f}")
+
     def _judge_timing(self) -> _Judged:
         judged, limits = _Judged(), self.thresholds
-        times_ms = np.array([c.processing_ms for c in self._cycles if c.kind != "bad"])
-        p50, p95, p99 = np.percentile(times_ms, [50, 95, 99]) if len(times_ms) else (0.0, 0.0, 0.0)
+        times_ms = sorted(c.processing_ms for c in self._cycles if c.kind not in ("bad", "failed"))
+        p50, p95, p99 = (_percentile(times_ms, share) for share in (0.50, 0.95, 0.99))
         judged.check(limits.processing_ms, float(p99), f"processing time p99 is {p99:.1f} ms")
         missed = sum(c.deadline_missed for c in self._cycles)
         overrun_s = 0.0 if self._overrun_start_ns is None else (self._overrun_end_ns - self._overrun_start_ns) * 1e-9
@@ -274,7 +333,7 @@ class Diagnostics:
             ("p50", p50),
             ("p95", p95),
             ("p99", p99),
-            ("max", times_ms.max() if len(times_ms) else 0.0),
+            ("max", times_ms[-1] if times_ms else 0.0),
         ):
             judged.add(f"processing_ms_{name}", f"{value:.3f}")
         judged.add("processing_count", str(len(times_ms))).add("deadline_ms", f"{self.deadline_ms:g}")
@@ -283,7 +342,7 @@ class Diagnostics:
 
     def _judge_model(self) -> _Judged:
         judged, limits, identity = _Judged(), self.thresholds, self.identity
-        rows = max(1, sum(c.model_rows + c.physics_rows + c.stale_rows for c in self._cycles))
+        rows = max(1, sum(c.rows for c in self._cycles))
         fallback = sum(c.physics_rows + c.stale_rows for c in self._cycles) / rows
         if identity.uses_model:
             judged.check(
@@ -291,8 +350,14 @@ class Diagnostics:
             )
         failed = self._share(lambda c: c.failed)
         judged.check(
-            limits.failed_share, failed, f"the model failed in {failed:.0%} of the frames ({self._last_failure})"
+            limits.failed_share, failed, f"predicting failed in {failed:.0%} of the frames ({self._last_failure})"
         )
+        unanswered = self._share(lambda c: c.kind == "failed")
+        judged.check(
+            limits.unanswered_share, unanswered, f"{unanswered:.0%} of the frames have no answer ({self._last_failure})"
+        )
+        refused = sum(c.refused_rows for c in self._cycles) / rows
+        judged.check(limits.refused_share, refused, f"{refused:.1%} of the model's paths could not go out")
         over = sum(c.over_limit_rows for c in self._cycles) / rows
         judged.check(limits.over_limit_share, over, f"{over:.0%} of the objects are over max_objects and get physics")
         if identity.uses_model and identity.provider != identity.provider_asked:
@@ -303,7 +368,9 @@ class Diagnostics:
             "provider_asked", identity.provider_asked
         )
         judged.add("fallback_share", f"{fallback:.4f}")
-        judged.add_totals(self.totals, ("model_rows", "physics_rows", "stale_rows", "over_limit_rows", "failures"))
+        judged.add_totals(
+            self.totals, ("model_rows", "physics_rows", "stale_rows", "over_limit_rows", "failures", "failed")
+        )
         if self._last_failure:
             judged.add("last_failure", self._last_failure)
         return judged
@@ -342,3 +409,13 @@ class _Judged:
             assert name in known
             self.add(f"{name}_total", str(getattr(totals, name)))
         return self
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which a share of the ordered values lies, linear in between; 0 without values."""
+    if not ordered:
+        return 0.0
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])

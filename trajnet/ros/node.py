@@ -9,7 +9,7 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      /diagnostics                    diagnostic_msgs/DiagnosticArray
 
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
-Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped,
+Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped.
 
 QoS: reliable and volatile with a history of keep last, as Autoware's map_based_prediction offers and asks for. Its
 depth there is 1; here it is queue_depth, because a state that follows each track is better for every frame: after a
@@ -23,12 +23,14 @@ from __future__ import annotations
 import importlib
 import sys
 import time
+import traceback
 from typing import Any
 
 import rclpy
 from autoware_perception_msgs.msg import PredictedObjects, TrackedObjects
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -38,8 +40,8 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float64
 from visualization_msgs.msg import MarkerArray
 
-from trajnet.errors import ConfigError, TrajnetError
-from trajnet.ros.diagnostics import Status
+from trajnet.errors import ConfigError, TrajnetError, in_words
+from trajnet.ros.health_messages import encode_diagnostics, encode_float64, encode_float64_stamped
 from trajnet.ros.malloc import keep_freed_memory
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
@@ -47,8 +49,8 @@ from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
 OUTPUT_TOPIC = "/perception/object_recognition/objects"
-#: A node that nobody talks to, shut down but for its process, looks this often (s) whether it is told to stop: once in
-#: some dozen runs of CI the signal did not wake it from a wait without an end.
+#: A node without traffic checks this often (s) whether it is told to stop: once in some dozen runs of CI the signal did
+#: not wake it from a wait without an end.
 WAKE_S = 1.0
 
 
@@ -75,7 +77,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._active = False
         self._last_message_ns: int | None = None
         self._entities: dict[str, Any] = {}
-        self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics)
+        # A steady clock: with use_sim_time the node's own stops with the bag, and silence has to be reported then.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
         self._timer.cancel()
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._time_type = _time_type()
@@ -112,6 +116,12 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         except TrajnetError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # rclpy would swallow it, and the node would end without a word
+            self.get_logger().error(f"cannot be configured: {in_words(error)}")
+            self.get_logger().debug(traceback.format_exc())
+            return TransitionCallbackReturn.FAILURE
         self._create_entities()
         self.get_logger().info(
             f"configured: model {identity.model}, provider {identity.provider}, "
@@ -144,7 +154,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """A transition raised: back to unconfigured."""
+        """Go back to unconfigured: a transition raised."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
@@ -165,7 +175,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         )
 
     def _topic(self, private: str, otherwise: str) -> str:
-        """The private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""
+        """Return the private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""
         plain = f"{self.get_fully_qualified_name()}{private[1:]}"
         return private if self.resolve_topic_name(private) != plain else otherwise
 
@@ -194,7 +204,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             return
         begin_ns = time.monotonic_ns()
         answer = self._pipeline.process(data, self.get_clock().now().nanoseconds, begin_ns)
-        if answer.kind == "bad":
+        if answer.kind in ("bad", "failed"):
             self.get_logger().warning(answer.message, throttle_duration_sec=5.0)
         if answer.objects is not None:
             self._entities["objects"].publish(answer.objects)
@@ -202,7 +212,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self._publish_visuals(answer)
             self._publish_times(begin_ns, answer)
         except Exception as error:
-            self.get_logger().error(f"debug topics: {type(error).__name__}: {error}", throttle_duration_sec=5.0)
+            self.get_logger().error(f"debug topics: {in_words(error)}", throttle_duration_sec=5.0)
 
     def _publish_visuals(self, answer: Answer) -> None:
         if answer.objects is None:
@@ -217,29 +227,21 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def _publish_times(self, begin_ns: int, answer: Answer) -> None:
         since_ns = 0 if self._last_message_ns is None else begin_ns - self._last_message_ns
         self._last_message_ns = begin_ns
+        stamp_ns = self.get_clock().now().nanoseconds
         for name, value_ms in (("processing_time", answer.processing_ms), ("cyclic_time", since_ns * 1e-6)):
-            message = self._time_type(data=value_ms)
-            if hasattr(message, "stamp"):
-                message.stamp = self.get_clock().now().to_msg()
-            self._entities[name].publish(message)
+            stamped = self._time_type is not Float64
+            data = encode_float64_stamped(stamp_ns, value_ms) if stamped else encode_float64(value_ms)
+            self._entities[name].publish(data)
 
     def _publish_diagnostics(self) -> None:
         if self._pipeline is None or not self._active:
             return
-        statuses = self._pipeline.report(time.monotonic_ns())
-        message = DiagnosticArray(status=[self._status_message(s) for s in statuses])
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics_publisher.publish(message)
-
-    def _status_message(self, status: Status) -> DiagnosticStatus:
-        assert self._pipeline is not None
-        return DiagnosticStatus(
-            level=bytes([status.level]),
-            name=f"{self.get_name()}: {status.name}",
-            message=status.message,
-            hardware_id=self._pipeline.diagnostics.identity.model,
-            values=[KeyValue(key=k, value=v) for k, v in status.values],
-        )
+        try:
+            statuses = self._pipeline.report(time.monotonic_ns())
+            stamp_ns, model = self.get_clock().now().nanoseconds, self._pipeline.diagnostics.identity.model
+            self._diagnostics_publisher.publish(encode_diagnostics(stamp_ns, self.get_name(), model, statuses))
+        except Exception as error:
+            self.get_logger().error(f"diagnostics: {in_words(error)}", throttle_duration_sec=5.0)
 
 
 def _descriptor(name: str) -> ParameterDescriptor:
@@ -270,6 +272,10 @@ def main(arguments: list[str] | None = None) -> int:
         node = PredictorNode()
     except (TrajnetError, InvalidParameterTypeException, InvalidParameterValueException) as error:
         print(f"{NODE_NAME}: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    except Exception as error:
+        print(f"{NODE_NAME}: cannot start: {in_words(error)}", file=sys.stderr)
         rclpy.try_shutdown()
         return 2
     executor = SingleThreadedExecutor()

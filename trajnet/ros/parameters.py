@@ -130,12 +130,14 @@ class Parameters:
         "Frame that objects are expected in; another is a warning. Paths leave in their objects' frame. Empty: any.",
         live=True,
     )
-    publish_markers: bool = _parameter(
-        True, "Publish ~/debug/objects_path_markers while someone subscribes.", live=True
-    )
-    publish_covariance: bool = _parameter(True, "Publish ~/output/path_covariance while someone subscribes.", live=True)
+    publish_markers: bool = _parameter(True, "Publish ~/debug/objects_path_markers while a node subscribes.", live=True)
+    publish_covariance: bool = _parameter(True, "Publish ~/output/path_covariance while a node subscribes.", live=True)
     diagnostics_period_s: float = _parameter(
-        1.0, "Time between two reports on /diagnostics.", minimum=0.1, maximum=60.0, read_only=True
+        0.5,
+        "Time between two reports on /diagnostics, by a steady clock. Autoware's aggregator waits for 1 s.",
+        minimum=0.1,
+        maximum=60.0,
+        read_only=True,
     )
     diagnostics_window_s: float = _parameter(
         10.0, "Reports judge the messages of this time.", minimum=1.0, maximum=600.0

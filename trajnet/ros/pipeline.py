@@ -1,8 +1,8 @@
 """From the bytes of TrackedObjects to the bytes of PredictedObjects, with counters: all that the node does without ROS.
 
-Whatever is in the bytes, ``Pipeline.process`` returns; whatever fails on the way, every object of a decodable message
-leaves with a path (constant velocity at worst). It takes the time as an argument; its own clock only measures how long
-things take.
+Whatever is in the bytes and whatever fails on the way, ``Pipeline.process`` returns, and the objects of a decodable
+message leave with paths (constant velocity at worst). Only KeyboardInterrupt passes: a model that calls sys.exit must
+not end the node. It takes the time as an argument; its own clock only measures how long things take.
 """
 
 from __future__ import annotations
@@ -17,22 +17,27 @@ import numpy as np
 
 from trajnet.context.map_field import MapField, field_of
 from trajnet.context.surroundings import InputRequirements
-from trajnet.errors import InputError
+from trajnet.errors import InputError, in_words
 from trajnet.inference import PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
-from trajnet.ros.bridge import Bridge, Observed, held, predicted_objects, tracked_objects
-from trajnet.ros.cdr import decode_tracked, encode_predicted, encode_tracked
+from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Status
+from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
+from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import Parameters
-from trajnet.ros.published_paths import PathGrid, Paths
+from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
+from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
 from trajnet.ros.visual import encode_covariance, encode_markers
 from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 log = logging.getLogger(__name__)
 
+#: A log with each kind of failure once says why; it must not grow with the frames.
+MAX_LOGGED_KINDS = 32
+
 
 def load(parameters: Parameters) -> tuple[Predictor, Identity]:
-    """The predictor that the parameters ask for, and what diagnostics call it. Raises TrajnetError."""
+    """Return the predictor that the parameters ask for, and what diagnostics call it. Raises TrajnetError."""
     from trajnet.models import default_model
 
     spec = parameters.model or str(default_model())
@@ -76,7 +81,7 @@ class Answer:
     objects: bytes | None = None
     stamp_ns: int = 0
     frame_id: str = ""
-    paths: Paths | None = None
+    paths: PublishedPaths | None = None
     frame: TrackFrame | None = None
     over_limit: int = 0
     processing_ms: float = 0.0
@@ -93,8 +98,30 @@ class Answer:
         return encode_covariance(self.stamp_ns, self.frame_id, self.paths)
 
 
+@dataclass
+class _Found:
+    """What was found on the way to an answer: a failure's text, and objects to count; see Cycle."""
+
+    failure: str = ""
+    frame_changed: bool = False
+    without_id: int = 0
+    located: int = 0
+    off_map: int = 0
+
+
+def _is_usable(objects: TrackedObjects, row: int) -> bool:
+    """Return whether one object of a message can be cleaned."""
+    try:
+        MessageCleaner().clean(select(objects, np.array([row])))
+    except Exception:
+        return False
+    return True
+
+
 class Pipeline:
     """Decodes, predicts and encodes one message at a time, and keeps the diagnostics.
+
+    field: the map, for predictors that want one. clock_ns: measures how long a message takes.
 
     At most ``parameters.max_objects`` objects of a frame go to the predictor, by priority (predictors.priority);
     the others get constant velocity. A frame that is out of order or a duplicate gives no objects: what followed from
@@ -122,7 +149,10 @@ class Pipeline:
             warn_without_map=False,  # the node says at its start which map it has
             clock_ns=clock_ns,
         )
-        self._bridge = Bridge()
+        self._cleaner = MessageCleaner()
+        self._map_field = field
+        self._frame_id: str | None = None
+        self._logged: set[str] = set()
         self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
         self.diagnostics = Diagnostics(
             identity,
@@ -134,7 +164,7 @@ class Pipeline:
     def reset(self) -> None:
         """Forget every track, as after a start; the diagnostics' totals stay."""
         self.stream.reset()
-        self._bridge.reset()
+        self._cleaner.reset()
 
     def close(self) -> None:
         """End the thread that the budget needs."""
@@ -147,20 +177,16 @@ class Pipeline:
         """
         begin = self._clock_ns()
         guard = self.stream.guard.counters
-        misses, failures = guard.deadline_misses, guard.failures
-        answer, bad, failure = Answer(), "", ""
+        misses, failures, refused = guard.deadline_misses, guard.failures, guard.non_finite_rows
+        impossible = self._impossible()
+        found = _Found()
         try:
-            observed = self._bridge.observe(decode_tracked(data))
-        except InputError as error:
-            answer, bad = Answer(kind="bad", message=str(error)), str(error)
-        else:
-            try:
-                answer = self._answer(observed, now_ns)
-            except Exception as error:  # a fault of ours must not cost a planner its paths
-                failure = f"{type(error).__name__}: {error}"
-                log.exception("failed on a frame of %d objects, constant velocity takes over", len(observed))
-                self.reset()
-                answer = self._constant_velocity(observed)
+            answer = self._answer(data, now_ns, found)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._failed(error, found)
+            answer = Answer(kind="failed", message=found.failure)
         rows = np.bincount(answer.paths.source, minlength=len(Source)) if answer.paths is not None else np.zeros(3)
         cycle = Cycle(
             now_ns if monotonic_ns is None else monotonic_ns,
@@ -170,21 +196,36 @@ class Pipeline:
             physics_rows=int(rows[Source.PHYSICS]),
             stale_rows=int(rows[Source.STALE]),
             over_limit_rows=answer.over_limit,
+            without_id_rows=found.without_id,
+            impossible_rows=self._impossible() - impossible,
+            refused_rows=guard.non_finite_rows - refused,
+            located_rows=found.located,
+            off_map_rows=found.off_map,
+            frame_changed=found.frame_changed,
             deadline_missed=guard.deadline_misses > misses,
-            failed=bool(failure) or guard.failures > failures,
+            failed=bool(found.failure) or guard.failures > failures,
         )
         self.diagnostics.add(
             cycle,
             frame=answer.frame_id or None,
-            bad=bad,
-            failure=failure or (guard.last_failure if cycle.failed else ""),
+            bad=answer.message if answer.kind == "bad" else "",
+            failure=found.failure or (guard.last_failure if cycle.failed else ""),
         )
         return replace(answer, processing_ms=cycle.processing_ms)
 
+    def _impossible(self) -> int:
+        """Return how many objects have moved, or were said to move, as their class cannot."""
+        counters = self.stream.store.counters
+        return counters.restarted + counters.implausible_speed
+
     def report(self, monotonic_ns: int) -> tuple[Status, ...]:
-        """The statuses ``input``, ``timing`` and ``model``, with what the bridge had to mend and the guard refused."""
+        """Return the statuses ``input``, ``timing`` and ``model``, with what had to be mended and the guard refused."""
         more = {
-            "input": asdict(self._bridge.counters),
+            "input": {
+                **asdict(self._cleaner.counters),
+                "restarted": self.stream.store.counters.restarted,
+                "implausible_speed": self.stream.store.counters.implausible_speed,
+            },
             "model": {"non_finite_rows": self.stream.guard.counters.non_finite_rows},
         }
         return tuple(
@@ -192,40 +233,73 @@ class Pipeline:
             for s in self.diagnostics.report(monotonic_ns)
         )
 
-    def _answer(self, observed: Observed, now_ns: int) -> Answer:
-        frame = observed.frame
+    def _answer(self, data: bytes, now_ns: int, found: _Found) -> Answer:
+        try:
+            objects = decode_tracked(data)
+        except InputError as error:
+            return Answer(kind="bad", message=str(error))
+        self._follow_frame_id(objects.frame_id, found)
+        cleaned = self._cleaned(objects, found)
+        found.without_id = int(cleaned.without_id.sum())
+        if self._map_field is not None:
+            found.located = len(cleaned)
+            found.off_map = int((~on_map(self._map_field, cleaned.frame.position_m)).sum())
+        try:
+            return self._predicted(cleaned, now_ns)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a fault of ours must not cost a planner its paths
+            self._failed(error, found)
+            self.reset()
+            prediction = Stream(ConstantVelocity(self.stream.predictor.time_s)).update(
+                cleaned.frame, cleaned.frame.timestamp_ns
+            )
+            return self._encoded(cleaned, prediction, "used", 0)
+
+    def _follow_frame_id(self, frame_id: str, found: _Found) -> None:
+        """Begin anew where coordinates are of another frame than before: no motion leads from one to the other."""
+        if self._frame_id is not None and frame_id != self._frame_id:
+            found.frame_changed = True
+            self.reset()
+        self._frame_id = frame_id
+
+    def _cleaned(self, objects: TrackedObjects, found: _Found) -> CleanedMessage:
+        """Clean the message; where that fails, those of its objects with which it does not."""
+        try:
+            return self._cleaner.clean(objects)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._failed(error, found)
+            rows = np.array([row for row in range(len(objects)) if _is_usable(objects, row)], dtype=np.int64)
+            return self._cleaner.clean(select(objects, rows))
+
+    def _failed(self, error: BaseException, found: _Found) -> None:
+        """Note a failure, and log the first one of each kind with its traceback."""
+        found.failure = in_words(error)
+        kind = type(error).__name__
+        if kind not in self._logged and len(self._logged) < MAX_LOGGED_KINDS:
+            self._logged.add(kind)
+            log.error("a frame failed (%s); later failures of this kind are only counted", kind, exc_info=error)
+
+    def _predicted(self, cleaned: CleanedMessage, now_ns: int) -> Answer:
+        frame = cleaned.frame
         over_limit = self.stream.guard.counters.over_limit_rows
         answer = self.stream.update(frame, now_ns)
         if self.stream.status in ("out_of_order", "duplicate"):
-            return Answer(kind="dropped", frame_id=observed.objects.frame_id)
+            return Answer(kind="dropped", frame_id=cleaned.objects.frame_id)
         prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
-        return self._encoded(observed, prediction, kind, self.stream.guard.counters.over_limit_rows - over_limit)
+        return self._encoded(cleaned, prediction, kind, self.stream.guard.counters.over_limit_rows - over_limit)
 
-    def _constant_velocity(self, observed: Observed) -> Answer:
-        try:
-            physics = ConstantVelocity(self.stream.predictor.time_s)
-            prediction = Stream(physics).update(observed.frame, observed.frame.timestamp_ns)
-            return self._encoded(observed, prediction, "used", 0)
-        except Exception as error:
-            log.exception("constant velocity failed, too")
-            return Answer(kind="bad", message=f"{type(error).__name__}: {error}")
-
-    def _encoded(self, observed: Observed, prediction: Prediction, kind: CycleKind, over_limit: int) -> Answer:
-        frame, objects = observed.frame, observed.objects
-        paths = self._grid.paths(
-            prediction,
-            frame.position_m,
-            frame.yaw_rad,
-            frame.yaw_valid,
-            objects.pose_covariance.reshape(-1, 6, 6)[:, :2, :2],
-            objects.pose[:, 2],
-            self._parameters.max_paths,
-        )
-        paths = held(paths, observed.hold)
+    def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, over_limit: int) -> Answer:
+        frame, objects = cleaned.frame, cleaned.objects
+        covariance_m2 = objects.pose_covariance.reshape(-1, 6, 6)[:, :2, :2]
+        present = PresentObjects(frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, objects.pose[:, 2])
+        paths = held(self._grid.paths(prediction, present, self._parameters.max_paths), cleaned.hold)
         return Answer(
             kind=kind,
-            objects=encode_predicted(predicted_objects(observed, paths)),
+            objects=encode_predicted(predicted_objects(cleaned, paths)),
             stamp_ns=objects.stamp_ns,
             frame_id=objects.frame_id,
             paths=paths,
@@ -244,7 +318,7 @@ def _rows(prediction: Prediction, rows: IntArray) -> Prediction:
 def warmed_up(
     predictor: Predictor, identity: Identity, parameters: Parameters, field: MapField | None = None
 ) -> Pipeline:
-    """A pipeline whose first frame is as fast as the others: what the model and the codec do once is done already."""
+    """Return a pipeline whose first frame is as fast as the others: what is done only once is done already."""
     count = parameters.warm_up_objects
     if count:
         trial = Pipeline(predictor, identity, replace(parameters, budget_ms=0.0, max_objects=max(count, 1)), field)

@@ -29,11 +29,11 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from trajnet.errors import InputError, TrajnetError
-from trajnet.ros.bags import open_scene
-from trajnet.ros.bridge import tracked_objects
+from trajnet.ros.bag_import import open_scene
 from trajnet.ros.cdr import encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, qos
-from trajnet.ros.playback import Playback
+from trajnet.ros.playback import MAX_WAIT_NS, Playback
+from trajnet.ros.to_autoware import tracked_objects
 
 NODE_NAME = "trajnet_player"
 TICK_S = 0.004
@@ -56,7 +56,7 @@ class PlayerNode(Node):  # type: ignore[misc]
         self._with_clock = self._parameter("clock", True, "Publish the scene's time on /clock.")
         rate = self._parameter("rate", 1.0, "Times faster than recorded.", 0.001, 1000.0, live=True)
         paused = self._parameter("paused", False, "Time stands still.", live=True)
-        self.wait_for = self._parameter("wait_for_subscriber", False, "Begin when somebody subscribes.")
+        self.wait_for = self._parameter("wait_for_subscriber", False, "Begin when a node subscribes.")
         if not scene_path:
             raise InputError("scene: expected the path of a scene or a bag, got none; add -p scene:=FILE")
         self._scene = open_scene(Path(scene_path))
@@ -68,6 +68,11 @@ class PlayerNode(Node):  # type: ignore[misc]
             start_s=start_s,
             stop_s=stop_s if stop_s < 1e9 else math.inf,
         )
+        if self._playback.skipped_ns:
+            skipped_s = self._playback.skipped_ns * 1e-9
+            self.get_logger().warning(
+                f"gaps without frames are cut to {MAX_WAIT_NS * 1e-9:g} s: {skipped_s:.1f} s in all"
+            )
         self._offset_ns = max(0, EARLIEST_NS - int(self._scene.timestamp_ns[0]))
         plain = f"{self.get_fully_qualified_name()}/output/objects"
         remapped = self.resolve_topic_name("~/output/objects") != plain

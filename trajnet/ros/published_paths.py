@@ -13,7 +13,7 @@ from trajnet.types import BoolArray, FloatArray, Prediction
 
 
 @dataclass(frozen=True, eq=False)
-class Paths:
+class PublishedPaths:
     """The published paths of N objects: K each, T points; the first point is the present (time 0).
 
     time_s (T,), position_m (N, K, T, 2), yaw_rad (N, K, T), covariance_m2 (N, K, T, 2, 2), probability (N, K) in
@@ -34,6 +34,17 @@ class Paths:
         return len(self.probability)
 
 
+@dataclass(frozen=True, eq=False)
+class PresentObjects:
+    """Where N objects are now: position_m (N, 2), yaw_rad, yaw_valid (N,), covariance_m2 (N, 2, 2), z_m (N,)."""
+
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    yaw_valid: BoolArray
+    covariance_m2: FloatArray
+    z_m: FloatArray
+
+
 class PathGrid:
     """From a predictor's times to 0, step_s, 2 step_s, ... horizon_s.
 
@@ -52,20 +63,10 @@ class PathGrid:
         self.time_s: FloatArray = np.arange(points, dtype=np.float64) * step_s
         self._resampler = Resampler(predicted_s, self.time_s)
 
-    def paths(
-        self,
-        prediction: Prediction,
-        position_m: FloatArray,
-        yaw_rad: FloatArray,
-        yaw_valid: BoolArray,
-        covariance_m2: FloatArray,
-        z_m: FloatArray,
-        max_paths: int,
-    ) -> Paths:
-        """The likeliest max_paths of each object, led by its present pose.
+    def paths(self, prediction: Prediction, present: PresentObjects, max_paths: int) -> PublishedPaths:
+        """Return the likeliest max_paths of each object, led by its present pose.
 
-        position_m (N, 2), yaw_rad (N,), yaw_valid (N,), covariance_m2 (N, 2, 2), z_m (N,): the objects now. Where the
-        yaw is not known, a path begins with its first predicted one instead of turning from a wrong one.
+        Where the yaw is not known, a path begins with its first predicted one instead of turning from a wrong one.
         """
         best = prediction.best_first()
         kept = min(max_paths, best.modes)
@@ -73,15 +74,15 @@ class PathGrid:
         probability = probability / probability.sum(axis=1, keepdims=True)
 
         yaw_later = best.yaw_rad[:, :kept]
-        yaw_now = np.where(yaw_valid, yaw_rad, yaw_later[:, 0, 0])
+        yaw_now = np.where(present.yaw_valid, present.yaw_rad, yaw_later[:, 0, 0])
         at = self._resampler
-        return Paths(
+        return PublishedPaths(
             time_s=self.time_s,
-            position_m=at.positions(position_m, best.position_m[:, :kept]),
+            position_m=at.positions(present.position_m, best.position_m[:, :kept]),
             yaw_rad=at.yaws(yaw_now, yaw_later),
-            covariance_m2=at.covariances(covariance_m2, best.covariance_m2[:, :kept]),
+            covariance_m2=at.covariances(present.covariance_m2, best.covariance_m2[:, :kept]),
             probability=probability,
-            z_m=z_m,
+            z_m=present.z_m,
             source=best.source,
             age_s=best.age_s,
         )

@@ -7,13 +7,13 @@ bytes with rclpy's.
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.ros.published_paths import Paths
+from trajnet.ros.cdr_writer import CdrWriter
+from trajnet.ros.published_paths import PublishedPaths
 from trajnet.types import FloatArray
 
 #: Red, green, blue of a path by where it comes from: model, physics, stale.
@@ -33,54 +33,22 @@ CLOUD: np.dtype[Any] = np.dtype(
 )  # fmt: skip
 
 
-class _Writer:
-    """Appends little-endian CDR values, each aligned to its size counted from behind the 4-byte header."""
-
-    def __init__(self) -> None:
-        self._parts = bytearray(b"\x00\x01\x00\x00")
-
-    def put(self, layout: str, *values: Any) -> None:
-        for code, value in zip(layout, values, strict=True):
-            self._align(struct.calcsize(code))
-            self._parts += struct.pack("<" + code, value)
-
-    def text(self, value: str) -> None:
-        data = value.encode("utf-8") + b"\0"
-        self.put("I", len(data))
-        self._parts += data
-
-    def header(self, stamp_ns: int, frame_id: str) -> None:
-        self.put("iI", *divmod(stamp_ns, 1_000_000_000))
-        self.text(frame_id)
-
-    def array(self, values: NDArray[Any], alignment: int, count: int | None = None) -> None:
-        """A sequence: its length, then its elements. count: of elements, where values has several numbers for each."""
-        self.put("I", len(values) if count is None else count)
-        if values.size:
-            self._align(alignment)
-            self._parts += np.ascontiguousarray(values).tobytes()
-
-    def bytes(self) -> bytes:
-        return bytes(self._parts)
-
-    def _align(self, size: int) -> None:
-        self._parts += bytes(-(len(self._parts) - 4) % size)
-
-
-def encode_markers(stamp_ns: int, frame_id: str, paths: Paths, yaw_rad: FloatArray, size_m: FloatArray) -> bytes:
+def encode_markers(
+    stamp_ns: int, frame_id: str, paths: PublishedPaths, yaw_rad: FloatArray, size_m: FloatArray
+) -> bytes:
     """visualization_msgs/MarkerArray: all paths as one marker, all boxes as another; each frame replaces the last.
 
     yaw_rad (N,), size_m (N, 2): of the objects now. A path's colour says where it comes from (SOURCE_RGB), its opacity
     how likely it is.
     """
-    writer = _Writer()
+    writer = CdrWriter()
     writer.put("I", 2)
     for name, (points, colours) in (("paths", _path_lines(paths)), ("boxes", _box_lines(paths, yaw_rad, size_m))):
         _line_marker(writer, stamp_ns, frame_id, name, points, colours)
     return writer.bytes()
 
 
-def _path_lines(paths: Paths) -> tuple[FloatArray, NDArray[np.float32]]:
+def _path_lines(paths: PublishedPaths) -> tuple[FloatArray, NDArray[np.float32]]:
     """Both ends of every piece of every path: (2 P, 3) points and (2 P, 4) colours."""
     count, modes, steps = paths.yaw_rad.shape
     points = np.empty((count, modes, max(steps - 1, 0), 2, 3))
@@ -93,7 +61,9 @@ def _path_lines(paths: Paths) -> tuple[FloatArray, NDArray[np.float32]]:
     return points.reshape(-1, 3), colours.reshape(-1, 4)
 
 
-def _box_lines(paths: Paths, yaw_rad: FloatArray, size_m: FloatArray) -> tuple[FloatArray, NDArray[np.float32]]:
+def _box_lines(
+    paths: PublishedPaths, yaw_rad: FloatArray, size_m: FloatArray
+) -> tuple[FloatArray, NDArray[np.float32]]:
     corners = np.array([[0.5, 0.5], [-0.5, 0.5], [-0.5, -0.5], [0.5, -0.5]])
     local = corners[None] * size_m[:, None]
     cos, sin = np.cos(yaw_rad)[:, None], np.sin(yaw_rad)[:, None]
@@ -107,7 +77,7 @@ def _box_lines(paths: Paths, yaw_rad: FloatArray, size_m: FloatArray) -> tuple[F
 
 
 def _line_marker(
-    writer: _Writer, stamp_ns: int, frame_id: str, name: str, points: FloatArray, colours: NDArray[np.float32]
+    writer: CdrWriter, stamp_ns: int, frame_id: str, name: str, points: FloatArray, colours: NDArray[np.float32]
 ) -> None:
     writer.header(stamp_ns, frame_id)
     writer.text(name)
@@ -122,7 +92,7 @@ def _line_marker(
     _no_texture_text_or_mesh(writer)
 
 
-def _no_texture_text_or_mesh(writer: _Writer) -> None:
+def _no_texture_text_or_mesh(writer: CdrWriter) -> None:
     writer.text("")
     writer.header(0, "")
     writer.text("")
@@ -134,7 +104,7 @@ def _no_texture_text_or_mesh(writer: _Writer) -> None:
     writer.put("?", False)
 
 
-def covariance_records(paths: Paths) -> NDArray[Any]:
+def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
     """(N * K * T,) records of CLOUD: object by object, path by path, in order of time."""
     count, modes, steps = paths.yaw_rad.shape
     records = np.empty((count, modes, steps), dtype=CLOUD)
@@ -152,7 +122,7 @@ def covariance_records(paths: Paths) -> NDArray[Any]:
     return records.reshape(-1)
 
 
-def encode_covariance(stamp_ns: int, frame_id: str, paths: Paths) -> bytes:
+def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> bytes:
     """sensor_msgs/PointCloud2 with one point per path point; ``object`` and ``path`` index the PredictedObjects message
     of the same stamp, whose positions are exact where these are float32.
 
@@ -160,7 +130,7 @@ def encode_covariance(stamp_ns: int, frame_id: str, paths: Paths) -> bytes:
     it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.
     """
     records = covariance_records(paths)
-    writer = _Writer()
+    writer = CdrWriter()
     writer.header(stamp_ns, frame_id)
     writer.put("II", 1, len(records))
     assert CLOUD.names is not None

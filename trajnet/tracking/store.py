@@ -3,7 +3,8 @@
 The clock is an argument (now_ns): nothing here reads one. The policy for what goes wrong:
 
 - a frame older than the newest (or of the same time) is dropped and counted; the tracks stay as they are;
-- a jump back by more than reset_jump_s is a clock that started again (a bag that loops): everything is forgotten;
+- a jump back by more than reset_jump_s is a clock that started again (a bag that loops), and so are three older frames
+  in a row that rise (see frame_clock): everything is forgotten;
 - a frame that arrives late (now_ns - timestamp over late_s) is still the newest knowledge: used, and counted;
 - a track that misses frames keeps its slot and its state; when it comes back, dt says how long it was gone;
 - a displacement that no velocity of the object's class explains (plausibility) starts the track anew in its place: an
@@ -30,15 +31,13 @@ from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, surroundings_of
 from trajnet.geometry import wrap_angle
 from trajnet.tracking import id_handover
+from trajnet.tracking.frame_clock import FrameClock
 from trajnet.tracking.plausibility import too_fast_for_class, unexplained
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 #: What is kept of each slot: columns of numbers, and of what is known.
 _POSITION, _YAW, _ANCHOR, _STEADY, _POSE_COLUMNS = slice(0, 2), 2, slice(3, 5), slice(5, 7), 7
 _YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _DISPLACED, _KNOWN_COLUMNS = 0, 1, 2, 3, 4
-
-#: Yaws further from 0 than a turn lose digits in float32, and are taken back into -pi to pi.
-_FULL_TURN_RAD = 2.0 * np.pi
 
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
 
@@ -155,7 +154,7 @@ class TrackStore:
     counters: TrackCounters = field(default_factory=TrackCounters)
 
     def __post_init__(self) -> None:
-        self.newest_ns: int | None = None
+        self._clock = FrameClock(int(self.policy.reset_jump_s * 1e9))
         self._slot_of: dict[str, int] = {}
         self._free: list[int] = []
         # Live tracks that the newest frame did not report, and their slots, in the order of their birth.
@@ -177,51 +176,58 @@ class TrackStore:
         return len(self._slots)
 
     @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest frame, None before the first and after a reset."""
+        return self._clock.newest_ns
+
+    @property
     def live(self) -> int:
         return len(self._slot_of)
 
     def reset(self) -> None:
         """Forget every track and the clock; the counters stay."""
+        self._forget_tracks()
+        self._clock.reset()
+
+    def _forget_tracks(self) -> None:
         self._slot_of.clear()
         self._missing.clear()
         self._free = list(range(self.capacity - 1, -1, -1))
-        self.newest_ns = None
 
     def update(self, frame: TrackFrame, now_ns: int) -> tuple[FrameStatus, Observations | None]:
         """Take one frame at the time now_ns. Observations is None where the policy drops the frame."""
         self.counters.frames += 1
+        before_ns = self.newest_ns
+        judged = self._clock.judge(frame.timestamp_ns)
+        if judged == "duplicate":
+            self.counters.duplicate += 1
+            return "duplicate", None
+        if judged == "out_of_order":
+            self.counters.out_of_order += 1
+            return "out_of_order", None
         status: FrameStatus = "used"
-        if self.newest_ns is not None and frame.timestamp_ns <= self.newest_ns:
-            if self.newest_ns - frame.timestamp_ns <= int(self.policy.reset_jump_s * 1e9):
-                if frame.timestamp_ns == self.newest_ns:
-                    self.counters.duplicate += 1
-                    return "duplicate", None
-                self.counters.out_of_order += 1
-                return "out_of_order", None
+        if judged == "clock_reset":
             self.counters.clock_reset += 1
-            self.reset()
-            status = "clock_reset"
+            self._forget_tracks()
+            status, before_ns = "clock_reset", None
         elif now_ns - frame.timestamp_ns > int(self.policy.late_s * 1e9):
             self.counters.late += 1
             status = "late"
-        self._remove_expired(frame.timestamp_ns)
-        before_ns, self.newest_ns = self.newest_ns, frame.timestamp_ns
+        self._remove_expired(frame.timestamp_ns, before_ns)
         return status, self._observe(self._plausible(frame), before_ns)
 
     def _plausible(self, frame: TrackFrame) -> TrackFrame:
-        """Return the frame with yaws of at most a turn, and without speeds that the classes cannot have."""
-        if (np.abs(frame.yaw_rad) > _FULL_TURN_RAD).any():
-            frame = replace(frame, yaw_rad=np.where(frame.yaw_valid, wrap_angle(frame.yaw_rad), 0.0))
+        """Return the frame without speeds that the classes cannot have."""
         too_fast = too_fast_for_class(frame.velocity_mps, frame.object_class) & frame.velocity_valid
         if too_fast.any():
             self.counters.implausible_speed += int(np.count_nonzero(too_fast))
             frame = replace(frame, velocity_valid=frame.velocity_valid & ~too_fast)
         return frame
 
-    def _remove_expired(self, timestamp_ns: int) -> None:
+    def _remove_expired(self, timestamp_ns: int, before_ns: int | None) -> None:
         limit_ns = timestamp_ns - int(self.policy.timeout_s * 1e9)
-        # What the newest frame reported cannot have expired, unless that frame itself is so long ago.
-        all_of_them = self.newest_ns is not None and self.newest_ns < limit_ns
+        # Only missing tracks can expire, unless the last frame itself is older than the timeout.
+        all_of_them = before_ns is not None and before_ns < limit_ns
         asked = list(self._slot_of.items()) if all_of_them else self._missing
         gone = [(track_id, slot) for track_id, slot in asked if self._slots.seen_ns[slot] < limit_ns]
         for track_id, slot in gone:
@@ -280,7 +286,7 @@ class TrackStore:
             velocity_mps = np.where(frame.velocity_valid[:, None], velocity_mps, 0.0)
         heading = causal_heading(
             frame.position_m,
-            frame.yaw_rad,
+            _within_half_turn(frame.yaw_rad),
             frame.yaw_valid,
             velocity_mps,
             displacement_m=displacement_m,
@@ -368,6 +374,12 @@ def steady_velocity(
     if first.any():
         steady_mps[first] = velocity_mps[first]
     return steady_mps
+
+
+def _within_half_turn(yaw_rad: FloatArray) -> FloatArray:
+    """Return yaws (N,) within [-pi, pi]: models take them as float32, where whole turns cost digits."""
+    beyond = np.abs(yaw_rad) > np.pi
+    return np.where(beyond, wrap_angle(yaw_rad), yaw_rad) if beyond.any() else yaw_rad
 
 
 class Heading(NamedTuple):

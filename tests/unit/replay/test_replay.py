@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,18 @@ def test_latency_builds_up_where_the_load_is_more_than_the_predictor_can_do() ->
     assert result.latency_ns("total").tolist() == [30 * MS, 40 * MS, 50 * MS, 60 * MS, 70 * MS, 80 * MS]
     # When frame 5 starts at 150 ms, nothing else is due; when frame 4 starts at 120 ms, frame 5 (due at 100) waits.
     assert result.backlog_max == 1
+
+
+def test_a_wait_of_years_is_cut_to_ten_seconds_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    scene = straight_scene(ALWAYS)
+    timestamp_ns = scene.timestamp_ns.copy()
+    timestamp_ns[0] = 0
+    timestamp_ns[1:] += 1_700_000_000_000 * MS
+    clock = VirtualClock()
+    late = replace(scene, timestamp_ns=timestamp_ns)
+    result = replay(late, Costly(clock, [0.0]), clock, ReplayOptions(rate=2.0, warmup_frames=0))
+    assert [t.due_ns // MS for t in result.timings] == [0, 5000, 5050, 5100, 5150, 5200]
+    assert "gaps without frames are cut to 10 s: 1699999990.1 s in all" in caplog.text
 
 
 def test_a_stall_shows_in_every_frame_that_it_delays() -> None:

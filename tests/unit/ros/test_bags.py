@@ -12,22 +12,14 @@ import pytest
 from trajnet.datasets.files import load_scene
 from trajnet.errors import InputError
 from trajnet.inference import Stream, load_predictor
+from trajnet.ros.bag_export import COVARIANCE_TOPIC, MARKER_TOPIC, export_bag
+from trajnet.ros.bag_import import import_bag, open_scene, scene_from_bag
 from trajnet.ros.bag_predictions import prediction_of
-from trajnet.ros.bags import (
-    COVARIANCE_TOPIC,
-    MARKER_TOPIC,
-    PREDICTED_TOPIC,
-    TRACKED_TOPIC,
-    bag_topics,
-    export_bag,
-    open_scene,
-    predictions_from_bag,
-    scene_from_bag,
-    typestore,
-)
-from trajnet.ros.bridge import object_ids, tracked_objects
+from trajnet.ros.bags import PREDICTED_TOPIC, TRACKED_TOPIC, bag_topics, predictions_from_bag, typestore
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, encode_predicted, encode_tracked
+from trajnet.ros.conventions import object_ids
 from trajnet.ros.definitions import PREDICTED_OBJECTS, TRACKED_OBJECTS, TYPE_HASHES
+from trajnet.ros.to_autoware import tracked_objects
 from trajnet.scenes import write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
 
@@ -37,7 +29,7 @@ STORAGES = [("mcap", "bag"), ("mcap", "bag.mcap"), ("sqlite3", "bag"), ("sqlite3
 
 
 def scene(frames: int = 8) -> Scene:
-    """A car, a pedestrian without a velocity, a cyclist that misses frame 3; frame 5 is empty; numbers of UTM."""
+    """Make a scene in UTM: a car, a pedestrian without a velocity, a cyclist that misses frame 3; frame 5 is empty."""
     rows = [(f, t) for f in range(frames) for t in range(3) if f != 5 and not (f == 3 and t == 2)]
     row_frame, row_track = np.array(rows).T
     time_s = row_frame * 0.1
@@ -57,7 +49,7 @@ def scene(frames: int = 8) -> Scene:
 
 
 def write_bag(path: Path, messages: list[tuple[str, str, bytes]]) -> Path:
-    """A bag of these (topic, type, data)."""
+    """Write a bag of these (topic, type, data)."""
     store = typestore()
     with rosbag2.Writer(path, version=8, storage_plugin=rosbag2.StoragePlugin.MCAP) as writer:
         topics = dict.fromkeys((t, m) for t, m, _ in messages)
@@ -164,6 +156,84 @@ def test_messages_out_of_order_are_sorted_and_doubles_left_out(tmp_path: Path) -
     data = [(TRACKED_TOPIC, TRACKED_OBJECTS, encode_tracked(tracked_objects(scene().frame(i)))) for i in (2, 0, 1, 0)]
     got = scene_from_bag(write_bag(tmp_path / "bag", data))
     assert got.timestamp_ns.tolist() == scene().timestamp_ns[:3].tolist()
+
+
+# --- what is left out and mended
+
+
+def tracked_message(index: int, *, frame_id: str = "map", **changes: Any) -> tuple[str, str, bytes]:
+    objects = tracked_objects(replace(scene(40).frame(index), **changes), frame_id)
+    return TRACKED_TOPIC, TRACKED_OBJECTS, encode_tracked(objects)
+
+
+def test_a_bag_without_faults_has_nothing_to_report(tmp_path: Path) -> None:
+    export_bag(scene(), tmp_path / "bag")
+    _, report = import_bag(tmp_path / "bag")
+    assert (report.messages, report.lines()) == (8, [])
+
+
+def test_a_recorded_loop_is_one_lap_and_says_so(tmp_path: Path) -> None:
+    lap = [tracked_message(i) for i in range(6, 36)]
+    got, report = import_bag(write_bag(tmp_path / "bag", lap * 3))
+    assert got.frame_count == 30
+    assert report.lines() == ["left out: 60 of 2 other stretch(es) of time: laps of a loop, or more than 60 s apart"]
+
+
+def test_objects_of_another_frame_are_refused_unless_it_is_named(tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / "bag", [tracked_message(i, frame_id="base_link") for i in range(3)])
+    with pytest.raises(InputError, match=r"bag: expected objects in the frame 'map', got 'base_link' \(3 messages\)"):
+        import_bag(bag)
+    assert import_bag(bag, frame_id="base_link")[0].frame_count == 3
+
+
+def test_a_first_stamp_of_zero_is_left_out(tmp_path: Path) -> None:
+    data = [tracked_message(0, timestamp_ns=0), *[tracked_message(i) for i in range(1, 4)]]
+    got, report = import_bag(write_bag(tmp_path / "bag", data))
+    assert got.duration_s == pytest.approx(0.2)
+    assert report.lines() == ["left out: 1 stamped zero, before the clock began"]
+
+
+def test_an_object_that_leaps_is_another_track(tmp_path: Path) -> None:
+    frames = [scene(40).frame(i) for i in range(6, 16)]
+    data = []
+    for index, one in enumerate(frames):
+        position_m = one.position_m.copy()
+        position_m[0] += 10.0 if index >= 5 else 0.0  # the car
+        data.append(
+            (TRACKED_TOPIC, TRACKED_OBJECTS, encode_tracked(tracked_objects(replace(one, position_m=position_m))))
+        )
+    got, report = import_bag(write_bag(tmp_path / "bag", data))
+    car = scene().track_id[0]
+    assert set(got.track_id) == {*scene().track_id, f"{car}+1"}
+    assert report.lines() == ["mended: 1 leaps of an object: a new track begins there"]
+
+
+def test_objects_without_ids_are_tracks_by_place(tmp_path: Path) -> None:
+    data = []
+    for index in range(6, 16):
+        objects = tracked_objects(scene(40).frame(index))
+        unset = replace(objects, object_id=np.zeros_like(objects.object_id))
+        data.append((TRACKED_TOPIC, TRACKED_OBJECTS, encode_tracked(unset)))
+    got, report = import_bag(write_bag(tmp_path / "bag", data))
+    assert (len(got.track_id), len(got.row_frame)) == (3, 30)
+    assert report.lines() == ["mended: 30 objects with an unset id: told apart by place"]
+
+
+def test_a_folder_without_metadata_is_read_or_told_how_to_mend(tmp_path: Path) -> None:
+    export_bag(scene(), tmp_path / "bag")
+    (tmp_path / "bag" / "metadata.yaml").unlink()
+    assert open_scene(tmp_path / "bag").frame_count == 8
+    (tmp_path / "bag" / "second.mcap").write_bytes((tmp_path / "bag" / "bag.mcap").read_bytes())
+    with pytest.raises(InputError, match=r"2 recordings and no metadata.yaml; .*ros2 bag reindex"):
+        open_scene(tmp_path / "bag")
+
+
+def test_a_recording_that_was_cut_off_is_told_how_to_mend(tmp_path: Path) -> None:
+    export_bag(scene(), tmp_path / "bag.mcap")
+    whole = (tmp_path / "bag.mcap").read_bytes()
+    (tmp_path / "cut.mcap").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"cut.mcap: cannot be read .*: mcap recover .*cut.mcap -o recovered.mcap"):
+        open_scene(tmp_path / "cut.mcap")
 
 
 # --- what cannot be read

@@ -58,7 +58,7 @@ ONE_PREDICTED = random_predicted(3, [1], [0], [[2]], "map", 0, special=False)
 
 
 def patched(data: bytes, at: int, layout: str, value: int) -> bytes:
-    """The message with one value in its payload replaced."""
+    """Return the message with one value in its payload replaced."""
     raw = bytearray(data)
     struct.pack_into(layout, raw, 4 + at, value)
     return bytes(raw)

@@ -27,7 +27,7 @@ NODE, PLAYER = (ROOT / f"trajnet/ros/{name}.py" for name in ("node", "player"))
 
 
 def constant(path: Path, name: str) -> str:
-    """A string that a module assigns, without importing it (it needs rclpy)."""
+    """Read a string that a module assigns, without importing it (it needs rclpy)."""
     found = re.search(rf'^{name} = "(.*)"$', path.read_text(), re.MULTILINE)
     assert found is not None, f"{path}: no {name}"
     return found[1]
@@ -89,7 +89,7 @@ def launch_modules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def actions_of(name: str, **arguments: str) -> list[Action]:
-    """The actions of a launch file when it is given these arguments."""
+    """Return the actions of a launch file when it is given these arguments."""
     spec = importlib.util.spec_from_file_location(name.replace(".", "_"), LAUNCH / name)
     assert spec is not None
     assert spec.loader is not None
@@ -111,7 +111,7 @@ def actions_of(name: str, **arguments: str) -> list[Action]:
 
 
 def installed(substitution: Action) -> Path:
-    """The source of a file that a launch file looks for in the package's share folder."""
+    """Return the source of a file that a launch file looks for in the package's share folder."""
     package, folder, name = substitution.positional[0]
     assert (package.kind, package.positional) == ("FindPackageShare", ("trajnet",))
     config = configparser.ConfigParser()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.inference.onnx.session import PROVIDERS
-from trajnet.ros.bridge import object_ids, tracked_objects
-from trajnet.ros.cdr import PredictedObjects, decode_predicted, encode_tracked
-from trajnet.ros.diagnostics import Identity, Level
+from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, encode_tracked
+from trajnet.ros.conventions import object_ids
+from trajnet.ros.diagnostics import Identity, Level, Status
+from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
-from trajnet.ros.published_paths import PathGrid
+from trajnet.ros.published_paths import PathGrid, PresentObjects
+from trajnet.ros.to_autoware import tracked_objects
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -37,7 +40,7 @@ class Fan(BasePredictor):
     time_s: FloatArray = np.arange(1.0, 13.0) * 0.5
 
     def __init__(self) -> None:
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.nan_row: int | None = None
         self.asked: list[tuple[str, ...]] = []
 
@@ -161,6 +164,118 @@ def test_a_fault_of_our_own_still_gives_paths(monkeypatch: pytest.MonkeyPatch) -
     answer = line.process(message(0, "a", "b"), 0)
     assert said(answer.objects).path_count.tolist() == [1, 1]
     assert line.diagnostics.totals.failures == 1
+
+
+def statuses(line: Pipeline, time_ms: int = 0) -> dict[str, Status]:
+    return {s.name: s for s in line.report(time_ms * MS)}
+
+
+class Unspeakable(BaseException):
+    """An error whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("budget_ms", [0.0, 10_000.0])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SystemExit(3), "SystemExit: 3"),
+        (GeneratorExit(), "GeneratorExit: "),
+        (MemoryError(), "MemoryError: "),
+        (Unspeakable(), "Unspeakable: (its text cannot be read)"),
+    ],
+)
+def test_whatever_a_model_raises_every_object_leaves_with_a_path(
+    error: BaseException, told: str, budget_ms: float
+) -> None:
+    fan = Fan()
+    line = pipeline(fan, budget_ms=budget_ms)
+    line.process(message(0, "a", "b"), 0)
+    fan.error = error
+    got = said(line.process(message(100, "a", "b"), 100 * MS).objects)
+    assert got.path_count.tolist() == [1, 1]
+    assert got.path_pose.reshape(2, 13, 7)[:, 12, 0] == pytest.approx([61.0, 61.0])
+    assert dict(statuses(line)["model"].values)["last_failure"] == told
+    for step in range(2, 5):
+        line.process(message(100 * step, "a", "b"), 100 * step * MS)
+    assert statuses(line)["model"].level == Level.ERROR
+    fan.error = None
+    assert said(line.process(message(600, "a", "b"), 600 * MS).objects).path_count.tolist() == [3, 3]
+    line.close()
+
+
+def test_a_keyboard_interrupt_ends_the_node() -> None:
+    fan = Fan()
+    fan.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline(fan).process(message(0, "a"), 0)
+
+
+def test_an_object_that_cannot_be_cleaned_costs_only_itself(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    line, clean, bad_id = pipeline(), MessageCleaner.clean, object_ids(("b",))[0]
+
+    def fails_on_one(self: MessageCleaner, objects: TrackedObjects) -> CleanedMessage:
+        if (objects.object_id == bad_id).all(axis=1).any():
+            raise AttributeError("module has no attribute oriented_envelope")
+        return clean(self, objects)
+
+    monkeypatch.setattr(MessageCleaner, "clean", fails_on_one)
+    for step in range(3):
+        got = said(line.process(message(100 * step, "a", "b", "c"), 100 * step * MS).objects)
+        assert np.array_equal(got.object_id, object_ids(("a", "c")))
+    assert statuses(line)["model"].level == Level.ERROR
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == [
+        "a frame failed (AttributeError); later failures of this kind are only counted"
+    ]
+
+
+def test_a_frame_that_cannot_be_answered_is_counted_and_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = pipeline()
+    monkeypatch.setattr(PathGrid, "paths", lambda *_: 1 / 0)
+    answer = line.process(message(0, "a"), 0)
+    assert (answer.kind, answer.objects, answer.message) == ("failed", None, "ZeroDivisionError: division by zero")
+    assert line.diagnostics.totals.failed == 1
+    monkeypatch.undo()
+    for step in range(1, 20):
+        line.process(message(100 * step, "a"), 100 * step * MS)
+    model = statuses(line)["model"]
+    assert model.level == Level.ERROR
+    assert "5% of the frames have no answer (ZeroDivisionError: division by zero)" in model.message
+
+
+def test_another_coordinate_frame_begins_the_stream_anew() -> None:
+    line = pipeline(max_paths=1)
+    for step in range(5):
+        line.process(message(100 * step, "a"), 100 * step * MS)
+    elsewhere = replace(frame(500, "a"), position_m=np.array([[1e6, 2e6]]))
+    born = line.stream.store.counters.born
+    line.process(encode_tracked(tracked_objects(elsewhere, "utm")), 500 * MS)
+    assert line.stream.store.counters.born == born + 1
+    status = statuses(line)["input"]
+    assert status.level == Level.WARN
+    assert "the coordinate frame changed 1 time(s), now 'utm'; every track began anew" in status.message
+    assert dict(status.values)["frame_changes_total"] == "1"
+
+
+@pytest.mark.parametrize(("unset", "level"), [(0, Level.OK), (1, Level.WARN), (2, Level.WARN), (3, Level.ERROR)])
+def test_objects_without_an_id_leave_and_are_reported(unset: int, level: Level) -> None:
+    line = pipeline()
+    objects = tracked_objects(frame(0, "a", "b", "c", "d"))
+    object_id = objects.object_id.copy()
+    object_id[:unset] = 0
+    for step in range(3):
+        stamped = replace(objects, stamp_ns=step * 100 * MS, object_id=object_id)
+        got = said(line.process(encode_tracked(stamped), step * 100 * MS).objects)
+        assert got.path_count.tolist() == [3] * 4
+        assert np.array_equal(got.object_id, object_id)
+    assert line.stream.store.counters.born == 4
+    status = statuses(line)["input"]
+    assert status.level == level
+    assert dict(status.values)["without_id_share"] == f"{unset / 4:.4f}"
 
 
 def test_frames_out_of_order_and_duplicates_give_no_objects() -> None:
@@ -292,6 +407,21 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     assert "this model uses no map" in caplog.text
 
 
+@pytest.mark.parametrize(("moved_m", "level"), [(0.0, Level.OK), (1_500.0, Level.WARN), (80_000.0, Level.WARN)])
+def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level) -> None:
+    pytest.importorskip("pyarrow")
+    scene = root / "sim" / "scenes" / "motorway.parquet"
+    parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "map_path": str(scene)})
+    line = Pipeline(fan := Seeing(), SERVING, parameters, load_field(parameters, fan.requirements), clock_ns=lambda: 0)
+    first = load_scene(scene).frame(0)
+    moved = replace(first, position_m=first.position_m + moved_m)
+    line.process(encode_tracked(tracked_objects(moved)), first.timestamp_ns)
+    status = statuses(line)["input"]
+    assert status.level == level
+    assert dict(status.values)["on_map_share"] == ("1.0000" if level == Level.OK else "0.0000")
+    assert ("100% of the objects are off the map" in status.message) == (level == Level.WARN)
+
+
 def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.osm"):
         load_field(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.requirements)
@@ -355,9 +485,37 @@ def test_a_path_without_a_known_yaw_begins_with_its_first_predicted_one() -> Non
         np.ones((1, 1)), np.zeros(1, np.int8), np.zeros(1),
     )  # fmt: skip
     for valid, expected in ((True, [-3.0, -3.141592653589793, -3.283185307179586]), (False, [3.0, 3.0, 3.0])):
-        paths = grid.paths(
-            prediction, np.zeros((1, 2)), np.array([-3.0]), np.array([valid]), np.zeros((1, 2, 2)), np.zeros(1), 1
+        present = PresentObjects(
+            np.zeros((1, 2)), np.array([-3.0]), np.array([valid]), np.zeros((1, 2, 2)), np.zeros(1)
         )
+        paths = grid.paths(prediction, present, 1)
         # -3 and 3 rad are 0.28 rad apart the short way round: no spin through 0
         assert paths.yaw_rad[0, 0, :3] == pytest.approx(expected)
         assert paths.time_s.tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_an_object_that_leaps_begins_anew_and_is_told() -> None:
+    """A car at 10 m/s that is 10 m further ahead from one frame to the next: ids swapped, or a tracker restarted."""
+    line = pipeline(Fan())
+    for step in range(20):
+        one = frame(100 * step, "a", speed=10.0)
+        if step >= 10:
+            one = replace(one, position_m=one.position_m + [10.0, 0.0])
+        line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+    status = statuses(line, 1900)["input"]
+    assert status.level == Level.WARN
+    assert "leapt" in status.message
+    assert dict(status.values)["restarted_total"] == "1"
+    assert dict(status.values)["implausible_speed_total"] == "0"
+
+
+def test_a_path_that_a_class_cannot_drive_is_replaced_and_told() -> None:
+    fan = Fan()
+    line = pipeline(fan)
+    line.process(message(0, "a", "b"), 0)
+    assert statuses(line)["model"].level == Level.OK
+    fan.nan_row = 0
+    line.process(message(100, "a", "b"), 100 * MS)
+    status = statuses(line, 100)["model"]
+    assert status.level != Level.OK
+    assert dict(status.values)["non_finite_rows_total"] == "1"

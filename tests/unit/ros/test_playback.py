@@ -57,6 +57,29 @@ def test_one_frame_loops_too() -> None:
     assert [play.advance(50 * MS) for _ in range(4)] == [[0], [0], [], [0]]
 
 
+def test_a_gap_of_years_is_cut_to_ten_seconds() -> None:
+    times = np.array([0, 1_700_000_000_000, 1_700_000_000_100]) * MS
+    play = Playback(times)
+    assert play.advance(0) == [0]
+    assert play.advance(9_999 * MS) == []
+    assert [play.advance(ms * MS) for ms in (1, 100)] == [[1], [2]]
+    assert play.done
+    assert play.skipped_ns == times[1] - 10_000 * MS
+
+
+def test_a_gap_does_not_lengthen_the_pause_between_laps() -> None:
+    play = Playback(np.array([0, 100, 200, 60_200, 60_300]) * MS, loop=True)
+    got = [play.advance(100 * MS) for _ in range(5)]
+    assert got[:2] == [[0, 1], [2]]
+    assert play.advance(10_000 * MS)[:2] == [3, 4]
+
+
+def test_gaps_of_ten_seconds_are_played_as_they_are() -> None:
+    play = Playback(np.array([0, 10_000]) * MS)
+    assert [play.advance(ms * MS) for ms in (0, 9_999, 1)] == [[0], [], [1]]
+    assert play.skipped_ns == 0
+
+
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ConfigError, match="rate: expected a number above 0, got 0"):
         Playback(TIMES, rate=0.0)

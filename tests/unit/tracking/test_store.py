@@ -92,6 +92,25 @@ def test_after_a_clock_reset_everybody_is_new() -> None:
     assert store.newest_ns == SECOND
 
 
+@pytest.mark.parametrize("turns", [-1, 1, 1000, 10**6])
+def test_whole_turns_of_a_yaw_are_taken_off(turns: int) -> None:
+    store = TrackStore()
+    for stamp_s in (1.0, 1.1):
+        seen = feed(store, frame(stamp_s, {"a": (0, 0)}, yaw=0.5 + 2 * np.pi * turns))
+        assert seen.yaw_rad == pytest.approx([0.5], abs=1e-8)
+    assert seen.previous_yaw_rad == pytest.approx([0.5], abs=1e-8)
+
+
+def test_older_frames_that_rise_are_the_new_clock() -> None:
+    store = TrackStore()
+    feed(store, frame(5.0, {"a": (0, 0)}))
+    feed(store, frame(5.9, {"a": (0, 0)}))  # stamped ahead
+    stamps_s = (5.1, 5.2, 5.3, 5.4)
+    told = [store.update(frame(s, {"a": (0, 0)}), round(s * SECOND))[0] for s in stamps_s]
+    assert told == ["out_of_order", "out_of_order", "clock_reset", "used"]
+    assert (store.counters.out_of_order, store.counters.clock_reset, store.live) == (2, 1, 1)
+
+
 def test_a_gap_keeps_the_track_and_dt_tells_its_length() -> None:
     store = TrackStore(TrackPolicy(timeout_s=1.0))
     feed(store, frame(0.0, {"a": (0, 0), "b": (5, 5)}))

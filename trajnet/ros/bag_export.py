@@ -1,0 +1,85 @@
+"""Scenes, and what a predictor makes of them, written as rosbag2 recordings without ROS."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from trajnet.errors import InputError
+from trajnet.inference import Predictor
+from trajnet.ros.bags import PREDICTED_TOPIC, TRACKED_TOPIC, rosbag2_module, typestore
+from trajnet.ros.cdr import encode_tracked
+from trajnet.ros.definitions import PREDICTED_OBJECTS, TRACKED_OBJECTS
+from trajnet.ros.diagnostics import Identity
+from trajnet.ros.parameters import Parameters
+from trajnet.ros.pipeline import Pipeline
+from trajnet.ros.to_autoware import tracked_objects
+from trajnet.types import Scene
+
+MARKER_TOPIC = "/trajnet_predictor/debug/objects_path_markers"
+COVARIANCE_TOPIC = "/trajnet_predictor/output/path_covariance"
+MARKERS = "visualization_msgs/msg/MarkerArray"
+CLOUD = "sensor_msgs/msg/PointCloud2"
+
+Storage = Literal["mcap", "sqlite3"]
+
+
+def export_bag(
+    scene: Scene, out: Path, predictor: Predictor | None = None, *, storage: Storage = "mcap", frame_id: str = "map"
+) -> int:
+    """Write the scene as a bag: TrackedObjects and, with a predictor, PredictedObjects, markers and covariances.
+
+    out: a folder that does not exist yet, or with mcap a single .mcap file. The predictor runs as it does in the node.
+    Returns the number of messages. Raises InputError where out exists or cannot be written.
+    """
+    rosbag2 = rosbag2_module()
+    single = out.suffix in (".mcap", ".db3")
+    if out.exists():
+        raise InputError(f"{out}: expected a new bag, but it exists already; remove it or name another")
+    if single and out.suffix != {"mcap": ".mcap", "sqlite3": ".db3"}[storage]:
+        raise InputError(f"{out}: expected a file for storage {storage}, got {out.suffix}")
+    plugin = {"mcap": rosbag2.StoragePlugin.MCAP, "sqlite3": rosbag2.StoragePlugin.SQLITE3}[storage]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".trajnet-bag-") as folder:
+            made = Path(folder) / out.stem
+            with rosbag2.Writer(made, version=8, storage_plugin=plugin) as writer:
+                count = _write(writer, scene, predictor, frame_id)
+            shutil.move(next(made.glob(f"*{out.suffix}")) if single else made, out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
+    return count
+
+
+def _write(writer: Any, scene: Scene, predictor: Predictor | None, frame_id: str) -> int:
+    store = typestore()
+    topics = {TRACKED_TOPIC: TRACKED_OBJECTS}
+    if predictor is not None:
+        topics |= {PREDICTED_TOPIC: PREDICTED_OBJECTS, MARKER_TOPIC: MARKERS, COVARIANCE_TOPIC: CLOUD}
+    connections = {t: writer.add_connection(t, m, typestore=store) for t, m in topics.items()}
+    pipeline = None if predictor is None else _offline(predictor)
+    count = 0
+    for frame in scene.frames():
+        data = encode_tracked(tracked_objects(frame, frame_id))
+        messages = {TRACKED_TOPIC: data}
+        answer = None if pipeline is None else pipeline.process(data, frame.timestamp_ns)
+        if answer is not None and answer.objects is not None:
+            messages |= {
+                PREDICTED_TOPIC: answer.objects,
+                MARKER_TOPIC: answer.markers(),
+                COVARIANCE_TOPIC: answer.covariance(),
+            }
+        for topic, message in messages.items():
+            writer.write(connections[topic], frame.timestamp_ns, message)
+        count += len(messages)
+    return count
+
+
+def _offline(predictor: Predictor) -> Pipeline:
+    """Return the node's pipeline without a deadline, so that a bag does not depend on the machine that wrote it."""
+    parameters = Parameters(
+        budget_ms=0.0, horizon_s=float(predictor.time_s[-1]), path_step_s=float(predictor.time_s[0])
+    )
+    return Pipeline(predictor, Identity(predictor.name, "", "", uses_model=True), parameters, clock_ns=lambda: 0)

@@ -1,0 +1,42 @@
+"""What the node says about itself, as CDR bytes: diagnostics and times. Needs no ROS.
+
+Bytes, as everything else that the node publishes: no message objects are made while it runs. Tests compare the bytes
+with rclpy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trajnet.ros.cdr_writer import CdrWriter
+from trajnet.ros.diagnostics import Status
+
+
+def encode_diagnostics(stamp_ns: int, node_name: str, hardware_id: str, statuses: Sequence[Status]) -> bytes:
+    """Return a diagnostic_msgs/DiagnosticArray; the name of each status begins with the node's."""
+    writer = CdrWriter()
+    writer.header(stamp_ns, "")
+    writer.put("I", len(statuses))
+    for status in statuses:
+        writer.put("B", int(status.level))
+        for text in (f"{node_name}: {status.name}", status.message, hardware_id):
+            writer.text(text)
+        writer.put("I", len(status.values))
+        for key, value in status.values:
+            writer.text(key)
+            writer.text(value)
+    return writer.bytes()
+
+
+def encode_float64(value: float) -> bytes:
+    """Return a std_msgs/Float64."""
+    writer = CdrWriter()
+    writer.put("d", value)
+    return writer.bytes()
+
+
+def encode_float64_stamped(stamp_ns: int, value: float) -> bytes:
+    """Return an autoware_internal_debug_msgs/Float64Stamped."""
+    writer = CdrWriter()
+    writer.put("iId", *divmod(stamp_ns, 1_000_000_000), value)
+    return writer.bytes()
