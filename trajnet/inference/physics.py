@@ -10,6 +10,7 @@ import numpy as np
 from trajnet.arrays import grown
 from trajnet.geometry import wrap_angle
 from trajnet.inference.base import BasePredictor
+from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction, Source
 
@@ -21,8 +22,7 @@ SIGMA_ALONG_MPS2 = 1.2
 SIGMA_ACROSS_MPS2 = 0.5
 SIGMA_POSITION_M = 0.3
 
-#: Speeds, turn rates and curvatures beyond these are noise of the tracker, not motion.
-MAX_SPEED_MPS = 100.0
+#: Turn rates and curvatures beyond these are noise of the tracker, not motion.
 MAX_YAW_RATE_RADPS = 1.0
 MAX_CURVATURE_PER_M = 0.2
 
@@ -30,10 +30,10 @@ _WHEELED: BoolArray = np.array(WHEELED)
 
 
 def observed_velocity(observations: Observations) -> FloatArray:
-    """(N, 2) m/s in the map frame: as measured, else the last displacement over its time, else zero.
+    """Return (N, 2) m/s in the map frame: as measured, else the last displacement over its time, else zero.
 
-    Faster than MAX_SPEED_MPS it keeps its direction, at that speed: two frames that are a microsecond apart, or an
-    absurd measurement, must not send an object to infinity.
+    Beyond the highest speed of its class (tracking.plausibility) an object keeps its direction, at that speed: the
+    jitter between two frames that are a millisecond apart must not send it away.
     """
     fresh = observations.reset | (observations.dt_s <= 0)
     dt_s = np.where(fresh, 1.0, observations.dt_s)[:, None]
@@ -42,7 +42,8 @@ def observed_velocity(observations: Observations) -> FloatArray:
     largest = np.maximum(np.abs(velocity).max(axis=1, keepdims=True), 1e-9)  # first, so that no square overflows
     direction = velocity / largest
     length = np.maximum(np.hypot(direction[:, :1], direction[:, 1:]), 1e-9)
-    return np.where(largest * length > MAX_SPEED_MPS, direction * (MAX_SPEED_MPS / length), velocity)
+    limit_mps = max_speed_mps(observations.object_class)[:, None]
+    return np.where(largest * length > limit_mps, direction * (limit_mps / length), velocity)
 
 
 def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.frames import frame, observed
 from trajnet.geometry import rotate, rotate_covariance, wrap_angle
 from trajnet.inference import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Predictor
-from trajnet.inference.physics import MAX_SPEED_MPS, MAX_YAW_RATE_RADPS
+from trajnet.inference.physics import MAX_YAW_RATE_RADPS
+from trajnet.tracking.plausibility import LIMITS
 from trajnet.tracking.store import TrackStore
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -129,7 +130,7 @@ def test_frames_very_close_in_time_send_nothing_to_infinity(make: Make, dt_ns: i
     answer = played(make(TIME_S), *frames)
     answer.validate()
     reach = np.hypot(*(answer.position_m[0, 0, -1] - [0.5, 0.5]))
-    assert reach <= MAX_SPEED_MPS * TIME_S[-1] * (1 + 1e-9)
+    assert reach <= LIMITS[ObjectClass.CAR][3] * TIME_S[-1] * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("velocity", [(1e308, 1e308), (1e308, 0.0), (0.0, -1e300), (1e-320, 0.0)])
