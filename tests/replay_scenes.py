@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.unit.inference.test_contract import CONTRACT
 from trajnet.geometry import rotate
 from trajnet.inference import ConstantVelocity
+from trajnet.inference.base import ModelFile
 from trajnet.timing.clock import VirtualClock
 from trajnet.tracking.store import Observations
 from trajnet.types import DEFAULT_SIZE_M, Lane, ObjectClass, Prediction, Scene, Source
@@ -64,7 +66,7 @@ class Fan(ConstantVelocity):
 
     name = "fan"
     modes = 3
-    card = "# fan\n\nSpreads its paths. <b>Not</b> trained.\n"
+    model_file = ModelFile(CONTRACT, "# fan\n\nSpreads its paths. <b>Not</b> trained.\n", "none (numpy)")
 
     def predict(self, observations: Observations) -> Prediction:
         one = super().predict(observations)

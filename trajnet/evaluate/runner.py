@@ -69,7 +69,7 @@ def run_unit(unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths
     """Score one predictor on one unit of work."""
     whole_scene = not isinstance(unit, WindowUnit)
     # Windows in lockstep are no objects of one scene: none may take over another's state.
-    policy = TrackPolicy(handover=whole_scene)
+    policy = TrackPolicy(handover=whole_scene, restart_leaps=whole_scene)
     stream = WatchedStream(predictor) if isinstance(unit, SceneUnit) else Stream(predictor, policy)
     scores, paths = [], []
     for windows, predicted in unit.run(stream, time_s):

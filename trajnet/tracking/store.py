@@ -49,6 +49,8 @@ class TrackPolicy:
     reset_jump_s: time going back further than this means that the clock was set anew.
     heading_step_m: motion that a heading is derived from where the source gives none.
     handover: a track that appears where a vanished one must be by now inherits its state.
+    restart_leaps: a displacement that no velocity of the class explains starts the track anew. Benchmarks whose windows
+    are to be taken as they were recorded switch it off.
     """
 
     timeout_s: float = 1.0
@@ -56,6 +58,7 @@ class TrackPolicy:
     reset_jump_s: float = 1.0
     heading_step_m: float = 0.3
     handover: bool = True
+    restart_leaps: bool = True
 
     def __post_init__(self) -> None:
         for name in ("timeout_s", "late_s", "reset_jump_s", "heading_step_m"):
@@ -271,7 +274,8 @@ class TrackStore:
         slot, born = self._slots_for(frame)
         last, known = self._slots.pose.take(slot, axis=0), self._slots.known.take(slot, axis=0)
         gone_ns, reset = frame.timestamp_ns - self._slots.seen_ns.take(slot), np.zeros(len(slot), np.bool_)
-        new = [*born, *self._leaps(frame, last, known, gone_ns, born)]
+        leapt = self._leaps(frame, last, known, gone_ns, born) if self.policy.restart_leaps else []
+        new = [*born, *leapt]
         if new:
             reset[new], gone_ns[new], known[new] = True, 0, False
             last[new, _POSITION] = last[new, _ANCHOR] = frame.position_m[new]

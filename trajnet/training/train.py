@@ -212,14 +212,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path}: expected a checkpoint written by `trajnet train`, got: {type(error).__name__}"
         ) from error
     about = stored.get("trajnet") if isinstance(stored, dict) else None
-    weights = stored.get("state_dict") if isinstance(stored, dict) else None
-    if not isinstance(about, dict) or not isinstance(weights, dict) or not all(isinstance(k, str) for k in weights):
+    if not isinstance(about, dict):
         raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got one of another program")
     if about.get("version") != CHECKPOINT_VERSION:
         raise ContractError(
             f"{path}: checkpoint version: this trajnet reads {CHECKPOINT_VERSION}, got {about.get('version')!r}; "
             "train again"
         )
+    weights = stored.get("state_dict")
+    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+        raise ContractError(f"{path}: expected a checkpoint with weights by name under 'state_dict', got none")
     return dict(stored)
 
 
