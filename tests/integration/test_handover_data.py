@@ -14,7 +14,7 @@ from trajnet.types import Scene
 
 def inherited(scene: Scene, fault: Fault | None, strength: float) -> tuple[int, int, int, int]:
     """Tracks that came back under a new id within the timeout, and those that got their own state; tracks of objects
-    not seen before, and those that got somebody's."""
+    not seen before, and those that got another track's."""
     policy = TrackPolicy()
     store = TrackStore(policy)
     owner: dict[int, int] = {}  # slot -> the object that was in it

@@ -85,7 +85,7 @@ def is_in(module: str, place: str) -> bool:
 
 
 def layer(module: str) -> int | None:
-    """The index of a module's layer; None for the package itself, which everybody may import."""
+    """The index of a module's layer; None for the package itself, which every module may import."""
     if module == "trajnet":
         return None
     name = module.split(".")[1]

@@ -343,7 +343,7 @@ def test_the_gate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 def test_capacity_and_soak_by_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "--model", "cv", "--capacity", "--budget-ms", 1e-6, *QUICK) == 0
     assert "capacity   0 objects with a p99 of at most 1e-06 ms" in capsys.readouterr().out
-    monkeypatch.setattr("trajnet.timing.clock.WallClock", VirtualClock)  # nobody waits
+    monkeypatch.setattr("trajnet.timing.clock.WallClock", VirtualClock)  # no real waiting
     assert run(monkeypatch, "--model", "cv", "--soak", 3.0 / 60, "--agents", 2) == 0
     shown = capsys.readouterr().out
     assert shown.count(" MB\n") == SOAK_WINDOWS

@@ -224,7 +224,7 @@ def test_a_view_with_directions_says_which_way_traffic_goes() -> None:
     assert clear.sum() > 20
     assert directed[0, 0, clear, 0, 2].tolist() == towards[clear].tolist()
     assert (directed[0, ..., 3] == 0).all()
-    assert (directed[1, ..., 2:] == 0).all()  # beyond the map nobody knows
+    assert (directed[1, ..., 2:] == 0).all()  # not known beyond the map
 
 
 def test_a_raster_without_directions_has_none_to_show() -> None:

@@ -47,7 +47,7 @@ def near(position_m: FloatArray | list[list[float]], count: int) -> tuple[FloatA
 
 
 def brute(place: FloatArray, count: int) -> list[list[int]]:
-    """Rows of each object's nearest, by sorting all of them. Whoever is at no place (not finite) has and is none."""
+    """Rows of each object's nearest, by sorting all of them. An object without a finite position has none and is none."""
     lists = []
     for i, here in enumerate(place):
         distance_m = np.hypot(*(place - here).T)
@@ -110,7 +110,7 @@ def test_how_many_are_looked_at_at_once_makes_no_difference(
     block: int, lost: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = np.random.default_rng(3).uniform(-60, 60, (150, 2))
-    place[40:43] = place[140:142] = 1.0  # equally near to everybody, in different blocks
+    place[40:43] = place[140:142] = 1.0  # equally near to all, in different blocks
     if lost:
         place[::9, 0] = np.nan
     other, valid = nearest(place, 6)

@@ -128,7 +128,7 @@ def test_nothing_of_the_future_is_in_them(scene: Scene) -> None:
 
 
 def test_the_past_is_in_them(scene: Scene) -> None:
-    """Where nobody measures, headings and velocities come from what was seen before."""
+    """Without measurements, headings and velocities come from what was seen before."""
     blind = replace(scene, yaw_valid=np.zeros_like(scene.yaw_valid), velocity_valid=np.zeros_like(scene.velocity_valid))
     rows = np.flatnonzero(scene.row_frame == scene.frame_count // 2)
     got = scene_surroundings(blind, rows, REQUIREMENTS)

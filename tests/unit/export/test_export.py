@@ -87,9 +87,9 @@ def test_where_nothing_is_around_its_values_do_not_matter_in_the_graph_either() 
     observed[:, INPUT_COLUMNS.index("map_valid")] = 0.0
     neighbours[..., -1] = 0.0
     inputs = (observed, distance, neighbours, *state)
-    nobody = torch.zeros(len(NEIGHBOUR_COLUMNS))
-    nobody[:-1] = 1.0
-    other = (observed, -distance, neighbours + nobody, *state)
+    filler = torch.zeros(len(NEIGHBOUR_COLUMNS))
+    filler[:-1] = 1.0
+    other = (observed, -distance, neighbours + filler, *state)
     with torch.no_grad():
         for a, b in zip(graph(*inputs), graph(*other), strict=True):
             assert torch.equal(a, b)

@@ -1,4 +1,4 @@
-"""The deadline on a clock that only moves when somebody works or waits: slow, stuck and failing models."""
+"""The deadline on a clock that only moves with work and waiting: slow, stuck and failing models."""
 
 from __future__ import annotations
 

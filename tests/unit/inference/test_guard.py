@@ -260,7 +260,7 @@ def late() -> Iterator[Late]:
 
 
 def test_the_caller_has_its_answer_before_a_late_call_ends(late: Late) -> None:
-    answer = late.line.feed(0.0, "a")  # returns although nobody says go
+    answer = late.line.feed(0.0, "a")  # returns although the call has not gone on
     assert answer.source.tolist() == [Source.PHYSICS]
     assert late.begun.wait(AMPLE_S)
     assert not late.go.is_set()
@@ -286,7 +286,7 @@ def test_what_was_missed_is_a_gap_for_the_predictor(late: Late) -> None:
     answer = late.line.feed(0.3, "a", "b")
     assert answer.source.tolist() == [Source.MODEL] * 2
     last = late.line.inner.asked[-1]
-    assert last.reset.tolist() == [False, True]  # b was born while nobody looked
+    assert last.reset.tolist() == [False, True]  # b was born while the predictor was busy
     assert last.dt_s == pytest.approx([0.3, 0.0])
     np.testing.assert_allclose(last.previous_position_m[:, 0], [0.0, 3.0])
     assert late.line.counts() == (4, 2, 5, 0, 3, 0)

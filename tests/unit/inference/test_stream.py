@@ -206,20 +206,20 @@ def test_no_track_depends_on_the_others(make: type) -> None:
     together, alone = Stream(make(TIME_S)), Stream(make(TIME_S))
     compared = 0
     for one in frames:
-        everybody = put(together, one)
+        all_rows = put(together, one)
         single = put(alone, one.select(np.array([t == "t3" for t in one.track_id])))
-        if "t3" not in everybody.track_id:
+        if "t3" not in all_rows.track_id:
             assert len(single) == 0
             continue
-        row = everybody.track_id.index("t3")
+        row = all_rows.track_id.index("t3")
         for name in ("position_m", "yaw_rad", "covariance_m2", "source", "age_s"):
-            np.testing.assert_allclose(getattr(everybody, name)[row], getattr(single, name)[0], rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(getattr(all_rows, name)[row], getattr(single, name)[0], rtol=1e-12, atol=1e-12)
         compared += 1
     assert compared > 20
 
 
 def test_who_was_never_seen_to_move_is_held_and_who_is_back_where_it_began_is_not() -> None:
-    """Nobody measures yaw or velocity. One goes 0.1 m out (less than heading_step_m) and exactly back, one stands."""
+    """Neither yaw nor velocity is measured. One goes 0.1 m out (less than heading_step_m) and exactly back, one stands."""
     stream = Stream(ConstantVelocity(TIME_S))
     out = [(7.0, -3.0), (7.06, -2.92), (7.0, -3.0)]
     answers = [put(stream, frame(0.1 * i, {"a": p, "b": (1.0, 2.0)}, yaw=None)) for i, p in enumerate(out)]

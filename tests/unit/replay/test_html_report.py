@@ -77,7 +77,7 @@ def test_document_has_everything_that_was_measured() -> None:
         ),
         *("provider", "threads", "engine_cache", "cuda_graph", "stolen_s"),
     }
-    assert found["hardware"]["stolen_s"] is None  # nobody robs a virtual clock
+    assert found["hardware"]["stolen_s"] is None  # no hypervisor takes time from a virtual clock
     assert found["hardware"]["threads"] == 3
     assert (found["hardware"]["engine_cache"], found["hardware"]["cuda_graph"]) == (None, False)
     assert found["hardware"]["cpu"]

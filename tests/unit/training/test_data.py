@@ -284,7 +284,7 @@ def test_a_share_of_the_windows_is_shown_no_map_and_no_neighbours(data: Training
         if name != mask:
             assert torch.equal(other[name], window[name]), name
     had = window[mask].reshape(len(window[mask]), -1)
-    has = other[mask].reshape(len(had), -1)  # whoever is not there is all zeros
+    has = other[mask].reshape(len(had), -1)  # a missing neighbour is all zeros
     kept = (has == had).all(dim=1)
     assert (kept | ~has.bool().any(dim=1)).all()  # all of a window's neighbours, or none
     some = had.bool().any(dim=1)

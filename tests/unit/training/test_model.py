@@ -40,7 +40,7 @@ ALL: dict[str, Any] = {
     "map": VIEW, "map_channels": (5,), "map_width": 14, "neighbours": 3, "attention": 10, "sets": (1, 3, 4),
     "decoder_stride": 2,
 }  # fmt: skip
-#: The same with directions of traffic, and nobody around who wants to know where its axes are.
+#: The same with directions of traffic, without neighbours, whose positions would need its axes.
 DIRECTED = ALL | {"map": replace(VIEW, directions=True), "neighbours": 0}
 
 

@@ -48,12 +48,12 @@ def observed(frames: list[TrackFrame]) -> list[Observations]:
     return seen
 
 
-def same_rows(answer: Prediction, everybody: Prediction, count: int) -> None:
+def same_rows(answer: Prediction, whole: Prediction, count: int) -> None:
     """Equal paths; to the byte on the processors whose matrix products we know to make every row alike."""
     cpu = Path("/proc/cpuinfo")
     flags = cpu.read_text(encoding="utf-8", errors="replace").split() if cpu.exists() else []
     for name in FIELDS:
-        got, expected = getattr(answer, name), getattr(everybody, name)[:count]
+        got, expected = getattr(answer, name), getattr(whole, name)[:count]
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4, err_msg=name)
         if "avx2" in flags and "avx512f" not in flags:
             assert got.tobytes() == expected.tobytes(), name
@@ -62,34 +62,34 @@ def same_rows(answer: Prediction, everybody: Prediction, count: int) -> None:
 @pytest.mark.parametrize("path", [nuscenes_model(), universal_model()], ids=lambda path: path.stem)
 def test_a_larger_model_has_the_same_rows_in_any_bucket_to_a_fraction_of_a_millimetre(path: Path) -> None:
     """Its wider layers are multiplied in other pieces for other numbers of rows."""
-    everybody = [OnnxPredictor(path).predict(o) for o in observed(crowd(256, 3))][-1]
+    whole = [OnnxPredictor(path).predict(o) for o in observed(crowd(256, 3))][-1]
     for count in (1, 7, 30, 63, 100):
         answer = [OnnxPredictor(path).predict(o) for o in observed(crowd(count, 3))][-1]
         for name in FIELDS:
-            got, expected = getattr(answer, name), getattr(everybody, name)[:count]
+            got, expected = getattr(answer, name), getattr(whole, name)[:count]
             np.testing.assert_allclose(got, expected, rtol=1e-4, atol=3e-4, err_msg=f"{name}, {count} objects")
 
 
 @pytest.fixture(scope="module")
-def everybody() -> Prediction:
+def whole() -> Prediction:
     """The third answer for 256 objects in one bucket."""
     predictor = OnnxPredictor(default_model())
     return [predictor.predict(o) for o in observed(crowd(256, 3))][-1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 11, 30, 63, 65, 100, 200])
-def test_a_row_has_the_same_bytes_in_any_bucket(everybody: Prediction, count: int) -> None:
+def test_a_row_has_the_same_bytes_in_any_bucket(whole: Prediction, count: int) -> None:
     predictor = OnnxPredictor(default_model())
     answer = [predictor.predict(o) for o in observed(crowd(count, 3))][-1]
-    same_rows(answer, everybody, count)
+    same_rows(answer, whole, count)
 
 
-def test_more_rows_than_the_largest_bucket_take_several_steps(everybody: Prediction) -> None:
+def test_more_rows_than_the_largest_bucket_take_several_steps(whole: Prediction) -> None:
     predictor = OnnxPredictor(default_model(), buckets=(4, 12))
     assert predictor.max_tracks == 12
     answer = [predictor.predict(o) for o in observed(crowd(31, 3))][-1]
     assert answer.track_id == tuple(f"{i}" for i in range(31))
-    same_rows(answer, everybody, 31)
+    same_rows(answer, whole, 31)
 
 
 def test_rows_that_nobody_uses_any_more_are_padded_over() -> None:

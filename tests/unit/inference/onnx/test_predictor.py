@@ -60,7 +60,7 @@ def onlooking() -> TrajectoryModel:
 
 @pytest.fixture(scope="session")
 def exported(model: TrajectoryModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model file; exporting takes long, so all tests share it and nobody writes to it."""
+    """The model file; exporting takes long, so all tests share it and none writes to it."""
     return written(model, tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
@@ -363,12 +363,12 @@ def test_a_frame_sees_nothing_of_what_an_earlier_one_had_around(exported_onlooki
 
 def test_who_is_not_shown_to_the_model_is_still_a_neighbour(exported_onlooking: Path) -> None:
     (crowd,) = walks(12, 1)
-    everybody = Stream(OnnxPredictor(exported_onlooking), map_field=stripes()).update(crowd, 0)
+    together = Stream(OnnxPredictor(exported_onlooking), map_field=stripes()).update(crowd, 0)
     inner = OnnxPredictor(exported_onlooking)
     some = Stream(inner, guard=GuardOptions(max_objects=5), map_field=stripes()).update(crowd, 0)
     served = some.source == Source.MODEL
     assert served.sum() == 5
-    np.testing.assert_allclose(some.position_m[served], everybody.position_m[served], atol=1e-4)
+    np.testing.assert_allclose(some.position_m[served], together.position_m[served], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -423,13 +423,13 @@ def test_interleaved_tracks_equal_separate_runs(exported: Path) -> None:
     assert together.store.counters.removed > 20
     for track_id in ("0", "7", "23"):
         alone = Stream(OnnxPredictor(exported), policy)
-        for one, everybody in zip(frames, answers, strict=True):
+        for one, together in zip(frames, answers, strict=True):
             single = alone.update(one.select(np.array([t == track_id for t in one.track_id])), one.timestamp_ns)
-            assert single.track_id == tuple(t for t in everybody.track_id if t == track_id)
+            assert single.track_id == tuple(t for t in together.track_id if t == track_id)
             if len(single):
-                row = everybody.track_id.index(track_id)
-                assert single.source[0] == everybody.source[row]
-                np.testing.assert_allclose(everybody.position_m[row], single.position_m[0], atol=1e-4)
+                row = together.track_id.index(track_id)
+                assert single.source[0] == together.source[row]
+                np.testing.assert_allclose(together.position_m[row], single.position_m[0], atol=1e-4)
     assert together.guard.counters.physics_rows == 0
 
 
@@ -583,7 +583,7 @@ def test_more_threads_change_the_numbers_by_nothing_that_matters(exported: Path,
 
 @pytest.mark.parametrize("measured", [False, True])
 def test_a_turned_stream_turns_the_prediction_from_the_first_frame_on(exported: Path, measured: bool) -> None:
-    """Objects whose yaw nobody measures: one stands, one creeps (less than heading_step_m in all), one walks, one sways
+    """Objects without a measured yaw: one stands, one creeps (less than heading_step_m in all), one walks, one sways
     from where it began and exactly back; with a measured velocity even the first frame has a direction."""
     draw = np.random.default_rng(0)
     walk = np.cumsum(draw.normal([0.0, 0.12], 0.05, (8, 2)), axis=0)
