@@ -47,7 +47,7 @@ def near(position_m: FloatArray | list[list[float]], count: int) -> tuple[FloatA
 
 
 def brute(place: FloatArray, count: int) -> list[list[int]]:
-    """Rows of each object's nearest, by sorting all of them. An object without a finite position has none and is none."""
+    """Rows of each object's nearest, by sorting all of them. One without a finite position has none and is none."""
     lists = []
     for i, here in enumerate(place):
         distance_m = np.hypot(*(place - here).T)

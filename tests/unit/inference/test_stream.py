@@ -219,7 +219,7 @@ def test_no_track_depends_on_the_others(make: type) -> None:
 
 
 def test_who_was_never_seen_to_move_is_held_and_who_is_back_where_it_began_is_not() -> None:
-    """Neither yaw nor velocity is measured. One goes 0.1 m out (less than heading_step_m) and exactly back, one stands."""
+    """Yaw and velocity are not measured. One goes 0.1 m out (less than heading_step_m) and back, one stands."""
     stream = Stream(ConstantVelocity(TIME_S))
     out = [(7.0, -3.0), (7.06, -2.92), (7.0, -3.0)]
     answers = [put(stream, frame(0.1 * i, {"a": p, "b": (1.0, 2.0)}, yaw=None)) for i, p in enumerate(out)]

@@ -423,13 +423,13 @@ def test_interleaved_tracks_equal_separate_runs(exported: Path) -> None:
     assert together.store.counters.removed > 20
     for track_id in ("0", "7", "23"):
         alone = Stream(OnnxPredictor(exported), policy)
-        for one, together in zip(frames, answers, strict=True):
+        for one, answer in zip(frames, answers, strict=True):
             single = alone.update(one.select(np.array([t == track_id for t in one.track_id])), one.timestamp_ns)
-            assert single.track_id == tuple(t for t in together.track_id if t == track_id)
+            assert single.track_id == tuple(t for t in answer.track_id if t == track_id)
             if len(single):
-                row = together.track_id.index(track_id)
-                assert single.source[0] == together.source[row]
-                np.testing.assert_allclose(together.position_m[row], single.position_m[0], atol=1e-4)
+                row = answer.track_id.index(track_id)
+                assert single.source[0] == answer.source[row]
+                np.testing.assert_allclose(answer.position_m[row], single.position_m[0], atol=1e-4)
     assert together.guard.counters.physics_rows == 0
 
 
