@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from trajnet.config import require
 from trajnet.scenes.formats import SceneFormat
 from trajnet.types import FloatArray, IntArray, Scene
+
+#: What a data set may be used for. mixed: it depends on the file.
+Use = Literal["any", "mixed", "non-commercial"]
 
 #: For scenes that are streamed: what Argoverse 2 and most others state, which ask for six paths.
 SCENE_METRICS = (
@@ -55,8 +59,10 @@ class Dataset:
     """One data set.
 
     name: as ``--dataset`` and a training source's ``kind`` take it. title: its name for people.
-    licence, download: on what terms it may be used and where it is to be had. note: what a user has to know of it.
-    folder: its folder below a data root. marker: a folder or file in it by which it is known under another name.
+    licence, download: the terms of use and where to get it. note: what a user has to know about it.
+    use: what the licence allows; a new data set is non-commercial until its description says otherwise.
+    held_out: for tests only, never trained on, because its recordings are part of other data sets too.
+    folder: its folder below a data root. marker: a folder or file in it that identifies it under another name.
     parts: what it is divided into; empty where any scene file or folder of them may be given by path.
     splits: what ``--split`` names -> the parts of it; by default each part.
     files: (the data set's folder, the part's name) -> the part's files, sorted. Raises InputError.
@@ -78,6 +84,8 @@ class Dataset:
     divided: tuple[str, ...] = ("minADE_6", "minFDE_6")
     headline: str = "minADE_6"
     ranks: tuple[int, ...] = (1, 6)
+    use: Use = "non-commercial"
+    held_out: bool = False
     note: str = ""
     folder: str = ""
     marker: str = ""

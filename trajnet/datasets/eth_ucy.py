@@ -108,6 +108,7 @@ ETH_UCY = Dataset(
     name="eth_ucy",
     title="ETH/UCY",
     licence="ETH: none stated; UCY: free for use with credit to the authors",
+    use="mixed",
     download="https://github.com/InhwanBae/EigenTrajectory (datasets)",
     note="leave one scene out; the published figure is the mean of the five scenes",
     folder="eth_ucy",

@@ -83,6 +83,7 @@ SIND = Dataset(
     name="sind",
     title="SinD",
     licence=LICENCE,
+    use="any",
     download="https://github.com/SOTIF-AVLab/SinD",
     note="pedestrians only; each city is a part",
     folder="sind",
