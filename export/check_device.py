@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Is this machine ready to predict? Every step of the guide in export/README.md, checked as far as it can be here.
+"""Check whether this machine is ready to predict: every step of the guide in export/README.md, as far as possible.
 
 python3 export/check_device.py --model MODEL.onnx --provider cuda --budget-ms 10 --json check.json
 
-Needs what a vehicle has: numpy, onnxruntime and trajnet without extras. For each step it says ok, failed (and what to
-do next) or cannot be checked here (and why). Exit code 1 if a step failed, and only then; 2 for arguments that make no
-sense.
+Needs what a vehicle has: numpy, onnxruntime and trajnet without extras. Each step is reported as ok, failed (and what
+to do next) or cannot be checked here (and why). Exit code 1 if and only if a step failed; 2 for invalid arguments.
 """
 
 from __future__ import annotations
@@ -34,21 +33,21 @@ OK, FAILED, UNCHECKED = "ok", "failed", "cannot be checked here"
 
 #: Raised when a key of the JSON changes its meaning.
 DOCUMENT_VERSION = 1
-#: The oldest that trajnet's pyproject.toml takes.
+#: The oldest versions that trajnet's pyproject.toml allows.
 OLDEST = {"numpy": (1, 21, 6), "onnxruntime": (1, 18)}
-#: From the start of the interpreter to the first prediction, and memory then: the targets of docs/realtime.md.
+#: Targets of docs/realtime.md: time from the start of the interpreter to the first prediction, and memory then.
 START_S, MEMORY_MB = 1.0, 250.0
 STARTS = 3
 TRACKS = 64
-#: Frames are offered faster than they are apart in time, but not back to back.
+#: Frames come faster than in real time, but not back to back.
 PERIOD_S = 0.02
-#: The most by which two ways to run the same graph may differ.
+#: The largest difference between two ways to run the same graph.
 SAME_M = 1e-3
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a step found. detail: measured values, or why it could not be checked; next: what to do where it failed."""
+    """The result of a step. detail: measured values, or why it could not be checked. next: what to do if it failed."""
 
     status: str
     detail: str
@@ -57,7 +56,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Request:
-    """What to check. figures: filled by the steps that measure."""
+    """The parameters of the check. figures: filled by the steps that measure."""
 
     model: Path
     provider: str
@@ -69,24 +68,25 @@ class Request:
 
     @property
     def gpu(self) -> GpuOptions:
+        """The options of the GPU providers."""
         from trajnet.inference import GpuOptions
 
         return GpuOptions(cuda_graph=self.cuda_graph, engine_cache=self.engine_cache)
 
     def predictor(self, **changes: Any) -> OnnxPredictor:
-        """The model as the vehicle would open it. Raises a TrajnetError for one that cannot be served."""
+        """Open the model as the vehicle would. Raises a TrajnetError for one that cannot be served."""
         from trajnet.inference import OnnxPredictor
 
         return OnnxPredictor(self.model, **{"provider": self.provider, "gpu": self.gpu, **changes})
 
 
 def packages(request: Request) -> Result:
-    """Python, NumPy, trajnet and, on a Jetson, its release."""
+    """Check the versions of Python, NumPy and trajnet, and show the release of a Jetson."""
     import numpy as np
 
     import trajnet
 
-    if sys.version_info < (3, 10):  # noqa: UP036 - to say so is what this is for
+    if sys.version_info < (3, 10):  # noqa: UP036 - this check is the purpose of the step
         return Result(FAILED, f"Python {platform.python_version()}", "install Python 3.10 or newer; JetPack 6 has 3.10")
     if _numbers(np.__version__) < OLDEST["numpy"]:
         return Result(FAILED, f"NumPy {np.__version__}", "pip install 'numpy>=1.21.6'")
@@ -96,7 +96,7 @@ def packages(request: Request) -> Result:
 
 
 def runtime(request: Request) -> Result:
-    """Exactly one flavour of ONNX Runtime, new enough, with the provider in it."""
+    """Check that exactly one package of ONNX Runtime is installed, new enough and with the provider."""
     from trajnet.errors import DependencyError
     from trajnet.inference.onnx.session import PROVIDERS, import_onnxruntime
 
@@ -118,7 +118,7 @@ def runtime(request: Request) -> Result:
 
 
 def model(request: Request) -> Result:
-    """The file loads, on the CPU, and this trajnet serves its contract."""
+    """Check that the file loads on the CPU and that this trajnet serves its contract."""
     from trajnet.inference import GpuOptions
 
     contract = request.predictor(provider="cpu", gpu=GpuOptions()).model_file.contract
@@ -130,14 +130,14 @@ def model(request: Request) -> Result:
 
 
 def provider(request: Request) -> Result:
-    """The provider that was asked for is the one in use. With TensorRT this builds the engines, once for each cache."""
+    """Check that the requested provider is in use. With TensorRT this builds the engines, once for each cache."""
     begin_s = time.monotonic()
     served = request.predictor()
     return Result(OK, f"{served.model_file.provider}, all sizes run once in {time.monotonic() - begin_s:.1f} s")
 
 
 def start(request: Request) -> Result:
-    """A new process predicts soon, without PyTorch in memory."""
+    """Check that a new process predicts soon, without PyTorch in memory."""
     found = _started(request, STARTS)
     seconds, torch = found.median_s, found.torch_loaded
     request.figures.update(start_s=seconds, memory_mb=found.resident_mb)
@@ -154,7 +154,7 @@ def start(request: Request) -> Result:
 
 
 def memory(request: Request) -> Result:
-    """Resident memory of a process that predicts."""
+    """Check the resident memory of a process that predicts."""
     memory_mb = request.figures["memory_mb"] if "memory_mb" in request.figures else _started(request, 1).resident_mb
     if math.isnan(memory_mb):
         return Result(UNCHECKED, "this system has no /proc/self/status")
@@ -169,7 +169,7 @@ def memory(request: Request) -> Result:
 
 
 def latency(request: Request) -> Result:
-    """99 of 100 frames of 64 objects are answered within the budget; tracks, surroundings, model and output."""
+    """Check that 99 of 100 frames of 64 objects are predicted within the budget, from tracks to output."""
     import numpy as np
 
     from trajnet.bench.synthetic_traffic import crowd, crowd_map
@@ -202,7 +202,7 @@ def latency(request: Request) -> Result:
 
 
 def clocks(request: Request, cpus: Path = Path("/sys/devices/system/cpu")) -> Result:
-    """How the cores' clocks are governed, which has to be stated with every figure, and how many cores may be used."""
+    """Show the governor of the cores' clocks, which belongs to every figure, and how many cores may be used."""
     cores = f"may use {len(_affinity())} of {os.cpu_count()} cores"
     found = {}
     for file in sorted(cpus.glob("cpu[0-9]*/cpufreq/scaling_governor")):
@@ -221,7 +221,7 @@ def clocks(request: Request, cpus: Path = Path("/sys/devices/system/cpu")) -> Re
 
 
 def power(request: Request) -> Result:
-    """The power mode of a Jetson, which has to be stated with every figure."""
+    """Show the power mode of a Jetson, which belongs to every figure."""
     program = shutil.which("nvpmodel")
     if program is None:
         return Result(UNCHECKED, "no nvpmodel here: this is no Jetson, or it is not on the PATH (/usr/sbin)")
@@ -238,7 +238,7 @@ def power(request: Request) -> Result:
 
 
 def engine_cache(request: Request) -> Result:
-    """The folder in which TensorRT keeps its engines can be written."""
+    """Check that the folder in which TensorRT keeps its engines can be written."""
     folder = request.engine_cache
     if folder is None:
         if request.provider == "tensorrt":
@@ -255,7 +255,7 @@ def engine_cache(request: Request) -> Result:
 
 
 def cuda_graph(request: Request) -> Result:
-    """The provider cuda can record a step and start it as a whole, with the same results."""
+    """Check that the provider cuda can record a step as a CUDA graph, with the same results."""
     import numpy as np
 
     from trajnet.bench.synthetic_traffic import crowd, crowd_map
@@ -285,7 +285,7 @@ STEPS: dict[str, Callable[[Request], Result]] = {
 
 
 def checked(name: str, request: Request) -> Result:
-    """The step's result; what it raises is a failure of it."""
+    """Return the step's result; an exception in it is a failure."""
     try:
         return STEPS[name](request)
     except ImportError as error:
@@ -294,13 +294,13 @@ def checked(name: str, request: Request) -> Result:
             f"{error.name} cannot be imported by {sys.executable}",
             "install trajnet, see step packages in export/README.md",
         )
-    except Exception as error:  # whatever is wrong with this machine, the other steps are worth knowing
+    except Exception as error:  # the other steps are worth knowing whatever this one raises
         said = " ".join(str(error).split()) or type(error).__name__
         return Result(FAILED, said, f"see step {name} in export/README.md")
 
 
 def _started(request: Request, runs: int) -> StartUp:
-    """Processes of their own that predict with a map under 64 objects, one after the other."""
+    """Start new processes, one after the other, that predict with a map for 64 objects."""
     from trajnet.bench.startup import measure_startup
 
     return measure_startup(str(request.model), TRACKS, provider=request.provider, gpu=request.gpu, runs=runs)
@@ -313,13 +313,13 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _cpu() -> str:
     try:
         from trajnet.timing.hardware import cpu_model
-    except ImportError:  # of which the step ``packages`` tells
+    except ImportError:  # the step ``packages`` reports it
         return platform.processor() or platform.machine()
     return cpu_model()
 
 
 def _jetson_release(file: Path = Path("/etc/nv_tegra_release")) -> str:
-    """Such as "R36 (release), REVISION: 4.3": JetPack 6.2. Empty on other machines."""
+    """Return the release of a Jetson, such as "R36 (release), REVISION: 4.3" (JetPack 6.2); empty on other machines."""
     try:
         return ",".join(file.read_text(encoding="utf-8").lstrip("# ").split(",")[:2])
     except OSError:
@@ -331,13 +331,13 @@ def _affinity() -> set[int]:
 
 
 def _busy() -> str:
-    """A remark where others want the cores, too."""
+    """Return a remark if other processes use the cores too."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return f"; the machine is busy, load {load:.1f}" if load > 0.75 * len(_affinity()) else ""
 
 
 def table_row(request: Request) -> str:
-    """The row of the README's results for what was measured."""
+    """Return the measured figures as a row of the table of results in export/README.md."""
     figures = request.figures
     device = ", ".join(filter(None, (_cpu(), _jetson_release(), figures.get("power_mode", ""))))
     shown = [f"{figures[k]:.2f}" if k in figures else "-" for k in ("p50_ms", "p99_ms", "start_s")]
@@ -346,7 +346,7 @@ def table_row(request: Request) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Check, show, write; the exit code."""
+    """Run the steps, show and write the results, return the exit code."""
     parser = argparse.ArgumentParser(description="Check each step of export/README.md on this machine.")
     parser.add_argument("--model", type=Path, required=True, help="a model file made by `trajnet export`")
     parser.add_argument("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")

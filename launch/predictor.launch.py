@@ -1,4 +1,4 @@
-"""Start the prediction node where Autoware's map_based_prediction stands.
+"""Start the prediction node in the place of Autoware's map_based_prediction.
 
 ros2 launch trajnet predictor.launch.py
 ros2 launch trajnet predictor.launch.py model:=/path/to/model.onnx input_topic:=/my/tracks output_topic:=/my/predictions

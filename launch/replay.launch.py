@@ -1,4 +1,4 @@
-"""The prediction node, driven by a recorded scene or a bag in their own time.
+"""Start the prediction node with a recorded scene or a bag as input, on its own clock.
 
 ros2 launch trajnet replay.launch.py scene:=intersection.parquet
 ros2 launch trajnet replay.launch.py bag:=recording.mcap rate:=0.5 rviz:=true
@@ -45,7 +45,7 @@ def _actions(context: Any) -> list[Any]:
             parameters=[{"scene": value("scene"), "rate": float(value("rate")), "loop": loop}],
         )
     else:
-        # Only the tracked objects: predictions recorded with them would meet ours on the same topic.
+        # Only the tracked objects: recorded predictions would be published on the same topic as ours.
         command = ["ros2", "bag", "play", value("bag"), "--clock", "--rate", value("rate"), "--topics", TRACKED]
         player = ExecuteProcess(cmd=command + (["--loop"] if loop else []), output="both")
     actions = [included("predictor.launch.py", model=value("model"), use_sim_time="true"), player]

@@ -1,4 +1,7 @@
-"""RViz with the node's paths, boxes and uncertainty: ros2 launch trajnet rviz.launch.py"""
+"""RViz with the node's paths, boxes and uncertainty.
+
+ros2 launch trajnet rviz.launch.py
+"""
 
 from typing import Any
 

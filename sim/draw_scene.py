@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw scenes from above as one picture, to look at: ``python sim/draw_scene.py SCENE.parquet... --out picture.png``.
+"""Draw scenes from above as one picture: ``python sim/draw_scene.py SCENE.parquet... --out picture.png``.
 
 Lanes grey, their borders light; vehicles that never move blue, others red; bicycles orange; people green. Boxes are
 drawn at one instant (--at, seconds), lines show the whole way. Needs matplotlib.

@@ -6,7 +6,7 @@
     python sim/generate_scenes.py --count 120 --seed 20000 --networks NETS --out streets    # streets of real towns
     python sim/generate_scenes.py --count 12 --seed 50000 --networks NETS --held-out --out validation
 
-NETS is a folder of SUMO networks; docs/generated-traffic.md says what the scenes on them hold.
+NETS is a folder of SUMO networks; docs/generated-traffic.md describes the scenes on them.
 One seed is one scene: its junction, streets, speeds, vehicles and flows are drawn from it, and SUMO runs with it.
 Needs: pip install eclipse-sumo (1.28.0 made the bundled scenes; another version drives otherwise).
 """
@@ -36,7 +36,7 @@ from trajnet.scenes import write_scene
 from trajnet.types import Scene
 
 LANE_MARGIN_M = 30.0
-MARGIN_S = 2.0  # simulated and smoothed on either side of what is recorded
+MARGIN_S = 2.0  # simulated and smoothed before and after the recorded time
 BUNDLED_SEEDS = range(100)  # training variants draw from 100 up
 
 NETWORKS: dict[str, Callable[[np.random.Generator], Network]] = {
@@ -48,7 +48,7 @@ NETWORKS: dict[str, Callable[[np.random.Generator], Network]] = {
     "signals_tee": partial(intersection, arms=3),
     "priority_tee": partial(intersection, arms=3, signals=False),
 }
-#: A network with more to drive on than this is a city.
+#: A network with more metres of lanes than this is a city.
 CITY_M = 20_000.0
 #: Share of street scenes whose layout is drawn here.
 DRAWN_SHARE = 0.25
@@ -56,7 +56,7 @@ DRAWN_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes a scene: the same recipe gives the same scene."""
+    """The parameters of a scene: the same recipe gives the same scene."""
 
     scene_id: str
     network: str
@@ -75,7 +75,10 @@ BUNDLED: tuple[Recipe, ...] = (
 
 
 def training_recipes(count: int, seed: int, duration_s: float) -> list[Recipe]:
-    """Recipes with the seeds seed, seed + 1, ...: the networks take turns, the density is drawn."""
+    """Return recipes with the seeds seed, seed + 1, ...: the networks take turns, the density is drawn.
+
+    Raises InputError for a seed of the bundled scenes.
+    """
     if seed in BUNDLED_SEEDS:
         raise InputError(
             f"--seed: expected {BUNDLED_SEEDS.stop} or more (those below are the bundled scenes'), got {seed}"
@@ -89,7 +92,7 @@ def training_recipes(count: int, seed: int, duration_s: float) -> list[Recipe]:
 
 
 def generate(recipe: Recipe, out: Path) -> str:
-    """Make one scene file in out; returns a line that says what is in it."""
+    """Make one scene file in out and return a line that describes it."""
     rng = np.random.default_rng(recipe.seed)
     network = NETWORKS[recipe.network](rng)
     end_s = recipe.warm_up_s + recipe.duration_s + MARGIN_S
@@ -110,7 +113,7 @@ def generate(recipe: Recipe, out: Path) -> str:
 
 
 def write_and_describe(scene: Scene, out: Path) -> str:
-    """Write a scene to its file in out; returns a line that says what is in it."""
+    """Write a scene to its file in out and return a line that describes it."""
     path = out / f"{scene.scene_id}.parquet"
     write_scene(scene, path)
     each = np.bincount(scene.row_frame, minlength=scene.frame_count)
@@ -121,8 +124,10 @@ def write_and_describe(scene: Scene, out: Path) -> str:
 
 
 def street_recipes(networks: Path, *, count: int, seed: int, duration_s: float, held_out: bool) -> list[StreetRecipe]:
-    """Recipes with the seeds seed, seed + 1, ... on networks of towns that are held out, or of the others and, one in
-    four, on layouts drawn here. Towns are as likely as each other, whole cities three times as likely.
+    """Return recipes with the seeds seed, seed + 1, ... on networks of towns that are held out, or of the others.
+
+    Of the others, one recipe in four is on a layout drawn here. All towns are equally likely, whole cities three times
+    as likely as a town.
     """
     towns = networks_by_town(networks, held_out=held_out)
     city = np.array([max(map(driven_length_m, files)) > CITY_M for files in towns.values()])
@@ -142,7 +147,7 @@ def street_recipes(networks: Path, *, count: int, seed: int, duration_s: float, 
 def generate_street(recipe: StreetRecipe, out: Path, tracker: Path | None = None, rate_hz: float | None = None) -> str:
     """Make one street scene in out, and as a tracker of rate_hz reports it (None: drawn) in tracker.
 
-    Returns a line for each file that says what is in it, or one that says why the scene was left out.
+    Return a line that describes each file, or one that gives the reason why the scene was left out.
     """
     try:
         scene = street_scene(recipe)
@@ -157,7 +162,7 @@ def generate_street(recipe: StreetRecipe, out: Path, tracker: Path | None = None
 
 
 def _jobs(arguments: argparse.Namespace) -> list[partial[str]]:
-    """What the command line asks for, one call a scene."""
+    """Return the calls that the command line asks for, one for each scene. Raises InputError."""
     if arguments.networks is not None:
         if not arguments.count:
             raise InputError("--networks: expected --count, how many street scenes to make, got none")

@@ -1,7 +1,7 @@
-"""What stands beside the street: rows of cars at the kerb, bays, car parks.
+"""Parked vehicles beside the street: rows of cars at the kerb, bays, car parks.
 
-SUMO knows the lanes only; a parked car stands outside of them. Distances across are counted from the kerb line, the
-right border of the rightmost lane, to its right.
+SUMO has only lanes; a parked car stands outside of them. Lateral distances are measured from the kerb line, the right
+border of the rightmost lane, to its right.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sumo_demand import SIZES_M
 from trajnet.geometry import rotate
 from trajnet.types import FloatArray, ObjectClass
 
-#: How cars stand beside a street, and how often. none: no parking there. straddling: partly in the lane.
+#: Styles of parking beside a street and their shares. none: no parking. straddling: partly in the lane.
 STYLES: dict[str, float] = {
     "none": 0.28,
     "parallel": 0.4,
@@ -24,7 +24,7 @@ STYLES: dict[str, float] = {
     "perpendicular": 0.11,
     "angled": 0.11,
 }
-#: Free of parked cars at either end of a street, where it meets others.
+#: Length at either end of a street, where it meets others, without parked cars.
 JUNCTION_M = 8.0
 SHORTEST_ROW_M = 10.0
 FASTEST_WITH_PARKING_MPS = 17.0
@@ -40,13 +40,13 @@ PARKED_MIX: dict[ObjectClass, float] = {
     ObjectClass.TRUCK: 0.04,
     ObjectClass.MOTORCYCLE: 0.05,
 }
-#: Depth of what is parked, which the pavement leaves free.
+#: Depth of the parked row, beyond which the pavement begins.
 DEPTH_M = {"none": 0.0, "parallel": 2.4, "straddling": 1.9, "perpendicular": 5.4, "angled": 5.6}
 
 
 @dataclass(frozen=True, eq=False)
 class Kerb:
-    """The right side of a street: how cars stand there, STYLES, at what angle to it, and how full it is."""
+    """The right side of a street: its style of parking (STYLES), the angle of the cars to it, and how full it is."""
 
     street: Street
     style: str
@@ -60,9 +60,9 @@ class Kerb:
 
 @dataclass(frozen=True, eq=False)
 class Parked:
-    """One object that stands for the whole scene: kind, length and width, middle (2,), yaw.
+    """One object that stands still during the whole scene: kind, length and width, middle (2,), yaw.
 
-    straddles: it stands partly in a lane.
+    straddles: whether it stands partly in a lane.
     """
 
     kind: ObjectClass
@@ -82,7 +82,7 @@ def boxes(position_m: FloatArray, yaw_rad: FloatArray, size_m: FloatArray) -> sh
 
 
 def draw_kerbs(rng: np.random.Generator, layout: Layout, radius_m: float) -> list[Kerb]:
-    """Return the kerbs of the streets within radius_m; where driving is fast or cars circle there is no parking."""
+    """Return the kerbs of the streets within radius_m; there is no parking on fast streets and on roundabouts."""
     on_ring = {edge for ring in layout.rings for edge in ring}
     kerbs = []
     for street in layout.near(radius_m):
@@ -107,7 +107,7 @@ def draw_size(rng: np.random.Generator, kind: ObjectClass) -> tuple[float, float
 
 
 def row_of(rng: np.random.Generator, kerb: Kerb, kept_free_m: list[tuple[float, float]]) -> list[Parked]:
-    """Return what stands at a kerb, from its beginning to its end, but for the stretches that are kept free."""
+    """Return the parked objects at a kerb from its beginning to its end, except on the stretches kept free."""
     if kerb.style == "none":
         return []
     row: list[Parked] = []
@@ -131,7 +131,7 @@ def parked_at(
 ) -> Parked:
     """Return an object at a kerb, its nearest corner KERB_GAP_M off the lane, with a few degrees of scatter.
 
-    One that straddles the kerb line has it IN_LANE_M within the lane.
+    If it straddles the kerb line, that corner is IN_LANE_M within the lane.
     """
     straddles = kerb.style == "straddling"
     gap_m = -float(rng.uniform(*IN_LANE_M)) if straddles else float(rng.uniform(*KERB_GAP_M))
@@ -166,9 +166,9 @@ def car_park(rng: np.random.Generator, layout: Layout, radius_m: float) -> list[
 
 
 def clear_of_traffic(parked: list[Parked], layout: Layout, moving: list[shapely.Geometry]) -> list[Parked]:
-    """Return those that stand in no lane, in no other's box, and where no moving vehicle's box ever is.
+    """Return the parked objects that overlap no lane, no other parked object and no moving vehicle at any time.
 
-    Those that straddle the border of a lane may stand in it.
+    Those that straddle the border of a lane may overlap it.
     """
     tree = shapely.STRtree(moving)
     kept: list[Parked] = []
@@ -184,7 +184,7 @@ def clear_of_traffic(parked: list[Parked], layout: Layout, moving: list[shapely.
 
 
 def thinned(rng: np.random.Generator, parked: list[Parked], most: int) -> list[Parked]:
-    """Return at most so many: the ones nearest to a point drawn near the middle, so that rows stay rows."""
+    """Return at most ``most``: the nearest ones to a point drawn near the middle, so that rows stay complete."""
     if len(parked) <= most:
         return parked
     middle_m = rng.normal(0.0, 25.0, 2)

@@ -1,4 +1,4 @@
-"""Maps as they come: whole, none, partial, shifted, with lanes missing, or known by their centre lines only."""
+"""Imperfect maps: whole, none, partial, shifted, with lanes missing, or with centre lines only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from trajnet.types import FloatArray, Lane
 #: Kinds of map and how often a scene has each.
 MAPS: dict[str, float] = {"whole": 0.4, "none": 0.15, "partial": 0.13, "shifted": 0.16, "missing": 0.08, "centre": 0.08}
 FURTHEST_SHIFT_M = 2.0
-#: Where a source has centre lines only, its reader makes lanes of this width of them.
+#: Width of the lanes (m) that a reader makes from centre lines.
 GUESSED_WIDTH_M = 3.5
 MISSING_SHARE = 0.3
 
 
 def draw_map(rng: np.random.Generator, lanes: tuple[Lane, ...], kind: str) -> tuple[tuple[Lane, ...], str]:
-    """Return the lanes as a map of this kind (MAPS) has them, and its name with what was drawn for it."""
+    """Return the lanes of a map of this kind (MAPS), and its name with the drawn parameters."""
     if kind == "whole" or not lanes:
         return lanes, kind
     if kind == "none":
@@ -37,7 +37,7 @@ def draw_map(rng: np.random.Generator, lanes: tuple[Lane, ...], kind: str) -> tu
 
 
 def _partial(rng: np.random.Generator, lanes: tuple[Lane, ...]) -> tuple[tuple[Lane, ...], str]:
-    """The lanes on one side of a line near the middle of the scene, at a random angle."""
+    """Return the lanes on one side of a line near the middle of the scene, at a random angle."""
     angle, aside_m = float(rng.uniform(0, 2 * np.pi)), float(rng.normal(0.0, 20.0))
     across = np.array([np.cos(angle), np.sin(angle)])
     kept = tuple(lane for lane in lanes if float(lane.centre_m.mean(axis=0) @ across) > aside_m)

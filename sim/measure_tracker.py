@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure a tracker's errors in recorded scenes: ``python sim/measure_tracker.py FOLDER [--json FILE]``.
 
-No truth is needed: an object that stands does not move, so what moves is noise. Measured by class, over tracks that are
-no targets (those are labelled by hand) and not the recording vehicle:
+No ground truth is needed: a standing object does not move, so all its motion is noise. Measured by class, over tracks
+that are neither targets (these are labelled by hand) nor the recording vehicle:
 
     standing objects: position noise (scatter around the track's own median, m) and its correlation over time, velocity
     noise (m/s), yaw scatter (deg), and the share of rows that point the other way round
@@ -78,7 +78,7 @@ def tracks_of(scene: Scene, left_out: set[tuple[str, int]]) -> Iterator[Seen]:
 
 
 def stands(seen: Seen, frame_s: float) -> bool:
-    """Return whether a track is that of an object which stands all the time; noise alone does not move its middle."""
+    """Return whether the object of a track stands all the time: noise alone does not move its median position."""
     if (seen.frame[-1] - seen.frame[0]) * frame_s < STANDING_S or len(seen.frame) < 6:
         return False
     third = len(seen.frame) // 3
@@ -89,7 +89,7 @@ def stands(seen: Seen, frame_s: float) -> bool:
 def correlation(tracks: list[FloatArray], frames: list[IntArray], lag: int) -> float:
     """Return the correlation of deviations (F, 2) between frames lag apart, pooled over tracks.
 
-    Each track is divided by its own size first: else a few that creep in a queue outweigh all that stand.
+    Each track is divided by its own RMS first: otherwise a few that creep in a queue outweigh all that stand.
     """
     products, squares = [], []
     for raw, frame in zip(tracks, frames, strict=True):
@@ -103,7 +103,7 @@ def correlation(tracks: list[FloatArray], frames: list[IntArray], lag: int) -> f
 
 
 def measure(tracks: list[Seen], frame_s: float) -> dict[str, float]:
-    """Return the figures of one class; see the module's text. NaN where there is nothing to measure."""
+    """Return the figures of one class, see the head of this file; NaN where there is nothing to measure."""
     free = [t for t in tracks if not t.target]
     still = [t for t in free if stands(t, frame_s)]
     deviation = [t.position_m - np.median(t.position_m, axis=0) for t in still]
@@ -165,7 +165,7 @@ def _velocity(still: list[Seen]) -> dict[str, float]:
 
 
 def _yaw(still: list[Seen]) -> dict[str, float]:
-    """Scatter of the yaw, the way round left aside, and how many rows point against most rows of their track."""
+    """Return the scatter of the yaw modulo 180 degrees, and the share of rows against the majority of their track."""
     scatter, against = [], []
     for t in still:
         yaw = t.yaw_rad[t.yaw_valid]

@@ -1,4 +1,4 @@
-"""What a vehicle, or a mast at the roadside, sees of a scene: objects within range that nothing else hides."""
+"""The view of a scene from a vehicle or a roadside mast: objects within range that are not occluded."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass
 
 OPAQUE = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS)
-#: Sight lines pass this share of a box from its middle: over bonnets and through windows one sees.
+#: Share of a box that blocks sight lines: a sensor sees over bonnets and through windows.
 OPAQUE_SHARE = 0.8
-#: What is seen for less than this is not recorded; an object that is away for longer than ID_S comes back as another.
+#: An object seen for a shorter time is not recorded; one that is away for longer than ID_S returns with another id.
 SHORTEST_S = 0.5
 ID_S = 3.0
-#: Occlusion is looked at in every second frame.
+#: Occlusion is computed in every second frame.
 EVERY = 2
 SHORTEST_DRIVE_M = 40.0
 
 
 @dataclass(frozen=True, eq=False)
 class Sensor:
-    """A sensor: position_m (F, 2) in each frame, how far it sees, and the track that carries it (-1: none does)."""
+    """A sensor: position_m (F, 2) in each frame, its range, and the index of the track that carries it (-1: none)."""
 
     position_m: FloatArray
     range_m: float
@@ -34,9 +34,9 @@ class Sensor:
 def ego_sensor(
     rng: np.random.Generator, tracks: Sequence[Track], frames: int, *, radius_m: float, range_m: float
 ) -> Sensor | None:
-    """Return a sensor on a car that drives and is long within radius_m; None if there is none.
+    """Return a sensor on a moving car that stays long within radius_m; None if there is none.
 
-    Where its car has not come yet, or has gone, it waits at the first or last place of the car within radius_m.
+    Before its car arrives and after it leaves, the sensor is at the car's first or last place within radius_m.
     """
     best, carrier = 0.3 * frames, -1
     for i, track in enumerate(tracks):

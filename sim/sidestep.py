@@ -1,4 +1,4 @@
-"""Vehicles steer around what stands partly in their lane: SUMO knows nothing of it, so their tracks are bent here."""
+"""Steer vehicles around objects that stand partly in their lane: SUMO does not know these, so tracks are bent here."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sumo_recording import STEP_S, Track
 from trajnet.geometry import wrap_angle
 from trajnet.types import BoolArray, FloatArray
 
-#: Room that is left between a vehicle and what it passes, and the furthest that one steers aside for it.
+#: Gap (m) between a vehicle and an object that it passes, and the largest lateral offset for it.
 PASSING_GAP_M = 0.4
 FURTHEST_ASIDE_M = 1.6
-#: Steering aside begins this long before, and at least so far.
+#: Steering aside begins this time before the object, and at least this distance.
 RAMP_S = 1.6
 SHORTEST_RAMP_M = 8.0
 NEAR_M = 8.0
@@ -61,9 +61,9 @@ def _push(track: Track, one: Parked, along_m: FloatArray, left: FloatArray) -> t
 
 
 def make_way(vehicles: Sequence[Track], parked: Sequence[Parked]) -> tuple[list[Track], list[Parked]]:
-    """Return the vehicles, steered around what is parked, and what of it they can pass.
+    """Return the vehicles, steered around parked objects, and the parked objects that they can pass.
 
-    An object is taken away if a vehicle would still touch it, or steers into another one near it.
+    An object is removed if a vehicle would still touch it, or would steer into another vehicle near it.
     """
     kept = list(parked)
     before = _touching(vehicles)

@@ -1,4 +1,4 @@
-"""Who drives through a street scene: flows along drawn routes, and vehicles that stop on their way.
+"""The traffic of a street scene: flows along drawn routes, and vehicles that stop on their way.
 
 Deliveries stop beside the lane for a while and go on. Pull-outs stand at the kerb, then join the traffic. Double-parked
 vans and buses at stops stand in the lane, and others queue behind them or change lanes.
@@ -16,9 +16,9 @@ from sumo_demand import MOTORWAY_MIX, STREET_MIX, VARIANTS, type_distribution
 
 from trajnet.types import ObjectClass
 
-#: How fast a vehicle gets along a street on the whole, to tell when it will be somewhere.
+#: Average speed of a vehicle along a street, to estimate its time of arrival.
 CRUISE_MPS = 7.0
-#: A stop counts as reached this far before its end: drivers of the IDM creep up to it for ever.
+#: A stop counts as reached this far before its end: with the IDM, vehicles approach it ever more slowly.
 REACHED_M = 4.0
 
 

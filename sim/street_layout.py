@@ -1,4 +1,4 @@
-"""What the traffic around SUMO's needs to know of a network: its streets, their kerbs, how they join, where cars drive.
+"""The layout of a network for traffic outside of SUMO: its streets, their kerbs, how they join, where cars drive.
 
 Metres, with the middle of the scene at (0, 0): a point of the network minus the scene's centre.
 """
@@ -18,7 +18,7 @@ from trajnet.errors import InputError
 from trajnet.types import FloatArray
 
 DEFAULT_WIDTH_M = 3.2
-#: SUMO's classes that a route may need, and classes of lanes that are no part of a street.
+#: SUMO's classes that make a lane part of a street.
 ROAD_CLASSES = ("passenger", "truck", "bus", "motorcycle", "bicycle")
 
 
@@ -27,7 +27,7 @@ class Street:
     """One edge of the network that cars may use, one way.
 
     centre_m (P, 2), width_m: middle and width of its rightmost lane for cars. lane_index: SUMO's number of that lane.
-    lanes: how many cars may use. kerb_m (P, 2): the right border of the rightmost lane that is no pavement, in the
+    lanes: number of lanes for cars. kerb_m (P, 2): the right border of the rightmost lane that is no pavement, in the
     direction of travel.
     """
 
@@ -49,8 +49,11 @@ class Street:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The streets of a network by edge id, the edges that follow each, the rings of its roundabouts, and the area in
-    which vehicles drive (junctions too)."""
+    """The layout of a network.
+
+    streets: by edge id. follows: the edges that follow each edge. rings: the edges of each roundabout. drivable: the
+    area in which vehicles drive, junctions too.
+    """
 
     streets: dict[str, Street]
     follows: dict[str, tuple[str, ...]]
@@ -62,6 +65,7 @@ class Layout:
         return [s for _, s in sorted(self.streets.items()) if np.hypot(*s.centre_m.T).min() <= radius_m]
 
     def is_turnaround(self, first: str, second: str) -> bool:
+        """Return whether the second edge leads back along the first."""
         a, b = self.streets[first], self.streets[second]
         return a.start == b.end and a.end == b.start
 
@@ -92,7 +96,7 @@ def point_at(line_m: FloatArray, at_m: float | FloatArray) -> tuple[FloatArray, 
 
 
 def read_layout(root: ElementTree.Element, centre_m: FloatArray, radius_m: float) -> Layout:
-    """Return the layout of what lies within radius_m of centre_m (2,); InputError if no street does."""
+    """Return the layout within radius_m of centre_m (2,). Raises InputError if no street lies there."""
     streets: dict[str, Street] = {}
     areas: list[shapely.Geometry] = []
     for edge in root.iter("edge"):
@@ -124,7 +128,7 @@ def _area(line_m: FloatArray, width_m: float) -> shapely.Geometry:
 
 
 def _street(edge: ElementTree.Element, lanes: list[ElementTree.Element], lines: list[FloatArray]) -> Street | None:
-    """The street of an edge whose lanes come from right to left; None if cars may not use it or it is a point."""
+    """Return the street of an edge, its lanes from right to left; None if cars may not use it or it is a point."""
     for_cars = [i for i, lane in enumerate(lanes) if lets_in(lane, "passenger")]
     if not for_cars or min(len(lines[0]), len(lines[for_cars[0]])) < 2:
         return None
@@ -147,7 +151,7 @@ def _follows(root: ElementTree.Element, streets: dict[str, Street]) -> dict[str,
 
 
 def busy_points(root: ElementTree.Element) -> FloatArray:
-    """Return the junctions (J, 2) at which three streets or more end; all junctions if there is none such."""
+    """Return the junctions (J, 2) at which three streets or more end; if there are none, all junctions."""
     ends: dict[str, int] = {}
     for edge in root.iter("edge"):
         if edge.get("function") is None and any(lets_in(lane, "passenger") for lane in edge.iter("lane")):
@@ -159,8 +163,10 @@ def busy_points(root: ElementTree.Element) -> FloatArray:
 
 
 def entries_and_exits(layout: Layout) -> tuple[list[str], list[str]]:
-    """Return the edges at which traffic comes in and goes out: those that no other precedes or follows, but by turning
-    round."""
+    """Return the edges at which traffic comes in, and those at which it goes out.
+
+    They are the edges that no other edge precedes, or follows, except by turning round.
+    """
     before: dict[str, list[str]] = {edge: [] for edge in layout.streets}
     for edge, after in layout.follows.items():
         for other in after:
@@ -171,7 +177,7 @@ def entries_and_exits(layout: Layout) -> tuple[list[str], list[str]]:
 
 
 def shortest_route(layout: Layout, start: str, end: str, weight: dict[str, float]) -> list[str] | None:
-    """Return the edges from start to end of least summed weight, without turning round; None if there is no way."""
+    """Return the edges of the shortest way from start to end by summed weight, without turning round; None: no way."""
     queue: list[tuple[float, str]] = [(0.0, start)]
     cost, parent = {start: 0.0}, {start: ""}
     while queue:
@@ -196,9 +202,10 @@ def _back(parent: dict[str, str], end: str) -> list[str]:
 
 
 def draw_routes(rng: np.random.Generator, layout: Layout, *, count: int, within_m: float) -> list[tuple[str, ...]]:
-    """Return up to count different routes that pass the middle within within_m, some with a lap more on a roundabout.
+    """Return up to count different routes that pass within within_m of the middle.
 
-    InputError if there is none.
+    Some have extra laps on a roundabout.
+    Raises InputError if there is none.
     """
     entries, exits = entries_and_exits(layout)
     if not entries or not exits:
@@ -218,7 +225,7 @@ def draw_routes(rng: np.random.Generator, layout: Layout, *, count: int, within_
 
 
 def with_lap(rng: np.random.Generator, route: Sequence[str], layout: Layout) -> tuple[str, ...]:
-    """Return the route, one in three times with one lap more, or two, on the first roundabout that it uses."""
+    """Return the route, in one of three cases with one or two extra laps on the first roundabout that it uses."""
     laps = int(rng.choice([0, 0, 0, 0, 1, 2]))
     for ring in layout.rings:
         first = next((i for i, edge in enumerate(route) if edge in ring), None)
@@ -228,7 +235,7 @@ def with_lap(rng: np.random.Generator, route: Sequence[str], layout: Layout) -> 
 
 
 def lap_from(edge: str, ring: Sequence[str], layout: Layout) -> list[str]:
-    """Return the edges of a ring in order of travel from one of them on; none if they do not lead round."""
+    """Return the edges of a ring in order of travel, from one of them on; none if the ring is not closed."""
     lap = [edge]
     while len(lap) <= len(ring):
         after = next((e for e in layout.follows[lap[-1]] if e in ring), None)

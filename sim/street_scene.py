@@ -1,4 +1,4 @@
-"""One street scene from a seed: a layout, SUMO's traffic on it, what stands and walks around it, and who looks on."""
+"""One street scene from a seed: a layout, SUMO's traffic on it, parked cars and walkers, and the sensor."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from trajnet.errors import InputError, TrajnetError
 from trajnet.geometry import wrap_angle
 from trajnet.types import BoolArray, FloatArray, Lane, ObjectClass, Scene
 
-#: Layouts that need no file: how each is drawn, and the width of its lanes.
+#: Layouts without a file: the function that draws each, and the width of its lanes.
 HANDMADE: dict[str, tuple[Callable[[np.random.Generator], Network], float]] = {
     "signals": (intersection, LANE_WIDTH_M),
     "ring": (partial(roundabout, radii_m=(10.0 - RING_WIDTH_M / 2, 25.0 - RING_WIDTH_M / 2)), LANE_WIDTH_M),
@@ -36,28 +36,28 @@ HANDMADE: dict[str, tuple[Callable[[np.random.Generator], Network], float]] = {
     "motorway_on": (partial(motorway, ramp="on"), LANE_WIDTH_M),
     "motorway_off": (partial(motorway, ramp="off"), LANE_WIDTH_M),
 }
-#: Streets further from the recorded circle than this are left out, on motorways FAST_MARGIN_M.
+#: Streets farther than this outside the recorded circle are left out; on motorways FAST_MARGIN_M.
 LAYOUT_MARGIN_M = 220.0
 FAST_MARGIN_M = 600.0
 LANE_MARGIN_M = 30.0
 WARM_UP_S = 80.0
 MARGIN_S = 2.0
-#: Views and how often a scene has each: everything (a drone), a vehicle that drives through, a mast at the roadside.
+#: Views and the share of scenes with each: everything (a drone), a vehicle that drives through, a roadside mast.
 VIEWS: dict[str, float] = {"everything": 0.4, "ego": 0.48, "roadside": 0.12}
 LEFT_HAND_SHARE = 0.25
 JAM_SHARE = 0.25
-#: Parked cars for each vehicle that moves, about: in cities two thirds of all cars stand.
+#: Range of the number of parked cars for each moving one: in cities two thirds of all cars stand.
 PARKED_PER_MOVING = (0.8, 2.8)
 ATTEMPTS = 6
-#: A network with more junctions is a city: only what is around the scene is cut out of it.
+#: A network with more junctions is a city: only the part around the scene is used.
 MANY_JUNCTIONS = 120
-#: Vehicles that stand for longer than this block one another for good; SUMO takes them away.
+#: Vehicles that stand for longer than this (s) block each other permanently; SUMO removes them.
 STUCK_S = 55
 
 
 @dataclass(frozen=True)
 class StreetRecipe:
-    """What makes a street scene: the same recipe gives the same scene. network: a file, or one of HANDMADE."""
+    """The parameters of a street scene: the same recipe gives the same scene. network: a file, or one of HANDMADE."""
 
     scene_id: str
     network: Path | str
@@ -67,7 +67,7 @@ class StreetRecipe:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a scene happens: net.xml in folder, its middle there, the layout around it, the lanes within radius_m."""
+    """The place of a scene: net.xml in folder, the scene's middle in it, the recorded radius and the layout."""
 
     folder: Path
     centre_m: FloatArray
@@ -76,13 +76,14 @@ class Place:
     motorway: bool
 
     def lanes(self) -> tuple[Lane, ...]:
+        """Return the lanes within radius_m and a margin."""
         x_m, y_m = self.centre_m.tolist()
         return lanes_of(self.folder / "net.xml", self.radius_m + LANE_MARGIN_M, middle_m=(x_m, y_m), step_m=8.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """The tracks of a scene of these frames, whether each is recorded in each of its own frames, and by whom."""
+    """The tracks of a scene. seen: whether each track is recorded in each of its own frames. view: the sensor."""
 
     tracks: list[Track]
     seen: list[BoolArray]
@@ -120,7 +121,7 @@ def _licence(network: Path | str) -> str:
 
 
 def mirrored(scene: Scene) -> Scene:
-    """Return the scene with left and right exchanged, its map too: who drove on the right drives on the left."""
+    """Return the scene with left and right exchanged, its map too: right-hand traffic becomes left-hand traffic."""
     flip = np.array([1.0, -1.0])
     lanes = tuple(
         replace(lane, left_m=lane.right_m * flip, right_m=lane.left_m * flip, centre_m=lane.centre_m * flip)
@@ -175,7 +176,7 @@ def _try_centres(
 
 
 def _record(rng: np.random.Generator, place: Place, recipe: StreetRecipe) -> Recording:
-    """Run the traffic, place what SUMO has not, and look at it."""
+    """Run the traffic, add the objects that SUMO does not have, and apply the sensor."""
     frames = round(recipe.duration_s / STEP_S)
     kerbs = draw_kerbs(rng, place.layout, place.radius_m) if not place.motorway else []
     vehicles, stops = _drive(rng, place, recipe, kerbs)
@@ -192,7 +193,7 @@ def _record(rng: np.random.Generator, place: Place, recipe: StreetRecipe) -> Rec
 def _drive(
     rng: np.random.Generator, place: Place, recipe: StreetRecipe, kerbs: list[Kerb]
 ) -> tuple[list[Track], list[Stop]]:
-    """Return the vehicles that SUMO moves, in frames of the scene, and those among them that stop."""
+    """Return the vehicles that SUMO moves, in frames of the scene, and the stops among them."""
     count, end_s = int(rng.integers(6, 15)), WARM_UP_S + recipe.duration_s + MARGIN_S
     routes = draw_routes(rng, place.layout, count=count, within_m=0.6 * place.radius_m)
     stops = draw_stops(rng, place.layout, routes, kerbs, begin_s=WARM_UP_S, within_m=0.9 * place.radius_m)
@@ -220,7 +221,7 @@ def _drive(
 
 
 def jam(rng: np.random.Generator, place: Place, routes: list[tuple[str, ...]], end_s: float) -> str:
-    """Return SUMO's file of a street on which traffic crawls now and then, so that it stops and goes before it."""
+    """Return SUMO's file of a street with a low speed limit now and then, which makes stop-and-go traffic before it."""
     used = sorted(
         {edge for route in routes for edge in route[1:]} & {s.edge_id for s in place.layout.near(place.radius_m)}
     )
@@ -240,7 +241,7 @@ def jam(rng: np.random.Generator, place: Place, routes: list[tuple[str, ...]], e
 def _park(
     rng: np.random.Generator, place: Place, kerbs: list[Kerb], stops: list[Stop], vehicles: list[Track], frames: int
 ) -> tuple[list[Track], list[Parked]]:
-    """Return the vehicles, steered around what stands partly in their lanes, and all that stands beside the streets.
+    """Return the vehicles, steered around objects that stand partly in their lanes, and all parked objects.
 
     Room is left for vehicles that pull out or stop there.
     """
@@ -268,7 +269,7 @@ def _standing_track(parked: Parked, frames: int) -> Track:
 
 
 def _look(rng: np.random.Generator, tracks: list[Track], frames: int, radius_m: float) -> Recording:
-    """Return what is seen of the tracks: all within radius_m, or what a sensor sees."""
+    """Return the seen part of the tracks: everything within radius_m, or what a sensor sees of it."""
     view = str(rng.choice(list(VIEWS), p=list(VIEWS.values())))
     range_m = float(rng.uniform(45, 100))
     sensor = ego_sensor(rng, tracks, frames, radius_m=radius_m, range_m=range_m) if view == "ego" else None

@@ -21,16 +21,17 @@ log = logging.getLogger(__name__)
 
 #: Way along the street on which a vehicle gets from its lane to the kerb, or back.
 SIDEWAYS_OVER_M = 11.0
-#: A step sideways of more than this, in a tenth of a second, is SUMO's jump beside the lane or back.
+#: A sideways step of more than this (m) in a tenth of a second is SUMO's jump out of the lane or back.
 JUMP_M = 1.0
-#: A track is smoothed at most so many times: four times is a Gaussian of twice the width.
+#: Largest number of smoothing passes: four passes are a Gaussian of twice the width.
 MOST_SMOOTHING = 6
 
 
 def vehicle_tracks(folder: Path, centre_m: FloatArray, stops: Mapping[str, Stop]) -> list[Track]:
     """Return the smooth tracks of fcd.xml and rou.xml in folder, middle of the scene at (0, 0).
 
-    One that moves as no vehicle can, at a corner of the network, is smoothed more; if that does not help, left out.
+    A track that no vehicle can follow, at a corner of the network, is smoothed more; if that does not help, it is left
+    out.
     """
     tracks = []
     for track in read_tracks(folder / "fcd.xml", type_sizes(folder / "rou.xml")):
@@ -68,7 +69,7 @@ def kerb_offset_m(stop: Stop, width_m: float) -> float:
 def pulled_aside(track: Track, right_m: float) -> Track:
     """Return the track with its stop right_m to the right of where its lane is, and smooth ways there and back.
 
-    SUMO puts a vehicle that stops beside its lane there, and back, from one frame to the next.
+    SUMO moves a vehicle that stops beside its lane there, and back, from one frame to the next.
     """
     stands = stop_beside_lane(track)
     if stands is None:

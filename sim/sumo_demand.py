@@ -1,4 +1,4 @@
-"""Who drives, rides and walks through a generated scene: vehicle types and flows as SUMO's route XML."""
+"""The traffic of a generated scene: vehicle types and flows as SUMO's route XML."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VCLASSES: dict[ObjectClass, str] = {
 
 
 def class_of_type(type_id: str) -> ObjectClass:
-    """The class of a vehicle type's id, ``car_0`` and so on."""
+    """Return the class of a vehicle type's id, ``car_0`` and so on."""
     return ObjectClass[type_id.rsplit("_", 1)[0].upper()]
 
 
@@ -89,8 +89,10 @@ def _type(rng: np.random.Generator, kind: ObjectClass, index: int, share: float,
 def type_distribution(
     rng: np.random.Generator, name: str, mix: dict[ObjectClass, float], *, filtering: bool = False
 ) -> str:
-    """A distribution of vehicle types, several of each class. filtering: riders pass between and beside the
-    others, and all take small gaps where they have to give way."""
+    """Return a distribution of vehicle types, several of each class.
+
+    filtering: riders pass between and beside the others, and all accept small gaps where they have to give way.
+    """
     text = f'<vTypeDistribution id="{name}">\n'
     for kind, share in mix.items():
         text += "".join(_type(rng, kind, i, share / VARIANTS[kind], filtering) for i in range(VARIANTS[kind]))
@@ -98,7 +100,7 @@ def type_distribution(
 
 
 def demand(rng: np.random.Generator, network: Network, end_s: float, density: float) -> str:
-    """The route file of a scene: flows from every entry to every exit. density 1 is busy, not jammed."""
+    """Return the route file of a scene: flows from every entry to every exit. density 1 is busy, not jammed."""
     text = type_distribution(rng, "traffic", STREET_MIX if network.walkable else MOTORWAY_MIX)
     if network.walkable:
         text += type_distribution(rng, "bikes", {ObjectClass.BICYCLE: 1.0})

@@ -5,8 +5,9 @@ Coordinates in metres; the junction, or the start of the merge, is at (0, 0). Ri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,17 +20,17 @@ ARM_M = 190.0
 LANE_WIDTH_M = 3.3
 MOTORWAY_LANE_WIDTH_M = 3.6
 RING_WIDTH_M = 4.5
-#: Lanes that let only these of SUMO's classes in are no part of a street.
+#: Lanes that allow only one of these of SUMO's classes are not part of a street.
 RAILS = ("rail", "rail_electric", "rail_fast", "rail_urban", "tram", "ship")
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network as plain XML for netconvert, and what the demand needs to know of it.
+    """A network as plain XML for netconvert, and what the demand needs to know about it.
 
     entries and exits: edges at which vehicles appear and leave, entries[i] beside exits[i] on the same arm.
     radius_m: rows within this distance of (0, 0) are recorded.
-    flow: traffic that it takes without a standstill, against a junction with signals.
+    flow: traffic that it carries without a standstill, relative to a junction with signals.
     """
 
     nodes: str
@@ -47,7 +48,7 @@ def _shape(points_m: FloatArray) -> str:
 
 
 def _bezier(points_m: Sequence[tuple[float, float]], count: int = 16) -> FloatArray:
-    """(count, 2) points of the quadratic curve through the first and the last of three control points."""
+    """Return points (count, 2) of the quadratic curve through the first and the last of three control points."""
     first, control, last = np.asarray(points_m, dtype=np.float64)
     u = np.linspace(0.0, 1.0, count)[:, None]
     curve: FloatArray = (1 - u) ** 2 * first + 2 * u * (1 - u) * control + u**2 * last
@@ -55,7 +56,7 @@ def _bezier(points_m: Sequence[tuple[float, float]], count: int = 16) -> FloatAr
 
 
 def _arm(angle_rad: float, bend_m: float, start_m: float) -> FloatArray:
-    """(16, 2) centre line of an arm, from start_m off the junction outwards; it bends sideways by bend_m at its end."""
+    """Return the centre line (16, 2) of an arm, outwards from start_m; its end is bend_m to the side."""
     out = np.array([np.cos(angle_rad), np.sin(angle_rad)])
     side = np.array([-out[1], out[0]])
     return _bezier([tuple(start_m * out), tuple(0.5 * ARM_M * out), tuple(ARM_M * out + bend_m * side)])
@@ -72,7 +73,7 @@ def _arm_edges(
 
 
 def intersection(rng: np.random.Generator, *, arms: int = 4, signals: bool = True) -> Network:
-    """A junction of 3 or 4 streets with pavements and crossings, with signals or with a road that has priority."""
+    """Draw a junction of 3 or 4 streets with pavements and crossings, with signals or a road that has priority."""
     angles = np.arange(4)[:arms] * np.pi / 2 + rng.uniform(-0.12, 0.12, arms)
     speed_mps = float(rng.choice([8.33, 11.11, 13.89]))
     street = str(rng.choice(["street", "street_with_bike_lane"]))
@@ -91,7 +92,7 @@ def intersection(rng: np.random.Generator, *, arms: int = 4, signals: bool = Tru
 
 
 def roundabout(rng: np.random.Generator, *, radii_m: tuple[float, float] = (13, 22)) -> Network:
-    """A roundabout of one lane with 3 to 5 arms, pavements and crossings.
+    """Draw a roundabout of one lane with 3 to 5 arms, pavements and crossings.
 
     radii_m: lowest and highest radius of the lane's inner border; vehicles circle RING_WIDTH_M / 2 further out.
     """
@@ -118,28 +119,16 @@ def roundabout(rng: np.random.Generator, *, radii_m: tuple[float, float] = (13, 
 
 
 def motorway(rng: np.random.Generator, *, ramp: str = "on") -> Network:
-    """One carriageway of three lanes on a gentle bend with an on-ramp or an off-ramp of one lane."""
+    """Draw one carriageway of three lanes on a gentle bend with an on-ramp or an off-ramp of one lane."""
     lanes = 3
-    curvature = float(rng.uniform(-1 / 900, 1 / 900))
+    line = partial(_carriageway, float(rng.uniform(-1 / 900, 1 / 900)))
     length_m = float(rng.uniform(200, 300))
     speed_mps = float(rng.choice([22.22, 27.78, 33.33]))
     common = f'priority="10" speed="{speed_mps:.2f}" width="{MOTORWAY_LANE_WIDTH_M}"'
-
-    def line(start_m: float, end_m: float, offset_m: float = 0.0) -> FloatArray:
-        """Points every 20 m along the carriageway's left edge, or offset_m to the right of it."""
-        along = np.linspace(start_m, end_m, max(2, int((end_m - start_m) / 20)))
-        angle = curvature * along
-        if abs(curvature) < 1e-6:
-            middle = np.stack([along, np.zeros_like(along)], axis=1)
-        else:
-            middle = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1) / curvature
-        points: FloatArray = middle + offset_m * np.stack([np.sin(angle), -np.cos(angle)], axis=1)
-        return points
-
     first_m, last_m = (0.0, length_m) if ramp == "on" else (-length_m, 0.0)
+    curve = _ramp(line, lanes * MOTORWAY_LANE_WIDTH_M, ramp)
     ends = {"start": line(-700, 0)[0], "begin": line(-700, first_m)[-1]}
-    ends |= {"end": line(-700, last_m)[-1], "stop": line(0, 800)[-1]}
-    side_m = lanes * MOTORWAY_LANE_WIDTH_M
+    ends |= {"end": line(-700, last_m)[-1], "stop": line(0, 800)[-1], "ramp": curve[0 if ramp == "on" else -1]}
     edges = (
         f'<edge id="before" from="start" to="begin" numLanes="{lanes}" {common} '
         f'shape="{_shape(line(-700, first_m))}"/>\n'
@@ -153,36 +142,46 @@ def motorway(rng: np.random.Generator, *, ramp: str = "on") -> Network:
         for i in range(lanes)
     )
     ramp_speed = f'priority="5" numLanes="1" speed="{min(speed_mps, 22.22):.2f}" width="{MOTORWAY_LANE_WIDTH_M}"'
-    entries: tuple[str, ...]
-    exits: tuple[str, ...]
-    if ramp == "on":
-        inner, far = line(-120, 0, side_m), line(-330, 0)[0] + np.array([0.0, -70.0])
-        curve = np.concatenate([_bezier([tuple(far), tuple(line(-230, 0, side_m + 6)[0]), tuple(inner[0])]), inner[1:]])
-        ends["ramp"] = curve[0]
-        edges += f'<edge id="ramp" from="ramp" to="begin" {ramp_speed} shape="{_shape(curve)}"/>\n'
-        connections += '<connection from="ramp" to="weave" fromLane="0" toLane="0"/>\n'
-        entries, exits = ("before", "ramp"), ("after",)
-    else:
-        inner, far = line(0, 120, side_m), line(0, 330)[-1] + np.array([0.0, -70.0])
-        bend = _bezier([tuple(inner[-1]), tuple(line(0, 230, side_m + 6)[-1]), tuple(far)])
-        curve = np.concatenate([inner, bend[1:]])
-        ends["ramp"] = curve[-1]
-        edges += f'<edge id="ramp" from="end" to="ramp" {ramp_speed} shape="{_shape(curve)}"/>\n'
-        connections += '<connection from="weave" to="ramp" fromLane="0" toLane="0"/>\n'
-        entries, exits = ("before",), ("after", "ramp")
+    start, end, joined = ("ramp", "begin", "ramp weave") if ramp == "on" else ("end", "ramp", "weave ramp")
+    edges += f'<edge id="ramp" from="{start}" to="{end}" {ramp_speed} shape="{_shape(curve)}"/>\n'
+    connections += '<connection from="{}" to="{}" fromLane="0" toLane="0"/>\n'.format(*joined.split())
+    entries, exits = (("before", "ramp"), ("after",)) if ramp == "on" else (("before",), ("after", "ramp"))
     nodes = "".join(f'<node id="{name}" x="{x:.3f}" y="{y:.3f}" type="priority"/>\n' for name, (x, y) in ends.items())
     return Network(nodes, edges, connections, entries, exits, False, 260.0)
 
 
+def _carriageway(curvature_per_m: float, start_m: float, end_m: float, offset_m: float = 0.0) -> FloatArray:
+    """Return points (P, 2) every 20 m along a carriageway's left edge, or offset_m to the right of it."""
+    along = np.linspace(start_m, end_m, max(2, int((end_m - start_m) / 20)))
+    angle = curvature_per_m * along
+    if abs(curvature_per_m) < 1e-6:
+        middle = np.stack([along, np.zeros_like(along)], axis=1)
+    else:
+        middle = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1) / curvature_per_m
+    points: FloatArray = middle + offset_m * np.stack([np.sin(angle), -np.cos(angle)], axis=1)
+    return points
+
+
+def _ramp(line: Callable[..., FloatArray], side_m: float, ramp: str) -> FloatArray:
+    """Return the middle line (P, 2) of a ramp in the direction of travel, side_m right of the carriageway's edge."""
+    if ramp == "on":
+        inner, far = line(-120, 0, side_m), line(-330, 0)[0] + np.array([0.0, -70.0])
+        bend = _bezier([tuple(far), tuple(line(-230, 0, side_m + 6)[0]), tuple(inner[0])])
+        return np.concatenate([bend, inner[1:]])
+    inner, far = line(0, 120, side_m), line(0, 330)[-1] + np.array([0.0, -70.0])
+    bend = _bezier([tuple(inner[-1]), tuple(line(0, 230, side_m + 6)[-1]), tuple(far)])
+    return np.concatenate([inner, bend[1:]])
+
+
 def street_types(lane_width_m: float, *, pavements: bool) -> str:
-    """The types of streets for netconvert."""
+    """Return the types of streets for netconvert."""
     common = f'width="{lane_width_m}"' + (' sidewalkWidth="2.5"' if pavements else "")
     types = f'<type id="street" {common}/>\n<type id="street_with_bike_lane" {common} bikeLaneWidth="1.6"/>\n'
     return f"<types>\n{types}</types>"
 
 
 def build(network: Network, folder: Path, *, pavements: bool = True, lane_width_m: float = LANE_WIDTH_M) -> Path:
-    """Run netconvert; returns the network file in folder. pavements: those of a walkable network, and its crossings."""
+    """Run netconvert and return the network file in folder. pavements: whether a walkable network has them."""
     for name, root, text in (
         ("nod", "nodes", network.nodes),
         ("edg", "edges", network.edges),
@@ -204,8 +203,10 @@ def build(network: Network, folder: Path, *, pavements: bool = True, lane_width_
 def lanes_of(
     net_file: Path, radius_m: float, *, middle_m: tuple[float, float] = (0.0, 0.0), step_m: float = np.inf
 ) -> tuple[Lane, ...]:
-    """The lanes, pavements and crossings of a network within radius_m of a point of it, which becomes (0, 0), rounded
-    to 1 cm. step_m: points are put in where a lane has none for longer than this."""
+    """Return the lanes, pavements and crossings within radius_m of a point of a network, rounded to 1 cm.
+
+    middle_m: that point, which becomes (0, 0). step_m: points are added where a lane has none for longer than this.
+    """
     lanes = []
     for element in ElementTree.parse(net_file).iter("lane"):
         if element.attrib["id"].startswith(":") and "_w" in element.attrib["id"]:
@@ -230,7 +231,7 @@ def lanes_of(
 
 
 def _filled_in(line_m: FloatArray, step_m: float) -> FloatArray:
-    """The line (P, 2) with evenly spaced points put in where two follow each other further apart than step_m."""
+    """Return the line (P, 2) with evenly spaced points added between two that are more than step_m apart."""
     apart_m = np.hypot(*np.diff(line_m, axis=0).T)
     pieces = [
         np.linspace(line_m[i], line_m[i + 1], max(1, int(np.ceil(apart_m[i] / step_m))), endpoint=False)

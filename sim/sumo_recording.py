@@ -29,11 +29,11 @@ STEP_NS = 100_000_000
 SHORTEST_FRAMES = 10
 STANDING_MPS = 0.2
 
-#: SUMO's walkers hop sideways by up to this at the corners of a pavement, which smoothing turns into a step aside; the
-#: few who change their mind at a crossing are put at its other end, which is a jump.
+#: SUMO's walkers hop sideways by up to this at the corners of a pavement, which smoothing turns into a step aside. The
+#: few that turn back at a crossing are moved to its other end, which is a jump.
 PEDESTRIAN_JUMP_M = 1.2
 
-#: A van that stops beside its lane is put there by SUMO with a jump, past a cycle lane too.
+#: SUMO moves a van that stops beside its lane there with a jump, across a cycle lane too.
 VAN_JUMP_M = 6.0
 
 #: Highest speed (m/s), acceleration (m/s2) and yaw rate (rad/s) that count as continuous motion, by class.
@@ -51,7 +51,7 @@ SMOOTHING_S: dict[ObjectClass, float] = {kind: 0.4 if kind == ObjectClass.PEDEST
 def simulate(
     folder: Path, *, seed: int, begin_s: float, end_s: float, more: Sequence[str] = ("--time-to-teleport=-1",)
 ) -> Path:
-    """Run SUMO on net.xml and rou.xml in folder; returns the file of all positions from begin_s on."""
+    """Run SUMO on net.xml and rou.xml in folder and return the file of all positions from begin_s on."""
     options = ["--net-file=net.xml", "--route-files=rou.xml", "--begin=0", f"--end={end_s}", f"--step-length={STEP_S}"]
     options += [f"--seed={seed}", "--lateral-resolution=0.4", "--step-method.ballistic=true", "--no-step-log=true"]
     options += ["--collision.action=none", "--no-warnings=true", "--precision=4"]
@@ -62,8 +62,10 @@ def simulate(
 
 @dataclass(frozen=True)
 class Track:
-    """One object without a gap: frame (F,) counted from the first recorded one, position_m (F, 2), yaw_rad (F,), and
-    what SUMO calls it."""
+    """One object without a gap.
+
+    frame (F,): counted from the first recorded one. position_m (F, 2), yaw_rad (F,). name: its id in SUMO.
+    """
 
     kind: ObjectClass
     size_m: tuple[float, float]
@@ -74,13 +76,13 @@ class Track:
 
 
 def type_sizes(route_file: Path) -> dict[str, tuple[float, float]]:
-    """Length and width of every vehicle type of a route file."""
+    """Return length and width in m of every vehicle type of a route file."""
     types = ElementTree.parse(route_file).iter("vType")
     return {t.attrib["id"]: (float(t.attrib["length"]), float(t.attrib["width"])) for t in types}
 
 
 def read_tracks(fcd_file: Path, sizes_m: dict[str, tuple[float, float]]) -> list[Track]:
-    """The tracks of SUMO's floating car data; one that jumps or pauses becomes two."""
+    """Return the tracks of SUMO's floating car data; a track that jumps or has a gap becomes two."""
     found: dict[str, list[tuple[int, float, float, float]]] = {}
     types: dict[str, str] = {}
     frame = -1
@@ -116,7 +118,7 @@ def read_tracks(fcd_file: Path, sizes_m: dict[str, tuple[float, float]]) -> list
 
 
 def smoothed(track: Track) -> Track:
-    """The track with SUMO's steps from lane to lane and stripe to stripe rounded off by a Gaussian of SMOOTHING_S.
+    """Return the track smoothed by a Gaussian of SMOOTHING_S, which rounds SUMO's steps between lanes and stripes.
 
     A pedestrian's yaw becomes the direction of walking, held while standing.
     """
@@ -135,7 +137,7 @@ def smoothed(track: Track) -> Track:
 
 
 def gaussian(values: FloatArray, width_s: float) -> FloatArray:
-    """values (F, D) convolved along F; reflected through its ends, so that straight motion stays as it is."""
+    """Return values (F, D) convolved with a Gaussian along F, point-reflected at the ends: straight motion is kept."""
     reach = min(int(np.ceil(3 * width_s / STEP_S)), len(values) - 1)
     weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) * STEP_S / width_s) ** 2)
     padded = np.pad(values, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
@@ -144,7 +146,7 @@ def gaussian(values: FloatArray, width_s: float) -> FloatArray:
 
 
 def check_continuity(scene_id: str, track: Track) -> None:
-    """Raise TrajnetError if a track moves, brakes or turns as nothing of its class can (LIMITS)."""
+    """Raise TrajnetError if a track moves, brakes or turns faster than its class can (LIMITS)."""
     velocity_mps = np.diff(track.position_m, axis=0) / STEP_S
     speed = float(np.hypot(*velocity_mps.T).max())
     acceleration = float(np.hypot(*np.diff(velocity_mps, axis=0).T).max()) / STEP_S
@@ -162,7 +164,10 @@ def check_continuity(scene_id: str, track: Track) -> None:
 def record(
     folder: Path, scene_id: str, *, first_frame: int, frames: int, radius_m: float, lanes: tuple[Lane, ...]
 ) -> Scene:
-    """The Scene of fcd.xml and rou.xml in folder: this many frames from first_frame on, within radius_m of (0, 0)."""
+    """Return the Scene of fcd.xml and rou.xml in folder: frames from first_frame on, within radius_m of (0, 0).
+
+    Raises TrajnetError if a track is not continuous.
+    """
     tracks, recorded = [], []
     for track in map(smoothed, read_tracks(folder / "fcd.xml", type_sizes(folder / "rou.xml"))):
         check_continuity(scene_id, track)
@@ -183,7 +188,7 @@ def scene_of_tracks(
     source: str = SOURCE,
     licence: str = "Apache-2.0",
 ) -> Scene:
-    """The Scene of the frames of tracks that are recorded, a mask (F,) for each.
+    """Return the Scene of the recorded frames of the tracks. recorded: a mask (F,) for each track.
 
     Positions are rounded to 1 mm, angles to 0.1 mrad. Velocity is invalid in a track's first frame.
     """

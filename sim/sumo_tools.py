@@ -1,4 +1,4 @@
-"""Where Eclipse SUMO is, and running its programs."""
+"""Find Eclipse SUMO and run its programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trajnet.errors import DependencyError, TrajnetError
 
 
 def sumo_home() -> Path:
-    """SUMO's folder: SUMO_HOME, or that of the pip package eclipse-sumo."""
+    """Return SUMO's folder: SUMO_HOME, or that of the pip package eclipse-sumo. Raises DependencyError."""
     if os.environ.get("SUMO_HOME"):
         return Path(os.environ["SUMO_HOME"])
     found = importlib.util.find_spec("sumo")
@@ -22,7 +22,7 @@ def sumo_home() -> Path:
 
 
 def run_sumo_tool(name: str, options: Sequence[str], folder: Path) -> None:
-    """Run one of SUMO's programs in folder; TrajnetError with its first complaint if it fails."""
+    """Run one of SUMO's programs in folder. Raises TrajnetError with its first error message if it fails."""
     home = sumo_home()
     done = subprocess.run(
         [str(home / "bin" / name), *options],

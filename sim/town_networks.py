@@ -19,13 +19,13 @@ from trajnet.types import FloatArray
 SUFFIXES = (".net.xml.gz", ".net.xml")
 #: One town in this many is held out.
 HELD_OUT_ONE_IN = 6
-#: Networks with a shorter way to drive than this are too small for traffic.
+#: Networks with fewer metres of lanes than this are too small for traffic.
 SHORTEST_NETWORK_M = 300.0
-#: Limits above this are written for motorways; converters also write them where they know none.
+#: Limits above this are for motorways; converters also write them where they know none.
 FASTEST_STREET_MPS = 22.3
 UNKNOWN_LIMIT_MPS = 13.89
 MOTORWAY_TOWNS = ("DEU_A9", "handmade_motorway")
-#: Highest acceleration across in a bend: speed limits are lowered where a lane is too bent for them.
+#: Highest lateral acceleration in a bend: speed limits are lowered in bends that are too tight for them.
 BEND_MPS2 = 2.5
 SLOWEST_BEND_MPS = 3.0
 
@@ -46,7 +46,7 @@ def is_held_out(town: str) -> bool:
 def networks_by_town(folder: Path, *, held_out: bool) -> dict[str, list[Path]]:
     """Return the files below folder of the towns that are held out, or of the others, both in order of name.
 
-    InputError if there is no folder, or no such network in it.
+    Raises InputError if there is no folder, or no such network in it.
     """
     if not folder.is_dir():
         raise InputError(f"--networks: expected a folder of {' or '.join(SUFFIXES)} files, got {str(folder)!r}")
@@ -66,7 +66,7 @@ def networks_by_town(folder: Path, *, held_out: bool) -> dict[str, list[Path]]:
 
 
 def read_network(path: Path) -> ElementTree.Element:
-    """Return the root element of a SUMO network, packed or not; InputError if it is none."""
+    """Return the root element of a SUMO network, compressed or not. Raises InputError if it is none."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             root = ElementTree.parse(file).getroot()
@@ -78,7 +78,7 @@ def read_network(path: Path) -> ElementTree.Element:
 
 
 def driven_length_m(path: Path) -> float:
-    """Return the summed length of the lanes that cars may use; junctions left out."""
+    """Return the summed length in m of the lanes that cars may use, without junctions."""
     edges = [edge for edge in read_network(path).iter("edge") if edge.get("function") is None]
     return sum(
         float(lane.get("length", 0)) for edge in edges for lane in edge.iter("lane") if lets_in(lane, "passenger")
@@ -86,7 +86,7 @@ def driven_length_m(path: Path) -> float:
 
 
 def lets_in(lane: ElementTree.Element, vehicle_class: str) -> bool:
-    """Return whether a <lane> lets a class of SUMO's in."""
+    """Return whether a <lane> allows one of SUMO's vehicle classes."""
     allow, disallow = lane.get("allow"), lane.get("disallow", "")
     if allow is not None:
         return vehicle_class in allow.split() or allow == "all"
@@ -122,7 +122,7 @@ def prepare_network(root: ElementTree.Element, *, motorway: bool, to: Path) -> N
 
 
 def tightest_radius_m(points_m: FloatArray, *, over_m: float = 6.0) -> float:
-    """Return the smallest radius with which a line (P, 2) turns over over_m metres, infinity if it is straight."""
+    """Return the smallest radius in m of a line (P, 2) over stretches of over_m; infinity if it is straight."""
     if len(points_m) < 3:
         return np.inf
     step_m = np.diff(points_m, axis=0)

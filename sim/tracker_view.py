@@ -1,6 +1,6 @@
-"""A scene as a tracker reports it: noise that lasts from frame to frame, late births, gaps, other ids, wrong sizes.
+"""A scene as a tracker reports it: correlated noise, late births, gaps, changed ids, wrong sizes.
 
-NOISE is fitted to what sim/measure_tracker.py shows of recorded tracks; docs/generated-traffic.md has both.
+NOISE is fitted to recorded tracks as sim/measure_tracker.py measures them; docs/generated-traffic.md has both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Scene
 
 #: Rates of trackers (Hz) and how often a scene has each.
 RATES_HZ: dict[float, float] = {2.0: 0.15, 2.5: 0.1, 5.0: 0.15, 10.0: 0.45, 20.0: 0.15}
-#: Spread of the noise from track to track, as the deviation of its logarithm, and its largest size.
+#: Standard deviation of the logarithm of the noise from track to track, and its largest factor.
 TRACK_SPREAD = 0.75
 LARGEST = 6.0
 SIZE_ERROR = 0.07
@@ -29,10 +29,11 @@ SHORTEST_ROWS = 3
 class Noise:
     """The errors of one class of objects.
 
-    position_m, velocity_mps, yaw_rad: median over tracks of the deviation along each axis. position_s, velocity_s,
-    yaw_s: time over which the error keeps 1/e of itself. reversed_share: share of time in which the yaw is turned
-    round. missed_share, missed_s: share of time without detection and length of each gap. id_change_hz: how often an
-    object gets another id. birth_s: longest time until a new object is reported, velocity_after_s: and its velocity.
+    position_m, velocity_mps, yaw_rad: median over tracks of the standard deviation along each axis. position_s,
+    velocity_s, yaw_s: correlation time, after which 1/e of the error is left. reversed_share: share of time in which
+    the yaw is turned by 180 degrees. missed_share, missed_s: share of time without detection and length of each gap.
+    id_change_hz: rate at which an object gets another id. birth_s: longest time until a new object is reported.
+    velocity_after_s: time from then until its velocity is reported. Raises InputError for values out of range.
     """
 
     position_m: float
@@ -68,9 +69,9 @@ NOISE: dict[ObjectClass, Noise] = {
 
 
 def correlated(rng: np.random.Generator, steps_s: FloatArray, columns: int, time_s: float) -> FloatArray:
-    """Return noise (F, columns) of unit size whose correlation after t seconds is exp(-t / time_s).
+    """Return noise (F, columns) of unit variance whose correlation after t seconds is exp(-t / time_s).
 
-    steps_s (F,): time since the row before; the first counts for nothing. An Ornstein-Uhlenbeck process at these times.
+    steps_s (F,): time since the row before; the first is ignored. An Ornstein-Uhlenbeck process at these times.
     """
     keep = np.exp(-np.asarray(steps_s, np.float64) / time_s)
     fresh = rng.normal(size=(len(keep), columns))
@@ -81,9 +82,9 @@ def correlated(rng: np.random.Generator, steps_s: FloatArray, columns: int, time
 
 
 def on_and_off(rng: np.random.Generator, steps_s: FloatArray, share: float, length_s: float) -> BoolArray:
-    """Return (F,) a state that is on for this share of time, for length_s at a time on average.
+    """Return a state (F,) that is on for this share of time, for length_s at a time on average.
 
-    A process of two states in continuous time, looked at steps_s apart: the share is the same at every rate.
+    A two-state Markov process in continuous time, sampled steps_s apart: the share is the same at every rate.
     """
     if share <= 0:
         return np.zeros(len(steps_s), np.bool_)
@@ -110,7 +111,7 @@ def at_rate(scene: Scene, rate_hz: float) -> Scene:
 
 
 def _doubled(scene: Scene) -> Scene:
-    """The scene with a row between every two successive rows of a track."""
+    """Return the scene with a row between every two successive rows of a track."""
     rows = _rows(scene)
     half: list[IntArray] = []
     for own in scene.rows_by_track():
@@ -152,7 +153,7 @@ def tracker_view(rng: np.random.Generator, scene: Scene, rate_hz: float) -> Scen
 
 
 def _reported(rng: np.random.Generator, scene: Scene, own: IntArray) -> Rows:
-    """What is reported of one track, with its noise."""
+    """Return the reported rows of one track, with noise."""
     noise = NOISE[ObjectClass(int(scene.object_class[scene.row_track[own[0]]]))]
     time_s = (scene.timestamp_ns[scene.row_frame[own]] - scene.timestamp_ns[scene.row_frame[own[0]]]) * 1e-9
     steps_s = np.diff(time_s, prepend=time_s[0])
@@ -180,7 +181,7 @@ def _reported(rng: np.random.Generator, scene: Scene, own: IntArray) -> Rows:
 
 
 def _rows(scene: Scene, chosen: IntArray | None = None) -> Rows:
-    """The rows of a scene, or some of them."""
+    """Return the rows of a scene, all or the chosen ones."""
     at = np.arange(len(scene.row_frame)) if chosen is None else chosen
     track = scene.row_track[at]
     return Rows(

@@ -20,15 +20,15 @@ from sumo_recording import STEP_S, Track, gaussian
 from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, ObjectClass
 
-#: Room that a walker leaves to the boxes of vehicles, now and for the next second.
+#: Distance (m) that a walker keeps from the boxes of vehicles, now and for the next CLEAR_S seconds.
 CLEAR_M = 2.0
 CLEAR_S = 1.5
-#: Highest acceleration across in the bends of a way, and with which one slows down before them.
+#: Highest lateral acceleration in the bends of a way, and the deceleration before them.
 BEND_MPS2 = 1.5
 BRAKING_MPS2 = 1.0
-#: Ways keep the middle of a walker this far off lanes and parked vehicles.
+#: Distance (m) that the middle of a walker keeps from lanes and parked vehicles.
 PASSING_M = 0.4
-#: A pavement goes on in another one that begins this near.
+#: A pavement continues in another one that begins within this distance.
 NEXT_PAVEMENT_M = 16.0
 WIDEST_STREET_M = 22.0
 #: Walking speeds (m/s) and their shares: slow, usual, brisk, running.
@@ -71,7 +71,7 @@ class Traffic:
 def pavements(
     rng: np.random.Generator, kerbs: Sequence[Kerb], layout: Layout, parked: shapely.Geometry
 ) -> list[FloatArray]:
-    """Return the middle lines of the pavements, beyond what is parked at each kerb, where no lane is and no car."""
+    """Return the middle lines (P, 2) of the pavements, beyond the parked row, away from lanes and parked cars."""
     lines = []
     for kerb in kerbs:
         if kerb.street.limit_mps > 20.0 or length_m(kerb.street.kerb_m) < 6.0:
@@ -140,7 +140,7 @@ def _crossing(
 ) -> list[FloatArray] | None:
     """Return the line up to a point drawn on it, then what follows on the pavement over the street.
 
-    None if there is no pavement opposite, or what is parked stands in the way.
+    None if there is no pavement opposite, or a parked object is in the way.
     """
     if len(line_m) < 3:
         return None

@@ -1,4 +1,4 @@
-"""Headless Chromium by the DevTools protocol over a pipe: no driver, no port, no further package."""
+"""Drive headless Chromium with the DevTools protocol over a pipe: no driver, no port, no further package."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ FLAGS = (
     *("--disable-dev-shm-usage", "--disable-default-apps", "--remote-debugging-pipe"),
 )
 
-#: Puts the pipe's ends where Chromium expects them (3 to read, 4 to write) and becomes Chromium.
+#: Program that puts the pipe's ends where Chromium expects them (3 to read, 4 to write) and executes Chromium.
 LAUNCH = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
 )
 
 
 def find_chromium() -> str | None:
-    """The path of an installed Chromium or Chrome, or None."""
+    """Return the path of an installed Chromium or Chrome, or None."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
 def _pipe() -> tuple[int, int]:
-    """A pipe whose ends are numbered 10 or more, out of the way of 3 and 4."""
+    """Return a pipe whose file descriptors are 10 or more, so that 3 and 4 stay free."""
     ends = os.pipe()
     high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
     for end in ends:
@@ -42,7 +42,7 @@ def _pipe() -> tuple[int, int]:
 
 
 class Browser:
-    """One Chromium process with one page. Every call waits for its answer, timeout_s at most."""
+    """One Chromium process with one page. Every call waits for its answer, at most timeout_s."""
 
     def __init__(self, chromium: str, profile: Path, *, timeout_s: float = 60.0) -> None:
         commands, self._out = _pipe()
@@ -67,7 +67,7 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command; returns its result, keeps the events that come before it. RuntimeError if it fails."""
+        """Send one command and return its result; events before it are kept. Raises RuntimeError if it fails."""
         self._last_id += 1
         message: dict[str, Any] = {"id": self._last_id, "method": method, "params": params}
         if self._session is not None:
@@ -98,14 +98,14 @@ class Browser:
         return message
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression; promises are awaited. RuntimeError if it throws."""
+        """Return the value of a JavaScript expression; promises are awaited. Raises RuntimeError if it throws."""
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
     def wait_for(self, expression: str) -> None:
-        """Until the expression is true; TimeoutError after timeout_s."""
+        """Wait until the expression is true. Raises TimeoutError after timeout_s."""
         deadline = time.monotonic() + self._timeout_s
         while not self.evaluate(expression):
             if time.monotonic() > deadline:
@@ -113,11 +113,11 @@ class Browser:
             time.sleep(0.02)
 
     def open(self, url: str, *, width: int = 1280, height: int = 800, dark: bool = False) -> None:
-        """Show a page in a window of this size and wait until the report says that it is ready."""
+        """Show a page in a window of this size and wait until the report is ready."""
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=scheme)
-        self._load("about:blank")  # so that a page with only another fragment loads anew
+        self._load("about:blank")  # so that a page loads again if only its fragment changes
         self.events.clear()
         self._load(url)
         self.wait_for("document.documentElement.dataset.ready === 'true'")
@@ -138,15 +138,16 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyUp", **code)
 
     def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
-        """mouseMoved, mousePressed, mouseReleased or mouseWheel at a point of the window."""
+        """Send mouseMoved, mousePressed, mouseReleased or mouseWheel at a point of the window."""
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
     def click(self, x: float, y: float) -> None:
+        """Press and release the left button at a point of the window."""
         for kind in ("mousePressed", "mouseReleased"):
             self.mouse(kind, x, y, button="left", clickCount=1)
 
     def screenshot(self) -> bytes:
-        """What the window shows, as PNG."""
+        """Return a picture of the window as PNG."""
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
     def close(self) -> None:

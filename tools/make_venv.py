@@ -1,12 +1,12 @@
-"""Make one of the project's virtual environments on a Debian or Ubuntu that has python3 and nothing more.
+"""Make one of the project's virtual environments on a Debian or Ubuntu that has only python3.
 
     python3 tools/make_venv.py .venv cpu,tools    # trajnet, editable, with these extras as constraints.txt pins them
     python3 tools/make_venv.py .venv-other        # pip alone, for a program that installs the rest
 
 An environment that was made from the same files by the same Python is left as it is; one whose lists of packages have
-changed is brought up to date. Root is never needed: where Debian's python3 lacks ensurepip (the package python3-venv),
-pip comes out of Debian's own package, which any user may download.
-Standard library only, and no syntax that an old Python would stumble over before it can say that it is too old.
+changed is updated. Root is never needed: if Debian's python3 lacks ensurepip (the package python3-venv), pip comes from
+Debian's own package, which any user may download.
+Standard library only, and only syntax that an old Python can parse, so that it can report that it is too old.
 """
 
 import argparse
@@ -33,7 +33,7 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 class Failed(Exception):
-    """A step that did not work; the message is what the user reads."""
+    """A step that failed; the message is for the user."""
 
 
 def run(command: "Sequence[str | Path]", what: str, log: Path, **environment: str) -> str:
@@ -51,7 +51,7 @@ def run(command: "Sequence[str | Path]", what: str, log: Path, **environment: st
 
 
 def make_empty_venv(venv: Path, log: Path) -> None:
-    """A new virtual environment that has pip."""
+    """Make a new virtual environment with pip. Raises Failed."""
     make = [sys.executable, "-m", "venv", "--clear"]
     if importlib.util.find_spec("ensurepip") is not None:
         run([*make, venv], "making the virtual environment", log)
@@ -64,14 +64,17 @@ def make_empty_venv(venv: Path, log: Path) -> None:
 
 
 def debian_pip(folder: Path, log: Path) -> "list[Path]":
-    """What PYTHONPATH must list for pip to run: Debian's wheel of it, and distutils where Debian has that apart."""
+    """Return the entries of PYTHONPATH with which pip runs: Debian's wheel, and distutils if Debian packages it apart.
+
+    Raises Failed if they cannot be downloaded.
+    """
     packages = ["python3-pip-whl"]
     if sys.version_info < (3, 12) and importlib.util.find_spec("distutils.core") is None:
         packages.append("python3-distutils")
     try:
         try:
             download_debian(packages, folder, [], log)
-        except Failed:  # no package lists on this machine (containers drop them): read them into a folder of our own
+        except Failed:  # no package lists on this machine (containers drop them): read them into another folder
             lists = folder / "apt"
             (lists / "lists/partial").mkdir(parents=True)
             own = [f"-oDir::State::lists={lists / 'lists'}", f"-oDir::Cache={lists}"]
@@ -84,7 +87,7 @@ def debian_pip(folder: Path, log: Path) -> "list[Path]":
         ) from None
     path = list(folder.glob("usr/share/python-wheels/pip-*.whl"))
     for distutils in folder.glob("usr/lib/python3*/distutils"):
-        (distutils / "__init__.py").touch()  # Debian leaves this one file with Python's own
+        (distutils / "__init__.py").touch()  # Debian keeps this one file in the package of Python
         path.append(distutils.parent)
     return path
 
@@ -99,9 +102,9 @@ def download_debian(packages: "list[str]", folder: Path, options: "list[str]", l
 
 
 def torch_index(python: Path, log: Path) -> "list[str]":
-    """pip options that keep PyTorch's gigabytes of CUDA libraries out of an environment that is made for tests.
+    """Return pip options that keep PyTorch's gigabytes of CUDA libraries out of an environment for tests.
 
-    Nothing to do where pip's own configuration leads to a CPU build already, or where PyTorch's index does not answer.
+    Return an empty list if pip's own configuration already leads to a CPU build, or if PyTorch's index does not answer.
     """
     if platform.machine() != "x86_64":
         return []
@@ -119,9 +122,9 @@ def torch_index(python: Path, log: Path) -> "list[str]":
 
 
 def install(venv: Path, extras: str, log: Path) -> None:
-    """trajnet, editable, with the extras, and pip itself as pinned."""
+    """Install trajnet, editable, with the extras, and pip itself as pinned. Raises Failed."""
     python = venv / "bin/python"
-    # --no-compile: Python compiles what is imported, at its first import; pip would compile all of PyTorch now
+    # --no-compile: Python compiles modules at their first import; pip would compile all of PyTorch now
     pip: list[str | Path] = [python, "-m", "pip", "install", "--no-compile", "--constraint", CONSTRAINTS]
     run([*pip, "pip"], "installing pip", log)
     if {"dev", "train"} & set(extras.split(",")):
@@ -130,7 +133,7 @@ def install(venv: Path, extras: str, log: Path) -> None:
 
 
 def keys_of(venv: Path, extras: str) -> "list[str]":
-    """What the environment itself depends on, and what is installed in it: two hashes."""
+    """Return two hashes: of what the environment itself depends on, and of what is installed in it."""
     place = f"{venv}\n{extras}\n{sys.version}\n{os.path.realpath(sys.executable)}\n".encode()
     files = b"\0".join(path.read_bytes() for path in MADE_FROM) if extras else b""
     return [hashlib.sha256(part).hexdigest() for part in (place, files)]
@@ -145,7 +148,7 @@ def make(venv: Path, extras: str) -> None:
     start = time.monotonic()
     log = Path(tempfile.gettempdir()) / f"trajnet-{os.getpid()}-{venv.name.strip('.')}.log"
     if had[:1] == keys[:1]:
-        stamp.unlink()  # a changed list of packages: pip brings them up to date, the rest may stay
+        stamp.unlink()  # only the list of packages changed: pip updates them in place
     else:
         make_empty_venv(venv, log)
     if extras:

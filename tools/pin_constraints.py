@@ -5,8 +5,8 @@ Run once per Python (3.10, 3.11, 3.12), then merge the reports:
     pip install --dry-run --ignore-installed --report report-3.11.json ".[dev]"
     python tools/pin_constraints.py report-3.*.json > constraints.txt
 
-A version that differs between them gets an environment marker; the newest Python's pins also stand for those after it.
-What comes with PyTorch's CUDA build is left out: which build of it is installed is the machine's choice.
+A version that differs between them gets an environment marker; the newest Python's pins also hold for later Pythons.
+Packages of PyTorch's CUDA build are left out: the machine decides which build is installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OF_CUDA_BUILD = ("cuda-", "nvidia-", "triton")
 
 
 def pins_of(report: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """One pip report -> its Python ("3.11") and the version of each package, without local parts such as +cpu."""
+    """Return the Python ("3.11") of a pip report and the version of each package, without local parts such as +cpu."""
     found = {"pip": report["pip_version"]}
     for item in report["install"]:
         name = item["metadata"]["name"].lower().replace("_", "-").replace(".", "-")
@@ -34,7 +34,7 @@ def pins_of(report: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 def constraint_lines(pins: dict[str, dict[str, str]]) -> list[str]:
-    """Pins by Python (oldest first), then by package -> sorted lines, with a marker where the Pythons differ."""
+    """Return sorted lines for pins by Python (oldest first), then by package, with markers where the Pythons differ."""
     newest = list(pins)[-1]
     lines = []
     for name in sorted({name for found in pins.values() for name in found}):

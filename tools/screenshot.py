@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Photograph a report in headless Chromium, for the README:
+"""Take a picture of a report in headless Chromium, for the README.
 
     trajnet demo
     python tools/screenshot.py out/demo/report.html docs/images/demo.png --at "t=14&theme=light" --size 1440x860

@@ -1,10 +1,10 @@
-"""Measure on recorded data what is claimed of recurrent networks: docs/recurrent.json, its pictures, its tables.
+"""Measure claims about recurrent networks on recorded data: docs/recurrent.json, its pictures and tables.
 
     python -m tools.recurrent_claims --data DATA          # everything, about ten minutes on one core
     python -m tools.recurrent_claims --only pictures                # draw docs/recurrent.json again
     python -m tools.recurrent_claims --smoke --out out/smoke        # bundled scenes, seconds: does it still run?
 
-Needs: pip install trajnet[train] matplotlib. docs/recurrent.md says what the figures mean.
+Needs: pip install trajnet[train] matplotlib. docs/recurrent.md explains the figures.
 """
 
 from __future__ import annotations
@@ -35,18 +35,19 @@ from trajnet.training.config import SourceConfig
 from trajnet.training.data import TrainingSet, load_training_set
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Observations of a 10 Hz history that are told to the model: up to 5 s.
+#: Numbers of observations of a 10 Hz history that the model is given: up to 5 s.
 NGSIM_LENGTHS = (1, 2, 3, 4, 6, 11, 21, 31, 51)
 
 
 @dataclass(frozen=True)
 class Data:
-    """Where the recordings are. root None: the bundled scenes stand for all of them (--smoke)."""
+    """The folder of the recordings. root None: the bundled scenes replace all of them (--smoke)."""
 
     root: Path | None
     cache: Path
 
     def load(self, source: SourceConfig) -> TrainingSet:
+        """Return the windows of a source."""
         if self.root is not None:
             return load_training_set([source], [self.root], histories.FUTURE_S, InputRequirements(), self.cache)
         stand_in = SourceConfig("scenes", path="scenes/crossing_small.parquet", history_s=2.0, stride=5)
@@ -54,13 +55,14 @@ class Data:
         return histories.recent(whole, 5) if source.kind == "nuscenes" else whole
 
     def pedestrians(self, most: int) -> TrainingSet:
+        """Return at most so many windows of pedestrians at 50 Hz."""
         if self.root is not None:
             return histories.pedestrians(self.root, history_s=6.0, rate_hz=50.0, most=most)
         return histories.complete(self.load(histories.NGSIM_TRAIN), most)
 
 
 def nuscenes(data: Data, budget: Budget) -> tuple[TrainingSet, TrainingSet, dict[str, Any]]:
-    """Windows to train on and to measure on, five observations at 2 Hz, and what to call them."""
+    """Return windows for training and for measuring, five observations at 2 Hz, and their names."""
     train = histories.spread_out(data.load(histories.NUSCENES_TRAIN), budget.nuscenes_windows)
     validation = histories.complete(data.load(histories.NUSCENES_VALIDATION), budget.validation_windows)
     windows = {"train": len(train), "validation": len(validation)}
@@ -69,7 +71,7 @@ def nuscenes(data: Data, budget: Budget) -> tuple[TrainingSet, TrainingSet, dict
 
 
 def on_cells(data: Data, budget: Budget) -> dict[str, Any]:
-    """Every cell at one budget."""
+    """Measure every cell at one budget."""
     train, validation, names = nuscenes(data, budget)
     recipe = budget.nuscenes()
     rows = experiments.cells(train, validation, recipe, budget.seeds)
@@ -77,7 +79,7 @@ def on_cells(data: Data, budget: Budget) -> dict[str, Any]:
 
 
 def on_order(data: Data, budget: Budget) -> dict[str, Any]:
-    """Order and context at 2 Hz."""
+    """Measure the effect of order and context at 2 Hz."""
     train, validation, names = nuscenes(data, budget)
     recipe = budget.nuscenes()
     ordered = experiments.trained_in("in order", train, recipe, budget.seeds)
@@ -90,7 +92,7 @@ def on_order(data: Data, budget: Budget) -> dict[str, Any]:
 
 
 def on_ngsim(data: Data, budget: Budget) -> dict[str, Any]:
-    """Gradients and context on 5 s at 10 Hz, earlier motions in another order; gradients also on 10 s and at 50 Hz."""
+    """Measure gradients, order and context on 5 s at 10 Hz; gradients also on 10 s and at 50 Hz."""
     recipe = budget.ngsim()
     train = histories.spread_out(data.load(histories.NGSIM_TRAIN), budget.ngsim_windows)
     elsewhere = data.load(histories.NGSIM_VALIDATION)
@@ -119,7 +121,7 @@ def on_ngsim(data: Data, budget: Budget) -> dict[str, Any]:
 
 
 def on_explosion(data: Data, budget: Budget) -> dict[str, Any]:
-    """Whole histories of 5 s at 10 Hz, with and without clipping."""
+    """Train on whole histories of 5 s at 10 Hz, with and without clipping."""
     train = histories.complete(data.load(histories.NGSIM_TRAIN), budget.explosion_windows)
     return {"train": "NGSIM Lankershim", "windows": {"train": len(train)}, **experiments.explosion(train, budget)}
 
@@ -129,12 +131,12 @@ SMOKE = Budget(seeds=1, hidden=8, nuscenes_epochs=1, ngsim_epochs=1, explosion_e
 
 
 def measured(path: Path) -> dict[str, Any]:
-    """What the file holds; nothing where there is none."""
+    """Return the content of the file; empty if there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def store(found: dict[str, Any], path: Path) -> None:
-    """As JSON whose innermost lists take a line each: a curve is one line of a diff."""
+    """Write JSON with each innermost list on one line: a curve is one line of a diff."""
     text = json.dumps(found, indent=1)
     text = re.sub(r"\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +144,7 @@ def store(found: dict[str, Any], path: Path) -> None:
 
 
 def run(parts: list[str], data: Data, budget: Budget, out: Path) -> None:
-    """Measure these parts, each stored as soon as it is known; what the file holds of the others stays."""
+    """Measure these parts and store each as soon as it is known; the other parts of the file stay."""
     torch.set_num_threads(1)
     for part in parts:
         began = time.monotonic()

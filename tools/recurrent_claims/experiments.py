@@ -1,4 +1,4 @@
-"""One function for each claim: measures it and returns plain numbers for docs/recurrent.json."""
+"""One function for each claim, which measures it and returns plain numbers for docs/recurrent.json."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from trajnet.training.model import ModelConfig, TrajectoryModel
 log = logging.getLogger(__name__)
 
 ORDERS: tuple[Order, ...] = get_args(Order)
-#: A gradient below this share of what it was has no say in the step any more.
+#: A gradient below this share of its first value counts as forgotten: it no longer affects the step.
 FORGOTTEN = 1e-3
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much is trained: enough to tell the networks apart in minutes on one core, not to win a benchmark."""
+    """Amount of training: enough to compare the networks within minutes on one core, not to win a benchmark."""
 
     seeds: int = 3
     hidden: int = 64
@@ -53,13 +53,13 @@ class Budget:
         return self.recipe(6, AugmentConfig(drop=0.1, short=0.3), OptimizerConfig(self.ngsim_epochs, self.batch))
 
     def explosion(self, learning_rate: float, *, clips: bool) -> Recipe:
-        """Whole histories, nothing dropped; half the batch for twice the steps."""
+        """Return the recipe with whole histories, nothing dropped, and half the batch for twice the steps."""
         optimizer = OptimizerConfig(self.explosion_epochs, max(1, self.batch // 2), learning_rate)
         return replace(self.recipe(6, AugmentConfig(drop=0.0, short=0.0), optimizer), clips=clips)
 
 
 def gradient_curve(model: TrajectoryModel, data: TrainingSet, recipe: Recipe) -> dict[str, Any]:
-    """Median and 10-90 % range over the histories of the gradient k steps back, and where it is forgotten."""
+    """Return median and 10-90 % range over the histories of the gradient k steps back, and where it is forgotten."""
     found = loss_gradients(model, Batches(data, len(data))[0], recipe.loss)
     low, middle, high = np.nanquantile(found, [0.1, 0.5, 0.9], axis=1)
     below = np.flatnonzero(middle < FORGOTTEN)
@@ -72,12 +72,12 @@ def gradient_curve(model: TrajectoryModel, data: TrainingSet, recipe: Recipe) ->
 
 
 def initial_gradients(data: TrainingSet, recipe: Recipe, seed: int) -> dict[str, Any]:
-    """Before any training."""
+    """Return the gradient curve of each network before any training."""
     return {n.name: gradient_curve(n.make(recipe.model, seed), data, recipe) for n in NETWORKS}
 
 
 def trained_gradients(models: dict[str, TrajectoryModel], data: TrainingSet, recipe: Recipe) -> dict[str, Any]:
-    """Of copies: the measurement is in float64 and must not change the models."""
+    """Return the gradient curve of each model, from copies: the measurement in float64 must not change the models."""
     curves = {}
     for name, model in models.items():
         copy = TrajectoryModel(model.config)
@@ -87,7 +87,7 @@ def trained_gradients(models: dict[str, TrajectoryModel], data: TrainingSet, rec
 
 
 def explosion(data: TrainingSet, budget: Budget) -> dict[str, Any]:
-    """Loss and gradient norm of every step, clipped and not, at the rate that we train with and at ten times that."""
+    """Return loss and gradient norm of every step, clipped and not, at our learning rate and at ten times that."""
     runs = []
     usual = OptimizerConfig()
     for learning_rate in (usual.learning_rate, 10 * usual.learning_rate):
@@ -107,7 +107,7 @@ def explosion(data: TrainingSet, budget: Budget) -> dict[str, Any]:
 
 
 def explosion_figures(done: Trained) -> dict[str, Any]:
-    """What one run shows; the lists in JSON's numbers, null for what is not finite."""
+    """Return the figures of one run, with null for values that are not finite."""
 
     def plain(values: Sequence[float]) -> list[float | None]:
         return [float(f"{v:.3g}") if np.isfinite(v) else None for v in values]
@@ -124,12 +124,12 @@ def explosion_figures(done: Trained) -> dict[str, Any]:
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean and every value of several seeds."""
+    """Return the mean and every value of several seeds."""
     return {"mean": round(float(np.mean(values)), 3), "seeds": [round(v, 3) for v in values]}
 
 
 def cells(train: TrainingSet, validation: TrainingSet, recipe: Recipe, seeds: int) -> dict[str, Any]:
-    """Each cell at the parameters of the LSTM and the same number of steps."""
+    """Train each cell with the LSTM's number of parameters and of steps; return the errors."""
     parameters = TrajectoryModel(recipe.model).parameter_count
     tops = (1, 5, recipe.model.modes)
     rows: dict[str, Any] = {}
@@ -151,14 +151,14 @@ def cells(train: TrainingSet, validation: TrainingSet, recipe: Recipe, seeds: in
 
 
 def trained_in(order: Order, train: TrainingSet, recipe: Recipe, seeds: int) -> list[TrajectoryModel]:
-    """An LSTM from each seed, trained on histories in this order."""
+    """Train an LSTM from each seed on histories in this order."""
     return [fit(LSTM, recipe, train, seed, arranging(order)).model for seed in range(seeds)]
 
 
 def order_matters(
     ordered: Sequence[TrajectoryModel], shuffled: Sequence[TrajectoryModel], validation: TrainingSet
 ) -> dict[str, Any]:
-    """Models trained in order, on histories in every order; and models trained on shuffled ones, if any, on both."""
+    """Return the errors of models trained in order for every order, and of those trained on shuffled ones for two."""
     top = ordered[0].config.modes
     name = f"minADE_{top}"
 
@@ -176,7 +176,7 @@ def order_matters(
 def context_matters(
     models: Sequence[TrajectoryModel], validation: TrainingSet, observations: Sequence[int], step_s: float
 ) -> dict[str, Any]:
-    """Error against how many of the last observations the model is told."""
+    """Return the error against the number of last observations that the model is given."""
     top = models[0].config.modes
     rows = []
     for count in observations:

@@ -1,4 +1,4 @@
-"""What becomes of a gradient on its way back through the encoder's time."""
+"""The size of a gradient on its way back through the encoder's time steps."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from trajnet.training.model import ContextTensors, TrajectoryModel
 
 
 def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> Tensor:
-    """(H, N) norm of dL/d(state after step t), the state being h, or h and c of an LSTM together.
+    """Return the norm (H, N) of dL/d(state after step t), the state being h, or h and c of an LSTM together.
 
-    embedded (H, N, inputs): what the encoder is given. gradient (N, hidden): dL/dh after the last step, which is all
-    that the decoder sees of the history. Exact: back-propagation through every single step.
+    embedded (H, N, inputs): input of the encoder. gradient (N, hidden): dL/dh after the last step, which is all that
+    the decoder gets of the history. Exact: back-propagation through every single step.
     """
     states: list[tuple[Tensor, ...]] = []
     carried = None
@@ -35,7 +35,7 @@ def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> 
 
 
 def loss_gradients(model: TrajectoryModel, batch: Batch, loss: LossConfig) -> NDArray[np.float64]:
-    """(H, N) norm of d(training loss)/d(encoder's state) k steps before the last, k first, relative to that at k = 0.
+    """Return the norm (H, N) of d(training loss)/d(encoder's state) k steps before the last, relative to k = 0.
 
     Every history must be of the batch's length. In float64: float32 would end at 1e-38. NaN where k = 0 gives 0.
     """

@@ -1,4 +1,4 @@
-"""The recorded histories that the claims are measured on, and how they are shortened and put into another order."""
+"""The recorded histories for the measurements, shortened or put into another order."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ NGSIM_VALIDATION = SourceConfig("scenes", path="commonroad_ngsim/US101", history
 
 
 def taken(data: TrainingSet, rows: NDArray[np.int64]) -> TrainingSet:
-    """The windows with only these rows."""
+    """Return the windows with these indices."""
     return TrainingSet(**{f.name: getattr(data, f.name)[rows] for f in fields(TrainingSet)})
 
 
 def spread_out(data: TrainingSet, most: int) -> TrainingSet:
-    """At most so many of the windows, evenly taken from all."""
+    """Return at most ``most`` windows, evenly spread over all."""
     rows = np.linspace(0, len(data) - 1, min(most, len(data))).round().astype(np.int64)
     return taken(data, rows)
 
 
 def complete(data: TrainingSet, most: int) -> TrainingSet:
-    """At most so many of the windows that were observed at every step."""
+    """Return at most ``most`` of the windows that were observed at every step. Raises InputError if there are none."""
     rows = np.flatnonzero(data.observed.all(axis=1))
     if not len(rows):
         raise InputError(f"windows: expected some that were observed at all {data.observed.shape[1]} steps, got none")
@@ -54,19 +54,19 @@ def complete(data: TrainingSet, most: int) -> TrainingSet:
 
 
 def recent(data: TrainingSet, steps: int) -> TrainingSet:
-    """The same windows with a history grid of only the last so many steps."""
+    """Return the windows with a history grid of only the last ``steps`` steps."""
     return replace(data, **{name: getattr(data, name)[:, -steps:] for name in HISTORY})
 
 
 def shortened(data: TrainingSet, steps: int) -> TrainingSet:
-    """The same windows, of which only the last so many observations are known."""
+    """Return the windows with only the last ``steps`` observations known."""
     observed = data.observed.copy()
     observed[:, : observed.shape[1] - steps] = False
     return replace(data, observed=observed)
 
 
 def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
-    """The batch with the motions of its histories in another order: what is lost is the order and nothing else.
+    """Return the batch with the motions of its histories in another order: only the order is lost.
 
     A motion is a displacement with its turn and its dt, whole; the steady velocity is that of the new order.
     ``earlier``: the last motion, which tells the present speed, stays the last. ``all``: any may come last, and is then
@@ -95,7 +95,7 @@ def reordered(batch: Batch, draw: torch.Generator, *, order: Order) -> Batch:
 
 
 def ending_at(mixed: ModelInput, history: ModelInput, last: torch.Tensor) -> ModelInput:
-    """mixed, its last motions turned as a whole so that they end at the last heading of history."""
+    """Return mixed with its last motions turned as a whole, so that they end at the last heading of history."""
     row = torch.arange(len(last))
     end_rad = history.yaw_rad[last, row]
     turn = end_rad - mixed.yaw_rad[last, row]
@@ -109,11 +109,12 @@ def ending_at(mixed: ModelInput, history: ModelInput, last: torch.Tensor) -> Mod
 
 
 def arranging(order: Order) -> Arrange:
+    """Return the function that puts batches into this order."""
     return partial(reordered, order=order)
 
 
 def pedestrians(root: Path, *, history_s: float, rate_hz: float, most: int) -> TrainingSet:
-    """So many pedestrians of VRU Aschaffenburg, drawn among all, each at 1 s before its end, tracked for history_s."""
+    """Return ``most`` random pedestrians of VRU Aschaffenburg, each at 1 s before its end, tracked for history_s."""
     files = find_scenes(root / "vru_aschaffenburg" / "pedestrians")
     steps, ahead = round(history_s * rate_hz), round(rate_hz)
     history: NDArray[np.float64] = np.linspace(-history_s, 0.0, steps + 1)

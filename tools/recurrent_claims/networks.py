@@ -1,4 +1,4 @@
-"""The networks that are compared: trajnet's four cells as they are, and two that start as textbooks warn against."""
+"""The compared networks: trajnet's four cells, and two with the initialisation that textbooks warn against."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from trajnet.training.model import ModelConfig, TrajectoryModel
 
 
 def ordinary_start(encoder: nn.RNNBase) -> None:
-    """PyTorch's own initialisation in place of the identity: uniform in +-1 / sqrt(hidden), the biases too."""
+    """Replace the identity by PyTorch's own initialisation: uniform in +-1 / sqrt(hidden), the biases too."""
     encoder.reset_parameters()
 
 
 def closed_forget_gate(encoder: nn.RNNBase) -> None:
-    """A forget bias of 0 in place of 1: the gate starts half open."""
+    """Set the forget bias to 0 instead of 1: the gate starts half open."""
     hidden = encoder.hidden_size
     with torch.no_grad():
         for layer in range(encoder.num_layers):
@@ -27,18 +27,20 @@ def closed_forget_gate(encoder: nn.RNNBase) -> None:
 
 @dataclass(frozen=True)
 class Network:
-    """A cell of configs/*.yaml (model.cell), and what is done to the encoder's weights before training, if anything."""
+    """A cell of configs/*.yaml (model.cell), and a change of the encoder's weights before training, or None."""
 
     name: str
     cell: Cell
     start: Callable[[nn.RNNBase], None] | None = None
 
     def prepare(self, model: TrajectoryModel) -> TrajectoryModel:
+        """Change the encoder's weights for the start of training; return the same model."""
         if self.start is not None:
             self.start(model.encoder)
         return model
 
     def make(self, config: ModelConfig, seed: int) -> TrajectoryModel:
+        """Return a new model with this cell, drawn from the seed."""
         torch.manual_seed(seed)
         return self.prepare(TrajectoryModel(replace(config, cell=self.cell)))
 
@@ -57,7 +59,7 @@ NETWORKS = (
 
 
 def width_for(network: Network, config: ModelConfig, parameters: int) -> ModelConfig:
-    """The configuration with this cell whose encoder and decoder are as wide as the parameters allow, both in step."""
+    """Return the configuration with this cell and the widest encoder and decoder, in proportion, within parameters."""
 
     def wider(hidden: int) -> ModelConfig:
         narrow = max(1, round(hidden * config.decoder_hidden / config.hidden))

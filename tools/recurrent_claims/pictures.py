@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Stands for the page's text colour in what matplotlib writes; a style sheet in the file sets it by the reader's theme.
+#: Placeholder for the page's text colour in matplotlib's output; a style sheet in the file sets it by the theme.
 INK = "#24292f"
 STYLE = "<style>svg{--ink:#24292f}@media(prefers-color-scheme:dark){svg{--ink:#d0d7de}}</style>"
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3987e5", "#d9822b", "#2f9e5b", "#e5534b", "#9a6cf0", "#8b949e"
@@ -35,7 +35,7 @@ RC: dict[str, Any] = {
 
 @contextmanager
 def picture(path: Path, panels: int, *, height_in: float = 3.0, shared_y: bool = False) -> Iterator[list[Axes]]:
-    """Panels side by side, saved on the way out without a date, so that the same figures make the same file."""
+    """Yield panels side by side and save them without a date, so that the same figures make the same file."""
     with mpl.rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=(8.4, height_in), layout="constrained")
         axes = list(np.atleast_1d(figure.subplots(1, panels, sharey=shared_y)))
@@ -49,7 +49,7 @@ def picture(path: Path, panels: int, *, height_in: float = 3.0, shared_y: bool =
 
 
 def thinned(count: int, most: int = 50) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Indices of at most so many points of a curve, its ends among them: small files."""
+    """Return the indices of at most ``most`` points of a curve, its ends among them, to keep files small."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))
 
 
@@ -72,7 +72,7 @@ def draw_gradients(found: dict[str, Any], path: Path) -> None:
 
 
 def draw_explosion(found: dict[str, Any], path: Path) -> None:
-    """The first seed at the higher of the two learning rates."""
+    """Draw the first seed at the higher of the two learning rates."""
     rate = max(run["learning_rate"] for run in found["runs"])
     with picture(path, 2, height_in=3.4) as axes:
         for run in found["runs"]:
@@ -89,7 +89,7 @@ def draw_explosion(found: dict[str, Any], path: Path) -> None:
 
 
 def draw_bars(axis: Axes, rows: dict[str, dict[str, Any]], colors: Iterable[str]) -> None:
-    """Means as bars with their values, each seed as a dot."""
+    """Draw means as bars with their values, and each seed as a dot."""
     places = np.arange(len(rows))[::-1]
     axis.barh(places, [row["mean"] for row in rows.values()], color=list(colors), height=0.6, alpha=0.85)
     for place, row in zip(places, rows.values(), strict=True):
@@ -145,7 +145,7 @@ def draw_context(parts: list[dict[str, Any]], path: Path) -> None:
 
 
 def draw_all(found: dict[str, Any], folder: Path) -> None:
-    """Every picture of docs/recurrent.md."""
+    """Draw every picture of docs/recurrent.md."""
     both = [found["order"], found["ngsim"]]
     draw_gradients(found["ngsim"]["gradients"], folder / "gradients.svg")
     draw_explosion(found["explosion"], folder / "explosion.svg")

@@ -8,29 +8,29 @@ from typing import Any
 
 from trajnet.errors import InputError
 
-#: What stands between these two lines of the document is written by the program.
+#: The part of the document between these two lines is written by the program.
 BLOCK = re.compile(r"(?<=<!-- table: )(?P<name>\w+)(?P<open> -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown, the first column to the left and the others to the right."""
+    """Return a Markdown table, the first column aligned to the left and the others to the right."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, rule, *rows])
 
 
 def share(value: float) -> str:
-    """Of a gradient, over many powers of ten."""
+    """Format a share of a gradient, over many powers of ten."""
     return f"{value:.2f}" if 0.01 <= value < 100 else f"{value:.0e}"
 
 
 def figures(row: dict[str, Any]) -> str:
-    """Mean of the seeds, and how far they reach where there are several."""
+    """Format the mean of the seeds, and their range if there are several."""
     mean = f"{row['mean']:.2f}"
     return mean if len(row["seeds"]) == 1 else f"{mean} ({min(row['seeds']):.2f}–{max(row['seeds']):.2f})"
 
 
 def gradients(found: dict[str, Any]) -> str:
-    """What is left of the gradient 1 s (50 Hz) or 5 s (10 Hz) back, and after how many steps it is forgotten."""
+    """Return the table of the gradient left 1 s (50 Hz) or 5 s (10 Hz) back, and the step at which it is forgotten."""
     panels = found["ngsim"]["gradients"]["panels"]
     head = [""]
     for panel in panels:
@@ -51,7 +51,7 @@ def gradients(found: dict[str, Any]) -> str:
 
 
 def explosion(found: dict[str, Any]) -> str:
-    """Each network and rate, unclipped next to clipped: the largest norm of any seed, and the mean loss at the end."""
+    """Return the table of the largest gradient norm and the last losses, for each network and rate, clipped or not."""
     groups: dict[tuple[str, float], dict[bool, list[dict[str, Any]]]] = {}
     for run in found["explosion"]["runs"]:
         groups.setdefault((run["network"], run["learning_rate"]), {}).setdefault(run["clips"], []).append(run)
@@ -125,7 +125,7 @@ def context(found: dict[str, Any], part: str) -> str:
 
 
 def conditions(found: dict[str, Any]) -> str:
-    """How each part was measured."""
+    """Return the table of commands, dates and amounts of data."""
     return table(
         ("part", "command", "measured", "wall s", "trained on", "windows"),
         [
@@ -140,7 +140,7 @@ def conditions(found: dict[str, Any]) -> str:
 
 
 def tables(found: dict[str, Any]) -> dict[str, str]:
-    """Every table of the document by the name in its marker."""
+    """Return every table of the document by the name in its marker."""
     return {
         "gradients": gradients(found),
         "explosion": explosion(found),
@@ -153,7 +153,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
 
 
 def filled_in(document: str, found: dict[str, Any]) -> str:
-    """The document with its tables as the figures have them. InputError for a marker with a name that no table has."""
+    """Return the document with its tables filled in. Raises InputError for a marker that names no table."""
     known = tables(found)
 
     def written(match: re.Match[str]) -> str:

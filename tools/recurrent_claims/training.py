@@ -1,4 +1,4 @@
-"""The trainer's optimiser and loss in a plain loop, which can leave out the clipping and rearrange histories."""
+"""The trainer's optimiser and loss in a plain loop, with optional clipping and rearranged histories."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IN_ORDER = arranging("in order")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the networks of one comparison share. gradient_clip None: the norm is measured and left as it is."""
+    """The settings that the networks of one comparison share. clips: whether the gradient's norm is limited."""
 
     model: ModelConfig
     augment: AugmentConfig
@@ -43,7 +43,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network after training, and what was seen at each step: the loss, and the gradient's norm before clipping."""
+    """A network after training, with loss and gradient norm before clipping at each step."""
 
     model: TrajectoryModel
     loss: list[float]
@@ -56,7 +56,7 @@ class Trained:
 
 
 def fit(network: Network, recipe: Recipe, data: TrainingSet, seed: int, arrange: Arrange = IN_ORDER) -> Trained:
-    """Train from the seed to the end of the recipe, or to the first loss or gradient that is no number."""
+    """Train from the seed to the end of the recipe, or to the first loss or gradient that is not finite."""
     began = time.process_time()
     torch.manual_seed(seed)
     chosen, augment = recipe.optimizer, recipe.augment
@@ -99,7 +99,7 @@ def fit(network: Network, recipe: Recipe, data: TrainingSet, seed: int, arrange:
 def errors(
     model: TrajectoryModel, data: TrainingSet, tops: Sequence[int], arrange: Arrange = IN_ORDER, seed: int = 0
 ) -> dict[str, float]:
-    """minADE_k in m over all windows, for each k in tops, histories rearranged as asked."""
+    """Return minADE_k in m over all windows, for each k in tops, with rearranged histories."""
     batches = Batches(data, 512)
     total = dict.fromkeys(tops, 0.0)
     draw = torch.Generator().manual_seed(seed)

@@ -6,9 +6,9 @@ x m, y m, z m, length m, width m, height m, heading rad (http://apolloscape.auto
 The benchmark has 3 s of history and 3 s of future. Its test files have no futures, so the training files are split here
 by recording (trajnet.datasets.own_split).
 
-The heading column is not read: positions are in a world frame, the headings are not. Along tracks that move by more
-than 2 m/s they differ from the course by an angle that is another one in every file (167 degrees in result_9050_4,
--102 in result_9051_5) and that jumps by 180 degrees from frame to frame. The heading is derived from motion instead.
+The heading column is not read: positions are in a world frame, but headings are not. Along tracks faster than 2 m/s
+they differ from the course by an angle that changes from file to file (167 degrees in result_9050_4, -102 in
+result_9051_5) and jumps by 180 degrees from frame to frame. The heading is derived from motion instead.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FRAME_NS = 500_000_000
 COLUMNS = 10
 LICENCE = "research only (ApolloScape; no licence stated with the files)"
 
-#: Files of the whole data set; another number would be split in another way.
+#: Files of the whole data set; the split would differ with another number.
 FILES = 53
 HISTORY_S: FloatArray = np.arange(-5, 1, dtype=np.float64) * 0.5
 FUTURE_S: FloatArray = np.arange(1, 7, dtype=np.float64) * 0.5
@@ -44,10 +44,10 @@ CLASSES: dict[int, ObjectClass] = {
 
 
 def read_apolloscape(path: Path) -> Scene:
-    """Return the scene of one file. There is neither heading (see above) nor velocity nor a map.
+    """Return the scene of one file, without heading (see above), velocity and map.
 
-    Sizes are what the lidar saw of an object; a track keeps that of its first row.
-    InputError names the file and the line that does not fit.
+    Sizes are those of the part that the lidar saw; a track keeps the size of its first row.
+    Raises InputError that names the file and the line that does not fit.
     """
     table = read_fields(path, COLUMNS)
     count = len(table)
@@ -96,7 +96,7 @@ def apolloscape_files(folder: Path, split: str) -> list[Path]:
 
 
 def apolloscape_rows(scene: Scene, _part: Part) -> IntArray:
-    """Return the rows of objects that were seen in the frame before too and whose next 3 s are recorded."""
+    """Return the rows of objects that were also seen in the frame before and whose next 3 s are recorded."""
     windows = windows_of_scene(scene, np.arange(len(scene.row_frame)), HISTORY_S, FUTURE_S)
     return np.flatnonzero(windows.observed[:, -2] & windows.future_valid.all(axis=1))
 

@@ -1,16 +1,20 @@
-"""What trajnet knows of a data set: one frozen description, in one file for each data set."""
+"""The description of a data set: one frozen object, in one file for each data set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from trajnet.config import require
 from trajnet.scenes.formats import SceneFormat
 from trajnet.types import FloatArray, IntArray, Scene
 
-#: For scenes that are streamed: what Argoverse 2 and most others state, which ask for six paths.
+#: What a data set may be used for. mixed: it depends on the file.
+Use = Literal["any", "mixed", "non-commercial"]
+
+#: Metrics of streamed scenes: those of Argoverse 2 and most others, which ask for six paths.
 SCENE_METRICS = (
     *(f"{m}_{k}" for m in ("minADE", "minFDE") for k in (1, 6)),
     "MissRate_2_5",
@@ -23,8 +27,8 @@ SCENE_METRICS = (
 class Part:
     """Files of a data set that belong together, and whose windows share one grid of history times.
 
-    name: a training source's ``split``. history_time_s (H,): of the benchmark's windows, ends with 0; None where scenes
-    are streamed. window_count: how many windows the benchmark has in it; None where no count is stated.
+    name: a training source's ``split``. history_time_s (H,): history times of the benchmark's windows in s, the last 0;
+    None where scenes are streamed. window_count: the number of windows that the benchmark states; None: none.
     """
 
     name: str
@@ -36,8 +40,8 @@ class Part:
 class WindowRule:
     """How a benchmark cuts its windows.
 
-    future_time_s (T,): the times that it scores, in s. rows: the scene's rows that are the last observation of a window
-    in this part. other_futures: whether windows may be trained at other future times, masked where nothing was
+    future_time_s (T,): the times that it scores, in s. rows: returns the scene's rows that are the last observation of
+    a window in this part. other_futures: whether windows may be trained at other future times, masked where nothing was
     recorded.
     """
 
@@ -54,16 +58,18 @@ def _one_group(_part: str, _scene_id: str) -> str:
 class Dataset:
     """One data set.
 
-    name: as ``--dataset`` and a training source's ``kind`` take it. title: its name for people.
-    licence, download: on what terms it may be used and where it is to be had. note: what a user has to know of it.
-    folder: its folder below a data root. marker: a folder or file in it by which it is known under another name.
-    parts: what it is divided into; empty where any scene file or folder of them may be given by path.
-    splits: what ``--split`` names -> the parts of it; by default each part.
+    name: as ``--dataset`` and a training source's ``kind`` take it. title: its name in texts.
+    licence, download: the terms of use and where to get it. note: what a user has to know about it.
+    use: what the licence allows; a new data set is non-commercial until its description says otherwise.
+    held_out: for tests only, never trained on, because its recordings are part of other data sets too.
+    folder: its folder below a data root. marker: a folder or file in it that identifies it under another name.
+    parts: its parts; empty where any scene file or folder of them may be given by path.
+    splits: values of ``--split`` -> the parts that each stands for; by default each part by its own name.
     files: (the data set's folder, the part's name) -> the part's files, sorted. Raises InputError.
     windows: how its benchmark cuts windows; None: whole scenes are streamed, and sliding windows are trained on.
-    metrics: what the first table of an evaluation shows, of evaluate.scoring.DEFINITIONS. divided: what is shown by
+    metrics: the columns of the first table of an evaluation, of evaluate.scoring.DEFINITIONS. divided: metrics shown by
     horizon, class and group. headline: the one minADE_k for pictures. ranks: the k whose minADE_k and minFDE_k are
-    broken down. group: (part's name, scene's id) -> what reports sum up beside the whole, "" for nothing.
+    broken down. group: (part's name, scene's id) -> the group that reports average separately, "" for none.
     shows_groups: whether the tables have a row for each group. mean_over_groups: whether the benchmark's own figure is
     the unweighted mean of the groups.
     format: its own file format; None where its files are tables or CommonRoad.
@@ -78,6 +84,8 @@ class Dataset:
     divided: tuple[str, ...] = ("minADE_6", "minFDE_6")
     headline: str = "minADE_6"
     ranks: tuple[int, ...] = (1, 6)
+    use: Use = "non-commercial"
+    held_out: bool = False
     note: str = ""
     folder: str = ""
     marker: str = ""

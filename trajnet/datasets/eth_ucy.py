@@ -1,10 +1,10 @@
 """ETH/UCY pedestrians in Social GAN's text files: ``frame pedestrian x_m y_m``, one row each, 2.5 Hz.
 
-The benchmark counts 0.4 s a step in every file. In biwi_eth walkers then do 2.5 m/s in the median: the recording's own
-steps must have been longer, but the published numbers all rest on 0.4 s.
+The benchmark takes a step as 0.4 s in every file. In biwi_eth the median walking speed is then 2.5 m/s: the real steps
+must have been longer, but all published numbers assume 0.4 s.
 
-Five models are trained, each without the scene that it is tested on: a part ``zara1/train`` has the files to train the
-model with that is tested on zara1. 8 positions are observed, 12 predicted.
+Five models are trained, each without the scene that it is tested on: the part ``zara1/train`` has the training files of
+the model that is tested on zara1. 8 positions are observed, 12 predicted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from trajnet.types import FloatArray, IntArray, ObjectClass, Scene
 STEP_NS = 400_000_000
 COLUMNS = 4
 
-#: Each scene with the official number of windows when it is the one left out.
+#: The official number of test windows of each scene.
 TEST_WINDOWS = {"eth": 181, "hotel": 1_053, "univ": 24_334, "zara1": 2_253, "zara2": 5_833}
 ETH_UCY_SCENES: tuple[str, ...] = tuple(TEST_WINDOWS)
 OBSERVED, PREDICTED = 8, 12
@@ -40,10 +40,10 @@ FUTURE_S: FloatArray = np.arange(1, PREDICTED + 1, dtype=np.float64) * 0.4
 
 
 def read_eth_ucy(path: Path, *, frame_step: int = 10) -> Scene:
-    """Return the scene of one file; only frames with a pedestrian in them are frames of the scene.
+    """Return the scene of one file; only frames with a pedestrian are frames of the scene.
 
-    frame_step: what the numbers of frames 0.4 s apart differ by (10 in all files of Social GAN).
-    InputError names the file and the line that does not fit.
+    frame_step: difference of frame numbers 0.4 s apart (10 in all files of Social GAN).
+    Raises InputError that names the file and the line that does not fit.
     """
     table = read_fields(path, COLUMNS)
     count = len(table)
@@ -85,10 +85,10 @@ def read_eth_ucy(path: Path, *, frame_step: int = 10) -> Scene:
 
 
 def social_gan_rows(scene: Scene, *, observed: int = OBSERVED, predicted: int = PREDICTED) -> IntArray:
-    """Return the rows (last observed frame) that Social GAN's loader makes windows of.
+    """Return the rows (last observed frames) of the windows that Social GAN's loader cuts.
 
-    In every run of 20 successive frames of a file: the pedestrians that are in all 20, if there are more than one. Its
-    loader counts frames that occur in the file, and pedestrians in all of them; gaps in time are not looked at.
+    In every run of 20 successive frames of a file, it takes the pedestrians that are in all 20 frames, if there is more
+    than one. The loader counts the frames that occur in the file and ignores gaps in time.
     """
     length = observed + predicted
     present = np.zeros((scene.frame_count, len(scene.track_id)), dtype=np.int64)
@@ -108,6 +108,7 @@ ETH_UCY = Dataset(
     name="eth_ucy",
     title="ETH/UCY",
     licence="ETH: none stated; UCY: free for use with credit to the authors",
+    use="mixed",
     download="https://github.com/InhwanBae/EigenTrajectory (datasets)",
     note="leave one scene out; the published figure is the mean of the five scenes",
     folder="eth_ucy",

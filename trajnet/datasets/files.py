@@ -1,4 +1,4 @@
-"""Scene files of every format that the registry knows: which format a file has, and its scene or map."""
+"""Scene files of every format that the registry knows: find them, tell their format, read their scene or map."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _suffixes() -> list[str]:
 
 
 def _first_row(path: Path) -> bytes:
-    """The first line of a file that is not blank, stripped; empty if there is none."""
+    """Return the first line of a file that is not blank, stripped; empty if there is none."""
     try:
         with path.open("rb") as file:
             return next((line.strip() for line in file if line.strip()), b"")
@@ -51,9 +51,10 @@ def _first_row(path: Path) -> bytes:
 def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Scene:
     """Return the scene of one file.
 
-    kind: the name of a format, or ``auto`` to tell from the file. with_map: also read a map that takes extra reading:
+    kind: the name of a format, or ``auto`` to tell it from the file. with_map: also read a map that is in other files:
     nuScenes' raster, with the directions of traffic that the training scenes beside it show.
-    InputError if the file is missing, of another kind, or holds what a scene cannot (NaN, a track twice in a frame).
+    Raises InputError if the file is missing, of another kind, or holds what a scene cannot (NaN, a track twice in a
+    frame).
     """
     path = Path(path)
     _require_kind(kind)
@@ -64,7 +65,7 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
 def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
     """Return the lanes and the raster of a map: a Lanelet2 .osm, or any scene file that has one.
 
-    InputError if the file cannot be read or has neither.
+    Raises InputError if the file cannot be read or has neither.
     """
     path = Path(path)
     if path.suffix.lower() == ".osm":
@@ -79,9 +80,9 @@ def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
 
 
 def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
-    """Return the scene files at path, sorted: the file itself, or those below a folder, hidden ones left out.
+    """Return the scene files at path, sorted: the file itself, or those below a folder, without hidden ones.
 
-    kind limits a folder to files of that kind. InputError if there are none.
+    kind limits a folder to files of that kind. Raises InputError if there are none.
     """
     path = Path(path)
     if path.is_file():
@@ -98,7 +99,7 @@ def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
 
 
 def _is_scene(path: Path, kind: str) -> bool:
-    """Whether a file of a folder counts; notes and licences, text with another number of columns, do not."""
+    """Return whether a file of a folder is a scene of this kind; notes and licences are not."""
     try:
         found = scene_kind(path)
     except InputError:

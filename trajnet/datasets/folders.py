@@ -1,4 +1,4 @@
-"""Where a data set lies below the data roots, and the files of its parts."""
+"""The folder of a data set below the data roots, and the files of its parts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trajnet.errors import InputError
 
 
 def dataset_folder(dataset: Dataset, roots: Sequence[Path]) -> Path:
-    """Return the data set's folder: below the first root that has it, or that root itself. Raises InputError."""
+    """Return the data set's folder: the one below the first root that has it, or that root. Raises InputError."""
     if not any(root.is_dir() for root in roots):
         raise InputError(
             f"{' or '.join(map(str, roots))}: no such data folder; give the folder that holds {dataset.folder} "

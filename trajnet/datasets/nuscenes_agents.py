@@ -1,7 +1,7 @@
-"""All agents of nuScenes scenes, from public detections that were put into the map frame and tracked, as scene tables.
+"""All agents of nuScenes scenes, from public detections, transformed into the map frame and tracked, as scene tables.
 
-The noise is that of a real detector. A target's own vehicle can stand as a track ``n...`` in frames in which its label
-does not list it.
+The noise is that of a real detector. In frames in which a target's label does not list it, its vehicle can appear as a
+track ``n...``.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ NUSCENES_MINI = Dataset(
     name="nuscenes_mini",
     title="nuScenes mini",
     licence="CC BY-NC-SA 4.0 (nuScenes): non-commercial",
+    held_out=True,
     download="https://www.nuscenes.org, converted from the test files of https://github.com/metadriverse/scenarionet",
     note="for tests, not for training: six of its scenes are also in nuscenes and nuscenes_agents, train or train_val",
     folder="nuscenes_mini",

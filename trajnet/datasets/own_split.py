@@ -1,7 +1,7 @@
-"""Splits of our own, for data sets without an official split whose futures are known.
+"""Splits of our own, for data sets whose official split has no futures.
 
-The groups of files (what was recorded together) are ordered by a hash of SPLIT_SEED and their name; the first
-TEST_SHARE are test, the next VAL_SHARE val, the rest are train.
+Groups of files that were recorded together are ordered by a hash of SPLIT_SEED and their name; the first TEST_SHARE of
+them are test, the next VAL_SHARE val, the rest train.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ VAL_SHARE = 0.1
 
 
 def own_split(files: Sequence[Path], split: str, group: Sequence[str], stratum: Sequence[str] = ()) -> list[Path]:
-    """Return the files of a split (OWN_SPLITS). group: of each file; files of one group stay together.
+    """Return the files of a split (OWN_SPLITS).
 
-    stratum: of each file; the groups of each stratum are split by themselves. Raises InputError for another split.
+    group: the group of each file; files of one group stay together. stratum: the stratum of each file; each stratum is
+    split by itself. Raises InputError for another split.
     """
     if split not in OWN_SPLITS:
         raise InputError(f"split: expected one of {', '.join(OWN_SPLITS)}, got {split!r}")
@@ -37,7 +38,7 @@ def own_split(files: Sequence[Path], split: str, group: Sequence[str], stratum: 
 
 
 def require_files(what: str, files: Sequence[Path], expected: int) -> None:
-    """Raise InputError unless these are all files of the data set: others would be split in another way."""
+    """Raise InputError unless the data set is complete: the split would differ with another number of files."""
     if len(files) != expected:
         raise InputError(
             f"{what}: expected the {expected:,} files of the data set, got {len(files):,}; is it complete?"

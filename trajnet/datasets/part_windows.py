@@ -19,9 +19,9 @@ def part_windows(
 ) -> Windows:
     """Return the windows of the part of this name, in the order of its files.
 
-    future_time_s (T,): other times than the benchmark's; which windows there are does not depend on it.
-    InputError if the benchmark has no windows of its own, if their number is not the one that it states, or if a future
-    that it scores is not recorded.
+    future_time_s (T,): other times than the benchmark's; the choice of windows does not depend on them.
+    Raises InputError if the benchmark has no windows of its own, if their number is not the one that it states, or if a
+    future that it scores is not recorded.
     """
     part = part_named(dataset, name)
     if dataset.windows is None or part.history_time_s is None:
@@ -37,7 +37,10 @@ def part_windows(
 
 
 def _require_count(dataset: Dataset, part: Part, windows: Windows, *, whole: bool) -> None:
-    """Another count means that the data or the protocol is not the benchmark's, and figures could not be compared."""
+    """Raise InputError for another number of windows than the benchmark states: figures could not be compared.
+
+    whole: whether the whole future of every window has to be recorded.
+    """
     if part.window_count is None:
         return
     known = int(windows.future_valid.all(axis=1).sum()) if whole else len(windows)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import PurePath
+
 from trajnet.datasets.apolloscape import APOLLOSCAPE
 from trajnet.datasets.description import Dataset
 from trajnet.datasets.dut import DUT
@@ -13,7 +16,7 @@ from trajnet.datasets.nuscenes_mini import NUSCENES_MINI
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.sind import SIND
 from trajnet.datasets.vru import VRU
-from trajnet.errors import InputError
+from trajnet.errors import ConfigError, InputError
 from trajnet.scenes.formats import COMMONROAD, TABLE, SceneFormat
 
 DATASETS: tuple[Dataset, ...] = (
@@ -41,6 +44,34 @@ def dataset_named(name: str) -> Dataset:
         if dataset.name == name:
             return dataset
     raise InputError(f"dataset: expected one of {', '.join(dataset_names())}, got {name!r}")
+
+
+def require_trainable(sources: Iterable[tuple[str, str]], *, non_commercial: bool) -> None:
+    """Raise ConfigError, naming the data set, if one of these sources must not be trained on.
+
+    sources: name of a data set and, for scene files, their path; a path counts as the data set whose folder it names.
+    non_commercial: whether the model may be non-commercial. Files of a data set of mixed use are accepted by path
+    only, where the configuration chooses them and has to answer for their licence; so are folders that no description
+    names.
+    """
+    for name, path in sources:
+        named = dataset_named(name)
+        found = [d for d in DATASETS if d.folder and d.folder in PurePath(path).parts] if path else [named]
+        for dataset in found:
+            _require_trainable(dataset, non_commercial=non_commercial, chosen_files=bool(path))
+
+
+def _require_trainable(dataset: Dataset, *, non_commercial: bool, chosen_files: bool) -> None:
+    if dataset.held_out:
+        raise ConfigError(
+            f"source: expected a data set to train on, got {dataset.name}, which is held out ({dataset.note})"
+        )
+    allowed = dataset.use == "any" or (dataset.use == "mixed" and chosen_files)
+    if not (non_commercial or allowed):
+        raise ConfigError(
+            f"source: expected data that may be used commercially, as non_commercial: false says, "
+            f"got {dataset.name} ({dataset.licence}); set non_commercial: true or leave it out"
+        )
 
 
 def scene_formats() -> list[SceneFormat]:

@@ -8,5 +8,6 @@ SCENES = Dataset(
     name="scenes",
     title="scene files",
     licence="that of the files",
+    use="mixed",
     download="any recording that `trajnet convert` reads",
 )

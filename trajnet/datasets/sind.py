@@ -1,8 +1,7 @@
 """SinD: pedestrians at signalised intersections of Chinese cities, from a drone, 10 Hz, one CSV file for each city.
 
 The file is ``Ped_smoothed_tracks.csv``, with a first line that names its columns (see HEADER). Positions are in m,
-velocities in m/s, in the frame of the city's map. Vehicles are in files of their own, with other columns, which are
-not read.
+velocities in m/s, in the frame of the city's map. The files of vehicles, which have other columns, are not read.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ CLASSES: dict[str, ObjectClass] = {"pedestrian": ObjectClass.PEDESTRIAN}
 def read_sind(path: Path) -> Scene:
     """Return the scene of one file, with velocities and without headings; scene_id is ``Xian/Ped_smoothed_tracks``.
 
-    InputError names the file and the line that does not fit.
+    Raises InputError that names the file and the line that does not fit.
     """
     lines = read_text(path).splitlines()
     if not lines or lines[0].strip() != HEADER:
@@ -83,6 +82,7 @@ SIND = Dataset(
     name="sind",
     title="SinD",
     licence=LICENCE,
+    use="any",
     download="https://github.com/SOTIF-AVLab/SinD",
     note="pedestrians only; each city is a part",
     folder="sind",

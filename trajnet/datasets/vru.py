@@ -1,10 +1,10 @@
 """VRU trajectory data set of TH Aschaffenburg: one pedestrian (50 Hz) or cyclist (12.5 Hz) alone in each CSV file.
 
-The first line names the columns: a number of the row (no name), timestamp s, x m, y m. What the road user is, the file
-does not say: it is the folder, ``pedestrians`` or ``cyclists``, with a folder for each kind of motion in it.
-Pedestrians are tracked by their head, cyclists by their centre, without yaw, velocity and size.
+The first line names the columns: the number of the row (without a name), timestamp s, x m, y m. The file does not tell
+the class; the folder does: ``pedestrians`` or ``cyclists``, with a folder for each kind of motion in it. Pedestrians
+are tracked by their head, cyclists by their centre, without yaw, velocity and size.
 
-There is no official split with futures: persons are split here (trajnet.datasets.own_split). 1 s is observed, 2.5 s are
+There is no official split with futures: we split by person (trajnet.datasets.own_split). 1 s is observed, 2.5 s are
 predicted.
 """
 
@@ -26,7 +26,7 @@ VRU_HEADER = ",timestamp,x,y"
 ROAD_USERS: dict[str, ObjectClass] = {"pedestrians": ObjectClass.PEDESTRIAN, "cyclists": ObjectClass.BICYCLE}
 MOTIONS: tuple[str, ...] = ("moving", "starting", "stopping", "waiting")
 
-#: Files of the whole data set; another number would be split in another way.
+#: Files of the whole data set; the split would differ with another number.
 FILES = {"pedestrians": 1068, "cyclists": 494}
 WINDOWS = {
     "pedestrians": {"train": 5_929, "val": 951, "test": 1_504},
@@ -44,8 +44,8 @@ STRIDE = {"pedestrians": 20, "cyclists": 5}
 def read_vru(path: Path) -> Scene:
     """Return the scene of one file: one track. scene_id is ``pedestrians/moving/1008_27``.
 
-    A row whose time is that of the row before is left out: two cyclists (waiting/108 and 305) have no times at all, and
-    one row is what is left of them. InputError names the file and the line that does not fit, or the folder.
+    A row with the same time as the row before is left out: two cyclists (waiting/108 and 305) have no times at all, and
+    keep one row each. Raises InputError that names the file and the line that does not fit, or the folder.
     """
     road_user, motion = _folders(path)
     lines = read_text(path).splitlines()
@@ -90,7 +90,7 @@ def read_vru(path: Path) -> Scene:
 
 
 def _folders(path: Path) -> tuple[str, str]:
-    """Return the road user and the kind of motion that a file's folders name."""
+    """Return the road user and the kind of motion, from the names of the file's folders."""
     road_user, motion = path.resolve().parts[-3:-1] if len(path.resolve().parts) > 3 else ("", "")
     if road_user not in ROAD_USERS or motion not in MOTIONS:
         raise InputError(
@@ -104,7 +104,7 @@ def vru_files(folder: Path, part: str) -> list[Path]:
     """Return the files of a part of our own split, ``pedestrians/train`` or the like. Raises InputError.
 
     The pieces of one person's track (``moving/1008_27``, ``starting/1008_1``) stay together: the number before the
-    underscore is taken for the person. Persons are ordered within each set of motions that they show.
+    underscore identifies the person. Persons with the same kinds of motion are a stratum.
     """
     road_user, _, split = part.partition("/")
     files = sorted(file for motion in MOTIONS for file in (folder / road_user / motion).glob("*.csv"))
@@ -117,8 +117,10 @@ def vru_files(folder: Path, part: str) -> list[Path]:
 
 
 def vru_rows(scene: Scene, part: Part) -> IntArray:
-    """Return a row every 0.4 s of each track, from 1 s after its first observation (0.96 s for cyclists) to 2.5 s
-    before its last."""
+    """Return a row every 0.4 s of each track, with the whole history and future recorded.
+
+    That is from 1 s after its first observation (0.96 s for cyclists) to 2.5 s before its last.
+    """
     road_user = part.name.partition("/")[0]
     chosen = np.flatnonzero(scene.row_frame % STRIDE[road_user] == 0)
     windows = windows_of_scene(scene, chosen, HISTORY_S[road_user], FUTURE_S)

@@ -1,4 +1,4 @@
-"""The surroundings of recorded windows, as a predictor on the road would have had them at their last observation."""
+"""The surroundings of recorded windows, as a predictor on the road would have seen them at their last observation."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from trajnet.types import IntArray, Scene
 def scene_surroundings(
     scene: Scene, rows: IntArray, requirements: InputRequirements, field: MapField | None = None
 ) -> Surroundings:
-    """What the objects of these rows of the scene see. field: the scene's own map where it is None.
+    """Return the surroundings of the objects at these rows of the scene. field: the scene's own map if None.
 
-    The scene is streamed through a TrackStore, so headings and velocities are what was known at that time.
+    The scene is streamed through a TrackStore, so headings and velocities are those that were known at that time.
     """
     field = field or scene_field(scene, requirements)
     rows = np.asarray(rows, np.int64)
@@ -48,9 +48,10 @@ def scene_surroundings(
 
 
 def window_surroundings(windows: Windows, files: Sequence[Path], requirements: InputRequirements) -> Surroundings:
-    """What was around at the last observation of every window. files: among them the scene of every window.
+    """Return the surroundings at the last observation of every window. files: the scene of every window is among them.
 
-    A scene is found by the last part of its id, which is its file's stem; where several files have it, by the whole id.
+    A scene is found by the last part of its id, which is its file's stem; if several files have it, by the whole id.
+    Raises InputError if there is not exactly one.
     """
     if not requirements:
         return nothing_around(len(windows), requirements)
@@ -74,6 +75,6 @@ def window_surroundings(windows: Windows, files: Sequence[Path], requirements: I
 
 
 def nothing_around(count: int, requirements: InputRequirements) -> Surroundings:
-    """Surroundings of ``count`` objects that see nothing."""
+    """Return the surroundings of ``count`` objects without a map and without neighbours."""
     distance, valid = map_around(requirements.view, None, np.zeros((count, 2)), np.zeros(count))
     return Surroundings(distance, valid, np.zeros((count, requirements.neighbours, len(NEIGHBOUR_COLUMNS)), np.float32))

@@ -1,16 +1,16 @@
-"""Prediction windows: what was known at one instant about one object, and what it did afterwards.
+"""Prediction windows: what was known about one object at one instant, and what it did afterwards.
 
-Evaluation on the benchmarks and training both start from these. Which windows a benchmark has is described in the file
-of its data set. A window's history lies on a fixed grid of times before its last observation; a mask says where the
-track was observed. The future is interpolated to the asked times between observations, and masked where the recording
-has a gap or ends.
+Evaluation on the benchmarks and training both start from these. The file of a data set describes which windows its
+benchmark has. A window's history lies on a fixed grid of times before its last observation; a mask tells where the
+track was observed. The future is interpolated between observations to the requested times, and masked where the
+recording has a gap or ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ class Windows(StructOfArrays):
     history_time_s (H,): ends with 0, the last observation. future_time_s (T,): above 0.
     scene_id (W,), track_id (W,): str. frame (W,): the source's number of the last observed frame. row (W,): the scene's
     row of the last observation.
-    timestamp_ns (W,): its time. object_class (W,), size_m (W, 2).
-    observed (W, H): the last column is always True. Values where it is False mean nothing (zeros).
+    timestamp_ns (W,): the time of that row. object_class (W,), size_m (W, 2).
+    observed (W, H): the last column is always True. Where it is False, the values are zeros without a meaning.
     position_m (W, H, 2): map frame. yaw_rad (W, H), yaw_valid (W, H), velocity_mps (W, H, 2), velocity_valid (W, H).
     future_m (W, T, 2): map frame, with future_valid (W, T).
     seen_for_s (W,): time since the object's first observation in the scene; a history may begin later.
@@ -64,10 +64,11 @@ def windows_of_scene(
     *,
     max_gap_s: float = 1.0,
 ) -> Windows:
-    """One window for each of these rows of the scene (mask or indices), in the order of the rows.
+    """Return one window for each of these rows of the scene (mask or indices), in the order of the rows.
 
     history_time_s (H,) ends with 0; an observation counts for a grid time when it is closer to it than a quarter of
     the grid's step. max_gap_s: no future is interpolated across a longer gap between observations.
+    Raises InputError for other history times, and for a row given twice.
     """
     history_time_s, future_time_s = np.asarray(history_time_s, float), np.asarray(future_time_s, float)
     if not len(history_time_s) or history_time_s[-1] != 0 or np.any(np.diff(history_time_s) <= 0):
@@ -75,60 +76,80 @@ def windows_of_scene(
     wanted = np.arange(len(scene.row_frame))[rows]
     if len(np.unique(wanted)) < len(wanted):
         raise InputError("rows: expected each row of the scene at most once, got some twice")
+    found = _look_up(scene, wanted, history_time_s, future_time_s, max_gap_s)
+    track, frame = scene.row_track[wanted], scene.row_frame[wanted]
+    return Windows(
+        history_time_s=history_time_s,
+        future_time_s=future_time_s,
+        scene_id=np.full(len(wanted), scene.scene_id),
+        track_id=np.array(scene.track_id, dtype=np.str_)[track] if len(wanted) else np.zeros(0, dtype=np.str_),
+        frame=scene.frame_number[frame],
+        row=wanted,
+        timestamp_ns=scene.timestamp_ns[frame],
+        object_class=scene.object_class[track],
+        size_m=scene.size_m[track],
+        observed=found.observed,
+        position_m=found.history(scene.position_m),
+        yaw_rad=found.history(scene.yaw_rad),
+        yaw_valid=found.history(scene.yaw_valid),
+        velocity_mps=found.history(scene.velocity_mps),
+        velocity_valid=found.history(scene.velocity_valid),
+        future_m=found.future_m,
+        future_valid=found.future_valid,
+        seen_for_s=found.seen_for_s,
+    )
+
+
+class _Found(NamedTuple):
+    """Rows of a scene that W windows take their history from, (W, H), and the rest as in Windows."""
+
+    source_row: IntArray
+    observed: BoolArray
+    future_m: FloatArray
+    future_valid: BoolArray
+    seen_for_s: FloatArray
+
+    def history(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the values of the scene's rows (R, ...) as histories (W, H, ...); zeros where not observed."""
+        mask = self.observed.reshape(self.observed.shape + (1,) * (values.ndim - 1))
+        return np.where(mask, values[self.source_row], np.zeros((), dtype=values.dtype))
+
+
+def _look_up(
+    scene: Scene, wanted: IntArray, history_time_s: FloatArray, future_time_s: FloatArray, max_gap_s: float
+) -> _Found:
+    """Return what the scene has at the history and future times of windows that end at the wanted rows (W,)."""
     count, steps, horizon = len(wanted), len(history_time_s), len(future_time_s)
-    source_row = np.zeros((count, steps), dtype=np.int64)
-    observed = np.zeros((count, steps), dtype=np.bool_)
-    future_m = np.zeros((count, horizon, 2))
-    future_valid = np.zeros((count, horizon), dtype=np.bool_)
-    seen_for_s = np.zeros(count)
+    found = _Found(
+        np.zeros((count, steps), dtype=np.int64),
+        np.zeros((count, steps), dtype=np.bool_),
+        np.zeros((count, horizon, 2)),
+        np.zeros((count, horizon), dtype=np.bool_),
+        np.zeros(count),
+    )
     tolerance_s = 0.25 * (float(np.diff(history_time_s).min()) if steps > 1 else 1.0)
     window_of_row = np.full(len(scene.row_frame), -1)
     window_of_row[wanted] = np.arange(count)
     row_time_s = (scene.timestamp_ns[scene.row_frame] - (scene.timestamp_ns[0] if scene.frame_count else 0)) * 1e-9
     for track_rows in scene.rows_by_track():
         window = window_of_row[track_rows]
-        anchors = track_rows[window >= 0]
-        if not len(anchors):
+        last = track_rows[window >= 0]
+        if not len(last):
             continue
-        window = window[window >= 0]
-        time_s = row_time_s[track_rows]
-        ask_s = row_time_s[anchors][:, None] + history_time_s
+        window, time_s, last_s = window[window >= 0], row_time_s[track_rows], row_time_s[last]
+        ask_s = last_s[:, None] + history_time_s
         nearest = _nearest(time_s, ask_s)
-        observed[window] = np.abs(time_s[nearest] - ask_s) < tolerance_s
-        source_row[window] = track_rows[nearest]
-        seen_for_s[window] = row_time_s[anchors] - time_s[0]
-        ask_s = row_time_s[anchors][:, None] + future_time_s
-        future_m[window], future_valid[window] = _interpolate(time_s, scene.position_m[track_rows], ask_s, max_gap_s)
-
-    def history(values: NDArray[Any]) -> NDArray[Any]:
-        mask = observed.reshape(observed.shape + (1,) * (values.ndim - 1))
-        return np.where(mask, values[source_row], np.zeros((), dtype=values.dtype))
-
-    track = scene.row_track[wanted]
-    return Windows(
-        history_time_s=history_time_s,
-        future_time_s=future_time_s,
-        scene_id=np.full(count, scene.scene_id),
-        track_id=np.array(scene.track_id, dtype=np.str_)[track] if count else np.zeros(0, dtype=np.str_),
-        frame=scene.frame_number[scene.row_frame[wanted]],
-        row=wanted,
-        timestamp_ns=scene.timestamp_ns[scene.row_frame[wanted]],
-        object_class=scene.object_class[track],
-        size_m=scene.size_m[track],
-        observed=observed,
-        position_m=history(scene.position_m),
-        yaw_rad=history(scene.yaw_rad),
-        yaw_valid=history(scene.yaw_valid),
-        velocity_mps=history(scene.velocity_mps),
-        velocity_valid=history(scene.velocity_valid),
-        future_m=future_m,
-        future_valid=future_valid,
-        seen_for_s=seen_for_s,
-    )
+        found.observed[window] = np.abs(time_s[nearest] - ask_s) < tolerance_s
+        found.source_row[window] = track_rows[nearest]
+        found.seen_for_s[window] = last_s - time_s[0]
+        found.future_m[window], found.future_valid[window] = _interpolate(
+            time_s, scene.position_m[track_rows], last_s[:, None] + future_time_s, max_gap_s
+        )
+    return found
 
 
 def _nearest(time_s: FloatArray, ask_s: FloatArray) -> IntArray:
-    """Index of the time nearest to each asked time. time_s (L,) increasing, ask_s any shape."""
+    """Return the index of the time nearest to each asked time. time_s (L,) increasing, ask_s any shape."""
     right = np.clip(np.searchsorted(time_s, ask_s), 0, len(time_s) - 1)
     left = np.maximum(right - 1, 0)
     return np.where(np.abs(time_s[left] - ask_s) <= np.abs(time_s[right] - ask_s), left, right)
@@ -137,7 +158,10 @@ def _nearest(time_s: FloatArray, ask_s: FloatArray) -> IntArray:
 def _interpolate(
     time_s: FloatArray, value: FloatArray, ask_s: FloatArray, max_gap_s: float
 ) -> tuple[FloatArray, BoolArray]:
-    """Linear between the two observations around each asked time: (A, T, 2) and where that is allowed (A, T)."""
+    """Interpolate linearly between the observations around each asked time.
+
+    Return positions (A, T, 2) for ask_s (A, T), and where they are valid (A, T). time_s (L,), value (L, 2).
+    """
     slack_s = 1e-6
     right = np.clip(np.searchsorted(time_s, ask_s - slack_s), 0, len(time_s) - 1)
     exact = np.abs(time_s[right] - ask_s) <= slack_s
@@ -158,7 +182,7 @@ def sliding_windows(
     min_future_s: float = 0.0,
     offset: int = 0,
 ) -> Windows:
-    """A window at every stride-th frame for every observed object whose future is known up to min_future_s."""
+    """Return a window at every stride-th frame for each observed object with a known future up to min_future_s."""
     rows = np.flatnonzero((scene.row_frame + offset) % stride == 0)
     windows = windows_of_scene(scene, rows, history_time_s, future_time_s)
     known = windows.future_valid[:, windows.future_time_s <= min_future_s + 1e-6].all(axis=1)
@@ -166,9 +190,9 @@ def sliding_windows(
 
 
 def frames_of(windows: Windows, rows: Iterable[int]) -> Iterator[TrackFrame]:
-    """The frames by which these windows are fed in lockstep through a Stream, oldest first, the last at time 0.
+    """Yield the frames that feed these windows in lockstep through a Stream, oldest first, the last at time 0.
 
-    Each window is a track of its own, named by its row. A track is born at its first observation. The timestamps
+    Each window is a track of its own, named by its row. A track begins at its first observation. The timestamps
     count from the last observation (0 ns), so all windows share them.
     """
     index = np.fromiter(rows, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""A checkpoint becomes one self-describing ONNX file, behind gates that can fail."""
+"""Export a checkpoint to one self-describing ONNX file that has passed the gates."""
 
 from trajnet.export.graph import StepGraph, export_model
 from trajnet.export.parity import Parity, check_graph, parity

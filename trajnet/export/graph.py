@@ -48,10 +48,11 @@ START_SIGMA_M = 0.1
 
 
 class StepGraph(nn.Module):
-    """``TrajectoryModel.step`` as the contract's tensors: observation and state in, paths and next state out.
+    """``TrajectoryModel.step`` with the contract's tensors: observation and state in, paths and next state out.
 
-    time_s: the future times that the consumer asks for; anything but the model's own knots is interpolated inside the
-    graph, each plane by one matrix product (Catmull-Rom for the path, linear for covariances, which keeps them valid).
+    time_s (T,): the future times of the paths; others than the model's own knots are interpolated inside the graph,
+    each plane by one matrix product (Catmull-Rom for the path, linear for covariances, which keeps them valid).
+    Raises ConfigError for times beyond the model's horizon.
     """
 
     def __init__(self, model: TrajectoryModel, time_s: FloatArray | None = None) -> None:
@@ -88,7 +89,10 @@ class StepGraph(nn.Module):
 def split_inputs(
     model: TrajectoryModel, tensors: Sequence[Tensor]
 ) -> tuple[Tensor, ContextTensors, tuple[Tensor, ...]]:
-    """The graph's inputs, in the contract's order, as the model takes them; surroundings it does not need: empty."""
+    """Return the graph's inputs, in the contract's order, as observation, surroundings and state of the model.
+
+    Surroundings that the model does not need are empty tensors.
+    """
     observed, *rest = tensors
     names = [t.name for t in surroundings_tensors(model.config.requirements)]
     given = dict(zip(names, rest[: len(names)], strict=True))
@@ -97,7 +101,7 @@ def split_inputs(
 
 
 def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float = 0.2) -> tuple[Tensor, ...]:
-    """Plausible inputs of every name in the contract for ``count`` tracks; this share of them newly born."""
+    """Return plausible inputs in the contract's order for ``count`` tracks. born: share of them that are new."""
     draw = torch.Generator().manual_seed(seed)
     config = graph.model.config
 
@@ -135,7 +139,7 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
 def make_contract(
     graph: StepGraph, config: TrainConfig, about: dict[str, Any], data: bytes, flavour: Flavour = "streaming"
 ) -> Contract:
-    """The contract of an exported graph; data: its bytes before any metadata, which name the model."""
+    """Return the contract of an exported graph. data: its bytes before any metadata; their hash is the model's id."""
     model = config.model
     digest = hashlib.sha256(data).hexdigest()[:12]
     sources = tuple(" ".join(filter(None, (s.kind, s.path, s.split))) for s in config.train)
@@ -170,9 +174,9 @@ def make_contract(
 def export_model(
     model: TrajectoryModel, time_s: FloatArray | None = None, *, flavour: Flavour = "streaming"
 ) -> tuple[StepGraph, onnx.ModelProto]:
-    """The model's graph in torch and in ONNX, without metadata. N is dynamic, opset 20, weights inside.
+    """Return the model's graph in torch and in ONNX, without metadata. N is dynamic, opset 20, weights inside.
 
-    flavour: unrolled writes the recurrent layers out in ONNX; the graph in torch has them as they are in any case.
+    flavour: with unrolled, the recurrent layers are matrix products in ONNX; the graph in torch is always the original.
     """
     graph = StepGraph(model, time_s).eval()
     written = graph if flavour == "streaming" else StepGraph(unrolled(model), time_s).eval()
@@ -211,7 +215,7 @@ def write_model(proto: onnx.ModelProto, contract: Contract, card: str, path: Pat
 
 
 def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
-    """The contract's names of the graph's inputs and outputs, in order."""
+    """Return the contract's names of the graph's inputs and outputs, in order."""
     states = state_names(model.config.cell)
     inputs = [t.name for t in (*observation_tensors(), *surroundings_tensors(model.config.requirements))] + list(states)
     outputs = [t.name for t in output_tensors(1, 1)] + [f"{s}_next" for s in states]
@@ -219,8 +223,11 @@ def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
 
 
 def _plain_operators() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """torch.onnx unrolls plain recurrent networks; these make them one RNN node a layer. For an LSTM or a softplus it
-    writes more operators than need be."""
+    """Return translations for operators that torch.onnx exports badly.
+
+    It unrolls plain recurrent networks: these become one RNN node for each layer. For an LSTM and a softplus it writes
+    more operators than necessary.
+    """
     import onnxscript
 
     op: Any = onnxscript.opset20
@@ -268,7 +275,7 @@ def _plain_operators() -> dict[Callable[..., Any], Callable[..., Any]]:
         return outputs, *(op.Concat(*last, axis=0) for last in zip(*lasts, strict=True))
 
     def softplus(values: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-        assert beta == 1.0  # what our model calls it with; the threshold is one of numerics that ONNX does not need
+        assert beta == 1.0  # as our model calls it; the threshold is for numerical stability, which ONNX has anyway
         return op.Softplus(values)
 
     return {
@@ -281,7 +288,7 @@ def _plain_operators() -> dict[Callable[..., Any], Callable[..., Any]]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter talks a lot about torchvision and its own steps; only its errors concern a user."""
+    """Silence the exporter: it prints about torchvision and its own steps, but only its errors concern a user."""
     level = logging.getLogger("torch.onnx").level
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with (

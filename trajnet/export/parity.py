@@ -1,9 +1,9 @@
-"""The gates between a graph and the road: the right operators, and the same numbers as torch."""
+"""The gates that an exported graph has to pass: the right operators, and the same numbers as torch."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,10 @@ _FORBIDDEN = ("Loop", "Scan", "If")
 
 @dataclass(frozen=True)
 class Parity:
-    """The greatest difference of any path point in metres, over batch sizes 1..256 and over 500 recurrent steps."""
+    """The greatest difference of any path point in m, over batches of several sizes and over recurrent steps.
+
+    batches: how many batches were compared. steps: how many recurrent steps.
+    """
 
     batch_max_error_m: float
     recurrent_max_error_m: float
@@ -39,23 +42,28 @@ class Parity:
 
     @property
     def max_error_m(self) -> float:
+        """The larger of the two errors."""
         return _worse(self.batch_max_error_m, self.recurrent_max_error_m)
 
     @property
     def passed(self) -> bool:
+        """Whether the error is a number of at most MAX_ERROR_M."""
         return bool(self.max_error_m <= MAX_ERROR_M)
 
 
 def _worse(a: float, b: float) -> float:
-    """The larger error; not a number is worse than any."""
+    """Return the larger error; NaN counts as larger than any number."""
     return float(np.maximum(a, b))
 
 
 def check_graph(
     proto: onnx.ModelProto, graph: StepGraph, *, precision: Precision = "fp32", flavour: Flavour = "streaming"
 ) -> Counter[str]:
-    """Count the operators. Raises ContractError unless there is no control flow, and one recurrent operator for each
-    layer of encoder and decoder (in 8 bits: ONNX Runtime's own, of the domain com.microsoft); none where unrolled."""
+    """Count the operators.
+
+    Raises ContractError unless there is no control flow and one recurrent operator for each layer of encoder and
+    decoder (for int8 ONNX Runtime's own, of the domain com.microsoft; none in the flavour unrolled).
+    """
     count: Counter[str] = Counter(node.op_type for node in proto.graph.node)
     config = graph.model.config
     expected = dict.fromkeys(RECURRENT, 0)
@@ -78,45 +86,71 @@ def parity(
     steps: int = RECURRENT_STEPS,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Parity:
-    """Run torch and ONNX Runtime side by side. The recurrent run feeds each its own state back."""
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [i.name for i in session.get_inputs()]
-    paths = [t.name for t in output_tensors(1, 1)]
-    states = [f"{s}_next" for s in state_names(graph.model.config.cell)]
+    """Run torch and ONNX Runtime side by side on batches of these sizes, and for steps that feed each its own state."""
+    both = _Both(graph, proto)
+    with torch.inference_mode():
+        sizes = list(batches)
+        batch_m = _batch_error_m(both, sizes, progress)
+        recurrent_m = _recurrent_error_m(both, steps, progress)
+    return Parity(batch_m, recurrent_m, len(sizes), steps)
 
-    def both(
-        inputs: tuple[torch.Tensor, ...], onnx_state: list[np.ndarray] | None
+
+class _Both:
+    """The same graph in torch and in ONNX Runtime on one CPU thread."""
+
+    def __init__(self, graph: StepGraph, proto: onnx.ModelProto) -> None:
+        onnxruntime = import_onnxruntime()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self.graph = graph
+        self.session = onnxruntime.InferenceSession(
+            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        self.inputs = [i.name for i in self.session.get_inputs()]
+        self.paths = [t.name for t in output_tensors(1, 1)]
+        self.states = [f"{s}_next" for s in state_names(graph.model.config.cell)]
+
+    def run(
+        self, inputs: tuple[torch.Tensor, ...], onnx_state: list[np.ndarray] | None = None
     ) -> tuple[float, list[torch.Tensor], list[np.ndarray]]:
+        """Return the largest difference of a path point in m, and the next state of torch and of ONNX Runtime.
+
+        inputs: of the graph, the state last. onnx_state: ONNX Runtime's own state instead of that in inputs.
+        """
         arrays = [t.numpy() for t in inputs]
         if onnx_state is not None:
-            arrays[len(arrays) - len(states) :] = onnx_state
-        got = session.run(paths + states, dict(zip(names, arrays, strict=True)))
-        expected = graph(*inputs)
+            arrays[len(arrays) - len(self.states) :] = onnx_state
+        got = self.session.run(self.paths + self.states, dict(zip(self.inputs, arrays, strict=True)))
+        expected = self.graph(*inputs)
         error_m = np.abs(got[0] - expected[0].numpy())[PATH_PLANES.position_m]
-        return float(error_m.max()), list(expected[len(paths) :]), got[len(paths) :]
+        count = len(self.paths)
+        return float(error_m.max()), list(expected[count:]), got[count:]
 
-    with torch.inference_mode():
-        worst_batch, sizes = 0.0, list(batches)
-        for size in sizes:
-            worst_batch = _worse(worst_batch, both(example_inputs(graph, size, seed=size), None)[0])
-            if size % 64 == 0:
-                progress(f"N = {size}: {worst_batch:.2e} m")
-        worst_step, count = 0.0, 16
-        torch_state: list[torch.Tensor] | None = None
-        onnx_state: list[np.ndarray] | None = None
-        for step in range(steps):
-            inputs = example_inputs(graph, count, seed=10_000 + step, born=0.0 if step % 100 else 0.2)
-            if torch_state is not None:
-                kept = 1.0 - unpacked(inputs[0]).reset.unsqueeze(1)
-                torch_state = [state * kept for state in torch_state]
-                onnx_state = [state * kept.numpy() for state in onnx_state or []]
-                inputs = (*inputs[: len(inputs) - len(states)], *torch_state)
-            error, torch_state, onnx_state = both(inputs, onnx_state)
-            worst_step = _worse(worst_step, error)
-            if (step + 1) % 250 == 0:
-                progress(f"step {step + 1}: {worst_step:.2e} m")
-    return Parity(worst_batch, worst_step, len(sizes), steps)
+
+def _batch_error_m(both: _Both, sizes: Sequence[int], progress: Callable[[str], None]) -> float:
+    worst_m = 0.0
+    for size in sizes:
+        worst_m = _worse(worst_m, both.run(example_inputs(both.graph, size, seed=size))[0])
+        if size % 64 == 0:
+            progress(f"N = {size}: {worst_m:.2e} m")
+    return worst_m
+
+
+def _recurrent_error_m(both: _Both, steps: int, progress: Callable[[str], None]) -> float:
+    """Return the largest error over steps in which each side goes on from its own state; a few tracks begin anew."""
+    worst_m, count = 0.0, 16
+    torch_state: list[torch.Tensor] | None = None
+    onnx_state: list[np.ndarray] | None = None
+    for step in range(steps):
+        inputs = example_inputs(both.graph, count, seed=10_000 + step, born=0.0 if step % 100 else 0.2)
+        if torch_state is not None:
+            kept = 1.0 - unpacked(inputs[0]).reset.unsqueeze(1)
+            torch_state = [state * kept for state in torch_state]
+            onnx_state = [state * kept.numpy() for state in onnx_state or []]
+            inputs = (*inputs[: len(inputs) - len(both.states)], *torch_state)
+        error_m, torch_state, onnx_state = both.run(inputs, onnx_state)
+        worst_m = _worse(worst_m, error_m)
+        if (step + 1) % 250 == 0:
+            progress(f"step {step + 1}: {worst_m:.2e} m")
+    return worst_m

@@ -1,10 +1,10 @@
 """The same graph in a lower precision: half for GPUs, 8 bits in the LSTM operators for CPUs.
 
-Inputs and outputs stay float32, so the contract's tensors do not change. Whether a variant is good enough is decided
-on recorded objects, see ``trajnet.protocols.precision_gate``.
+Inputs and outputs stay float32, so the contract's tensors do not change. ``trajnet.protocols.precision_gate`` decides
+on recorded objects whether a variant is good enough.
 
-Half precision has 11 bits and ends at 65504. The network between features and heads can live with that. What is before
-and behind it cannot, and is a small part of the work; it stays in float32:
+Half precision has 11 bits and ends at 65504. That is enough for the network between features and heads, but not for the
+computations before and after it. These are a small part of the work and stay in float32:
 
 - features: yaw angles come in with a resolution of 0.002 rad at 3 rad, constants like the 1e-6 under a root vanish;
 - attention weights: exp of scores up to 20 is above 65504;
@@ -12,8 +12,8 @@ and behind it cannot, and is a small part of the work; it stays in float32:
 - covariances: squares of up to 100 m overflow, and the 4e-6 that keeps them positive definite is lost beside 1.
 
 ``onnxruntime.transformers.float16`` is not used: it casts the output of every operator that it leaves in float32 to
-half at once, and back for the next one, so that none of these would be safe. Told to leave the same operators alone, it
-differed from torch by 1.2 m where this differs by 0.14 m (50 steps of made-up inputs), with 20 times as many casts.
+half at once, and back for the next one, so none of these would be safe. With the same operators excluded, it differed
+from torch by 1.2 m where this differs by 0.14 m (50 steps of made-up inputs), with 20 times as many casts.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from trajnet.export.graph import StepGraph
 from trajnet.inference.contract import Precision
 
 _RECURRENT = ("LSTM", "GRU", "RNN")
-#: What only turns or shapes an input before columns are picked out of it.
+#: Operators that only reshape or transpose an input before columns are picked out of it.
 _REARRANGING = ("Identity", "Reshape", "Transpose", "Unsqueeze")
-#: What may follow a layer in half precision, as long as all that it takes is half and another layer takes its result.
+#: Operators that may follow a layer in half precision, if all their inputs are half and another layer takes the result.
 _FOLLOWING = {
     "Add", "Concat", "Identity", "Mul", "Relu", "Reshape", "Sigmoid", "Slice", "Split", "Squeeze", "Sub", "Tanh",
     "Transpose", "Unsqueeze",
@@ -44,7 +44,7 @@ _HALF = ".half"
 
 
 def in_precision(proto: onnx.ModelProto, graph: StepGraph, precision: Precision) -> onnx.ModelProto:
-    """The exported float32 graph in this precision; itself for fp32. Raises ConfigError where there is none."""
+    """Return the exported float32 graph in this precision; fp32: itself. Raises ConfigError if it has none."""
     if precision == "fp16":
         return to_half(proto, graph)
     if precision == "int8":
@@ -53,11 +53,10 @@ def in_precision(proto: onnx.ModelProto, graph: StepGraph, precision: Precision)
 
 
 def to_half(proto: onnx.ModelProto, step: StepGraph) -> onnx.ModelProto:
-    """Return a copy whose layers, and what is between them, have weights and arithmetic in half precision.
+    """Return a copy in which layers, and the operators between them, have weights and arithmetic in half precision.
 
-    step: what the graph was exported from. Products with its constants (columns picked out of an observation, sums of
-    products, sums over the knots) are no layers and stay as they are. Raises ContractError where the result is no
-    valid model.
+    step: the graph in torch. Products with its constants (columns picked out of an observation, sums of products, sums
+    over the knots) are no layers and stay as they are. Raises ContractError if the result is no valid model.
     """
     model = onnx.shape_inference.infer_shapes(proto)
     graph = model.graph
@@ -71,10 +70,10 @@ def to_half(proto: onnx.ModelProto, step: StepGraph) -> onnx.ModelProto:
 
 
 def to_int8(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose LSTM operators have weights of 8 bits, and inputs that are quantised as they come.
+    """Return a copy whose LSTM operators have weights of 8 bits and inputs that are quantised at run time.
 
-    Only these, per channel and with a reduced range: of what was measured, nothing else kept the error below half a
-    percent. Raises ConfigError for a graph without LSTM operators.
+    Only these operators, per channel and with a reduced range: no other variant that was measured kept the error below
+    half a percent. Raises ConfigError for a graph without LSTM operators.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
@@ -94,7 +93,7 @@ def to_int8(proto: onnx.ModelProto) -> onnx.ModelProto:
             weight_type=QuantType.QInt8,
         )  # fmt: skip
         quantised = onnx.load(path)
-    # Of what it made only these operators are taken: it writes every Gemm as a product and a sum as well.
+    # Only these operators are taken from the result: it also splits every Gemm into a product and a sum.
     made = {node.output[0]: node for node in quantised.graph.node if node.op_type == "DynamicQuantizeLSTM"}
     weights = {i.name: i for i in quantised.graph.initializer}
     known = {i.name for i in copy.graph.initializer}
@@ -150,7 +149,7 @@ def _is_layer(
 
 
 def _tensors_in_half(graph: onnx.GraphProto, tensors: _FloatTensors, layers: Sequence[onnx.NodeProto]) -> set[str]:
-    """Return the names of the tensors to compute in half precision: results of layers, and what leads to the next."""
+    """Return the names of the tensors to compute in half precision: results of layers, and those between two layers."""
     of_layers = {n.output[0] for n in layers}
     wanted = _before(layers, graph)
     half: set[str] = set()
@@ -163,7 +162,7 @@ def _tensors_in_half(graph: onnx.GraphProto, tensors: _FloatTensors, layers: Seq
 
 
 def _taken_in_float32(graph: onnx.GraphProto, half: set[str]) -> set[str]:
-    """Return the names of the tensors in half precision that are outputs, or that a node left in float32 takes."""
+    """Return the names of the tensors in half precision that are outputs or inputs of a node left in float32."""
     in_float32 = {o.name for o in graph.output}
     for node in graph.node:
         if half.isdisjoint(node.output):
@@ -172,7 +171,7 @@ def _taken_in_float32(graph: onnx.GraphProto, half: set[str]) -> set[str]:
 
 
 def _nodes_in_half(graph: onnx.GraphProto, tensors: _FloatTensors, half: set[str]) -> list[onnx.NodeProto]:
-    """Return the graph's nodes with casts around those in half precision; the weights these take are added to it."""
+    """Return the graph's nodes with casts around those in half precision, and add their half weights to the graph."""
     back_to_float32 = _taken_in_float32(graph, half)
     nodes: list[onnx.NodeProto] = []
     converted: set[str] = set()  # weights and float32 tensors of which there is a half version
@@ -192,7 +191,7 @@ def _nodes_in_half(graph: onnx.GraphProto, tensors: _FloatTensors, half: set[str
 
 
 def _rename_to_half(node: onnx.NodeProto, tensors: _FloatTensors) -> None:
-    """Let the node take and make the half versions; inputs of other types, and outputs left out, stay."""
+    """Rename the node's float inputs and outputs to their half versions; other types and empty names stay."""
     floats = tensors.computed.union(tensors.weights)
     node.input[:] = [name + _HALF if name in floats else name for name in node.input]
     node.output[:] = [name and name + _HALF for name in node.output]
@@ -211,7 +210,7 @@ def _cast_to_float32(name: str) -> onnx.NodeProto:
 
 
 def _before(layers: Iterable[onnx.NodeProto], graph: onnx.GraphProto) -> set[str]:
-    """Every tensor that some layer's inputs come from, these included."""
+    """Return every tensor that an input of these layers depends on, these inputs included."""
     made_by = {name: node for node in graph.node for name in node.output}
     found: set[str] = set()
     todo = [name for node in layers for name in node.input]
@@ -226,7 +225,7 @@ def _before(layers: Iterable[onnx.NodeProto], graph: onnx.GraphProto) -> set[str
 
 
 def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Without weights that nobody takes and without what was known of the tensors of before; checked."""
+    """Remove unused weights and the old types of tensors, and check the model. Raises ContractError."""
     used = {name for node in model.graph.node for name in node.input}
     kept = [i for i in model.graph.initializer if i.name in used]
     del model.graph.initializer[:]

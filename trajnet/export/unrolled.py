@@ -1,7 +1,7 @@
-"""Recurrent layers written out as matrix products and gates, with the weights that they have.
+"""Recurrent layers as matrix products and gates, with the same weights.
 
-For runtimes whose recurrent operators are slow, TensorRT in the first place. The number of steps is a constant of our
-graphs: one in the encoder, a few in the decoder.
+For runtimes with slow recurrent operators, above all TensorRT. The number of steps is a constant of our graphs: one in
+the encoder, a few in the decoder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from trajnet.training.model import TrajectoryModel
 
-#: Weights of one layer: from inputs and from the state, (gates * hidden, width) each, and the biases of both.
+#: Weights of one layer: for inputs and for the state, (gates * hidden, width) each, and the biases of both.
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 #: A layer: inputs (steps, N, width), state (N, hidden) each -> the state after every step, h first.
 States = list[tuple[Tensor, ...]]
@@ -23,7 +23,7 @@ Layer = Callable[[Tensor, tuple[Tensor, ...], Weights], States]
 
 
 def unrolled(model: TrajectoryModel) -> TrajectoryModel:
-    """A copy that computes the same without recurrent operators; as it is, the original stays."""
+    """Return a copy that computes the same without recurrent operators."""
     made = copy.deepcopy(model)
     for name in ("encoder", "decoder"):
         setattr(made, name, Unrolled(getattr(made, name)))
@@ -31,7 +31,7 @@ def unrolled(model: TrajectoryModel) -> TrajectoryModel:
 
 
 class Unrolled(nn.Module):
-    """An nn.LSTM, nn.GRU or nn.RNN, time first and in one direction, called as they are."""
+    """An nn.LSTM, nn.GRU or nn.RNN, time first and in one direction, with the same call."""
 
     def __init__(self, recurrent: nn.RNNBase) -> None:
         super().__init__()
@@ -40,7 +40,10 @@ class Unrolled(nn.Module):
     def forward(
         self, sequence: Tensor, state: Tensor | tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor | tuple[Tensor, ...]]:
-        """sequence (H, N, F), state (layers, N, hidden) each -> outputs (H, N, hidden) and the next state."""
+        """Return outputs (H, N, hidden) and the next state.
+
+        sequence (H, N, F), state (layers, N, hidden) each.
+        """
         parts = state if isinstance(state, tuple) else (state,)
         step, lasts = _layer(self.recurrent), []
         for layer, start in enumerate(zip(*(part.unbind(0) for part in parts), strict=True)):
@@ -62,11 +65,11 @@ def _layer(recurrent: nn.RNNBase) -> Layer:
 
 
 def _lstm(inputs: Tensor, state: tuple[Tensor, ...], weights: Weights) -> States:
-    """Hochreiter and Schmidhuber 1997 with forget gates, as torch.nn.LSTM defines it; gates in the order i, f, g, o."""
+    """Run Hochreiter and Schmidhuber 1997 with forget gates, as torch.nn.LSTM defines it; gate order i, f, g, o."""
     w_ih, w_hh, b_ih, b_hh = weights
     h, c = state
     states: States = []
-    for given in functional.linear(inputs, w_ih, b_ih + b_hh).unbind(0):  # the inputs' share of all steps at once
+    for given in functional.linear(inputs, w_ih, b_ih + b_hh).unbind(0):  # inputs of all steps at once
         i, f, g, o = (given + torch.matmul(h, w_hh.t())).chunk(4, 1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
@@ -75,7 +78,7 @@ def _lstm(inputs: Tensor, state: tuple[Tensor, ...], weights: Weights) -> States
 
 
 def _gru(inputs: Tensor, state: tuple[Tensor, ...], weights: Weights) -> States:
-    """Cho et al. 2014 with the reset gate behind the product, as torch.nn.GRU has it; gates in the order r, z, n."""
+    """Run Cho et al. 2014 with the reset gate after the product, as torch.nn.GRU defines it; gate order r, z, n."""
     w_ih, w_hh, b_ih, b_hh = weights
     (h,) = state
     states: States = []
@@ -90,7 +93,7 @@ def _gru(inputs: Tensor, state: tuple[Tensor, ...], weights: Weights) -> States:
 
 
 def _plain(activation: Callable[[Tensor], Tensor]) -> Layer:
-    """Elman's network, as torch.nn.RNN defines it."""
+    """Return Elman's network with this activation, as torch.nn.RNN defines it."""
 
     def layer(inputs: Tensor, state: tuple[Tensor, ...], weights: Weights) -> States:
         w_ih, w_hh, b_ih, b_hh = weights

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 #: Stands in the splits of the configuration for the scene that is left out.
 PLACEHOLDER = "SCENE"
 
-#: What of an evaluation is kept: the benchmark's two figures, the most probable path's, and Social GAN's own sums.
+#: The metrics that are kept: the benchmark's two figures, those of the most probable path, and Social GAN's own sums.
 KEPT = ("minADE_20", "minFDE_20", "minADE_1", "minFDE_1", "SocialGAN_best_of_20_ADE", "SocialGAN_best_of_20_FDE")
 
 #: Best of 20, ADE and FDE in m for eth, hotel, univ, zara1, zara2 and their mean, as the methods' authors state them;
@@ -37,7 +37,10 @@ PUBLISHED: dict[str, tuple[tuple[float, float] | None, ...]] = {
 
 
 def fold_config(config: TrainConfig, scene: str) -> TrainConfig:
-    """The configuration of one fold: PLACEHOLDER in the splits of its sources becomes the scene."""
+    """Return the configuration of one fold: PLACEHOLDER in the splits of its sources becomes the scene.
+
+    Raises InputError for sources without it.
+    """
 
     def placed(sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
         for source in sources:
@@ -65,11 +68,11 @@ def leave_one_out(
     threads: int = 0,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train, export and test a model for each of the scenes -> the report, ready for JSON.
+    """Train, export and test a model for each of the scenes; return the report, ready for JSON.
 
     Each fold has a folder in out: checkpoint, model.onnx, report.json. A fold that was trained before with the same
-    configuration is not trained again; one that was killed goes on. Tested are the official windows of the scene
-    (``trajnet evaluate --dataset eth_ucy``), which the training and its validation never see.
+    configuration is not trained again; an interrupted one continues. The test is on the official windows of the scene
+    (``trajnet evaluate --dataset eth_ucy``), which training and validation never see.
     Raises TrajnetError for a scene, a configuration or data that cannot be used.
     """
     unknown = [scene for scene in scenes if scene not in ETH_UCY_SCENES]
@@ -92,7 +95,7 @@ def leave_one_out(
 
 
 def _tested(checkpoint: Path, data: Path, scene: str, out: Path) -> dict[str, Any]:
-    """The fold's model exported to out/model.onnx, and its figures on the scene beside constant velocity's."""
+    """Export the fold's model to out/model.onnx; return its figures on the scene beside those of constant velocity."""
     model, config, about = checkpoint_model(checkpoint)
     graph, proto = export_model(model)
     exported = out / "model.onnx"
@@ -112,5 +115,5 @@ def _tested(checkpoint: Path, data: Path, scene: str, out: Path) -> dict[str, An
 
 
 def _mean(figures: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The unweighted mean over the scenes, as the benchmark takes it."""
+    """Return the unweighted mean over the scenes, as the benchmark does."""
     return {key: sum(f[key] for f in figures) / len(figures) for key in figures[0]}

@@ -1,4 +1,4 @@
-"""What a lower precision costs: both files play recorded objects in the code that runs on the road."""
+"""The accuracy that a lower precision costs: both files predict recorded objects with the code of the vehicle."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from trajnet.inference import OnnxPredictor
 from trajnet.inference.contract import Contract, Precision, PrecisionGate
 from trajnet.timing.clock import WallClock
 
-#: The most that minFDE may grow: a hundredth.
+#: The largest relative growth of minFDE.
 MAX_WORSE = 0.01
-#: Of scenes, every so many frames are scored; all are streamed.
+#: Every so many frames of a scene are scored; all are streamed.
 SCENE_STRIDE = 5
 #: Tracks for which the time of a step is measured.
 LATENCY_TRACKS = 64
@@ -35,27 +35,27 @@ LATENCY_TRACKS = 64
 
 @dataclass(frozen=True)
 class GateData:
-    """What the gate plays: name of a dataset, its data and split as ``trajnet evaluate`` takes them."""
+    """The gate's recorded objects: name of a data set, its folder and split, as ``trajnet evaluate`` takes them."""
 
     dataset: str
     data: Path
     split: str | None = None
 
     def opened(self, horizon_s: float) -> EvaluationSet:
-        """The dataset; scenes are scored as far as the model predicts. Raises InputError."""
+        """Open the data set; scenes are scored up to horizon_s, how far the model predicts. Raises InputError."""
         if dataset_named(self.dataset).windows is not None:
             return open_dataset(self.dataset, self.data, self.split)
         return open_dataset(self.dataset, self.data, self.split, horizon_s=horizon_s, stride=SCENE_STRIDE)
 
     def __str__(self) -> str:
-        """What the contract says of it."""
+        """Return its name in the contract."""
         if not dataset_named(self.dataset).parts:
             return "scenes of " + "/".join(self.data.resolve().parts[-2:])
         return " ".join(filter(None, (self.dataset, self.split)))
 
 
 def bundled() -> GateData:
-    """The scenes that come with a checkout. Raises InputError where trajnet is installed without them."""
+    """Return the scenes that come with a checkout. Raises InputError if trajnet is installed without them."""
     folder = Path(trajnet.__file__).resolve().parents[1] / "sim" / "scenes"
     if not folder.is_dir():
         raise InputError(
@@ -67,10 +67,10 @@ def bundled() -> GateData:
 
 @dataclass(frozen=True)
 class Variant:
-    """A graph in a lower precision beside the float32 graph that it was made of.
+    """A graph in a lower precision, compared with the float32 graph that it was made from.
 
-    contract: of the variant, with the gate's result and the measured difference from torch. size: of the files in
-    bytes, step_ms: median time of a step of LATENCY_TRACKS tracks on this machine's CPU; float32 first in both.
+    contract: that of the variant, with the gate's result and the measured difference from torch. size: of the files in
+    bytes; step_ms: median time of a step of LATENCY_TRACKS tracks on this machine's CPU; float32 first in both.
     """
 
     proto: onnx.ModelProto
@@ -81,7 +81,7 @@ class Variant:
 
     @property
     def passed(self) -> bool:
-        """Whether it may be used: hardly worse, and with a usable path wherever float32 has one."""
+        """Whether it may be used: at most MAX_WORSE less accurate, and a usable path wherever float32 has one."""
         return bool(self.gate.worse <= MAX_WORSE) and self.gate.physics_rows <= 0
 
 
@@ -93,10 +93,10 @@ def make_variant(
     data: GateData,
     progress: Progress | None = None,
 ) -> Variant:
-    """The graph in this precision, and what that costs on the data.
+    """Return the graph in this precision, and what that costs on the data.
 
-    proto, contract: of the float32 export. Raises ConfigError for a precision that the model cannot have, InputError
-    where the data cannot be used.
+    proto, contract: those of the float32 export. Raises ConfigError for a precision that the model cannot have,
+    InputError if the data cannot be used.
     """
     made = in_precision(proto, graph, precision)
     check_graph(made, graph, precision=precision, flavour=contract.flavour)
@@ -119,9 +119,9 @@ def make_variant(
 
 
 def compare(before: Path, after: Path, data: GateData, progress: Progress | None = None) -> PrecisionGate:
-    """Play the data with the float32 model file and with its variant.
+    """Predict the data with the float32 model file and with its variant, and compare.
 
-    Raises InputError where there is nothing to score, ContractError for files that cannot be served.
+    Raises InputError if there is nothing to score, ContractError for files that cannot be served.
     """
     model = OnnxPredictor(before)
     dataset = data.opened(float(model.time_s[-1]))
@@ -133,7 +133,7 @@ def compare(before: Path, after: Path, data: GateData, progress: Progress | None
 
 
 def _min_fde_m(result: ModelResult) -> tuple[float, float]:
-    """minFDE of all modes (20 at most) and of the most probable one."""
+    """Return minFDE in m of all modes (20 at most) and of the most probable one. Raises InputError for no objects."""
     scores = result.scores
     found = means(scores, np.ones(len(scores), np.bool_), -1)
     if not found:
@@ -142,6 +142,6 @@ def _min_fde_m(result: ModelResult) -> tuple[float, float]:
 
 
 def step_p50_ms(path: Path, frames: int = 200) -> float:
-    """Median time of the model stage for LATENCY_TRACKS objects, back to back, on this machine's CPU, one thread."""
+    """Return the median time of the model stage in ms for LATENCY_TRACKS objects, back to back, on one CPU thread."""
     options = BenchOptions(frames=frames, warmup=20, period_ms=0.0)
     return measure(OnnxPredictor(path), LATENCY_TRACKS, WallClock(), options, references=False).latency["model"].p50_ms

@@ -14,7 +14,7 @@ from trajnet.errors import DependencyError, InputError
 from trajnet.scenes.rows import Rows, default_sizes, require_file, scene_from_rows
 from trajnet.types import FloatArray, Lane, ObjectClass, Scene
 
-#: By the value of CommonRoad's ObstacleType; what is not listed is UNKNOWN.
+#: Class of each value of CommonRoad's ObstacleType; other values are UNKNOWN.
 CLASSES: dict[str, ObjectClass] = {
     "car": ObjectClass.CAR,
     "parkedVehicle": ObjectClass.CAR,
@@ -27,7 +27,7 @@ CLASSES: dict[str, ObjectClass] = {
     "pedestrian": ObjectClass.PEDESTRIAN,
 }
 
-#: Values of CommonRoad's LaneletType that are not for vehicles.
+#: Values of CommonRoad's LaneletType that are closed to vehicles.
 WALKWAYS = frozenset({"sidewalk", "crosswalk"})
 
 #: Sources that CommonRoad scenarios name, and the licence of each.
@@ -37,9 +37,9 @@ LICENCES: dict[str, str] = {"NGSIM": "NGSIM: US DOT open data", "OpenStreetMap":
 def read_commonroad(path: Path) -> Scene:
     """Return the scene of one XML scenario.
 
-    Velocity is the state's speed along its orientation. A static obstacle stands in every frame with speed 0. An
-    obstacle whose future is given as sets (SPOT) appears in its first frame only; one whose trajectory repeats the
-    initial state has it once. Raises InputError if the file is no scenario or has no obstacles.
+    Velocity is the state's speed along its orientation. A static obstacle is in every frame with speed 0. An obstacle
+    whose future is given as sets (SPOT) is in its first frame only. A trajectory that repeats the initial state gives
+    one row for it. Raises InputError if the file is no scenario or has no obstacles.
     """
     scenario = _open(path)
     placed = _placed(path, scenario)
@@ -110,7 +110,10 @@ def _rows(placed: Sequence[_Placed], step_ns: int) -> Rows:
 
 
 def read_lanes(path: Path) -> tuple[Lane, ...]:
-    """The lanelets of one XML scenario, which needs no obstacles. InputError if it is none or has no lanelets."""
+    """Return the lanelets of one XML scenario, which needs no obstacles.
+
+    Raises InputError if the file is no scenario or has no lanelets.
+    """
     lanes = _lanes(_open(path))
     if not lanes:
         raise InputError(f"{path}: expected a map, got a scenario without lanelets")
@@ -142,7 +145,7 @@ def _open(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return CommonRoadFileReader(str(path)).open()[0]
-    except Exception as error:  # the reader raises whatever its parsing stumbles over
+    except Exception as error:  # the reader passes on any error of its parsing
         detail = (str(error).splitlines() or [""])[0]
         raise InputError(
             f"{path}: expected a CommonRoad scenario in XML, got a file that cannot be "
@@ -157,21 +160,21 @@ def _whole_step(path: Path, state: Any) -> int:
 
 
 def _middle(value: Any) -> float:
-    """An exact value as it is, the middle of an interval."""
+    """Return an exact value unchanged, or the middle of an interval."""
     return float(value) if isinstance(value, (int, float, np.number)) else 0.5 * (float(value.start) + float(value.end))
 
 
 def _source(scenario: Any) -> str:
-    """Return what the scenario says it comes from: commonroad-io moved it into file_information in 2026."""
+    """Return the scenario's statement of its source: commonroad-io moved it into file_information in 2026."""
     about = scenario if hasattr(scenario, "source") else scenario.file_information
     return str(about.source or "")
 
 
 def _box_m(shape: Any) -> tuple[float, float, float, float] | None:
-    """Return length, width and middle (x, y) of a shape in the obstacle's own frame; None for a shape not known here.
+    """Return length, width and middle (x, y) of a shape in m in the obstacle's own frame; None for unknown shapes.
 
-    A polygon counts as the box around it. commonroad-io up to 2024 gives a shape a centre, from 2026 on an offset of
-    the rectangle's origin.
+    A polygon is replaced by its bounding box. commonroad-io up to 2024 gives a shape a centre, from 2026 on an offset
+    of the rectangle's origin.
     """
     if hasattr(shape, "length") and hasattr(shape, "width"):
         length, width = shape.length, shape.width
@@ -189,7 +192,7 @@ def _box_m(shape: Any) -> tuple[float, float, float, float] | None:
 
 
 def _centre_m(state: Any, direction: FloatArray, middle_m: tuple[float, float]) -> FloatArray:
-    """Return the middle of the obstacle (2,): its shape may be off the position that the state gives."""
+    """Return the middle of the obstacle (2,) in m, map frame: its shape may be off the position of the state."""
     position = np.asarray(getattr(state.position, "center", state.position), np.float64)
     (cos, sin), (x, y) = direction, middle_m
     centre: FloatArray = position + np.array([cos * x - sin * y, sin * x + cos * y])

@@ -1,4 +1,4 @@
-"""What a file format of recorded scenes is, and the two general ones: Parquet tables and CommonRoad XML.
+"""File formats of recorded scenes, and the two general ones: Parquet tables and CommonRoad XML.
 
 A data set with a format of its own describes it in its file of trajnet.datasets.
 """
@@ -21,10 +21,10 @@ class SceneFormat:
     """A file format whose files become scenes.
 
     name: as ``trajnet convert --from`` takes it. suffixes: in lower case.
-    read: the scene of a file, with its map where the flag is set and the map takes extra reading. Raises InputError.
-    recognise: whether the first row of a text file (not blank, stripped) is of this format; None where the suffix
-    tells. content: that row in words, for error messages.
-    read_lanes: the lanes of a file that need not hold a scene.
+    read: returns the scene of a file; the flag asks for a map that is in other files. Raises InputError.
+    recognise: returns whether the first row of a text file (not blank, stripped) is of this format; None where the
+    suffix is enough. content: that row in words, for error messages.
+    read_lanes: returns the lanes of a file, which need not hold a scene.
     """
 
     name: str
@@ -36,7 +36,7 @@ class SceneFormat:
 
 
 def numbers_in_columns(count: int) -> Callable[[bytes], bool]:
-    """Return a test for a first row of this many columns between blanks, of which the first is a number."""
+    """Return a test for a first row with this many columns, separated by blanks, the first of them a number."""
 
     def recognise(row: bytes) -> bool:
         fields = row.split()
@@ -46,7 +46,7 @@ def numbers_in_columns(count: int) -> Callable[[bytes], bool]:
 
 
 def header_line(header: str) -> Callable[[bytes], bool]:
-    """Return a test for a first row that is this header."""
+    """Return a test for a first row that equals this header."""
     return lambda row: row == header.encode()
 
 
@@ -59,7 +59,7 @@ def _is_number(text: bytes) -> bool:
 
 
 def write_scene(scene: Scene, path: Path | str) -> None:
-    """Write the scene as a Parquet table that load_scene reads back without loss."""
+    """Write the scene as a Parquet table, which load_scene reads back without loss."""
     _require_pyarrow()
     from trajnet.scenes.table import write_table
 

@@ -1,10 +1,10 @@
 """Lanelet2 maps (.osm), with local coordinates or with latitude and longitude, from the standard library's XML reader.
 
 A lanelet is a relation with the tag type=lanelet whose members are one way as its ``left`` and one as its ``right``
-border. A way lists nodes; a node's tags local_x and local_y (m, the frame ``map``) say where it is; where no node has
-them, latitude and longitude do (see map_projection). The order of a border's points carries no meaning: a lanelet leads
-where its left border is on the left (Lanelet2's documentation, lanelet2_core: LaneletPrimitives and
-LaneletAndAreaTagging). Elements that an editor has marked as deleted are no part of the map.
+border. A way lists nodes; a node's tags local_x and local_y (m, the frame ``map``) give its position; if no node has
+them, latitude and longitude do (see map_projection). The order of a border's points has no meaning: the direction of a
+lanelet is the one in which its left border is on the left (Lanelet2's documentation, lanelet2_core: LaneletPrimitives
+and LaneletAndAreaTagging). Elements that an editor has marked as deleted are ignored.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from trajnet.types import FloatArray, Lane
 
 log = logging.getLogger(__name__)
 
-#: Subtypes that are for pedestrians; every other one, and none, is for vehicles. The last is Autoware's.
+#: Subtypes for pedestrians, the last of them Autoware's; a lanelet with another subtype or none is for vehicles.
 WALKWAYS = frozenset({"walkway", "shared_walkway", "crosswalk", "stairs", "pedestrian_lane"})
 
 
 def read_lanelet2(path: Path) -> tuple[Lane, ...]:
-    """The lanelets of a map in the order of the file; what is broken is left out with a warning.
+    """Return the lanelets of a map in the order of the file; broken ones are left out with a warning.
 
-    InputError if the file is no such map, has no lanelets, or none that can be used.
+    Raises InputError if the file is no such map, has no lanelets, or none that can be used.
     """
     require_file(path)
     found = _read_elements(path)
@@ -54,12 +54,12 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
-#: Where each node is, by its id; None where the file does not say.
+#: Coordinates of each node by its id; None where the file has none.
 Nodes = dict[str, tuple[float, float] | None]
 
 
 class _Elements(NamedTuple):
-    """What a map's lanelets are made of, by id. nodes: local x, y in m; degrees: latitude and longitude of each.
+    """The elements of a map by id. nodes: local x, y in m. degrees: latitude and longitude. ways: ids of their nodes.
 
     lanelets: (id, tags, members as (role, id of a way)), in the order of the file.
     """
@@ -75,7 +75,7 @@ def _read_elements(path: Path) -> _Elements:
     found = _Elements({}, {}, {}, [])
     try:
         for _, element in ElementTree.iterparse(path):
-            if element.tag in ("node", "way", "relation"):  # what belongs to one of them is read with it
+            if element.tag in ("node", "way", "relation"):  # their children are read with them
                 if not _is_deleted(element):
                     _add(found, element)
                 element.clear()
@@ -107,7 +107,7 @@ def _is_deleted(element: ElementTree.Element) -> bool:
 
 
 def _place(first: str | None, second: str | None) -> tuple[float, float] | None:
-    """Return two coordinates, None where they are not both given as finite numbers."""
+    """Return two coordinates; None unless both are finite numbers."""
     try:
         place = float(first or ""), float(second or "")
     except ValueError:
@@ -118,7 +118,7 @@ def _place(first: str | None, second: str | None) -> tuple[float, float] | None:
 def _projected(path: Path, degrees: Nodes) -> Nodes:
     """Return each node's place in the map's frame (m) from its latitude and longitude (deg).
 
-    Raises InputError where no node has any, or where one is no place on Earth.
+    Raises InputError if no node has any, or if they are out of range.
     """
     known = [(name, place) for name, place in degrees.items() if place is not None]
     if not known:
@@ -179,17 +179,17 @@ def _border_m(
 
 
 def _apart_m(left_m: FloatArray, right_m: FloatArray) -> float:
-    """How far the two borders' first and last points are apart, summed."""
+    """Return the sum of the distances between the two borders' first points and between their last points."""
     return float(np.hypot(*(left_m[[0, -1]] - right_m[[0, -1]]).T).sum())
 
 
 def _area_m2(outline_m: FloatArray) -> float:
-    """Signed by the shoelace formula: above 0 where the outline (P, 2) runs counter-clockwise."""
+    """Return the signed area of an outline (P, 2) by the shoelace formula: positive if it runs counter-clockwise."""
     x, y = (outline_m - outline_m[0]).T
     return 0.5 * float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())
 
 
 def _is_drivable(tags: Mapping[str, str]) -> bool:
-    """Whether vehicles or bicycles may use a lanelet: participants say so where there are any, else the subtype."""
+    """Return whether vehicles or bicycles may use a lanelet: by its participants if it has any, else by its subtype."""
     named = {key.split(":")[1] for key, value in tags.items() if key.startswith("participant:") and value == "yes"}
     return bool(named & {"vehicle", "bicycle"}) if named else tags.get("subtype") not in WALKWAYS

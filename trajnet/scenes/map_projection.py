@@ -1,8 +1,9 @@
-"""From latitude and longitude to the metres of a map's frame, as Lanelet2 and Autoware project them.
+"""Projection of latitude and longitude to the metres of a map's frame, as in Lanelet2 and Autoware.
 
-A Lanelet2 map without local coordinates says where its nodes are in WGS84 degrees. Which frame that means is said by
-Autoware's ``map_projector_info.yaml`` beside the map. Maps of published data sets (SinD, INTERACTION) lie around
-0 degrees and mean UTM seen from there; any other map is taken as plain UTM, and the caller is told so.
+A Lanelet2 map without local coordinates gives its nodes in WGS84 degrees. Autoware's ``map_projector_info.yaml``
+beside the map names the projection. Without that file, maps of published data sets (SinD, INTERACTION), which lie
+around 0 degrees, are in UTM relative to that point; any other map is taken as plain UTM, and the caller gets a text
+that says so.
 
 Transverse Mercator by the Krueger series to the sixth order (C. F. F. Karney, Transverse Mercator with an accuracy of
 a few nanometers, Journal of Geodesy 85, 2011, equations 7 to 11, 35).
@@ -25,7 +26,7 @@ from trajnet.types import FloatArray
 
 PROJECTOR_INFO = "map_projector_info.yaml"
 
-#: Maps whose nodes all lie within so many degrees of 0, 0 are drawn around it: no street is there.
+#: A map whose nodes all lie within so many degrees of 0, 0 is drawn relative to that point, where no street is.
 NEAR_ZERO_DEG = 1.0
 
 #: WGS84: equatorial radius (m) and flattening.
@@ -55,7 +56,7 @@ Projection = Callable[[FloatArray, FloatArray], FloatArray]
 def transverse_mercator(
     latitude_deg: FloatArray, longitude_deg: FloatArray, *, meridian_deg: float, scale: float
 ) -> FloatArray:
-    """Project N places: (N, 2) m, x east of the central meridian, y north of the equator."""
+    """Project N places to (N, 2) in m, x east of the central meridian, y north of the equator."""
     phi, lam = np.radians(latitude_deg), np.radians(np.asarray(longitude_deg) - meridian_deg)
     sine = np.sin(phi)
     conformal = np.sinh(np.arctanh(sine) - _ECCENTRICITY * np.arctanh(_ECCENTRICITY * sine))
@@ -81,7 +82,7 @@ def utm(latitude_deg: FloatArray, longitude_deg: FloatArray, *, zone: int, south
 
 @dataclass(frozen=True)
 class ProjectorInfo:
-    """What ``map_projector_info.yaml`` says: the projector's type, and the origin (deg) where the type has one."""
+    """The content of ``map_projector_info.yaml``: the projector's type, and the origin (deg) if the type has one."""
 
     projector_type: str
     origin_deg: tuple[float, float] | None = None
@@ -114,7 +115,7 @@ def _number(path: Path, values: dict[Any, Any], key: str, default: float | None 
 
 
 def projection_of(info: ProjectorInfo, path: Path) -> Projection:
-    """Return the projection that the file at path asks for. Raises InputError for a type that has none here."""
+    """Return the projection that the file at path names. Raises InputError for a type that is not supported."""
     kind = re.sub("[^a-z]", "", info.projector_type.lower())
     if kind == "mgrs":
         return lambda latitude, longitude: np.mod(_plain_utm(latitude, longitude), MGRS_SQUARE_M)
@@ -131,7 +132,7 @@ def projection_of(info: ProjectorInfo, path: Path) -> Projection:
 
 
 def projection_without_info(latitude_deg: FloatArray, longitude_deg: FloatArray) -> tuple[Projection, str]:
-    """Return the projection of a map that comes without a projector file, and what it is, in words."""
+    """Return the projection of a map without a projector file, and its name in words."""
     furthest_deg = float(np.max(np.abs([latitude_deg, longitude_deg])))
     if furthest_deg <= NEAR_ZERO_DEG:
         return _from_origin("localcartesianutm", (0.0, 0.0), UTM_SCALE), "UTM from latitude 0, longitude 0"

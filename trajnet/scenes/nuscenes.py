@@ -38,11 +38,11 @@ CLASSES: dict[str, ObjectClass] = {
 
 
 def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
-    """The scene of one label file ``label/<split>/scene-XXXX.txt``.
+    """Return the scene of one label file ``label/<split>/scene-XXXX.txt``, without velocities.
 
-    is_target marks the row that is the last observed one of a prediction target. There is no velocity.
+    is_target marks the last observed row of each prediction target.
     with_map reads the map's raster from the ``map_0.1`` folder beside ``label`` (needs pillow).
-    InputError names the file and the line that does not fit.
+    Raises InputError that names the file and the line that does not fit.
     """
     table = read_fields(path, COLUMNS)
     count = len(table)
@@ -85,7 +85,10 @@ def read_nuscenes(path: Path, *, with_map: bool = False) -> Scene:
 
 
 def raster_file(label_file: Path) -> tuple[Path, FloatArray, float]:
-    """The image of a label file's map, ``map_0.1/<scene>.png``, its origin (2,) in m and its pixels per metre."""
+    """Return the image file of a scene's map, ``map_0.1/<scene>.png``, its origin (2,) in m and its pixels per metre.
+
+    Raises InputError if it is missing or its description does not fit.
+    """
     label_file = label_file.resolve()
     folder = next(
         (parent / "map_0.1" for parent in list(label_file.parents)[:3] if (parent / "map_0.1").is_dir()), None
@@ -105,9 +108,10 @@ def raster_file(label_file: Path) -> tuple[Path, FloatArray, float]:
 
 
 def read_raster(label_file: Path) -> RasterMap:
-    """The map of a label file's scene, indexed [x, y], 3 pixels per metre; without directions.
+    """Return the map of a label file's scene, indexed [x, y], 3 pixels per metre, without directions.
 
     Channel 2 is the drivable area, 1 the road dividers, 0 the lane dividers; a divider is drawn 3 pixels wide.
+    Raises InputError for a file that is no such image, DependencyError without pillow.
     """
     image_file, origin_m, pixels_per_m = raster_file(label_file)
     try:

@@ -1,10 +1,10 @@
-"""Which way traffic goes on nuScenes' streets: the rasters do not say it, so it is taken from the training recordings.
+"""Directions of traffic on nuScenes' streets: the rasters do not have them, so they come from the training recordings.
 
-A lane's direction is a property of the street. Where there is no lane map, whoever drove there before shows it: every
-training scene of the same place draws its tracks as strips of a lane's width, as trajnet.context.rasterize draws lanes.
+A lane's direction is a property of the street. Without a lane map, earlier traffic shows it: every training scene of
+the same place draws its tracks as strips of a lane's width, as trajnet.context.rasterize draws lanes.
 
-Nothing of a scene's own future gets in: its own tracks are left out, and those of scenes whose numbers are close, which
-may be of the same drive. Validation and test scenes never draw.
+A scene's own future does not leak in: its own tracks are left out, and those of scenes with close numbers, which may be
+of the same drive. Validation and test scenes are never drawn.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from trajnet.context.rasterize import draw_directions
 from trajnet.scenes.nuscenes import raster_file, read_nuscenes, read_raster
 from trajnet.types import BoolArray, FloatArray, RasterMap
 
-#: Scenes whose numbers are no further apart than this may be of one drive, with the same vehicles in them.
+#: Scenes whose numbers are at most this far apart may be of one drive, with the same vehicles in them.
 SAME_DRIVE = 10
 #: Width of the strip that a vehicle draws (m): most of a lane.
 STRIP_M = 3.0
-#: Between two frames a vehicle that goes on moves at least this far, and is not another one with its id (m).
+#: A vehicle that moves between two frames covers at least SHORTEST_M; beyond LONGEST_M it is another one with its id.
 SHORTEST_M, LONGEST_M = 0.5, 20.0
-#: The four cities' coordinates overlap. Two rasters show the same place where what they both cover, at least this wide,
+#: The coordinates of the four cities overlap. Two rasters show the same place if their common area, at least this wide,
 #: agrees on what is drivable: in the recordings by more than 90 % if it is the same place, by less than 85 % if not.
 WIDEST_NEEDED_M = 40
 LEAST_DRIVABLE_M2 = 300
@@ -34,9 +34,9 @@ AGREEMENT = 0.85
 
 
 def recorded_directions(label_file: Path, raster: RasterMap) -> NDArray[np.int8] | None:
-    """(A, B, 2), as the raster's direction, of the training scenes at the place of this label file ``label/<split>``.
+    """Return the directions of traffic (A, B, 2), as RasterMap has them, that training scenes of the same place show.
 
-    None where there are no training scenes beside it.
+    label_file: in ``label/<split>``. None if there are no training scenes beside it.
     """
     label_file = label_file.resolve()
     training = label_file.parent.parent / "train"
@@ -54,13 +54,14 @@ def recorded_directions(label_file: Path, raster: RasterMap) -> NDArray[np.int8]
 
 @dataclass(frozen=True, eq=False)
 class _Ground:
-    """What is drivable, (X, Y) in square metres from whole metres on."""
+    """The drivable area (X, Y) in squares of 1 m, from whole metres low_m on."""
 
     low_m: tuple[int, int]
     drivable: BoolArray
 
     @classmethod
     def of(cls, raster: RasterMap) -> _Ground:
+        """Return the drivable area of a raster, sampled in the middle of each square metre."""
         low = np.ceil(raster.origin_m).astype(int)
         sides = []
         for axis, size in enumerate(raster.drivable.shape):
@@ -70,6 +71,7 @@ class _Ground:
         return cls((int(low[0]), int(low[1])), raster.drivable[np.ix_(*sides)])
 
     def is_same_place(self, other: _Ground) -> bool:
+        """Return whether the common area is large enough and agrees on what is drivable."""
         low = [max(pair) for pair in zip(self.low_m, other.low_m, strict=True)]
         parts = []
         for ground in (self, other):
@@ -84,7 +86,7 @@ class _Ground:
 
 
 def _common_m(raster: RasterMap, file: Path) -> float:
-    """The shorter side of what the raster and that of a training scene both cover; below 0: they are apart."""
+    """Return the shorter side in m of the common area of the raster and that of a training scene; negative: none."""
     low_m, high_m = _box(file)
     low_m = np.maximum(low_m, raster.origin_m)
     high_m = np.minimum(high_m, raster.origin_m + np.array(raster.drivable.shape) / raster.pixels_per_m)
@@ -93,7 +95,7 @@ def _common_m(raster: RasterMap, file: Path) -> float:
 
 @lru_cache(maxsize=1_000)
 def _box(file: Path) -> tuple[FloatArray, FloatArray]:
-    """The lowest and the highest corner (2,) of a scene's raster in m, without reading its pixels."""
+    """Return the lowest and the highest corner (2,) of a scene's raster in m, without reading its pixels."""
     from PIL import Image
 
     image_file, origin_m, pixels_per_m = raster_file(file)
@@ -102,20 +104,20 @@ def _box(file: Path) -> tuple[FloatArray, FloatArray]:
 
 
 def _number(file: Path) -> int:
-    """The number of ``scene-0123.txt``; far from all others' where there is none."""
+    """Return the number of ``scene-0123.txt``; without one, a number far from all others."""
     digits = file.stem.rsplit("-", 1)[-1]
     return int(digits) if digits.isdecimal() else -1_000_000
 
 
 @lru_cache(maxsize=4)
 def _files(training: Path, rasters: Path) -> tuple[Path, ...]:
-    """The training scenes whose raster is there: without it nobody knows which city's coordinates they have."""
+    """Return the training scenes that have a raster: without it, the city of their coordinates is unknown."""
     return tuple(sorted(f for f in training.glob("scene-*.txt") if (rasters / f"{f.stem}.png").is_file()))
 
 
 @lru_cache(maxsize=1_000)
 def _recording(file: Path) -> tuple[_Ground, tuple[tuple[FloatArray, FloatArray], ...]]:
-    """A training scene's ground, and the left and right border (P, 2) in m of every strip that was driven."""
+    """Return a training scene's ground, and the left and right border (P, 2) in m of every strip that was driven."""
     scene = read_nuscenes(file)
     borders = []
     for track in range(len(scene.track_id)):
@@ -132,6 +134,6 @@ def _recording(file: Path) -> tuple[_Ground, tuple[tuple[FloatArray, FloatArray]
 
 
 def _runs(which: BoolArray) -> list[tuple[int, int]]:
-    """Begin and end of every run of True."""
+    """Return begin and end of every run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], which, [False]]).astype(np.int8)))
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

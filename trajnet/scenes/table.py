@@ -1,9 +1,8 @@
 """The canonical scene table: Parquet with Argoverse 2's motion-forecasting columns, read and written.
 
 A genuine Argoverse 2 ``scenario_*.parquet`` has the 16 columns of AV2_COLUMNS and loads as it is. A table of your own
-needs the eight of REQUIRED_COLUMNS. write_table writes all of Argoverse 2's columns, the ones below and, as JSON under
-the key ``trajnet`` of the schema's metadata, what belongs to the scene as a whole; read_table reads it back without
-loss.
+needs the eight of REQUIRED_COLUMNS. write_table writes all of Argoverse 2's columns, the columns below and the data of
+the scene as a whole, as JSON under the key ``trajnet`` of the schema's metadata; read_table reads it back without loss.
 
     timestamp_ns     int64, the frame's own time (without it: evenly from start_timestamp to end_timestamp)
     frame_number     int64, the source's number of the frame (without it: timestep, else frames count from 0)
@@ -71,12 +70,12 @@ SUBSTITUTES: Mapping[str, tuple[str, ...]] = {
     "timestamp_ns": ("timestep", "start_timestamp", "end_timestamp", "num_timestamps"),
     "object_class": ("object_type",),
 }
-#: Limits of what is read into memory: an hour of 300 objects at 10 Hz has 10.8 million rows.
+#: Limits of a table that is read into memory: an hour of 300 objects at 10 Hz has 10.8 million rows.
 MAX_ROWS, MAX_BYTES = 20_000_000, 2 << 30
 METADATA_KEY = b"trajnet"
 METADATA_VERSION = 1
 
-#: What Argoverse 2 calls static, background, construction and riderless_bicycle has no class of ours.
+#: Argoverse 2's static, background, construction and riderless_bicycle correspond to no class of ours.
 CLASS_OF_TYPE: dict[str, ObjectClass] = {
     "vehicle": ObjectClass.CAR,
     "pedestrian": ObjectClass.PEDESTRIAN,
@@ -104,7 +103,7 @@ UNSCORED, SCORED, FOCAL = 1, 2, 3
 
 
 def read_table(path: Path) -> Scene:
-    """The scene of one Parquet table; InputError names the file, the column and the row that does not fit."""
+    """Return the scene of one Parquet table. Raises InputError that names the file, column and row that do not fit."""
     table = _read_parquet(path)
     columns = _Columns(path, table)
     columns.require(REQUIRED_COLUMNS)
@@ -136,7 +135,10 @@ def read_table(path: Path) -> Scene:
 
 
 def write_table(scene: Scene, path: Path) -> None:
-    """Write the scene to path (zstd-compressed, rows by track, then time); the file appears whole or not at all."""
+    """Write the scene to path (zstd-compressed, rows by track, then time); the file appears whole or not at all.
+
+    Raises InputError for a scene without rows, and if the file cannot be written.
+    """
     if not len(scene.row_frame):
         raise InputError(f"scene {scene.scene_id!r}: expected at least one row to write, got none")
     order = np.lexsort((scene.row_frame, scene.row_track))
@@ -218,7 +220,7 @@ def _read_parquet(path: Path) -> pa.Table:
 
 
 def _require_moderate(path: Path, metadata: pq.FileMetaData) -> None:
-    """Raise InputError for a table that would fill the memory: a few kilobytes of Parquet may hold 10^9 equal rows."""
+    """Raise InputError for a table that would fill the memory: a few kilobytes of Parquet can hold 10^9 equal rows."""
     groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
     size_bytes = sum(group.total_byte_size for group in groups)
     if metadata.num_rows > MAX_ROWS or size_bytes > MAX_BYTES:
@@ -233,7 +235,7 @@ def _first_line(error: Exception) -> str:
 
 
 class _Columns:
-    """The columns of one table as arrays of the types they should have, each fault an InputError with file and row."""
+    """The columns of one table as arrays of their types. Raises InputError that names file, column and row."""
 
     def __init__(self, path: Path, table: pa.Table) -> None:
         self.path, self.table = path, table
@@ -242,7 +244,7 @@ class _Columns:
         return name in self.table.column_names
 
     def require(self, names: Sequence[str]) -> None:
-        """Raise InputError that names every column that is missing and has no substitute."""
+        """Raise InputError that names every missing column without a substitute."""
         missing = [name for name in names if name not in self and not self._has_substitute(name)]
         if missing:
             raise InputError(
@@ -283,7 +285,7 @@ class _Columns:
         return values
 
     def _python(self, name: str, values: pa.Array) -> list[str]:
-        """Return texts as Python's own, which Arrow does not check when it reads them."""
+        """Return the texts as Python's; only now is their UTF-8 checked, which Arrow does not do."""
         try:
             found: list[str] = values.to_pylist()
         except UnicodeDecodeError as error:
@@ -310,7 +312,7 @@ class _Columns:
         return self._python(name, self._whole(name))
 
     def one_value(self, name: str) -> str:
-        """The text that is the same in every row."""
+        """Return the text that is the same in every row. Raises InputError if there are several."""
         values = self._python(name, self._whole(name).unique())
         if len(values) != 1:
             raise InputError(
@@ -320,7 +322,7 @@ class _Columns:
         return str(values[0])
 
     def mapped(self, name: str, choices: Mapping[str, ObjectClass]) -> IntArray:
-        """Each row's text looked up in choices."""
+        """Return the class of each row's text (R,), by choices."""
         coded = self._whole(name).combine_chunks().dictionary_encode()
         try:
             values: IntArray = np.array(
@@ -341,7 +343,7 @@ def _classes(columns: _Columns) -> IntArray:
 
 
 def _sizes(columns: _Columns, object_class: IntArray) -> FloatArray:
-    """(R, 2); a null length or width is the class's default."""
+    """Return length and width (R, 2) in m; a null is replaced by the class's default."""
     size_m = default_sizes(object_class).copy()
     for axis, name in enumerate(("length", "width")):
         if name in columns:
@@ -351,7 +353,7 @@ def _sizes(columns: _Columns, object_class: IntArray) -> FloatArray:
 
 
 def _even_timestamps(columns: _Columns) -> IntArray:
-    """(R,) times of the timesteps, evenly from start_timestamp to end_timestamp, as Argoverse 2's reader has them."""
+    """Return the times of the timesteps (R,) in ns, evenly from start_timestamp to end_timestamp as in Argoverse 2."""
     timestep = columns.integers("timestep")
     start, end, count = (columns.integers(name) for name in ("start_timestamp", "end_timestamp", "num_timestamps"))
     bad = (timestep < 0) | (timestep >= count) | ((count > 1) & (end <= start))
@@ -384,7 +386,7 @@ def _targets(columns: _Columns) -> BoolArray:
 
 
 def _av2_targets(columns: _Columns) -> BoolArray:
-    """(R,) the scored and focal tracks at the last observed timestep (49 in Argoverse 2)."""
+    """Return which rows are scored or focal tracks at the last observed timestep (49 in Argoverse 2), (R,)."""
     observed, timestep = columns.flags("observed"), columns.integers("timestep")
     if not observed.any():
         return observed
@@ -395,7 +397,7 @@ def _av2_targets(columns: _Columns) -> BoolArray:
 
 
 def _scene_metadata(path: Path, table: pa.Table, columns: _Columns) -> dict[str, Any]:
-    """The keyword arguments of scene_from_rows: what the metadata of the schema holds, or what is known without."""
+    """Return the keyword arguments of scene_from_rows: from the schema's metadata, or what is known without."""
     text = (table.schema.metadata or {}).get(METADATA_KEY)
     if text is None:
         city = columns.one_value("city") if "city" in columns else ""
@@ -494,7 +496,7 @@ def _raster_fields(raster: RasterMap) -> dict[str, Any]:
 
 
 def _raster(fields: Mapping[str, Any]) -> RasterMap:
-    """The raster; a table written before dividers and directions were stored has none."""
+    """Return the raster; a table written before dividers and directions were stored has none of these."""
     shape = (int(fields["shape"][0]), int(fields["shape"][1]))
     origin_m, pixels_per_m = np.array(fields["origin_m"], np.float64), float(fields["pixels_per_m"])
     road_divider, lane_divider = (
@@ -507,7 +509,7 @@ def _raster(fields: Mapping[str, Any]) -> RasterMap:
 
 
 def _unpacked(stored: str, size: int) -> NDArray[np.uint8]:
-    """Return what was compressed, ``size`` bytes; more are not unpacked. Raises ValueError for another number."""
+    """Return the decompressed data of ``size`` bytes, never more. Raises ValueError for another size."""
     if not 0 <= size <= MAX_BYTES:
         raise ValueError(f"a raster of {size} bytes")
     found = zlib.decompressobj().decompress(base64.b64decode(stored), size + 1)

@@ -1,7 +1,7 @@
 """Calibration after training: spread of the paths and sharpness of the probabilities, fitted on validation data.
 
 Two kinds of numbers, stored in the weights and so in the model file: a factor of the standard deviations for each knot
-and class, so that the regions of the mixture hold what they say (a one-parameter form of conformal scaling), and a
+and class, so that the confidence regions have their stated coverage (a one-parameter form of conformal scaling), and a
 factor of the logits (temperature scaling: Guo et al. 2017, On Calibration of Modern Neural Networks).
 """
 
@@ -22,12 +22,12 @@ from trajnet.types import BoolArray, FloatArray
 
 log = logging.getLogger(__name__)
 
-#: A class with fewer recorded futures than this takes the factor of all classes together.
+#: A class with fewer recorded futures than this gets the factor of all classes together.
 ENOUGH = 300
-#: A factor is fitted on so many futures, divided by the square of the modes, which the mixture's regions cost; at least
-#: ENOUGH. More make it no better, only slower.
+#: A factor is fitted on this number of futures divided by the squared number of modes, with which the cost of the
+#: mixture's regions grows; at least on ENOUGH. More futures make it slower, but no better.
 WORK = 200_000
-#: Factors are looked for within this and its inverse.
+#: Factors are searched between the inverse of this and this.
 LARGEST_FACTOR = 4.0
 _STEPS = 8
 
@@ -70,7 +70,10 @@ def calibrate(model: TrajectoryModel, batches: Batches) -> None:
 
 
 def fitted_sharpness(paths: PathTensors, future_m: Tensor, valid: Tensor) -> float:
-    """The factor of the logits that makes the closest modes most likely, by golden-section search on its logarithm."""
+    """Return the factor of the logits that makes the closest modes most likely.
+
+    Golden-section search on its logarithm. future_m (T, N, 2), valid (T, N).
+    """
     closest = mean_over_knots(displacement(paths, future_m), valid).argmin(dim=0)
 
     def loss(log_factor: float) -> float:
@@ -86,9 +89,9 @@ def fitted_sharpness(paths: PathTensors, future_m: Tensor, valid: Tensor) -> flo
 def fitted_spread(
     predicted_m: FloatArray, covariance_m2: FloatArray, probability: FloatArray, truth_m: FloatArray
 ) -> float:
-    """The factor of the standard deviations with which the mixture's regions hold their nominal share on average over
-    metrics.COVERAGE_LEVELS, by bisection: they hold more the larger it is.
+    """Return the factor of the standard deviations that gives the mixture's regions their nominal coverage.
 
+    On average over metrics.COVERAGE_LEVELS, by bisection: the coverage grows with the factor.
     predicted_m (N, K, 1, 2), covariance_m2 (N, K, 1, 2, 2), probability (N, K), truth_m (N, 1, 2).
     """
     levels = np.array(metrics.COVERAGE_LEVELS)
@@ -105,7 +108,7 @@ def fitted_spread(
 def _predictions(
     model: TrajectoryModel, batches: Batches
 ) -> tuple[PathTensors, Tensor, Tensor, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Paths, futures (T, N, 2), their validity (T, N) and classes (N,) of all batches."""
+    """Return paths, futures (T, N, 2), their validity (T, N) and classes (N,) of all batches."""
     read = (batches[i] for i in range(len(batches)))
     found = [(model(b.history, b.length, b.surroundings), b) for b in read]
     return (

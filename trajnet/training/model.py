@@ -1,10 +1,23 @@
-"""The model: an LSTM encoder whose state lives as long as the track, and an LSTM decoder over future knots whose
-outputs are driven through a unicycle. What it is told of an object is in ``features``, all that is learned is here.
+"""The model: an LSTM encoder, an LSTM decoder over future knots, and a unicycle that turns its outputs into paths.
 
-One call of ``step`` is one observation of all N tracks; ``forward`` runs the same weights over whole histories for
-training. Everything is frame-free inside: displacement and turn as seen from the object's own pose, with the real dt.
-Shapes: T knots, N objects, K modes, H history steps, F features, k neighbours. Histories are time-major; what the
-decoder makes is (K, T, N): every operation on it runs along the objects, none needs a slice or a copy.
+In the order of the data, for N objects at one time:
+
+1. Input (N, INPUT_COLUMNS), map axes: displacement since the last observation, yaw, dt, velocity, size, class.
+2. ``features`` (no weights): the same in the object's own axes, of order one. They contain no absolute position or
+   heading, so the model predicts the same wherever an object is and whichever way it points.
+3. ``embed`` and ``encoder``: an LSTM whose state (layers, N, hidden) lives as long as the track.
+4. ``map_encoder``: distances to road edges and dividers at points around the object -> (N, map_width).
+   ``attention``: its k nearest neighbours -> (N, attention).
+5. ``fuse``: encoder output, features, map and neighbours -> context (N, context).
+6. ``decoder``: an LSTM started from the context. Each of its R steps gives S = decoder_stride of the T = R S knots.
+7. ``heads``: for each of K modes and each knot an acceleration, a turn, two variances and a correlation.
+8. ``unicycle``: integrates accelerations and turns, within the limits of the class, to positions and course.
+9. ``covariance``: variances along and across the path, turned into map axes.
+10. ``classify``: one logit for each mode.
+
+``step`` is one observation of all tracks, and what is exported; ``forward`` runs steps 1 to 3 over whole histories
+(H, N, ...) and the others at their last observation, for training. The decoder's outputs are (K, T, N): every operation
+on them runs along the objects, and none needs a slice or a copy.
 """
 
 from __future__ import annotations
@@ -40,34 +53,35 @@ from trajnet.types import WHEELED
 #: Numbers for each knot and mode: acceleration, turn, logarithms of the variances along and across, correlation.
 HEADS = 5
 
-#: Limits of the unicycle: what a road vehicle can do, with a margin for its noise, and how far its way may start off
-#: its heading.
+#: Limits of the unicycle for wheeled classes: what a road vehicle can do, with a margin for noise, and the largest
+#: angle between its heading and its first direction of motion.
 MAX_ACCELERATION_MPS2 = 8.0
 MAX_CURVATURE_PER_M = 0.25
 MAX_COURSE_OFFSET_RAD = 0.3
-#: What the others can do: turn on the spot this fast, and start off within this of their heading.
+#: Limits of the other classes: they turn on the spot this fast, and start off within this angle of their heading.
 MAX_TURN_RATE_RADPS = 2.0
 MAX_FREE_OFFSET_RAD = 1.2
-#: Turn between knots that an output of one stands for, at any speed, before the limit bends it: outputs of order one.
+#: Turn between knots for an output of 1, before the limit is applied: it keeps the outputs of order one.
 TURN_SCALE_RAD = 0.1
-#: Some tens of float32's roundings: what the product of variances has to be larger than the square of the covariance.
+#: Relative margin of the product of variances over the squared covariance: some tens of float32's rounding errors.
 ROUNDING = 4e-6
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """cell: the recurrent cell of encoder and decoder. hidden, decoder_hidden, embedding: widths. modes: K.
+    """The sizes of the model.
 
-    The decoder runs once for every decoder_stride knots, the encoder once: the decoder is what a step costs.
-
+    cell: the recurrent cell of encoder and decoder. hidden, decoder_hidden, embedding: widths. modes: K.
+    decoder_stride: knots for each step of the decoder, which is most of the computation of a step of the model.
     sets: growing numbers of modes, the last of them K. The first sets[0] modes are a set that covers the future by
     itself, the first sets[1] are the next larger one, and so on; the probability of a mode of a later set is never
     above that of an earlier one. So the first few paths by probability are as good as a model with so few modes.
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
-    map: the sample points of the map around an object, or none; each patch of them becomes map_channels[0] numbers,
-    each 2 x 2 of those map_channels[1], and so on, all of the last ones together map_width.
-    neighbours: how many of the nearest objects are attended to, attention: the width of that. context: width of what
-    the decoder starts from. dropout: in training, of the context, the map and the decoder's outputs.
+    map: the sample points of the map around an object, or None. Each patch of them becomes map_channels[0] numbers,
+    each 2 x 2 patches map_channels[1], and so on; all patches of the last level together become map_width.
+    neighbours: number of nearest objects in the attention, attention: its width. context: width of what the decoder
+    starts from. dropout: in training, of the context, the map and the decoder's outputs.
+    Raises ConfigError for sizes out of range.
     """
 
     cell: Cell = "lstm"
@@ -120,14 +134,17 @@ class ModelConfig:
 
     @property
     def set_sizes(self) -> tuple[int, ...]:
+        """The numbers of modes in the nested sets; one set of all modes by default."""
         return self.sets or (self.modes,)
 
     @property
     def requirements(self) -> InputRequirements:
+        """The surroundings that the model needs."""
         return InputRequirements(self.map, self.neighbours)
 
     @property
     def time_s(self) -> tuple[float, ...]:
+        """The future times of the knots (T,)."""
         return tuple(round(self.knot_step_s * (i + 1), 9) for i in range(self.knots))
 
 
@@ -170,12 +187,12 @@ class PathTensors(NamedTuple):
 
 
 def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
-    """Return the recurrent layer. Each kind answers in its own way what goes wrong with gradients through time.
+    """Return the recurrent layer. Each kind has its own remedy for vanishing and exploding gradients.
 
     lstm, gru: gates and an additive state, through which gradients neither vanish nor explode for long contexts; the
-    forget gate starts open (bias 1: Jozefowicz et al. 2015). rnn-relu: the recurrent matrix starts as the identity with
-    zero bias, so at first the state is simply carried on (Le, Jaitly, Hinton 2015). rnn-tanh: the plain network.
-    Clipping of the gradient's norm, for all of them, is the trainer's.
+    forget gate of the LSTM starts open (bias 1: Jozefowicz et al. 2015). rnn-relu: the recurrent matrix starts as the
+    identity with zero bias, so at first the state is simply carried on (Le, Jaitly, Hinton 2015). rnn-tanh: the plain
+    network, without a remedy. The trainer clips the gradient's norm for all of them.
     """
     if cell == "lstm":
         lstm = nn.LSTM(inputs, hidden, layers)
@@ -198,17 +215,18 @@ def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
 
 
 class MapEncoder(nn.Module):
-    """The map around objects (N, *view.shape, 4) int8 -> (N, width): a layer for each patch, one for them all.
+    """Encode the map around objects: (N, *view.shape, 4) int8 -> (N, width).
 
-    More than one number of channels: of each 2 x 2 patches a larger one is made, and so on. What does not overlap is
-    one matrix product; convolutions of so few channels cost several times as much. Directions of traffic are seen in
-    the object's own axes: not the points are turned but the layer's weights, of which there are far fewer.
+    A first layer encodes each patch; with more than one number of channels, each further layer joins 2 x 2 patches into
+    one; a last layer takes all of them. Patches that do not overlap are one matrix product; convolutions with so few
+    channels cost several times as much. Directions of traffic are seen in the object's own axes: the weights of the
+    first layer are turned instead of the points, because there are far fewer of them.
     """
 
     def __init__(self, view: MapView, channels: tuple[int, ...], width: int, dropout: float) -> None:
         super().__init__()
         rows, columns, points = view.shape
-        # Without directions the fourth number of a point is always 0: to leave it out would cost more than to take it.
+        # Without directions the last two numbers of a point are always 0: leaving them out would cost more.
         self.patch = nn.Linear(points * 4, channels[0])
         self.patches, self.directions = rows * columns, view.directions
         self.to_map_axes: Tensor
@@ -220,7 +238,10 @@ class MapEncoder(nn.Module):
         self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
 
     def forward(self, map_distance: Tensor, axes: Tensor | None) -> Tensor:
-        """axes (N, PRODUCTS) as in FeatureSet; a model without directions does not look at them."""
+        """Return (N, width) for map_distance (N, *view.shape, 4).
+
+        axes (N, PRODUCTS): those of FeatureSet; unused in a model without directions.
+        """
         # Scaled weights instead of scaled inputs: a constant in the exported graph.
         weight, wide = self.patch.weight.t() * (1.0 / INT8_MAX), self.patch.in_features  # (wide, channels)
         if self.directions:
@@ -229,7 +250,7 @@ class MapEncoder(nn.Module):
             of_axes = torch.matmul(self.to_map_axes, weight).reshape(len(PRODUCTS), -1)  # (PRODUCTS, wide * channels)
             turned = torch.matmul(axes, of_axes).reshape(-1, wide, channels)  # (N, wide, channels)
             points = map_distance.reshape(-1, self.patches, wide).to(torch.float32)  # (N, patches, wide)
-            # The bias of all patches at once: the longer the rows, the cheaper a sum.
+            # The bias is added to all patches in one row: sums of longer rows are cheaper.
             seen = torch.matmul(points, turned).reshape(-1, self.patches * channels)  # (N, patches * channels)
             seen = torch.relu(seen + self.patch.bias.repeat(self.patches)).reshape(-1, channels)  # (N * patches, ch.)
         else:
@@ -244,7 +265,7 @@ class MapEncoder(nn.Module):
 
 
 class NeighbourAttention(nn.Module):
-    """What the neighbours mean for an object: attention over them by pose and motion, with a null option of score 0."""
+    """Attention of each object over its neighbours by their pose and motion, with a null option of score 0."""
 
     def __init__(self, query_width: int, width: int) -> None:
         super().__init__()
@@ -258,14 +279,15 @@ class NeighbourAttention(nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> Tensor:
-        """neighbours (N, k, columns), axes (N, PRODUCTS) of FeatureSet, own (N, query_width) -> (N, width).
+        """Return (N, width) for neighbours (N, k, NEIGHBOUR_COLUMNS), axes (N, PRODUCTS) and own (N, query_width).
 
-        The neighbours' values are what they are embedded as: the layer that takes the result in is linear anyway.
+        axes: those of FeatureSet. The embeddings serve as keys and as values: the layer that takes the result is linear
+        and can learn the value projection itself.
         """
         count = neighbours.shape[1]
         products = torch.matmul(neighbours, self.to_products) * axes.unsqueeze(1)  # (N, k, PRODUCTS)
         _, valid = torch.split(products, [PRODUCTS.valid.start, 1], -1)  # (N, k, 1)
-        # Summed and scaled weights instead of summed and scaled inputs: constants in the exported graph.
+        # The sums and scales are applied to the weights instead of the inputs: constants in the exported graph.
         first = self.embed[0]
         assert isinstance(first, nn.Linear)
         weight = torch.matmul(first.weight, self.to_known)  # (width, PRODUCTS)
@@ -281,7 +303,7 @@ class NeighbourAttention(nn.Module):
 
 
 class TrajectoryModel(nn.Module):
-    """Encoder state and surroundings -> K paths with covariances and probabilities."""
+    """The whole model, see the head of this file: observations and surroundings -> K paths with covariances."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -325,7 +347,7 @@ class TrajectoryModel(nn.Module):
         self.register_buffer("sharpness", torch.ones(()))
 
     def _constants(self) -> dict[str, Tensor]:
-        """What is no weight. Scales of features and outputs, so that both are of order one, are constants as well."""
+        """Return the constant matrices, with the scales that keep the outputs of order one."""
         config = self.config
         wheeled = torch.tensor(WHEELED, dtype=torch.float32)
         sums = torch.tril(torch.ones(config.knots, config.knots))
@@ -338,20 +360,23 @@ class TrajectoryModel(nn.Module):
         by_class = torch.cat([torch.stack([wheeled, offset_rad]), limit_rad])
         return {
             "head_scale": heads.reshape(-1, 1),
-            # Of an observation: whether its class is wheeled, how far it may start off its heading, the largest turn
-            # between knots for each m/s, and at any speed; and its yaw.
+            # From an observation to: whether its class is wheeled, the largest angle between first direction and
+            # heading, the largest turn between knots for each m/s, the largest turn at any speed, and the yaw.
             "to_limits": torch.cat([of_class(by_class), picking(INPUT_COLUMNS.yaw_rad).t()]),
             "to_gained_mps": MAX_ACCELERATION_MPS2 * config.knot_step_s * middles,
             # From turns between knots to the course in the middle of each step, then at its end.
             "to_course": torch.cat([middles, sums]),
             "to_way_s": config.knot_step_s * sums,
-            # Cosine and sine of an angle are sines.
+            # Added to an angle, their sines are the cosine and the sine of the angle.
             "quarter_turns": torch.tensor([math.pi / 2, 0.0]).reshape(2, 1, 1, 1),
             "sigma_scale_m": (0.1 + 0.3 * torch.tensor(config.time_s, dtype=torch.float32)).reshape(-1, 1),
         }
 
     def encode(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """embedded (H, N, embedding), state (layers, N, hidden) each -> outputs (H, N, hidden), next state."""
+        """Return outputs (H, N, hidden) and the next state for embedded (H, N, embedding).
+
+        state: (layers, N, hidden) each.
+        """
         if self.config.cell == "lstm":
             output, (h, c) = self.encoder(embedded, (state[0], state[1]))
             return output, (h, c)
@@ -359,7 +384,7 @@ class TrajectoryModel(nn.Module):
         return output, (h,)
 
     def fused(self, summary: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> Tensor:
-        """(N, context): what is known of each object and of what is around it."""
+        """Return the context (N, context): what is known about each object and its surroundings."""
         known = torch.cat([summary, seen.features], -1)
         parts = [known]
         if self.map_encoder is not None:
@@ -371,43 +396,51 @@ class TrajectoryModel(nn.Module):
         return out
 
     def decode(self, summary: Tensor, observed: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> PathTensors:
-        """Return the paths of N objects from what is known of them at one time.
+        """Return the paths of N objects.
 
-        summary (N, hidden), observed (N, INPUT_COLUMNS), its features and the surroundings. S knots are made in a step
-        of the decoder, R = T / S steps; s states.
+        summary (N, hidden): the encoder's last output. observed (N, INPUT_COLUMNS), with its features.
         """
-        modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
         context = self.fused(summary, seen, surroundings)  # (N, context)
-        start, inputs, scored = self.decoder_inputs(context)
-        hidden, _ = self.decoder(inputs, start if self.config.cell == "lstm" else start[0])  # (R, N, decoder_hidden)
-        hidden = self.dropout(hidden).reshape(-1, self.config.decoder_hidden)  # (R * N, decoder_hidden)
-        # Scaled weights instead of scaled outputs: a constant in the exported graph.
-        heads = torch.matmul(self.heads.weight * self.head_scale, hidden.t())  # (HEADS * K * S, R * N)
-        heads = heads + self.heads.bias.unsqueeze(1) * self.head_scale
-        # A step's knots lie strided: one copy puts them in order.
-        heads = heads.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2)  # (HEADS * K, R, S, N)
-        motion = heads.reshape(HEADS * modes, knots, -1)  # (HEADS * K, T, N)
-        acceleration, turn, spread, correlation = torch.split(
-            motion, [modes, modes, 2 * modes, modes]
-        )  # (K, T, N) each
+        begin, inputs, scored = self.decoder_inputs(context)
+        hidden, _ = self.decoder(inputs, begin if self.config.cell == "lstm" else begin[0])  # (R, N, decoder_hidden)
+        acceleration, turn, spread, correlation = self.motion(self.dropout(hidden))  # (K, T, N); spread (2 K, T, N)
         offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)  # (2 K + 1, N)
-        half_variance = of_class(0.5 * torch.square(self.sigma_scale_m * self.spread))  # (T, INPUT_COLUMNS)
-        of_each = torch.matmul(torch.cat([self.to_limits, half_variance]), observed.t())  # (5 + T, N)
-        *limits, half_variance_m2 = torch.split(of_each, [1] * len(self.to_limits) + [knots])  # (1, N) each; (T, N)
-        xy_m, course, cos, sin = self.unicycle(
-            acceleration, turn, offset.reshape(2 * modes + 1, 1, -1),
-            torch.matmul(self.features.to_start.t(), seen.turned.t()), limits,
-        )  # fmt: skip
-        # The spread must not bend the path: its direction is a constant to it.
+        offset = offset.reshape(2 * self.config.modes + 1, 1, -1)  # (2 K + 1, 1, N)
+        start = torch.matmul(self.features.to_start.t(), seen.turned.t())  # (4, N)
+        limits, half_variance_m2 = self.class_constants(observed)  # five of (1, N); (T, N)
+        xy_m, course, cos, sin = self.unicycle(acceleration, turn, offset, start, limits)
+        # The loss of the covariance must not bend the path: its direction is a constant there.
         covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), half_variance_m2)
         planes = torch.cat([xy_m, course.unsqueeze(0), *covariance])  # (6, K, T, N) in the order of PATH_PLANES
         return PathTensors(planes, self.ranked(self.classify[1:](scored.squeeze(0))) * self.sharpness)  # logits (N, K)
 
+    def motion(self, hidden: Tensor) -> tuple[Tensor, ...]:
+        """Return acceleration and turn (K, T, N) each, spread (2 K, T, N) and correlation (K, T, N), without limits.
+
+        hidden (R, N, decoder_hidden): the decoder's outputs, each of which gives S = T / R knots.
+        """
+        modes, knots, stride = self.config.modes, self.config.knots, self.config.decoder_stride
+        hidden = hidden.reshape(-1, self.config.decoder_hidden)  # (R * N, decoder_hidden)
+        # Scaled weights instead of scaled outputs: a constant in the exported graph.
+        heads = torch.matmul(self.heads.weight * self.head_scale, hidden.t())  # (HEADS * K * S, R * N)
+        heads = heads + self.heads.bias.unsqueeze(1) * self.head_scale
+        # The S knots of a step are R apart in memory: one copy puts all knots in order of time.
+        heads = heads.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2)  # (HEADS * K, R, S, N)
+        ordered = heads.reshape(HEADS * modes, knots, -1)  # (HEADS * K, T, N)
+        return torch.split(ordered, [modes, modes, 2 * modes, modes])
+
+    def class_constants(self, observed: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        """Return the five limits of to_limits (1, N) each, and half of the unit variances (T, N) in m^2, by class."""
+        half_variance = of_class(0.5 * torch.square(self.sigma_scale_m * self.spread))  # (T, INPUT_COLUMNS)
+        of_each = torch.matmul(torch.cat([self.to_limits, half_variance]), observed.t())  # (5 + T, N)
+        *limits, half_variance_m2 = torch.split(of_each, [1] * len(self.to_limits) + [self.config.knots])
+        return limits, half_variance_m2
+
     def decoder_inputs(self, context: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """Return start states (1, N, decoder_hidden) each, inputs (R, N, decoder_embedding), and (1, N, embedding).
 
-        context (N, context). The last is what the modes are classified by, without its activation. All three are made
-        of one product: a few wide ones cost less than many narrow ones.
+        context (N, context). The last is the first layer of classify, before its activation. All three come from one
+        product: one wide product costs less than several narrow ones.
         """
         layers = (self.to_knots, *self.start.values(), self.classify[0])
         weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
@@ -420,7 +453,7 @@ class TrajectoryModel(nn.Module):
         return start, inputs, scored
 
     def ranked(self, logits: Tensor) -> Tensor:
-        """(N, K) logits in which no mode of a later set is above one of an earlier set."""
+        """Return logits (N, K) in which no mode of a later set is above one of an earlier set."""
         sizes = (0, *self.config.set_sizes)
         groups = [logits[:, : sizes[1]]]
         for begin, end in pairwise(sizes[1:]):
@@ -431,29 +464,32 @@ class TrajectoryModel(nn.Module):
     def unicycle(
         self, acceleration: Tensor, turn: Tensor, offset: Tensor, start: Tensor, limits: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Knots: x and y from the object (2, K, T, N), course (K, T, N), map axes; and cosine and sine of twice the
-        direction of the way to each knot (1, K, T, N).
+        """Integrate speed and course over the knots.
 
-        acceleration in MAX_ACCELERATION_MPS2, turn in rad, both without limits yet. offset (2 K + 1, 1, N): of speed,
-        of course, and how far the last displacement is trusted: paths start between the steady velocity (for noisy
-        positions) and that of the last displacement (for exact ones), start (4, N) as to_start makes it.
-        Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others by a turn rate: limits
-        (1, N) each as to_limits makes them. Nothing moves backward that is not seen moving backward.
+        Return x and y relative to the object (2, K, T, N) in m, course (K, T, N) in rad, both in map axes, and cosine
+        and sine of twice the direction of the way to each knot (1, K, T, N).
+
+        acceleration (K, T, N) in MAX_ACCELERATION_MPS2 and turn (K, T, N) in rad, both still without limits.
+        offset (2 K + 1, 1, N): of the speed of each mode, of its course, and the trust in the last displacement: paths
+        start between the steady velocity (for noisy positions) and that of the last displacement (for exact ones).
+        start (4, N): these two velocities, as to_start gives them. limits (1, N) each, as to_limits gives them.
+        Wheeled classes turn by curvature times way, so they cannot turn on the spot; the others turn by a rate.
+        Only objects that are seen moving backward are predicted to move backward.
         """
         steady, gap = torch.split(start, 2)  # (2, N) each
-        wheeled, offset_rad, per_mps, anyway, yaw_rad = limits  # (1, N) each
+        wheeled, offset_rad, turn_per_mps, turn_at_rest, yaw_rad = limits  # (1, N) each
         faster, aside, trust = torch.split(offset, [self.config.modes, self.config.modes, 1])  # (K, 1, N), (1, 1, N)
         velocity = steady + torch.sigmoid(trust.squeeze(0)) * gap  # (2, N)
         speed = torch.sqrt((velocity * velocity).sum(dim=0, keepdim=True) + 1e-6)  # (1, N)
-        observed = speed + wheeled * (velocity[:1] - speed)
+        observed = speed + wheeled * (velocity[:1] - speed)  # (1, N): of wheeled classes the speed forward, signed
         gained = torch.matmul(self.to_gained_mps, torch.tanh(acceleration))  # (T, T) @ (K, T, N) -> (K, T, N)
-        pace = torch.maximum(observed + faster + gained, torch.clamp(observed, max=0.0))
-        limit = per_mps * torch.abs(pace) + anyway
-        angle = limit * torch.tanh(turn / limit)
+        pace = torch.maximum(observed + faster + gained, torch.clamp(observed, max=0.0))  # (K, T, N)
+        limit = turn_per_mps * torch.abs(pace) + turn_at_rest  # (K, T, N)
+        angle = limit * torch.tanh(turn / limit)  # (K, T, N)
         way = yaw_rad + offset_rad * torch.tanh(aside) + torch.matmul(self.to_course, angle)  # (K, 2 T, N)
         middle, course = torch.split(way, self.config.knots, 1)  # (K, T, N) each
         direction = torch.sin(middle + self.quarter_turns)  # cosine and sine: (2, K, T, N)
-        # Of twice the angle the sine is 2 sin cos and the cosine 1 - 2 sin sin; a sine costs more than products.
+        # sin 2a = 2 sin a cos a, cos 2a = 1 - 2 sin a sin a: products are cheaper than two more sines.
         _, sine = torch.split(direction, 1)  # (1, K, T, N) each
         sin, versed = torch.split(direction * (sine + sine), 1)  # (1, K, T, N) each
         return torch.matmul(self.to_way_s, pace * direction), course, 1.0 - versed, sin
@@ -461,13 +497,15 @@ class TrajectoryModel(nn.Module):
     def covariance(
         self, spread: Tensor, correlation: Tensor, cos: Tensor, sin: Tensor, half_variance_m2: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """xx, xy, yy (1, K, T, N) in m^2, map axes. spread (2 K, T, N): logarithms of the variances along the way
-        there, then across it, in units of those of the class, whose half is half_variance_m2 (T, N). cos, sin (1, K, T,
-        N): of twice the direction of the way.
+        """Return xx, xy, yy (1, K, T, N) in m^2, map axes.
 
-        From the variances a and b along and across and their covariance g: xx, yy = (a + b +- ((a - b) cos - 2 g sin))
-        / 2, xy = ((a - b) sin + 2 g cos) / 2. The sum is larger by ROUNDING, so that it is positive definite in float32
-        too.
+        spread (2 K, T, N): logarithms of the variances along the way to each knot, then across it, in units of those of
+        the class, half of which are half_variance_m2 (T, N). correlation (K, T, N): still without limits. cos, sin
+        (1, K, T, N): of twice the direction of the way.
+
+        With a and b the variances along and across, and g their covariance:
+        xx, yy = (a + b +- ((a - b) cos - 2 g sin)) / 2, xy = ((a - b) sin + 2 g cos) / 2.
+        a + b is made larger by ROUNDING, so that the matrix is positive definite in float32 too.
         """
         half = torch.exp(torch.clamp(spread, -8.0, 8.0)) * half_variance_m2  # (2 K, T, N)
         along, across = torch.split(half, self.config.modes)  # (K, T, N) each
@@ -488,10 +526,11 @@ class TrajectoryModel(nn.Module):
         return self.decode(state[0][-1], observed, seen, surroundings), state
 
     def forward(self, history: Tensor, length: Tensor, surroundings: ContextTensors) -> PathTensors:
-        """Whole histories (H, N, columns of an observation), oldest first, padded at the end; length (N,) observations
-        each are real; surroundings: the surroundings at the last of them.
+        """Return the paths at the last observation of each history.
 
-        The encoder is causal, so padding behind the last observation changes nothing.
+        history (H, N, INPUT_COLUMNS): oldest first, padded at the end. length (N,): the number of observations that are
+        no padding. surroundings: those at the last observation. The encoder is causal, so padding after the last
+        observation changes nothing.
         """
         seen = self.features(history)
         count = length.shape[0]
@@ -504,11 +543,12 @@ class TrajectoryModel(nn.Module):
 
     @property
     def parameter_count(self) -> int:
+        """The number of trained weights."""
         return sum(p.numel() for p in self.parameters())
 
 
 def gaussian_nll(error_x: Tensor, error_y: Tensor, xx: Tensor, xy: Tensor, yy: Tensor) -> Tensor:
-    """-log N(error; 0, C) in nats for planar errors; all of one shape."""
+    """Return -log N(error; 0, C) in nats for planar errors; all arguments have one shape."""
     determinant = torch.clamp(xx * yy - xy * xy, min=1e-8)
     squared = (yy * error_x * error_x - 2.0 * xy * error_x * error_y + xx * error_y * error_y) / determinant
     return 0.5 * (squared + torch.log(determinant)) + math.log(2.0 * math.pi)

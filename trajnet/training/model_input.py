@@ -1,4 +1,4 @@
-"""The model's input by name, and as the one tensor that the model takes."""
+"""The model's input by name, and packed into the one tensor that the model takes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from trajnet.types import CLASS_NAMES
 
 
 class ModelInput(NamedTuple):
-    """What the parts of INPUT_COLUMNS hold, with any leading dimensions (...).
+    """The parts of INPUT_COLUMNS, with any leading dimensions (...).
 
-    Vectors are (..., 2) and masks 0 or 1; object_class (...) is int64.
+    Vectors are (..., 2) and masks are 0 or 1; object_class (...) is int64. Positions and angles in map axes.
     """
 
     displacement_m: Tensor
@@ -31,7 +31,7 @@ class ModelInput(NamedTuple):
     object_class: Tensor
 
     def packed(self) -> Tensor:
-        """Return (..., columns of INPUT_COLUMNS); what was not measured or not seen before is 0."""
+        """Return (..., columns of INPUT_COLUMNS); values that were not measured or not seen before are 0."""
         seen = 1.0 - self.reset
         out = self.yaw_rad.new_zeros(*self.yaw_rad.shape, len(INPUT_COLUMNS))
         out[..., INPUT_COLUMNS.displacement_m] = self.displacement_m * seen.unsqueeze(-1)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from trajnet.datasets.description import Dataset, Part
 from trajnet.datasets.nuscenes import NUSCENES
-from trajnet.datasets.registry import DATASETS, dataset_named, dataset_names, format_names
+from trajnet.datasets.registry import DATASETS, dataset_named, dataset_names, format_names, require_trainable
 from trajnet.errors import ConfigError, InputError
 from trajnet.evaluate.scoring import DEFINITIONS, DISTANCE_METRICS, SOCIAL_GAN
+
+#: Data sets whose parts a configuration can name as a source of training.
+TRAINED_BY_NAME = [dataset for dataset in DATASETS if dataset.parts and not dataset.held_out]
 
 
 def test_names_are_unique_and_found() -> None:
@@ -64,3 +69,50 @@ def test_the_grid_of_nuscenes() -> None:
 def test_a_description_that_contradicts_itself_is_refused(fields: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Dataset(name="x", title="X", licence="none", download="none", **fields)  # type: ignore[arg-type]
+
+
+def test_what_the_descriptions_allow() -> None:
+    assert {d.name for d in DATASETS if d.use == "any"} == {"sind"}
+    assert {d.name for d in DATASETS if d.use == "mixed"} == {"eth_ucy", "scenes"}
+    assert {d.name for d in DATASETS if d.held_out} == {"nuscenes_mini"}
+
+
+@pytest.mark.parametrize("dataset", TRAINED_BY_NAME, ids=lambda dataset: str(dataset.name))
+def test_a_commercial_model_is_trained_on_free_data_only(dataset: Dataset) -> None:
+    require_trainable([(dataset.name, "")], non_commercial=True)
+    if dataset.use == "any":
+        require_trainable([("scenes", "own"), (dataset.name, "")], non_commercial=False)
+    else:
+        said = rf"expected data that may be used commercially.*got {dataset.name} \({re.escape(dataset.licence)}\)"
+        with pytest.raises(ConfigError, match=said):
+            require_trainable([("scenes", "own"), (dataset.name, "")], non_commercial=False)
+
+
+@pytest.mark.parametrize("path", ["nuscenes_pred/label/train", "/data/nuscenes_pred/label/train", "mona/MONA-East"])
+def test_the_folder_of_a_non_commercial_data_set_is_no_way_round(path: str) -> None:
+    require_trainable([("scenes", path)], non_commercial=True)
+    with pytest.raises(ConfigError, match=r"got (nuscenes|mona) \(.*; set non_commercial: true"):
+        require_trainable([("scenes", path)], non_commercial=False)
+
+
+def test_chosen_files_of_a_mixed_data_set_and_other_folders_are_the_configurations_to_answer_for() -> None:
+    paths = ["eth_ucy/raw/train", "generated/train", "own_mona"]  # only whole names of folders count
+    require_trainable([("scenes", path) for path in paths], non_commercial=False)
+
+
+@pytest.mark.parametrize("non_commercial", [False, True])
+@pytest.mark.parametrize(
+    "source", [("nuscenes_mini", ""), ("scenes", "nuscenes_mini"), ("scenes", "a/nuscenes_mini/b")]
+)
+def test_nuscenes_mini_is_never_trained_on(source: tuple[str, str], non_commercial: bool) -> None:
+    with pytest.raises(ConfigError, match=r"got nuscenes_mini, which is held out \(for tests, not for training"):
+        require_trainable([source], non_commercial=non_commercial)
+
+
+def test_the_shipped_configurations_may_be_trained() -> None:
+    files = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
+    assert len(files) >= 6
+    for file in files:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        sources = [(s["kind"], s.get("path", "")) for s in (*config["train"], *config["validation"])]
+        require_trainable(sources, non_commercial=config["non_commercial"])

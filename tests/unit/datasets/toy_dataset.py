@@ -56,6 +56,7 @@ TOY = Dataset(
     name="toy",
     title="Toy walkers",
     licence="CC0",
+    use="any",
     download="made by write_toy_data",
     folder="toy_walkers",
     marker="train",
