@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders, write_text
+from trajnet.cli.files import require_folders, write_json
 from trajnet.datasets.eth_ucy import ETH_UCY_SCENES
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def eth_ucy(
     names = [name.strip() for name in scenes.split(",") if name.strip()]
     report = leave_one_out(loaded, data, out, names, threads=threads, progress=progress)
     if json_file is not None:
-        write_text(json_file, json.dumps(report, indent=1) + "\n", "json")
+        write_json(json_file, report)
     Console().print(_table(report))
 
 

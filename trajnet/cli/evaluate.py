@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli import evaluate_tables as tables
-from trajnet.cli.files import require_folders, write_text
+from trajnet.cli.files import require_folders, write_json
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
 from trajnet.errors import InputError
+from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -157,12 +157,12 @@ def evaluate(
     if recorded is not None:
         _name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
     if json_file is not None:
-        write_text(json_file, json.dumps(report, indent=1) + "\n", str(json_file))
-    show(report, Console(), breakdown=breakdown, calibration=calibration)
+        write_json(json_file, report)
     if report_file is not None:
         from trajnet.evaluate.html_report import page
 
-        write_text(report_file, page(report), str(report_file))
+        write_text(report_file, page(report))
+    show(report, Console(), breakdown=breakdown, calibration=calibration)  # last: a closed pipe loses no file
 
 
 def _name_the_bag(report: dict[str, Any], recorded: Path, bag: str) -> None:

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.errors import InputError
 from trajnet.replay.replay import STAGES, RecordedPaths
 from trajnet.replay.summary import Run, document
 from trajnet.types import CLASS_NAMES, FloatArray, Lane, RasterMap, Scene
+from trajnet.whole_file import write_text
 
 #: The page is thinned out (predictions of every 2nd, 3rd, ... frame) until it is no larger than this.
 MAX_BYTES = 2_000_000
@@ -41,13 +41,8 @@ _STRIDES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 def write_report(run: Run, path: Path) -> None:
-    """Write the page. Raises InputError where the file cannot be written."""
-    page = build_report(run)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"report: expected to be able to write {path}, got: {error}") from error
+    """Write the page, whole or not at all. Raises InputError where the file cannot be written."""
+    write_text(path, build_report(run))
 
 
 def build_report(run: Run, *, max_bytes: int = MAX_BYTES) -> str:
