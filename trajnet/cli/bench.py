@@ -144,7 +144,7 @@ def warn_if_busy(console: Console) -> None:
 
 
 def machine_is_busy() -> str:
-    """A warning where others leave too little of the machine for its figures to be the model's; empty where not."""
+    """Return a warning where other load leaves the figures not to be the model's alone; empty where not."""
     from trajnet.timing.hardware import describe_hardware
 
     hardware = describe_hardware()

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Published benchmarks that take mor
 
 @app.callback()
 def benchmarks() -> None:
-    """Published benchmarks that take more than one model."""
+    """Run published benchmarks that take more than one model."""
 
 
 @app.command("eth-ucy")
@@ -64,7 +64,7 @@ def eth_ucy(
 
 
 def _table(report: dict[str, Any]) -> Table:
-    """A row for each method, a column for each scene: ADE/FDE in m, best of 20 (constant velocity: its one path)."""
+    """Return a row for each method, a column for each scene: ADE/FDE in m, best of 20 (cv: its one path)."""
     from rich import box
     from rich.table import Table
 

@@ -34,7 +34,7 @@ ALWAYS_SHOWN = (
 
 
 def _splits() -> str:
-    """The splits of every data set, for the help text."""
+    """Return the splits of every data set, for the help text."""
     return "; ".join(f"{d.name}: {', '.join(d.splits)}" for d in registry.DATASETS if d.splits)
 
 
@@ -173,7 +173,7 @@ def _name_the_bag(report: dict[str, Any], recorded: Path, bag: str) -> None:
 
 
 def _numbers(name: str, text: str | None) -> list[float]:
-    """The numbers of a list with commas; InputError for anything else."""
+    """Return the numbers of a list with commas; InputError for anything else."""
     try:
         return [float(part) for part in (text or "").split(",") if part.strip()]
     except ValueError as error:
@@ -184,7 +184,7 @@ def _numbers(name: str, text: str | None) -> list[float]:
 def _prepared(
     dataset: str, data: Path, topic: str | None, predictions: str | None
 ) -> Iterator[tuple[str, Path, Path | None]]:
-    """The dataset and its data for the library, which reads no bags, and a bag's recorded predictions."""
+    """Yield the dataset and its data for the library, which reads no bags, and a bag's recorded predictions."""
     if dataset != "bag":
         yield dataset, data, None
         return

@@ -101,7 +101,7 @@ def replay(
 
 
 def parse_rate(text: str) -> float:
-    """A rate above 0; ``max`` and 0 are infinity. Raises InputError for anything else."""
+    """Return a rate above 0; ``max`` and 0 are infinity. Raises InputError for anything else."""
     try:
         rate = math.inf if text == "max" else float(text)
     except ValueError:
@@ -164,7 +164,7 @@ def _what_is_played(scene: Scene, predictor: Predictor, rate: float) -> str:
 
 @contextmanager
 def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Callable[[FrameTiming], None] | None]:
-    """A callback that keeps one status line up to date on a terminal; None where the output goes elsewhere."""
+    """Yield a callback that keeps one status line up to date on a terminal; None where the output goes elsewhere."""
     if not console.is_terminal:
         yield None
         return
@@ -316,7 +316,7 @@ def _steadiness(found: dict[str, Any]) -> list[str]:
 
 
 def _show_faults(found: dict[str, Any], console: Console) -> None:
-    """A row for each fault and strength: errors next to those without it, service time, and what was counted."""
+    """Print a row for each fault and strength: errors next to those without it, service time, and what was counted."""
     if "faults" not in found:
         return
     runs = found["faults"]["runs"]
@@ -338,7 +338,7 @@ def _fault_cells(run: dict[str, Any]) -> list[str]:
 
 
 def counted(counters: dict[str, Any]) -> str:
-    """The decisions that were taken at all, beside those of every frame."""
+    """Return the decisions that were taken at all, beside those of every frame."""
     usual = ("frames", "calls", "model_rows", "last_failure")
     return ", ".join(f"{name} {value}" for name, value in counters.items() if value and name not in usual)
 

@@ -122,7 +122,7 @@ def dataset_of_report(report: dict[str, Any]) -> Dataset:
 
 
 def _labels(predictors: dict[str, Predictor]) -> dict[str, str]:
-    """A name for each spec, with the spec where two models have the same name."""
+    """Return a name for each spec, with the spec where two models have the same name."""
     names = [p.name for p in predictors.values()]
     return {spec: p.name if names.count(p.name) == 1 else f"{p.name} ({spec})" for spec, p in predictors.items()}
 

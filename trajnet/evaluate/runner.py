@@ -163,7 +163,7 @@ Work = tuple[Unit, str, bool]
 
 
 def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:
-    """The result of each piece of work, in order."""
+    """Yield the result of each piece of work, in order."""
     jobs = min(jobs, len(work))
     if jobs <= 1:
         load = functools.lru_cache(functools.partial(load_predictor, time_s=time_s))

@@ -176,7 +176,7 @@ def _run(
 
 
 def fault_document(runs: list[FaultRun], seed: int) -> dict[str, Any]:
-    """The runs for JSON: NaN where nothing was judged. The first run is the one without a fault.
+    """Return the runs for JSON: NaN where nothing was judged. The first run is the one without a fault.
 
     errors_m: over the objects that had a path; errors_m_without: of the same objects without the fault.
     """

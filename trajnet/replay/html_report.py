@@ -46,7 +46,7 @@ def write_report(run: Run, path: Path) -> None:
 
 
 def build_report(run: Run, *, max_bytes: int = MAX_BYTES) -> str:
-    """The page as text; at most max_bytes unless even predictions of every 100th frame are too many."""
+    """Return the page as text; at most max_bytes unless even predictions of every 100th frame are too many."""
     page = ""
     for stride in _STRIDES:
         page = _page(run, stride)
@@ -79,7 +79,7 @@ class Block:
         self._bytes = bytearray()
 
     def add(self, name: str, values: Any, dtype: str) -> None:
-        """dtype is one of u1, u2, u4, i2, i4; little endian, aligned to 4 bytes."""
+        """Append as dtype is one of u1, u2, u4, i2, i4; little endian, aligned to 4 bytes."""
         array = np.ascontiguousarray(values).astype("<" + dtype)
         self.index[name] = (dtype, len(self._bytes), array.size)
         self._bytes += array.tobytes()
@@ -104,7 +104,7 @@ def _thinned(steps: int) -> _Thinned:
 
 
 def _static(run: Run) -> dict[str, Any]:
-    """What the tables and charts show."""
+    """Return what the tables and charts show."""
     file = run.predictor.model_file
     contract = None if file is None else file.contract
     parity_m = float("nan") if contract is None else contract.parity_max_error_m
@@ -237,7 +237,7 @@ def _ellipses(covariance_m2: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _add_raster(
     raster: RasterMap | None, position_m: FloatArray, middle_m: FloatArray, block: Block
 ) -> dict[str, Any] | None:
-    """The part of a drivable-area raster around the scene, one bit per pixel."""
+    """Return the part of a drivable-area raster around the scene, one bit per pixel."""
     if raster is None:
         return None
     margin_m = 60.0
