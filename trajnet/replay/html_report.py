@@ -79,7 +79,7 @@ class Block:
         self._bytes = bytearray()
 
     def add(self, name: str, values: Any, dtype: str) -> None:
-        """Append as dtype is one of u1, u2, u4, i2, i4; little endian, aligned to 4 bytes."""
+        """Append an array. dtype: one of u1, u2, u4, i2, i4; little endian, aligned to 4 bytes."""
         array = np.ascontiguousarray(values).astype("<" + dtype)
         self.index[name] = (dtype, len(self._bytes), array.size)
         self._bytes += array.tobytes()
