@@ -105,7 +105,7 @@ def info(bag: Bag) -> None:
 
 @contextmanager
 def for_evaluation(bag: Path, topic: str | None, predictions: str | None) -> Iterator[tuple[Path, Path | None]]:
-    """A bag as files that trajnet.evaluate reads: the scene, and the recorded predictions where the bag has any.
+    """Yield a bag as files that trajnet.evaluate reads: the scene, and the recorded predictions where the bag has any.
 
     Where there are recorded predictions, the scene's targets are the objects that have one: everything is scored on
     them alone. predictions: the topic of PredictedObjects; one that is named has to be there.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajnet.cli.files import require_folders, write_text
+from trajnet.cli.files import require_folders, write_json
 from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
 from trajnet.errors import ConfigError
+from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,10 +122,10 @@ def write_files(found: Bench, json_file: Path | None, picture: Path | None) -> N
     from trajnet.bench.latency_figure import latency_picture
 
     if json_file is not None:
-        write_text(json_file, json.dumps(bench_document(found), indent=1, allow_nan=False) + "\n", "json")
+        write_json(json_file, bench_document(found))
     if picture is not None:
         title = f"{found.predictor.name}: latency of a frame, {found.threads} thread(s)"
-        write_text(picture, latency_picture(found.sizes, title), "picture")
+        write_text(picture, latency_picture(found.sizes, title))
 
 
 def within_limit(found: Bench, agents: int, limit_ms: float, console: Console) -> bool:
@@ -144,7 +144,7 @@ def warn_if_busy(console: Console) -> None:
 
 
 def machine_is_busy() -> str:
-    """A warning where others leave too little of the machine for its figures to be the model's; empty where not."""
+    """Return a warning where other load leaves the figures not to be the model's alone; empty where not."""
     from trajnet.timing.hardware import describe_hardware
 
     hardware = describe_hardware()

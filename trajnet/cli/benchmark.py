@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders, write_text
+from trajnet.cli.files import require_folders, write_json
 from trajnet.datasets.eth_ucy import ETH_UCY_SCENES
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Published benchmarks that take mor
 
 @app.callback()
 def benchmarks() -> None:
-    """Published benchmarks that take more than one model."""
+    """Run published benchmarks that take more than one model."""
 
 
 @app.command("eth-ucy")
@@ -60,12 +59,12 @@ def eth_ucy(
     names = [name.strip() for name in scenes.split(",") if name.strip()]
     report = leave_one_out(loaded, data, out, names, threads=threads, progress=progress)
     if json_file is not None:
-        write_text(json_file, json.dumps(report, indent=1) + "\n", "json")
+        write_json(json_file, report)
     Console().print(_table(report))
 
 
 def _table(report: dict[str, Any]) -> Table:
-    """A row for each method, a column for each scene: ADE/FDE in m, best of 20 (constant velocity: its one path)."""
+    """Return a row for each method, a column for each scene: ADE/FDE in m, best of 20 (cv: its one path)."""
     from rich import box
     from rich.table import Table
 

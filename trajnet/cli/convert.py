@@ -12,6 +12,7 @@ from trajnet.datasets.registry import format_names
 from trajnet.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from trajnet.types import Scene
@@ -34,7 +35,9 @@ def convert(
 ) -> None:
     """Convert recorded scenes to Parquet tables with Argoverse 2's columns.
 
-    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree:
+    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file in it
+    that cannot be read is left out and listed with the reason, and the exit code is then 1 instead of 0; a single file
+    that cannot be read, or a table that cannot be written, ends the command with exit code 2.
 
         trajnet convert scene-0103.txt scene-0103.parquet
 
@@ -46,20 +49,39 @@ def convert(
     from trajnet.datasets.files import find_scenes, load_scene, scene_kind
     from trajnet.scenes import write_scene
 
-    console = Console()
+    console, errors = Console(), Console(stderr=True)
     pairs = _targets(source, target, find_scenes(source, kind))
     counts: dict[str, Counter[str]] = {}
-    for original, table in track(pairs, description="converting", console=Console(stderr=True), transient=True):
-        found = scene_kind(original) if kind == "auto" else kind
-        scene = load_scene(original, found, with_map=with_map)
+    left_out: list[InputError] = []
+    for original, table in track(pairs, description="converting", console=errors, transient=True):
+        try:
+            found = scene_kind(original) if kind == "auto" else kind
+            scene = load_scene(original, found, with_map=with_map)
+        except InputError as error:
+            if not source.is_dir():
+                raise
+            left_out.append(error)
+            continue
         write_scene(scene, table)
         counts.setdefault(found, Counter()).update(_count(scene, table))
-    console.print(_summary(counts))
-    console.print(f"written to {target}", soft_wrap=True)
+    if left_out:  # before the summary: a closed pipe on stdout must not hide them
+        _list_left_out(left_out, len(pairs), errors)
+    if counts:
+        console.print(_summary(counts))
+        console.print(f"written to {target}", soft_wrap=True)
+    if left_out:
+        raise typer.Exit(1)
+
+
+def _list_left_out(reasons: list[InputError], files: int, console: Console) -> None:
+    """Print what was left out, a line for each file: readers' errors begin with the file."""
+    console.print(f"left out {len(reasons)} of {files} files:", highlight=False)
+    for reason in reasons:
+        console.print(f"  {' '.join(str(reason).split())}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, Path]]:
-    """Each file with the table that it becomes."""
+    """Return each file with the table that it becomes."""
     as_file = target.suffix.lower() == ".parquet" and not target.is_dir()
     if as_file and source.is_dir():
         raise InputError(f"{target}: expected a folder as DST because {source} is a folder, got a file name")

@@ -48,7 +48,7 @@ def demo(
 
 
 def bundled(path: Path) -> Path:
-    """A file of the repository, seen from the working directory or from this checkout; InputError if none."""
+    """Return a file of the repository, seen from the working directory or from this checkout; InputError if none."""
     for folder in (Path(), Path(__file__).parents[2]):
         if (folder / path).is_file():
             return folder / path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli import evaluate_tables as tables
-from trajnet.cli.files import require_folders, write_text
+from trajnet.cli.files import require_folders, write_json
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
 from trajnet.errors import InputError
+from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ ALWAYS_SHOWN = (
 
 
 def _splits() -> str:
-    """The splits of every data set, for the help text."""
+    """Return the splits of every data set, for the help text."""
     return "; ".join(f"{d.name}: {', '.join(d.splits)}" for d in registry.DATASETS if d.splits)
 
 
@@ -157,12 +157,12 @@ def evaluate(
     if recorded is not None:
         _name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
     if json_file is not None:
-        write_text(json_file, json.dumps(report, indent=1) + "\n", str(json_file))
-    show(report, Console(), breakdown=breakdown, calibration=calibration)
+        write_json(json_file, report)
     if report_file is not None:
         from trajnet.evaluate.html_report import page
 
-        write_text(report_file, page(report), str(report_file))
+        write_text(report_file, page(report))
+    show(report, Console(), breakdown=breakdown, calibration=calibration)  # last: a closed pipe loses no file
 
 
 def _name_the_bag(report: dict[str, Any], recorded: Path, bag: str) -> None:
@@ -173,7 +173,7 @@ def _name_the_bag(report: dict[str, Any], recorded: Path, bag: str) -> None:
 
 
 def _numbers(name: str, text: str | None) -> list[float]:
-    """The numbers of a list with commas; InputError for anything else."""
+    """Return the numbers of a list with commas; InputError for anything else."""
     try:
         return [float(part) for part in (text or "").split(",") if part.strip()]
     except ValueError as error:
@@ -184,7 +184,7 @@ def _numbers(name: str, text: str | None) -> list[float]:
 def _prepared(
     dataset: str, data: Path, topic: str | None, predictions: str | None
 ) -> Iterator[tuple[str, Path, Path | None]]:
-    """The dataset and its data for the library, which reads no bags, and a bag's recorded predictions."""
+    """Yield the dataset and its data for the library, which reads no bags, and a bag's recorded predictions."""
     if dataset != "bag":
         yield dataset, data, None
         return

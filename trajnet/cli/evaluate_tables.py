@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def table(title: str, models: list[str], *, first: str = "metric") -> Table:
-    """An empty table with a column for each model."""
+    """Return an empty table with a column for each model."""
     from rich import box
     from rich.table import Table
 
@@ -23,7 +23,7 @@ def table(title: str, models: list[str], *, first: str = "metric") -> Table:
 
 
 def row(made: Table, label: str, values: list[float | None]) -> None:
-    """A row of numbers; a dash where there is none."""
+    """Add a row of numbers; a dash where there is none."""
     made.add_row(label, *("-" if v is None else f"{v:.3f}" for v in values))
 
 
@@ -142,7 +142,7 @@ def show_consistency(models: list[dict[str, Any]], console: Console) -> None:
 
 
 def show_robustness(found: dict[str, Any], metrics: tuple[str, ...], console: Console) -> None:
-    """A row for each rate and share of losses."""
+    """Print a row for each rate and share of losses."""
     cells = found["cells"]
     names = list(cells[0]["models"])
     made = table(f"rates and losses, on the same {cells[0]['objects']:,} objects", names)

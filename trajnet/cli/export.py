@@ -170,7 +170,7 @@ def chosen_gate_data(precision: str, data: Path | None, dataset: str | None, spl
 
 
 def headline(report: dict[str, Any]) -> dict[str, Any]:
-    """The overall metrics of an evaluation report's first model, with what they were measured on."""
+    """Return the overall metrics of an evaluation report's first model, with what they were measured on."""
     if not report:
         return {}
     try:

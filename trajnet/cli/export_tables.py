@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def parity_table(contract: Contract, operators: Counter[str], found: Parity) -> Table:
-    """What the graph consists of and how far it is from torch."""
+    """Return what the graph consists of and how far it is from torch."""
     from rich.table import Table
 
     from trajnet.export.parity import MAX_ERROR_M, RECURRENT
@@ -32,7 +32,7 @@ def parity_table(contract: Contract, operators: Counter[str], found: Parity) -> 
 
 
 def parity_sentence(found: Parity) -> str:
-    """What the parity gate wanted and got."""
+    """Return what the parity gate wanted and got."""
     from trajnet.export.parity import MAX_ERROR_M
 
     return f"parity: expected at most {MAX_ERROR_M} m, got {found.max_error_m:.2e} m"
@@ -61,7 +61,7 @@ def variant_table(variant: Variant) -> Table:
 
 
 def variant_sentence(variant: Variant) -> str:
-    """What the precision gate wanted and got."""
+    """Return what the precision gate wanted and got."""
     from trajnet.protocols.precision_gate import MAX_WORSE
 
     gate, precision = variant.gate, variant.contract.precision

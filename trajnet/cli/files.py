@@ -1,10 +1,14 @@
-"""The files that commands write: their folders are checked before the work begins; a failed write is an InputError."""
+"""The files that commands write: folders are checked before the work begins; files appear whole or not at all."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from trajnet.errors import InputError
+from trajnet.json_safe import json_safe
+from trajnet.whole_file import write_text
 
 
 def require_folders(**paths: Path | None) -> None:
@@ -14,9 +18,6 @@ def require_folders(**paths: Path | None) -> None:
             raise InputError(f"{option}: expected a file in a folder that exists, got {path}")
 
 
-def write_text(path: Path, text: str, what: str) -> None:
-    """Write a file in UTF-8. Raises InputError, which begins with what, where it cannot be written."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{what}: expected a file that can be written, got {error}") from error
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write values as JSON, NaN and infinity as null. Raises InputError where the file cannot be written."""
+    write_text(path, json.dumps(json_safe(values), indent=1, allow_nan=False) + "\n")

@@ -75,7 +75,7 @@ def info(
 
 
 def precision_of(contract: Contract) -> str:
-    """The precision inside, and what it was found to cost."""
+    """Return the precision inside, and what it was found to cost."""
     gate = contract.gate
     if gate is None:
         return contract.precision
@@ -87,7 +87,7 @@ def precision_of(contract: Contract) -> str:
 
 
 def view_of(requirements: InputRequirements) -> str:
-    """The map's sample points around an object, in words."""
+    """Return the map's sample points around an object, in words."""
     if requirements.view is None:
         return "not used"
     view = requirements.view

@@ -3,7 +3,7 @@
 # No postponed annotations here: typer reads those of `options` where they stand, inside build().
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from trajnet import __version__
 from trajnet.errors import DependencyError, TrajnetError
@@ -20,7 +20,7 @@ EXTRAS = {
 
 
 def build() -> "typer.Typer":
-    """The command line with all its commands."""
+    """Return the command line with all its commands."""
     import typer
 
     from trajnet.cli import bag, bench, benchmark, convert, demo, evaluate, export, info, play, replay, train
@@ -65,7 +65,7 @@ def build() -> "typer.Typer":
 
 
 def missing(error: ImportError) -> DependencyError | None:
-    """What to install for a package of an extra that is not there; None for any other import error."""
+    """Return what to install for a missing package of an extra, or None for any other import error."""
     extra = EXTRAS.get((error.name or "").partition(".")[0])
     if extra is None:
         return None
@@ -89,12 +89,21 @@ def main() -> None:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `trajnet ... | head` is no error
-        raise SystemExit(141) from None
+        leave_closed_pipe()
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # rich and typer answer it by exit code 1
+            leave_closed_pipe()
+        raise
+
+
+def leave_closed_pipe() -> NoReturn:
+    """End as SIGPIPE does, exit code 141, without a word: `trajnet ... | head` is no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(141) from None
 
 
 def fail(error: TrajnetError) -> None:
-    """One sentence on stderr, exit code 2."""
+    """Print one sentence on stderr and end with exit code 2."""
     print(f"trajnet: {' '.join(str(error).split())}", file=sys.stderr)
     raise SystemExit(2)
 

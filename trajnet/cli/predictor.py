@@ -30,7 +30,7 @@ CudaGraph = Annotated[
 
 
 def open_predictor(model: str, provider: str, threads: int, gpu: GpuOptions) -> Predictor:
-    """The predictor of a command's options.
+    """Return the predictor of a command's options.
 
     Raises ConfigError for options that it has no use for, ContractError for what is no model, DependencyError for a
     provider that cannot be had.

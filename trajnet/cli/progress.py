@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar(console: Console, before: str, during: str) -> Iterator[Callable[[int, int], None]]:
-    """A callback for what is done and the total, as trajnet.evaluate calls it; no bar where there is no terminal.
+    """Yield a callback for what is done and the total, as trajnet.evaluate calls it; no bar where there is no terminal.
 
     before, during: what is said until the first call and from then on.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders, write_text
+from trajnet.cli.files import require_folders, write_json
 from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
 from trajnet.errors import InputError
 
@@ -102,7 +101,7 @@ def replay(
 
 
 def parse_rate(text: str) -> float:
-    """A rate above 0; ``max`` and 0 are infinity. Raises InputError for anything else."""
+    """Return a rate above 0; ``max`` and 0 are infinity. Raises InputError for anything else."""
     try:
         rate = math.inf if text == "max" else float(text)
     except ValueError:
@@ -130,12 +129,14 @@ def run_and_show(
     threads, gpu: what the predictor was loaded with, for the record. faults: what to try on the same scene afterwards.
     """
     from trajnet.inference import GpuOptions
-    from trajnet.replay.fault_runs import fault_document, run_faults
+    from trajnet.replay.fault_runs import fault_document, require_known_future, run_faults
     from trajnet.replay.html_report import write_report
     from trajnet.replay.summary import document, run_replay
     from trajnet.timing.clock import WallClock
 
     used = gpu or GpuOptions()
+    if faults is not None:
+        require_known_future(scene, predictor)  # before the replay, which takes as long as the recording
     console.print(_what_is_played(scene, predictor, options.rate), highlight=False)
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
         run = run_replay(scene, predictor, options, agents=agents, threads=threads, gpu=used, on_frame=on_frame)
@@ -144,10 +145,11 @@ def run_and_show(
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     found = document(run)
     if json_file is not None:
-        write_text(json_file, json.dumps(found, indent=1, allow_nan=False) + "\n", "json")
-    show(found, console)
+        write_json(json_file, found)
     if report is not None:
         write_report(run, report)
+    show(found, console)  # last: a closed pipe loses no file
+    if report is not None:
         console.print(f"Report: {report}", highlight=False, soft_wrap=True)
     return run
 
@@ -162,7 +164,7 @@ def _what_is_played(scene: Scene, predictor: Predictor, rate: float) -> str:
 
 @contextmanager
 def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Callable[[FrameTiming], None] | None]:
-    """A callback that keeps one status line up to date on a terminal; None where the output goes elsewhere."""
+    """Yield a callback that keeps one status line up to date on a terminal; None where the output goes elsewhere."""
     if not console.is_terminal:
         yield None
         return
@@ -271,7 +273,12 @@ def _latency_table(found: dict[str, Any]) -> Table:
 def _show_errors(found: dict[str, Any], console: Console) -> None:
     mine = found["errors_m"]["model"]
     if not mine["groups"]:
-        console.print("The scene is too short to compare paths: no object's whole future is recorded.\n")
+        console.print(
+            "The scene is too short to compare paths: no object is recorded in a frame and for "
+            f"{mine['horizon_s']:g} s after it, which the model's first steps need.\n",
+            highlight=False,
+            soft_wrap=True,
+        )
         return
     columns = _error_columns(found)
     table = _table()
@@ -309,7 +316,7 @@ def _steadiness(found: dict[str, Any]) -> list[str]:
 
 
 def _show_faults(found: dict[str, Any], console: Console) -> None:
-    """A row for each fault and strength: errors next to those without it, service time, and what was counted."""
+    """Print a row for each fault and strength: errors next to those without it, service time, and what was counted."""
     if "faults" not in found:
         return
     runs = found["faults"]["runs"]
@@ -331,7 +338,7 @@ def _fault_cells(run: dict[str, Any]) -> list[str]:
 
 
 def counted(counters: dict[str, Any]) -> str:
-    """The decisions that were taken at all, beside those of every frame."""
+    """Return the decisions that were taken at all, beside those of every frame."""
     usual = ("frames", "calls", "model_rows", "last_failure")
     return ", ".join(f"{name} {value}" for name, value in counters.items() if value and name not in usual)
 

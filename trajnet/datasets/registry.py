@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from trajnet.datasets.apolloscape import APOLLOSCAPE
+from trajnet.datasets.argoverse2 import ARGOVERSE2
 from trajnet.datasets.description import Dataset
 from trajnet.datasets.dut import DUT
 from trajnet.datasets.eth_ucy import ETH_UCY
@@ -24,6 +25,7 @@ DATASETS: tuple[Dataset, ...] = (
     ETH_UCY,
     APOLLOSCAPE,
     VRU,
+    ARGOVERSE2,
     NUSCENES_AGENTS,
     NUSCENES_MINI,
     MONA,

@@ -31,7 +31,7 @@ def lines(
     low: tuple[float | None, float | None] = (None, None),
     high: tuple[float | None, float | None] = (None, None),
 ) -> str:
-    """A chart of lines, and an ideal one in grey. x, y: the axes' labels. low, high: fixed ends of the axes."""
+    """Return a chart of lines, and an ideal one in grey. x, y: the axes' labels. low, high: fixed ends of the axes."""
     every = [*drawn, *([] if ideal is None else [ideal])]
     xs, ys = [v for one in every for v in one.x], [v for one in every for v in one.y]
     x_ticks, y_ticks = ticks(xs, low[0], high[0]), ticks(ys, low[1], high[1])
@@ -83,13 +83,13 @@ def bars(rows: Sequence[tuple[str, float, float, str]], colours: tuple[str, str]
 
 
 def key(entries: Sequence[tuple[str, str]]) -> str:
-    """What the colours mean: (colour, name)."""
+    """Return what the colours mean: (colour, name)."""
     inside = "".join(f'<span><i style="background: {c}"></i>{html.escape(n)}</span>' for c, n in entries)
     return f'<div class="key">{inside}</div>'
 
 
 def key_of(drawn: Sequence[Line]) -> str:
-    """The key of a chart of lines."""
+    """Return the key of a chart of lines."""
     return key([(one.colour, f"{one.name} (dashed)" if one.dashed else one.name) for one in drawn])
 
 

@@ -17,7 +17,7 @@ COLOURS = ("var(--a)", "var(--b)", "var(--c)", "var(--d)")
 
 
 def page(report: dict[str, Any]) -> str:
-    """The page of a report of ``evaluate``; nothing in it asks the network for anything."""
+    """Return the page of a report of ``evaluate``; nothing in it asks the network for anything."""
     template = (resources.files("trajnet.evaluate") / "page.html").read_text(encoding="utf-8")
     headline = dataset_of_report(report).headline
     counts, last_s = report["counts"], list(report["counts"]["by_horizon"])[-1]
@@ -116,7 +116,7 @@ def _coverage(found: dict[str, Any]) -> str:
 
 
 def _robustness(cells: list[dict[str, Any]], model: str, metric: str) -> str:
-    """A line for each rate over the share that is lost: whole for frames, dashed for single objects."""
+    """Return a line for each rate over the share that is lost: whole for frames, dashed for single objects."""
     drawn = []
     for i, rate in enumerate(dict.fromkeys(c["rate_hz"] for c in cells)):
         of_rate = [c for c in cells if c["rate_hz"] == rate]

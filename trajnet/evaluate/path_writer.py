@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from trajnet.errors import DependencyError, InputError
+from trajnet.errors import DependencyError
 from trajnet.evaluate.runner import SavedPaths
+from trajnet.whole_file import whole_file
 
 
 class PathWriter:
@@ -26,17 +27,13 @@ class PathWriter:
         except ImportError as error:
             raise DependencyError("saving paths needs pyarrow, which is missing; install trajnet[tools]") from error
         self._pa = pa
-        self._path = path
-        self._partial = path.with_name(path.name + ".partial")
+        self._whole = whole_file(path)
         self._with_model = with_model
         columns: list[tuple[str, Any]] = [("model", pa.string())] if with_model else []
         columns += [("scene_id", pa.string()), ("frame", pa.int64()), ("track_id", pa.string()), ("mode", pa.int32())]
         columns += [("probability", pa.float64()), ("step", pa.int32()), ("x_m", pa.float64()), ("y_m", pa.float64())]
         self._schema = pa.schema(columns)
-        try:
-            self._writer = pq.ParquetWriter(self._partial, self._schema)
-        except OSError as error:
-            raise InputError(f"{path}: expected a file that can be written, got {error}") from error
+        self._parquet = pq
 
     def write(self, model: str, paths: SavedPaths) -> None:
         """Append the paths of one batch."""
@@ -58,13 +55,20 @@ class PathWriter:
         self._writer.write_table(self._pa.table(columns).select(self._schema.names).cast(self._schema))
 
     def __enter__(self) -> PathWriter:
+        part = self._whole.__enter__()
+        try:
+            self._writer = self._parquet.ParquetWriter(part, self._schema)
+        except BaseException as error:
+            self._whole.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
-            self._partial.unlink(missing_ok=True)
+        try:
+            self._writer.close()
+        except OSError as full:  # the footer does not fit: no file either, and one sentence
+            if kind is None:
+                kind, error, trace = type(full), full, full.__traceback__
+        self._whole.__exit__(kind, error, trace)

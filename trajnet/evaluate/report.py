@@ -22,7 +22,7 @@ from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.evaluation_set import DEFAULT_HORIZON_S, EvaluationSet, open_dataset
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
-from trajnet.evaluate.runner import ModelResult, Progress, run_models
+from trajnet.evaluate.runner import ModelResult, Progress, model_results, run_models
 from trajnet.evaluate.scoring import DEFINITIONS, SOCIAL_GAN, Scores, means, social_gan
 from trajnet.inference import PHYSICS, Predictor, load_predictor
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
@@ -73,15 +73,25 @@ def evaluate(
     saved = asked or specs
     with ExitStack() as stack:
         writer = None if save is None else stack.enter_context(PathWriter(save, with_model=len(saved) > 1))
-        results = run_models(
+        counts: dict[str, Any] = {}
+        entries = []
+        for spec, result in model_results(
             opened,
             specs,
             jobs=jobs,
             progress=report_progress,
             save=None if writer is None else lambda spec, paths: writer.write(labels[spec], paths),
             saved_specs=saved,
-        )
-    scores = results[specs[0]].scores
+        ):  # summed up one by one: the scores of all models at once would be gigabytes
+            counts = counts or _counts(result.scores, opened)
+            entries.append(
+                {
+                    **_description(labels[spec], spec, predictors[spec], result),
+                    **_summary(result.scores, opened),
+                    **_steadiness(result),
+                }
+            )
+            del result
     report = {
         "report_version": REPORT_VERSION,
         "dataset": opened.name,
@@ -89,15 +99,8 @@ def evaluate(
         "data": str(data),
         "stride": stride,
         "time_s": opened.time_s.tolist(),
-        "counts": _counts(scores, opened),
-        "models": [
-            {
-                **_description(labels[spec], spec, predictors[spec], result),
-                **_summary(result.scores, opened),
-                **_steadiness(result),
-            }
-            for spec, result in results.items()
-        ],
+        "counts": counts,
+        "models": entries,
         "definitions": {**DEFINITIONS, **steadiness.DEFINITIONS},
         "versions": _versions(any(p.model_file is not None for p in predictors.values())),
     }
@@ -119,7 +122,7 @@ def dataset_of_report(report: dict[str, Any]) -> Dataset:
 
 
 def _labels(predictors: dict[str, Predictor]) -> dict[str, str]:
-    """A name for each spec, with the spec where two models have the same name."""
+    """Return a name for each spec, with the spec where two models have the same name."""
     names = [p.name for p in predictors.values()]
     return {spec: p.name if names.count(p.name) == 1 else f"{p.name} ({spec})" for spec, p in predictors.items()}
 

@@ -81,7 +81,7 @@ def cells(rates_hz: Sequence[float], drops: Sequence[float]) -> list[Cell]:
 def robustness_set(
     opened: EvaluationSet, rates_hz: Sequence[float], drops: Sequence[float], seed: int
 ) -> EvaluationSet:
-    """The units of an evaluation set once for each cell, which is the group of their scores.
+    """Return the units of an evaluation set once for each cell, which is the group of their scores.
 
     InputError for rates with a dataset of fixed windows.
     """
@@ -173,7 +173,7 @@ def _time_s(scene: Scene) -> FloatArray:
 
 
 def _nearest(scene: Scene, ask_s: FloatArray, rate_hz: float) -> IntArray:
-    """The frame nearest to each asked time; InputError if the scene has fewer frames than the rate asks for."""
+    """Return the frame nearest to each asked time; InputError if the scene has fewer frames than the rate asks for."""
     time_s = _time_s(scene)
     own_hz = 1.0 / float(np.median(np.diff(time_s)))
     if rate_hz > 1.1 * own_hz:
@@ -186,7 +186,7 @@ def _nearest(scene: Scene, ask_s: FloatArray, rate_hz: float) -> IntArray:
 
 
 def _with_losses(windows: Windows, cell: Cell, seed: int) -> Windows:
-    """The windows with observations before the last one lost: per window, or for all windows of an instant at once."""
+    """Return the windows with earlier observations lost: per window, or for all windows of an instant at once."""
     lost = np.zeros_like(windows.observed)
     for row, key in enumerate(_instants(windows, cell.kind)):
         random = np.random.default_rng([seed, zlib.crc32(key.encode())])
@@ -195,7 +195,7 @@ def _with_losses(windows: Windows, cell: Cell, seed: int) -> Windows:
 
 
 def _instants(windows: Windows, kind: Kind) -> Iterator[str]:
-    """What shares its losses: an instant of a scene, or one object of it."""
+    """Return what shares its losses: an instant of a scene, or one object of it."""
     for scene, frame, track in zip(windows.scene_id, windows.frame.tolist(), windows.track_id, strict=True):
         yield f"{scene}/{frame}" if kind == "frames" else f"{scene}/{frame}/{track}"
 
@@ -203,7 +203,7 @@ def _instants(windows: Windows, kind: Kind) -> Iterator[str]:
 def robustness_report(
     results: dict[str, ModelResult], labels: dict[str, str], rates_hz: Sequence[float], drops: Sequence[float]
 ) -> list[dict[str, Any]]:
-    """A row for each cell: rate_hz (None: as recorded), drop, kind, objects, and each model's metrics at the end."""
+    """Return a row for each cell: rate_hz (None: as recorded), drop, kind, objects, and each model's metrics."""
     rows = []
     for cell in cells(rates_hz, drops):
         row: dict[str, Any] = {"rate_hz": cell.rate_hz, "drop": cell.drop, "kind": cell.kind if cell.drop else "none"}

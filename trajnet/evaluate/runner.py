@@ -7,6 +7,7 @@ depend on it.
 from __future__ import annotations
 
 import functools
+import itertools
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -93,8 +94,22 @@ def run_models(
     save: Callable[[str, SavedPaths], None] | None = None,
     saved_specs: Sequence[str] = (),
 ) -> dict[str, ModelResult]:
-    """Score every predictor (a name or a model file, see load_predictor) on the dataset -> spec -> result.
+    """Score every predictor on the dataset -> spec -> result; see model_results, which keeps only one in memory."""
+    return dict(model_results(dataset, specs, jobs=jobs, progress=progress, save=save, saved_specs=saved_specs))
 
+
+def model_results(
+    dataset: EvaluationSet,
+    specs: Sequence[str],
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    save: Callable[[str, SavedPaths], None] | None = None,
+    saved_specs: Sequence[str] = (),
+) -> Iterator[tuple[str, ModelResult]]:
+    """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
+
+    A caller that sums each result up before it asks for the next has the scores of one predictor in memory.
     jobs: processes; 1 works in this one. save is called with the paths of saved_specs, in order. ContractError for a
     predictor that does not reach the dataset's last time, InputError if there is nothing to score.
     """
@@ -103,33 +118,52 @@ def run_models(
     for spec in specs:
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
     work = [(unit, spec, save is not None and spec in saved_specs) for spec in specs for unit in dataset.units]
-    parts: dict[str, list[Scores]] = {spec: [] for spec in specs}
-    guards = {spec: GuardCounters() for spec in specs}
-    steps: dict[str, list[Steps]] = {spec: [] for spec in specs}
-    for done, ((_, spec, _), result) in enumerate(
-        zip(work, _results(work, dataset.time_s, jobs), strict=True), start=1
-    ):
-        parts[spec] += [] if result.scores is None else [result.scores]
-        steps[spec].append(result.steps)
-        _add(guards[spec], result.guard)
-        for paths in result.paths:
-            if save is not None:
-                save(spec, paths)
-        if progress is not None:
-            progress(done, len(work))
-    if not work or not all(parts.values()):
-        raise InputError(
-            f"{dataset.name}: expected objects whose future is recorded for at least "
-            f"{dataset.time_s[horizon_steps(dataset.time_s)[0] - 1]:g} s, got none"
+    results = _results(work, dataset.time_s, jobs)
+    done = 0
+    for spec in specs:
+        parts, guard, steps = list[Scores](), GuardCounters(), list[Steps]()
+        for result in itertools.islice(results, len(dataset.units)):
+            parts += [] if result.scores is None else [result.scores]
+            steps.append(result.steps)
+            _add(guard, result.guard)
+            for paths in result.paths:
+                if save is not None:
+                    save(spec, paths)
+            done += 1
+            if progress is not None:
+                progress(done, len(work))
+        _require_scored(dataset, parts)
+        scores = concat(parts)
+        parts.clear()  # as large as scores
+        yield spec, ModelResult(scores, guard, concat(steps))
+        del scores
+
+
+def _require_scored(dataset: EvaluationSet, parts: Sequence[Scores]) -> None:
+    """Raise InputError unless the future of some object is recorded up to the last time that is scored."""
+    objects = sum(part.known.sum(axis=0) for part in parts) if parts else np.zeros(1, np.int64)
+    if objects[-1]:
+        return
+    message = (
+        f"{dataset.name}: expected objects whose future is recorded for {dataset.time_s[-1]:g} s, got none; "
+        f"a recording must show an object in a scored frame and for {dataset.time_s[-1]:g} s after it"
+    )
+    if dataset.dataset.windows is None:
+        reached = np.flatnonzero(objects)
+        steps = horizon_steps(dataset.time_s)
+        message += (
+            f"; --horizon {dataset.time_s[steps[reached[-1]] - 1]:g} would score {objects[reached[-1]]:,} objects here"
+            if len(reached)
+            else f"; no future here lasts {dataset.time_s[steps[0] - 1]:g} s, a shorter --horizon asks for less"
         )
-    return {spec: ModelResult(concat(parts[spec]), guards[spec], concat(steps[spec])) for spec in specs}
+    raise InputError(message)
 
 
 Work = tuple[Unit, str, bool]
 
 
 def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:
-    """The result of each piece of work, in order."""
+    """Yield the result of each piece of work, in order."""
     jobs = min(jobs, len(work))
     if jobs <= 1:
         load = functools.lru_cache(functools.partial(load_predictor, time_s=time_s))

@@ -172,7 +172,7 @@ def means(scores: Scores, rows: BoolArray, column: int) -> dict[str, float]:
 
 
 def social_gan(scores: Scores, rows: BoolArray) -> dict[str, float]:
-    """The joint best of 20 over the objects of rows (N,); a sequence is what shares scene and frame."""
+    """Return the joint best of 20 over the objects of rows (N,); a sequence is what shares scene and frame."""
     chosen = np.flatnonzero(rows & scores.known[:, -1])
     _, place = np.unique(scores.scene_id[chosen], return_inverse=True)
     sequence = place.ravel() * (int(scores.frame.max()) + 1) + scores.frame[chosen]

@@ -62,7 +62,7 @@ class PathWatch:
         path_m: FloatArray,
         probability: FloatArray,
     ) -> None:
-        """What was predicted for N observed tracks: position_m (N, 2) now, path_m (N, K, T, 2), probability (N, K)."""
+        """Take the predictions of N observed tracks: position_m (N, 2) now, path_m (N, K, T, 2), probability (N, K)."""
         here_m = np.broadcast_to(position_m[:, None, None], (*path_m.shape[:2], 1, 2))
         paths_m = np.concatenate([here_m, path_m], axis=2)
         best_m = paths_m[np.arange(len(track_id)), probability.argmax(axis=1)]
@@ -123,7 +123,7 @@ class WatchedStream(Stream):
 
 
 def summary(steps: Steps) -> dict[str, Any]:
-    """ "all" and each class -> the figures of DEFINITIONS."""
+    """Return the figures of DEFINITIONS for "all" and for each class."""
     groups = {"all": np.ones(len(steps), dtype=np.bool_)}
     groups |= {name: steps.object_class == value for value, name in enumerate(CLASS_NAMES)}
     return {name: _figures(steps, rows) for name, rows in groups.items() if rows.any()}

@@ -38,6 +38,7 @@ from trajnet.training.config import TrainConfig
 from trajnet.training.model import ContextTensors, TrajectoryModel
 from trajnet.training.model_input import ModelInput
 from trajnet.types import CLASS_NAMES, FloatArray
+from trajnet.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -208,10 +209,8 @@ def write_model(proto: onnx.ModelProto, contract: Contract, card: str, path: Pat
     del proto.metadata_props[:]
     onnx.helper.set_model_props(proto, {CONTRACT_KEY: contract.to_json(), CARD_KEY: card})
     proto.producer_name, proto.doc_string = "trajnet", contract.name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_bytes(proto.SerializeToString())
-    unfinished.replace(path)
+    with whole_file(path) as part:
+        part.write_bytes(proto.SerializeToString())
 
 
 def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:

@@ -13,6 +13,7 @@ from trajnet.inference.base import BasePredictor
 from trajnet.inference.resample import on_times
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, Prediction, Source
+from trajnet.whole_file import whole_file
 
 _VERSION = 1
 
@@ -39,7 +40,8 @@ def save_recorded(predictions: Sequence[Prediction], path: Path) -> None:
         "track_id": np.array([t for p in alike for t in p.track_id]),
         **{name: np.concatenate([getattr(p, name) for p in alike]) for name in Prediction.PER_MODE},
     }
-    np.savez(path, **values)
+    with whole_file(path) as part:
+        np.savez(part, **values)
 
 
 class RecordedPredictor(BasePredictor):

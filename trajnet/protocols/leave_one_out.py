@@ -14,8 +14,10 @@ from trajnet.datasets.eth_ucy import ETH_UCY, ETH_UCY_SCENES
 from trajnet.errors import InputError
 from trajnet.evaluate import evaluate
 from trajnet.export.graph import export_model, make_contract, write_model
+from trajnet.json_safe import json_safe
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.train import checkpoint_model, train
+from trajnet.whole_file import write_text
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +103,7 @@ def _tested(checkpoint: Path, data: Path, scene: str, out: Path) -> dict[str, An
     exported = out / "model.onnx"
     write_model(proto, make_contract(graph, config, about, proto.SerializeToString()), "", exported)
     report = evaluate(ETH_UCY.name, data, scene, [str(exported)])
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_text(out / "report.json", json.dumps(json_safe(report), indent=1, allow_nan=False) + "\n")
     figures = {entry["model"]: entry["metrics"] for entry in report["models"]}
     return {
         "windows": report["counts"]["whole"],

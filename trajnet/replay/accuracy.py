@@ -64,7 +64,7 @@ def path_errors(replay: Replay) -> PathErrors:
 
 
 def _rows(replay: Replay) -> IntArray:
-    """The scene's rows that the kept paths belong to, in their order."""
+    """Return the scene's rows that the kept paths belong to, in their order."""
     return np.concatenate([replay.scene.rows_of_frame(p.frame).start + np.arange(len(p.track)) for p in replay.paths])
 
 

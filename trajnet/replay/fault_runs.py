@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from trajnet.datasets.windows import windows_of_scene
+from trajnet.errors import InputError
 from trajnet.inference import Stream
 from trajnet.inference.base import Predictor
 from trajnet.inference.resample import continued
@@ -54,10 +55,12 @@ def run_faults(
     policy: TrackPolicy = TrackPolicy(),
     progress: Callable[[int, int], None] | None = None,
 ) -> list[FaultRun]:
-    """Every fault of the plan at every strength, without any first; frames are served as fast as they can be.
+    """Run every fault of the plan at every strength, without any first; frames are served as fast as they can be.
 
     clock: what service times are read from. progress is called after every pass with their number and the total.
+    Raises InputError for a scene too short to judge any path, see require_known_future.
     """
+    require_known_future(scene, predictor)
     truth = _Truth(scene, np.asarray(predictor.time_s))
     wanted = strengths_of(plan)
     runs = []
@@ -69,12 +72,24 @@ def run_faults(
     return runs
 
 
+def require_known_future(scene: Scene, predictor: Predictor) -> None:
+    """Raise InputError unless the scene is long enough to judge a path of the predictor under faults."""
+    truth = _Truth(scene, np.asarray(predictor.time_s))
+    if not truth.known.any():
+        raise InputError(
+            f"scene {scene.scene_id!r}: expected an object that is recorded in a frame and for {truth.reach_s:g} s "
+            f"after, to judge a path by, got none in {scene.frame_count} frames over {scene.duration_s:.1f} s; "
+            "use a longer recording, replay has no --horizon"
+        )
+
+
 class _Truth:
     """The recorded future of every row whose future is known up to half the scene's length at most."""
 
     def __init__(self, scene: Scene, time_s: FloatArray) -> None:
         limit_s = max(0.5 * scene.duration_s, float(time_s[0]))
         self.steps = int((time_s <= limit_s + 1e-9).sum())
+        self.reach_s = float(time_s[self.steps - 1])
         windows = windows_of_scene(scene, np.arange(len(scene.row_frame)), np.zeros(1), time_s[: self.steps])
         self.known: BoolArray = np.all(windows.future_valid, axis=1)
         self.future_m = windows.future_m
@@ -161,7 +176,7 @@ def _run(
 
 
 def fault_document(runs: list[FaultRun], seed: int) -> dict[str, Any]:
-    """The runs for JSON: NaN where nothing was judged. The first run is the one without a fault.
+    """Return the runs for JSON: NaN where nothing was judged. The first run is the one without a fault.
 
     errors_m: over the objects that had a path; errors_m_without: of the same objects without the fault.
     """

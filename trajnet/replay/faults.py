@@ -117,7 +117,7 @@ _OBJECT_FIELDS = (
 
 
 def deliveries_of(scene: Scene) -> list[Delivery]:
-    """The scene's frames without any fault: each arrives at its own time."""
+    """Return the scene's frames without any fault: each arrives at its own time."""
     found = []
     for index, frame in enumerate(scene.frames()):
         part = scene.rows_of_frame(index)
@@ -129,7 +129,7 @@ def deliveries_of(scene: Scene) -> list[Delivery]:
 
 
 def inject(scene: Scene, fault: Fault | None, strength: float, seed: int) -> tuple[list[Delivery], dict[str, int]]:
-    """The scene's deliveries in order of arrival under one fault, and how often it struck ("hits")."""
+    """Return the scene's deliveries in order of arrival under one fault, and how often it struck ("hits")."""
     sent = deliveries_of(scene)
     if fault is None:
         return sent, {"hits": 0}
@@ -161,7 +161,7 @@ def _duplicate(sent: list[Delivery], share: float, random: np.random.Generator) 
 
 
 def _reorder(sent: list[Delivery], share: float, random: np.random.Generator) -> tuple[list[Delivery], int]:
-    """A frame that is hit arrives just after the next one."""
+    """Let each frame that is hit arrive just after the next one."""
     hit = random.random(len(sent)) < share
     hit[-1:] = False
     changed = [replace(d, arrives_ns=sent[i + 1].arrives_ns + 1) if hit[i] else d for i, d in enumerate(sent)]
@@ -273,5 +273,5 @@ def _with_ghosts(d: Delivery, place_m: FloatArray, name: str) -> Delivery:
 
 
 def strengths_of(plan: FaultPlan) -> Sequence[tuple[Fault | None, float]]:
-    """What is to be tried: no fault first, then every fault at every strength."""
+    """Return what is to be tried: no fault first, then every fault at every strength."""
     return [(None, 0.0), *((fault, strength) for fault in plan.faults for strength in fault.strength)]

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.errors import InputError
 from trajnet.replay.replay import STAGES, RecordedPaths
 from trajnet.replay.summary import Run, document
 from trajnet.types import CLASS_NAMES, FloatArray, Lane, RasterMap, Scene
+from trajnet.whole_file import write_text
 
 #: The page is thinned out (predictions of every 2nd, 3rd, ... frame) until it is no larger than this.
 MAX_BYTES = 2_000_000
@@ -41,17 +41,12 @@ _STRIDES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 def write_report(run: Run, path: Path) -> None:
-    """Write the page. Raises InputError where the file cannot be written."""
-    page = build_report(run)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"report: expected to be able to write {path}, got: {error}") from error
+    """Write the page, whole or not at all. Raises InputError where the file cannot be written."""
+    write_text(path, build_report(run))
 
 
 def build_report(run: Run, *, max_bytes: int = MAX_BYTES) -> str:
-    """The page as text; at most max_bytes unless even predictions of every 100th frame are too many."""
+    """Return the page as text; at most max_bytes unless even predictions of every 100th frame are too many."""
     page = ""
     for stride in _STRIDES:
         page = _page(run, stride)
@@ -84,7 +79,7 @@ class Block:
         self._bytes = bytearray()
 
     def add(self, name: str, values: Any, dtype: str) -> None:
-        """dtype is one of u1, u2, u4, i2, i4; little endian, aligned to 4 bytes."""
+        """Append an array. dtype: one of u1, u2, u4, i2, i4; little endian, aligned to 4 bytes."""
         array = np.ascontiguousarray(values).astype("<" + dtype)
         self.index[name] = (dtype, len(self._bytes), array.size)
         self._bytes += array.tobytes()
@@ -109,7 +104,7 @@ def _thinned(steps: int) -> _Thinned:
 
 
 def _static(run: Run) -> dict[str, Any]:
-    """What the tables and charts show."""
+    """Return what the tables and charts show."""
     file = run.predictor.model_file
     contract = None if file is None else file.contract
     parity_m = float("nan") if contract is None else contract.parity_max_error_m
@@ -242,7 +237,7 @@ def _ellipses(covariance_m2: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _add_raster(
     raster: RasterMap | None, position_m: FloatArray, middle_m: FloatArray, block: Block
 ) -> dict[str, Any] | None:
-    """The part of a drivable-area raster around the scene, one bit per pixel."""
+    """Return the part of a drivable-area raster around the scene, one bit per pixel."""
     if raster is None:
         return None
     margin_m = 60.0

@@ -15,7 +15,7 @@ COPY_GAP_M = 100.0
 
 
 def multiply_agents(scene: Scene, agents: int) -> Scene:
-    """A scene with exactly ``agents`` objects in every frame that had any.
+    """Return a scene with exactly ``agents`` objects in every frame that had any.
 
     The scene's own tracks come first and stay as they are; the rest are copies of them, far enough away not to meet
     anyone, with ids of their own. Where the number of recorded objects changes, the copies added last go first, and a
@@ -47,7 +47,7 @@ def multiply_agents(scene: Scene, agents: int) -> Scene:
 
 
 def _choose(active: list[tuple[int, int]], row_of: dict[int, int], wanted: int) -> list[tuple[int, int]]:
-    """The (copy number, track) pairs of a frame: those of the frame before where possible, then the lowest new ones."""
+    """Return the (copy number, track) pairs of a frame: the previous frame's where possible, then the lowest new."""
     if not row_of:
         return []
     kept = [key for key in active if key[1] in row_of][:wanted]
@@ -93,7 +93,7 @@ def _with_copies(
 
 
 def _shifts(scene: Scene, copies: int) -> FloatArray:
-    """(copies + 1, 2): where each copy of the whole scene lies, on a square grid; copy 0 is the scene itself."""
+    """Return where each copy of the scene lies, on a square grid (copies + 1, 2); copy 0 is the scene itself."""
     extent_m = scene.position_m.max(axis=0) - scene.position_m.min(axis=0) + COPY_GAP_M
     side = math.ceil(math.sqrt(copies + 1))
     number = np.arange(copies + 1)

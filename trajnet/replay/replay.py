@@ -80,7 +80,7 @@ class FrameTiming:
     status: FrameStatus
 
     def stage_ns(self, stage: str) -> int:
-        """The time of one of STAGES."""
+        """Return the time of one of STAGES."""
         if stage == "wait":
             return self.started_ns - self.due_ns
         return self.finished_ns - self.due_ns if stage == "total" else self.stages_ns[stage]
@@ -128,7 +128,7 @@ class Replay:
         return np.array([t.stage_ns(stage) for t in self.measured], dtype=np.int64)
 
     def latency(self) -> dict[str, LatencySummary]:
-        """The figures of every stage."""
+        """Return the figures of every stage."""
         return {stage: summarise(self.latency_ns(stage)) for stage in STAGES}
 
     @property
@@ -229,7 +229,7 @@ def _due_ns(offset_ns: int, rate: float, start_ns: int, clock: Clock) -> int:
 
 
 def _record(scene: Scene, index: int, frame: TrackFrame, prediction: Prediction, own: int) -> RecordedPaths:
-    """The paths of the frame's objects whose track index is below own: its first rows, as rows are sorted by track."""
+    """Return the paths of the frame's objects whose track index is below own: the first rows, sorted by track."""
     track = scene.row_track[scene.rows_of_frame(index)]
     count = int(np.searchsorted(track, own))
     offset_m = prediction.position_m[:count] - frame.position_m[:count, None, None, :]

@@ -18,10 +18,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from numpy.typing import NDArray
 from trajnet.errors import InputError
 from trajnet.scenes.rows import Rows, default_sizes, require_file, scene_from_rows
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, IntArray, Lane, ObjectClass, RasterMap, Scene
+from trajnet.whole_file import whole_file
 
 AV2_SCHEMA: tuple[tuple[str, Any], ...] = (
     ("observed", pa.bool_()),
@@ -189,18 +188,10 @@ def write_table(scene: Scene, path: Path) -> None:
 def _write_parquet(table: pa.Table, path: Path) -> None:
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     doubles = {field.name: "BYTE_STREAM_SPLIT" for field in table.schema if pa.types.is_float64(field.type)}
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as part:
         pq.write_table(
             table, part, compression="zstd", compression_level=15, use_dictionary=texts, column_encoding=doubles
         )
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from trajnet.training.config import AugmentConfig, SourceConfig
 from trajnet.training.model import ContextTensors
 from trajnet.training.model_input import ModelInput
 from trajnet.types import BoolArray, FloatArray
+from trajnet.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -199,10 +199,8 @@ def load_training_set(
             except Exception as error:  # NumPy's reader raises what its parsing stumbles over
                 log.warning("%s: unreadable (%s), built anew", path, error)
         part = build_set(source, roots, future_time_s, requirements)
-        cache.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp.npz")
-        np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
         parts.append(part)
     return joined(parts)
 

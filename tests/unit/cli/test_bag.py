@@ -77,7 +77,21 @@ def test_export_info_import(table: Path, tmp_path: Path) -> None:
 def test_recorded_predictions_are_scored_next_to_models_on_the_same_objects(table: Path, tmp_path: Path) -> None:
     bag, report = tmp_path / "turns.mcap", tmp_path / "report.json"
     trajnet("bag", "export", table, "--model", "ctrv", "--out", bag)
-    done = trajnet("evaluate", "--dataset", "bag", "--data", bag, "--model", "cv", "--json", report, "--jobs", "1")
+    done = trajnet(
+        "evaluate",
+        "--dataset",
+        "bag",
+        "--data",
+        bag,
+        "--model",
+        "cv",
+        "--json",
+        report,
+        "--jobs",
+        "1",
+        "--horizon",
+        "3",
+    )
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(report.read_text())
     assert (told["dataset"], told["data"]) == ("bag", str(bag))
@@ -92,7 +106,7 @@ def test_recorded_predictions_are_scored_next_to_models_on_the_same_objects(tabl
 def test_a_bag_without_predictions_is_a_scene(table: Path, tmp_path: Path) -> None:
     bag, report = tmp_path / "turns.mcap", tmp_path / "report.json"
     trajnet("bag", "export", table, "--out", bag)
-    arguments = ("evaluate", "--dataset", "bag", "--data", bag, "--json", report, "--jobs", "1")
+    arguments = ("evaluate", "--dataset", "bag", "--data", bag, "--json", report, "--jobs", "1", "--horizon", "3")
     assert trajnet(*arguments).returncode == 0
     assert "recorded" not in {m["model"] for m in json.loads(report.read_text())["models"]}
     done = trajnet(*arguments, "--predictions-topic", "/x")

@@ -59,3 +59,35 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     run(str(tmp_path / "in"), str(tmp_path / "in"))
     with pytest.raises(InputError, match="two files would become this table"):
         run(str(tmp_path / "in"), str(tmp_path / "out"))
+
+
+def test_a_folder_goes_on_past_a_bad_file_and_says_which(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.txt", "c.txt"):
+        (tmp_path / "in" / name).write_text(WALK)
+    (tmp_path / "in" / "b.txt").write_text("0 1 0.0 0.0\n10 1 nan 0.0\n")
+    result = CliRunner().invoke(app, [str(tmp_path / "in"), str(tmp_path / "out")], env={"COLUMNS": "120"})
+    assert result.exit_code == 1
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.parquet", "c.parquet"]
+    assert "left out 1 of 3 files:" in result.output
+    assert f"{tmp_path / 'in' / 'b.txt'}, line 2" in result.output
+    row = next(line for line in result.output.splitlines() if "eth_ucy" in line)
+    assert [word for word in row.split() if word.isdigit()] == ["2", "2", "6", "6", "0", "0"]
+
+
+def test_a_folder_of_bad_files_alone_lists_them(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.parquet", "b.parquet"):
+        (tmp_path / "in" / name).write_bytes(b"no table")
+    result = CliRunner().invoke(app, [str(tmp_path / "in"), str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "left out 2 of 2 files:" in result.output
+    assert "written to" not in result.output
+
+
+def test_a_table_that_cannot_be_written_ends_a_folder_too(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(WALK)
+    (tmp_path / "out" / "a.parquet").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"a\.parquet: cannot be written"):
+        run(str(tmp_path / "in"), str(tmp_path / "out"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -390,9 +391,12 @@ def test_bad_options_are_clear_errors(folder: Path, tmp_path: Path) -> None:
         ({"stride": 0}, "stride: expected"),
         ({"horizon_s": 0.1}, "horizon: expected at least 0.5 s"),
         ({"horizon_s": float("nan")}, "horizon: expected"),
-        ({"horizon_s": 60.0}, "future is recorded for at least 1 s, got none"),
+        (
+            {"horizon_s": 60.0},
+            "future is recorded for 60 s, got none; .* no future here lasts 1 s",
+        ),
         ({"jobs": 0}, "jobs: expected at least 1"),
-        ({"save": tmp_path / "no" / "where.parquet"}, "a file that can be written"),
+        ({"save": folder / "first.parquet" / "where.parquet"}, "cannot be written"),
     ):
         short = folder / "first.parquet"
         if options == {"horizon_s": 60.0}:
@@ -402,6 +406,42 @@ def test_bad_options_are_clear_errors(folder: Path, tmp_path: Path) -> None:
             evaluate("scenes", short, None, ["cv"], **options)
     with pytest.raises(InputError, match="horizon, stride: expected neither for eth_ucy"):
         evaluate("eth_ucy", folder, "eth", ["cv"], stride=2)
+
+
+def test_nothing_to_score_says_how_long_a_recording_must_be_and_what_a_horizon_would_do(tmp_path: Path) -> None:
+    """60 frames at 10 Hz last 5.9 s: no future of 6 s; one of 5 s after each of the first 10 frames."""
+    scene = tmp_path / "short.parquet"
+    write_scene(scene_of({"a": straight(range(60), 1)}), scene)
+    with pytest.raises(InputError, match=r"for 6 s, got none; .* for 6 s after it; --horizon 5 would score 10"):
+        evaluate("scenes", scene, None, ["cv"])
+    report = evaluate("scenes", scene, None, ["cv"], horizon_s=5.0)
+    assert report["counts"]["whole"] == 10
+
+
+def test_a_report_of_a_short_scene_has_no_nan(tmp_path: Path) -> None:
+    write_scene(scene_of({"a": straight(range(22), 1), "b": straight(range(12), 2)}), tmp_path / "short.parquet")
+    report = tmp_path / "report.json"
+    code, _, error = invoke(
+        "--dataset", "scenes", "--data", str(tmp_path), "--horizon", "2", "--jobs", "1", "--json", str(report)
+    )
+    assert code == 0, error
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} in JSON")
+
+    json.loads(report.read_text(), parse_constant=refuse)
+
+
+def test_a_full_disk_leaves_no_paths_and_is_one_sentence(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(InputError, match=r"paths\.parquet: cannot be written: No space left on device"):
+        evaluate("scenes", folder, None, ["cv"], horizon_s=2.0, save=tmp_path / "paths.parquet")
+    assert [file for file in tmp_path.iterdir() if "paths" in file.name] == []
 
 
 def test_a_model_that_does_not_look_far_enough_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tests.replay_scenes import Fan, crossing_scene, straight_scene
 from tests.unit.cli.test_replay import app
 from trajnet.config import from_dict, load_yaml
-from trajnet.errors import ConfigError
+from trajnet.errors import ConfigError, InputError
 from trajnet.inference import ConstantVelocity
 from trajnet.replay.accuracy import path_errors
 from trajnet.replay.fault_runs import FaultRun, fault_document, run_faults
@@ -216,6 +216,14 @@ def test_the_committed_plans_are_read(root: Path) -> None:
     every = load_yaml(FaultPlan, root / "sim" / "faults" / "all.yaml")
     assert {f.kind for f in every.faults} == set(KINDS)
     assert load_yaml(FaultPlan, root / "sim" / "faults" / "demo.yaml").faults
+
+
+def test_a_scene_too_short_to_judge_a_path_is_refused() -> None:
+    one_frame = straight_scene(np.ones((1, 2), np.bool_))
+    with pytest.raises(
+        InputError, match=r"recorded in a frame and for 0\.5 s after, .* got none in 1 frames over 0\.0 s"
+    ):
+        runs(Fault("drop", (0.5,)), scene=one_frame)
 
 
 def test_the_command_shows_and_writes_the_faults(tmp_path: Path) -> None:
