@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trajnet import config as configs
+from trajnet.datasets.registry import require_trainable
 from trajnet.errors import ContractError, InputError
 from trajnet.revision import git_revision
 from trajnet.training.config import TrainConfig
@@ -145,6 +146,7 @@ def train(
     threads: CPU threads of torch; 0 leaves its own choice.
     Raises TrajnetError for data or a checkpoint that does not fit.
     """
+    require_trainable([(s.kind, s.path) for s in config.train], non_commercial=config.non_commercial)
     lightning.seed_everything(config.seed, verbose=False)
     if threads > 0:
         torch.set_num_threads(threads)
