@@ -1,3 +1,3 @@
-"""trajnet: where the road users around a vehicle will be over the next seconds, in real time."""
+"""trajnet: real-time prediction of the trajectories of the road users around a vehicle."""
 
 __version__ = "0.1.0"

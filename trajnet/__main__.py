@@ -1,4 +1,4 @@
-"""``python -m trajnet``."""
+"""Entry point of ``python -m trajnet``."""
 
 from trajnet.cli.main import main
 

@@ -2,8 +2,7 @@
 
 A struct of arrays is a dataclass that derives from StructOfArrays. Each of its fields holds one entry per row: an
 array with the rows in its first dimension, a tuple (of ids), a dict of such arrays, another struct of arrays, or None
-where the struct allows it. Fields that all rows have in common (a timestamp, a grid of times) are named once, in
-``SHARED``.
+where the struct allows it. Fields that all rows share (a timestamp, a grid of times) are listed in ``SHARED``.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from trajnet.errors import InputError
 
 Struct = TypeVar("Struct", bound="StructOfArrays")
 
-#: Which rows to take: a boolean mask, indices, or a slice (of arrays it gives views).
+#: Rows to select: a boolean mask, indices, or a slice (which returns views of arrays).
 Rows = NDArray[Any] | slice
 
-#: The least room that is made for slots: most scenes never grow again.
+#: Minimum number of slots to allocate: most scenes never need more.
 MIN_SLOTS = 32
 
 
@@ -31,7 +30,7 @@ _Layout = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 class _Layouts(dict[type, _Layout]):
-    """The names of each struct's per-row and of its shared fields, found out once per class: this is asked often."""
+    """The names of the per-row and of the shared fields of each struct, cached per class: they are needed often."""
 
     def __missing__(self, kind: type) -> _Layout:
         shared: tuple[str, ...] = kind.SHARED  # type: ignore[attr-defined]
@@ -44,7 +43,7 @@ _LAYOUTS = _Layouts()
 
 
 class StructOfArrays:
-    """Base of dataclasses whose fields hold one entry per row, but for the fields that SHARED names."""
+    """Base of dataclasses whose fields hold one entry per row, except for the fields listed in SHARED."""
 
     SHARED: ClassVar[tuple[str, ...]] = ()
 
@@ -55,7 +54,7 @@ class StructOfArrays:
     def select(self: Struct, rows: Rows) -> Struct:
         """Return a struct with only these rows, in their order.
 
-        Raises IndexError where a row does not exist or a mask has another length.
+        Raises IndexError if a row does not exist or a mask has the wrong length.
         """
         index = rows if isinstance(rows, slice) else np.arange(len(self))[rows]
         per_row, shared = _LAYOUTS[type(self)]
@@ -80,8 +79,8 @@ def _taken(values: Any, index: Rows) -> Any:
 def concat(parts: Sequence[Struct], *, what: str = "concat") -> Struct:
     """Return one struct with the rows of all parts, in their order.
 
-    what: names the parts in errors. Raises InputError without a part, and where a shared field differs between parts
-    or an optional one is missing from some of them; the message names the field.
+    what: name of the parts in errors. Raises InputError if there are no parts, if a shared field differs between parts,
+    or if an optional field is missing from some of them; the message names the field.
     """
     if not parts:
         raise InputError(f"{what}: expected at least one part to join, got none")
@@ -117,7 +116,7 @@ def _joined(owner: type, name: str, values: list[Any]) -> Any:
 def overwrite(base: Struct, rows: NDArray[Any], part: Struct) -> Struct:
     """Return base with its rows (indices) replaced by those of part, in order; for structs of arrays and tuples only.
 
-    Raises InputError where a shared field differs, ValueError where part has another number of rows.
+    Raises InputError if a shared field differs, ValueError if part has another number of rows.
     """
     _require_same_shared(base, part)
     changed: dict[str, Any] = {}
@@ -154,10 +153,10 @@ def grown(values: NDArray[Any], slots: int, axis: int = 0) -> NDArray[Any]: ...
 @overload
 def grown(values: Struct, slots: int, axis: int = 0) -> Struct: ...
 def grown(values: Any, slots: int, axis: int = 0) -> Any:
-    """Return values with room for this many slots along the axis: themselves where it suffices, else a larger copy.
+    """Return values with at least this many slots along the axis: unchanged if large enough, else a larger copy.
 
-    values: an array, or a struct of arrays without shared fields. New slots are zero. The room at least doubles, so
-    that growing slot by slot copies each entry a constant number of times on average.
+    values: an array, or a struct of arrays without shared fields. New slots are zero. The capacity at least doubles, so
+    that growing slot by slot copies each entry a constant number of times on average (amortized O(1)).
     """
     if isinstance(values, StructOfArrays):
         if len(values) >= slots:

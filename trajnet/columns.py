@@ -1,8 +1,8 @@
-"""The layout of the model's tensors: which column holds what, declared once for NumPy and for torch.
+"""The layout of the model's tensors: the meaning of each column, declared once for NumPy and for torch.
 
-``values[..., INPUT_COLUMNS.velocity_mps]`` reads and writes the same numbers of a NumPy buffer on the road and of a
-torch tensor in training. The names of the single columns, with their units, are those of the ONNX contract: to change
-one, its order or their number is a new contract version.
+``values[..., INPUT_COLUMNS.velocity_mps]`` addresses the same numbers in a NumPy buffer at inference and in a torch
+tensor in training. The names of the columns, with their units, are those of the ONNX contract: a change of their names,
+order or number requires a new contract version.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from trajnet.types import CLASS_NAMES
 
 
 class Layout:
-    """Named slices of one axis of a tensor. A subclass adds its parts one after the other, in the tensor's order.
+    """Named slices of one axis of a tensor. A subclass adds its slices in the tensor's order.
 
-    names: the single columns in their order; ``len`` is their number.
+    names: the single columns in order; ``len`` is their number.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class Layout:
         return len(self.names)
 
     def index(self, name: str) -> int:
-        """Return the position of one column. Raises ValueError for a name that the layout does not have."""
+        """Return the index of one column. Raises ValueError for a name that the layout does not have."""
         return self.names.index(name)
 
     def _add(self, *names: str) -> slice:
-        """Append columns and return where they are."""
+        """Append columns and return their slice."""
         begin = len(self.names)
         self.names += names
         return slice(begin, len(self.names))

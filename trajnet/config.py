@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 def from_dict(cls: type[T], values: Any, where: str) -> T:
-    """Build the dataclass cls from a mapping; where names the file and section in errors.
+    """Build the dataclass cls from a mapping; ``where`` names the file and section in errors.
 
     Nested dataclasses and dicts take mappings, tuples take lists, float takes int. Raises ConfigError for an unknown
-    or missing key and for a value of another type; __post_init__ of the class checks the ranges.
+    or missing key and for a value of the wrong type; __post_init__ of the class checks the ranges.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: expected a mapping, got {type(values).__name__}")
@@ -40,7 +40,7 @@ def from_dict(cls: type[T], values: Any, where: str) -> T:
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
-    """Return the value as the type of the hint; ConfigError, with where in it, for what does not fit."""
+    """Return the value as the type of the hint. Raises ConfigError, which names ``where``, if it does not fit."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return _convert_optional(typing.get_args(hint), value, where)
@@ -54,7 +54,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
 
 def _convert_optional(options: tuple[Any, ...], value: Any, where: str) -> Any:
-    """Return None for None where the union has it, else the value as the union's first other type."""
+    """Return None for None if the union allows it, else the value as the first other type of the union."""
     if value is None and type(None) in options:
         return None
     return _convert(next(o for o in options if o is not type(None)), value, where)
@@ -83,7 +83,7 @@ def _convert_literal(known: tuple[Any, ...], value: Any, where: str) -> Any:
     return value
 
 
-#: By the origin of a hint: what converts a value, given the hint's arguments.
+#: Converter for each origin of a type hint; it takes the hint's arguments, the value, and ``where``.
 _CONVERTERS: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {
     tuple: _convert_tuple,
     dict: _convert_dict,
@@ -92,7 +92,7 @@ _CONVERTERS: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {
 
 
 def _convert_scalar(hint: Any, value: Any, where: str) -> Any:
-    """Return the value if it is of this type; an int is a float too, a bool is never a number."""
+    """Return the value if it has this type; an int is accepted as a float, a bool never as a number."""
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         try:
             return float(value)
@@ -104,7 +104,7 @@ def _convert_scalar(hint: Any, value: Any, where: str) -> Any:
 
 
 def _yaml_hint(hint: Any, value: Any) -> str:
-    """YAML 1.1 reads 3e-3 as text: say how to write it."""
+    """Return a hint on how to write the float, or an empty string: YAML 1.1 reads 3e-3 as text."""
     if hint is not float or not isinstance(value, str):
         return ""
     try:
@@ -116,13 +116,13 @@ def _yaml_hint(hint: Any, value: Any) -> str:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Return the dataclass as plain mappings and lists, ready for YAML or JSON; from_dict reads it back."""
+    """Return the dataclass as plain mappings and lists, ready for YAML or JSON; from_dict is the inverse."""
     values = dataclasses.asdict(config)
     return {f.name: _with_lists(values[f.name]) for f in dataclasses.fields(config) if f.init}
 
 
 def _with_lists(value: Any) -> Any:
-    """Return the value with a list for every tuple in it."""
+    """Return the value with every tuple in it replaced by a list."""
     if isinstance(value, dict):
         return {k: _with_lists(v) for k, v in value.items()}
     return [_with_lists(v) for v in value] if isinstance(value, (list, tuple)) else value
@@ -135,7 +135,7 @@ def load_yaml(cls: type[T], path: Path | str) -> T:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a readable YAML file, got {error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a 13th month, a number of 5,000 digits
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a 13th month or a number of 5,000 digits
         raise ConfigError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
     return from_dict(cls, {} if values is None else values, str(path))
 

@@ -1,4 +1,4 @@
-"""The errors that trajnet raises on purpose. Every message says what, got and expected, and what to do next."""
+"""The errors that trajnet raises on purpose. Messages name what was expected, what was got, and what to do next."""
 
 
 class TrajnetError(Exception):
@@ -6,25 +6,25 @@ class TrajnetError(Exception):
 
 
 class InputError(TrajnetError):
-    """Recorded or live data that cannot be used: NaN, duplicate ids, a corrupt file, a wrong split."""
+    """Recorded or live data is unusable: NaN, duplicate ids, a corrupt file, a wrong split."""
 
 
 class ConfigError(TrajnetError):
-    """A configuration that cannot be used: an unknown key, a wrong type, a value out of range."""
+    """A configuration is invalid: an unknown key, a wrong type, a value out of range."""
 
 
 class ContractError(TrajnetError):
-    """A model file or checkpoint that does not fit this version of trajnet or the use that is asked of it."""
+    """A model file or checkpoint does not fit this version of trajnet or the requested use."""
 
 
 class DependencyError(TrajnetError):
-    """A package that the task needs is missing, or two that exclude each other are both installed."""
+    """A required package is missing, or two packages that exclude each other are both installed."""
 
 
 def in_words(error: BaseException) -> str:
-    """Return an exception's type and text in one line, whatever its own text does."""
+    """Return an exception's type and text in one line, even if its __str__ raises."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # an exception of foreign code whose __str__ raises
+    except Exception:  # third-party exceptions may have a __str__ that raises
         text = "(its text cannot be read)"
     return f"{type(error).__name__}: {text}"

@@ -7,23 +7,23 @@ FloatArray = NDArray[np.float64]
 
 
 def wrap_angle(angle_rad: FloatArray) -> FloatArray:
-    """The same angles in [-pi, pi). Any shape."""
+    """Wrap angles of any shape to [-pi, pi)."""
     wrapped: FloatArray = (np.asarray(angle_rad) + np.pi) % (2.0 * np.pi) - np.pi
     return wrapped
 
 
 def rotate(points: FloatArray, angle_rad: FloatArray | float) -> FloatArray:
-    """Turn points (..., 2) by angle_rad, which broadcasts against points[..., 0]."""
+    """Rotate points (..., 2) by angle_rad, which broadcasts against points[..., 0]."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     x, y = points[..., 0], points[..., 1]
     return np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
 
 
 def rotate_covariance(covariance: FloatArray, angle_rad: FloatArray) -> FloatArray:
-    """R C R^T for covariances (..., 2, 2); angle_rad broadcasts against covariance[..., 0, 0]."""
+    """Return R C R^T for covariances (..., 2, 2); angle_rad broadcasts against covariance[..., 0, 0]."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     xx, xy, yx, yy = (covariance[..., i, j] for i in (0, 1) for j in (0, 1))
-    # Written out: a stack of 2x2 matrix products takes several times as long.
+    # Written out, as stacked 2x2 matrix products take several times as long.
     turned: FloatArray = np.empty((*np.broadcast_shapes(xx.shape, np.shape(angle_rad)), 2, 2))
     turned[..., 0, 0] = cos * cos * xx - cos * sin * (xy + yx) + sin * sin * yy
     turned[..., 0, 1] = cos * cos * xy - sin * sin * yx + cos * sin * (xx - yy)
@@ -33,7 +33,7 @@ def rotate_covariance(covariance: FloatArray, angle_rad: FloatArray) -> FloatArr
 
 
 def paired(left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Two borders (P, 2), (Q, 2) with as many points each: where they differ, at the shares of length of both."""
+    """Return two borders (P, 2), (Q, 2) with equally many points: if P != Q, at the fractions of length of both."""
     if len(left) == len(right):
         return left, right
     shares = [_share(left), _share(right)]
@@ -46,23 +46,23 @@ def paired(left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]
 
 
 def _share(line: FloatArray) -> FloatArray:
-    """(P,) share of the line's length up to each point, 0 to 1."""
+    """Return the fraction (P,) of the line's length up to each point, 0 to 1."""
     along = np.append(0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
     share: FloatArray = along / along[-1] if along[-1] > 0 else np.linspace(0.0, 1.0, len(along))
     return share
 
 
 def linear_matrix(knot_time_s: FloatArray, query_time_s: FloatArray) -> FloatArray:
-    """Return the weights (Q, M) of linear interpolation between knots at times (M,); beyond them the end knots hold."""
+    """Return weights (Q, M) that interpolate linearly between knots at times (M,); constant beyond the end knots."""
     return np.stack([np.interp(query_time_s, knot_time_s, one) for one in np.eye(len(knot_time_s))], axis=1)
 
 
 def interpolation_matrix(knot_time_s: FloatArray, query_time_s: FloatArray) -> FloatArray:
-    """Catmull-Rom interpolation as one matrix.
+    """Return the matrix (Q, M) of Catmull-Rom interpolation: ``matrix @ knots`` are the values at the query times.
 
-    knot_time_s (M,) strictly increasing; query_time_s (Q,) within its range -> (Q, M), so that ``matrix @ knots``
-    gives the values at the query times. Tangents are finite differences (one-sided at the ends), hence linear motion
-    is reproduced exactly, a knot's own time returns the knot, and an outlier moves only the four spans around it.
+    knot_time_s (M,): strictly increasing. query_time_s (Q,): within the range of the knots. Tangents are finite
+    differences (one-sided at the ends), hence linear motion is reproduced exactly, a knot's own time returns the knot,
+    and an outlier changes only the four spans around it. Raises ValueError if the times violate this.
     """
     knots = np.asarray(knot_time_s, dtype=np.float64)
     query = np.asarray(query_time_s, dtype=np.float64)

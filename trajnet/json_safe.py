@@ -1,4 +1,4 @@
-"""Figures as JSON takes them."""
+"""Conversion of values to what JSON can represent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def json_safe(value: Any) -> Any:
-    """The value with None for every NaN and infinity, which JSON does not have."""
+    """Return the value with None in place of NaN and infinity, which JSON cannot represent."""
     if isinstance(value, dict):
         return {key: json_safe(v) for key, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Which revision of the code made a file."""
+"""The revision of the source code, recorded in the files that trajnet writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def git_revision() -> str:
-    """The commit of the source tree, with ``+dirty`` where it was changed since; ``unknown`` outside a git checkout."""
+    """Return the commit of the source tree, ``+dirty`` if it has local changes, ``unknown`` outside a git checkout."""
     root = Path(__file__).resolve().parent.parent
 
     def git(*words: str) -> str:

@@ -1,7 +1,7 @@
-"""The structs of arrays that every part of trajnet speaks: TrackFrame, Scene, Prediction.
+"""The structs of arrays shared by all parts of trajnet: TrackFrame, Scene, Prediction.
 
-SI units, float64 positions in the map frame (x east or forward, y left of x), int64 nanoseconds, boolean masks for what
-is missing. Every struct validates itself where it is made and raises InputError with what, got and expected.
+SI units, float64 positions in the map frame (x east or forward, y left of x), int64 nanoseconds, boolean masks for
+missing values. Every struct validates itself when it is made and raises InputError with what, expected and got.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BoolArray = NDArray[np.bool_]
 
 
 class ObjectClass(IntEnum):
-    """What a tracked object is. The order is part of the model contract."""
+    """The class of a tracked object. The order is part of the model contract."""
 
     UNKNOWN = 0
     CAR = 1
@@ -37,7 +37,7 @@ class ObjectClass(IntEnum):
 
 CLASS_NAMES: tuple[str, ...] = tuple(c.name.lower() for c in ObjectClass)
 
-#: Wheeled classes follow their own heading with a bounded curvature; the others may turn on the spot.
+#: Whether a class moves along its heading with bounded curvature; the others may turn on the spot.
 WHEELED: tuple[bool, ...] = (False, True, True, True, True, True, False)
 
 #: Length and width in metres where a source gives no size; indexed by ObjectClass.
@@ -47,7 +47,7 @@ DEFAULT_SIZE_M: FloatArray = np.array(
 
 
 class Source(IntEnum):
-    """Where a predicted path comes from."""
+    """The origin of a predicted path."""
 
     MODEL = 0
     PHYSICS = 1
@@ -55,11 +55,11 @@ class Source(IntEnum):
 
 
 def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The value as a contiguous array of the dtype, or an InputError that names what does not fit."""
+    """Return the value as a contiguous array of the dtype. Raises InputError that names what does not fit."""
     if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape and value.flags.c_contiguous:
-        return value  # nearly always on the road, where a microsecond counts
+        return value  # the usual case in live operation, where each microsecond counts
     try:
-        with np.errstate(invalid="ignore"):  # a NaN among whole numbers is found below
+        with np.errstate(invalid="ignore"):  # a NaN among integers is found below
             array: NDArray[Any] = np.asarray(value, dtype=dtype, order="C")
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{owner}.{name}: expected numbers of shape {shape}, got: {error}") from error
@@ -71,7 +71,7 @@ def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]
 
 
 def _timestamp(owner: str, value: Any) -> int:
-    """The value as a Python int within int64; a float of nanoseconds has lost some already."""
+    """Return the value as a Python int within int64; floats are refused, as they cannot hold nanoseconds exactly."""
     try:
         timestamp_ns = operator.index(value)
     except TypeError as error:
@@ -82,7 +82,7 @@ def _timestamp(owner: str, value: Any) -> int:
 
 
 def _require_finite(owner: str, name: str, value: FloatArray, rows: BoolArray | None = None) -> None:
-    """Raise if a value is NaN or infinite; rows (same leading shape) limits the check to those that count."""
+    """Raise InputError if a value is NaN or infinite; rows (N,) restricts the check to the rows of a mask."""
     bad = ~np.isfinite(value).all(axis=tuple(range(1, value.ndim)))
     if rows is not None:
         bad &= rows
@@ -167,11 +167,11 @@ class Prediction(StructOfArrays):
     yaw_rad (N, K, T).
     covariance_m2 (N, K, T, 2, 2): of position_m given the mode, map frame.
     probability (N, K): each row sums to 1.
-    source (N,): Source values. age_s (N,): time since the observation that the path rests on.
+    source (N,): Source values. age_s (N,): time since the observation that the path is based on.
     """
 
     SHARED = ("timestamp_ns", "time_s")
-    #: The fields that have a mode in their second dimension.
+    #: The fields whose second dimension is the mode.
     PER_MODE: ClassVar[tuple[str, ...]] = ("position_m", "yaw_rad", "covariance_m2", "probability")
 
     timestamp_ns: int
@@ -214,14 +214,14 @@ class Prediction(StructOfArrays):
         return int(self.probability.shape[1])
 
     def usable_rows(self) -> BoolArray:
-        """(N,): rows that are finite, with probabilities from 0 that sum to 1 (to 1e-3) and variances from 0."""
+        """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 (within 1e-3) and variances >= 0."""
         count = len(self)
         if count == 0:
             return np.ones(0, dtype=np.bool_)
         paths = (self.position_m, self.yaw_rad, self.covariance_m2)
         with np.errstate(over="ignore", invalid="ignore"):
             fine: BoolArray = np.abs(self.probability.sum(axis=1) - 1.0) < 1e-3
-            all_finite = np.isfinite(sum(float(v.sum()) for v in paths))  # then so is every part: most frames end here
+            all_finite = np.isfinite(sum(float(v.sum()) for v in paths))  # then every value is finite: the usual case
         if not all_finite:
             for value in paths:
                 fine &= np.isfinite(value.reshape(count, -1)).all(axis=1)
@@ -242,7 +242,7 @@ class Prediction(StructOfArrays):
             )
 
     def best_first(self) -> Prediction:
-        """Return the same prediction with the modes of every object in order of falling probability (stable)."""
+        """Return the same prediction with the modes of each object sorted by decreasing probability (stable)."""
         order = np.argsort(-self.probability, axis=1, kind="stable")
         row = np.arange(len(self))[:, None]
         ordered: dict[str, Any] = {name: getattr(self, name)[row, order] for name in self.PER_MODE}
@@ -251,7 +251,7 @@ class Prediction(StructOfArrays):
     def with_modes(self, modes: int) -> Prediction:
         """Return the prediction with this many modes: added ones repeat the first with probability 0.
 
-        Raises InputError where it has more.
+        Raises InputError if it has more.
         """
         added = modes - self.modes
         if added < 0:
@@ -269,7 +269,7 @@ class Lane:
     """One lane or walkway: left_m (P, 2), right_m (Q, 2) and centre_m (C, 2) polylines in the map frame.
 
     They run in the direction of travel. drivable: whether vehicles use it; pavements and crossings are not.
-    one_way: whether traffic follows that direction only.
+    one_way: whether traffic goes in that direction only.
     """
 
     lane_id: str
@@ -288,7 +288,7 @@ class Lane:
             object.__setattr__(self, name, value)
 
 
-#: int8 value of 1 in a direction.
+#: The int8 value that encodes 1.0 in a direction.
 UNIT_VECTOR = 127
 
 
@@ -297,8 +297,8 @@ class RasterMap:
     """A drawn map, indexed [x, y]: pixel = (position_m - origin_m) * pixels_per_m.
 
     drivable (A, B): the drivable area. road_divider, lane_divider (A, B), None where the source has none: the lines
-    between lanes of opposite directions and of the same direction. direction (A, B, 2) int8, None where nobody knows:
-    which way traffic goes there, the mean of unit vectors of UNIT_VECTOR; 0 where it is not known.
+    between lanes of opposite directions and of the same direction. direction (A, B, 2) int8, None where the source has
+    none: the mean direction of traffic, unit vectors scaled by UNIT_VECTOR; 0 where it is not known.
     """
 
     origin_m: FloatArray
@@ -331,7 +331,7 @@ class RasterMap:
                 )
 
     def is_drivable(self, points_m: FloatArray) -> BoolArray:
-        """points_m (..., 2) -> (...): outside the raster counts as not drivable."""
+        """Return the mask (...) of points_m (..., 2) on drivable area; outside the raster counts as not drivable."""
         pixel = np.floor((np.asarray(points_m) - self.origin_m) * self.pixels_per_m)
         inside: BoolArray = np.asarray(((pixel >= 0) & (pixel < np.array(self.drivable.shape))).all(axis=-1))
         safe = np.where(inside[..., None], pixel, 0).astype(np.int64)
@@ -350,7 +350,7 @@ class Scene:
     frame_number (F,): the source's own number of each frame (nuScenes frame, ETH/UCY frame, Argoverse timestep).
     position_m (R, 2), yaw_rad (R,), yaw_valid (R,), velocity_mps (R, 2), velocity_valid (R,): see TrackFrame.
     is_target (R,): rows that the source's benchmark asks a prediction for.
-    source, licence: where the recording comes from and what may be done with it.
+    source, licence: origin of the recording and its terms of use.
     """
 
     scene_id: str
@@ -435,11 +435,11 @@ class Scene:
         return float(self.timestamp_ns[-1] - self.timestamp_ns[0]) * 1e-9 if self.frame_count else 0.0
 
     def rows_of_frame(self, index: int) -> slice:
-        """The rows of the frame with this index, in order of row_track."""
+        """Return the rows of the frame with this index (0..F-1), in order of row_track."""
         return slice(int(self._start[index]), int(self._start[index + 1]))
 
     def frame(self, index: int) -> TrackFrame:
-        """What the tracker reports in the frame with this index (0..F-1)."""
+        """Return the frame with this index (0..F-1) as the tracker reports it."""
         rows = self.rows_of_frame(index)
         tracks = self.row_track[rows]
         return TrackFrame(
@@ -455,11 +455,11 @@ class Scene:
         )
 
     def frames(self) -> Iterator[TrackFrame]:
-        """Every frame in order of time, empty ones too."""
+        """Yield every frame in order of time, including empty ones."""
         return (self.frame(i) for i in range(self.frame_count))
 
     def rows_by_track(self) -> list[IntArray]:
-        """M arrays: the row indices of each track, in order of time."""
+        """Return M arrays, the row indices of each track in order of time."""
         order = np.argsort(self.row_track, kind="stable")
         bounds = np.searchsorted(self.row_track[order], np.arange(len(self.track_id) + 1))
         return [order[bounds[i] : bounds[i + 1]] for i in range(len(self.track_id))]

@@ -1,1 +1,1 @@
-"""What an object sees: the drawn map, distances to its lines, and its nearest neighbours."""
+"""The context of an object: the rasterized map, distances to its lines, and the nearest neighbours."""

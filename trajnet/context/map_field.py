@@ -1,8 +1,8 @@
-"""What a map says around an object: distance fields made once per map, sampled on a grid in the object's own frame.
+"""Distance fields of a map, computed once per map and sampled on a grid in each object's own frame.
 
-One interface for every source: a raster (nuScenes) or lanes (CommonRoad, bundled scenes), drawn into the same channels.
-A distance field holds more than a drawing: a line that lies between two sample points is still felt, so the grid may be
-coarse and the sampling is one gather for all objects at once.
+Every source has the same interface: a raster (nuScenes) or lanes (CommonRoad, bundled scenes), drawn into the same
+channels. A distance field holds more than a raster: a line between two sample points still changes their values, so
+the grid may be coarse, and the sampling is one gather for all objects at once.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from trajnet.context.rasterize import draw_lanes
 from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, Lane, RasterMap
 
-#: What is drawn of a map. Of drivable: the signed distance to the edge of the drivable area, positive inside. Of the
-#: others: the distance to the next line.
+#: Channels of a map. drivable becomes the signed distance to the edge of the drivable area, positive inside; each of
+#: the others becomes the distance to the nearest line.
 CHANNELS = ("drivable", "road_divider", "lane_divider")
-#: Distances beyond this are all the same (m).
+#: Distances are clipped to this (m).
 REACH_M = 8.0
-#: A field keeps every n-th pixel of a finer drawing, down to this many for each metre: the distances in it are those of
-#: the fine drawing, and a field that stays within a core's cache is sampled several times as fast.
+#: A field keeps every n-th pixel of a finer raster, but no fewer than this many per metre: its distances are those of
+#: the fine raster, and a field that stays within a core's cache is sampled several times as fast.
 FIELD_PIXELS_PER_M = 1.0
 #: The largest int8 value stands for REACH_M.
 INT8_MAX = 127
 #: Value outside the map.
 OUTSIDE_MAP = (-INT8_MAX, INT8_MAX, INT8_MAX, 0)
-#: Yaws that objects may have when they look at a map, a power of two: a turn of a third of a degree to the next.
+#: Number of yaws that sampling distinguishes, a power of two: steps of about a third of a degree.
 HEADINGS = 1024
-#: A view of more sample points than this, or of points further away, is a mistake: of each point there is a table.
+#: A view with more sample points than this, or with points farther away, is a mistake: each point needs a table.
 MAX_POINTS = 4_000
 MAX_VIEW_M = 500.0
-#: Pixels that are turned into distances at once, so that a large map needs little more memory than its field.
+#: Pixels converted to distances at once, so that a large map needs little more memory than its field.
 PART_PIXELS = 2_000_000
-#: Objects that are sampled at once: their buffers stay within a core's cache.
+#: Objects sampled at once: their buffers stay within a core's cache.
 BLOCK = 64
 
 
@@ -48,11 +48,11 @@ BLOCK = 64
 class MapView:
     """The sample points around an object: a grid in its own frame, x forward, y to its left.
 
-    ahead_m, behind_m, side_m: how far it reaches from the object's centre. step_m: spacing.
-    patch: the points come in squares of patch x patch, which is how a model takes them in.
-    directions: whether the points say which way traffic goes there. Each of them is four numbers. Without directions:
-    the CHANNELS, and 0. With them: drivable, the distance to the next line of either kind, and the direction in map
-    axes, 0 where it is not known.
+    ahead_m, behind_m, side_m: extent of the grid from the object's centre. step_m: spacing.
+    patch: the points are grouped in squares of patch x patch, the unit that the model embeds.
+    directions: whether each point includes the direction of traffic. Every point has four numbers. Without directions:
+    the CHANNELS, and 0. With them: drivable, the distance to the nearest line of either kind, and the direction (x, y)
+    in map axes, 0 where it is not known.
     """
 
     ahead_m: float = 60.0
@@ -77,17 +77,17 @@ class MapView:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """(A, B): points along x and along y."""
+        """Number of points along x and along y, (A, B)."""
         return round((self.ahead_m + self.behind_m) / self.step_m) + 1, round(2 * self.side_m / self.step_m) + 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(A / patch, B / patch, patch * patch): patches along x and along y, and the points of each."""
+        """Patches along x and along y, and the points of each: (A / patch, B / patch, patch * patch)."""
         rows, columns = (points // self.patch for points in self.grid)
         return rows, columns, self.patch * self.patch
 
     def points_m(self) -> FloatArray:
-        """(*shape, 2), everything from behind to ahead, then from right to left: patches, and the points of each."""
+        """Return the points (*shape, 2) in m: patches, and points in them, from behind to ahead, then right to left."""
         rows, columns = self.grid
         ahead = -self.behind_m + self.step_m * np.arange(rows)
         left = -self.side_m + self.step_m * np.arange(columns)
@@ -98,14 +98,14 @@ class MapView:
 
 @lru_cache(maxsize=8)
 def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int16]:
-    """(2, HEADINGS * 4, P): how many pixels further along x and along y than an object's own the view's points are.
+    """Return the offsets in pixels, along x and along y, from an object to the view's P points: (2, HEADINGS * 4, P).
 
-    Four rows for each heading: of an object in the first or second half of its pixel along x, and so along y.
+    Each heading has four rows: the object lies in the first or second half of its pixel along x, and likewise along y.
     """
     points_px = pixels_per_m * view.points_m().reshape(-1, 2)
     half_px = np.array([0.25, 0.75])
     turned = np.empty((2, HEADINGS, 2, 2, len(points_px)), np.int16)
-    for begin in range(0, HEADINGS, BLOCK):  # all at once would take many times the memory
+    for begin in range(0, HEADINGS, BLOCK):  # all at once would need many times the memory
         block = slice(begin, begin + BLOCK)
         angle_rad: FloatArray = np.arange(HEADINGS, dtype=np.float64)[block] * (2.0 * np.pi / HEADINGS)
         along_x, along_y = np.moveaxis(rotate(points_px, angle_rad[:, None]), -1, 0)
@@ -115,13 +115,15 @@ def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int16]:
 
 
 class _Lookup:
-    """A field made ready for one view: where an object's points are is one row of a table and one number.
+    """A field prepared for one view: the indices of an object's points are one row of a table plus one number.
 
-    reach_px: further from an object than any of the view's points. An object up to that far beyond the field still sees
-    it, so there are twice as many pixels around it, which hold what is beyond; behind the last pixel of a row and the
-    last row only, as what lies before a row's first pixel is behind the last one of the row before it.
-    pixel ((X + 2 reach_px) * (Y + 2 reach_px),): the four numbers of each as one. columns: how many pixels a row has.
-    offset (HEADINGS * 4, P): to the points from an object that is in the pixel as far beyond the corner as there are.
+    reach_px: greater than the distance from an object to any point of the view. An object up to that far outside the
+    field still sees it, so the field is padded by 2 reach_px pixels with the value outside the map. The padding is only
+    after the last pixel of each row and after the last row: the flat array wraps round, so the pixels before a row's
+    first one are those at the end of the row before.
+    pixel ((X + 2 reach_px) * (Y + 2 reach_px),): the four int8 of each pixel as one int32. columns: pixels in a row.
+    offset (HEADINGS * 4, P): flat indices of the points, relative to the object's pixel shifted by reach_px along both
+    axes, which makes every start index non-negative.
     """
 
     def __init__(
@@ -145,13 +147,13 @@ class _Lookup:
 
 @dataclass(frozen=True, eq=False)
 class MapField:
-    """The distances of a map, and which way its traffic goes.
+    """The distance field of a map, and the direction of its traffic.
 
     distance (X, Y, 4) int8, indexed [x, y]: the CHANNELS in units of REACH_M / INT8_MAX, the last unused.
-    direction (X, Y, 2) int8: direction of traffic as a RasterMap has it, or None where it is not known.
+    direction (X, Y, 2) int8: direction of traffic in the encoding of RasterMap, or None where it is not known.
 
-    pixel = (position_m - origin_m) * pixels_per_m + 1: the outermost pixels hold what lies beyond the field, where
-    nothing is drivable and no line is near.
+    pixel = (position_m - origin_m) * pixels_per_m + 1: the outermost pixels hold OUTSIDE_MAP, where nothing is drivable
+    and no line is near.
     """
 
     origin_m: FloatArray
@@ -161,7 +163,7 @@ class MapField:
     _lookups: dict[MapView, _Lookup] = field(default_factory=dict, init=False, repr=False)
 
     def prepare(self, view: MapView) -> _Lookup:
-        """What sampling the view takes, made at the first call."""
+        """Return the lookup tables for sampling the view; they are built at the first call."""
         found = self._lookups.get(view)
         if found is None:
             found = self._lookups[view] = _Lookup(self.distance, self.direction, self.pixels_per_m, view)
@@ -170,11 +172,11 @@ class MapField:
     def sample(
         self, position_m: FloatArray, yaw_rad: FloatArray, view: MapView, out: NDArray[np.int8] | None = None
     ) -> NDArray[np.int8]:
-        """What N objects at position_m (N, 2) with yaw_rad (N,) see -> (N, *view.shape, 4) int8.
+        """Sample the field around N objects at position_m (N, 2) with yaw_rad (N,): (N, *view.shape, 4) int8.
 
-        An object counts as in the middle of its quarter of a pixel, with the nearest of HEADINGS yaws: a point at 75 m
-        is half a metre off at most, along each axis. out: where to write it (contiguous), or None. An object whose
-        position is not finite sees what lies beyond the field; a yaw that is not finite counts as some yaw.
+        Positions are rounded to the middle of a quarter of a pixel, yaws to the nearest of HEADINGS: a point at 75 m
+        is off by at most half a metre along each axis. out: a contiguous array for the result, or None. Around an
+        object whose position is not finite all is OUTSIDE_MAP; a yaw that is not finite becomes an arbitrary one.
         """
         count, lookup = len(yaw_rad), self.prepare(view)
         if out is None:
@@ -182,7 +184,7 @@ class MapField:
         points = lookup.offset.shape[1]
         seen = out.view(np.int32).reshape(count, points)
         corner_m = self.origin_m - (lookup.reach_px + 1) / self.pixels_per_m
-        with np.errstate(over="ignore", invalid="ignore"):  # what is no whole number becomes the lowest there is
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite become the lowest integer
             place = (position_m - corner_m) * (2.0 * self.pixels_per_m)
             np.fmax(place, 0.0, out=place)
             np.fmin(place, 2.0 * lookup.last_px, out=place)
@@ -199,13 +201,13 @@ class MapField:
         return out
 
 
-#: Which of a heading's rows of _turned_px is of which half along x and along y.
+#: Weights of the halves along x and along y in the row index of _turned_px.
 _HALVES = np.array([2, 1])
 _kept = threading.local()
 
 
 def _buffer(points: int) -> NDArray[np.int32]:
-    """(BLOCK, points), kept from call to call: new pages would cost more than the work."""
+    """Return an array (BLOCK, points) that each thread reuses: fresh pages would cost more than the work itself."""
     kept: NDArray[np.int32] | None = getattr(_kept, "array", None)
     if kept is None or kept.shape[1] != points:
         kept = _kept.array = np.empty((BLOCK, points), np.int32)
@@ -213,9 +215,10 @@ def _buffer(points: int) -> NDArray[np.int32]:
 
 
 def field_of(lanes: Sequence[Lane], raster: RasterMap | None) -> MapField | None:
-    """The field of a scene's map: of its raster, else of its lanes, else None.
+    """Return the field of a scene's map, made from its raster, else from its lanes; None if it has neither.
 
-    Lanes are drawn as nuScenes draws its rasters (see draw_lanes). InputError if they spread over too large an area.
+    Lanes are drawn in the style of nuScenes' rasters (see draw_lanes). Raises InputError if they cover too large an
+    area.
     """
     if raster is not None:
         drawn = {name: getattr(raster, name) for name in CHANNELS}
@@ -234,11 +237,11 @@ def make_field(
     *,
     field_pixels_per_m: float = FIELD_PIXELS_PER_M,
 ) -> MapField:
-    """The field of drawn channels, each (X, Y) bool; a channel that is missing is drawn nowhere. direction (X, Y, 2) as
-    a RasterMap has it.
+    """Return the field of drawn channels, each (X, Y) bool; a missing channel is empty.
 
-    Its pixels lie around every n-th of the drawn ones, so that it has at least field_pixels_per_m of them, if they had.
-    What is left of the drawing at its far edges, less than half of such a pixel, is beyond the field.
+    direction (X, Y, 2): in the encoding of RasterMap. The field keeps every n-th pixel of the raster, with n as large
+    as field_pixels_per_m permits, and 1 where the raster is coarser than that. The remainder at the far edges of the
+    raster, less than half a pixel of the field, lies outside the field.
     """
     columns, rows = next(iter(drawn.values())).shape
     every = max(1, int(pixels_per_m / field_pixels_per_m))
@@ -265,22 +268,23 @@ def make_field(
     if direction is not None:
         ways = np.zeros((*field.shape[:2], 2), np.int8)
         ways[1:-1, 1:-1] = direction[middle[0] :: every, middle[1] :: every]
-    begin_px = middle + 0.5 - 0.5 * every  # of the first kept pixel, which is as large as several
+    begin_px = middle + 0.5 - 0.5 * every  # of the first kept pixel, which covers several drawn ones
     return MapField(np.asarray(origin_m, np.float64) + begin_px / pixels_per_m, pixels_per_m / every, field, ways)
 
 
 def signed_distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
-    """(X, Y) distance in pixels to the nearest pixel of the other kind, at most reach; negative where mask is False."""
+    """Return distances (X, Y) in pixels to the nearest pixel of other value, at most reach; negative outside mask."""
     return np.where(mask, distance_px(~mask, reach), -distance_px(mask, reach))
 
 
 def distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
-    """(X, Y) distance in pixels to the nearest True pixel, at most reach. Exact: first along y, then along x.
+    """Return the exact distances (X, Y) in pixels to the nearest True pixel, at most reach.
 
-    Separable as in Saito and Toriwaki 1994 (Pattern Recognition 27): the least of dy^2 + dx^2.
+    Separable as in Saito and Toriwaki 1994 (Pattern Recognition 27), first along y, then along x: the minimum of
+    dy^2 + dx^2.
     """
     radius = int(np.ceil(reach))
-    whole = np.int16 if 2 * (radius + 1) ** 2 < 2**15 else np.int32  # whole squares: short ones are faster
+    whole = np.int16 if 2 * (radius + 1) ** 2 < 2**15 else np.int32  # squares are integers: the narrower type is faster
     along = np.where(mask, whole(0), whole(radius + 1))
     shift = 1
     while shift <= radius and shift < mask.shape[1]:  # steps of 1, 2, 4, ... add up to every distance
@@ -296,6 +300,6 @@ def distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
 
 
 def _least_of_shifted(best: NDArray[Any], there: NDArray[Any], shift: int) -> None:
-    """Lower each of best (X, Y) to what there has shift rows before and after."""
+    """Lower best (X, Y) in place to the minimum of itself and there, shifted by shift rows both ways."""
     np.minimum(best[shift:], there[:-shift], out=best[shift:])
     np.minimum(best[:-shift], there[shift:], out=best[:-shift])

@@ -1,8 +1,7 @@
-"""Lanes drawn into the channels of a map: the drivable area and the dividers between lanes, as nuScenes' rasters have,
-and which way the lanes lead.
+"""Rasterization of lanes: drivable area and dividers in the style of nuScenes' rasters, and directions of traffic.
 
-numpy only, and no polygon is looked at alone: every edge of every polygon marks where it crosses the lines of pixels,
-and one running sum along those lines says how many polygons cover each pixel.
+Vectorized in NumPy over all polygons: every edge marks where it crosses the lines of pixels, and a running sum along
+those lines counts the polygons that cover each pixel.
 """
 
 from __future__ import annotations
@@ -17,32 +16,33 @@ from trajnet.errors import InputError
 from trajnet.geometry import paired
 from trajnet.types import UNIT_VECTOR, BoolArray, FloatArray, IntArray, Lane
 
-#: As in nuScenes' rasters. A larger map gets coarser pixels to stay below MAX_PIXELS, down to MIN_PIXELS_PER_M.
+#: Resolution of nuScenes' rasters. A large map gets coarser pixels to stay below MAX_PIXELS, down to MIN_PIXELS_PER_M.
 PIXELS_PER_M = 3.0
 MIN_PIXELS_PER_M = 1.0
 #: 16 million pixels: 1.3 km x 1.3 km at 3 pixels per metre, a field of 7 MB; 4 km x 4 km at 1, a field of 64 MB.
 MAX_PIXELS = 16_000_000
-#: Space around the lanes: as far as a distance field reaches.
+#: Margin around the lanes: the reach of a distance field.
 MARGIN_M = 8.0
-#: Half of the width of a drawn divider: nuScenes' are 3 pixels wide at 3 pixels per metre.
+#: Half the width of a drawn divider: those of nuScenes are 3 pixels wide at 3 pixels per metre.
 HALF_LINE_M = 0.5
-#: Borders of neighbouring lanes may be this far apart, or overlap by that much, and still divide them. The difference
-#: is more than a pixel, so that lanes that part slowly do not have a divider in between.
+#: A divider is drawn between neighbouring lanes whose borders have at most this gap, or at most this overlap. The two
+#: differ by more than a pixel, so that no divider is drawn between lanes that slowly diverge.
 GAP_M, OVERLAP_M = 0.75, 0.35
-#: A divider shorter than this is left out: where lanes begin to part, specks of it come and go.
+#: Shorter dividers are left out: where lanes begin to diverge, the test gives isolated specks.
 SHORTEST_M = 2.0
-#: Unit vectors are summed as integers: each component times this.
+#: Unit vectors are summed as integers, each component multiplied by this.
 SUM_SCALE = 64
 
 
 def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, BoolArray], NDArray[np.int8]]:
-    """The origin (2,) in m, the pixels per metre, the channels (X, Y) and the directions (X, Y, 2) of lanes, as those
-    of a RasterMap; pixel [i, j] begins at i, j.
+    """Draw lanes into a raster; return origin (2,) in m, pixels per metre, channels (X, Y) and directions (X, Y, 2).
 
-    drivable: what any lane covers. lane_divider, road_divider: a lane's border beyond which another lane of the same or
-    of the opposite direction follows. A border in the inside of another lane is none: lanes cross, part or join there.
-    A lane for both directions is drawn once for each: they cancel, so the direction there is not known.
-    InputError if the lanes spread over more than MAX_PIXELS of a metre.
+    All are in the encoding of RasterMap; pixel [i, j] begins at i, j.
+    drivable: the area that any lane covers. lane_divider, road_divider: a border with an adjacent lane of the same or
+    of the opposite direction on its other side. A border inside another lane is not drawn: lanes cross, diverge or
+    merge there. A lane for both directions is drawn once for each: they cancel, so the direction there is not known.
+    Raises InputError without a drivable lane, and if the lanes would need more than MAX_PIXELS pixels at
+    MIN_PIXELS_PER_M.
     """
     borders = [border for lane in lanes for border in _borders(lane)]
     if not borders:
@@ -59,7 +59,7 @@ def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, Bool
 
 
 def _borders(lane: Lane) -> list[tuple[FloatArray, FloatArray]]:
-    """Return left and right border, as many points (P, 2) in m on both, for each direction of a drivable lane."""
+    """Return left and right border, equally many points (P, 2) in m, for each direction of a drivable lane."""
     if not lane.drivable or min(len(lane.left_m), len(lane.right_m)) < 2:
         return []
     left_m, right_m = paired(lane.left_m, lane.right_m)
@@ -69,8 +69,11 @@ def _borders(lane: Lane) -> list[tuple[FloatArray, FloatArray]]:
 def draw_directions(
     borders: Sequence[tuple[FloatArray, FloatArray]], origin_m: FloatArray, pixels_per_m: float, shape: tuple[int, int]
 ) -> NDArray[np.int8]:
-    """(X, Y, 2), as a RasterMap's direction, of strips: for each the left and the right border (P, 2) in m, as many
-    points on both. What lies beyond the shape is left out."""
+    """Return the directions (X, Y, 2), in the encoding of RasterMap, of strips between borders.
+
+    borders: left and right border of each strip, equally many points (P, 2) in m on both. Parts outside the shape are
+    left out.
+    """
     if not borders:
         return np.zeros((*shape, 2), np.int8)
     left, right = (pixels_per_m * (np.concatenate(side) - origin_m) for side in zip(*borders, strict=True))
@@ -80,7 +83,7 @@ def draw_directions(
 
 @dataclass(frozen=True, eq=False)
 class _Flow:
-    """Which way lanes lead: lanes at each pixel (X, Y), and their directions, summed, times SUM_SCALE."""
+    """Direction of traffic: number of lanes at each pixel (X, Y), and the sum of their directions times SUM_SCALE."""
 
     lanes: NDArray[np.int16]
     along_x: NDArray[np.int16]
@@ -88,7 +91,7 @@ class _Flow:
 
     @classmethod
     def of(cls, left: FloatArray, right: FloatArray, lane: IntArray, shape: tuple[int, int]) -> _Flow:
-        """Of the areas between left (P, 2) and right (P, 2), in pixels."""
+        """Sum over the areas between borders left (P, 2) and right (P, 2) in pixels; lane (P,): of each point."""
         corners, direction = _pieces(left, right, lane)
         inside = ((corners.max(axis=1) >= 0.0) & (corners.min(axis=1) < shape)).all(axis=1)
         corners, values = corners[inside], np.rint(direction[inside] * SUM_SCALE).astype(np.int16)
@@ -97,14 +100,14 @@ class _Flow:
         return cls(*(total[:, :-1] for total in sums))
 
     def direction(self) -> NDArray[np.int8]:
-        """(X, Y, 2), as a RasterMap has it."""
+        """Return the mean directions (X, Y, 2) in the encoding of RasterMap."""
         scale = UNIT_VECTOR / SUM_SCALE / np.maximum(self.lanes, 1, dtype=np.float32)
         both = np.stack([np.rint(scale * along) for along in (self.along_x, self.along_y)], axis=-1)
         return both.astype(np.int8)
 
 
 def _canvas(points_m: FloatArray) -> tuple[FloatArray, float, tuple[int, int]]:
-    """Origin in m, pixels per metre and shape of a raster around the points with a pixel or more to spare."""
+    """Return origin in m, pixels per metre and shape of a raster that contains the points with MARGIN_M around them."""
     low, high = points_m.min(axis=0), points_m.max(axis=0)
     spread_m = high - low + 2 * MARGIN_M
     area_m2 = float(spread_m.prod())
@@ -119,7 +122,7 @@ def _canvas(points_m: FloatArray) -> tuple[FloatArray, float, tuple[int, int]]:
 
 
 def _covered(left: FloatArray, right: FloatArray, lane: IntArray, shape: tuple[int, int]) -> BoolArray:
-    """Where the areas between left (P, 2) and right (P, 2) lie, in pixels."""
+    """Return the mask (X, Y) of the areas between left (P, 2) and right (P, 2), in pixels."""
     count = np.zeros((shape[0], shape[1] + 1), np.int16)
     corners, _ = _pieces(left, right, lane)
     _fill(corners, ((count, np.ones(len(corners), np.int16)),))
@@ -127,7 +130,7 @@ def _covered(left: FloatArray, right: FloatArray, lane: IntArray, shape: tuple[i
 
 
 def _pieces(left: FloatArray, right: FloatArray, lane: IntArray) -> tuple[FloatArray, FloatArray]:
-    """The pieces of lanes between two points of each border: corners (Q, 4, 2) and direction (Q, 2), unit or 0."""
+    """Split lanes into quadrilaterals between successive points: corners (Q, 4, 2) and direction (Q, 2), unit or 0."""
     same = lane[1:] == lane[:-1]
     corners = np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)[same]
     along = (left[1:] + right[1:] - left[:-1] - right[:-1])[same]
@@ -135,10 +138,11 @@ def _pieces(left: FloatArray, right: FloatArray, lane: IntArray) -> tuple[FloatA
 
 
 def _fill(corners: FloatArray, sums: tuple[tuple[NDArray[np.int16], NDArray[np.int16]], ...]) -> None:
-    """Add to each sum (X, Y + 1) its values (Q,), one a polygon of corners (Q, S, 2), where a pixel's centre is inside.
-    What lies beyond the sum's pixels is left out.
+    """Add the value of each polygon to the pixels whose centre is inside it.
 
-    A polygon that crosses itself is filled by the even-odd rule. Pieces that share an edge never share a pixel.
+    corners (Q, S, 2), in pixels. sums: zero arrays (X, Y + 1) to add to, each with its values (Q,). Parts outside the
+    array are left out. A polygon that crosses itself is filled by the even-odd rule. Polygons that share an edge never
+    share a pixel.
     """
     start, end = corners.reshape(-1, 2), np.roll(corners, -1, axis=1).reshape(-1, 2)
     polygon = np.repeat(np.arange(len(corners)), corners.shape[1])
@@ -153,13 +157,13 @@ def _fill(corners: FloatArray, sums: tuple[tuple[NDArray[np.int16], NDArray[np.i
     within = (x >= 0) & (x < len(sums[0][0]))
     for total, value in sums:
         enter = value[polygon]
-        enter[1::2] *= -1  # into the polygon and out of it in turn
+        enter[1::2] *= -1  # crossings alternately enter and leave the polygon
         np.add.at(total, (x[within], y[within]), enter[within])
         np.cumsum(total, axis=1, out=total)
 
 
 def _counter(count: IntArray) -> IntArray:
-    """0, 1, ... count[0] - 1, 0, 1, ... count[1] - 1, ..."""
+    """Return 0, 1, ... count[0] - 1, 0, 1, ... count[1] - 1, ..."""
     begin = np.cumsum(count) - count
     counter: IntArray = np.arange(int(count.sum())) - np.repeat(begin, count)
     return counter
@@ -194,7 +198,7 @@ def _draw_dividers(
 
 
 def _narrowed(left: FloatArray, right: FloatArray, by: float) -> tuple[FloatArray, FloatArray]:
-    """Lanes without a strip of this width along each border, at most a quarter of the lane's width."""
+    """Narrow the lanes by this width at each border, but at most by a quarter of the lane's width."""
     across = right - left
     width = np.maximum(np.hypot(*across.T), 1e-9)
     step = across * np.minimum(by / width, 0.25)[:, None]
@@ -202,7 +206,7 @@ def _narrowed(left: FloatArray, right: FloatArray, by: float) -> tuple[FloatArra
 
 
 def _walk(line: FloatArray, lane: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Points along the lines less than a pixel apart: (S, 2), their unit direction (S, 2) and their lane (S,)."""
+    """Sample the lines at most a pixel apart: points (S, 2), their unit direction (S, 2) and their lane (S,)."""
     same = lane[1:] == lane[:-1]
     start, step, owner = line[:-1][same], np.diff(line, axis=0)[same], lane[:-1][same]
     length = np.hypot(*step.T)
@@ -218,7 +222,7 @@ def _pixel(point: FloatArray, shape: tuple[int, int]) -> tuple[IntArray, IntArra
 
 
 def _long_runs(found: BoolArray, line: IntArray, shortest: float) -> BoolArray:
-    """found, without the runs on one line that have fewer points than shortest."""
+    """Return found (S,) without the runs on one line that have fewer points than shortest."""
     begin = np.append(True, (found[1:] != found[:-1]) | (line[1:] != line[:-1]))
     run = np.cumsum(begin) - 1
     kept: BoolArray = found & (np.bincount(run)[run] >= shortest)
@@ -226,7 +230,7 @@ def _long_runs(found: BoolArray, line: IntArray, shortest: float) -> BoolArray:
 
 
 def _thicken(drawn: BoolArray) -> None:
-    """The pixels, and those beside, above and below them."""
+    """Dilate in place by one pixel along x and along y (4-neighbourhood)."""
     before = drawn.copy()
     drawn[1:] |= before[:-1]
     drawn[:-1] |= before[1:]

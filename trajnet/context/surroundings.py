@@ -1,6 +1,6 @@
-"""What is around each object at one instant: the map as it sees it, and its nearest neighbours.
+"""The surroundings of each object at one instant: the map sampled in its own frame, and its nearest neighbours.
 
-Training, evaluation and the road build it with the same functions, from the present and the past only.
+Training, evaluation and live operation use the same functions, with present and past data only.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from trajnet.config import require
 from trajnet.context.map_field import MapField, MapView, field_of
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 
-#: Objects farther away than this are no neighbours (m).
+#: Neighbours farther than this are ignored (m).
 NEIGHBOUR_REACH_M = 40.0
 
 
 @dataclass(frozen=True)
 class InputRequirements:
-    """What a predictor takes of the surroundings of an object.
+    """The surroundings that a predictor requires.
 
     view: the sample points of the map, or None where the predictor uses no map.
-    neighbours: how many of the nearest objects, 0 for none.
+    neighbours: number of nearest objects, 0 for none.
     """
 
     view: MapView | None = None
@@ -38,23 +38,23 @@ class InputRequirements:
         return self.view is not None or self.neighbours > 0
 
 
-#: Added to squared distances, so that they have a logarithm (m^2).
+#: Added to squared distances to keep their logarithm finite (m^2).
 CLOSEST_M2 = 1e-2
-#: No neighbour is faster along an axis (m/s): what float32 does not hold would spoil whoever sees it.
+#: Velocities are clipped to this along each axis (m/s): an overflow of float32 would spoil other objects' inputs.
 FASTEST_MPS = 1e6
-#: Yaws of the axes: the cosine of what a yaw differs from them is its heading.
+#: Yaws of the axes: cosines of the differences from them are the heading vector, (cos yaw, sin yaw).
 _X_AND_Y_RAD = np.array([0.0, 0.5 * np.pi])
-#: Offset, velocity, heading and size of a neighbour are differences of rows; the other columns follow from them.
+#: Columns that are differences of two rows (offset, velocity, heading, size); the other columns follow from them.
 _DIFFERENCES = slice(0, NEIGHBOUR_COLUMNS.log_distance.start)
 _LOG_DISTANCE, _VALID = NEIGHBOUR_COLUMNS.log_distance.start, NEIGHBOUR_COLUMNS.valid.start
 
 
 @dataclass(frozen=True, eq=False)
 class Surroundings(StructOfArrays):
-    """What N objects see, with k neighbours each, the nearest first.
+    """The surroundings of N objects, with k neighbours each, nearest first.
 
-    map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is wanted. map_valid (N,):
-    whether a map was there. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
+    map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is required. map_valid (N,):
+    whether there was a map. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
     """
 
     map_distance: NDArray[np.int8]
@@ -75,9 +75,9 @@ def surroundings_of(
     velocity_mps: FloatArray,
     size_m: FloatArray,
 ) -> Surroundings:
-    """What N objects of one instant see, each of them a possible neighbour of the others.
+    """Return the surroundings of N objects at one instant, each of them a possible neighbour of the others.
 
-    position_m (N, 2), yaw_rad (N,), velocity_mps (N, 2), size_m (N, 2).
+    position_m (N, 2), yaw_rad (N,), velocity_mps (N, 2), size_m (N, 2): map frame.
     """
     distance, seen = map_around(requirements.view, field, position_m, yaw_rad)
     return Surroundings(
@@ -88,7 +88,7 @@ def surroundings_of(
 def map_around(
     view: MapView | None, field: MapField | None, position_m: FloatArray, yaw_rad: FloatArray
 ) -> tuple[NDArray[np.int8], BoolArray]:
-    """map_distance and map_valid of N objects."""
+    """Return map_distance and map_valid of N objects, see Surroundings."""
     count = len(yaw_rad)
     if view is None or field is None:
         return np.zeros((count, *(view.shape if view else (0, 0, 0)), 4), np.int8), np.zeros(count, np.bool_)
@@ -98,7 +98,7 @@ def map_around(
 def neighbours_of(
     count: int, position_m: FloatArray, yaw_rad: FloatArray, velocity_mps: FloatArray, size_m: FloatArray
 ) -> NDArray[np.float32]:
-    """(N, count, columns of NEIGHBOUR_COLUMNS): the ``count`` objects nearest to each."""
+    """Return the ``count`` objects nearest to each: (N, count, columns of NEIGHBOUR_COLUMNS)."""
     shape = (len(yaw_rad), count, len(NEIGHBOUR_COLUMNS))
     if count == 0 or len(yaw_rad) < 2:
         return np.zeros(shape, np.float32)
@@ -106,10 +106,10 @@ def neighbours_of(
     heading = np.cos(yaw_rad[:, None] - _X_AND_Y_RAD)
     velocity_mps = np.minimum(np.maximum(velocity_mps, -FASTEST_MPS), FASTEST_MPS)
     own = np.concatenate([position_m, velocity_mps, heading, np.log(size_m)], axis=1)
-    here = np.zeros_like(own)  # of all columns, as slices of two of them would be slow
+    here = np.zeros_like(own)  # all columns: subtracting two slices of them would be slower
     here[:, NEIGHBOUR_COLUMNS.offset_m] = position_m
     neighbours = np.empty(shape, np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # of objects at absurd places
+    with np.errstate(over="ignore", invalid="ignore"):  # objects at absurd positions
         near = own.take(other, axis=0, mode="clip")
         near -= here[:, None]
         neighbours[..., _DIFFERENCES] = near
@@ -123,20 +123,20 @@ def neighbours_of(
     return neighbours
 
 
-#: What a float32 squared distance of the reach is as a whole number: positive floats sort as their bits do.
+#: The bits of the squared reach in float32 as an integer: positive floats sort like their bits.
 _REACH_BITS = int(np.float32(NEIGHBOUR_REACH_M**2).view(np.int32))
 #: The key that sorts behind every neighbour.
 _NO_NEIGHBOUR = np.iinfo(np.int32).max
-#: Objects whose neighbours are sought at once: their distances stay within a core's cache.
+#: Objects whose neighbours are searched for at once: their distances stay within a core's cache.
 BLOCK = 64
 
 
 def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
-    """Rows (N, count) of the objects nearest to each of N, the nearest first, and which are within NEIGHBOUR_REACH_M.
+    """Return the rows (N, count) of the nearest objects, nearest first, and a mask of those within NEIGHBOUR_REACH_M.
 
-    Distances are float32 whose last bits give way to the other's row, so that one sort of whole numbers finds the rows:
-    for up to 256 objects their squares are right to 3 parts in 100,000. Equally near ones come in the order of their
-    rows. An object whose position is not finite is nobody's neighbour.
+    The lowest bits of each float32 squared distance are replaced by the other object's row, so that one sort of
+    integers finds the rows: for up to 256 objects the squares are accurate to 3 parts in 100,000. Ties are ordered by
+    row. An object whose position is not finite is never a valid neighbour.
     """
     objects = len(position_m)
     x, y = np.ascontiguousarray(np.transpose(position_m))
@@ -146,7 +146,7 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
     other, valid = np.zeros((objects, count), np.int64), np.zeros((objects, count), np.bool_)
     for begin in range(0, objects, BLOCK):
         block = slice(begin, begin + BLOCK)
-        with np.errstate(over="ignore", invalid="ignore"):  # not finite: beyond every reach, as whole numbers are, too
+        with np.errstate(over="ignore", invalid="ignore"):  # not finite: sorts beyond the reach as an integer, too
             squared, aside = np.empty((2, len(x[block]), objects), np.float32)
             np.subtract(x[block, None], x, out=squared)
             np.subtract(y[block, None], y, out=aside)
@@ -154,10 +154,10 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
             aside *= aside
             squared += aside
         key = squared.view(np.int32)
-        key &= _NO_NEIGHBOUR & ~row_bits  # the sign goes, too: that of what is not a number may be set
+        key &= _NO_NEIGHBOUR & ~row_bits  # clears the sign as well, which a NaN may have set
         key |= rows
         key[rows[: len(key)], rows[block]] = _NO_NEIGHBOUR
-        key.sort(axis=1)  # of whole numbers this is faster than looking for the first few only
+        key.sort(axis=1)  # for integers, a full sort is faster than a partition
         np.bitwise_and(key[:, :wide], row_bits, out=other[block, :wide])
         np.less_equal(key[:, :wide], limit, out=valid[block, :wide])
     return other, valid

@@ -1,4 +1,4 @@
-"""The model files that come with trajnet, each with its model card beside it."""
+"""The model files bundled with trajnet, each with its model card beside it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ FOLDER = Path(__file__).resolve().parent
 
 
 def default_model() -> Path:
-    """Cars, lorries, cyclists and pedestrians; trained on open data and generated traffic."""
+    """Return the model for cars, lorries, cyclists and pedestrians, trained on open data and generated traffic."""
     return FOLDER / "trajnet-urban.onnx"
 
 
 def nuscenes_model() -> Path:
-    """The nuScenes challenge's vehicles. Non-commercial use only: its training data is."""
+    """Return the model for the vehicles of the nuScenes challenge. Non-commercial use only, as its training data."""
     return FOLDER / "trajnet-nuscenes.onnx"
 
 
 def universal_model() -> Path:
-    """Every data set in one model. Non-commercial use only: some of its training data is."""
+    """Return the model trained on all data sets. Non-commercial use only, as some of its training data."""
     return FOLDER / "trajnet-universal.onnx"

@@ -1,4 +1,4 @@
-"""Which frames are in order, and when stamps that go back are a new clock. Reads no clock itself."""
+"""Tells which frames are in order, and when stamps that go back mean a new clock. Reads no clock itself."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Literal
 
 StampStatus = Literal["newer", "duplicate", "out_of_order", "clock_reset"]
 
-#: So many older frames in a row, each later than the one before, are a new clock: one frame that was stamped ahead, or
-#: a recording that loops, must not silence all the frames that follow it.
+#: This many older frames in a row, each later than the one before, mean a new clock: a single frame stamped too far
+#: ahead, or a recording that loops, must not cause all following frames to be dropped.
 RISING_FRAMES = 3
 
 
 class FrameClock:
-    """Judges the stamps of frames one by one. newest_ns: the latest stamp in order, None before the first."""
+    """Classifies the stamps of frames one by one. newest_ns: the latest stamp in order, None before the first."""
 
     def __init__(self, reset_jump_ns: int) -> None:
-        """reset_jump_ns: a stamp that goes back by more is a new clock at once."""
+        """Start without a stamp. A stamp that goes back by more than reset_jump_ns means a new clock at once."""
         self.newest_ns: int | None = None
         self._reset_jump_ns = reset_jump_ns
         self._older_ns = 0
         self._rising = 0
 
     def judge(self, timestamp_ns: int) -> StampStatus:
-        """Take one stamp. The clock goes on from it unless it is a duplicate or out of order."""
+        """Classify one stamp. It becomes the newest unless it is a duplicate or out of order."""
         newest_ns = self.newest_ns
         if newest_ns is None or timestamp_ns > newest_ns:
             return self._go_on("newer", timestamp_ns)

@@ -1,8 +1,8 @@
-"""Whether a track that appears is one that has just vanished under another id.
+"""Hand-over of a vanished track's state to a new id (track stitching).
 
-A tracker that loses an object for a moment gives it a new id, and its history would be lost with the old one. Here the
-new track inherits it if it appears where the vanished one must be by now, and nobody else could be meant. A wrong
-hand-over gives an object somebody else's history, so whatever is doubtful is left alone.
+A tracker that loses an object for a moment gives it a new id, and its history would be lost with the old one. The new
+track inherits the history if it appears where the vanished one is predicted to be and the match is unambiguous. A wrong
+hand-over gives an object the history of another, so doubtful pairs are not matched.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass
 
-#: Radius of the gate around the predicted place, for an object that walks and for one that drives: constant velocity
-#: is off by the first value (m) when it vanishes, by the second for every second gone. That for walking and CLEAR_BY
-#: are chosen on ETH/UCY's training files under injected id switches: docs/evaluation.md.
+#: Radius of the gate around the predicted position, for pedestrians and for vehicles: the error of constant velocity at
+#: the moment the track vanishes (m), and its growth per second since (m/s). WALKING_GATE and CLEAR_BY were chosen on
+#: ETH/UCY's training files with injected id switches: docs/evaluation.md.
 WALKING_GATE = (0.2, 0.75)
 DRIVING_GATE = (1.5, 3.0)
 
-#: A pair counts only if every other pair of its two tracks is more than this many times as far off.
+#: A pair is accepted only if every other pair with one of its two tracks is more than this many times as far apart.
 CLEAR_BY = 2.0
 
-#: More pairs of vanished and appeared tracks than this are not looked at: no tracker renames so many objects at once,
-#: and the work of a frame stays bounded (a quarter of a million distances take a few milliseconds).
+#: Frames with more pairs of vanished and appeared tracks than this are not matched: no tracker renames so many objects
+#: at once, and the work per frame stays bounded (a quarter of a million distances take a few milliseconds).
 MAX_PAIRS = 512 * 512
 
-#: Of each class: the gate at once, and what a second adds.
+#: Gate of each class: radius at the moment the track vanishes (m), and its growth (m/s).
 _GATE: FloatArray = np.array([WALKING_GATE if c == ObjectClass.PEDESTRIAN else DRIVING_GATE for c in ObjectClass])
 
 _KNOWN_CLASS: BoolArray = np.array([c != ObjectClass.UNKNOWN for c in ObjectClass])
-#: Of each pair of classes, whether they may be of one object: the same class, or one of the two unknown.
+#: Whether two classes may belong to the same object: they are equal, or one of them is unknown.
 _COMPATIBLE: BoolArray = np.eye(len(ObjectClass), dtype=np.bool_) | ~(_KNOWN_CLASS[:, None] & _KNOWN_CLASS)
 
 
@@ -41,10 +41,10 @@ def matched(
     appeared_m: FloatArray,
     appeared_class: NDArray[np.int8],
 ) -> tuple[IntArray, IntArray]:
-    """Which of A appeared tracks is which of V vanished ones -> indices (P,) into the vanished and into the appeared.
+    """Match A appeared tracks with V vanished ones; return indices (P,) into the vanished and into the appeared.
 
     vanished_m (V, 2), velocity_mps (V, 2), gone_s (V,): last position and velocity, map frame, and the time since.
-    appeared_m (A, 2): map frame. Each track is in one pair at most.
+    appeared_m (A, 2): map frame. Each track is in at most one pair.
     """
     nothing = np.zeros(0, np.int64), np.zeros(0, np.int64)
     if len(vanished_m) * len(appeared_m) > MAX_PAIRS:
@@ -53,13 +53,13 @@ def matched(
     off_m = np.hypot(off_m[..., 0], off_m[..., 1])
     gate = _GATE.take(vanished_class, axis=0)
     gate_m = gate[:, 0] + gate[:, 1] * gone_s
-    if not (off_m <= gate_m[:, None]).any():  # nearly always, so the remaining questions come later
+    if not (off_m <= gate_m[:, None]).any():  # the usual case, so the costlier checks come later
         return nothing
     off_m = np.where(_COMPATIBLE[vanished_class[:, None], appeared_class], off_m, np.inf)
     new = off_m.argmin(axis=1)
     old = np.arange(len(off_m))
     nearest_m = off_m[old, new]
-    # Accept only mutually unambiguous pairs: the nearest of both tracks, with every other at least CLEAR_BY as far.
+    # Accept only mutually unambiguous pairs: each is the other's nearest, all others are over CLEAR_BY times as far.
     clear_m = CLEAR_BY * nearest_m
     accepted = nearest_m <= gate_m
     accepted &= _second(off_m, axis=1) > clear_m
@@ -68,7 +68,7 @@ def matched(
 
 
 def _second(off_m: FloatArray, axis: int) -> FloatArray:
-    """Return the second smallest value along the axis, infinity where there is one value only."""
+    """Return the second smallest value along the axis, infinity where there is only one value."""
     if off_m.shape[axis] < 2:
         return np.full(off_m.shape[1 - axis], np.inf)
     return np.asarray(np.partition(off_m, 1, axis=axis).take(1, axis=axis))

@@ -1,10 +1,10 @@
-"""Motion that an object of its class cannot have made: an id that was swapped or used again, a tracker that restarted.
+"""Detection of motion that is impossible for the object's class: ids swapped or reused, a tracker that restarted.
 
-A displacement is explained if it lies near what one of the known velocities predicts: the measured one, or the steady
-one of the displacements before. The gate around it allows for the tracker's jitter, an error of that velocity, and the
-acceleration that the class is capable of. A track whose velocity is not known yet may have moved at any speed of its
-class. The limits are generous: of 340,000 recorded steps of nine data sets they refuse those of ApolloScape that its
-tracker leaps (0.7 %), and one other.
+A displacement is explained if it lies near the prediction of a known velocity: the measured one, or the steady one from
+earlier displacements. The gate around the prediction allows for the tracker's jitter, an error of that velocity, and
+the acceleration that the class is capable of. A track whose velocity is not known yet may have moved at any speed of
+its class. The limits are generous: of 340,000 recorded steps of nine data sets they reject the leaps of ApolloScape's
+tracker (0.7 %) and one other step.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
 
 
 def too_fast_for_class(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> BoolArray:
-    """Return which of N velocities (N, 2) are beyond the highest speed of their class, (N,)."""
+    """Return the mask (N,) of velocities (N, 2) that exceed the highest speed of their class."""
     return np.asarray(_distance(velocity_mps) > max_speed_mps(object_class))
 
 
@@ -47,10 +47,11 @@ def unexplained(
     steady_mps: FloatArray,
     steady: BoolArray,
 ) -> BoolArray:
-    """Return which of N displacements no velocity explains, (N,).
+    """Return the mask (N,) of displacements that no velocity explains.
 
-    displacement_m (N, 2) over dt_s (N,). measured_mps, steady_mps (N, 2): the velocity that the tracker reports now,
-    and that of the displacements before. steady (N,): whether there were any; where not, the speed alone is judged.
+    displacement_m (N, 2) over dt_s (N,). measured_mps (N, 2), measured (N,): the velocity that the tracker reports now,
+    and whether it does. steady_mps (N, 2), steady (N,): the velocity from earlier displacements, and whether there were
+    any; where there were none, the speed alone is checked.
     """
     jitter_m, error_mps, acceleration_mps2, speed_mps = _LIMITS.take(object_class, axis=0).T
     off_m = _distance(displacement_m - steady_mps * dt_s[:, None])
@@ -61,7 +62,7 @@ def unexplained(
     if not steady.all():
         off_m = np.where(steady, off_m, _distance(displacement_m))
         gate_m = np.where(steady, gate_m, jitter_m + speed_mps * dt_s)
-    return np.asarray(~(off_m <= gate_m))  # what is not a number explains nothing
+    return np.asarray(~(off_m <= gate_m))  # NaN counts as unexplained
 
 
 def _distance(offset_m: FloatArray) -> FloatArray:

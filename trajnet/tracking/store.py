@@ -1,26 +1,26 @@
-"""Per-track state between frames: which slot a track lives in, what it reported before, when it is forgotten.
+"""Per-track state between frames: the slot of each track, its last observation, and when it is removed.
 
-The clock is an argument (now_ns): nothing here reads one. The policy for what goes wrong:
+The time is an argument (now_ns): no clock is read here. The policy for faulty input:
 
-- a frame older than the newest (or of the same time) is dropped and counted; the tracks stay as they are;
-- a jump back by more than reset_jump_s is a clock that started again (a bag that loops), and so are three older frames
-  in a row that rise (see frame_clock): everything is forgotten;
-- a frame that arrives late (now_ns - timestamp over late_s) is still the newest knowledge: used, and counted;
-- a track that misses frames keeps its slot and its state; when it comes back, dt says how long it was gone;
-- a displacement that no velocity of the object's class explains (plausibility) starts the track anew in its place: an
-  id that was swapped or used again, a tracker that restarted. A measured speed beyond the class counts as unmeasured;
-- a track that appears where a vanished one must be by now inherits its slot and state (handover, see that module);
-- after timeout_s without an observation, or gone for longer than that, a track is removed and its slot is used again.
+- a frame that is not newer than the newest one is dropped and counted; the tracks do not change;
+- a jump back by more than reset_jump_s means that the clock was restarted (a bag that loops), and so do three older
+  frames in a row with rising stamps (see frame_clock): all tracks are forgotten;
+- a frame that arrives late (now_ns - timestamp above late_s) still holds the newest data: it is used and counted;
+- a track that misses frames keeps its slot and its state; when it comes back, dt is the time it was gone;
+- a displacement that no velocity of the object's class explains (plausibility) restarts the track at its new position:
+  an id was swapped or reused, or the tracker restarted. A measured speed beyond the class counts as not measured;
+- a track that appears where a vanished one is predicted to be inherits its slot and state (see id_handover);
+- after more than timeout_s without an observation a track is removed and its slot is reused.
 
-Headings: a source that measures none (a pedestrian tracker) leaves the heading to the object's motion, and before that
-there is none. No stand-in for it may depend on the map's axes, or a rotated scene would get another prediction: see
-causal_heading.
+Headings: where the source measures none (a pedestrian tracker), the heading is derived from the object's motion, and
+before it has moved there is none. A placeholder must not depend on the map's axes, or the prediction would change when
+the scene is rotated: see motion.causal_heading.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,11 @@ from trajnet.context.surroundings import InputRequirements, Surroundings, surrou
 from trajnet.geometry import wrap_angle
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
+from trajnet.tracking.motion import causal_heading, steady_velocity
 from trajnet.tracking.plausibility import too_fast_for_class, unexplained
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
-#: What is kept of each slot: columns of numbers, and of what is known.
+#: Columns of the state that each slot holds: numbers (pose), and masks of what is known.
 _POSITION, _YAW, _ANCHOR, _STEADY, _POSE_COLUMNS = slice(0, 2), 2, slice(3, 5), slice(5, 7), 7
 _YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _DISPLACED, _KNOWN_COLUMNS = 0, 1, 2, 3, 4
 
@@ -44,13 +45,15 @@ FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"
 
 @dataclass(frozen=True)
 class TrackPolicy:
-    """timeout_s: forget a track after this time without observation. late_s: a frame this old counts as late.
+    """Settings of a TrackStore.
 
-    reset_jump_s: time going back further than this means that the clock was set anew.
-    heading_step_m: motion that a heading is derived from where the source gives none.
-    handover: a track that appears where a vanished one must be by now inherits its state.
-    restart_leaps: a displacement that no velocity of the class explains starts the track anew. Benchmarks whose windows
-    are to be taken as they were recorded switch it off.
+    timeout_s: a track is removed after this time without an observation.
+    late_s: a frame older than this on arrival counts as late.
+    reset_jump_s: a stamp that goes back further than this means that the clock was restarted.
+    heading_step_m: distance that an object must move before a heading is derived, where the source gives none.
+    handover: whether a track that appears where a vanished one is predicted to be inherits its state.
+    restart_leaps: whether a displacement that no velocity of the class explains restarts the track. Switched off for
+    benchmarks whose windows must be used as recorded.
     """
 
     timeout_s: float = 1.0
@@ -68,11 +71,12 @@ class TrackPolicy:
 
 @dataclass
 class TrackCounters:
-    """What happened to frames and tracks since the start. resumed: tracks that came back after missing frames.
+    """Counts of what happened to frames and tracks since the start.
 
-    handed_over: tracks that appeared under a new id and inherited the state of one that had vanished; not born.
-    restarted: observations whose displacement no velocity of the class explains; the track began anew there.
-    implausible_speed: measured velocities faster than the class can be, taken as not measured.
+    resumed: tracks that came back after missing frames.
+    handed_over: tracks that appeared under a new id and inherited the state of a vanished one; not counted as born.
+    restarted: observations whose displacement no velocity of the class explains; the track was restarted there.
+    implausible_speed: measured velocities above the highest speed of the class, treated as not measured.
     """
 
     frames: int = 0
@@ -90,13 +94,13 @@ class TrackCounters:
 
 @dataclass(frozen=True, eq=False)
 class Observations(StructOfArrays):
-    """The rows of one used frame, with what each track reported before. N rows; slot (N,) is unique.
+    """The N rows of one used frame, with the previous observation of each track. slot (N,) is unique.
 
-    reset (N,): the track's first observation; previous_* then repeat the present and dt_s is 0.
-    yaw_rad is measured (yaw_valid), else as causal_heading derives it, with heading_known and direction_known (N,) from
-    there. previous_yaw_rad repeats the present yaw where no heading was known before: a heading that becomes known is
-    no turn. steady_velocity_mps (N, 2): see steady_velocity. surroundings: what is around each row, where a predictor
-    wants to know.
+    reset (N,): the track's first observation; previous_* then equal the present values and dt_s is 0.
+    yaw_rad (N,): measured where yaw_valid, else derived by causal_heading, which also gives heading_known and
+    direction_known (N,). previous_yaw_rad equals the present yaw where no heading was known before: a heading that
+    becomes known is not a turn. steady_velocity_mps (N, 2): see motion. surroundings: map and neighbours of each row;
+    None until they are computed, and where the predictor uses none.
     """
 
     SHARED = ("timestamp_ns",)
@@ -122,7 +126,7 @@ class Observations(StructOfArrays):
     surroundings: Surroundings | None = None
 
     def make_surroundings(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
-        """Return what the rows see of a map and of each other, as far as it is required."""
+        """Return the required surroundings of the rows: samples of the map, and the other rows as neighbours."""
         velocity_mps = self.velocity_mps
         if not self.velocity_valid.all():
             velocity_mps = np.where(self.velocity_valid[:, None], velocity_mps, self.steady_velocity_mps)
@@ -140,8 +144,11 @@ class Coasting(StructOfArrays):
 
 @dataclass(frozen=True, eq=False)
 class _Slots(StructOfArrays):
-    """What is kept of the track in each slot (S,): the time of its last observation, its numbers (S, _POSE_COLUMNS),
-    what is known of it (S, _KNOWN_COLUMNS), and its class."""
+    """The state of the track in each slot.
+
+    seen_ns (S,): time of its last observation. pose (S, _POSE_COLUMNS): its numbers. known (S, _KNOWN_COLUMNS): masks
+    of what is known of it. object_class (S,).
+    """
 
     seen_ns: IntArray
     pose: FloatArray
@@ -151,7 +158,7 @@ class _Slots(StructOfArrays):
 
 @dataclass
 class TrackStore:
-    """Slots for live tracks. ``update`` takes a frame; the arrays grow by doubling and are never shuffled."""
+    """Slots for live tracks. ``update`` takes a frame; the arrays grow by doubling and slots never move."""
 
     policy: TrackPolicy = field(default_factory=TrackPolicy)
     counters: TrackCounters = field(default_factory=TrackCounters)
@@ -169,7 +176,7 @@ class TrackStore:
         self._allocate(MIN_SLOTS)
 
     def _allocate(self, slots: int) -> None:
-        """Make room for at least this many slots; the added ones are free, the lowest is taken first."""
+        """Make room for at least this many slots; the added ones are free, and the lowest is taken first."""
         before = self.capacity
         self._slots = grown(self._slots, slots)
         self._free.extend(range(self.capacity - 1, before - 1, -1))
@@ -198,7 +205,7 @@ class TrackStore:
         self._free = list(range(self.capacity - 1, -1, -1))
 
     def update(self, frame: TrackFrame, now_ns: int) -> tuple[FrameStatus, Observations | None]:
-        """Take one frame at the time now_ns. Observations is None where the policy drops the frame."""
+        """Take one frame at the time now_ns; return its status and observations, None where the frame is dropped."""
         self.counters.frames += 1
         before_ns = self.newest_ns
         judged = self._clock.judge(frame.timestamp_ns)
@@ -220,7 +227,7 @@ class TrackStore:
         return status, self._observe(self._plausible(frame), before_ns)
 
     def _plausible(self, frame: TrackFrame) -> TrackFrame:
-        """Return the frame without speeds that the classes cannot have."""
+        """Return the frame with velocities above the highest speed of the class marked as not measured."""
         too_fast = too_fast_for_class(frame.velocity_mps, frame.object_class) & frame.velocity_valid
         if too_fast.any():
             self.counters.implausible_speed += int(np.count_nonzero(too_fast))
@@ -241,7 +248,7 @@ class TrackStore:
         self.counters.removed += len(gone)
 
     def _slots_for(self, frame: TrackFrame) -> tuple[IntArray, list[int]]:
-        """The slot of every row, and the rows of tracks that are born with this frame."""
+        """Return the slot of each row, and the rows of tracks that are born in this frame; assign slots to those."""
         found = list(map(self._slot_of.get, frame.track_id))
         born = [row for row, slot in enumerate(found) if slot is None]
         if born and self.policy.handover and len(self._slot_of) > len(found) - len(born):
@@ -256,7 +263,7 @@ class TrackStore:
         return np.array(found, dtype=np.int64), born
 
     def _hand_over(self, frame: TrackFrame, new: list[int]) -> None:
-        """Give each vanished track's slot to the new id that id_handover.matched finds for it. new: rows of new ids."""
+        """Move each vanished track's slot to the new id that id_handover.matched finds for it. new: rows of new ids."""
         vanished = list(self._slot_of.keys() - set(frame.track_id))
         vanished.sort(key=self._slot_of.__getitem__)
         slot = np.array([self._slot_of[t] for t in vanished], dtype=np.int64)
@@ -326,7 +333,7 @@ class TrackStore:
     def _leaps(
         self, frame: TrackFrame, last: FloatArray, known: BoolArray, gone_ns: IntArray, born: list[int]
     ) -> list[int]:
-        """Return and count the rows of known tracks that cannot have come from where they were last seen."""
+        """Return and count the rows of known tracks whose displacement since their last observation is implausible."""
         leapt = unexplained(
             frame.position_m - last[:, _POSITION],
             np.asarray(gone_ns * 1e-9, np.float64),
@@ -342,97 +349,13 @@ class TrackStore:
         return rows
 
     def coasting(self) -> Coasting:
-        """Live tracks that the newest frame did not report, in the order of their birth."""
+        """Return the live tracks that the newest frame did not report, in the order of their birth."""
         slot = np.array([s for _, s in self._missing], dtype=np.int64)
         age_s: FloatArray = np.asarray(((self.newest_ns or 0) - self._slots.seen_ns[slot]) * 1e-9, dtype=np.float64)
         return Coasting(tuple(t for t, _ in self._missing), slot, age_s)
 
 
-#: Time in which a displacement's weight in the steady velocity falls to 1 / e (s).
-STEADY_TIME_S = 0.4
-#: A displacement counts as no more than this along each axis (m/s): a leap of the tracker must not last.
-MAX_STEADY_MPS = 100.0
-#: Time stamps are whole nanoseconds (s).
-_SHORTEST_S = 1e-9
-
-
-def steady_velocity(
-    displacement_m: FloatArray, dt_s: FloatArray, velocity_mps: FloatArray, *, last_mps: FloatArray, known: BoolArray
-) -> FloatArray:
-    """(N, 2) m/s from displacements over the last moments: the last one alone is noise at high frame rates.
-
-    Each displacement counts for as long as it took, and for less the older it is (STEADY_TIME_S). displacement_m (N, 2)
-    over dt_s (N,), 0 at a first observation, whose steady velocity is what was measured: velocity_mps (N, 2), 0 where
-    it was not. last_mps (N, 2): the steady velocity before, where there is one (known).
-    """
-    with np.errstate(over="ignore"):
-        moved_mps = displacement_m / np.maximum(dt_s, _SHORTEST_S)[:, None]
-    np.maximum(moved_mps, -MAX_STEADY_MPS, out=moved_mps)
-    np.minimum(moved_mps, MAX_STEADY_MPS, out=moved_mps)
-    kept = np.exp(dt_s / -STEADY_TIME_S)
-    kept *= known
-    steady_mps: FloatArray = last_mps - moved_mps
-    steady_mps *= kept[:, None]
-    steady_mps += moved_mps
-    first = dt_s <= 0
-    if first.any():
-        steady_mps[first] = velocity_mps[first]
-    return steady_mps
-
-
 def _within_half_turn(yaw_rad: FloatArray) -> FloatArray:
-    """Return yaws (N,) within [-pi, pi]: models take them as float32, where whole turns cost digits."""
+    """Return yaws (N,) wrapped to [-pi, pi]: models take them as float32, where whole turns cost precision."""
     beyond = np.abs(yaw_rad) > np.pi
     return np.where(beyond, wrap_angle(yaw_rad), yaw_rad) if beyond.any() else yaw_rad
-
-
-class Heading(NamedTuple):
-    """Which way N objects point. yaw_rad (N,), known (N,), directed (N,), anchor_m (N, 2); see causal_heading."""
-
-    yaw_rad: FloatArray
-    known: BoolArray
-    directed: BoolArray
-    anchor_m: FloatArray
-
-
-def causal_heading(
-    position_m: FloatArray,
-    yaw_rad: FloatArray,
-    yaw_valid: BoolArray,
-    velocity_mps: FloatArray,
-    *,
-    displacement_m: FloatArray,
-    last_yaw_rad: FloatArray,
-    known_before: BoolArray,
-    anchor_m: FloatArray,
-    step_m: float,
-) -> Heading:
-    """The heading of each object from what is known now. All (N,) or (N, 2); velocity_mps is 0 where not measured,
-    displacement_m, since the last observation, at the first one.
-
-    A measured yaw is taken as it is. Else the heading is the direction from the anchor, once the object is step_m away
-    from it (a derivative of successive points is noise near standstill); until then the last heading holds.
-
-    While there is no heading yet (not known), the yaw is the best hint of a direction: of the measured velocity, else
-    of the way so far, however short; back where it began, of the last displacement. It is made anew with every
-    observation and no turn is counted from it to the next.
-    An object that was never seen to move has no direction (not directed); its yaw is 0 and means nothing. So in a
-    rotated scene everything rotates. Past positions only: nothing of the future enters.
-    """
-    if yaw_valid.all():
-        return Heading(yaw_rad, yaw_valid, yaw_valid, position_m)
-    moved_m = position_m - anchor_m
-    way_m = np.hypot(moved_m[:, 0], moved_m[:, 1])
-    far, moving = way_m >= step_m, np.asarray(velocity_mps.any(axis=1))
-    along_way = np.arctan2(moved_m[:, 1], moved_m[:, 0])
-    hint_m = np.where((way_m > 0)[:, None], moved_m, displacement_m)
-    hint_m = np.where(moving[:, None], velocity_mps, hint_m)
-    hint, hinted = np.arctan2(hint_m[:, 1], hint_m[:, 0]), np.asarray(hint_m.any(axis=1))
-    derived = np.where(far, along_way, np.where(known_before, last_yaw_rad, hint))
-    known = yaw_valid | far | known_before
-    return Heading(
-        yaw_rad=np.where(yaw_valid, yaw_rad, derived),
-        known=known,
-        directed=known | hinted,
-        anchor_m=np.where((far | yaw_valid)[:, None], position_m, anchor_m),
-    )

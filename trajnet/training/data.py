@@ -25,7 +25,8 @@ from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.window_context import scene_surroundings, window_surroundings
 from trajnet.datasets.windows import Windows, sliding_windows
 from trajnet.errors import InputError
-from trajnet.tracking.store import TrackPolicy, causal_heading, steady_velocity
+from trajnet.tracking.motion import causal_heading, steady_velocity
+from trajnet.tracking.store import TrackPolicy
 from trajnet.training.config import AugmentConfig, SourceConfig
 from trajnet.training.model import ContextTensors
 from trajnet.training.model_input import ModelInput
