@@ -84,8 +84,8 @@ class Stream:
 
         A frame that the policy drops (see ``status``) changes nothing and returns the previous prediction again.
         ego: the ego vehicle; sets the priorities where the guard's max_objects is exceeded.
-        surroundings: those of the frame's rows, for frames whose rows do not share one scene (training windows in one
-        batch); by default they are computed from the frame and the map.
+        surroundings: those of the frame's rows, for frames whose rows are no common instant (benchmark windows fed in
+        lockstep); by default they are computed from the frame and the map.
         """
         begin, asked_ns = self._clock_ns(), self.guard.start_ns()
         self.status, observations = self.store.update(frame, now_ns)

@@ -82,7 +82,7 @@ class Bucket:
         return self._views[count]
 
     def run(self, count: int) -> None:
-        """Run one step of the first ``count`` rows; overwrite rows left by an earlier, larger frame with padding."""
+        """Run one step of the first ``count`` rows; pad rows left by an earlier, larger frame."""
         if count < self._used:
             for name, array in self.inputs.items():
                 array[(*self._before[name], slice(count, self._used))] = PADDING.get(name, 0.0)
@@ -105,7 +105,8 @@ class Engine:
     """A checked model file, warmed up in every bucket, with the recurrent state of every slot.
 
     buckets: increasing numbers of tracks; one step takes at most as many rows as the largest. gpu: see GpuOptions.
-    Raises ConfigError for invalid arguments, ContractError for an unusable file, DependencyError for a missing provider.
+    Raises ConfigError for invalid arguments, ContractError for an unusable file, DependencyError for a provider
+    that is not available.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class Engine:
         self.graph_ns = 0
         self._states = tuple((name.removesuffix("_next"), name) for name in states)
         self._memory = {name: np.zeros(shape_for(states[after], 0), np.float32) for name, after in self._states}
-        # TensorRT rebuilds its engine for sizes outside the range it has met: running the largest first spans it sooner.
+        # TensorRT rebuilds its engine for sizes outside the range it has met: the largest and the smallest span it.
         for bucket in (self.buckets[-1], *self.buckets) if provider == "tensorrt" else self.buckets:
             for _ in range(RUNS_TO_RECORD if gpu.cuda_graph else 1):
                 bucket.run(0)
