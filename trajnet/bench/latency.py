@@ -20,7 +20,7 @@ from trajnet.bench.latency_references import EqualProduct, SameLength
 from trajnet.bench.operators import Operators
 from trajnet.bench.soak import Soak
 from trajnet.bench.startup import StartUp
-from trajnet.bench.synthetic_traffic import crowd, crowd_map
+from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
 from trajnet.config import require
 from trajnet.inference import ConstantVelocity, GpuOptions, Stream
 from trajnet.inference.base import Predictor
@@ -111,8 +111,8 @@ def measure(
     Raises ConfigError for fewer than one object.
     """
     require(agents > 0, f"agents: expected numbers above 0, got {agents}")
-    source = crowd(agents)
-    stream = Stream(predictor, map_field=crowd_map(predictor.requirements), clock_ns=clock.now_ns)
+    source = synthetic_frames(agents)
+    stream = Stream(predictor, map_field=synthetic_map(predictor.requirements), clock_ns=clock.now_ns)
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trajnet.bench.startup import resident_mb
-from trajnet.bench.synthetic_traffic import crowd, crowd_map
+from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
 from trajnet.config import require
 from trajnet.inference import Stream
 from trajnet.inference.base import Predictor
@@ -74,8 +74,8 @@ def soak(
         f"soak: expected at least {SOAK_WINDOWS / hz:g} s ({SOAK_WINDOWS} frames), got {duration_s:g} s",
     )
     require(agents > 0, f"agents: expected a number above 0, got {agents}")
-    source = crowd(agents, hz=hz)
-    stream = Stream(predictor, map_field=crowd_map(predictor.requirements), clock_ns=clock.now_ns)
+    source = synthetic_frames(agents, hz=hz)
+    stream = Stream(predictor, map_field=synthetic_map(predictor.requirements), clock_ns=clock.now_ns)
     total_ns = np.full(frames, -1, dtype=np.int64)  # allocated now: the measurement itself must not grow
     edges = np.linspace(0, frames, SOAK_WINDOWS + 1).astype(np.int64).tolist()
     windows: list[SoakWindow] = []

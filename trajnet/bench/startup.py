@@ -81,13 +81,14 @@ def resident_mb(status: Path = Path("/proc/self/status")) -> float:
 
 
 def _predict_and_tell(arguments: list[str]) -> None:
-    from trajnet.bench.synthetic_traffic import crowd, crowd_map
+    from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
     from trajnet.inference import Stream, load_predictor
 
     model, agents, provider, threads, cache, graph, frames = arguments
     gpu = GpuOptions(cuda_graph=graph == "1", engine_cache=Path(cache) if cache else None)
-    predictor, source = load_predictor(model, provider=provider, threads=int(threads), gpu=gpu), crowd(int(agents))
-    stream = Stream(predictor, map_field=crowd_map(predictor.requirements))
+    predictor = load_predictor(model, provider=provider, threads=int(threads), gpu=gpu)
+    source = synthetic_frames(int(agents))
+    stream = Stream(predictor, map_field=synthetic_map(predictor.requirements))
     frame = next(source)
     stream.update(frame, frame.timestamp_ns)
     first_s = time.time()

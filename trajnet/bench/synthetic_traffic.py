@@ -17,7 +17,7 @@ LIFETIME_S = 10.0
 MAP_REACH_M = 350.0
 
 
-def crowd(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
+def synthetic_frames(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
     """Yield endless frames of exactly this many objects of all classes, on circles of 20 to 100 m at up to 15 m/s.
 
     The cost of a step does not depend on their positions. Tracks end one after the other, each after LIFETIME_S.
@@ -49,7 +49,7 @@ def crowd(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
         index += 1
 
 
-def crowd_map(requirements: InputRequirements) -> MapField | None:
+def synthetic_map(requirements: InputRequirements) -> MapField | None:
     """Return a map of the size of a city district for predictors that use one, else None.
 
     Its values are random: the cost of sampling it does not depend on them.
