@@ -172,11 +172,11 @@ def latency(request: Request) -> Result:
     """Check that 99 of 100 frames of 64 objects are predicted within the budget, from tracks to output."""
     import numpy as np
 
-    from trajnet.bench.synthetic_traffic import crowd, crowd_map
+    from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
     from trajnet.inference import Stream
 
     served = request.predictor()
-    stream, frames = Stream(served, map_field=crowd_map(served.requirements)), crowd(TRACKS)
+    stream, frames = Stream(served, map_field=synthetic_map(served.requirements)), synthetic_frames(TRACKS)
     taken_ms = []
     for index in range(-50, request.frames):
         frame, begin_s = next(frames), time.perf_counter()
@@ -258,7 +258,7 @@ def cuda_graph(request: Request) -> Result:
     """Check that the provider cuda can record a step as a CUDA graph, with the same results."""
     import numpy as np
 
-    from trajnet.bench.synthetic_traffic import crowd, crowd_map
+    from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
     from trajnet.inference import GpuOptions, Stream
     from trajnet.inference.onnx.session import PROVIDERS, import_onnxruntime
 
@@ -267,7 +267,7 @@ def cuda_graph(request: Request) -> Result:
     answers = []
     for gpu in (GpuOptions(), GpuOptions(cuda_graph=True)):
         served = request.predictor(provider="cuda", gpu=gpu)
-        stream, frames = Stream(served, map_field=crowd_map(served.requirements)), crowd(TRACKS)
+        stream, frames = Stream(served, map_field=synthetic_map(served.requirements)), synthetic_frames(TRACKS)
         for _ in range(10):
             frame = next(frames)
             answer = stream.update(frame, frame.timestamp_ns)

@@ -1,1 +1,1 @@
-"""Measuring a model: latency against the number of objects, long runs, operators, start-up."""
+"""Benchmarks of a model: latency against the number of objects, long runs, operators, start-up."""

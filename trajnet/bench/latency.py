@@ -1,7 +1,7 @@
-"""Latency against the number of objects, and how many fit into a budget, on this machine.
+"""Latency against the number of objects, and the number that fits into a budget, on this machine.
 
-Times are of ``Stream.update``: a frame of tracked objects in, paths in the map frame out. Machines differ and shared
-ones drift, so each number comes with references measured in between, in the same process: a matrix product of as many
+Measured is ``Stream.update``: from a frame of tracked objects to paths in the map frame. Machines differ and shared
+ones drift, so references are measured in the same process, interleaved with the frames: a matrix product of as many
 floating point operations, constant velocity, and a loop of the same length that touches no memory.
 """
 
@@ -20,7 +20,7 @@ from trajnet.bench.latency_references import EqualProduct, SameLength
 from trajnet.bench.operators import Operators
 from trajnet.bench.soak import Soak
 from trajnet.bench.startup import StartUp
-from trajnet.bench.synthetic_traffic import crowd, crowd_map
+from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
 from trajnet.config import require
 from trajnet.inference import ConstantVelocity, GpuOptions, Stream
 from trajnet.inference.base import Predictor
@@ -29,24 +29,25 @@ from trajnet.timing.clock import Clock, stolen_since
 from trajnet.timing.hardware import describe_runtime, runtime_words
 from trajnet.timing.latency_summary import LatencySummary, summarise
 
-#: What an update consists of, in the order of time, and all of it.
+#: Stages of an update in order, and the total.
 STAGES: tuple[str, ...] = ("tracks", "model", "output", "total")
 
-#: Raised whenever a key of a document changes its meaning.
+#: Incremented whenever a key of the document changes its meaning.
 DOCUMENT_VERSION = 1
 
-#: The references are measured after every so many frames.
+#: Interval of the reference measurements, in frames.
 REFERENCE_EVERY = 4
-#: A capacity is sought up to this many objects, in steps of this many.
+#: Upper limit and resolution of the search for the capacity, in objects.
 CAPACITY_LIMIT, CAPACITY_STEP = 4096, 8
 
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """frames: how many are measured for each number of objects, after ``warmup`` that are not.
+    """Number and pace of the measured frames.
 
-    period_ms: a frame begins this long after the one before began, or when that is done if it takes longer. On the road
-    frames are 100 ms apart, and caches are colder than back to back (0).
+    frames: measured frames per number of objects, after ``warmup`` unmeasured ones. period_ms: time between the starts
+    of two frames; a frame that takes longer delays the next one. In a vehicle frames are 100 ms apart, and caches are
+    colder than with frames back to back (0).
     """
 
     frames: int = 1000
@@ -64,15 +65,16 @@ class BenchOptions:
 
 @dataclass(frozen=True)
 class SizeResult:
-    """One number of objects. latency: stage -> figures. graph: what ONNX Runtime took of the model stage, overhead:
-    what is left of the total of the same frame, both None where it does not run. outside: tracks and output of the same
-    frame, what is not the model stage. flops of a step, None where unknown (physics).
+    """Latencies for one number of objects.
 
-    product_ms: median time of a matrix product of as many operations; ratio_to_product: of the model stage's median to
-    it. cv_ms: median of constant velocity's model stage; ratio_to_cv likewise. NaN where there is nothing to compare.
-    loop: of a loop about as long as the total that touches no memory, so of the machine by itself (see SameLength).
-    stolen: the share of the time, warm-up and pauses included, that a hypervisor gave to others (see Clock), None where
-    unknown.
+    latency: stage -> percentiles. graph: ONNX Runtime within the model stage; overhead: total minus graph of the same
+    frame; both None without ONNX Runtime. outside: tracks plus output of the same frame, i.e. all but the model
+    stage. flops: floating point operations of a step, None where unknown (physics).
+    product_ms: median time of a matrix product of as many operations; ratio_to_product: median of the model stage over
+    product_ms. cv_ms: median of constant velocity's model stage; ratio_to_cv: likewise. NaN where not measured.
+    loop: percentiles of a loop about as long as the total that touches no memory: jitter of the machine itself (see
+    SameLength). stolen: share of CPU time that the hypervisor gave to other guests (see Clock), including warm-up and
+    pauses; None where unknown.
     """
 
     agents: int
@@ -90,7 +92,7 @@ class SizeResult:
 
     @property
     def unsteadiness(self) -> tuple[float, float]:
-        """p99 over p50 of the total and of the loop."""
+        """Ratios of p99 to p50, of the total and of the loop."""
         total = self.latency["total"]
         return _ratio(total.p99_ms, total.p50_ms), _ratio(self.loop.p99_ms, self.loop.p50_ms)
 
@@ -104,13 +106,13 @@ def measure(
     flops: float | None = None,
     references: bool = True,
 ) -> SizeResult:
-    """Serve frames of this many objects, paced as the options say. flops: of one step, for the equal product.
+    """Measure updates with frames of this many objects. flops: those of one step, for the reference product.
 
     Raises ConfigError for fewer than one object.
     """
     require(agents > 0, f"agents: expected numbers above 0, got {agents}")
-    source = crowd(agents)
-    stream = Stream(predictor, map_field=crowd_map(predictor.requirements), clock_ns=clock.now_ns)
+    source = synthetic_frames(agents)
+    stream = Stream(predictor, map_field=synthetic_map(predictor.requirements), clock_ns=clock.now_ns)
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)
@@ -156,9 +158,9 @@ def measure(
 
 @dataclass(frozen=True)
 class Capacity:
-    """The largest number of objects whose p99 of the total was within the budget; 0 if not even the least one's was.
+    """Largest number of objects whose p99 of the total is within the budget; 0 if even the smallest exceeds it.
 
-    probes: (objects, p99 in ms) in the order they were tried.
+    probes: (objects, p99 in ms) in the order of the search.
     """
 
     agents: int
@@ -198,9 +200,9 @@ def find_capacity(
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """Everything measured of one model. Parts that were not asked for are None or empty.
+    """All measurements of one model; parts that were not requested are None or empty.
 
-    threads, gpu: what the predictor was loaded with, for the record.
+    threads, gpu: options with which the predictor was loaded.
     """
 
     predictor: Predictor
@@ -215,7 +217,7 @@ class Bench:
 
 
 def bench_document(found: Bench) -> dict[str, Any]:
-    """All of it, ready for JSON: NaN and infinity become null."""
+    """Return all measurements, ready for JSON: NaN and infinity become null."""
     file = found.predictor.model_file
     values = {
         "version": DOCUMENT_VERSION,
@@ -239,12 +241,12 @@ def bench_document(found: Bench) -> dict[str, Any]:
 
 
 def _size_document(size: SizeResult) -> dict[str, Any]:
-    """Return one size for JSON, in which the overhead goes by the key ``around``."""
+    """Return one size for JSON, where the overhead has the key ``around``."""
     return {"around" if key == "overhead" else key: value for key, value in dataclasses.asdict(size).items()}
 
 
 def readme_table(found: Bench) -> str:
-    """The sizes as a table in Markdown, with the conditions in the line above it."""
+    """Return the sizes as a Markdown table below a line with the conditions."""
     hardware = describe_runtime(found.predictor, found.threads, found.gpu)
     conditions = (
         f"{found.predictor.name}, {runtime_words(hardware)}, {hardware['cpu']}",

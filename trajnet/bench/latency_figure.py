@@ -1,4 +1,4 @@
-"""Latency against the number of objects, both logarithmic, as an SVG that needs nothing but a browser."""
+"""Log-log plot of latency against the number of objects, as SVG."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LINES: tuple[tuple[str, str, str], ...] = (
 
 @dataclass(frozen=True)
 class _Axes:
-    """Where a figure lies in the picture: both axes are logarithms to base 10."""
+    """Mapping from values to SVG coordinates; both axes are logarithmic to base 10."""
 
     x_low: float
     x_high: float
@@ -33,7 +33,7 @@ class _Axes:
 
     @classmethod
     def around(cls, sizes: Sequence[SizeResult], values_ms: Sequence[float]) -> _Axes:
-        """Return axes from the least to the largest size, and over the whole decades of these times."""
+        """Return axes from the smallest to the largest size and over whole decades of these times."""
         agents = [s.agents for s in sizes]
         return cls(
             math.log10(min(agents)), math.log10(max(agents)),
@@ -50,7 +50,7 @@ class _Axes:
 
 
 def latency_picture(sizes: Sequence[SizeResult], title: str) -> str:
-    """Return the picture of two or more sizes; lines without a figure (no model, no references) are left out."""
+    """Return the SVG for two or more sizes; lines without values (no model, no references) are left out."""
     series = {name: [(s.agents, _value(s, name)) for s in sizes] for name, *_ in _LINES}
     series = {name: [p for p in points if p[1] > 0] for name, points in series.items()}
     axes = _Axes.around(sizes, [ms for points in series.values() for _, ms in points])
@@ -71,7 +71,7 @@ def latency_picture(sizes: Sequence[SizeResult], title: str) -> str:
 
 
 def _time_grid(axes: _Axes) -> Iterator[str]:
-    """Horizontal lines at 1, 2, ... 9 times each power of ten, up to the last, and the powers' labels."""
+    """Draw horizontal lines at 1, 2, ... 9 times each power of ten up to the last, and label the powers."""
     for decade in range(axes.y_low, axes.y_high + 1):
         for times in range(1, 10 if decade < axes.y_high else 2):
             shade = "#bbb" if times == 1 else "#eee"
@@ -89,7 +89,7 @@ def _size_grid(axes: _Axes, sizes: Sequence[SizeResult]) -> Iterator[str]:
 
 
 def _line(axes: _Axes, points: Sequence[tuple[int, float]], colour: str, dash: str) -> Iterator[str]:
-    """A line with a dot at each (number of objects, ms)."""
+    """Draw a line with a dot at each (number of objects, ms)."""
     places = [(axes.x(agents), axes.y(ms)) for agents, ms in points]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     yield f'<polyline points="{line}" fill="none" stroke-width="2" {_stroke(colour, dash)}/>'
@@ -108,7 +108,7 @@ def _stroke(colour: str, dash: str) -> str:
 
 
 def _value(size: SizeResult, name: str) -> float:
-    """Return the figure of a line in ms, NaN or 0 where there is none."""
+    """Return the value of a line in ms; NaN or 0 where it was not measured."""
     return {
         "total p99": size.latency["total"].p99_ms,
         "total p50": size.latency["total"].p50_ms,

@@ -1,4 +1,4 @@
-"""What a latency is compared with, measured in between, in the same process: equal work, and the core by itself."""
+"""References measured between the frames in the same process: a product of equal work and an empty loop."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from trajnet.timing.clock import Clock
 
-#: Rounds of a loop that are timed at once to learn what one costs, and how often.
+#: Calibration of the loop: rounds per timing, and number of timings.
 _ROUNDS, _TIMES = 2000, 9
 
 
 class EqualProduct:
-    """A square matrix product, timed as if it had exactly this many floating point operations (float32)."""
+    """Times a square float32 matrix product, scaled to exactly this many floating point operations."""
 
     def __init__(self, flops: float, clock: Clock) -> None:
         self._clock = clock
@@ -27,11 +27,11 @@ class EqualProduct:
 
 
 class SameLength:
-    """A loop that touches no memory and takes about this long: what makes it late is the machine, not what it does.
+    """Times a loop of about this length that touches no memory, so that its jitter comes from the machine alone.
 
-    Clocks that slow down, others on the same core, a host that takes it away: a frame of the same length meets all of
-    that as well. So its p99 over its p50 says about how much of a frame's tail is the machine's. Not exactly: there are
-    fewer loops than frames, and a loop's p50 is that of warm caches.
+    Frequency scaling, other processes on the core and CPU time stolen by the hypervisor affect a frame of the same
+    length as well. So p99 / p50 of the loop shows roughly how much of a frame's tail the machine causes. Only roughly:
+    there are fewer loops than frames, and the loop always runs with warm caches.
     """
 
     def __init__(self, length_ns: float, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""What a model's operators cost and compute, by ONNX Runtime's own profiler."""
+"""Time and floating point operations of a model's operators, from ONNX Runtime's profiler."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MOVING = {
 
 @dataclass(frozen=True)
 class Operators:
-    """Of one step of ``tracks`` rows. flops: of its recurrent operators and matrix products.
+    """Operators of one step of ``tracks`` rows. flops: those of recurrent operators and matrix products.
 
     by_type, by_category: name -> (operators in the graph, share of the time from 0 to 1), most expensive first.
-    Categories: recurrent, matrix (products and convolutions), moving (data that only changes its place or type), and
-    arithmetic (all the rest). uncounted: types of products whose operations the profile does not tell.
+    Categories: recurrent, matrix (products and convolutions), moving (copies, reshapes and casts) and arithmetic (all
+    others). uncounted: types of products whose operations cannot be derived from the profile.
     """
 
     tracks: int
@@ -46,10 +46,10 @@ def profile_operators(
     gpu: GpuOptions = GpuOptions(),
     runs: int = 50,
 ) -> Operators:
-    """Run the model ``runs`` times for this many rows with the profiler on, which itself costs time: only shares count.
+    """Profile ``runs`` runs of the model for this many rows. Profiling costs time itself: only shares are meaningful.
 
-    CUDA graphs are left out: what is started as a whole has no operators that the profiler could tell apart.
-    Raises what opening a model file raises.
+    CUDA graphs are switched off: the profiler cannot tell the operators in them apart. Raises the errors of
+    open_session and read_contract.
     """
     apart = replace(gpu, cuda_graph=False)
     with tempfile.TemporaryDirectory(prefix="trajnet-profile-") as folder:
@@ -58,13 +58,13 @@ def profile_operators(
         contract = read_contract(session.get_modelmeta().custom_metadata_map, str(path))
         bucket = Bucket(session, contract, tracks, "cpu" if provider == next(iter(PROVIDERS)) else "cuda")
         for _ in range(runs):
-            bucket.run(0)  # rows of padding: the time does not depend on what is in them
+            bucket.run(0)  # rows of padding: the time does not depend on the values
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     return summarise_operators(events, tracks, runs)
 
 
 def summarise_operators(events: list[dict[str, Any]], tracks: int, runs: int) -> Operators:
-    """The figures of a profile that has this many runs of the graph."""
+    """Summarise the events of a profile over this many runs of the graph."""
     time_us: dict[str, float] = defaultdict(float)
     count: dict[str, int] = defaultdict(int)
     flops, uncounted = 0, set()
@@ -111,7 +111,7 @@ def _shapes(event: dict[str, Any], key: str) -> list[list[int]]:
 
 
 def _flops(name: str, inputs: list[list[int]], outputs: list[list[int]]) -> int | None:
-    """Operations of one call, None where its shapes do not tell. Weights that were packed before are not among them."""
+    """Return the operations of one call; None where its shapes do not suffice, as with prepacked weights."""
     if _category(name) not in ("recurrent", "matrix"):
         return 0
     if not inputs or not outputs:

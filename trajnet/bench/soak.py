@@ -1,4 +1,4 @@
-"""A constant load for hours: does anything grow?"""
+"""Soak test: a constant load for hours, to detect growing memory or latency."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 from trajnet.bench.startup import resident_mb
-from trajnet.bench.synthetic_traffic import crowd, crowd_map
+from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
 from trajnet.config import require
 from trajnet.inference import Stream
 from trajnet.inference.base import Predictor
 from trajnet.timing.clock import Clock
 from trajnet.timing.latency_summary import LatencySummary, summarise
 
-#: A soak is reported in this many windows.
+#: Number of time windows in the report of a soak test.
 SOAK_WINDOWS = 30
 
 
 @dataclass(frozen=True)
 class SoakWindow:
-    """Latency (total, from the scheduled time) and resident memory at the end of one part of a soak."""
+    """Latency from the scheduled time during one time window, and resident memory at its end."""
 
     end_s: float
     frames: int
@@ -38,7 +38,7 @@ class SoakWindow:
 class Soak:
     """A long run at a constant load. misses: frames whose total exceeds the budget.
 
-    memory_growth_mb: resident memory of the last window less that of the second one (the first warms up).
+    memory_growth_mb: resident memory of the last window minus that of the second (the first is warm-up).
     slowdown: median latency of the last third of the windows over that of the first third.
     """
 
@@ -64,7 +64,7 @@ def soak(
     memory_mb: Callable[[], float] = resident_mb,
     progress: Callable[[SoakWindow], None] = lambda window: None,
 ) -> Soak:
-    """Frames on a fixed schedule for duration_s, whatever they take; latency counts from the scheduled time.
+    """Run frames on a fixed schedule for duration_s; latency counts from the scheduled time.
 
     Raises ConfigError for a duration too short for SOAK_WINDOWS windows of at least one frame.
     """
@@ -74,9 +74,9 @@ def soak(
         f"soak: expected at least {SOAK_WINDOWS / hz:g} s ({SOAK_WINDOWS} frames), got {duration_s:g} s",
     )
     require(agents > 0, f"agents: expected a number above 0, got {agents}")
-    source = crowd(agents, hz=hz)
-    stream = Stream(predictor, map_field=crowd_map(predictor.requirements), clock_ns=clock.now_ns)
-    total_ns = np.full(frames, -1, dtype=np.int64)  # all of it now: nothing of ours may grow later
+    source = synthetic_frames(agents, hz=hz)
+    stream = Stream(predictor, map_field=synthetic_map(predictor.requirements), clock_ns=clock.now_ns)
+    total_ns = np.full(frames, -1, dtype=np.int64)  # allocated now: the measurement itself must not grow
     edges = np.linspace(0, frames, SOAK_WINDOWS + 1).astype(np.int64).tolist()
     windows: list[SoakWindow] = []
     start_ns = clock.now_ns()

@@ -1,4 +1,4 @@
-"""From nothing to the first prediction, in a process of its own: how long, and how much memory stays."""
+"""Start-up time to the first prediction and resident memory, measured in a new process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from pathlib import Path
 from trajnet.errors import TrajnetError
 from trajnet.inference.onnx.session import GpuOptions
 
-#: Seconds after which a start counts as failed: TensorRT without its engines takes minutes.
+#: Time after which a start counts as failed, s: TensorRT without cached engines takes minutes.
 TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True)
 class StartUp:
-    """Of ``runs`` starts: seconds from starting the interpreter to the first prediction (median and worst), then the
-    resident memory after some more frames in MB (median), and whether PyTorch was in memory."""
+    """Result of ``runs`` starts.
+
+    median_s, max_s: time from starting the interpreter to the first prediction. resident_mb: median resident memory
+    after some more frames, MB. torch_loaded: whether a process had imported PyTorch.
+    """
 
     runs: int
     median_s: float
@@ -69,7 +72,7 @@ def _start(arguments: list[str]) -> tuple[float, float, bool]:
 
 
 def resident_mb(status: Path = Path("/proc/self/status")) -> float:
-    """Memory that this process has in use now, in MB; NaN where the system does not tell."""
+    """Return the resident memory of this process, MB; NaN where the system does not report it."""
     try:
         lines = status.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -78,13 +81,14 @@ def resident_mb(status: Path = Path("/proc/self/status")) -> float:
 
 
 def _predict_and_tell(arguments: list[str]) -> None:
-    from trajnet.bench.synthetic_traffic import crowd, crowd_map
+    from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
     from trajnet.inference import Stream, load_predictor
 
     model, agents, provider, threads, cache, graph, frames = arguments
     gpu = GpuOptions(cuda_graph=graph == "1", engine_cache=Path(cache) if cache else None)
-    predictor, source = load_predictor(model, provider=provider, threads=int(threads), gpu=gpu), crowd(int(agents))
-    stream = Stream(predictor, map_field=crowd_map(predictor.requirements))
+    predictor = load_predictor(model, provider=provider, threads=int(threads), gpu=gpu)
+    source = synthetic_frames(int(agents))
+    stream = Stream(predictor, map_field=synthetic_map(predictor.requirements))
     frame = next(source)
     stream.update(frame, frame.timestamp_ns)
     first_s = time.time()

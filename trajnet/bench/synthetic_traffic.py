@@ -1,4 +1,4 @@
-"""Objects without a recording, to load a predictor with any number of them for any time."""
+"""Synthetic traffic: any number of objects for any time, to load a predictor."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from trajnet.context.map_field import FIELD_PIXELS_PER_M, INT8_MAX, MapField
 from trajnet.context.surroundings import InputRequirements
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, TrackFrame
 
-#: How long a track lives before another takes its place, so that a benchmark has births and deaths, too.
+#: Lifetime of a track before a new one replaces it, so that benchmarks include births and deaths.
 LIFETIME_S = 10.0
 
-#: How far the map under the crowd reaches from its middle.
+#: Half the side of the synthetic map, m.
 MAP_REACH_M = 350.0
 
 
-def crowd(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
-    """Frames of exactly this many objects of every class, for ever, on circles of 20 to 100 m at up to 15 m/s.
+def synthetic_frames(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
+    """Yield endless frames of exactly this many objects of all classes, on circles of 20 to 100 m at up to 15 m/s.
 
-    What a step costs does not depend on where they are. The tracks end one after the other, each after LIFETIME_S.
+    The cost of a step does not depend on their positions. Tracks end one after the other, each after LIFETIME_S.
     """
     draw = np.random.default_rng(0)
     radius_m, speed_mps = draw.uniform(20.0, 100.0, agents), draw.uniform(0.0, 15.0, agents)
@@ -49,10 +49,10 @@ def crowd(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
         index += 1
 
 
-def crowd_map(requirements: InputRequirements) -> MapField | None:
-    """A map under the crowd for predictors that want one, of the size of a district.
+def synthetic_map(requirements: InputRequirements) -> MapField | None:
+    """Return a map of the size of a city district for predictors that use one, else None.
 
-    Its numbers mean nothing: what sampling it costs does not depend on them.
+    Its values are random: the cost of sampling it does not depend on them.
     """
     if requirements.view is None:
         return None

@@ -1,4 +1,4 @@
-"""Everything that predicts, behind one interface."""
+"""Predictors behind one interface: model files, physics and recorded predictions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def load_predictor(
     threads: int = 1,
     gpu: GpuOptions = GpuOptions(),
 ) -> Predictor:
-    """A predictor by name (cv, ctrv, kalman) or the path of a model file.
+    """Load a predictor by name (cv, ctrv, kalman) or by the path of a model file or of recorded predictions.
 
-    time_s (T,): the future times of the physics predictors; a model file has its own. provider, threads, gpu: for a
-    model file. Raises ContractError for anything that is neither.
+    time_s (T,): the future times of the physics predictors; files bring their own. provider, threads, gpu: used for
+    model files only. Raises ContractError for any other name or path.
     """
     if str(spec) in PHYSICS:
         return PHYSICS[str(spec)](DEFAULT_TIME_S if time_s is None else time_s)

@@ -1,4 +1,4 @@
-"""The one interface of everything that predicts."""
+"""The interface that all predictors share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trajnet.types import FloatArray, IntArray, Prediction
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The model file behind a predictor. card: Markdown; provider: the one in use, as ONNX Runtime names it."""
+    """The model file behind a predictor. card: Markdown; provider: ONNX Runtime's name of the one in use."""
 
     contract: Contract
     card: str
@@ -23,12 +23,12 @@ class ModelFile:
 class Predictor(Protocol):
     """Turns one frame's observations into paths and keeps its own state per slot.
 
-    A predictor reads no clock for its results and draws nothing at random: the same calls give the same bytes.
+    Results depend neither on a clock nor on random numbers: the same calls give the same bytes.
     """
 
     @property
     def name(self) -> str:
-        """What reports call it: ``cv``, ``ctrv``, ``kalman`` or the model's name."""
+        """Name used in reports: ``cv``, ``ctrv``, ``kalman`` or the model's name."""
 
     @property
     def time_s(self) -> FloatArray:
@@ -36,33 +36,33 @@ class Predictor(Protocol):
 
     @property
     def modes(self) -> int:
-        """K."""
+        """Number of modes K."""
 
     @property
     def requirements(self) -> InputRequirements:
-        """What it takes of the surroundings, in Observations.surroundings."""
+        """Parts of Observations.surroundings that the predictor needs."""
 
     @property
     def model_file(self) -> ModelFile | None:
-        """The model file that it serves; None for physics and for recorded predictions."""
+        """Model file that the predictor serves; None for physics and for recorded predictions."""
 
     @property
     def graph_ns(self) -> int:
-        """Time that the model's graph has taken for all calls so far; 0 where there is none."""
+        """Total time spent in the model's graph so far, ns; 0 for predictors without a graph."""
 
     def predict(self, observations: Observations) -> Prediction:
-        """Return one path set for each row of observations, in their order, relative to observations.timestamp_ns."""
+        """Return one set of paths per row of observations, in the same order, from observations.timestamp_ns on."""
 
     def forget(self, slots: IntArray) -> None:
-        """Drop the state of these slots, as if their tracks were born with their next observation."""
+        """Drop the state of these slots: the next observation of each starts a new track."""
 
 
 class BasePredictor:
-    """The defaults of a predictor that serves no model file, ignores the surroundings and keeps no state."""
+    """Defaults for predictors without a model file, surroundings and state."""
 
     requirements: InputRequirements = InputRequirements()
     model_file: ModelFile | None = None
     graph_ns: int = 0
 
     def forget(self, slots: IntArray) -> None:
-        """Do nothing: there is no state."""
+        """Do nothing: there is no state to drop."""

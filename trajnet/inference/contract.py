@@ -1,11 +1,10 @@
-"""What a model file says about itself, and what the runtime demands of it.
+"""The self-description of a model file (contract) and the runtime's checks of it.
 
 The contract is JSON under the key ``trajnet.contract`` in the ONNX metadata; the model card is Markdown under
-``trajnet.card``. Names, shapes and units of every tensor are here and nowhere else;
-the columns of each are in trajnet.columns.
+``trajnet.card``. Names, shapes and units of all tensors are defined only here; their columns are in trajnet.columns.
 
-One call of the graph is one time step of all N observed tracks. N is the only dynamic dimension, and at least 1: with
-N = 0 ONNX Runtime's LSTM ends the process (seen with 1.18 and 1.32), so a host skips frames without objects.
+One call of the graph is one time step of all N observed tracks. N is the only dynamic dimension. It is at least 1: with
+N = 0 ONNX Runtime's LSTM crashes the process (seen with 1.18 and 1.32), so hosts must skip frames without objects.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from trajnet.context.surroundings import CLOSEST_M2, InputRequirements
 from trajnet.errors import ConfigError, ContractError
 from trajnet.types import CLASS_NAMES
 
-#: Raised whenever a file written before can no longer be served as it is.
+#: Incremented whenever older files can no longer be served unchanged.
 CONTRACT_VERSION = 4
 CONTRACT_KEY = "trajnet.contract"
 CARD_KEY = "trajnet.card"
@@ -34,7 +33,7 @@ Flavour = Literal["streaming", "unrolled"]
 
 @dataclass(frozen=True)
 class Tensor:
-    """One named tensor. shape uses "N" for the number of tracks; unit and frame are for people."""
+    """One named tensor. shape uses "N" for the number of tracks; unit: unit and frame, for human readers."""
 
     name: str
     dtype: str
@@ -57,15 +56,15 @@ _NEIGHBOUR_UNIT = (
 def observation_tensors() -> tuple[Tensor, ...]:
     """Return the input that describes the newest observation of each track; its columns are INPUT_COLUMNS.
 
-    displacement since the last observation, previous_yaw of that, and dt since then: 0, yaw and 0 where reset is 1, the
-    first observation of a track. velocity as the tracker measured it where velocity_valid is 1, else 0.
-    steady_velocity: see trajnet.tracking.motion. map_valid: 1 where there is a map. class: 1 for its own, else 0.
+    displacement and dt: since the previous observation; previous_yaw: the yaw of that observation. For the first
+    observation of a track (reset is 1) they are 0, 0 and yaw. velocity: as measured by the tracker where velocity_valid
+    is 1, else 0. steady_velocity: see trajnet.tracking.motion. map_valid: 1 where a map knows the place. class: one-hot.
     """
     return (Tensor("observation", "float32", ("N", str(len(INPUT_COLUMNS))), _OBSERVATION_UNIT),)
 
 
 def surroundings_tensors(requirements: InputRequirements) -> tuple[Tensor, ...]:
-    """The inputs that describe what is around each track, as far as the model needs it."""
+    """Return the inputs for the map and the neighbours around each track, as far as the model needs them."""
     tensors: tuple[Tensor, ...] = ()
     if requirements.view is not None:
         shape = tuple(str(size) for size in requirements.view.shape)
@@ -80,12 +79,12 @@ def surroundings_tensors(requirements: InputRequirements) -> tuple[Tensor, ...]:
 
 
 def state_names(cell: str) -> tuple[str, ...]:
-    """The names of the recurrent state's tensors: input ``h``, output ``h_next``, and so on."""
+    """Return the names of the recurrent state's input tensors; the output of ``h`` is ``h_next``, and so on."""
     return ("h", "c") if cell == "lstm" else ("h",)
 
 
 def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
-    """The graph's results for K modes at T future times. The objects come last, which spares slices and copies."""
+    """Return the graph's outputs for K modes at T future times. N is the last axis, which saves slices and copies."""
     shape = (str(len(PATH_PLANES)), str(modes), str(steps), "N")
     return (
         Tensor(
@@ -100,7 +99,7 @@ def output_tensors(modes: int, steps: int) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class Training:
-    """Where the weights come from."""
+    """Origin of the weights: data, licence and length of the training."""
 
     datasets: tuple[str, ...]
     licence: str
@@ -114,10 +113,10 @@ class Training:
 
 @dataclass(frozen=True)
 class PrecisionGate:
-    """What a lower precision did to the accuracy on recorded objects, those of ``data``.
+    """Change in accuracy that a lower precision causes, on the recorded objects of ``data``.
 
-    minFDE in m, of the float32 file and of this one: of all modes (of the 20 most probable where there are more), and
-    of the most probable mode alone. physics_rows: how many rows more than in float32 had no usable path.
+    minFDE in m of the float32 file and of this one: over all modes (at most the 20 most probable), and of the most
+    probable mode alone. physics_rows: number of additional rows without a usable path, compared with float32.
     """
 
     data: str
@@ -130,7 +129,7 @@ class PrecisionGate:
 
     @property
     def worse(self) -> float:
-        """The larger of both relative changes; 0.01 is one percent worse, below 0 is better, NaN unusable."""
+        """Larger of the two relative changes; 0.01: one percent worse, below 0: better, NaN: unusable."""
         pairs = ((self.fp32_min_fde_m, self.min_fde_m), (self.fp32_min_fde_1_m, self.min_fde_1_m))
         changes = [(after - before) / max(before, 1e-9) for before, after in pairs]
         return math.nan if any(map(math.isnan, changes)) else max(changes)
@@ -138,13 +137,13 @@ class PrecisionGate:
 
 @dataclass(frozen=True)
 class Contract:
-    """The whole self-description of a model file.
+    """The complete self-description of a model file.
 
-    time_s (T,): the future times of the outputs. needs: what the model wants to know of the surroundings.
-    parity_max_error_m: torch against ONNX Runtime; the parity gate's result in float32, a measurement otherwise.
+    time_s (T,): the future times of the outputs. needs: the parts of the surroundings that the model takes as input.
+    parity_max_error_m: PyTorch against ONNX Runtime; result of the parity gate in float32, else only a measurement.
     metrics: name -> value as reported by ``trajnet evaluate``.
-    precision: of weights and arithmetic inside, the tensors stay what they are; gate: what it costs, None for fp32.
-    flavour: whether recurrent layers are operators of their own (streaming) or written out (unrolled).
+    precision: of weights and arithmetic inside the graph; inputs and outputs keep their types. gate: loss of accuracy,
+    None for fp32. flavour: recurrent layers as single operators (streaming) or as basic operators (unrolled).
     """
 
     version: int
@@ -183,7 +182,7 @@ class Contract:
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """Observation, then surroundings, then state."""
+        """Input tensors in order: observation, surroundings, state."""
         state = (str(self.layers), "N", str(self.hidden))
         return (
             *observation_tensors(),
@@ -193,7 +192,7 @@ class Contract:
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
-        """Paths, then the next state."""
+        """Output tensors in order: paths, probability, next state."""
         state = (str(self.layers), "N", str(self.hidden))
         next_state = (Tensor(f"{s}_next", "float32", state, "recurrent state") for s in state_names(self.cell))
         return (*output_tensors(self.modes, len(self.time_s)), *next_state)
@@ -203,7 +202,7 @@ class Contract:
 
 
 def read_contract(metadata: dict[str, str], where: str) -> Contract:
-    """The contract in a model's metadata; where names the file. Raises ContractError by name for what does not fit."""
+    """Read the contract from a model's metadata; where: the file's name, for errors. Raises ContractError."""
     if CONTRACT_KEY not in metadata:
         raise ContractError(
             f"{where}: expected a model exported by trajnet (metadata key {CONTRACT_KEY!r}), got none; "
@@ -222,12 +221,12 @@ def read_contract(metadata: dict[str, str], where: str) -> Contract:
     try:
         return config.from_dict(Contract, values, where)
     except (ConfigError, ContractError) as error:
-        said = str(error)  # what is read strictly is named by the file already, what the values mean is not
+        said = str(error)  # errors of strict reading name the file already, those of the values' meaning do not
         raise ContractError(said if said.startswith(f"{where}: ") else f"{where}: {said}") from error
 
 
 def check_tensors(expected: tuple[Tensor, ...], got: dict[str, tuple[str, tuple[str, ...]]], where: str) -> None:
-    """Compare the graph's tensors, name -> (dtype, shape as strings), with the contract's. Raises ContractError."""
+    """Raise ContractError unless the graph's tensors, name -> (dtype, shape as strings), are those of the contract."""
     for tensor in expected:
         if tensor.name not in got:
             raise ContractError(

@@ -1,4 +1,4 @@
-"""An answer for every row: whatever the predictor does, each object gets a finite path."""
+"""Supervision of a predictor: every object gets a finite path, even if the predictor fails or is late."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ Call = Callable[[Observations], Prediction]
 
 @dataclass
 class GuardCounters:
-    """What the rows came from and why the model was not used, since the start.
+    """Sources of the rows since the start, and the reasons why the model was not used.
 
-    failures: calls that raised. deadline_misses: calls not done within the budget, or not begun as one still ran.
-    non_finite_rows: rows of the model that must not go out (see servable_rows): NaN, probabilities that do not sum to
-    1, a covariance that is none, a path that the object's class cannot drive.
-    over_limit_rows: rows that were not shown to the model because there were more than it is allowed.
+    failures: calls that raised. deadline_misses: calls that exceeded the budget, or were skipped because an earlier one
+    was still running. non_finite_rows: rows of the model that were rejected (see servable_rows): NaN, probabilities
+    that do not sum to 1, an invalid covariance, a path faster than the object's class can move.
+    over_limit_rows: rows beyond max_objects, which the model was not given.
     """
 
     calls: int = 0
@@ -54,25 +54,25 @@ class GuardCounters:
 
 
 class Caller(Protocol):
-    """Makes the predictor's calls elsewhere: a Worker on the road, a fake on a test's clock."""
+    """Runs the predictor's calls asynchronously: a Worker in operation, a fake with its own clock in tests."""
 
     def submit(self, function: Call, asked: Observations) -> Future[Prediction]:
-        """Begin the call; ``exception(timeout)`` of what it gives waits for its end."""
+        """Start the call; ``exception(timeout)`` of the returned future waits for its end."""
 
     def close(self, timeout_s: float) -> bool:
-        """End after the running call; whether that was within the time."""
+        """Stop after the running call; return whether that happened within timeout_s."""
 
 
 @dataclass(frozen=True)
 class GuardOptions:
-    """How a predictor is guarded.
+    """Deadline, limit and fall-back of a guarded predictor.
 
-    budget_s: the longest time from the beginning of Stream.update to its answer; None waits as long as the predictor
-    takes (offline, deterministic).
-    max_objects: how many rows the predictor is shown at most, by priority (see most_important); None: all of them.
-    fallback: gives the paths that the predictor does not give; must answer from one observation alone. Without a budget
-    it is asked only for frames that need it. None: constant velocity.
-    clock_ns, caller: what the budget is measured with, and what makes the calls; for tests. None: a Worker.
+    budget_s: deadline of the predictor, counted from the beginning of Stream.update; None: wait until the predictor is
+    done (offline, deterministic).
+    max_objects: largest number of rows given to the predictor, chosen by priority (see most_important); None: no limit.
+    fallback: predictor for rows without a usable path; must work from a single observation. Without a budget it is
+    called only for frames that need it. None: constant velocity.
+    clock_ns, caller: clock of the budget and executor of the calls, replaceable for tests. caller None: a Worker.
     """
 
     budget_s: float | None = None
@@ -93,18 +93,18 @@ class GuardOptions:
 
 
 class Guard:
-    """Answers for a predictor: rows that it does not give in time and finite come from the fall-back, labelled as such.
+    """Wraps a predictor and replaces late or unusable rows by the fall-back's, labelled as such.
 
-    With a budget the fall-back's paths are made first. Then the predictor runs in a thread of its own, alone; if it is
-    done within what is left of the budget its answer goes out, else the fall-back's. While a late call is still
-    running, new frames get fall-back paths at once and are not shown to the predictor: these frames are missed. The
-    next step of a track starts from what the predictor saw last, with the time since then. A track that was born
-    meanwhile, or whose result was unusable, is born for the predictor with its next observation.
-    A predictor that hangs, raises or returns nonsense is answered for; one that kills the process is not.
+    With a budget the fall-back's paths are computed first. Then the predictor runs in its own thread, one call at a
+    time; if it finishes within the rest of the budget its prediction is returned, else the fall-back's. While a late
+    call is still running, new frames get fall-back paths at once and are not given to the predictor: it misses them.
+    The next step of a track then starts from the last observation that the predictor was given, with the time elapsed
+    since. For a track that was born meanwhile, or whose result was unusable, the predictor starts anew with its next
+    observation. This covers predictors that hang, raise or return invalid values, but not ones that kill the process.
     """
 
     def __init__(self, predictor: Predictor, options: GuardOptions = GuardOptions()) -> None:
-        """Raise InputError where the fall-back has other times than the predictor, or more modes."""
+        """Raise InputError if the fall-back's times differ from the predictor's or it has more modes."""
         fallback = ConstantVelocity(predictor.time_s) if options.fallback is None else options.fallback
         if not np.array_equal(predictor.time_s, fallback.time_s):
             raise InputError(f"fallback: expected the predictor's times {predictor.time_s}, got {fallback.time_s}")
@@ -121,7 +121,7 @@ class Guard:
         self._missed = MissedFrames()
 
     def start_ns(self) -> int:
-        """Return the time from which a budget counts, for answer; 0 without a budget."""
+        """Return the start of a budget, to be passed to answer; 0 without a budget."""
         return self._clock_ns() if self._worker is not None else 0
 
     def answer(
@@ -134,9 +134,9 @@ class Guard:
     ) -> Prediction:
         """Return finite paths for each row of observations, in their order, with the predictor's modes and times.
 
-        ego: the vehicle that asks, which decides whom the predictor serves if there are more than max_objects.
-        surroundings: makes those of all rows for the predictor, within its budget: a map takes its time, too.
-        begin_ns: start_ns at the beginning of the frame's work; None: now.
+        ego: the ego vehicle, which sets the priorities if there are more than max_objects rows.
+        surroundings: computes the surroundings of all rows; its time counts towards the budget.
+        begin_ns: start_ns when work on the frame began; None: now.
         """
         count = len(observations)
         self.counters.calls += 1
@@ -173,43 +173,43 @@ class Guard:
         self.fallback.forget(slots)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """End the thread, after its running call; one that hangs for longer than timeout_s is left behind."""
+        """Stop the thread after its running call; abandon it if that takes longer than timeout_s."""
         if self._worker is not None and not self._worker.close(timeout_s):
             log.warning("%s still runs %g s after it was asked to end", self.predictor.name, timeout_s)
 
     def _within_limit(self, observations: Observations, ego: Ego | None) -> IntArray | None:
-        """The rows that the predictor is shown, None for all of them."""
+        """Return the rows to give to the predictor; None: all of them."""
         if self.max_objects is None or len(observations) <= self.max_objects:
             return None
         return most_important(observations, self.max_objects, self._missed.up_to_date(observations), ego)
 
     def _shown(self, observations: Observations, rows: IntArray) -> Observations:
-        """Return these rows; the others are counted, and missed by the predictor."""
+        """Return these rows; count the others and mark them as missed by the predictor."""
         others = np.delete(np.arange(len(observations)), rows)
         self._missed.mark_missed(observations.select(others))
         self.counters.over_limit_rows += len(others)
         return observations.select(rows)
 
     def _predict_with(
-        self, surroundings: MakeSurroundings, everybody: Observations, rows: IntArray | None, asked: Observations
+        self, surroundings: MakeSurroundings, all_rows: Observations, rows: IntArray | None, asked: Observations
     ) -> Prediction:
-        """The inner prediction with the surroundings, in which everybody is seen, also who is not asked for."""
-        seen = surroundings(everybody)
+        """Call the predictor with surroundings made from all rows: objects beyond the limit are neighbours, too."""
+        seen = surroundings(all_rows)
         return self.predictor.predict(replace(asked, surroundings=seen if rows is None else seen.select(rows)))
 
     def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
-        """Return the inner prediction with a row for each observation, or None with the reason counted."""
+        """Return the predictor's result for these rows, or None after counting the reason."""
         asked = self._missed.since_shown(shown)
         if self._worker is None:
             result = self._called(call, asked)
         else:
             running = self._worker.submit(call, asked)
             try:
-                error = running.exception(self._left_s(begin_ns))  # gives, not raises, what the predictor raised
+                error = running.exception(self._left_s(begin_ns))  # returns the predictor's error, if any
             except FutureTimeoutError:
                 self.counters.deadline_misses += 1
                 self._late = running, asked
-                self._missed.mark_shown(asked)  # as if it ends well; see _late_call_ended
+                self._missed.mark_shown(asked)  # assumes success; _late_call_ended corrects it
                 return None
             result = self._ended(running, error, asked)
         if result is None:
@@ -219,34 +219,34 @@ class Guard:
         return result
 
     def _called(self, call: Call, asked: Observations) -> Prediction | None:
-        """Call the predictor here; whatever fails inside, every object still gets a path."""
+        """Call the predictor in this thread; return None after counting any failure."""
         try:
             return self._checked(call(asked), asked)
-        except KeyboardInterrupt:  # Ctrl-C is the user's
+        except KeyboardInterrupt:  # Ctrl-C comes from the user, not from the predictor
             raise
-        except BaseException as error:  # SystemExit, too: a predictor does not decide about the process
+        except BaseException as error:  # SystemExit, too: a predictor must not end the process
             self._failed(error)
             return None
 
     def _ended(
         self, running: Future[Prediction], error: BaseException | None, asked: Observations
     ) -> Prediction | None:
-        """Return the result of a call that has ended, or None with its failure counted. error: what it raised."""
+        """Return the result of a finished call, or None after counting its failure. error: what it raised."""
         try:
             if error is None:
                 return self._checked(running.result(), asked)
-        except Exception as wrong:  # a result of another kind
+        except Exception as wrong:  # the result is not a Prediction
             error = wrong
         self._failed(error)
         return None
 
     def _left_s(self, begin_ns: int) -> float:
-        """What is left of the budget, at least nothing."""
+        """Return the rest of the budget in s, at least 0."""
         assert self.budget_s is not None
         return max(0.0, self.budget_s - (self._clock_ns() - begin_ns) * 1e-9)
 
     def _late_call_ended(self) -> bool:
-        """Whether the predictor is free; takes up what became of a late call: only its state is of use by now."""
+        """Return whether the predictor is free. Of a late call that has ended only the state is used."""
         if self._late is None:
             return True
         running, asked = self._late
@@ -259,7 +259,7 @@ class Guard:
         return True
 
     def _checked(self, result: Prediction, asked: Observations) -> Prediction:
-        """The result, or InputError where it is not one for these observations."""
+        """Return the result; raise InputError if its rows, modes or times do not match the observations."""
         predictor = self.predictor
         if (result.track_id, result.modes) != (asked.track_id, predictor.modes):
             raise InputError(

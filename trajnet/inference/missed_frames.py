@@ -1,4 +1,4 @@
-"""Which frames of a track a predictor was not shown, so that its next step spans the time since the last one it saw."""
+"""Frames that a predictor was not given, so that its next step spans the time since the last one that it was."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from trajnet.arrays import StructOfArrays, grown
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray
 
-#: A track that a predictor missed for longer than this starts anew: what came before is no history any more.
+#: A track whose frames the predictor missed for longer than this starts anew: its history is too old to be used.
 MAX_MISSED_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Slots(StructOfArrays):
-    """Per slot: whether the predictor has a state of the track, whether that is outdated and since how long
-    (missed_s), the pose that the predictor was shown last, and whether it was told a heading."""
+    """Per slot: state of the predictor's knowledge of the track.
+
+    has_state: the predictor has a state of it; outdated, missed_s: the state lags behind, and by how much time.
+    position_m, yaw_rad, yaw_valid: the pose that the predictor was given last; heading_known: that it had a heading.
+    """
 
     has_state: BoolArray
     outdated: BoolArray
@@ -29,11 +32,11 @@ class _Slots(StructOfArrays):
 
 
 class MissedFrames:
-    """Per slot: whether the predictor has a state of the track, and how long it has missed its frames.
+    """Tracks, per slot, whether the predictor has a state of the track and how long it has missed its frames.
 
-    A track is outdated where the predictor has a state of it but was not shown its newest frames: the next step of that
-    track starts from the last observation that the predictor was shown. As long as it is shown every frame, which is
-    nearly always so, this costs two look-ups a frame.
+    A track is outdated if the predictor has a state of it but was not given its newest frames: its next step then
+    starts from the last observation that the predictor was given. In the usual case of no missed frame this costs two
+    look-ups per frame.
     """
 
     def __init__(self) -> None:
@@ -42,13 +45,13 @@ class MissedFrames:
         self._slots = _Slots(none, none, np.zeros(0), np.zeros((0, 2)), np.zeros(0), none, none)
 
     def up_to_date(self, observations: Observations) -> BoolArray:
-        """Return (N,): which rows are of tracks whose every frame the predictor was shown."""
+        """Return the rows (N,) of tracks of which the predictor was given every frame."""
         self._grow(observations.slot)
         slot = observations.slot
         return np.asarray(self._slots.has_state[slot] & ~self._slots.outdated[slot] & ~observations.reset)
 
     def since_shown(self, observations: Observations) -> Observations:
-        """Return the observations with reset, dt_s and previous_* counted from what the predictor was shown last."""
+        """Return the observations with reset, dt_s and previous_* relative to the last ones given to the predictor."""
         self._grow(observations.slot)
         slot = observations.slot
         has_state = self._slots.has_state[slot]
@@ -72,7 +75,7 @@ class MissedFrames:
         )
 
     def mark_shown(self, observations: Observations) -> None:
-        """Note that the predictor was given these."""
+        """Record that the predictor was given these rows."""
         slot = observations.slot
         self._slots.has_state[slot] = True
         self._slots.heading_known[slot] = observations.heading_known
@@ -81,7 +84,7 @@ class MissedFrames:
             self._any_outdated = bool(self._slots.outdated.any())
 
     def mark_missed(self, observations: Observations) -> None:
-        """Note that the predictor was not given these."""
+        """Record that the predictor was not given these rows."""
         self._grow(observations.slot)
         slot, reset = observations.slot, observations.reset
         self._slots.has_state[slot[reset]] = False
@@ -98,7 +101,7 @@ class MissedFrames:
         self._any_outdated = self._any_outdated or len(begun) > 0
 
     def forget(self, slots: IntArray) -> None:
-        """Treat the tracks in these slots as born with their next observation."""
+        """Drop these slots' states: the next observation of each starts a new track."""
         slots = np.asarray(slots, dtype=np.int64)
         self._slots.has_state[slots[slots < len(self._slots.has_state)]] = False
 

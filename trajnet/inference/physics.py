@@ -1,6 +1,6 @@
-"""Baselines without learning: constant velocity, constant turn rate and velocity, and a Kalman filter.
+"""Kinematic baselines: constant velocity, constant turn rate and velocity, and a Kalman filter.
 
-They are what the model must beat, and what a path falls back to when the model gives none.
+The model is compared with them, and they replace its paths where it gives none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIGMA_ALONG_MPS2 = 1.2
 SIGMA_ACROSS_MPS2 = 0.5
 SIGMA_POSITION_M = 0.3
 
-#: Turn rates and curvatures beyond these are noise of the tracker, not motion.
+#: Turn rates and curvatures beyond these are tracker noise, not motion.
 MAX_YAW_RATE_RADPS = 1.0
 MAX_CURVATURE_PER_M = 0.2
 
@@ -30,16 +30,16 @@ _WHEELED: BoolArray = np.array(WHEELED)
 
 
 def observed_velocity(observations: Observations) -> FloatArray:
-    """Return (N, 2) m/s in the map frame: as measured, else the last displacement over its time, else zero.
+    """Return velocities (N, 2), m/s in the map frame: measured, else the last displacement over its time, else zero.
 
-    Beyond the highest speed of its class (tracking.plausibility) an object keeps its direction, at that speed: the
-    jitter between two frames that are a millisecond apart must not send it away.
+    Speeds are limited to the highest of the object's class (tracking.plausibility): jitter between two frames that are
+    a millisecond apart would otherwise give absurd ones.
     """
     fresh = observations.reset | (observations.dt_s <= 0)
     dt_s = np.where(fresh, 1.0, observations.dt_s)[:, None]
     differenced = np.where(fresh[:, None], 0.0, (observations.position_m - observations.previous_position_m) / dt_s)
     velocity = np.where(observations.velocity_valid[:, None], observations.velocity_mps, differenced)
-    largest = np.maximum(np.abs(velocity).max(axis=1, keepdims=True), 1e-9)  # first, so that no square overflows
+    largest = np.maximum(np.abs(velocity).max(axis=1, keepdims=True), 1e-9)  # squares must not overflow
     direction = velocity / largest
     length = np.maximum(np.hypot(direction[:, :1], direction[:, 1:]), 1e-9)
     limit_mps = max_speed_mps(observations.object_class)[:, None]
@@ -47,8 +47,11 @@ def observed_velocity(observations: Observations) -> FloatArray:
 
 
 def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray]:
-    """(N,) signed speed along (N,) course. Wheeled objects of known yaw go where they point, forward or backward;
-    the others go where their velocity points."""
+    """Return signed speeds (N,) in m/s and courses (N,) in rad, map frame.
+
+    The course of wheeled objects with known yaw is their yaw, with a negative speed in reverse; that of others is the
+    direction of their velocity.
+    """
     velocity = observed_velocity(observations)
     along_yaw = observations.yaw_valid & _WHEELED[observations.object_class]
     speed = np.hypot(velocity[:, 0], velocity[:, 1])
@@ -59,7 +62,7 @@ def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray
 
 
 def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray:
-    """(N, T, 2, 2) m^2 in the map frame for constant motion along course_rad (N,); see SIGMA_ALONG_MPS2."""
+    """Return covariances (N, T, 2, 2), m^2 in the map frame, for constant motion along course_rad (N,)."""
     along_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ALONG_MPS2 * time_s**2) ** 2
     across_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ACROSS_MPS2 * time_s**2) ** 2
     cos, sin = np.cos(course_rad)[:, None], np.sin(course_rad)[:, None]
@@ -77,7 +80,7 @@ def single_mode(
     yaw_rad: FloatArray,
     covariance_m2: FloatArray,
 ) -> Prediction:
-    """A Prediction of one certain mode from (N, T, ...) arrays, labelled as physics."""
+    """Return a Prediction with one mode of probability 1 from (N, T, ...) arrays, labelled as physics."""
     count = len(observations)
     return Prediction(
         observations.timestamp_ns, observations.track_id, time_s, position_m[:, None], yaw_rad[:, None],
@@ -86,7 +89,7 @@ def single_mode(
 
 
 class ConstantVelocity(BasePredictor):
-    """Constant speed, straight ahead."""
+    """Constant speed along a straight line."""
 
     name = "cv"
     modes = 1
@@ -104,7 +107,7 @@ class ConstantVelocity(BasePredictor):
 
 
 class ConstantTurnRate(BasePredictor):
-    """Constant speed and turn rate (CTRV): an arc. The turn rate is that of the last two measured headings, bounded."""
+    """Constant speed and turn rate (CTRV): an arc. The turn rate is that of the last two measured yaws, bounded."""
 
     name = "ctrv"
     modes = 1
@@ -131,7 +134,7 @@ class ConstantTurnRate(BasePredictor):
 
 
 class KalmanConstantVelocity(BasePredictor):
-    """A Kalman filter over (x, y, vx, vy) with white acceleration noise, one per slot, that is run ahead for the path.
+    """A Kalman filter over (x, y, vx, vy) with white acceleration noise, one per slot; the path is its propagation.
 
     Process noise: continuous white acceleration (Bar-Shalom, Estimation with Applications to Tracking, 6.2.2).
     """
@@ -148,7 +151,7 @@ class KalmanConstantVelocity(BasePredictor):
         velocity_sigma_mps: float = 0.5,
         first_speed_sigma_mps: float = 10.0,
     ) -> None:
-        """acceleration_density: power spectral density of the acceleration, m^2/s^3."""
+        """Set the filter's noise. acceleration_density: power spectral density of the acceleration, m^2/s^3."""
         self.time_s = np.asarray(time_s, dtype=np.float64)
         self._density = acceleration_density
         self._position_variance = position_sigma_m**2
@@ -203,7 +206,7 @@ class KalmanConstantVelocity(BasePredictor):
 def _correct(
     mean: FloatArray, covariance: FloatArray, measured: FloatArray, first: int, variance: float, rows: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Kalman update of rows with a measurement (N, 2) of the state's elements first, first + 1."""
+    """Apply the Kalman update to rows with a measurement (N, 2) of the state's elements first and first + 1."""
     part = slice(first, first + 2)
     innovation = measured - mean[:, part]
     gain = covariance[:, :, part] @ np.linalg.inv(covariance[:, part, part] + variance * np.eye(2))

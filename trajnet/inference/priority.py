@@ -1,4 +1,4 @@
-"""Which objects a model serves where there are more than it has room for."""
+"""Priority of objects when there are more than the model may serve."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from trajnet.inference.physics import observed_velocity
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass
 
-#: How far ahead the distance to the ego counts.
+#: Look-ahead for the distance to the ego, s.
 AHEAD_S = 3.0
-#: Pedestrians and riders count as this much closer: they change their minds at once, and are hurt most.
+#: Pedestrians and riders are ranked as if this much closer: they change direction suddenly and are most at risk.
 VULNERABLE_CLOSER_M = 10.0
-#: So do objects that the model serves already: a path that changes between model and physics chatters.
+#: So are objects that the model served so far: alternating between model and physics would make their paths chatter.
 SERVED_CLOSER_M = 5.0
-#: Without an ego, an object counts as this much closer for each m/s: where one stands still, physics loses least.
+#: Without an ego, each m/s of speed ranks an object this much closer: physics is accurate enough for slow objects.
 FASTER_CLOSER_S = 3.0
 
 _VULNERABLE: BoolArray = np.isin(
@@ -27,7 +27,7 @@ _VULNERABLE: BoolArray = np.isin(
 
 @dataclass(frozen=True, eq=False)
 class Ego:
-    """Where the vehicle that asks is and how it moves: position_m (2,), velocity_mps (2,) in the map frame."""
+    """State of the ego vehicle: position_m (2,) and velocity_mps (2,) in the map frame."""
 
     position_m: FloatArray
     velocity_mps: FloatArray
@@ -41,11 +41,11 @@ class Ego:
 
 
 def most_important(observations: Observations, limit: int, served: BoolArray, ego: Ego | None = None) -> IntArray:
-    """The rows (limit,) that matter most, in their order; there are more than limit. served (N,): by the model so far.
+    """Return the rows (limit,) of highest priority in ascending order; observations has more than limit rows.
 
-    With an ego, those count that are close to it or will be: the smaller of the distance now and in AHEAD_S at the
-    present closing speed. Without one nothing is known about who matters to whom: those that move come first. Either
-    way vulnerable road users and those that are served already have an advantage. Equal ranks go by their order.
+    served (N,): rows that the model has served so far. With an ego, objects are ranked by the smaller of their present
+    distance to it and the one in AHEAD_S at the present closing speed. Without one they are ranked by speed. Vulnerable
+    road users and objects served so far get a bonus in both cases. Ties are broken by the order of the rows.
     """
     velocity_mps = observed_velocity(observations)
     if ego is None:

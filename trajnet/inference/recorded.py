@@ -1,4 +1,4 @@
-"""Predictions that somebody else made and recorded, behind the interface of a predictor, to be scored like any."""
+"""Recorded predictions of other software behind the Predictor interface, so that they can be scored alike."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _VERSION = 1
 def save_recorded(predictions: Sequence[Prediction], path: Path) -> None:
     """Write predictions to an .npz file for RecordedPredictor.
 
-    They are put on one grid: the commonest first time as step, as far as the longest goes. Paths that end earlier go
-    straight on.
+    They are resampled to one time grid: its step is the most frequent first time, its end that of the longest path.
+    Shorter paths are continued in a straight line. Raises InputError if there are none.
     """
     if not predictions:
         raise InputError(f"{path}: expected predictions to save, got none")
@@ -45,9 +45,9 @@ def save_recorded(predictions: Sequence[Prediction], path: Path) -> None:
 
 
 class RecordedPredictor(BasePredictor):
-    """Looks up what was predicted for a track at a time. An object without a recorded path gets NaN, which a guard
-    replaces and counts.
+    """Returns the prediction that was recorded for each track at the frame's timestamp.
 
+    Objects without a recorded path get NaN, which a guard replaces and counts.
     Raises InputError where the file is missing or not one of save_recorded's.
     """
 
@@ -72,7 +72,7 @@ class RecordedPredictor(BasePredictor):
                 self._row.update({(stamp, str(values["track_id"][r])): int(r) for r in range(first, last)})
         except InputError:
             raise
-        except Exception as error:  # NumPy's reader raises what its parsing stumbles over, a tokenizer's errors too
+        except Exception as error:  # NumPy's reader raises many types on malformed files, even tokenizer errors
             raise InputError(f"{path}: expected recorded predictions, got another file: {error}") from error
         self.modes = int(self._values["probability"].shape[1])
 

@@ -1,12 +1,12 @@
-"""A prediction on other times than its own: the one place where that is decided.
+"""Resampling of predictions to other times, defined in this one place.
 
 A path is a sequence of points in time: the pose observed at time 0, then the predicted poses. Two rules:
 
-- Within the horizon (Resampler): positions follow Catmull-Rom splines through the points, headings turn the short way
-  round at a constant rate from one point to the next, covariances are linear. Exported graphs and
+- Within the horizon (Resampler): positions follow Catmull-Rom splines through the points, headings turn the shorter way
+  at a constant rate from point to point, covariances are linear. Exported graphs and
   trajnet.metrics.moved_on use the same weights (trajnet.geometry).
-- For any times, past the end too (continued): everything is linear between points. Past the end positions go on at the
-  velocity of the last stretch; headings and covariances stay as they are at the last point.
+- For any time, beyond the end too (continued): everything is linear between points. Beyond the end positions continue
+  at the velocity of the last segment; headings and covariances keep their values at the last point.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from trajnet.geometry import interpolation_matrix, linear_matrix, wrap_angle
 from trajnet.types import FloatArray, IntArray, Prediction
 
-#: Times closer than this are the same.
+#: Times closer than this are treated as equal, s.
 SLACK_S = 1e-6
 
 #: The columns of a point in ``continued``: x and y, the heading, and the covariance's xx, xy and yy.
@@ -26,15 +26,14 @@ POINT_COLUMNS = 6
 
 
 class Resampler:
-    """From a predictor's times to other times between 0 and its horizon, led by the present.
+    """Interpolates predictions, with the observed pose at time 0, at other times between 0 and their horizon.
 
-    Where all times are the predictor's own (or 0), the points are taken as they are.
-
+    If all times are the predictor's own (or 0), its points are returned unchanged.
     Raises ValueError for a time outside that range.
     """
 
     def __init__(self, predicted_s: FloatArray, time_s: FloatArray) -> None:
-        """Prepare the weights. predicted_s (M,): the predictor's times; time_s (T,): those asked for."""
+        """Prepare the weights. predicted_s (M,): the predictor's times; time_s (T,): the times to return."""
         knot_s = np.concatenate([[0.0], predicted_s])
         nearest = np.abs(knot_s[:, None] - time_s).argmin(axis=0)
         self._own: slice | IntArray | None = None
@@ -49,7 +48,7 @@ class Resampler:
         """Return positions (N, K, T, 2) from the present ones (N, 2) and the predicted ones (N, K, M, 2)."""
         if self._own is not None:
             return _led(present_m, path_m)[:, :, self._own]
-        origin_m = present_m[:, None, None]  # weights times small numbers: map coordinates would cost digits
+        origin_m = present_m[:, None, None]  # relative to the origin: large map coordinates would lose precision
         moved: FloatArray = self._smooth @ _led(np.zeros_like(present_m), path_m - origin_m)
         return origin_m + moved
 
@@ -73,12 +72,13 @@ def _led(present: FloatArray, path: FloatArray) -> FloatArray:
 
 
 def continued(path: FloatArray, rows: IntArray, knot_s: FloatArray, ask_s: FloatArray) -> FloatArray:
-    """Return chosen paths at any times (N, K, T, C): linear between their points, straight on past the ends.
+    """Return the chosen paths at any times, (N, K, T, C): linear between points, extrapolated beyond the ends.
 
-    path (R, M, K, C): M points at knot_s (M,), M at least 2. C: the first columns of POINT_COLUMNS, 2 at least. Past
-    the ends x and y go on at constant velocity, the other columns hold. rows (N,): which paths. ask_s (N, T).
+    path (R, M, K, C): M points at knot_s (M,), M at least 2. C: the first columns of POINT_COLUMNS, at least 2.
+    Beyond the ends x and y continue at constant velocity, the others stay constant. rows (N,): indices of the paths.
+    ask_s (N, T): the times to return.
     """
-    left = np.searchsorted(knot_s[1:-1], ask_s, side="right")  # the stretch; the first and the last one go on
+    left = np.searchsorted(knot_s[1:-1], ask_s, side="right")  # the segment; the first and the last one extrapolate
     weight = (ask_s - knot_s[left]) / (knot_s[left + 1] - knot_s[left])
     weight = np.repeat(weight[..., None, None], path.shape[-1], axis=-1)
     held = weight[..., 2:]
@@ -87,7 +87,7 @@ def continued(path: FloatArray, rows: IntArray, knot_s: FloatArray, ask_s: Float
     row = rows[:, None]
     points = path[row, left]  # (N, T, K, C)
     step = path[row, left + 1] - points
-    step[..., 2:3] = wrap_angle(step[..., 2:3])  # the short way round
+    step[..., 2:3] = wrap_angle(step[..., 2:3])  # the shorter way
     points += weight * step
     return points.swapaxes(1, 2)
 
@@ -117,7 +117,7 @@ def fields_of(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 def on_times(prediction: Prediction, time_s: FloatArray) -> Prediction:
     """Return the prediction at other times (T,), by the rule of ``continued`` and without a present pose.
 
-    Before the first predicted time, too, a path goes straight on (backwards). A path of one point stays there.
+    Paths are extrapolated backwards before the first predicted time, too. A path of one point stays there.
     """
     own_s = prediction.time_s
     if np.array_equal(own_s, time_s):

@@ -1,4 +1,4 @@
-"""The last paths of tracks that the newest frame does not report, moved on by their age."""
+"""Last paths of tracks that the newest frame does not report, moved on by their age."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
 @dataclass(frozen=True, eq=False)
 class _Slots(StructOfArrays):
-    """Per slot: whether the newest frame reports its track (scratch), its path (S, T + 1, K, POINT_COLUMNS) led by the
-    observed pose at time 0, and its probabilities (S, K)."""
+    """Stored path of each slot.
+
+    reported (S,): the newest frame reports the track (scratch). path (S, T + 1, K, POINT_COLUMNS): begins with the
+    observed pose at time 0. probability (S, K).
+    """
 
     reported: BoolArray
     path: FloatArray
@@ -23,13 +26,13 @@ class _Slots(StructOfArrays):
 
 
 class PathMemory:
-    """The last path of every track that the newest frame does not report.
+    """Keeps the last path of every track that the newest frame does not report.
 
-    The newest answer is kept as it is; only when a track goes missing is its path copied out of it.
+    The newest prediction is kept by reference; a path is copied only when its track goes missing.
     """
 
     def __init__(self, modes: int, time_s: FloatArray) -> None:
-        """Remember nothing yet. time_s (T,) and modes: of all predictions that will be kept."""
+        """Start empty. time_s (T,) and modes: those of all predictions that will be kept."""
         self._time_s = time_s
         self._knot_s = np.concatenate([[0.0], time_s])
         self._newest: tuple[Observations, Prediction] | None = None
@@ -38,7 +41,7 @@ class PathMemory:
         )
 
     def keep(self, observations: Observations, prediction: Prediction) -> None:
-        """Take the newest answer; of the one before, store the paths of tracks that are not in this one."""
+        """Keep the newest prediction; store the previous one's paths of tracks that are missing now."""
         slot = observations.slot
         if len(slot):
             self._slots = grown(self._slots, int(slot.max()) + 1)
@@ -63,7 +66,7 @@ class PathMemory:
         self._slots.probability[slot] = prediction.probability[rows]
 
     def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
-        """Return the stored paths at the same future times from now: M rows in the order of coasting, Source.STALE."""
+        """Return the stored paths at time_s after timestamp_ns: M rows in the order of coasting, Source.STALE."""
         slot = coasting.slot
         ask_s = self._time_s + coasting.age_s[:, None]
         paths = fields_of(continued(self._slots.path, slot, self._knot_s, ask_s))
@@ -73,5 +76,5 @@ class PathMemory:
         )  # fmt: skip
 
     def clear(self) -> None:
-        """Let go of the newest answer."""
+        """Drop the newest prediction."""
         self._newest = None

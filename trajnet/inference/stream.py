@@ -1,4 +1,4 @@
-"""Frames in, predictions of every live track out: what the node, the replay and the evaluation all run."""
+"""Streaming prediction: frames in, predictions of all live tracks out. Node, replay and evaluation all run this."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class Stream:
-    """A TrackStore and a guarded predictor behind one call per frame.
+    """Combines a TrackStore and a guarded predictor behind one call per frame.
 
     guard: deadline, limit and fall-back; by default constant velocity without a deadline.
-    map_field: the map that the objects are on, for predictors that take one; see for_scene. Without it they see none,
-    which is logged once, unless warn_without_map is False: the caller says it.
-    clock_ns: measures the stages of an update; without it they stay zero. Nothing else depends on it.
+    map_field: the map, for predictors that use one; see for_scene. Without it they run without a map, which is logged
+    once unless warn_without_map is False (the caller reports it).
+    clock_ns: measures the stages of an update (stages_ns); without it they stay zero. Nothing else depends on it.
     """
 
     def __init__(
@@ -62,30 +62,30 @@ class Stream:
         guard: GuardOptions = GuardOptions(),
         clock_ns: Callable[[], int] | None = None,
     ) -> Stream:
-        """Return a new stream on the scene's map, as far as the predictor takes one and the scene has one."""
+        """Return a new stream with the scene's map, if the predictor uses one and the scene has one."""
         stream = cls(predictor, policy, guard=guard, clock_ns=clock_ns)
         stream.use_map_of(scene)
         return stream
 
     def use_map_of(self, scene: Scene) -> None:
-        """From now on the objects are on the scene's map, as far as the predictor takes one and the scene has one."""
+        """Use the scene's map from now on, if the predictor uses one and the scene has one."""
         self._use_map(scene_field(scene, self.predictor.requirements))
 
     def _use_map(self, map_field: MapField | None) -> None:
         view = self.predictor.requirements.view
         if map_field is not None and view is not None:
-            map_field.prepare(view)  # not with the first frame
+            map_field.prepare(view)  # now, so that the first frame does not pay for it
         self.map_field = map_field
 
     def update(
         self, frame: TrackFrame, now_ns: int, ego: Ego | None = None, *, surroundings: Surroundings | None = None
     ) -> Prediction:
-        """Paths for the frame's tracks in their order, then for live tracks that it does not report (Source.STALE).
+        """Return paths of the frame's tracks in order, then of live tracks that it does not report (Source.STALE).
 
-        A frame that the policy drops (see ``status``) leaves everything as it is and gives the last answer again.
-        ego: who asks; decides whom the model serves where a guard has a limit and there are more.
-        surroundings: of the frame's rows, for frames that are no real instant (windows in lockstep); otherwise they are
-        made from the frame and the map.
+        A frame that the policy drops (see ``status``) changes nothing and returns the previous prediction again.
+        ego: the ego vehicle; sets the priorities where the guard's max_objects is exceeded.
+        surroundings: those of the frame's rows, for frames whose rows are no common instant (benchmark windows fed in
+        lockstep); by default they are computed from the frame and the map.
         """
         begin, asked_ns = self._clock_ns(), self.guard.start_ns()
         self.status, observations = self.store.update(frame, now_ns)
@@ -112,7 +112,7 @@ class Stream:
         return answer
 
     def _surroundings_maker(self) -> MakeSurroundings | None:
-        """Return what makes the surroundings of observations, None where the predictor takes none."""
+        """Return the function that computes surroundings of observations; None if the predictor uses none."""
         requirements = self.predictor.requirements
         if not requirements:
             return None
@@ -122,21 +122,21 @@ class Stream:
         return partial(Observations.make_surroundings, requirements=requirements, field=self.map_field)
 
     def close(self) -> None:
-        """End the thread that a guard with a budget has, after its running call."""
+        """Stop the thread of a guard with a budget, after its running call."""
         self.guard.close()
 
     def reset(self) -> None:
-        """Forget every track; the counters stay."""
+        """Forget all tracks; keep the counters."""
         self.store.reset()
         self._memory.clear()
         self._latest = None
 
 
 def undirected(observations: Observations, prediction: Prediction) -> Prediction:
-    """The prediction with every object that has no direction yet staying in place, equally uncertain all around.
+    """Return the prediction with objects of unknown direction staying in place, with isotropic covariance.
 
-    Nobody can say which way an object will go that was seen once, or has never moved, and whose source measures neither
-    yaw nor velocity: a path for it would follow the map's axes. Its modes keep their probabilities and their spread.
+    The direction is unknown for an object that was observed once or has never moved, if neither yaw nor velocity is
+    measured: its path would just follow the map's axes. Modes keep their probabilities and the trace of the covariance.
     """
     row = np.flatnonzero(~observations.direction_known)
     if not len(row):

@@ -1,4 +1,4 @@
-"""Which rows of a predictor's answer may go out: what a planner can use, and what the object's class can drive."""
+"""Checks that a predicted row is valid for a planner and feasible for the object's class."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, Prediction, Source
 
-#: A path may be this far (m) beyond what the highest speed of the object's class reaches: size, jitter, a late stamp.
+#: Tolerance on the distance reachable at the highest speed of the class, m: size, jitter, a late timestamp.
 REACH_SLACK_M = 10.0
-#: Off-diagonal elements of a covariance may differ by this share of its trace: float32 rounds them apart.
+#: Allowed difference of a covariance's off-diagonal elements relative to its trace: float32 rounding.
 ASYMMETRY = 1e-6
 
 _SOURCES = np.array([int(source) for source in Source], np.int8)
@@ -19,9 +19,9 @@ _SOURCES = np.array([int(source) for source in Source], np.int8)
 def servable_rows(prediction: Prediction, observations: Observations) -> BoolArray:
     """Return the rows that may be served, (N,).
 
-    Finite, with probabilities that sum to 1 (Prediction.usable_rows), covariances that are symmetric and positive
-    definite, a known source, an age from 0 on, and no point further from the object than its class can get by then.
-    prediction: a row for each of observations.
+    A row must be finite with probabilities that sum to 1 (Prediction.usable_rows), symmetric positive definite
+    covariances, a known source, an age of at least 0, and every point within reach of the object at the highest speed
+    of its class. prediction: one row per row of observations.
     """
     fine = prediction.usable_rows()
     if not len(fine):
@@ -35,7 +35,7 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
 
 def _positive_definite(prediction: Prediction) -> BoolArray:
     xx, xy, yx, yy = np.moveaxis(prediction.covariance_m2.reshape(len(prediction), -1, 4), -1, 0)
-    with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are found elsewhere
+    with np.errstate(over="ignore", invalid="ignore"):  # usable_rows finds rows that are not finite
         proper = (xx > 0.0) & (xx * yy - xy * yx > 0.0) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
     return np.asarray(proper.all(axis=1))
 

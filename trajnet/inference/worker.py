@@ -1,4 +1,4 @@
-"""A thread that makes one predictor's calls, so that the caller can stop waiting for one."""
+"""A thread for one predictor's calls, so that the caller can stop waiting for a late one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from trajnet.types import Prediction
 
 
 class Worker:
-    """One thread that makes calls in their order.
+    """One thread that runs calls in the order of submission.
 
-    Not a ThreadPoolExecutor: at the end of the process that one waits for its running call, for ever if the call hangs.
+    Not a ThreadPoolExecutor, which waits for running calls when the process exits: for ever if one hangs.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Worker:
         return future
 
     def close(self, timeout_s: float) -> bool:
-        """End after the running call; whether that was within the time."""
+        """Stop after the running call; return whether that happened within timeout_s."""
         self._closed = True
         self._calls.put(None)
         self._thread.join(timeout_s)
@@ -49,6 +49,6 @@ def _serve(calls: SimpleQueue[_Call | None]) -> None:
         future, function, asked = call
         try:
             future.set_result(function(asked))
-        except BaseException as error:  # the caller gets it
+        except BaseException as error:  # the future passes it to the caller
             future.set_exception(error)
-        del call, future, function, asked  # nothing is kept alive while the thread waits
+        del call, future, function, asked  # keep no references while the thread waits

@@ -1,11 +1,11 @@
-"""How well predicted paths fit what happened: pure functions, vectorised over N objects, K modes and T steps.
+"""Metrics of predicted paths: pure functions, vectorised over N objects, K modes and T steps.
 
 Shapes and units: displacement_m (N, K, T), distances between predicted and true positions in metres; probability
-(N, K), rows that sum to 1. Each function returns one value per object, so that the caller chooses over which objects
-to average. Definitions differ between benchmarks; each function names the one that it follows. Modes are ranked by
-falling probability, equal ones in the order of their index; where there are fewer than k modes all of them count.
+(N, K), rows that sum to 1. Metrics are returned per object, so that the caller chooses the objects to average over.
+Definitions differ between benchmarks; each function names the one that it follows. Modes are ranked by decreasing
+probability, ties by their index; with fewer than k modes, all of them count.
 
-Every function raises InputError for shapes that do not fit and for NaN or infinity.
+Every function raises InputError for shapes that do not match and for NaN or infinity.
 """
 
 from trajnet.metrics.consistency import SAME_MANOEUVRE_M, common_steps, mode_flip, moved_on, path_jump

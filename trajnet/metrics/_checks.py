@@ -1,4 +1,4 @@
-"""Checks that every metric makes of its input."""
+"""Input checks shared by all metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trajnet.types import FloatArray
 
 
 def finite(name: str, value: Any, shape: tuple[int | None, ...]) -> FloatArray:
-    """The value as float64 of the shape (None: any length), or an InputError that names it."""
+    """Return the value as float64; raise InputError unless it is finite and of this shape (None: any length)."""
     array = np.asarray(value, dtype=np.float64)
     fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
     if not fits:

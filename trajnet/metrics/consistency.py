@@ -1,4 +1,4 @@
-"""How steady successive predictions of one object are: what a planner sees as chattering."""
+"""Temporal consistency of successive predictions of an object, which a planner sees as chattering."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from trajnet.geometry import interpolation_matrix
 from trajnet.metrics._checks import checked_probability, finite
 from trajnet.types import BoolArray, FloatArray
 
-#: Mode end points closer than this are one manoeuvre: nuScenes' and Argoverse 2's threshold of a miss.
+#: Mode end points closer than this are the same manoeuvre, m: the miss threshold of nuScenes and Argoverse 2.
 SAME_MANOEUVRE_M = 2.0
 
 
 def common_steps(time_s: FloatArray, dt_s: float) -> int:
-    """How many of the present prediction's times (T,) a prediction made dt_s earlier with the same times also reaches.
+    """Return the number of times that two predictions made dt_s apart have in common.
 
-    The first of time_s is the present, 0.
+    time_s (T,): the times of each, relative to the moment of its prediction; the first is 0. Only times within the
+    horizon of the earlier prediction count.
     """
     return int((np.asarray(time_s) + dt_s <= time_s[-1] + 1e-6).sum())
 
 
 def moved_on(previous_m: FloatArray, time_s: FloatArray, dt_s: float) -> FloatArray:
-    """Paths of dt_s ago at the present prediction's times: previous_m (N, T, 2) at time_s (T,) -> (N, C, 2).
+    """Resample paths predicted dt_s ago to the present prediction's times: previous_m (N, T, 2) -> (N, C, 2).
 
-    C = common_steps. time_s starts with 0, where previous_m has the position observed then. Between the predicted
-    points by Catmull-Rom, as exported graphs interpolate.
+    C = common_steps. time_s (T,) starts with 0, where previous_m has the position observed then. Interpolates by
+    Catmull-Rom splines, like exported graphs.
     """
     previous_m = finite("previous_m", previous_m, (None, len(time_s), 2))
     if not dt_s > 0 or time_s[0] != 0:
@@ -36,10 +37,10 @@ def moved_on(previous_m: FloatArray, time_s: FloatArray, dt_s: float) -> FloatAr
 
 
 def path_jump(previous_m: FloatArray, present_m: FloatArray) -> FloatArray:
-    """Distances in metres between two best paths of each object at the same absolute times: (N, C, 2) each -> (N, C).
+    """Return distances in m between two best paths per object at the same absolute times: (N, C, 2) each -> (N, C).
 
-    Its mean over C is how far the best path jumped between two frames; the last column is the jump of its end.
-    A definition of this project: no benchmark has one.
+    Their mean over C is the jump of the best path between two frames; the last column is the jump of its end point.
+    This project's own definition, as no benchmark has one.
     """
     previous_m = finite("previous_m", previous_m, (None, None, 2))
     offset_m = finite("present_m", present_m, previous_m.shape) - previous_m
@@ -48,13 +49,13 @@ def path_jump(previous_m: FloatArray, present_m: FloatArray) -> FloatArray:
 
 
 def mode_flip(previous_end_m: FloatArray, present_end_m: FloatArray, probability: FloatArray) -> BoolArray:
-    """Whether the best mode became another one -> (N,).
+    """Return whether the most probable mode has changed to another manoeuvre -> (N,).
 
-    previous_end_m (N, 2): where the previous best path is at the last common time; present_end_m (N, K, 2): where the
-    present modes are then; probability (N, K): of the present modes. The present mode that ends closest to the
-    previous best path is its successor (matched by place, as the index of a mode means nothing to a consumer). It is a
-    flip if another mode is now the most probable one and ends SAME_MANOEUVRE_M or more away from the successor.
-    An own definition.
+    previous_end_m (N, 2): the previous best path's position at the last common time; present_end_m (N, K, 2): the
+    present modes' positions then; probability (N, K): of the present modes. The present mode that ends closest to the
+    previous best path is its successor (matched by position, as mode indices mean nothing to a consumer). It is a flip
+    if another mode is now the most probable one and ends SAME_MANOEUVRE_M or more away from the successor.
+    This project's own definition.
     """
     previous_end_m = finite("previous_end_m", previous_end_m, (None, 2))
     present_end_m = finite("present_end_m", present_end_m, (len(previous_end_m), None, 2))

@@ -1,4 +1,4 @@
-"""Metrics of distance and of mode probabilities; see the package for shapes, units and the ranking of modes."""
+"""Metrics of displacement and of mode probabilities; the package describes shapes, units and the ranking of modes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trajnet.types import BoolArray, FloatArray, IntArray
 
 
 def displacement(predicted_m: FloatArray, truth_m: FloatArray) -> FloatArray:
-    """Distances in metres between predicted_m (N, K, T, 2) and truth_m (N, T, 2), both in one frame -> (N, K, T)."""
+    """Return distances in m between predicted_m (N, K, T, 2) and truth_m (N, T, 2), both in one frame -> (N, K, T)."""
     predicted_m = finite("predicted_m", predicted_m, (None, None, None, 2))
     objects, _, steps, _ = predicted_m.shape
     offset_m = predicted_m - finite("truth_m", truth_m, (objects, steps, 2))[:, None]
@@ -22,12 +22,12 @@ def displacement(predicted_m: FloatArray, truth_m: FloatArray) -> FloatArray:
 
 
 def ranked(probability: FloatArray) -> IntArray:
-    """(N, K) mode indices in order of falling probability (N, K); equal ones keep their order."""
+    """Return mode indices (N, K) by decreasing probability (N, K); ties keep their order."""
     return np.argsort(-np.asarray(probability, dtype=np.float64), axis=1, kind="stable")
 
 
 def first_k(values: FloatArray, probability: FloatArray, k: int) -> FloatArray:
-    """values (N, K) of the k most probable modes, most probable first -> (N, min(k, K))."""
+    """Select values (N, K) of the k most probable modes, most probable first -> (N, min(k, K))."""
     if k < 1:
         raise InputError(f"k: expected a number of modes of at least 1, got {k}")
     values = finite("values", values, (None, None))
@@ -35,7 +35,7 @@ def first_k(values: FloatArray, probability: FloatArray, k: int) -> FloatArray:
 
 
 def min_ade(displacement_m: FloatArray, probability: FloatArray, k: int) -> FloatArray:
-    """minADE_k in metres: the smallest mean displacement over the steps among the k most probable modes -> (N,).
+    """Return minADE_k in m: the smallest mean displacement over time among the k most probable modes -> (N,).
 
     nuScenes devkit, eval/prediction (MinADEK); ETH/UCY's best of 20 per pedestrian is this with k = 20.
     """
@@ -44,9 +44,9 @@ def min_ade(displacement_m: FloatArray, probability: FloatArray, k: int) -> Floa
 
 
 def min_fde(displacement_m: FloatArray, probability: FloatArray, k: int) -> FloatArray:
-    """minFDE_k in metres: the smallest final displacement among the k most probable modes -> (N,).
+    """Return minFDE_k in m: the smallest final displacement among the k most probable modes -> (N,).
 
-    nuScenes devkit, eval/prediction (MinFDEK); the mode may be another one than minADE_k's.
+    nuScenes devkit, eval/prediction (MinFDEK); the mode may differ from minADE_k's.
     """
     minimum: FloatArray = first_k(checked_displacement(displacement_m)[:, :, -1], probability, k).min(axis=1)
     return minimum
@@ -55,7 +55,7 @@ def min_fde(displacement_m: FloatArray, probability: FloatArray, k: int) -> Floa
 def nuscenes_miss(
     displacement_m: FloatArray, probability: FloatArray, k: int, *, threshold_m: float = 2.0
 ) -> BoolArray:
-    """MissRate_2_k: in each of the k most probable modes the MAXIMUM displacement is threshold_m or more -> (N,).
+    """Return MissRate_2_k's misses: MAXIMUM displacement >= threshold_m in all k most probable modes -> (N,).
 
     nuScenes devkit, eval/prediction (MissRateTopK).
     """
@@ -67,7 +67,7 @@ def nuscenes_miss(
 def argoverse2_miss(
     displacement_m: FloatArray, probability: FloatArray, k: int, *, threshold_m: float = 2.0
 ) -> BoolArray:
-    """Argoverse 2's miss: in each of the k most probable modes the FINAL displacement is over threshold_m -> (N,).
+    """Return Argoverse 2's misses: FINAL displacement > threshold_m in all k most probable modes -> (N,).
 
     Argoverse 2 API, motion_forecasting/eval/metrics.py (compute_is_missed_prediction).
     """
@@ -76,10 +76,10 @@ def argoverse2_miss(
 
 
 def brier_min_fde(displacement_m: FloatArray, probability: FloatArray, k: int) -> FloatArray:
-    """Argoverse 2's brier-minFDE: minFDE_k + (1 - p)^2, p the probability of the mode that ends closest -> (N,).
+    """Return Argoverse 2's brier-minFDE: minFDE_k + (1 - p)^2, p the probability of the best mode -> (N,).
 
-    Argoverse 2 API (compute_brier_fde). Metres plus a number without unit, as there. Its submissions hold six modes
-    whose probabilities sum to 1, hence the probabilities of the k most probable modes are divided by their sum.
+    Argoverse 2 API (compute_brier_fde), which also adds metres and a number without unit. Its submissions have six
+    modes whose probabilities sum to 1, so the probabilities of the k most probable modes are normalised here.
     """
     final_m = first_k(checked_displacement(displacement_m)[:, :, -1], probability, k)
     kept = first_k(probability, probability, k)
@@ -90,13 +90,13 @@ def brier_min_fde(displacement_m: FloatArray, probability: FloatArray, k: int) -
 
 
 def social_gan_best_of(error_m: FloatArray, sequence: NDArray[Any]) -> float:
-    """Best-of-K error in metres the way Social GAN's evaluate_model.py takes it.
+    """Return the best-of-K error in m as defined by Social GAN's evaluate_model.py.
 
-    error_m (N, K): ADE or FDE of each pedestrian under each joint sample. sequence (N,): which window of frames a
-    pedestrian belongs to. For each sequence the errors of its pedestrians are summed under every sample, the smallest
-    sum counts, and the sums of all sequences are divided by N. So one sample serves all pedestrians of a sequence
-    together, and ADE and FDE may take different samples. Later papers take the minimum for each pedestrian: min_ade
-    and min_fde with k = 20, which is never larger.
+    error_m (N, K): ADE or FDE of each pedestrian under each joint sample. sequence (N,): the window of frames that
+    a pedestrian belongs to. For each sequence the errors of its pedestrians are summed per sample and the smallest sum
+    is taken; the total over all sequences is divided by N. So all pedestrians of a sequence share one sample, while ADE
+    and FDE may use different ones. Later papers take the minimum per pedestrian: min_ade and min_fde with k = 20, which
+    is never larger.
     """
     error_m = finite("error_m", error_m, (None, None))
     if np.shape(sequence) != (len(error_m),) or not error_m.size:
@@ -108,16 +108,16 @@ def social_gan_best_of(error_m: FloatArray, sequence: NDArray[Any]) -> float:
 
 
 def closest_mode(displacement_m: FloatArray) -> IntArray:
-    """Index of the mode with the smallest mean displacement -> (N,); the first of equal ones."""
+    """Return the index of the mode with the smallest mean displacement -> (N,); the first one on ties."""
     closest: IntArray = checked_displacement(displacement_m).mean(axis=2).argmin(axis=1)
     return closest
 
 
 def expected_calibration_error(confidence: FloatArray, correct: BoolArray, *, bins: int = 10) -> float:
-    """How far stated probabilities are from what happens: sum over bins of n_b / n |mean confidence - share correct|.
+    """Return the expected calibration error: sum over bins of n_b / n |mean confidence - share correct|.
 
-    confidence (n,) in [0, 1], correct (n,). Bins of equal width, the upper edge belongs to the bin; an empty bin counts
-    nothing. Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
+    confidence (n,) in [0, 1], correct (n,). Bins have equal width and include their upper edge; empty bins count as 0.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
     For mode probabilities: confidence is the most probable mode's, correct says whether it is closest_mode (the "top
     mode" error); or all modes of all objects with whether each is closest (the "all modes" error).
     """
@@ -129,7 +129,7 @@ def expected_calibration_error(confidence: FloatArray, correct: BoolArray, *, bi
 def reliability(
     confidence: FloatArray, correct: BoolArray, *, bins: int = 10
 ) -> tuple[IntArray, FloatArray, FloatArray]:
-    """A reliability table: for each bin its count, mean confidence and share that is correct, each (bins,).
+    """Return a reliability table: count, mean confidence and share correct of each bin, each (bins,).
 
     confidence, correct and the bins as in expected_calibration_error; mean and share are NaN for an empty bin.
     """
@@ -139,7 +139,7 @@ def reliability(
         raise InputError(f"correct: expected one for each of {len(confidence)} confidences, got shape {correct.shape}")
     if confidence.min() < 0 or confidence.max() > 1 + 1e-6:
         raise InputError(f"confidence: expected values in [0, 1], got {confidence.min()} to {confidence.max()}")
-    # The small step back keeps 0.3 in (0.2, 0.3] although 0.3 * 10 is above 3 in binary.
+    # The small offset keeps 0.3 in (0.2, 0.3] although 0.3 * 10 rounds to above 3.
     place = np.clip(np.ceil(confidence * bins - 1e-9).astype(np.int64) - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Likelihood and coverage of predicted Gaussian mixtures; see the package for shapes and units."""
+"""Likelihood and coverage of predicted Gaussian mixtures; the package describes shapes and units."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from trajnet.metrics._checks import checked_probability, finite
 from trajnet.metrics.displacement import displacement, ranked
 from trajnet.types import FloatArray
 
-#: Added to every variance (a standard deviation of 1 cm), so that a certain prediction has a finite density.
+#: Added to every variance (a standard deviation of 1 cm), so that a prediction without variance has a finite density.
 VARIANCE_FLOOR_M2 = 1e-4
 
-#: Log densities below this count as this, in nats; the floor of Trajectron++'s KDE-NLL.
+#: Lower limit of log densities, nats; the one of Trajectron++'s KDE-NLL.
 LOG_DENSITY_FLOOR = -20.0
 
-#: Regions of a calibrated prediction hold these shares of the true positions.
+#: Nominal coverages of confidence regions: a calibrated prediction's contain these shares of the true positions.
 COVERAGE_LEVELS = (0.50, 0.68, 0.90, 0.95)
 
-# Densities that are held at once: few enough for the processor's cache.
+# Number of densities computed at once: they fit into the processor's cache.
 _BLOCK = 200_000
 
-# Sample points of one Gaussian: the radii that hold 1 %, 2 % ... 99 % of it, turned by the golden angle from one to
-# the next.
+# Sample points of a standard Gaussian: at the radii that contain 1 %, 2 % ... 99 % of it, successive points rotated by
+# the golden angle.
 _SHARE = np.arange(1, 100) / 100.0
 _ANGLE = np.arange(99) * (np.pi * (3.0 - np.sqrt(5.0)))
 _DISC = np.sqrt(-2.0 * np.log1p(-_SHARE))[:, None] * np.stack([np.cos(_ANGLE), np.sin(_ANGLE)], axis=-1)
@@ -31,7 +31,7 @@ _DISC = np.sqrt(-2.0 * np.log1p(-_SHARE))[:, None] * np.stack([np.cos(_ANGLE), n
 def mixture_log_density(
     predicted_m: FloatArray, covariance_m2: FloatArray, probability: FloatArray, truth_m: FloatArray
 ) -> FloatArray:
-    """ln of the Gaussian mixture's density (1/m^2) at the true position of each step -> (N, T), in nats.
+    """Return the log density of the Gaussian mixture (density in 1/m^2) at each true position -> (N, T), nats.
 
     predicted_m (N, K, T, 2), covariance_m2 (N, K, T, 2, 2), probability (N, K), truth_m (N, T, 2):
     ln sum_k p_k N(truth_t; predicted_kt, covariance_kt + VARIANCE_FLOOR_M2 I), the same p_k at every step, taken as
@@ -55,9 +55,9 @@ def mixture_nll(
     *,
     floor: float = LOG_DENSITY_FLOOR,
 ) -> FloatArray:
-    """Negative log-likelihood per step of the true path under the predicted Gaussian mixture, in nats -> (N,).
+    """Return the mean negative log-likelihood of the true positions under the Gaussian mixture -> (N,), nats.
 
-    The mean over the steps of -max(ln density, floor): see mixture_log_density. The floor and the mean over time are
+    The mean over time of -max(ln density, floor): see mixture_log_density. The floor and the mean over time are
     those of Trajectron++'s KDE-NLL, whose density is a kernel estimate from samples instead.
     """
     log_density = mixture_log_density(predicted_m, covariance_m2, probability, truth_m)
@@ -66,10 +66,10 @@ def mixture_nll(
 
 
 def ellipse_share(offset_m: FloatArray, covariance_m2: FloatArray) -> FloatArray:
-    """Share of a Gaussian inside the ellipse of equal density through offset_m (..., 2) from its mean -> (...).
+    """Return the share of a Gaussian inside the density contour through offset_m (..., 2) from its mean -> (...).
 
     covariance_m2 (..., 2, 2), VARIANCE_FLOOR_M2 added. In two dimensions 1 - exp(-d^2 / 2) for the Mahalanobis
-    distance d. The q region holds the point where the share is at most q.
+    distance d. The confidence region of level q contains the point if the share is at most q.
     """
     inverse, _ = _inverse(finite("covariance_m2", covariance_m2, (*np.shape(offset_m)[:-1], 2, 2)))
     offset_m = finite("offset_m", offset_m, (*inverse.shape[:-1], 2))
@@ -80,9 +80,10 @@ def ellipse_share(offset_m: FloatArray, covariance_m2: FloatArray) -> FloatArray
 def top_mode_share(
     predicted_m: FloatArray, covariance_m2: FloatArray, probability: FloatArray, truth_m: FloatArray
 ) -> FloatArray:
-    """ellipse_share of the true position in the most probable mode -> (N, T); shapes of mixture_log_density.
+    """Return ellipse_share of the true position in the most probable mode -> (N, T).
 
-    Its q region covers the truth where this is at most q. Several modes that are all right leave it under-covered.
+    Shapes as in mixture_log_density. The mode's confidence region of level q covers the truth if this is at most q.
+    Coverage is too low if several modes are plausible, even when the mixture is calibrated.
     """
     top = ranked(checked_probability(probability, *np.shape(predicted_m)[:2]))[:, 0]
     row = np.arange(len(top))
@@ -90,9 +91,9 @@ def top_mode_share(
 
 
 def closest_mode_share(predicted_m: FloatArray, covariance_m2: FloatArray, truth_m: FloatArray) -> FloatArray:
-    """ellipse_share of the true position in the mode whose mean is closest to it at that step -> (N, T).
+    """Return ellipse_share of the true position in the mode whose mean is closest to it at that step -> (N, T).
 
-    It judges the covariances as if the choice of the mode were always right, so it is an upper view, not a forecast.
+    Assumes that the right mode is always chosen, so the coverage of the covariances is optimistic.
     """
     closest = displacement(predicted_m, truth_m).argmin(axis=1)[:, None]
     mean_m = np.take_along_axis(np.asarray(predicted_m), closest[..., None], axis=1)[:, 0]
@@ -103,11 +104,12 @@ def closest_mode_share(predicted_m: FloatArray, covariance_m2: FloatArray, truth
 def mixture_share(
     predicted_m: FloatArray, covariance_m2: FloatArray, probability: FloatArray, truth_m: FloatArray
 ) -> FloatArray:
-    """Share of the Gaussian mixture that is denser than the true position -> (N, T); shapes of mixture_log_density.
+    """Return the share of the Gaussian mixture with a higher density than at the true position -> (N, T).
 
-    The q region of highest density of the whole mixture covers the truth where this is less than q; for a calibrated
-    prediction it does so in a share q of all cases, however many modes there are. With one mode this is ellipse_share;
-    with more it is measured on 99 fixed points per mode (nothing drawn at random), good to about 1 %.
+    Shapes as in mixture_log_density. The mixture's highest-density region of level q covers the truth if this is less
+    than q; for a calibrated prediction that holds in a share q of all cases, for any number of modes. With one mode
+    this is ellipse_share; with more it is computed on 99 fixed points per mode (no random numbers), accurate to about
+    1 %.
     """
     offset_m, inverse, log_norm, probability = _gaussians(predicted_m, covariance_m2, probability, truth_m)
     objects, modes, steps, _ = offset_m.shape
@@ -125,15 +127,15 @@ def mixture_share(
 
 
 def _denser_share(mean_m: FloatArray, inverse: FloatArray, log_norm: FloatArray, probability: FloatArray) -> FloatArray:
-    """Share of each mixture (B, K) that is denser than the origin; mean_m (B, K, 2) relative to it -> (B,)."""
+    """Return the share of each mixture (B, K) with a higher density than at the origin -> (B,); mean_m (B, K, 2)."""
     with np.errstate(divide="ignore"):
         log_weight = log_norm + np.log(probability)
-    # The log density of each mode as a polynomial in x and y, so that all points of an object are one matrix product.
+    # The log density of each mode as a polynomial in x and y, so that one matrix product gives all points.
     a, b, c = inverse[..., 0], inverse[..., 1], inverse[..., 2]
     x, y = mean_m[..., 0], mean_m[..., 1]
     constant = log_weight - 0.5 * (a * x * x + 2 * b * x * y + c * y * y)
     polynomial = np.stack([-0.5 * a, -b, -0.5 * c, a * x + b * y, b * x + c * y], axis=-1)
-    # The Cholesky factor of the covariance turns the disc into the mode's ellipse.
+    # The Cholesky factor of the covariance maps the standard points to those of the mode.
     root_xx = np.sqrt(c / (a * c - b * b))
     slope, root_rest = -b / c * root_xx, 1.0 / np.sqrt(c)
     px = x[..., None] + root_xx[..., None] * _DISC[:, 0]
@@ -154,7 +156,7 @@ def _denser_share(mean_m: FloatArray, inverse: FloatArray, log_norm: FloatArray,
 def _gaussians(
     predicted_m: FloatArray, covariance_m2: FloatArray, probability: FloatArray, truth_m: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Checked: truth - mean (N, K, T, 2), inverse covariance (N, K, T, 3), ln of its norm (N, K, T), probability."""
+    """Check the input; return truth - mean (N, K, T, 2), inverse (N, K, T, 3), log norm (N, K, T), probability."""
     predicted_m = finite("predicted_m", predicted_m, (None, None, None, 2))
     objects, modes, steps, _ = predicted_m.shape
     covariance_m2 = finite("covariance_m2", covariance_m2, (objects, modes, steps, 2, 2))
@@ -165,7 +167,7 @@ def _gaussians(
 
 
 def _inverse(covariance_m2: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Of the covariances with the floor: xx, xy and yy of the inverse (..., 3) and the determinant (...)."""
+    """Return the inverse (..., 3: xx, xy, yy) and the determinant (...) of the covariances with the floor."""
     xx = covariance_m2[..., 0, 0] + VARIANCE_FLOOR_M2
     yy = covariance_m2[..., 1, 1] + VARIANCE_FLOOR_M2
     xy = 0.5 * (covariance_m2[..., 0, 1] + covariance_m2[..., 1, 0])
@@ -176,7 +178,7 @@ def _inverse(covariance_m2: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _quadratic(offset_m: FloatArray, inverse: FloatArray) -> FloatArray:
-    """Squared Mahalanobis distance (...) of offset_m (..., 2) under inverse (..., 3)."""
+    """Return the squared Mahalanobis distance (...) of offset_m (..., 2) under inverse (..., 3)."""
     x, y = offset_m[..., 0], offset_m[..., 1]
     squared: FloatArray = inverse[..., 0] * x * x + 2.0 * inverse[..., 1] * x * y + inverse[..., 2] * y * y
     return squared

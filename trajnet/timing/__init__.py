@@ -1,1 +1,1 @@
-"""Clocks, summaries of latencies, and the hardware they were measured on."""
+"""Clocks, latency summaries, and a description of the hardware that was measured."""

@@ -1,4 +1,4 @@
-"""Clocks that a replay can run on: the machine's, or one that tests move by hand."""
+"""Clocks for replays and benchmarks: real time, or virtual time that tests advance."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-#: Of the words of a core's line in /proc/stat, the one with the stolen time.
+#: Index of the stolen time among the words of a core's line in /proc/stat.
 _STEAL = 8
 
 
 class Clock(Protocol):
-    """A monotonic time in integer nanoseconds whose zero means nothing."""
+    """A monotonic clock in integer nanoseconds with an arbitrary zero."""
 
     def now_ns(self) -> int:
-        """The present."""
+        """Return the present time, ns."""
 
     def sleep_until_ns(self, due_ns: int) -> None:
-        """Return at due_ns or as soon after it as possible; at once if it has passed."""
+        """Sleep until due_ns, or return immediately if that has passed."""
 
     def stolen_s(self) -> float | None:
-        """Time of ours that others were given, since a start that means nothing; None where nobody counts it."""
+        """Return the CPU time stolen by the hypervisor since an arbitrary start, s; None where it is not counted."""
 
 
 def stolen_since(before_s: float | None, clock: Clock) -> float | None:
-    """Seconds that were stolen since the clock gave this, or None."""
+    """Return the CPU time stolen since an earlier reading of the clock, s; None where unknown."""
     now_s = clock.stolen_s()
     return None if now_s is None or before_s is None else now_s - before_s
 
 
 class WallClock:
-    """Real time. How late the operating system wakes us is part of what a replay measures, so nothing spins here."""
+    """Real time. A replay measures wake-up delays of the operating system, too, so sleeping does not spin."""
 
     def now_ns(self) -> int:
         return time.perf_counter_ns()
@@ -42,8 +42,11 @@ class WallClock:
             time.sleep(remaining_ns * 1e-9)
 
     def stolen_s(self, stat: Path = Path("/proc/stat")) -> float | None:
-        """For how long this process's cores were to run and a hypervisor let other guests run instead, to a tick of the
-        system, 10 ms mostly (proc_stat(5), "steal"). None where the system does not say."""
+        """Return the time for which the hypervisor ran other guests on this process's cores, s.
+
+        From proc_stat(5), "steal", with a resolution of one tick, usually 10 ms. None where the system does not report
+        it.
+        """
         if not hasattr(os, "sched_getaffinity"):
             return None
         names = {f"cpu{core}" for core in os.sched_getaffinity(0)}
@@ -56,7 +59,7 @@ class WallClock:
 
 
 class VirtualClock:
-    """Time that passes only when somebody sleeps or says that work took a while (advance_ns)."""
+    """Virtual time that passes only by sleep_until_ns and advance_ns."""
 
     def __init__(self, start_ns: int = 0) -> None:
         self._now_ns = start_ns
@@ -71,5 +74,5 @@ class VirtualClock:
         return None
 
     def advance_ns(self, cost_ns: int) -> None:
-        """Let cost_ns (0 or more) pass."""
+        """Advance the clock by cost_ns, at least 0."""
         self._now_ns += cost_ns

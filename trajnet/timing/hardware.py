@@ -1,4 +1,4 @@
-"""What a measurement was taken on: a latency without its hardware says nothing."""
+"""Description of the hardware and runtime of a measurement, without which a latency is meaningless."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from trajnet.inference import GpuOptions
 from trajnet.inference.base import Predictor
 from trajnet.inference.onnx.session import PROVIDERS
 
-#: What runs predictors without a graph.
+#: Provider reported for predictors without a graph.
 NO_PROVIDER = "none (numpy)"
-#: What x86 processors call the vectors for which ONNX Runtime has matrix products of their own, the widest first.
+#: CPU flags of the x86 vector extensions for which ONNX Runtime has its own matrix products, the widest first.
 _VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def describe_hardware() -> dict[str, Any]:
-    """CPU model, NVIDIA GPUs and the board, as far as the machine names them, cores (of the machine, and usable by this
-    process), how many processes wanted one in the last minute, platform, versions of Python, NumPy and ONNX Runtime."""
+    """Return the hardware and software of this machine, ready for JSON.
+
+    CPU model, NVIDIA GPUs and board (as far as known), cores of the machine and those usable by this process, load
+    average of the last minute, platform, versions of Python, NumPy and ONNX Runtime.
+    """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": cpu_model(),
@@ -39,7 +42,7 @@ def describe_hardware() -> dict[str, Any]:
 
 
 def describe_runtime(predictor: Predictor, threads: int, gpu: GpuOptions) -> dict[str, Any]:
-    """describe_hardware, and what runs the predictor on it: the provider that is really in use, and its options."""
+    """Return describe_hardware together with the provider really in use by the predictor and its options."""
     return {
         **describe_hardware(),
         "provider": NO_PROVIDER if predictor.model_file is None else predictor.model_file.provider,
@@ -50,7 +53,7 @@ def describe_runtime(predictor: Predictor, threads: int, gpu: GpuOptions) -> dic
 
 
 def runtime_words(runtime: dict[str, Any]) -> str:
-    """The runtime of describe_runtime in a few words."""
+    """Return a short description of the runtime from describe_runtime."""
     words = [runtime["provider"], f"{runtime['threads']} thread(s)"]
     if runtime["provider"] not in (PROVIDERS["cpu"], NO_PROVIDER):
         words[1:1] = runtime["gpus"] or [runtime["board"] or "GPU without a name"]
@@ -60,15 +63,15 @@ def runtime_words(runtime: dict[str, Any]) -> str:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name; where it tells them, its family and model and the widest vectors that it calculates with.
+    """Return the processor's name and, where known, its family, model and widest vector extension.
 
-    A virtual machine may name several generations alike, and from one to the next a step takes less than half the time.
+    Virtual machines may report the same name for several generations, of which one can be more than twice as fast.
     """
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
-    first: dict[str, str] = {}  # of the first core that says so: all are alike, or the name says what is not
+    first: dict[str, str] = {}  # of the first core with that key: the others are alike
     for line in text.splitlines():
         key, _, value = line.partition(":")
         if value.strip():
@@ -81,7 +84,7 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def gpu_models(driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
-    """The NVIDIA GPUs as their driver names them; none where it has no such folder, as on a Jetson."""
+    """Return the driver's names of the NVIDIA GPUs; empty where it has no such folder, as on a Jetson."""
     found = []
     for path in sorted(driver.glob("*/information")):
         try:
@@ -96,7 +99,7 @@ def gpu_models(driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
 
 
 def board_model(device_tree: Path = Path("/proc/device-tree/model")) -> str | None:
-    """The board's name in the device tree, which embedded computers have ("NVIDIA Jetson AGX Orin ...")."""
+    """Return the board's name from the device tree of embedded computers ("NVIDIA Jetson AGX Orin ..."), or None."""
     try:
         return device_tree.read_text(encoding="utf-8", errors="replace").strip("\0 \n") or None
     except OSError:

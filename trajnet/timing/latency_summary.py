@@ -1,4 +1,4 @@
-"""Latency figures: percentiles without interpolation."""
+"""Latency percentiles without interpolation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trajnet.types import IntArray
 
 @dataclass(frozen=True)
 class LatencySummary:
-    """Percentiles of one stage in milliseconds. NaN where count is 0."""
+    """Latency percentiles of one stage in ms; NaN where count is 0."""
 
     count: int
     p50_ms: float
@@ -24,8 +24,11 @@ class LatencySummary:
 
 
 def summarise(latency_ns: IntArray) -> LatencySummary:
-    """latency_ns (M,). The q-th percentile is the smallest measured value that at least q % of the values do not exceed
-    (nearest rank), so every figure is a latency that really occurred."""
+    """Return the percentiles of latency_ns (M,) by nearest rank.
+
+    The q-th percentile is the smallest measured value that at least q % of the values do not exceed, so every
+    percentile is a latency that really occurred.
+    """
     if len(latency_ns) == 0:
         nan = float("nan")
         return LatencySummary(0, nan, nan, nan, nan, nan, nan)

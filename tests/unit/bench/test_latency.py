@@ -21,7 +21,7 @@ from trajnet.bench.latency_references import SameLength
 from trajnet.bench.operators import profile_operators, summarise_operators
 from trajnet.bench.soak import SOAK_WINDOWS, soak
 from trajnet.bench.startup import measure_startup, resident_mb
-from trajnet.bench.synthetic_traffic import LIFETIME_S, crowd
+from trajnet.bench.synthetic_traffic import LIFETIME_S, synthetic_frames
 from trajnet.cli import main as cli
 from trajnet.errors import ConfigError, TrajnetError
 from trajnet.inference import ConstantVelocity
@@ -46,7 +46,7 @@ class PerObject(ConstantVelocity):
 
 
 def test_the_crowd_moves_as_it_says_and_is_born_anew() -> None:
-    frames = list(itertools.islice(crowd(40), 130))
+    frames = list(itertools.islice(synthetic_frames(40), 130))
     assert {len(f) for f in frames} == {40}
     assert np.diff([f.timestamp_ns for f in frames]).tolist() == [100 * MS] * 129
     a, b = frames[7], frames[8]
@@ -54,7 +54,7 @@ def test_the_crowd_moves_as_it_says_and_is_born_anew() -> None:
     speed = np.hypot(*a.velocity_mps.T)
     np.testing.assert_allclose(a.velocity_mps, speed[:, None] * np.stack([np.cos(a.yaw_rad), np.sin(a.yaw_rad)], 1))
     assert len({t for f in frames for t in f.track_id}) > 80  # 40 in the first frame, and each once more in 13 s
-    assert a.track_id == next(itertools.islice(crowd(40), 7, 8)).track_id
+    assert a.track_id == next(itertools.islice(synthetic_frames(40), 7, 8)).track_id
     assert round(LIFETIME_S) == 10
 
 

@@ -1,1 +1,1 @@
-"""Exported models, served by ONNX Runtime."""
+"""Inference of exported models with ONNX Runtime."""

@@ -1,13 +1,13 @@
-"""The exported graph behind buffers that are made once: what runs on the road for every frame.
+"""Inference engine: runs the exported graph on preallocated buffers for every frame.
 
-A runtime has a worst case that can be stated when it meets no shape that it has not met before. So there are a few
-numbers of tracks (buckets), each with arrays of its own, bound to the session once and run once before the first frame.
-A frame runs in the smallest bucket that holds it; the rows left over are tracks just born at the origin, whose results
-nobody reads.
+A worst-case latency can only be stated if ONNX Runtime never meets a new shape while driving. So a few numbers of
+tracks (buckets) are prepared, each with its own arrays, bound to the session once and run once before the first frame.
+A frame runs in the smallest bucket that holds it; unused rows are padded with new tracks at the origin, whose results
+are ignored.
 
-No row's result depends on other rows or on the bucket: with trajnet-urban on the CPU (AVX2) to the byte, as bucket
-sizes are multiples of 4, the number of rows that ONNX Runtime's matrix products take at once, so none is computed in
-another way than others; with models of wider layers, which are multiplied in other pieces, to 1e-4 m.
+No row's result depends on other rows or on the bucket. With trajnet-urban on the CPU (AVX2) results are equal to the
+byte: bucket sizes are multiples of 4, the number of rows that ONNX Runtime's matrix products process at once, so every
+row takes the same kernel path. With wider layers, whose products are split differently, they are equal to 1e-4 m.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ from trajnet.errors import ConfigError
 from trajnet.inference.contract import CARD_KEY, Contract, Tensor, read_contract
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions, check_session, open_session
 
-#: Numbers of tracks that are prepared for: at most half as many rows again as a frame has, from 16 on.
+#: Prepared numbers of tracks. Padding adds at most half of a frame's rows, from 16 rows on.
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
-#: What a row without a track holds: one that is just born, of no known class, at rest at the origin. Every other input
-#: is 0.
+#: Padding of unused rows: a new track of unknown class, at rest at the origin. All other inputs are 0.
 PADDING = {
     "observation": np.isin(INPUT_COLUMNS.names, ("reset", "length_m", "width_m", "class_unknown")).astype(np.float32)
 }
 
-#: A CUDA graph is recorded after a run or two that allocate what it needs.
+#: Runs until a CUDA graph is recorded: the first one or two only allocate memory.
 RUNS_TO_RECORD = 3
 
-#: Arrays begin at multiples of this: a cache line, and what vector instructions like.
+#: Alignment of arrays in bytes: a cache line, suitable for vector instructions, too.
 _ALIGNMENT = 64
 
 Arrays = dict[str, NDArray[Any]]
@@ -46,11 +45,11 @@ Fill = Callable[[Arrays], None]
 
 
 class Bucket:
-    """The session's arrays for exactly ``tracks`` rows.
+    """Buffers of the session for exactly ``tracks`` rows.
 
     inputs, outputs: name -> array of the whole bucket. On the CPU the session reads and writes them in place; for other
-    providers they are copied to and from the device with every run. State inputs hold what the caller puts there.
-    graph_id: under which the provider records the bucket's CUDA graph, from 1 on; None: it records none.
+    providers they are copied to and from the device in every run. The caller fills the state inputs.
+    graph_id: number of the bucket's CUDA graph, from 1 on; None: no CUDA graph is recorded.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Bucket:
                 bind(name, device, 0, array.dtype, list(array.shape), pointer)
 
     def rows(self, count: int) -> tuple[Arrays, Arrays]:
-        """The first ``count`` tracks of every input and of every output, as views that are made once."""
+        """Return cached views of the first ``count`` tracks of all inputs and of all outputs."""
         if count not in self._views:
             first = slice(count)
             self._views[count] = (
@@ -83,7 +82,7 @@ class Bucket:
         return self._views[count]
 
     def run(self, count: int) -> None:
-        """One step of the first ``count`` rows; whatever an earlier, larger frame left behind them is padded over."""
+        """Run one step of the first ``count`` rows; pad rows left by an earlier, larger frame."""
         if count < self._used:
             for name, array in self.inputs.items():
                 array[(*self._before[name], slice(count, self._used))] = PADDING.get(name, 0.0)
@@ -103,11 +102,11 @@ class Bucket:
 
 
 class Engine:
-    """One model file, checked, warmed up in every bucket, with the recurrent state of every slot.
+    """A checked model file, warmed up in every bucket, with the recurrent state of every slot.
 
-    buckets: increasing numbers of tracks; more rows than the largest run in several steps, one after the other.
-    gpu: see GpuOptions.
-    Raises ConfigError, ContractError or DependencyError for what cannot be served.
+    buckets: increasing numbers of tracks; one step takes at most as many rows as the largest. gpu: see GpuOptions.
+    Raises ConfigError for invalid arguments, ContractError for an unusable file, DependencyError for a provider
+    that is not available.
     """
 
     def __init__(
@@ -139,25 +138,25 @@ class Engine:
             for i, tracks in enumerate(buckets, start=1)
         )
         states = {t.name: t for t in self.contract.outputs if t.name.endswith("_next")}
-        #: Time that ONNX Runtime has taken for all steps so far, copies to and from the device with it.
+        #: Total time of ONNX Runtime for all steps so far, ns, including copies to and from the device.
         self.graph_ns = 0
         self._states = tuple((name.removesuffix("_next"), name) for name in states)
         self._memory = {name: np.zeros(shape_for(states[after], 0), np.float32) for name, after in self._states}
-        # TensorRT builds its engine anew for sizes beyond those it has met: the largest and the smallest span all.
+        # TensorRT rebuilds its engine for sizes outside the range it has met: the largest and the smallest span it.
         for bucket in (self.buckets[-1], *self.buckets) if provider == "tensorrt" else self.buckets:
             for _ in range(RUNS_TO_RECORD if gpu.cuda_graph else 1):
                 bucket.run(0)
 
     @property
     def max_tracks(self) -> int:
-        """The largest bucket: as many rows as one step takes."""
+        """Largest number of rows per step: the size of the largest bucket."""
         return self.buckets[-1].tracks
 
     def step(self, slot: NDArray[np.int64], reset: NDArray[np.bool_], fill: Fill) -> Arrays:
-        """One step of the tracks in these slots (n,), n from 1 to max_tracks; where reset, of new ones.
+        """Run one step of the tracks in these slots (n,), n from 1 to max_tracks; reset (n,) marks new tracks.
 
-        fill: writes the observations into the arrays that it is given, n rows of each input of the contract.
-        Returns n rows of each output: views that hold until the next step. A step that raises leaves the state alone.
+        fill: writes the observations into the given arrays, n rows of each input of the contract.
+        Returns n rows of each output: views, valid until the next step. If a step raises, the state is unchanged.
         """
         count = len(slot)
         bucket = next(b for b in self.buckets if b.tracks >= count)
@@ -169,7 +168,7 @@ class Engine:
             for layer, rows in zip(memory, inputs[name], strict=True):
                 np.take(layer, slot, axis=0, out=rows, mode="clip")
                 if born:
-                    rows[reset] = 0.0  # nothing else forgets a state, and NaN would stay for ever
+                    rows[reset] = 0.0  # only this clears a state; a NaN in it would stay for ever
         begin_ns = time.perf_counter_ns()
         bucket.run(count)
         self.graph_ns += time.perf_counter_ns() - begin_ns
@@ -179,13 +178,13 @@ class Engine:
         return outputs
 
     def _remembered(self, name: str, slots: int) -> NDArray[np.float32]:
-        """The state of every slot, (layers, slots or more, hidden)."""
+        """Return the state of all slots, (layers, slots or more, hidden), after growing it if necessary."""
         memory = self._memory[name] = grown(self._memory[name], slots, axis=1)
         return memory
 
 
 def _graph_options(graph_id: int) -> Any:
-    """Options of a run that is recorded as a CUDA graph, or started as one, under this number."""
+    """Return the run options that record or replay the CUDA graph of this number."""
     from onnxruntime import RunOptions
 
     options = RunOptions()
@@ -194,12 +193,12 @@ def _graph_options(graph_id: int) -> Any:
 
 
 def shape_for(tensor: Tensor, tracks: int) -> tuple[int, ...]:
-    """The tensor's shape with this many tracks."""
+    """Return the tensor's shape for this many tracks."""
     return tuple(tracks if size == "N" else int(size) for size in tensor.shape)
 
 
 def _aligned(tensor: Tensor, tracks: int, value: float | NDArray[np.float32]) -> NDArray[Any]:
-    """A new array of the tensor's type and shape, full of one value or row."""
+    """Return a new aligned array of the tensor's type and shape, filled with one value or row."""
     dtype, shape = np.dtype(tensor.dtype), shape_for(tensor, tracks)
     size = int(np.prod(shape)) * dtype.itemsize
     raw = np.zeros(size + _ALIGNMENT, np.uint8)

@@ -15,15 +15,15 @@ from trajnet.inference.onnx.session import GpuOptions
 from trajnet.tracking.store import Observations
 from trajnet.types import CLASS_NAMES, BoolArray, IntArray, Prediction, Source
 
-#: For each class 1 in its own column.
+#: One-hot rows of the classes.
 _CLASSES = np.eye(len(CLASS_NAMES), dtype=np.float32)
 
 
 class OnnxPredictor:
-    """Serves one model file. The recurrent state of every slot lives here, one step is run for each observation.
+    """Serves one model file: keeps the recurrent state of every slot and runs one step per observation.
 
-    provider: cpu, cuda or tensorrt. The one that ONNX Runtime really uses is checked: no silent fall-back.
-    threads: intra-op threads. buckets: numbers of tracks that are prepared for, see engine.py. gpu: see GpuOptions.
+    provider: cpu, cuda or tensorrt; never falls back silently, as the provider really in use is checked.
+    threads: intra-op threads. buckets: prepared numbers of tracks, see engine.py. gpu: see GpuOptions.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class OnnxPredictor:
 
     @property
     def max_tracks(self) -> int:
-        """As many rows as one step takes; a frame with more costs several."""
+        """Largest number of rows per step; larger frames take several steps."""
         return self._engine.max_tracks
 
     @property
     def graph_ns(self) -> int:
-        """Time that ONNX Runtime has taken for all steps so far; the rest of predict's time is this package's."""
+        """Total time of ONNX Runtime for all steps so far, ns; the rest of predict's time is this package's."""
         return self._engine.graph_ns
 
     def predict(self, observations: Observations) -> Prediction:
@@ -79,9 +79,9 @@ class OnnxPredictor:
 
 
 def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: slice) -> None:
-    """Write these rows of the observations into the graph's inputs, one array for each of the contract's.
+    """Write these rows of the observations into the graph's input arrays.
 
-    Only differences of positions go in: float32 keeps its precision wherever an object is.
+    Positions enter only as differences, so that float32 is precise enough far from the map's origin, too.
     """
     surroundings, first = observations.surroundings, reset[rows]
     if "map_distance" in inputs:
@@ -89,7 +89,7 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
     if "neighbours" in inputs:
         inputs["neighbours"][...] = 0 if surroundings is None else surroundings.neighbours[rows]
     out, seen = inputs["observation"], observations
-    with np.errstate(over="ignore", invalid="ignore"):  # absurd values become infinite, and the row's result unusable
+    with np.errstate(over="ignore", invalid="ignore"):  # huge values overflow to infinity; the guard rejects the row
         out[:, INPUT_COLUMNS.displacement_m] = seen.position_m[rows] - seen.previous_position_m[rows]
         out[:, INPUT_COLUMNS.velocity_mps] = seen.velocity_mps[rows]
         out[:, INPUT_COLUMNS.steady_velocity_mps] = seen.steady_velocity_mps[rows]
@@ -101,7 +101,7 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
         out[:, INPUT_COLUMNS.size_m] = seen.size_m[rows]
         out[:, INPUT_COLUMNS.map_valid.start] = 0 if surroundings is None else surroundings.map_valid[rows]
         out[:, INPUT_COLUMNS.object_class] = _CLASSES.take(seen.object_class[rows], axis=0)
-    if first.any():  # not only new tracks: also those whose state the predictor dropped
+    if first.any():  # also tracks whose state the predictor dropped
         born = np.flatnonzero(first)
         out[born, INPUT_COLUMNS.displacement_m] = 0.0
         out[born, INPUT_COLUMNS.dt_s] = 0.0
@@ -111,7 +111,7 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
 def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Prediction, rows: slice) -> None:
     """Convert mode-major float32 planes of the graph to these rows of object-major float64 arrays in the map frame."""
     count, points = len(origin_m), answer.modes * len(answer.time_s)
-    # One plane after the other, (n, K * T) each: fewer axes transpose faster.
+    # Plane by plane, (n, K * T) each: fewer axes transpose faster.
     planes = outputs["paths"].reshape(len(PATH_PLANES), points, count).swapaxes(1, 2)
     position_m = answer.position_m[rows].reshape(count, points, 2)
     x_m, y_m = planes[PATH_PLANES.position_m]
@@ -124,5 +124,5 @@ def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Predictio
         covariance_m2[..., element] = plane
     probability = answer.probability[rows]
     probability[...] = outputs["probability"]
-    with np.errstate(invalid="ignore", divide="ignore"):  # the caller looks for unusable rows
+    with np.errstate(invalid="ignore", divide="ignore"):  # the caller checks for unusable rows
         probability /= probability.sum(axis=1, keepdims=True)

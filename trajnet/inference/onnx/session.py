@@ -1,4 +1,4 @@
-"""Opening a model file in ONNX Runtime: on the provider that was asked for, or not at all."""
+"""ONNX Runtime sessions of model files, on exactly the requested provider."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _DTYPES = {"tensor(float)": "float32", "tensor(int8)": "int8"}
 
 @dataclass(frozen=True)
 class GpuOptions:
-    """How the providers cuda and tensorrt run; cpu has nothing to choose.
+    """Options of the providers cuda and tensorrt; cpu has none.
 
-    cuda_graph: what a step launches is recorded once for each bucket and then started as a whole. Several buckets need
-    ONNX Runtime 1.18 and the provider cuda; tensorrt records one only. engine_cache: a folder in which TensorRT keeps
-    the engines that it builds at the first start, which takes minutes. trt_fp16: TensorRT may use half precision
-    wherever it is faster, kinematics and covariances included, and nothing gates that: prefer `trajnet export
-    --precision fp16`.
+    cuda_graph: record the kernel launches of a step once per bucket and replay them as a CUDA graph. Several buckets
+    need ONNX Runtime 1.18 and the provider cuda; tensorrt supports one only. engine_cache: folder for the engines that
+    TensorRT builds at the first start, which takes minutes. trt_fp16: let TensorRT use half precision wherever it is
+    faster, including kinematics and covariances, without any check of the accuracy: prefer `trajnet export --precision
+    fp16`.
     """
 
     cuda_graph: bool = False
@@ -32,7 +32,7 @@ class GpuOptions:
     trt_fp16: bool = False
 
     def check(self, provider: str) -> None:
-        """Raise ConfigError for what the provider cannot do; makes the folder of the cache."""
+        """Raise ConfigError for options that the provider does not support; create the engine cache's folder."""
         if provider == "cpu" and self != GpuOptions():
             raise ConfigError("cuda_graph, engine_cache, trt_fp16: expected none with provider cpu; drop them")
         if provider != "tensorrt" and (self.engine_cache is not None or self.trt_fp16):
@@ -47,15 +47,15 @@ class GpuOptions:
             raise ConfigError(f"engine_cache: expected a folder that can be written, got {self.engine_cache}")
 
 
-#: Of the CUDA provider: products in float32. With its default, TF32, angles would come in with 10 bits.
+#: CUDA provider: true float32 products. Its default, TF32, would round input angles to 10 bits.
 _EXACT = {"use_tf32": "0"}
 
 
 def provider_options(provider: str, gpu: GpuOptions) -> list[tuple[str, dict[str, str]]]:
-    """Providers in the order of preference, with their options as ONNX Runtime names them.
+    """Return the providers in order of preference, with their options under ONNX Runtime's names.
 
-    Behind TensorRT comes CUDA, for operators that TensorRT does not have; without it these would run on the CPU.
-    TensorRT itself takes TF32 where it is faster, unless the environment has NVIDIA_TF32_OVERRIDE=0.
+    CUDA follows TensorRT for operators that TensorRT does not support, which would run on the CPU otherwise.
+    TensorRT itself uses TF32 where it is faster, unless NVIDIA_TF32_OVERRIDE=0 is set in the environment.
     https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html, CUDA-ExecutionProvider.html
     """
     if provider == "cpu":
@@ -74,7 +74,7 @@ def _flag(value: bool) -> str:
 
 
 def import_onnxruntime() -> Any:
-    """The onnxruntime module, or DependencyError where none is installed or both flavours are."""
+    """Import onnxruntime; raise DependencyError if it is missing or both of its packages are installed."""
     installed = set()
     for name in ("onnxruntime", "onnxruntime-gpu"):
         try:
@@ -100,12 +100,12 @@ def import_onnxruntime() -> Any:
 def open_session(
     path: Path, *, provider: str = "cpu", threads: int = 1, profile: str = "", gpu: GpuOptions = GpuOptions()
 ) -> Any:
-    """A session of the model, on exactly this provider.
+    """Open a session of the model on exactly this provider.
 
     Threads never spin: on cores shared with other processes spinning makes the slowest steps slower.
-    profile: prefix of the file that ONNX Runtime writes the times of its operators into; empty: none.
-    Raises ContractError for a file that cannot be loaded, ConfigError for arguments that make no sense, DependencyError
-    for a provider that cannot be had.
+    profile: prefix of the file for ONNX Runtime's operator times; empty: no profile.
+    Raises ContractError for a file that cannot be loaded, ConfigError for invalid arguments, DependencyError for an
+    unavailable provider.
     """
     if provider not in PROVIDERS:
         raise ConfigError(f"provider: expected one of {', '.join(PROVIDERS)}, got {provider!r}")
