@@ -5,6 +5,7 @@ Training, evaluation and live operation use the same functions, with present and
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import StructOfArrays
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.config import require
-from trajnet.context.map_field import MapField, MapView, field_of
+from trajnet.context.map_field import INT8_MAX, MapField, MapView, field_of
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 
 #: Neighbours farther than this are ignored (m).
@@ -54,7 +55,7 @@ class Surroundings(StructOfArrays):
     """The surroundings of N objects, with k neighbours each, nearest first.
 
     map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is required. map_valid (N,):
-    whether there was a map. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
+    whether there was a map that knows the place. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
     """
 
     map_distance: NDArray[np.int8]
@@ -88,11 +89,26 @@ def surroundings_of(
 def map_around(
     view: MapView | None, field: MapField | None, position_m: FloatArray, yaw_rad: FloatArray
 ) -> tuple[NDArray[np.int8], BoolArray]:
-    """Return map_distance and map_valid of N objects, see Surroundings."""
+    """Return map_distance and map_valid of N objects.
+
+    Where nothing drivable is near any point of an object's view, the map does not say that the object is off the road:
+    it does not know the place. Such an object has no map.
+    """
     count = len(yaw_rad)
     if view is None or field is None:
         return np.zeros((count, *(view.shape if view else (0, 0, 0)), 4), np.int8), np.zeros(count, np.bool_)
-    return field.sample(position_m, yaw_rad, view), np.ones(count, np.bool_)
+    sampled = field.sample(position_m, yaw_rad, view)
+    return sampled, knows_the_place(sampled)
+
+
+def knows_the_place(map_distance: NDArray[np.int8]) -> BoolArray:
+    """Return (N,): whether any point that an object sees is less than REACH_M from what is drivable.
+
+    map_distance (N, *view.shape, 4): see MapField.sample.
+    """
+    flat = map_distance.reshape(len(map_distance), math.prod(map_distance.shape[1:4]), 4)  # one axis is twice as fast
+    known: BoolArray = flat[..., 0].max(axis=1, initial=-INT8_MAX) > -INT8_MAX
+    return known
 
 
 def neighbours_of(

@@ -123,8 +123,10 @@ def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
 
 
 def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> bytes:
-    """sensor_msgs/PointCloud2 with one point per path point; ``object`` and ``path`` index the PredictedObjects message
-    of the same stamp, whose positions are exact where these are float32.
+    """Return a sensor_msgs/PointCloud2 with one point per path point.
+
+    ``object`` and ``path`` index the PredictedObjects message of the same stamp, whose positions are exact where these
+    are float32.
 
     PointCloud2, because PredictedPath has no room for a covariance and no standard message has paths with covariances:
     it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.

@@ -71,7 +71,7 @@ HISTORY = ("time_s", "observed", "position_m", "yaw_rad", "yaw_valid", "velocity
 
 
 def training_set(windows: Windows, surroundings: Surroundings) -> TrainingSet:
-    """The windows and what was around them as training arrays."""
+    """Return the windows and their surroundings as training arrays."""
     count, steps = windows.observed.shape
     origin = windows.position_m[:, -1:]
     return TrainingSet(
@@ -172,7 +172,7 @@ def _sliding_set(
 def cache_key(
     source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
 ) -> str:
-    """Changes with the settings, the code's version and every byte of the files."""
+    """Return a key that changes with the settings, the code's version and every byte of the files."""
     settings = [CACHE_VERSION, asdict(source), list(map(float, future_time_s)), asdict(requirements)]
     digest = hashlib.sha256(json.dumps(settings).encode())
     for path in files:
@@ -188,7 +188,7 @@ def load_training_set(
     requirements: InputRequirements,
     cache: Path,
 ) -> TrainingSet:
-    """The sources' windows, from the cache folder where they were built before."""
+    """Return the windows of the sources, from the cache folder where they were built before."""
     parts = []
     for source in sources:
         path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s, requirements)}.npz"
@@ -208,8 +208,11 @@ def load_training_set(
 
 @dataclass(frozen=True)
 class Batch:
-    """history (H, N, columns of an observation) oldest first, left-aligned; length (N,); surroundings: at the last
-    observation; future_m (T, N, 2), relative to the object; valid (T, N)."""
+    """One batch of N windows.
+
+    history (H, N, columns of an observation): oldest first, left-aligned; length (N,). surroundings: at the last
+    observation. future_m (T, N, 2): relative to the object; valid (T, N).
+    """
 
     history: Tensor
     length: Tensor
@@ -219,8 +222,11 @@ class Batch:
 
 
 class Batches(torch.utils.data.Dataset[Batch]):
-    """The batches of one epoch. What batch i holds depends on seed, epoch, rank and i alone: a resumed run goes on as
-    an unbroken one would have. Without augment: all windows in their order, untouched (validation)."""
+    """The batches of one epoch.
+
+    The content of batch i depends on seed, epoch, rank and i alone, so that a resumed run continues as an unbroken one
+    would have. Without augment: all windows in their order, untouched (validation).
+    """
 
     def __init__(
         self,
@@ -273,7 +279,7 @@ def thinned(keep: Tensor, augment: AugmentConfig, draw: torch.Generator) -> Tens
 
 
 def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Generator) -> dict[str, Tensor]:
-    """The windows at another pace, with the tracker's noise, half of them mirrored."""
+    """Return the windows at another pace, with a tracker's noise, half of them mirrored."""
     window = dict(window)
     count = len(window["yaw_rad"])
     if augment.pace > 0:
@@ -303,7 +309,7 @@ def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Gen
 
 
 def paced(window: dict[str, Tensor], slower: Tensor) -> dict[str, Tensor]:
-    """The windows played this many times slower (N,): the same way at another speed, the neighbours' too.
+    """Return the windows played this many times slower (N,): the same path at another speed, neighbours too.
 
     The future between knots is linear; where it would have to go on after the recorded knots it is not valid.
     """
@@ -330,7 +336,7 @@ def paced(window: dict[str, Tensor], slower: Tensor) -> dict[str, Tensor]:
 
 
 def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
-    """The windows with left and right swapped where chosen (N,): the map axes and the map's grid too."""
+    """Return the windows with left and right swapped where chosen (N,), map axes and map grid included."""
     window = dict(window)
     sign = torch.where(chosen, -1.0, 1.0)
     flip = torch.stack([torch.ones_like(sign), sign], -1).unsqueeze(1)

@@ -204,7 +204,7 @@ def _calibrate(path: Path, validation: TrainingSet) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint of ours as a dictionary on the CPU. Raises ContractError for anything else."""
+    """Read a checkpoint of this program into a dictionary on the CPU. Raises ContractError for anything else."""
     if not path.is_file():
         raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got no such file")
     try:
@@ -228,7 +228,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str, Any]]:
-    """The trained model in evaluation mode, its configuration, and what the checkpoint says about the run."""
+    """Return the trained model in evaluation mode, its configuration, and what the checkpoint says of the run."""
     stored = read_checkpoint(path)
     about = stored["trajnet"]
     config = configs.from_dict(TrainConfig, about.get("config"), str(path))
