@@ -18,14 +18,16 @@ MAP_REACH_M = 350.0
 
 
 def synthetic_frames(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
-    """Yield endless frames of exactly this many objects of all classes, on circles of 20 to 100 m at up to 15 m/s.
+    """Yield endless frames of exactly this many objects of all classes, on circles of 20 to 100 m.
 
-    The cost of a step does not depend on their positions. Tracks end one after the other, each after LIFETIME_S.
+    They go at up to 15 m/s, pedestrians at up to 3 m/s. Tracks end one after the other, each after LIFETIME_S. The cost
+    of a step does not depend on their positions.
     """
     draw = np.random.default_rng(0)
     radius_m, speed_mps = draw.uniform(20.0, 100.0, agents), draw.uniform(0.0, 15.0, agents)
     centre_m, phase_rad = draw.uniform(-200.0, 200.0, (agents, 2)), draw.uniform(0.0, 2.0 * np.pi, agents)
     object_class = draw.integers(1, len(ObjectClass), agents).astype(np.int8)
+    speed_mps[object_class == ObjectClass.PEDESTRIAN] *= 0.2
     born_s = draw.uniform(0.0, LIFETIME_S, agents)
     known, size_m = np.ones(agents, dtype=np.bool_), DEFAULT_SIZE_M[object_class]
     index = 0

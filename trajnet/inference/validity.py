@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, Prediction, Source
+from trajnet.types import BoolArray, FloatArray, ObjectClass, Prediction, Source
 
 #: Tolerance on the distance reachable at the highest speed of the class, m: size, jitter, a late timestamp.
 REACH_SLACK_M = 10.0
 #: Allowed difference of a covariance's off-diagonal elements relative to its trace: float32 rounding.
 ASYMMETRY = 1e-6
 
-_SOURCES = np.array([int(source) for source in Source], np.int8)
+_FIRST_SOURCE, _LAST_SOURCE = int(min(Source)), int(max(Source))
 
 
 def servable_rows(prediction: Prediction, observations: Observations) -> BoolArray:
     """Return the rows that may be served, (N,).
 
-    A row must be finite with probabilities that sum to 1 (Prediction.usable_rows), symmetric positive definite
-    covariances, a known source, an age of at least 0, and every point within reach of the object at the highest speed
-    of its class. prediction: one row per row of observations.
+    Finite, with probabilities that sum to 1 (Prediction.usable_rows), covariances that are symmetric and positive
+    definite, a known source, an age from 0 on, and no point further from the object than its class can get by then.
+    prediction: a row for each of observations.
     """
     fine = prediction.usable_rows()
     if not len(fine):
         return fine
     fine &= _positive_definite(prediction)
     fine &= _within_reach(prediction, observations)
-    fine &= (prediction.age_s >= 0.0) & np.isfinite(prediction.age_s)
-    fine &= np.isin(prediction.source, _SOURCES)
+    fine &= (prediction.age_s >= 0.0) & (prediction.age_s < np.inf)
+    fine &= (prediction.source >= _FIRST_SOURCE) & (prediction.source <= _LAST_SOURCE)
     return fine
 
 
 def _positive_definite(prediction: Prediction) -> BoolArray:
     xx, xy, yx, yy = np.moveaxis(prediction.covariance_m2.reshape(len(prediction), -1, 4), -1, 0)
-    with np.errstate(over="ignore", invalid="ignore"):  # usable_rows finds rows that are not finite
-        proper = (xx > 0.0) & (xx * yy - xy * yx > 0.0) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
+    with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are found elsewhere
+        determinant = xx * yy
+        determinant -= xy * yx
+        if determinant.min() > 0.0 and xx.min() > 0.0 and np.array_equal(xy, yx):  # nearly always
+            return np.ones(len(prediction), np.bool_)
+        proper = (xx > 0.0) & (determinant > 0.0) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
     return np.asarray(proper.all(axis=1))
 
 
 def _within_reach(prediction: Prediction, observations: Observations) -> BoolArray:
-    reach_m = max_speed_mps(observations.object_class)[:, None] * prediction.time_s + REACH_SLACK_M
+    reach_m = _reach_of_classes(prediction.time_s.tobytes(), prediction.modes)
+    flat_m = prediction.position_m.reshape(len(prediction), -1)  # long rows: NumPy is slow along axes of two elements
     with np.errstate(over="ignore", invalid="ignore"):
-        off_m = np.abs(prediction.position_m - observations.position_m[:, None, None]).max(axis=(1, 3))
-    return np.asarray((off_m <= reach_m).all(axis=1))
+        beyond_m = flat_m - np.tile(observations.position_m, flat_m.shape[1] // 2)
+        np.abs(beyond_m, out=beyond_m)
+        beyond_m -= reach_m.take(observations.object_class, axis=0)
+        return np.asarray(beyond_m.max(axis=1) <= 0.0)
+
+
+@lru_cache(maxsize=16)
+def _reach_of_classes(time_s: bytes, modes: int) -> FloatArray:
+    """Return how far an object of each class gets by each time, (classes, modes * times * 2) m: for each axis."""
+    every = np.arange(len(ObjectClass), dtype=np.int8)
+    reach_m = max_speed_mps(every)[:, None] * np.frombuffer(time_s) + REACH_SLACK_M
+    return np.tile(np.repeat(reach_m, 2, axis=1), modes)

@@ -25,6 +25,8 @@ LIMITS: dict[ObjectClass, tuple[float, float, float, float]] = {
     ObjectClass.PEDESTRIAN: (0.8, 3.0, 4.0, 12.0),
 }
 _LIMITS: FloatArray = np.array([LIMITS[c] for c in ObjectClass])
+#: An object that is off by no more along each axis is within the jitter of every class.
+_ALWAYS_JITTER_M = float(_LIMITS[:, 0].min()) / 2**0.5
 
 
 def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
@@ -53,8 +55,11 @@ def unexplained(
     and whether it does. steady_mps (N, 2), steady (N,): the velocity from earlier displacements, and whether there were
     any; where there were none, the speed alone is checked.
     """
+    off_steady_m = displacement_m - steady_mps * dt_s[:, None]
+    if np.abs(off_steady_m).max(initial=0.0) <= _ALWAYS_JITTER_M:  # nearly always: every object moved as it did before
+        return np.zeros(len(dt_s), np.bool_)
     jitter_m, error_mps, acceleration_mps2, speed_mps = _LIMITS.take(object_class, axis=0).T
-    off_m = _distance(displacement_m - steady_mps * dt_s[:, None])
+    off_m = _distance(off_steady_m)
     if measured.any():
         off_measured_m = _distance(displacement_m - measured_mps * dt_s[:, None])
         off_m = np.where(measured, np.minimum(off_m, off_measured_m), off_m)
