@@ -5,6 +5,7 @@ Training, evaluation and the road build it with the same functions, from the pre
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import StructOfArrays
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.config import require
-from trajnet.context.map_field import MapField, MapView, field_of
+from trajnet.context.map_field import INT8_MAX, MapField, MapView, field_of
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 
 #: Objects farther away than this are no neighbours (m).
@@ -54,7 +55,7 @@ class Surroundings(StructOfArrays):
     """What N objects see, with k neighbours each, the nearest first.
 
     map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is wanted. map_valid (N,):
-    whether a map was there. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
+    whether a map was there that covers the place. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
     """
 
     map_distance: NDArray[np.int8]
@@ -88,11 +89,23 @@ def surroundings_of(
 def map_around(
     view: MapView | None, field: MapField | None, position_m: FloatArray, yaw_rad: FloatArray
 ) -> tuple[NDArray[np.int8], BoolArray]:
-    """map_distance and map_valid of N objects."""
+    """Return map_distance and map_valid of N objects.
+
+    Where nothing drivable is within reach of any point of an object's view, the map does not say that the object is off
+    the road: it does not cover the place. Such an object has no map.
+    """
     count = len(yaw_rad)
     if view is None or field is None:
         return np.zeros((count, *(view.shape if view else (0, 0, 0)), 4), np.int8), np.zeros(count, np.bool_)
-    return field.sample(position_m, yaw_rad, view), np.ones(count, np.bool_)
+    sampled = field.sample(position_m, yaw_rad, view)
+    return sampled, covers_place(sampled)
+
+
+def covers_place(map_distance: NDArray[np.int8]) -> BoolArray:
+    """Return (N,): whether any point in view, (N, *view.shape, 4), is less than REACH_M from drivable area."""
+    flat = map_distance.reshape(len(map_distance), math.prod(map_distance.shape[1:4]), 4)  # one axis is twice as fast
+    covered: BoolArray = flat[..., 0].max(axis=1, initial=-INT8_MAX) > -INT8_MAX
+    return covered
 
 
 def neighbours_of(

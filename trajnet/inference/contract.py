@@ -59,7 +59,8 @@ def observation_tensors() -> tuple[Tensor, ...]:
 
     displacement since the last observation, previous_yaw of that, and dt since then: 0, yaw and 0 where reset is 1, the
     first observation of a track. velocity as the tracker measured it where velocity_valid is 1, else 0.
-    steady_velocity: see trajnet.tracking.store. map_valid: 1 where there is a map. class: 1 for its own, else 0.
+    steady_velocity: see trajnet.tracking.store. map_valid: 1 where a map covers the place. class: 1 for its own,
+    else 0.
     """
     return (Tensor("observation", "float32", ("N", str(len(INPUT_COLUMNS))), _OBSERVATION_UNIT),)
 

@@ -261,6 +261,17 @@ def test_without_needs_or_a_map_there_is_nothing_to_see() -> None:
         InputRequirements(neighbours=-1)
 
 
+def test_off_the_map_is_not_known_and_not_off_the_road() -> None:
+    """A road from -10 to 10 m, and no drawing beyond; the view reaches 10 m ahead."""
+    field = make_field(np.array([-10.0, -10.0]), 1.0, {"drivable": np.ones((20, 20), np.bool_)})
+    place = np.array([[0.0, 0.0], [-19.0, 0.0], [-22.0, 0.0], [500.0, 500.0], [np.nan, 0.0]])
+    still, size = np.zeros((5, 2)), np.ones((5, 2))
+    seen = surroundings_of(InputRequirements(VIEW), field, place, np.zeros(5), still, size)
+    assert seen.map_valid.tolist() == [True, True, False, False, False]
+    beside = make_field(np.array([-10.0, -10.0]), 1.0, {"road_divider": np.ones((20, 20), np.bool_)})
+    assert not surroundings_of(InputRequirements(VIEW), beside, place, np.zeros(5), still, size).map_valid.any()
+
+
 def test_rows_are_chosen_of_every_part() -> None:
     place = np.random.default_rng(0).uniform(-15, 15, (5, 2))
     around = surroundings_of(InputRequirements(VIEW, 2), wall(0.0), place, np.zeros(5), place, np.abs(place) + 1.0)
