@@ -17,16 +17,20 @@ class LossConfig:
     """Weights of the terms beside the winner's mean displacement: mode classification and likelihood.
 
     temperature_m: the mode's target is softmax(-ADE / temperature); 0 gives all to the winner.
+    shown: weight of the mean displacement of the most probable path, which is the one that is shown; it teaches that
+    path. expected: weight of the expected mean displacement under the probabilities; it teaches the probabilities.
     set_weights: of the races among the modes of each of model.sets; empty: all alike. They are divided by their sum.
     """
 
     classification: float = 1.0
     likelihood: float = 0.2
     temperature_m: float = 0.0
+    shown: float = 0.0
+    expected: float = 0.0
     set_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("classification", "likelihood", "temperature_m"):
+        for name in ("classification", "likelihood", "temperature_m", "shown", "expected"):
             require(getattr(self, name) >= 0, f"loss.{name}: expected at least 0, got {getattr(self, name)}")
         require(
             all(w >= 0 for w in self.set_weights) and (not self.set_weights or sum(self.set_weights) > 0),
@@ -72,4 +76,11 @@ def winner_takes_all(
     mixture = -torch.logsumexp(log_probability.detach().t().unsqueeze(1) - nll, dim=0)
     likelihood = mean_over_knots(mixture.unsqueeze(0), valid).mean()
     total = regression + config.classification * classification + config.likelihood * likelihood
-    return total, {"min_ade_m": best[-1], "classification": classification, "nll": likelihood}
+    terms = {"min_ade_m": best[-1], "classification": classification, "nll": likelihood}
+    if config.shown > 0:
+        terms["shown_ade_m"] = ade.gather(0, paths.logits.detach().argmax(dim=1).unsqueeze(0)).mean()
+        total = total + config.shown * terms["shown_ade_m"]
+    if config.expected > 0:
+        terms["expected_ade_m"] = (torch.exp(log_probability) * ade.detach().t()).sum(dim=1).mean()
+        total = total + config.expected * terms["expected_ade_m"]
+    return total, terms

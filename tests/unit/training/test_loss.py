@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,36 @@ def test_without_weights_all_sets_count_alike_and_without_sets_there_is_one() ->
     assert loss((1, 4)) == pytest.approx(loss((1, 4), (2.0, 2.0)))
     assert loss(()) == pytest.approx(loss((4,)))
     assert loss((1, 4)) > loss(())
+
+
+def test_the_path_that_is_shown_learns_and_the_expected_error_teaches_the_probabilities() -> None:
+    paths, future, valid = made()
+    ade = mean_over_knots(displacement(paths, future), valid).detach()
+    plain = LossConfig(classification=0.0, likelihood=0.0)
+    base, _ = winner_takes_all(paths, future, valid, plain)
+    shown, of_shown = winner_takes_all(paths, future, valid, replace(plain, shown=2.0))
+    expected, of_expected = winner_takes_all(paths, future, valid, replace(plain, expected=3.0))
+    top = paths.logits.argmax(dim=1)
+    value = ade[top, torch.arange(OBJECTS)].mean()
+    assert of_shown["shown_ade_m"].item() == pytest.approx(value.item(), abs=1e-6)
+    assert (shown - base).item() == pytest.approx(2.0 * value.item(), abs=1e-5)
+    moved = gradient(shown - base, paths.planes)[0].abs().sum(dim=1) > 0  # (K, N)
+    assert torch.equal(moved, torch.nn.functional.one_hot(top, MODES).t().bool())
+    assert not gradient(shown, paths.logits).any()
+    value = (torch.softmax(paths.logits, 1) * ade.t()).sum(dim=1).mean()
+    assert of_expected["expected_ade_m"].item() == pytest.approx(value.item(), abs=1e-6)
+    assert (expected - base).item() == pytest.approx(3.0 * value.item(), abs=1e-5)
+    assert not gradient(expected - base, paths.planes).any()
+    assert gradient(expected, paths.logits).any()
+
+
+def test_a_softer_target_shares_the_classification_among_modes_that_are_nearly_as_good() -> None:
+    paths, future, valid = made()
+    ade = mean_over_knots(displacement(paths, future), valid).detach()
+    _, terms = winner_takes_all(paths, future, valid, LossConfig(temperature_m=0.5))
+    target = torch.softmax(-ade.t() / 0.5, 1)
+    wanted = -(target * torch.log_softmax(paths.logits, 1)).sum(1).mean()
+    assert terms["classification"].item() == pytest.approx(wanted.item(), abs=1e-6)
 
 
 def test_what_is_not_recorded_teaches_nothing() -> None:
