@@ -52,7 +52,7 @@ def mean_over_knots(values: Tensor, valid: Tensor) -> Tensor:
 def winner_takes_all(
     paths: PathTensors, future_m: Tensor, valid: Tensor, config: LossConfig, sets: Sequence[int] = ()
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss and its terms. future_m (T, N, 2), valid (T, N): knots that were recorded, at least one each.
+    """Return the loss and its terms. future_m (T, N, 2), valid (T, N): recorded knots, at least one each.
 
     sets: ModelConfig.set_sizes. In each set its closest mode learns the path, so a set covers the future by itself; the
     closest mode of all is what classification is about. The likelihood is that of the mixture at each knot, which is
