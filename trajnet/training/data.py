@@ -180,9 +180,10 @@ def _sliding_set(
     """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
     step_s = 1.0 / source.rate_hz
     history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
+    read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
     parts = []
     for path in files:
-        scene = densified(load_scene(path, with_map=requirements.view is not None), source.densify)
+        scene = densified(read(path, requirements.view is not None), source.densify)
         windows = sliding_windows(
             scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
         )
