@@ -33,8 +33,8 @@ from trajnet.inference import PHYSICS, Stream, load_predictor
 from trajnet.metrics.gaussian import mixture_share
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, ObjectClass, Scene
 
-TIME_S: FloatArray = np.arange(1, 13) * 0.5
-HISTORY_S: FloatArray = np.arange(-6, 1) * 0.5
+TIME_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
+HISTORY_S: FloatArray = np.arange(-6, 1, dtype=np.float64) * 0.5
 #: Site -> frames from one that is scored to the next: one in 1 s, 2 s for nuscenes_agents, of which there are many.
 STRIDES = {"mini": 10, "east": 5, "agents": 4, "changchun": 10}
 #: Site -> data set and part.
@@ -63,7 +63,7 @@ def scenes_of(site: str, data: Path) -> Iterator[Scene]:
 def scored(scene: Scene, stride: int) -> Windows:
     """Return the windows of every stride-th frame whose next 6 s are recorded whole."""
     windows = windows_of_scene(scene, np.flatnonzero(scene.row_frame % stride == 0), HISTORY_S, TIME_S)
-    return windows.select(windows.future_valid.all(axis=1))
+    return windows.select(np.flatnonzero(windows.future_valid.all(axis=1)))
 
 
 def speed_mps(windows: Windows) -> FloatArray:
@@ -71,7 +71,8 @@ def speed_mps(windows: Windows) -> FloatArray:
     first = np.where(windows.observed[:, -3], -3, np.where(windows.observed[:, -2], -2, -1))
     rows = np.arange(len(windows))
     moved_m = np.linalg.norm(windows.position_m[:, -1] - windows.position_m[rows, first], axis=1)
-    return moved_m / np.where(first == -1, 1.0, -0.5 * (first + 1) + (first == -1))
+    speed: FloatArray = moved_m / np.where(first == -1, 1.0, -0.5 * (first + 1) + (first == -1))
+    return speed
 
 
 def stands(windows: Windows) -> BoolArray:
@@ -118,7 +119,11 @@ def judge(site: str, data: Path, models: list[str], without: str, most: int | No
         windows = scored(shown, STRIDES[site])
         if not len(windows):
             continue
-        about = {"class": windows.object_class, "speed": speed_mps(windows), "stands": stands(windows)}
+        about: dict[str, FloatArray] = {
+            "class": windows.object_class.astype(np.float64),
+            "speed": speed_mps(windows),
+            "stands": stands(windows).astype(np.float64),
+        }
         for spec in ("", *PHYSICS, *models):
             errors = judged(spec, shown, windows) if spec else about
             for name, values in errors.items():
@@ -130,12 +135,12 @@ def rows_of(about: dict[str, FloatArray]) -> Iterator[tuple[str, BoolArray]]:
     """Return the rows of the table: a name, and which objects (W,) it is about."""
     wheeled = (about["class"] != ObjectClass.PEDESTRIAN) & (about["class"] != ObjectClass.UNKNOWN)
     yield "all", np.ones(len(wheeled), np.bool_)
-    yield "vehicles that move", wheeled & (about["speed"] >= 0.5) & ~about["stands"]
-    yield "standing for 9 s", about["stands"]
+    yield "vehicles that move", wheeled & (about["speed"] >= 0.5) & (about["stands"] == 0)
+    yield "standing for 9 s", about["stands"] > 0
     for code in np.unique(about["class"]).tolist():
         for band, low, high in BANDS:
             yield (
-                f"{CLASS_NAMES[code]}, {band}",
+                f"{CLASS_NAMES[int(code)]}, {band}",
                 (about["class"] == code) & (about["speed"] >= low) & (about["speed"] < high),
             )
 
