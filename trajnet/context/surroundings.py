@@ -55,7 +55,7 @@ class Surroundings(StructOfArrays):
     """The surroundings of N objects, with k neighbours each, nearest first.
 
     map_distance (N, *view.shape, 4) int8: MapField.sample; (N, 0, 0, 0, 4) where no map is required. map_valid (N,):
-    whether there was a map that knows the place. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
+    whether there was a map that covers the place. neighbours (N, k, columns of NEIGHBOUR_COLUMNS) float32.
     """
 
     map_distance: NDArray[np.int8]
@@ -91,24 +91,21 @@ def map_around(
 ) -> tuple[NDArray[np.int8], BoolArray]:
     """Return map_distance and map_valid of N objects.
 
-    Where nothing drivable is near any point of an object's view, the map does not say that the object is off the road:
-    it does not know the place. Such an object has no map.
+    Where nothing drivable is within reach of any point of an object's view, the map does not say that the object is off
+    the road: it does not cover the place. Such an object has no map.
     """
     count = len(yaw_rad)
     if view is None or field is None:
         return np.zeros((count, *(view.shape if view else (0, 0, 0)), 4), np.int8), np.zeros(count, np.bool_)
     sampled = field.sample(position_m, yaw_rad, view)
-    return sampled, knows_the_place(sampled)
+    return sampled, covers_place(sampled)
 
 
-def knows_the_place(map_distance: NDArray[np.int8]) -> BoolArray:
-    """Return (N,): whether any point that an object sees is less than REACH_M from what is drivable.
-
-    map_distance (N, *view.shape, 4): see MapField.sample.
-    """
+def covers_place(map_distance: NDArray[np.int8]) -> BoolArray:
+    """Return (N,): whether any point in view, (N, *view.shape, 4), is less than REACH_M from drivable area."""
     flat = map_distance.reshape(len(map_distance), math.prod(map_distance.shape[1:4]), 4)  # one axis is twice as fast
-    known: BoolArray = flat[..., 0].max(axis=1, initial=-INT8_MAX) > -INT8_MAX
-    return known
+    covered: BoolArray = flat[..., 0].max(axis=1, initial=-INT8_MAX) > -INT8_MAX
+    return covered
 
 
 def neighbours_of(

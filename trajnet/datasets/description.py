@@ -73,6 +73,7 @@ class Dataset:
     shows_groups: whether the tables have a row for each group. mean_over_groups: whether the benchmark's own figure is
     the unweighted mean of the groups.
     format: its own file format; None where its files are tables or CommonRoad.
+    read: (file, with_map) -> the scene that training takes of a file; None: the one that the file's format gives.
     Raises ConfigError for a description that contradicts itself.
     """
 
@@ -97,6 +98,7 @@ class Dataset:
     shows_groups: bool = False
     mean_over_groups: bool = False
     format: SceneFormat | None = None
+    read: Callable[[Path, bool], Scene] | None = None
 
     def __post_init__(self) -> None:
         if not self.splits:

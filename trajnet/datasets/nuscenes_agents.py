@@ -1,22 +1,126 @@
 """All agents of nuScenes scenes, from public detections, transformed into the map frame and tracked, as scene tables.
 
-The noise is that of a real detector. In frames in which a target's label does not list it, its vehicle can appear as a
-track ``n...``.
+A table has a column ``score``: the detector's confidence in a row, 1 for annotated targets and the ego, 0 for a row
+that was interpolated. The noise is that of a real detector. A target's own vehicle can stand as a track ``n...`` in
+frames in which its label does not list it.
+
+The tables lie in ``nuscenes_agents/<split>`` beside ``nuscenes_pred``, whose labels and map rasters have their frame.
+Training sources read them with ``believed_scene``: without probable false positives, and with those rasters. The
+scenes of nuscenes_mini belong to no part: what is judged there must not have learned from them.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
 from trajnet.datasets.description import Dataset, Part
 from trajnet.datasets.folders import files_in
+from trajnet.datasets.nuscenes import FOLDERS
+from trajnet.errors import InputError
+from trajnet.scenes.nuscenes import read_raster
+from trajnet.scenes.nuscenes_traffic import recorded_directions
+from trajnet.types import BoolArray, FloatArray, RasterMap, Scene
+
+#: Scenes of nuscenes_mini.
+MINI_SCENES: frozenset[str] = frozenset(
+    f"scene-{number}" for number in ("0061", "0103", "0553", "0655", "0916", "1077", "1094", "1100")
+)
+#: Tracks whose detections have a lower mean score than this are mostly false positives. Of the pedestrians' rows 6 %
+#: go, of those of bicycles and motorcycles 30 %.
+MIN_SCORE = 0.3
+#: A track of fewer rows has no past and future that could be learned from.
+MIN_ROWS = 3
+
+
+def believed_scene(path: Path, with_map: bool, min_score: float = MIN_SCORE) -> Scene:
+    """Return the scene of one table, without the tracks that are probably false positives.
+
+    A track is kept if it has at least MIN_ROWS rows and its detections, rows of score above 0, have a mean score of
+    min_score or more. with_map: attach the raster of the scene's label file, with the directions that training scenes
+    show (see recorded_directions).
+    Raise InputError for a table without scores, and where the raster is missing.
+    """
+    from trajnet.scenes.table import read_table  # pyarrow is an extra
+
+    scene = read_table(path)
+    score = _scores(path, scene)
+    rows = np.bincount(scene.row_track, minlength=len(scene.track_id))
+    detections = np.bincount(scene.row_track, score > 0, minlength=len(scene.track_id))
+    total = np.bincount(scene.row_track, score, minlength=len(scene.track_id))
+    kept = (rows >= MIN_ROWS) & (total >= min_score * np.maximum(detections, 1))
+    scene = _with_tracks(scene, kept)
+    return replace(scene, raster=_raster(path)) if with_map else scene
+
+
+def _scores(path: Path, scene: Scene) -> FloatArray:
+    """Return the score of each of the scene's rows, (R,). Raises InputError for a table without them."""
+    import pyarrow.parquet as pq
+
+    columns = pq.ParquetFile(path).schema_arrow.names
+    if "score" not in columns:
+        raise InputError(f"{path}: expected a column score, got {', '.join(columns)}")
+    stored = pq.ParquetFile(path).read(columns=["track_id", "frame_number", "score"])
+    tracks, frames, scores = (stored[name].to_pylist() for name in ("track_id", "frame_number", "score"))
+    score_of = dict(zip(zip(tracks, frames, strict=True), scores, strict=True))
+    numbers = scene.frame_number[scene.row_frame].tolist()
+    rows = zip(scene.row_track.tolist(), numbers, strict=True)
+    return np.array([score_of[scene.track_id[track], number] for track, number in rows], np.float64)
+
+
+#: What a scene has for each row beside its frame and its track.
+_ROW_VALUES = ("position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid", "is_target")
+
+
+def _with_tracks(scene: Scene, kept: BoolArray) -> Scene:
+    """Return the scene with only the kept tracks; frames stay, even those that nothing is left in."""
+    rows = kept[scene.row_track]
+    return replace(
+        scene,
+        track_id=tuple(name for name, keep in zip(scene.track_id, kept.tolist(), strict=True) if keep),
+        object_class=scene.object_class[kept],
+        size_m=scene.size_m[kept],
+        row_frame=scene.row_frame[rows],
+        row_track=(np.cumsum(kept) - 1)[scene.row_track[rows]],
+        **{name: getattr(scene, name)[rows] for name in _ROW_VALUES},
+    )
+
+
+def _raster(path: Path) -> RasterMap:
+    """Return the raster of the label file that belongs to ``nuscenes_agents/<split>/<scene>.parquet``."""
+    path = path.resolve()
+    folder = FOLDERS.get(path.parent.name)
+    if folder is None:
+        raise InputError(f"{path}: expected a folder of {', '.join(FOLDERS)}, got {path.parent.name!r}")
+    label = path.parents[2] / "nuscenes_pred" / "label" / folder / f"{path.stem}.txt"
+    if not label.is_file():
+        raise InputError(f"{path}: its map belongs to {label}, which is missing; put nuscenes_pred beside the tables")
+    raster = read_raster(label)
+    return replace(raster, direction=recorded_directions(label, raster))
+
+
+def agents_files(folder: Path, part: str) -> list[Path]:
+    """Return the tables of a part without MINI_SCENES, sorted. Raises InputError if there are none."""
+    files = [file for file in files_in(folder / part, "*.parquet") if file.stem not in MINI_SCENES]
+    if not files:
+        raise InputError(f"{folder / part}: expected scenes that are not in nuscenes_mini, found none")
+    return files
+
 
 NUSCENES_AGENTS = Dataset(
     name="nuscenes_agents",
     title="nuScenes, all agents",
     licence="CC BY-NC-SA 4.0 (nuScenes) and AB3DMOT's academic, non-commercial licence: research only",
     download="made from nuScenes' labels and the detections of https://github.com/xinshuoweng/AB3DMOT",
-    note="2 Hz, no map; the challenge's splits, as far as there are detections",
+    note=(
+        "2 Hz; the challenge's splits, as far as there are detections, without the scenes of nuscenes_mini; no map but "
+        "in training, which takes the rasters of nuscenes"
+    ),
     folder="nuscenes_agents",
     marker="train_val",
     parts=(Part("train"), Part("train_val"), Part("val")),
-    files=lambda folder, part: files_in(folder / part, "*.parquet"),
+    files=agents_files,
+    read=believed_scene,
 )

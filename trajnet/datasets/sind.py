@@ -1,7 +1,8 @@
 """SinD: pedestrians at signalised intersections of Chinese cities, from a drone, 10 Hz, one CSV file for each city.
 
 The file is ``Ped_smoothed_tracks.csv``, with a first line that names its columns (see HEADER). Positions are in m,
-velocities in m/s, in the frame of the city's map. The files of vehicles, which have other columns, are not read.
+velocities in m/s, in the frame of the city's map. Vehicles are in files of their own, with other columns, which are
+not read. The city's Lanelet2 map (.osm) lies beside it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import numpy as np
 from trajnet.datasets.description import Dataset, Part
 from trajnet.errors import InputError
 from trajnet.scenes.formats import SceneFormat, header_line
+from trajnet.scenes.lanelet2 import read_lanelet2
 from trajnet.scenes.rows import Rows, default_sizes, read_integer, read_number, read_text, scene_from_rows
-from trajnet.types import ObjectClass, Scene
+from trajnet.types import Lane, ObjectClass, Scene
 
 HEADER = "track_id,frame_id,timestamp_ms,agent_type,x,y,vx,vy,ax,ay"
 FILE = "Ped_smoothed_tracks.csv"
@@ -23,9 +25,10 @@ CITIES = {"changchun": "Changchun", "chongqing": "Chongqing", "xian": "Xian"}
 CLASSES: dict[str, ObjectClass] = {"pedestrian": ObjectClass.PEDESTRIAN}
 
 
-def read_sind(path: Path) -> Scene:
+def read_sind(path: Path, with_map: bool = False) -> Scene:
     """Return the scene of one file, with velocities and without headings; scene_id is ``Xian/Ped_smoothed_tracks``.
 
+    with_map: also read the lanes of the Lanelet2 map beside the file, where there is one.
     Raises InputError that names the file and the line that does not fit.
     """
     lines = read_text(path).splitlines()
@@ -65,7 +68,19 @@ def read_sind(path: Path) -> Scene:
         velocity_valid=everywhere,
         is_target=~everywhere,
     )
-    return scene_from_rows(f"{path.resolve().parent.name}/{path.stem}", rows, source="SinD", licence=LICENCE)
+    scene_id, lanes = f"{path.resolve().parent.name}/{path.stem}", lanes_beside(path) if with_map else ()
+    return scene_from_rows(scene_id, rows, source="SinD", licence=LICENCE, lanes=lanes)
+
+
+def lanes_beside(path: Path) -> tuple[Lane, ...]:
+    """Return the lanes of the one .osm file in the folder of the tracks, none without one.
+
+    Its latitudes and longitudes are near 0, 0 (see trajnet.scenes.map_projection). Raises InputError for several maps.
+    """
+    maps = sorted(path.parent.glob("*.osm"))
+    if len(maps) > 1:
+        raise InputError(f"{path.parent}: expected one Lanelet2 map (.osm) beside the tracks, got {len(maps)}")
+    return read_lanelet2(maps[0]) if maps else ()
 
 
 def sind_files(folder: Path, part: str) -> list[Path]:
@@ -92,7 +107,5 @@ SIND = Dataset(
     files=sind_files,
     group=lambda part, _scene_id: part,
     shows_groups=True,
-    format=SceneFormat(
-        "sind", (".csv",), lambda path, _with_map: read_sind(path), header_line(HEADER), f"the line {HEADER!r} (SinD)"
-    ),
+    format=SceneFormat("sind", (".csv",), read_sind, header_line(HEADER), f"the line {HEADER!r} (SinD)"),
 )

@@ -16,15 +16,21 @@ from trajnet.datasets.files import load_scene
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
 from trajnet.tracking.store import TrackStore
-from trajnet.types import IntArray, Scene
+from trajnet.types import FloatArray, IntArray, Scene
 
 
 def scene_surroundings(
-    scene: Scene, rows: IntArray, requirements: InputRequirements, field: MapField | None = None
+    scene: Scene,
+    rows: IntArray,
+    requirements: InputRequirements,
+    field: MapField | None = None,
+    *,
+    map_shift_m: FloatArray | None = None,
 ) -> Surroundings:
     """Return the surroundings of the objects at these rows of the scene. field: the scene's own map if None.
 
-    The scene is streamed through a TrackStore, so headings and velocities are those that were known at that time.
+    map_shift_m (rows, 2): how far each of them sees the map moved, along its axes; None: not at all. The scene is
+    streamed through a TrackStore, so headings and velocities are those that were known at that time.
     """
     field = field or scene_field(scene, requirements)
     rows = np.asarray(rows, np.int64)
@@ -43,7 +49,8 @@ def scene_surroundings(
             parts.append(seen.make_surroundings(others, None).select(wanted))
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows))
-    distance, valid = map_around(requirements.view, field, scene.position_m[rows], yaw_rad[rows])
+    seen_from_m = scene.position_m[rows] if map_shift_m is None else scene.position_m[rows] - map_shift_m
+    distance, valid = map_around(requirements.view, field, seen_from_m, yaw_rad[rows])
     return replace(concat(parts).select(place), map_distance=distance, map_valid=valid)
 
 

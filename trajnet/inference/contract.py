@@ -58,7 +58,7 @@ def observation_tensors() -> tuple[Tensor, ...]:
 
     displacement and dt: since the previous observation; previous_yaw: the yaw of that observation. For the first
     observation of a track (reset is 1) they are 0, 0 and yaw. velocity: as measured by the tracker where velocity_valid
-    is 1, else 0. steady_velocity: see trajnet.tracking.motion. map_valid: 1 where a map knows the place; class: 1 of n.
+    is 1, else 0. steady_velocity: see tracking.motion. map_valid: 1 where a map covers the place. class: one-hot.
     """
     return (Tensor("observation", "float32", ("N", str(len(INPUT_COLUMNS))), _OBSERVATION_UNIT),)
 

@@ -20,6 +20,13 @@ class SourceConfig:
     where nothing was recorded. Other data sets are cut into sliding windows: history_s at rate_hz, one every stride
     frames, with at least min_future_s of recorded future; first, count: a range of their sorted files (count 0: all of
     them). kind ``scenes`` takes every scene file under path instead of a split.
+
+    Of all windows only every ``every``-th is taken; of those of objects that stay within 1 m, every
+    ``standing_every``-th of these. derive_velocity: a velocity that was not measured is that of the last displacement.
+    Sliding windows only: densify: so many frames are made of each recorded one first (see trajnet.scenes.densify);
+    rate_hz and stride count those. map_shift_m: half of the scenes see their map moved by up to this along each axis,
+    drawn for each window. driven_share: share of the scenes with directions whose drivable area is only where traffic
+    was recorded: a map that has lanes and nothing else.
     """
 
     kind: str
@@ -31,8 +38,18 @@ class SourceConfig:
     min_future_s: float = 2.0
     first: int = 0
     count: int = 0
+    every: int = 1
+    standing_every: int = 1
+    densify: int = 1
+    derive_velocity: bool = False
+    map_shift_m: float = 0.0
+    driven_share: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("every", "standing_every", "densify"):
+            require(getattr(self, name) > 0, f"source: {name}: expected at least 1, got {getattr(self, name)}")
+        require(self.map_shift_m >= 0, f"source: map_shift_m: expected at least 0, got {self.map_shift_m}")
+        require(0 <= self.driven_share <= 1, f"source: driven_share: expected [0, 1], got {self.driven_share}")
         require(self.history_s > 0 and self.rate_hz > 0, "source: expected history_s and rate_hz above 0")
         require(self.stride > 0, f"source: stride: expected at least 1, got {self.stride}")
         require(
@@ -49,6 +66,12 @@ class SourceConfig:
             bool(self.split) == has_parts,
             f"source: kind {self.kind!r}: expected {'a split' if has_parts else 'no split'}, got {self.split!r}; "
             "split goes with data sets that have parts",
+        )
+
+        require(
+            self.dataset.windows is None or (self.densify == 1 and not self.map_shift_m and not self.driven_share),
+            f"source: kind {self.kind!r}: expected no densify, map_shift_m or driven_share: they are for sliding "
+            "windows, and this benchmark gives its own",
         )
 
     @property
@@ -71,31 +94,47 @@ class AugmentConfig:
 
     mirror: left and right swapped in half of the windows. drop: an observation is lost with a probability drawn
     from [0, drop] for each window. short: share of the windows whose history is cut to a random length.
-    strides: every so many observations is kept, drawn for each window: the random frame rates.
+    strides: every so many observations is kept, drawn for each window: the random frame rates. stride_of_batch: drawn
+    for each batch instead, so that a batch of a low rate is short and costs little.
     pace: each window is played slower or faster, its neighbours with it, by a factor of up to 1 + pace; the map stays.
-    position_noise_m, yaw_noise_rad, velocity_noise_mps: white noise of the tracker, its standard deviation drawn from
-    [0, value] for each window. hide_velocity, hide_map, hide_directions, hide_neighbours: share of the windows whose
-    measured velocity, map, directions of the map or neighbours are taken away, so that one model serves with and
-    without.
+    position_noise_m, yaw_noise_rad, velocity_noise_mps: noise of the tracker, its standard deviation drawn from
+    [0, value] for each window. noise_power: the draw is value * u ** noise_power with u uniform, so above 1 most
+    windows are nearly clean. noise_memory_s: the noise of half of the windows is correlated in time, as that of a
+    filter is, with a time constant drawn from [0, value] (an autoregressive process of first order); that of the others
+    is white.
+    hide_velocity, hide_map, hide_directions, hide_neighbours: share of the windows whose measured velocity, map,
+    directions of the map or neighbours are taken away, so that one model serves with and without. hide_size: share
+    whose size is that of their class; size_noise: standard deviation of the logarithm of length and width.
+    borrow: a window that has no map or no neighbours takes those of another window before anything is hidden, so
+    that whether there are any does not tell which data set a window is from, and a map that is wrong is nothing new.
     """
 
     mirror: bool = True
     drop: float = 0.3
     short: float = 0.2
     strides: tuple[int, ...] = (1,)
+    stride_of_batch: bool = False
     pace: float = 0.0
     position_noise_m: float = 0.0
     yaw_noise_rad: float = 0.0
     velocity_noise_mps: float = 0.0
+    noise_power: float = 1.0
+    noise_memory_s: float = 0.0
     hide_velocity: float = 0.0
     hide_map: float = 0.0
     hide_directions: float = 0.0
     hide_neighbours: float = 0.0
+    hide_size: float = 0.0
+    size_noise: float = 0.0
+    borrow: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("drop", "short", "hide_velocity", "hide_map", "hide_directions", "hide_neighbours"):
+        for name in ("drop", "short", "hide_velocity", "hide_map", "hide_directions", "hide_neighbours", "hide_size"):
             require(0 <= getattr(self, name) < 1, f"augment.{name}: expected [0, 1), got {getattr(self, name)}")
-        for name in ("pace", "position_noise_m", "yaw_noise_rad", "velocity_noise_mps"):
+        for name in (
+            "pace", "position_noise_m", "yaw_noise_rad", "velocity_noise_mps", "noise_power", "noise_memory_s",
+            "size_noise",
+        ):  # fmt: skip
             require(getattr(self, name) >= 0, f"augment.{name}: expected at least 0, got {getattr(self, name)}")
         require(
             bool(self.strides) and min(self.strides) >= 1,

@@ -18,25 +18,27 @@ from torch import Tensor
 
 from trajnet.arrays import StructOfArrays, concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
-from trajnet.context.surroundings import InputRequirements, Surroundings
+from trajnet.context.map_field import MapField
+from trajnet.context.surroundings import InputRequirements, Surroundings, scene_field
 from trajnet.datasets.files import find_scenes, load_scene
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.window_context import scene_surroundings, window_surroundings
 from trajnet.datasets.windows import Windows, sliding_windows
 from trajnet.errors import InputError
+from trajnet.scenes.densify import densified
 from trajnet.tracking.motion import causal_heading, steady_velocity
 from trajnet.tracking.store import TrackPolicy
 from trajnet.training.config import AugmentConfig, SourceConfig
 from trajnet.training.model import ContextTensors
 from trajnet.training.model_input import ModelInput
-from trajnet.types import BoolArray, FloatArray
+from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, Scene
 from trajnet.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 6
+CACHE_VERSION = 7
 Float32Array = NDArray[np.float32]
 
 
@@ -90,6 +92,32 @@ def training_set(windows: Windows, surroundings: Surroundings) -> TrainingSet:
         map_valid=surroundings.map_valid,
         neighbours=surroundings.neighbours,
     )
+
+
+#: A velocity that is derived of positions is that of a displacement over at least and at most this long (s).
+DERIVED_S = (0.3, 1.0)
+
+
+def with_derived_velocities(data: TrainingSet) -> TrainingSet:
+    """Return the windows in which a velocity that was not measured is that of the last displacement.
+
+    A source without velocities must not be told by that. What fills the gap is what a tracker could have said: from
+    observations up to that time, over the shortest displacement that is at least DERIVED_S[0] long. Where there is
+    none, at the start of a track and behind long gaps, the velocity stays unknown.
+    """
+    velocity_mps, valid = data.velocity_mps.copy(), data.velocity_valid.copy()
+    shortest_s, longest_s = DERIVED_S
+    for step in range(data.observed.shape[1]):
+        for before in range(step - 1, -1, -1):
+            passed_s = data.time_s[:, step] - data.time_s[:, before]
+            filled = data.observed[:, step] & data.observed[:, before] & ~valid[:, step]
+            filled &= (passed_s >= shortest_s - 1e-3) & (passed_s <= longest_s + 1e-3)
+            if filled.any():
+                moved_m = data.position_m[filled, step] - data.position_m[filled, before]
+                velocity_mps[filled, step], valid[filled, step] = moved_m / passed_s[filled, None], True
+            if passed_s.min() > longest_s:
+                break
+    return replace(data, velocity_mps=velocity_mps, velocity_valid=valid)
 
 
 def joined(parts: Sequence[TrainingSet]) -> TrainingSet:
@@ -150,23 +178,51 @@ def build_set(
 def _sliding_set(
     source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
 ) -> TrainingSet:
-    """Sliding windows of every scene of these files."""
+    """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
     step_s = 1.0 / source.rate_hz
     history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
+    read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
     parts = []
     for path in files:
-        scene = load_scene(path, with_map=requirements.view is not None)
+        scene = densified(read(path, requirements.view is not None), source.densify)
         windows = sliding_windows(
             scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
         )
         if len(windows):
-            parts.append(training_set(windows, scene_surroundings(scene, windows.row, requirements)))
+            draw = _draw_of(path)
+            field = _map_field(source, scene, requirements, draw)
+            shift_m = _map_shift_m(source, len(windows), draw)
+            around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
+            parts.append(training_set(windows, around))
     if not parts:
         raise InputError(
             f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
             f"got none in {len(files)} files"
         )
     return joined(parts)
+
+
+def _draw_of(path: Path) -> np.random.Generator:
+    """Return a generator that depends on the file's name alone, so that a set is the same whenever it is built."""
+    return np.random.default_rng(list(hashlib.sha256(path.stem.encode()).digest()))
+
+
+def _map_field(
+    source: SourceConfig, scene: Scene, requirements: InputRequirements, draw: np.random.Generator
+) -> MapField | None:
+    """Return the scene's map; of a share of the scenes only where traffic was recorded counts as drivable."""
+    raster, driven = scene.raster, draw.random() < source.driven_share
+    if driven and raster is not None and raster.direction is not None and raster.direction.any():
+        on: BoolArray = np.any(raster.direction != 0, axis=-1)
+        scene = replace(scene, raster=replace(raster, drivable=on))
+    return scene_field(scene, requirements)
+
+
+def _map_shift_m(source: SourceConfig, windows: int, draw: np.random.Generator) -> FloatArray:
+    """(W, 2): by how much each window's map is moved; 0 for half of the scenes."""
+    moved = source.map_shift_m if draw.random() < 0.5 else 0.0
+    shift_m: FloatArray = draw.uniform(-moved, moved, (windows, 2))
+    return shift_m
 
 
 def cache_key(
@@ -179,6 +235,23 @@ def cache_key(
         digest.update(path.name.encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:24]
+
+
+#: An object whose recorded history and future stay this close to the present stands (m).
+STANDS_WITHIN_M = 1.0
+
+
+def thinned_set(whole: TrainingSet, every: int, standing_every: int = 1) -> TrainingSet:
+    """Return every ``every``-th window; of those of objects that stand, every ``standing_every``-th of these.
+
+    Most of what a street shows is parked, and one window of it is much like the next.
+    """
+    rows = np.arange(len(whole))[::every]
+    away_m = np.linalg.norm(np.concatenate([whole.position_m[rows], whole.future_m[rows]], axis=1), axis=-1)
+    recorded = np.concatenate([whole.observed[rows], whole.future_valid[rows]], axis=1)
+    stands = ~(recorded & (away_m >= STANDS_WITHIN_M)).any(axis=1)
+    kept = ~stands | ((np.cumsum(stands) - 1) % standing_every == 0)
+    return whole.select(rows[kept])
 
 
 def load_training_set(
@@ -199,7 +272,9 @@ def load_training_set(
                 continue
             except Exception as error:  # NumPy's reader raises what its parsing stumbles over
                 log.warning("%s: unreadable (%s), built anew", path, error)
-        part = build_set(source, roots, future_time_s, requirements)
+        part = thinned_set(build_set(source, roots, future_time_s, requirements), source.every, source.standing_every)
+        if source.derive_velocity:
+            part = with_derived_velocities(part)
         with whole_file(path) as unfinished:
             np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
         parts.append(part)
@@ -245,6 +320,8 @@ class Batches(torch.utils.data.Dataset[Batch]):
         if augment is not None:
             np.random.default_rng([seed, epoch]).shuffle(order)
         order = order[: len(order) // ranks * ranks][rank::ranks] if ranks > 1 else order
+        #: Rows of the data in the order of the batches.
+        self.order = order
         self._chunks = [order[i : i + batch] for i in range(0, len(order), batch)]
         self._arrays = {f.name: torch.from_numpy(getattr(data, f.name)) for f in fields(TrainingSet)}
 
@@ -267,7 +344,8 @@ def thinned(keep: Tensor, augment: AugmentConfig, draw: torch.Generator) -> Tens
     """(N, H) observations that remain after a random frame rate, drops and a shorter history; the last always does."""
     count, steps = keep.shape
     back = torch.arange(steps - 1, -1, -1)
-    stride = torch.tensor(augment.strides)[torch.randint(len(augment.strides), (count, 1), generator=draw)]
+    chosen = torch.randint(len(augment.strides), (1 if augment.stride_of_batch else count, 1), generator=draw)
+    stride = torch.tensor(augment.strides)[chosen]
     keep = keep & (back % stride == 0)
     probability = augment.drop * torch.rand(count, 1, generator=draw)
     keep = keep & (torch.rand(count, steps, generator=draw) >= probability)
@@ -290,9 +368,10 @@ def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Gen
         ("velocity_mps", augment.velocity_noise_mps),
     ):
         if limit > 0:
-            values = window[name]
-            sigma = limit * torch.rand(count, *[1] * (values.dim() - 1), generator=draw)
-            window[name] = values + sigma * torch.randn(values.shape, generator=draw)
+            window[name] = window[name] + noise(window[name].shape, window["time_s"], limit, augment, draw)
+    window = resized(window, augment, draw)
+    if augment.borrow:
+        window = borrowed(window, draw)
     if augment.hide_velocity > 0:
         shown = torch.rand(count, 1, generator=draw) >= augment.hide_velocity
         window["velocity_valid"] = window["velocity_valid"] & shown
@@ -306,6 +385,57 @@ def disturbed(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Gen
         shown = torch.rand(count, 1, generator=draw) >= augment.hide_neighbours
         window["neighbours"] = window["neighbours"] * shown.unsqueeze(-1)
     return mirrored(window, torch.rand(count, generator=draw) < 0.5) if augment.mirror else window
+
+
+def noise(shape: Sequence[int], time_s: Tensor, limit: float, augment: AugmentConfig, draw: torch.Generator) -> Tensor:
+    """Return noise of shape (N, H, ...) at time_s (N, H), its level drawn for each window; half have a memory.
+
+    The correlation of two successive steps is exp(-dt / memory); the variance is the same at every step.
+    """
+    count, rest = shape[0], [1] * (len(shape) - 2)
+    sigma = limit * torch.rand(count, 1, *rest, generator=draw) ** augment.noise_power
+    values = torch.randn(tuple(shape), generator=draw)
+    if augment.noise_memory_s > 0:
+        memory_s = augment.noise_memory_s * torch.rand(count, 1, generator=draw)
+        remembers = torch.rand(count, 1, generator=draw) < 0.5
+        kept = torch.exp(-(time_s[:, 1:] - time_s[:, :-1]).clamp(min=0.0) / memory_s.clamp(min=1e-6))
+        kept = torch.where(remembers, kept, torch.zeros(())).reshape(count, -1, *rest)
+        fresh = torch.sqrt(1.0 - kept * kept)
+        for step in range(1, shape[1]):
+            values[:, step] = kept[:, step - 1] * values[:, step - 1] + fresh[:, step - 1] * values[:, step]
+    return sigma * values
+
+
+def resized(window: dict[str, Tensor], augment: AugmentConfig, draw: torch.Generator) -> dict[str, Tensor]:
+    """Return the windows, a share of them with the size of their class, all with noise on the size."""
+    size_m = window["size_m"]
+    if augment.hide_size > 0:
+        shown = torch.rand(len(size_m), 1, generator=draw) >= augment.hide_size
+        of_class = torch.from_numpy(DEFAULT_SIZE_M).to(size_m.dtype)[window["object_class"].long()]
+        size_m = torch.where(shown, size_m, of_class)
+    if augment.size_noise > 0:
+        size_m = size_m * torch.exp(augment.size_noise * torch.randn(size_m.shape, generator=draw))
+    return dict(window, size_m=size_m)
+
+
+def borrowed(window: dict[str, Tensor], draw: torch.Generator) -> dict[str, Tensor]:
+    """Return the windows; those without a map or without neighbours take those of another window.
+
+    The others are drawn from those of the batch that have what is missing; where none has, nothing is borrowed.
+    """
+    window = dict(window)
+    for names, there in (
+        (("map_distance", "map_valid"), window["map_valid"]),
+        (("neighbours",), window["neighbours"][..., NEIGHBOUR_COLUMNS.index("valid")].any(dim=1)),
+    ):
+        owners, without = torch.nonzero(there).squeeze(1), torch.nonzero(~there).squeeze(1)
+        if not len(owners) or not len(without):
+            continue
+        chosen = owners[torch.randint(len(owners), (len(without),), generator=draw)]
+        for name in names:
+            window[name] = window[name].clone()
+            window[name][without] = window[name][chosen]
+    return window
 
 
 def paced(window: dict[str, Tensor], slower: Tensor) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.unit.datasets.text_files import write
@@ -31,6 +32,29 @@ def test_columns_times_and_what_is_not_known(tmp_path: Path) -> None:
     assert not scene.yaw_valid.any()
     assert not scene.is_target.any()
     assert scene.licence == "CC0 1.0"
+
+
+LANELET = (
+    '<osm version="0.6"><node id="0" lat="0" lon="0"/><node id="1" lat="0" lon="0.00045"/>'
+    '<node id="2" lat="0.00004" lon="0"/><node id="3" lat="0.00004" lon="0.00045"/>'
+    '<way id="10"><nd ref="0"/><nd ref="1"/></way><way id="11"><nd ref="2"/><nd ref="3"/></way>'
+    '<relation id="20"><member type="way" role="right" ref="10"/><member type="way" role="left" ref="11"/>'
+    '<tag k="type" v="lanelet"/><tag k="subtype" v="road"/></relation></osm>'
+)
+
+
+def test_the_map_beside_the_tracks_is_read_where_it_is_wanted(tmp_path: Path) -> None:
+    path = write(tmp_path / "Xian" / FILE, f"{HEADER}\n{ROW}{NEXT}")
+    assert load_scene(path, with_map=True).lanes == ()
+    write(path.parent / "map.osm", LANELET)
+    assert load_scene(path).lanes == ()
+    (lane,) = load_scene(path, with_map=True).lanes
+    # A degree at 0, 0 is 110.574 km of latitude and 111.319 km of longitude; 3 degrees off the meridian, UTM's scale is
+    # 0.9996 (1 + 0.05236^2 / 2) = 1.00097.
+    np.testing.assert_allclose(lane.left_m, [[0.0, 4.427], [50.142, 4.427]], atol=2e-3)
+    write(path.parent / "other.osm", LANELET)
+    with pytest.raises(InputError, match=r"expected one Lanelet2 map \(\.osm\) beside the tracks, got 2"):
+        load_scene(path, with_map=True)
 
 
 @pytest.mark.parametrize(

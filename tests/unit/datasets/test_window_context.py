@@ -12,7 +12,7 @@ from tests.frames import frame, observed
 from tests.neighbours import named
 from trajnet.arrays import concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
-from trajnet.context.map_field import MapView, make_field
+from trajnet.context.map_field import MapView, field_of, make_field
 from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import nothing_around, scene_surroundings, window_surroundings
@@ -155,6 +155,18 @@ def test_a_given_map_is_looked_at_instead_of_the_scenes(scene: Scene) -> None:
     bare = replace(scene, lanes=(), raster=None)
     assert not scene_surroundings(bare, rows, REQUIREMENTS).map_valid.any()
     assert scene_surroundings(bare, rows, REQUIREMENTS, field).map_valid.all()
+
+
+def test_a_moved_map_is_seen_as_from_the_other_side(scene: Scene) -> None:
+    rows = np.array([400, 3, 250])
+    shift_m = np.array([[0.0, 0.0], [2.0, -1.0], [-1.5, 0.5]])
+    moved = scene_surroundings(scene, rows, REQUIREMENTS, map_shift_m=shift_m)
+    for i in range(len(rows)):
+        field = field_of(scene.lanes, scene.raster)
+        assert field is not None
+        there = replace(field, origin_m=field.origin_m + shift_m[i])
+        expected = scene_surroundings(scene, rows[i : i + 1], REQUIREMENTS, there)
+        assert_same(moved.select(np.array([i])), expected)
 
 
 def test_windows_of_several_scenes_keep_their_order_and_find_their_scene(scene: Scene, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from trajnet.datasets.window_context import nothing_around, scene_surroundings
 from trajnet.datasets.windows import Windows, frames_of, sliding_windows
 from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate, wrap_angle
+from trajnet.scenes.formats import write_scene
 from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.training.config import AugmentConfig, SourceConfig, TrainConfig
 from trajnet.training.data import (
@@ -26,18 +27,25 @@ from trajnet.training.data import (
     Batches,
     TrainingSet,
     as_batch,
+    borrowed,
+    build_set,
     cache_key,
     disturbed,
     joined,
     load_training_set,
     mirrored,
+    noise,
     paced,
+    resized,
     source_files,
     thinned,
+    thinned_set,
     training_set,
+    with_derived_velocities,
 )
 from trajnet.training.model import ModelConfig, TrajectoryModel
 from trajnet.training.model_input import unpacked
+from trajnet.types import DEFAULT_SIZE_M, RasterMap
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
 SOURCE = SourceConfig("scenes", path="scenes", history_s=1.0, stride=10, min_future_s=1.0)
@@ -159,6 +167,107 @@ def test_thinning_keeps_the_last_observation_and_adds_none() -> None:
         torch.ones(9, 21, dtype=torch.bool), AugmentConfig(drop=0.0, short=0.0, strides=(5,)), torch.Generator()
     )
     assert only_stride.nonzero()[:5, 1].tolist() == [0, 5, 10, 15, 20]
+
+
+def test_the_stride_of_a_batch_is_that_of_all_its_windows() -> None:
+    keep = torch.ones(50, 21, dtype=torch.bool)
+    augment = AugmentConfig(drop=0.0, short=0.0, strides=(2, 5), stride_of_batch=True)
+    lengths = set()
+    for seed in range(8):
+        of_each = thinned(keep, augment, torch.Generator().manual_seed(seed)).sum(1).unique().tolist()
+        assert len(of_each) == 1
+        lengths.update(of_each)
+    assert lengths == {11, 5}
+
+
+def test_noise_has_one_variance_at_every_step_and_a_memory_in_half_of_the_windows() -> None:
+    """The limit of the memory is so long that its draw hardly matters: successive steps are nearly the same."""
+    count, steps = 4_000, 6
+    time_s = torch.arange(steps).float().expand(count, -1) * 0.1
+    augment = AugmentConfig(noise_memory_s=1e6)
+    made = noise((count, steps, 2), time_s, 1.0, augment, torch.Generator().manual_seed(0))
+    level = made[:, 0].std()
+    for step in range(steps):
+        assert made[:, step].std() == pytest.approx(float(level), rel=0.06)
+    repeats = (made[:, 1:] - made[:, :-1]).abs().amax(dim=(1, 2)) < 0.02 * made.abs().amax(dim=(1, 2))
+    assert repeats.float().mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_noise_without_a_memory_is_white_and_its_level_is_that_of_the_window() -> None:
+    draw = torch.Generator().manual_seed(0)
+    time_s = torch.arange(400).float().expand(300, -1)
+    made = noise((300, 400), time_s, 0.5, AugmentConfig(noise_power=2.0), draw)
+    level = made.std(dim=1)
+    assert level.max() < 0.55
+    assert level.median() == pytest.approx(0.5 * 0.5**2, abs=0.03)
+    next_one = (made[:, 1:] * made[:, :-1]).mean(dim=1) / made.var(dim=1)
+    assert next_one.mean().abs() < 0.02
+
+
+def test_a_memory_fades_with_the_time_between_two_observations() -> None:
+    """Of 0.5 s and 1.0 s between them with one memory: exp(-0.5 / m) and its square; the draw of m is the same."""
+    augment, kept = AugmentConfig(noise_memory_s=2.0), []
+    for step_s in (0.5, 1.0):
+        time_s = torch.tensor([[0.0, step_s]]).expand(200_000, -1)
+        made = noise((200_000, 2), time_s, 1.0, augment, torch.Generator().manual_seed(3))
+        kept.append(float((made[:, 0] * made[:, 1]).mean() / made[:, 0].var()))
+    memory_s = (np.arange(2_000) + 0.5) / 1_000
+    expected = [0.5 * np.exp(-step_s / memory_s).mean() for step_s in (0.5, 1.0)]
+    assert kept == pytest.approx(expected, abs=0.02)
+
+
+def test_sizes_are_those_of_the_class_in_a_share_of_the_windows(data: TrainingSet) -> None:
+    window = {name: torch.cat([values] * 8) for name, values in tensors(data).items()}
+    window["size_m"] = window["size_m"] + 0.123
+    made = resized(window, AugmentConfig(hide_size=0.3), torch.Generator().manual_seed(0))["size_m"]
+    of_class = torch.from_numpy(DEFAULT_SIZE_M).float()[window["object_class"].long()]
+    hidden = (made == of_class).all(dim=1)
+    assert hidden.float().mean() == pytest.approx(0.3, abs=0.06)
+    assert torch.equal(made[~hidden], window["size_m"][~hidden])
+    about = resized(window, AugmentConfig(size_noise=0.1), torch.Generator().manual_seed(0))["size_m"]
+    assert torch.log(about / window["size_m"]).std() == pytest.approx(0.1, abs=0.02)
+
+
+def test_who_lacks_a_map_or_neighbours_borrows_them_whole(data: TrainingSet) -> None:
+    window = tensors(data)
+    bare = torch.arange(len(data)) % 2 == 0
+    window = dict(window, map_valid=~bare, neighbours=window["neighbours"] * (~bare).reshape(-1, 1, 1))
+    lonely = ~window["neighbours"][..., -1].bool().any(dim=1)
+    made = borrowed(window, torch.Generator().manual_seed(0))
+    assert made["map_valid"].all()
+    assert made["neighbours"][..., -1].bool().any(dim=1).all()
+    for name, without in (("map_distance", bare), ("neighbours", lonely)):
+        assert torch.equal(made[name][~without], window[name][~without])
+        owned = {row.numpy().tobytes() for row in window[name][~without]}
+        assert {row.numpy().tobytes() for row in made[name][without]} <= owned
+    untouched = set(window) - {"map_distance", "map_valid", "neighbours"}
+    assert all(torch.equal(made[name], window[name]) for name in untouched)
+
+
+def test_where_no_window_has_a_map_none_is_borrowed(data: TrainingSet) -> None:
+    window = tensors(data)
+    window["map_valid"] = torch.zeros_like(window["map_valid"])
+    assert not borrowed(window, torch.Generator().manual_seed(0))["map_valid"].any()
+
+
+def test_velocities_are_derived_of_the_past_where_none_was_measured(data: TrainingSet) -> None:
+    """One window at 0.2 s a step, x = 0, 1, 3, 6, 10: over 0.4 s, the shortest from 0.3 s on."""
+    one = thinned_set(data, len(data))
+    steps = 5
+    made = replace(
+        one,
+        time_s=np.linspace(-0.8, 0.0, steps, dtype=np.float32)[None],
+        observed=np.array([[True, True, True, False, True]]),
+        position_m=np.stack([np.array([0.0, 1.0, 3.0, 0.0, 10.0]), np.zeros(steps)], 1).astype(np.float32)[None],
+        velocity_mps=np.full((1, steps, 2), 7.0, np.float32),
+        velocity_valid=np.array([[False, True, False, False, False]]),
+    )
+    derived = with_derived_velocities(made)
+    assert derived.velocity_valid.tolist() == [[False, True, True, False, True]]
+    assert derived.velocity_mps[0, [1, 2, 4], 0].tolist() == pytest.approx([7.0, 3.0 / 0.4, 7.0 / 0.4])
+    assert len(one) == 1
+    for name in set(TrainingSet.__dataclass_fields__) - {"velocity_mps", "velocity_valid"}:
+        assert getattr(derived, name) is getattr(made, name)
 
 
 def test_mirror_swaps_left_and_right_of_past_and_future_together(data: TrainingSet) -> None:
@@ -403,6 +512,78 @@ def test_windows_are_cached_by_content_and_built_anew_when_the_cache_is_corrupt(
     assert key != cache_key(SOURCE, source_files(SOURCE, [tmp_path]), FUTURE_S, REQUIREMENTS)
 
 
+@pytest.fixture(scope="module")
+def roads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder ``roads`` with sixteen copies of a scene, its raster drivable everywhere and driven on its right."""
+    root = tmp_path_factory.mktemp("data")
+    whole = load_scene(SCENES / "crossing_small.parquet")
+    low_m = whole.position_m.min(axis=0) - 60.0
+    pixels = np.ceil(whole.position_m.max(axis=0) + 60.0 - low_m).astype(int)
+    direction = np.zeros((*pixels, 2), np.int8)
+    direction[pixels[0] // 2 :, :, 0] = 100
+    raster = RasterMap(low_m, 1.0, np.ones(tuple(pixels), np.bool_), direction=direction)
+    (root / "roads").mkdir()
+    for number in range(16):
+        write_scene(replace(whole, lanes=(), raster=raster), root / "roads" / f"{number}.parquet")
+    return root
+
+
+def sliding(roads: Path, **changes: Any) -> list[TrainingSet]:
+    """The windows of each of the scenes by itself."""
+    source = SourceConfig("scenes", path="roads", history_s=1.0, stride=40, min_future_s=1.0, count=1)
+    requirements = InputRequirements(replace(VIEW, directions=True), 0)
+    each = [replace(source, first=number, **changes) for number in range(16)]
+    return [build_set(one, [roads], FUTURE_S, requirements) for one in each]
+
+
+def test_half_of_the_scenes_see_their_map_moved_and_nothing_else_of_them_changes(roads: Path) -> None:
+    plain, moved = sliding(roads)[0], sliding(roads, map_shift_m=2.0)
+    changed = [not np.array_equal(one.map_distance, plain.map_distance) for one in moved]
+    assert 3 <= sum(changed) <= 13
+    for one in moved:
+        for name in set(TrainingSet.__dataclass_fields__) - {"map_distance", "map_valid"}:
+            assert np.array_equal(getattr(one, name), getattr(plain, name)), name
+    again = sliding(roads, map_shift_m=2.0)
+    assert all(np.array_equal(a.map_distance, b.map_distance) for a, b in zip(moved, again, strict=True))
+
+
+def test_a_share_of_the_scenes_is_drivable_only_where_somebody_drove(roads: Path) -> None:
+    plain, driven = sliding(roads)[0], sliding(roads, driven_share=1.0)[0]
+    known = driven.map_distance[..., 2] > 0
+    assert (plain.map_distance[..., 0] > 0).all()
+    assert np.array_equal(driven.map_distance[..., 0] > 0, known)
+    assert 0.2 < known.mean() < 0.8
+    some = sliding(roads, driven_share=0.5)
+    assert 3 <= sum(np.array_equal(one.map_distance, driven.map_distance) for one in some) <= 13
+
+
+def test_frames_are_put_between_and_every_nth_window_is_taken(roads: Path) -> None:
+    plain = sliding(roads)[0]
+    twice = sliding(roads, densify=2, rate_hz=20.0, stride=80)[0]
+    assert len(twice) == len(plain)
+    assert twice.observed.shape[1] == 2 * plain.observed.shape[1] - 1
+    np.testing.assert_allclose(twice.position_m[:, ::2], plain.position_m, atol=1e-5)
+    np.testing.assert_allclose(twice.future_m, plain.future_m, atol=1e-5)
+    third = thinned_set(plain, 3)
+    assert np.array_equal(third.future_m, plain.future_m[::3])
+
+
+def test_of_windows_that_stand_every_nth_is_taken_and_of_the_others_all(data: TrainingSet) -> None:
+    """Every second window is made to stand, but for one whose history and one whose future leads away."""
+    position_m, future_m = np.full_like(data.position_m, 5.0), np.full_like(data.future_m, 5.0)
+    stands = np.arange(len(data)) % 2 == 0
+    position_m[stands], future_m[stands] = 0.6, 0.5
+    position_m[4, 0], future_m[8, -1] = 1.2, 1.2
+    observed, valid = np.ones_like(data.observed), np.ones_like(data.future_valid)
+    observed[6, 0], position_m[6, 0] = False, 9.0  # what was not observed is nowhere
+    made = replace(data, position_m=position_m, future_m=future_m, observed=observed, future_valid=valid)
+    stands[[4, 8]] = False
+    kept = thinned_set(made, 1, standing_every=3)
+    expected = np.sort(np.concatenate([np.flatnonzero(~stands), np.flatnonzero(stands)[::3]]))
+    assert np.array_equal(kept.map_distance, data.map_distance[expected])
+    assert np.array_equal(kept.future_m, future_m[expected])
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a folder 'nowhere'"):
         source_files(SourceConfig("scenes", path="nowhere"), [tmp_path])
@@ -413,10 +594,24 @@ def test_a_source_says_what_belongs_to_it() -> None:
         SourceConfig("nuscenes", path="x", split="train")
     with pytest.raises(ConfigError, match="expected a split, got ''; split goes with"):
         SourceConfig("nuscenes")
-    with pytest.raises(ConfigError, match=r"augment\.pace: expected at least 0, got -0\.1"):
-        AugmentConfig(pace=-0.1)
+    below: Any = -0.1
+    nothing: Any = 0
     whole: Any = 1.0
-    for name in ("drop", "hide_map", "hide_directions", "hide_neighbours"):
+    setting: Any
+    for name in ("pace", "noise_power", "noise_memory_s", "size_noise"):
+        with pytest.raises(ConfigError, match=rf"augment\.{name}: expected at least 0, got -0\.1"):
+            AugmentConfig(**{name: below})
+    for name in ("every", "standing_every", "densify"):
+        with pytest.raises(ConfigError, match=f"source: {name}: expected at least 1, got 0"):
+            replace(SOURCE, **{name: nothing})
+    with pytest.raises(ConfigError, match=r"source: driven_share: expected \[0, 1\], got 1\.5"):
+        replace(SOURCE, driven_share=1.5)
+    with pytest.raises(ConfigError, match=r"source: map_shift_m: expected at least 0, got -1\.0"):
+        replace(SOURCE, map_shift_m=-1.0)
+    for setting in ({"densify": 2}, {"map_shift_m": 1.0}, {"driven_share": 0.5}):
+        with pytest.raises(ConfigError, match="they are for sliding windows, and this benchmark gives its own"):
+            SourceConfig("nuscenes", split="train", **setting)
+    for name in ("drop", "hide_map", "hide_directions", "hide_neighbours", "hide_size"):
         with pytest.raises(ConfigError, match=rf"augment\.{name}: expected \[0, 1\), got 1\.0"):
             AugmentConfig(**{name: whole})
 
