@@ -1,7 +1,7 @@
 """Features of observations and neighbours for the network, computed by a few matrix products.
 
 Picking, turning and joining columns one by one would be a hundred small operators, each of which costs some
-microseconds whatever it does: on a GPU or in cold caches that is most of a step. Products with constant matrices do the
+microseconds of overhead: on a GPU or with cold caches that is most of a step. Products with constant matrices do the
 same; the tests compare them with the formulas written out.
 """
 

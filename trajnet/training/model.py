@@ -6,7 +6,7 @@ In the order of the data, for N objects at one time:
 2. ``features`` (no weights): the same in the object's own axes, of order one. They contain no absolute position or
    heading, so the model predicts the same wherever an object is and whichever way it points.
 3. ``embed`` and ``encoder``: an LSTM whose state (layers, N, hidden) lives as long as the track.
-4. ``map_encoder``: distances to road edges and dividers at points around the object -> (N, map_width).
+4. ``map_encoder``: distances to edges and dividers, and directions, at points around the object -> (N, map_width).
    ``attention``: its k nearest neighbours -> (N, attention).
 5. ``fuse``: encoder output, features, map and neighbours -> context (N, context).
 6. ``decoder``: an LSTM started from the context. Each of its R steps gives S = decoder_stride of the T = R S knots.
@@ -226,7 +226,7 @@ class MapEncoder(nn.Module):
     def __init__(self, view: MapView, channels: tuple[int, ...], width: int, dropout: float) -> None:
         super().__init__()
         rows, columns, points = view.shape
-        # Without directions the last two numbers of a point are always 0: leaving them out would cost more.
+        # Without directions the fourth number of a point is always 0: leaving it out would cost more than taking it.
         self.patch = nn.Linear(points * 4, channels[0])
         self.patches, self.directions = rows * columns, view.directions
         self.to_map_axes: Tensor
