@@ -146,7 +146,8 @@ def train(
     threads: CPU threads of torch; 0 leaves its own choice.
     Raises TrajnetError for data or a checkpoint that does not fit.
     """
-    require_trainable([(s.kind, s.path) for s in config.train], non_commercial=config.non_commercial)
+    used = (*config.train, *config.validation)  # the calibration in the model file is fitted on the latter
+    require_trainable([(s.kind, s.path) for s in used], non_commercial=config.non_commercial)
     lightning.seed_everything(config.seed, verbose=False)
     if threads > 0:
         torch.set_num_threads(threads)
