@@ -281,17 +281,17 @@ class TrackStore:
         slot, born = self._slots_for(frame)
         last, known = self._slots.pose.take(slot, axis=0), self._slots.known.take(slot, axis=0)
         gone_ns, reset = frame.timestamp_ns - self._slots.seen_ns.take(slot), np.zeros(len(slot), np.bool_)
-        leapt = self._leaps(frame, last, known, gone_ns, born) if self.policy.restart_leaps else []
+        displacement_m, dt_s = frame.position_m - last[:, _POSITION], np.asarray(gone_ns * 1e-9, np.float64)
+        leapt = self._leaps(frame, displacement_m, dt_s, last, known, born) if self.policy.restart_leaps else []
         new = [*born, *leapt]
         if new:
             reset[new], gone_ns[new], known[new] = True, 0, False
+            displacement_m[new], dt_s[new] = 0.0, 0.0
             last[new, _POSITION] = last[new, _ANCHOR] = frame.position_m[new]
             known[new, _YAW_VALID] = frame.yaw_valid[new]
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
-        dt_s: FloatArray = np.asarray(gone_ns * 1e-9, np.float64)
         previous_position_m, known_before = last[:, _POSITION], known[:, _HEADING_KNOWN]
-        displacement_m = frame.position_m - previous_position_m
         velocity_mps = frame.velocity_mps
         if not frame.velocity_valid.all():
             velocity_mps = np.where(frame.velocity_valid[:, None], velocity_mps, 0.0)
@@ -331,12 +331,18 @@ class TrackStore:
         )  # fmt: skip
 
     def _leaps(
-        self, frame: TrackFrame, last: FloatArray, known: BoolArray, gone_ns: IntArray, born: list[int]
+        self,
+        frame: TrackFrame,
+        displacement_m: FloatArray,
+        dt_s: FloatArray,
+        last: FloatArray,
+        known: BoolArray,
+        born: list[int],
     ) -> list[int]:
         """Return and count the rows of known tracks whose displacement since their last observation is implausible."""
         leapt = unexplained(
-            frame.position_m - last[:, _POSITION],
-            np.asarray(gone_ns * 1e-9, np.float64),
+            displacement_m,
+            dt_s,
             frame.object_class,
             measured_mps=frame.velocity_mps,
             measured=frame.velocity_valid,
