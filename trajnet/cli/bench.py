@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajnet.cli.files import require_folders, write_json
+from trajnet.cli.files import require_folders
 from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
 from trajnet.errors import ConfigError
+from trajnet.json_safe import write_json
 from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:

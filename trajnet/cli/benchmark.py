@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders, write_json
+from trajnet.cli.files import require_folders
 from trajnet.datasets.eth_ucy import ETH_UCY_SCENES
+from trajnet.json_safe import write_json
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli import evaluate_tables as tables
-from trajnet.cli.files import require_folders, write_json
+from trajnet.cli.files import require_folders
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
 from trajnet.errors import InputError
+from trajnet.json_safe import write_json
 from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders, write_json
+from trajnet.cli.files import require_folders
 from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
 from trajnet.errors import InputError
+from trajnet.json_safe import write_json
 
 if TYPE_CHECKING:
     from rich.console import Console

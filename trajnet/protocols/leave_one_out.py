@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,10 +13,9 @@ from trajnet.datasets.eth_ucy import ETH_UCY, ETH_UCY_SCENES
 from trajnet.errors import InputError
 from trajnet.evaluate import evaluate
 from trajnet.export.graph import export_model, make_contract, write_model
-from trajnet.json_safe import json_safe
+from trajnet.json_safe import write_json
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.train import checkpoint_model, train
-from trajnet.whole_file import write_text
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +101,7 @@ def _tested(checkpoint: Path, data: Path, scene: str, out: Path) -> dict[str, An
     exported = out / "model.onnx"
     write_model(proto, make_contract(graph, config, about, proto.SerializeToString()), "", exported)
     report = evaluate(ETH_UCY.name, data, scene, [str(exported)])
-    write_text(out / "report.json", json.dumps(json_safe(report), indent=1, allow_nan=False) + "\n")
+    write_json(out / "report.json", report)
     figures = {entry["model"]: entry["metrics"] for entry in report["models"]}
     return {
         "windows": report["counts"]["whole"],

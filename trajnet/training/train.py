@@ -25,6 +25,7 @@ from trajnet.training.data import Batch, Batches, TrainingSet, load_training_set
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
 from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
+from trajnet.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -199,9 +200,8 @@ def _calibrate(path: Path, validation: TrainingSet) -> None:
     calibrate(model, Batches(validation, 512))
     stored = read_checkpoint(path)
     stored["state_dict"].update({"model.spread": model.spread, "model.sharpness": model.sharpness})
-    unfinished = path.with_suffix(".tmp")
-    torch.save(stored, unfinished)
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        torch.save(stored, unfinished)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
