@@ -24,6 +24,15 @@ def test_a_file_replaces_the_one_before_when_it_is_complete(tmp_path: Path) -> N
     assert [file.name for file in path.parent.iterdir()] == ["report.json"]
 
 
+def test_a_file_that_is_being_read_is_not_written_into(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("old and whole")
+    with path.open() as reader:
+        write_text(path, "new")
+        assert reader.read() == "old and whole"
+    assert path.read_text() == "new"
+
+
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("old")

@@ -389,3 +389,12 @@ def test_a_yaw_of_many_turns_is_that_of_none(turns: float) -> None:
         assert seen is not None
         found.append((seen.yaw_rad[0], seen.previous_yaw_rad[0]))
     np.testing.assert_allclose(found[1], found[0], atol=1e-8)
+
+
+def test_a_track_born_in_a_used_slot_has_not_leapt() -> None:
+    store = TrackStore(TrackPolicy(timeout_s=0.1))
+    store.update(frame(0.0, {"a": (0.0, 0.0)}, velocity=(1.0, 0.0)), 0)
+    _, seen = store.update(frame(1.0, {"b": (500.0, 0.0)}, velocity=(1.0, 0.0)), 0)
+    assert seen is not None
+    assert seen.slot.tolist() == [0]
+    assert (store.counters.born, store.counters.restarted) == (2, 0)
