@@ -70,7 +70,7 @@ class Survey:
 
 def survey(site: Site, every_s: float, reach_s: float) -> Survey:
     """Read a site until everything is known. Raises InputError where no object has a future of STEP_S."""
-    counts = {horizon_s: 0 for horizon_s in _horizons_s(reach_s)}
+    counts = dict.fromkeys(_horizons_s(reach_s), 0)
     has_map = has_velocity = False
     for path in site.files:
         scene = site.read(path)
@@ -108,7 +108,9 @@ def benchmark_sites(
     model.
     """
     if not sites:
-        raise InputError(f"sites: expected at least one at hand, got none ({'; '.join(absent.values()) or 'none asked'})")
+        raise InputError(
+            f"sites: expected at least one at hand, got none ({'; '.join(absent.values()) or 'none asked'})"
+        )
     if not models:
         raise InputError("model: expected at least one, got none")
     predictors = {spec: load_predictor(spec) for spec in dict.fromkeys(models)}
@@ -210,7 +212,7 @@ def _site(
         )
     trained = {}
     for spec, predictor in predictors.items():
-        sources = [] if spec in PHYSICS else None
+        sources: list[str] | None = [] if spec in PHYSICS else None
         if predictor.model_file is not None:
             sources = list(predictor.model_file.contract.training.datasets)
         answer, because = trained_on(site, sources)
@@ -256,7 +258,14 @@ def headline(sites: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[
     """
     found: dict[str, Any] = {}
     for model in models:
-        entry: dict[str, Any] = {"worse": 0, "worse_trained": 0, "judged": 0, "by_condition": {}, "by_site": {}, "cells": []}
+        entry: dict[str, Any] = {
+            "worse": 0,
+            "worse_trained": 0,
+            "judged": 0,
+            "by_condition": {},
+            "by_site": {},
+            "cells": [],
+        }
         for site in sites:
             trained = site["trained"][model]["trained_on_it"]
             for condition in site["conditions"]:

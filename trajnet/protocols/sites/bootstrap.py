@@ -46,19 +46,14 @@ def mean_interval(
     random = np.random.default_rng([seed, tracks])
     block = max(1, _BLOCK // tracks)
     means = np.concatenate(
-        [
-            _resampled_means(total, count, min(block, resamples - start), random)
-            for start in range(0, resamples, block)
-        ]
+        [_resampled_means(total, count, min(block, resamples - start), random) for start in range(0, resamples, block)]
     )
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(means, [tail, 100.0 - tail], axis=0)
     return low, high
 
 
-def _resampled_means(
-    total: FloatArray, count: FloatArray, resamples: int, random: np.random.Generator
-) -> FloatArray:
+def _resampled_means(total: FloatArray, count: FloatArray, resamples: int, random: np.random.Generator) -> FloatArray:
     """Return the mean over objects (B, M) of B draws of as many tracks as there are; total (J, M), count (J,)."""
     tracks = len(count)
     drawn = random.integers(0, tracks, (resamples, tracks)) + tracks * np.arange(resamples)[:, None]

@@ -27,7 +27,7 @@ STOOD_FOR_S = 3.0
 #: An object that stands and ends this far away has started (m): it has left the circle for certain.
 STARTED_M = 2.0
 
-_PAST_S: FloatArray = np.arange(-round(STOOD_FOR_S / STEP_S), 0) * STEP_S
+_PAST_S: FloatArray = np.arange(-round(STOOD_FOR_S / STEP_S), 0, dtype=np.float64) * STEP_S
 
 
 def future_times_s(horizon_s: float) -> FloatArray:
@@ -87,7 +87,7 @@ def scored_frames(scene: Scene, every_s: float) -> IntArray:
 
 
 def scored_objects(scene: Scene, every_s: float, horizon_s: float) -> Objects:
-    """Return the objects of the scored frames whose whole future is recorded up to the horizon, in the order of rows."""
+    """Return the objects of the scored frames whose whole future is recorded up to the horizon, in order of rows."""
     rows = np.flatnonzero(np.isin(scene.row_frame, scored_frames(scene, every_s)))
     time_s = future_times_s(horizon_s)
     future_m, known = recorded_positions(scene, rows, time_s)
@@ -132,10 +132,9 @@ def _speed_mps(here_m: FloatArray, past_m: FloatArray, known: BoolArray, future_
 
 
 def _stands(here_m: FloatArray, past_m: FloatArray, known: BoolArray, future_m: FloatArray) -> BoolArray:
-    before = (_length(past_m - here_m[:, None]) < STANDS_WITHIN_M) & known
-    after = _length(future_m - here_m[:, None]) < STANDS_WITHIN_M
-    stands: BoolArray = before.all(axis=1) & after.all(axis=1)
-    return stands
+    before: BoolArray = np.all((_length(past_m - here_m[:, None]) < STANDS_WITHIN_M) & known, axis=1)
+    after: BoolArray = np.all(_length(future_m - here_m[:, None]) < STANDS_WITHIN_M, axis=1)
+    return before & after
 
 
 def _seen_for_s(scene: Scene, rows: IntArray) -> FloatArray:

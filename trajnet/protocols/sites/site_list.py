@@ -113,8 +113,8 @@ KNOWN_SITES: tuple[KnownSite, ...] = (
     ),
     KnownSite(
         "nuscenes_agents", "streets in Boston and Singapore, tracked detections, rasters, 2 Hz (part val)",
-        _parts("nuscenes_agents", "val"), ("nuscenes_agents val", "nuscenes_pred/label/test", "nuscenes val"), _NUSCENES,
-        dataset="nuscenes_agents", every_s=2.0,
+        _parts("nuscenes_agents", "val"),
+        ("nuscenes_agents val", "nuscenes_pred/label/test", "nuscenes val"), _NUSCENES, dataset="nuscenes_agents", every_s=2.0,
     ),
     KnownSite(
         "mona_east", "motorway and arterial road in Munich, lanes, 5 Hz (part east)",
@@ -194,5 +194,5 @@ def trained_on(site: Site, sources: Sequence[str] | None) -> tuple[Trained, list
 
 
 def _names(source: str, name: str) -> bool:
-    """Return whether a source has the name, whole words and folders: "nuscenes train" is not in "nuscenes train_val"."""
+    """Return whether a source has the name in whole words and folders: "nuscenes val" is not in "nuscenes val_2"."""
     return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", source) is not None
