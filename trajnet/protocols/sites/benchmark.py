@@ -104,8 +104,8 @@ def benchmark_sites(
 ) -> dict[str, Any]:
     """Return the report on models (names and model files) at the sites, ready for JSON.
 
-    absent: sites that are not at hand -> why. Raises InputError for no site and no model, ContractError for what is no
-    model.
+    absent: sites that are not at hand -> why; sites without anything to score are added. Raises InputError for no site
+    and no model, ContractError for what is no model.
     """
     if not sites:
         raise InputError(
@@ -119,12 +119,17 @@ def benchmark_sites(
     for spec, predictor in predictors.items():
         require_horizon(spec, predictor.time_s, future_times_s(max(reach_s, STEP_S)))
     labels = _labels(predictors)
-    entries = []
+    entries, missing = [], dict(absent)
     total, done = sum(len(site.files[: options.files]) for site in sites), 0
     for each in sites:
         site = replace(each, files=each.files[: options.files])
         every_s = site.every_s if options.every_s is None else options.every_s
-        found = survey(site, every_s, reach_s)
+        try:
+            found = survey(site, every_s, reach_s)
+        except InputError as error:  # the other sites are worth their time all the same
+            missing[site.name] = str(error)
+            done += len(site.files)
+            continue
         parts = []
         for part in _played(site, every_s, found, predictors, options):
             parts.append(part)
@@ -132,6 +137,8 @@ def benchmark_sites(
             if progress is not None:
                 progress(site.name, done, total)
         entries.append(_site(site, every_s, found, joined(parts), predictors, labels, options))
+    if not entries:
+        raise InputError(f"sites: expected one that can be scored, got none ({'; '.join(missing.values())})")
     return {
         "report_version": REPORT_VERSION,
         "trajnet": trajnet.__version__,
@@ -140,7 +147,7 @@ def benchmark_sites(
         "models": [_model(labels[spec], spec, p) for spec, p in predictors.items()],
         "headline": headline(entries, list(labels.values())),
         "sites": entries,
-        "absent": dict(absent),
+        "absent": missing,
     }
 
 
