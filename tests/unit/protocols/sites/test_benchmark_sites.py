@@ -23,13 +23,14 @@ from trajnet.inference import ConstantVelocity, load_predictor
 from trajnet.json_safe import json_safe
 from trajnet.models import default_model
 from trajnet.protocols.sites import benchmark, breakdown, play
-from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites, survey
+from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites
 from trajnet.protocols.sites.breakdown import CELLS, part_figures
 from trajnet.protocols.sites.conditions import CONDITIONS, Condition
 from trajnet.protocols.sites.page import page
 from trajnet.protocols.sites.plain_text import Table, plain_text
 from trajnet.protocols.sites.scores import Scores
 from trajnet.protocols.sites.site_list import Site, sites_at_hand
+from trajnet.protocols.sites.survey import survey
 from trajnet.protocols.sites.tables import fallback_lines, headline_lines, site_tables, summary_tables, worse_table
 from trajnet.scenes import write_scene
 from trajnet.tracking.store import Observations
