@@ -11,7 +11,7 @@ from trajnet.inference.domain import DRIVING_SIDES, SPEED_EDGES_MPS, SPEED_QUANT
 from trajnet.tracking.motion import steady_velocity
 from trajnet.training.config import AugmentConfig, TrainConfig
 from trajnet.training.data import TrainingSet
-from trajnet.types import CLASS_NAMES, FloatArray
+from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
 
 def training_domain(data: TrainingSet, config: TrainConfig, source_windows: Sequence[int]) -> Domain:
@@ -20,6 +20,7 @@ def training_domain(data: TrainingSet, config: TrainConfig, source_windows: Sequ
     source_windows: number of windows of each of config.train, in its order.
     """
     speed_mps = speeds(data)
+    has_neighbours = (data.neighbours[..., NEIGHBOUR_COLUMNS.valid] > 0).any(axis=(1, 2))
     sides = dict.fromkeys(DRIVING_SIDES, 0)
     for source, windows in zip(config.train, source_windows, strict=True):
         sides[source.driving_side] += int(windows)
@@ -31,11 +32,9 @@ def training_domain(data: TrainingSet, config: TrainConfig, source_windows: Sequ
         },
         rates_hz=rates(data, config.augment),
         driving_sides={side: windows for side, windows in sides.items() if windows},
-        map_share=_share(data.map_valid.sum(), len(data)),
-        neighbours_share=_share(
-            (data.neighbours[..., NEIGHBOUR_COLUMNS.valid] > 0).reshape(len(data), -1).any(1).sum(), len(data)
-        ),
-        velocity_share=_share(data.velocity_valid[:, -1].sum(), len(data)),
+        map_share=_share(data.map_valid),
+        neighbours_share=_share(has_neighbours),
+        velocity_share=_share(data.velocity_valid[:, -1]),
         pace=1.0 + config.augment.pace,
         drop=config.augment.drop,
         position_noise_m=config.augment.position_noise_m,
@@ -111,5 +110,5 @@ def _of_class(speed_mps: FloatArray) -> ClassDomain:
     return ClassDomain(len(speed_mps), (low, high), tuple(counts.tolist()))
 
 
-def _share(part: float, whole: int) -> float:
-    return round(float(part) / whole, 4) if whole else 0.0
+def _share(rows: BoolArray) -> float:
+    return round(float(rows.mean()), 4) if len(rows) else 0.0
