@@ -20,7 +20,7 @@ def training_domain(data: TrainingSet, config: TrainConfig, source_windows: Sequ
     source_windows: number of windows of each of config.train, in its order.
     """
     speed_mps = speeds(data)
-    has_neighbours = (data.neighbours[..., NEIGHBOUR_COLUMNS.valid] > 0).any(axis=(1, 2))
+    has_neighbours = np.asarray((data.neighbours[..., NEIGHBOUR_COLUMNS.valid] > 0).any(axis=(1, 2)))
     sides = dict.fromkeys(DRIVING_SIDES, 0)
     for source, windows in zip(config.train, source_windows, strict=True):
         sides[source.driving_side] += int(windows)
