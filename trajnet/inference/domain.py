@@ -17,8 +17,10 @@ from trajnet.types import CLASS_NAMES
 DrivingSide = Literal["left", "right", "both", "unknown"]
 DRIVING_SIDES: tuple[DrivingSide, ...] = get_args(DrivingSide)
 
-#: A class, or a rate, of which training had fewer windows than this counts as never trained on.
+#: A class, or a rate, of which training had fewer windows than this counts as never trained on ...
 MIN_WINDOWS = 100
+#: ... but at least this share of all windows is enough: a small training set is no reason to serve nothing.
+MIN_SHARE = 0.1
 #: Objects are served up to the highest trained speed times this factor, plus SPEED_SLACK_MPS.
 SPEED_MARGIN = 1.25
 #: Noise of a tracker's speed, m/s.
@@ -89,9 +91,15 @@ class Domain:
                 raise ContractError(f"domain: {name}: expected a share in [0, 1], got {getattr(self, name)}")
 
     @property
+    def min_windows(self) -> int:
+        """Number of windows from which a class, or a rate, counts as trained on."""
+        total = sum(found.windows for found in self.classes.values())
+        return max(1, min(MIN_WINDOWS, math.ceil(MIN_SHARE * total)))
+
+    @property
     def trained_classes(self) -> tuple[str, ...]:
-        """Classes with at least MIN_WINDOWS windows, in the order of CLASS_NAMES."""
-        return tuple(n for n in CLASS_NAMES if n in self.classes and self.classes[n].windows >= MIN_WINDOWS)
+        """Classes with at least min_windows windows, in the order of CLASS_NAMES."""
+        return tuple(n for n in CLASS_NAMES if n in self.classes and self.classes[n].windows >= self.min_windows)
 
     @property
     def untrained_classes(self) -> tuple[str, ...]:
@@ -110,7 +118,7 @@ class Domain:
     @property
     def trained_rates_hz(self) -> tuple[float, float] | None:
         """Lowest and highest trained rate, Hz, without the augmentation; None where no rate has enough windows."""
-        rates_hz = [rate_hz for rate_hz, windows in self.rates_hz if windows >= MIN_WINDOWS]
+        rates_hz = [rate_hz for rate_hz, windows in self.rates_hz if windows >= self.min_windows]
         return (min(rates_hz), max(rates_hz)) if rates_hz else None
 
     @property
@@ -131,7 +139,7 @@ def domain_lines(domain: Domain | None) -> list[str]:
     ]
     if domain.untrained_classes:
         lines.append(
-            f"never trained on: {', '.join(domain.untrained_classes)} (fewer than {MIN_WINDOWS} windows); "
+            f"never trained on: {', '.join(domain.untrained_classes)} (fewer than {domain.min_windows} windows); "
             "physics answers for them"
         )
     lines.append(_rates(domain))

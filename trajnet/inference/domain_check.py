@@ -28,7 +28,7 @@ class Outside(IntEnum):
 class DomainCheck:
     """Tells, per object, why it is outside of a domain.
 
-    Class: fewer than MIN_WINDOWS windows in training. Rate: the mean interval between the track's observations is
+    Class: fewer than Domain.min_windows windows in training. Rate: the mean interval between the track's observations is
     outside of the served rates; unknown at a first observation, which is served. Speed: measured, else steady, above
     the served one; the object is served again once its speed is within the trained range, so that paths do not
     alternate at the limit.

@@ -55,6 +55,12 @@ def test_a_class_with_too_few_windows_counts_as_never_trained_on() -> None:
     assert DOMAIN.untrained_classes == ("unknown", "truck", "bus", "motorcycle", "bicycle")
 
 
+def test_a_small_training_set_is_no_reason_to_serve_nothing() -> None:
+    few = replace(DOMAIN, classes={"car": ClassDomain(33), "bus": ClassDomain(3)}, rates_hz=((2.0, 3), (10.0, 33)))
+    assert (few.min_windows, few.trained_classes) == (4, ("car",))
+    assert few.trained_rates_hz == (10.0, 10.0)
+
+
 def test_bounds_are_those_of_training_with_its_augmentation_and_a_margin() -> None:
     assert DOMAIN.served_speed_mps("car") == pytest.approx(20.0 * 1.25 + 1.0)
     assert DOMAIN.served_rates_hz == pytest.approx((5.0, 20.0))  # 2 Hz has too few windows
