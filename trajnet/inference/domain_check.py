@@ -28,10 +28,9 @@ class Outside(IntEnum):
 class DomainCheck:
     """Tells, per object, why it is outside of a domain.
 
-    Class: fewer than Domain.min_windows windows in training. Rate: the mean interval between the track's observations is
-    outside of the served rates; unknown at a first observation, which is served. Speed: measured, else steady, above
-    the served one; the object is served again once its speed is within the trained range, so that paths do not
-    alternate at the limit.
+    Class: fewer than Domain.min_windows windows in training. Rate: the mean interval between the track's observations
+    is outside of the served rates. Speed: measured, else steady, above the served one; the object is served again once
+    its speed is within the trained range, so that paths do not alternate at the limit.
     """
 
     def __init__(self, domain: Domain) -> None:
@@ -67,7 +66,10 @@ class DomainCheck:
         return reasons
 
     def _outside_rate(self, observations: Observations, slot: IntArray) -> BoolArray:
-        """Return whether each track's mean interval is outside of the served ones, (N,); False where it is unknown."""
+        """Return whether each track's mean interval is outside of the served ones, (N,).
+
+        New tracks are judged as most of the others are: they come from the same tracker.
+        """
         dt_s, reset = observations.dt_s, observations.reset
         mean_s = self._interval_s.take(slot)
         mean_s += NEWEST_WEIGHT * (dt_s - mean_s)
@@ -78,7 +80,10 @@ class DomainCheck:
             mean_s[second] = dt_s[second]
         self._interval_s[slot] = mean_s
         mean_s -= self._middle_s
-        return np.asarray(np.abs(mean_s) > self._reach_s)
+        outside: BoolArray = np.abs(mean_s) > self._reach_s
+        if reset.any():
+            outside[reset] = 2 * np.count_nonzero(outside) > len(reset) - np.count_nonzero(reset)
+        return outside
 
     def _too_fast(self, observations: Observations, slot: IntArray) -> BoolArray:
         """Return whether each object is too fast, (N,)."""

@@ -87,6 +87,14 @@ def test_a_rate_that_was_never_shown_gets_physics_from_the_second_observation_on
     assert street.outside == ((0,) * 4 if served else (9, 0, 9, 0))
 
 
+def test_a_new_track_is_judged_by_the_rate_of_the_others() -> None:
+    street = Street()
+    for step in range(4):
+        street.feed(0.04 * step, {"a": ObjectClass.CAR, "b": ObjectClass.CAR}, [10.0, 10.0])
+    three = {"a": ObjectClass.CAR, "b": ObjectClass.CAR, "c": ObjectClass.CAR}
+    assert street.feed(0.16, three, [10.0, 10.0, 10.0]) == [PHYSICS] * 3
+
+
 def test_a_single_gap_or_a_doubled_frame_is_no_other_rate() -> None:
     street, times_s = Street(), [0.0, 0.1, 0.2, 0.3, 0.7, 0.8, 0.9, 0.901, 1.0, 1.1]
     assert [street.feed(t, {"a": ObjectClass.CAR}, [10.0]) for t in times_s] == [[MODEL]] * len(times_s)

@@ -34,6 +34,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contract]:
     model = make_model()
     graph, proto = export_model(model)
     contract = make_contract(graph, train_config(model.config), ABOUT, proto.SerializeToString())
+    contract = replace(contract, parity_max_error_m=1e-5)
     path = tmp_path_factory.mktemp("model") / "tiny.onnx"
     write_model(proto, contract, "# the card", path)
     return path, contract
