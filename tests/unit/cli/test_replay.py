@@ -17,6 +17,7 @@ from tests.replay_scenes import crossing_scene
 from trajnet.cli.demo import demo
 from trajnet.cli.replay import parse_rate, replay, show
 from trajnet.errors import ConfigError, ContractError, InputError
+from trajnet.models import nuscenes_model
 from trajnet.scenes import write_scene
 
 app = typer.Typer()
@@ -50,6 +51,15 @@ def test_replay_prints_tables_and_writes_json_and_page(scene: Path, tmp_path: Pa
         show({**found, "hardware": {**found["hardware"], "stolen_s": stolen_s}}, Console(file=printed))
         assert ("stolen" in printed.getvalue()) == bool(line)
         assert line in printed.getvalue()
+
+
+def test_replay_says_what_was_outside_of_the_domain_unless_it_is_ignored(scene: Path) -> None:
+    arguments = ["replay", str(scene), "--model", str(nuscenes_model()), "--rate", "max"]
+    checked, ignored = (CliRunner().invoke(app, [*arguments, *more]) for more in ([], ["--ignore-domain"]))
+    assert "domain     trajnet-nuscenes was not asked about" in checked.output, checked.output
+    assert " at a rate" in checked.output
+    assert ignored.exit_code == 0, ignored.output
+    assert "was not asked about" not in ignored.output
 
 
 def test_demo_writes_its_page(scene: Path, tmp_path: Path) -> None:

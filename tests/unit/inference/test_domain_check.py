@@ -39,7 +39,7 @@ class Street:
         seen = frame(time_s, places, velocity=velocity, kind=np.array(list(kinds.values()), np.int8))
         answer = self.stream.update(seen, seen.timestamp_ns)
         answer.validate()
-        return answer.source[: len(kinds)].tolist()
+        return [int(source) for source in answer.source[: len(kinds)]]
 
     @property
     def outside(self) -> tuple[int, int, int, int]:

@@ -11,10 +11,8 @@ import pytest
 import yaml
 
 from tests.domains import DOMAIN
-from tests.unit.export.test_export import ABOUT, make_model, train_config
 from tools.add_domain import main, read_model, with_domain
-from trajnet.export import export_model
-from trajnet.export.graph import make_contract, write_model
+from trajnet.export.graph import write_model
 from trajnet.inference.contract import Contract
 from trajnet.inference.onnx.session import open_session
 from trajnet.models import default_model
@@ -31,10 +29,8 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contract]:
-    model = make_model()
-    graph, proto = export_model(model)
-    contract = make_contract(graph, train_config(model.config), ABOUT, proto.SerializeToString())
-    contract = replace(contract, parity_max_error_m=1e-5)
+    proto, shipped, _ = read_model(default_model())
+    contract = replace(shipped, name="tiny", domain=None, training=replace(shipped.training, windows=2))
     path = tmp_path_factory.mktemp("model") / "tiny.onnx"
     write_model(proto, contract, "# the card", path)
     return path, contract
@@ -63,7 +59,7 @@ def test_the_domain_is_that_of_the_configuration_and_its_data(
     config = tmp_path / "tiny.yaml"
     config.write_text(yaml.safe_dump(CONFIG))
     words = ["--config", str(config), "--data", str(ROOT / "sim"), "--out", str(tmp_path / "out.onnx")]
-    assert main([str(path), *words]) == 2  # ABOUT says two windows
+    assert main([str(path), *words]) == 2
     assert "expected the 2 windows that tiny was trained on, the data give" in capsys.readouterr().err
     found = int("".join(c for c in _windows_of(path, words, capsys) if c.isdigit()))
     proto, _, card = read_model(path)
