@@ -129,8 +129,8 @@ def played() -> dict[str, Any]:
         "deadline": {"misses": 3, "frames": 95, "budget_ms": 50.0},
         "frames": {"served": 100, "dropped": 1, "late": 2, "backlog_max": 7},
         "guard": {
-            "model_rows": 90, "physics_rows": 6, "stale_rows": 4, "failures": 1, "non_finite_rows": 0,
-            "last_failure": "boom",
+            "model_rows": 90, "physics_rows": 6, "stale_rows": 4, "outside_domain_rows": 0, "failures": 1,
+            "non_finite_rows": 0, "last_failure": "boom",
         },
         "consistency": {
             "model": {"all": {"jump_m": 0.5, "flips_per_object_minute": 1.5}}, "cv": {"all": {"jump_m": 0.25}},
