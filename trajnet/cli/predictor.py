@@ -28,6 +28,14 @@ CudaGraph = Annotated[
     ),
 ]
 
+IgnoreDomain = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-domain",
+        help="Ask the model about every object, also where its file says that it was never trained on the like.",
+    ),
+]
+
 
 def open_predictor(model: str, provider: str, threads: int, gpu: GpuOptions) -> Predictor:
     """Return the predictor of a command's options.

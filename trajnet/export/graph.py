@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS, PATH_PLANES
+from trajnet.config import from_dict
 from trajnet.context.map_field import INT8_MAX
 from trajnet.errors import ConfigError
 from trajnet.export.unrolled import unrolled
@@ -34,6 +35,7 @@ from trajnet.inference.contract import (
     state_names,
     surroundings_tensors,
 )
+from trajnet.inference.domain import Domain
 from trajnet.training.config import TrainConfig
 from trajnet.training.model import ContextTensors, TrajectoryModel
 from trajnet.training.model_input import ModelInput
@@ -140,8 +142,11 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
 def make_contract(
     graph: StepGraph, config: TrainConfig, about: dict[str, Any], data: bytes, flavour: Flavour = "streaming"
 ) -> Contract:
-    """Return the contract of an exported graph. data: its bytes before any metadata; their hash is the model's id."""
-    model = config.model
+    """Return the contract of an exported graph. data: its bytes before any metadata; their hash is the model's id.
+
+    about: what the checkpoint says of the run; one of an unfinished run states no domain.
+    """
+    model, domain = config.model, about.get("domain")
     digest = hashlib.sha256(data).hexdigest()[:12]
     sources = tuple(" ".join(filter(None, (s.kind, s.path, s.split))) for s in config.train)
     history_s = max(source.trained_history_s for source in config.train)
@@ -169,6 +174,7 @@ def make_contract(
             history_s=history_s,
         ),
         flavour=flavour,
+        domain=None if domain is None else from_dict(Domain, domain, f"{config.name}: domain"),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from trajnet.config import require
 from trajnet.datasets.description import Dataset
 from trajnet.datasets.registry import dataset_named, dataset_names
+from trajnet.inference.domain import DrivingSide
 from trajnet.training.loss import LossConfig
 from trajnet.training.model import ModelConfig
 
@@ -26,7 +27,8 @@ class SourceConfig:
     Sliding windows only: densify: so many frames are made of each recorded one first (see trajnet.scenes.densify);
     rate_hz and stride count those. map_shift_m: half of the scenes see their map moved by up to this along each axis,
     drawn for each window. driven_share: share of the scenes with directions whose drivable area is only where traffic
-    was recorded: a map that has lanes and nothing else.
+    was recorded: a map that has lanes and nothing else. driving_side: on which side of the road its traffic drives, for
+    the model file; changes no window.
     """
 
     kind: str
@@ -44,6 +46,7 @@ class SourceConfig:
     derive_velocity: bool = False
     map_shift_m: float = 0.0
     driven_share: float = 0.0
+    driving_side: DrivingSide = "unknown"
 
     def __post_init__(self) -> None:
         for name in ("every", "standing_every", "densify"):

@@ -19,9 +19,11 @@ from torch.utils.data import DataLoader
 from trajnet import config as configs
 from trajnet.datasets.registry import require_trainable
 from trajnet.errors import ContractError, InputError
+from trajnet.inference.domain import Domain
 from trajnet.revision import git_revision
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import Batch, Batches, TrainingSet, load_training_set
+from trajnet.training.data import Batch, Batches, TrainingSet, joined, load_parts, load_training_set
+from trajnet.training.domain import training_domain
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
 from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
@@ -155,7 +157,9 @@ def train(
     future_time_s = np.array(config.model.time_s)
     cache = out / "cache"
     requirements = config.model.requirements
-    train_set = load_training_set(config.train, roots, future_time_s, requirements, cache)
+    parts = load_parts(config.train, roots, future_time_s, requirements, cache)
+    source_windows, train_set = [len(part) for part in parts], joined(parts)
+    del parts  # as large as train_set
     validation_set = load_training_set(config.validation, roots, future_time_s, requirements, cache)
     ranks = (devices if isinstance(devices, int) else 1) * nodes
     epochs = config.optimizer.epochs
@@ -190,16 +194,17 @@ def train(
     data = WindowsDataModule(config, train_set, validation_set)
     trainer.fit(learner, data, ckpt_path=str(last) if last.is_file() else None)
     if trainer.is_global_zero and trainer.current_epoch >= epochs:
-        _calibrate(last, validation_set)
+        _finish(last, validation_set, training_domain(train_set, config, source_windows))
     return last
 
 
-def _calibrate(path: Path, validation: TrainingSet) -> None:
-    """Fit the calibration of a finished run's model on its validation data and put it into the checkpoint."""
+def _finish(path: Path, validation: TrainingSet, domain: Domain) -> None:
+    """Put into a finished run's checkpoint its domain and the calibration of its model, fitted on validation data."""
     model, _, _ = checkpoint_model(path)
     calibrate(model, Batches(validation, 512))
     stored = read_checkpoint(path)
     stored["state_dict"].update({"model.spread": model.spread, "model.sharpness": model.sharpness})
+    stored["trajnet"]["domain"] = configs.to_dict(domain)
     with whole_file(path) as unfinished:
         torch.save(stored, unfinished)
 
@@ -245,7 +250,8 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
 
 
 def _require_same_run(stored: dict[str, Any], config: TrainConfig, path: Path) -> None:
-    before = stored["trajnet"]["config"]
+    # Keys that a checkpoint of before lacks have their defaults.
+    before = configs.to_dict(configs.from_dict(TrainConfig, stored["trajnet"]["config"], str(path)))
     now = configs.to_dict(config)
     changed = sorted(k for k in now if now[k] != before.get(k))
     if changed:

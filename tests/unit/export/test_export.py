@@ -9,6 +9,8 @@ import onnx
 import pytest
 import torch
 
+from tests.domains import DOMAIN
+from trajnet import config
 from trajnet.cli.export import headline
 from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
@@ -164,7 +166,10 @@ def test_the_written_file_describes_itself_and_is_served(
     lstm: tuple[StepGraph, onnx.ModelProto], tmp_path: Path
 ) -> None:
     graph, proto = lstm
-    made = make_contract(graph, train_config(graph.model.config), ABOUT, proto.SerializeToString())
+    about = {**ABOUT, "domain": config.to_dict(DOMAIN)}
+    made = make_contract(graph, train_config(graph.model.config), about, proto.SerializeToString())
+    assert made.domain == DOMAIN
+    assert make_contract(graph, train_config(graph.model.config), ABOUT, b"").domain is None
     contract = dataclasses.replace(made, parity_max_error_m=1e-4)  # NaN, as made, equals nothing
     write_model(proto, contract, "# card", tmp_path / "deep" / "m.onnx")
     predictor = OnnxPredictor(tmp_path / "deep" / "m.onnx")
