@@ -251,7 +251,10 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
 
 
 def start_from(model: TrajectoryModel, path: Path) -> None:
-    """Give the model the weights of a checkpoint, without its calibration. Raises ContractError where they don't fit."""
+    """Give the model the weights of a checkpoint, without its calibration.
+
+    Raises ContractError for a checkpoint of a network of other sizes.
+    """
     trained, _, _ = checkpoint_model(path)
     weights = {name: value for name, value in trained.state_dict().items() if name not in CALIBRATION}
     try:
