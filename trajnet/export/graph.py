@@ -36,6 +36,7 @@ from trajnet.inference.contract import (
     surroundings_tensors,
 )
 from trajnet.inference.domain import Domain
+from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.training.config import TrainConfig
 from trajnet.training.model import ContextTensors, TrajectoryModel
 from trajnet.training.model_input import ModelInput
@@ -104,18 +105,27 @@ def split_inputs(
 
 
 def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float = 0.2) -> tuple[Tensor, ...]:
-    """Return plausible inputs in the contract's order for ``count`` tracks. born: share of them that are new."""
+    """Return plausible inputs in the contract's order for ``count`` tracks. born: share of them that are new.
+
+    Nothing moves faster than the store lets its class move (see tracking.plausibility): the errors of a path grow with
+    its length, and a walker at 20 m/s is never asked about.
+    """
     draw = torch.Generator().manual_seed(seed)
     config = graph.model.config
 
     def normal(*shape: int, scale: float = 1.0) -> Tensor:
         return scale * torch.randn(*shape, generator=draw)
 
+    def within(vectors: Tensor, limit: Tensor) -> Tensor:
+        return vectors * torch.clamp(limit / torch.linalg.vector_norm(vectors, dim=-1), max=1.0).unsqueeze(-1)
+
     reset = (torch.rand(count, generator=draw) < born).float()
+    measured_mps, steady_mps = normal(count, 2, scale=8.0), normal(count, 2, scale=8.0)
+    moved_m = normal(count, 2)
     seen = ModelInput(
-        displacement_m=normal(count, 2),
-        velocity_mps=normal(count, 2, scale=8.0),
-        steady_velocity_mps=normal(count, 2, scale=8.0),
+        displacement_m=moved_m,
+        velocity_mps=measured_mps,
+        steady_velocity_mps=steady_mps,
         yaw_rad=normal(count, scale=2.0),
         previous_yaw_rad=normal(count, scale=2.0),
         dt_s=0.05 + torch.rand(count, generator=draw),
@@ -124,6 +134,12 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
         size_m=0.5 + 5.0 * torch.rand(count, 2, generator=draw),
         map_valid=(torch.rand(count, generator=draw) < 0.5).float(),
         object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
+    )
+    fastest_mps = torch.from_numpy(max_speed_mps(seen.object_class.numpy().astype(np.int8))).to(torch.float32)
+    seen = seen._replace(
+        displacement_m=within(moved_m, fastest_mps * seen.dt_s),
+        velocity_mps=within(measured_mps, fastest_mps),
+        steady_velocity_mps=within(steady_mps, fastest_mps),
     )
     surroundings = []
     for tensor in surroundings_tensors(config.requirements):

@@ -20,7 +20,8 @@ class SourceConfig:
     benchmark gives its own windows; where it allows other future times, with a future at all the model's knots, masked
     where nothing was recorded. Other data sets are cut into sliding windows: history_s at rate_hz, one every stride
     frames, with at least min_future_s of recorded future; first, count: a range of their sorted files (count 0: all of
-    them). kind ``scenes`` takes every scene file under path instead of a split.
+    them); without: names of scenes that are left out. kind ``scenes`` takes every scene file under path instead of a
+    split.
 
     Of all windows only every ``every``-th is taken; of those of objects that stay within 1 m, every
     ``standing_every``-th of these. derive_velocity: a velocity that was not measured is that of the last displacement.
@@ -40,6 +41,7 @@ class SourceConfig:
     min_future_s: float = 2.0
     first: int = 0
     count: int = 0
+    without: tuple[str, ...] = ()
     every: int = 1
     standing_every: int = 1
     densify: int = 1

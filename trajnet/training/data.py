@@ -144,6 +144,10 @@ def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:
     if dataset.windows is not None:
         return part_files(dataset, roots, source.split)
     files = part_files(dataset, roots, source.split) if dataset.parts else find_scenes(_path_below(roots, source.path))
+    unknown = set(source.without) - {file.stem for file in files}
+    if unknown:
+        raise InputError(f"{source.path or source.kind}: without: no scene is called {', '.join(sorted(unknown))}")
+    files = [file for file in files if file.stem not in source.without]
     chosen = files[source.first : source.first + source.count] if source.count else files[source.first :]
     if not chosen:
         raise InputError(

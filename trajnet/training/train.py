@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 #: Raised when a checkpoint written before can no longer be read.
 CHECKPOINT_VERSION = 4
 LAST = "last.ckpt"
+#: Entries of a checkpoint's weights that are fitted after training.
+CALIBRATION = ("spread", "sharpness")
 
 
 class Learner(lightning.LightningModule):
@@ -141,12 +143,14 @@ def train(
     strategy: str = "auto",
     threads: int = 0,
     progress: bool = True,
+    init: Path | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
 
     roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
-    threads: CPU threads of torch; 0 leaves its own choice.
+    threads: CPU threads of torch; 0 leaves its own choice. init: checkpoint whose weights a new run starts from; a run
+    that goes on has its own.
     Raises TrajnetError for data or a checkpoint that does not fit.
     """
     used = (*config.train, *config.validation)  # the calibration in the model file is fitted on the latter
@@ -169,6 +173,8 @@ def train(
     last = out / LAST
     if last.is_file():
         _require_same_run(read_checkpoint(last), config, last)
+    elif init is not None:
+        start_from(learner.model, init)
     keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
     averages: list[Callback] = []
     if config.optimizer.average > 0:
@@ -247,6 +253,22 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
             f"{path}: its weights do not fit this version's model: {' '.join(str(error).split())}"
         ) from error
     return model.eval(), config, about
+
+
+def start_from(model: TrajectoryModel, path: Path) -> None:
+    """Give the model the weights of a checkpoint, without its calibration.
+
+    Raises ContractError for a checkpoint of a network of other sizes.
+    """
+    trained, _, _ = checkpoint_model(path)
+    weights = {name: value for name, value in trained.state_dict().items() if name not in CALIBRATION}
+    try:
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise ContractError(f"{path}: its model has other sizes: {' '.join(str(error).split())}") from error
+    if unexpected or set(missing) - set(CALIBRATION):
+        names = sorted({*unexpected, *missing} - set(CALIBRATION))
+        raise ContractError(f"{path}: its model has other parts than the configuration's: {', '.join(names)}")
 
 
 def _require_same_run(stored: dict[str, Any], config: TrainConfig, path: Path) -> None:
