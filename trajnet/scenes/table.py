@@ -133,6 +133,15 @@ def read_table(path: Path) -> Scene:
         raise InputError(f"{path}: {error}") from error
 
 
+def is_table(path: Path) -> bool:
+    """Return whether a Parquet file has the columns of a scene table; False for what cannot be read."""
+    try:
+        names = set(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    return all(name in names or (name in SUBSTITUTES and names >= set(SUBSTITUTES[name])) for name in REQUIRED_COLUMNS)
+
+
 def write_table(scene: Scene, path: Path) -> None:
     """Write the scene to path (zstd-compressed, rows by track, then time); the file appears whole or not at all.
 
