@@ -23,7 +23,21 @@ def build() -> "typer.Typer":
     """Return the command line with all its commands."""
     import typer
 
-    from trajnet.cli import bag, bench, benchmark, convert, demo, evaluate, export, info, play, replay, train
+    from trajnet.cli import (
+        bag,
+        bench,
+        benchmark,
+        check,
+        convert,
+        demo,
+        evaluate,
+        export,
+        info,
+        play,
+        predict,
+        replay,
+        train,
+    )  # fmt: skip
 
     app = typer.Typer(
         name="trajnet",
@@ -53,6 +67,8 @@ def build() -> "typer.Typer":
         bench.bench,
         evaluate.evaluate,
         convert.convert,
+        check.check,
+        predict.predict,
         train.train,
         export.export,
         info.info,
