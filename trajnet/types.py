@@ -158,6 +158,9 @@ class TrackFrame(StructOfArrays):
         if count and self.size_m.min() <= 0:
             raise InputError(f"TrackFrame.size_m: expected lengths and widths above 0 m, got {self.size_m.min()}")
 
+    def __repr__(self) -> str:
+        return f"TrackFrame(at {self.timestamp_ns} ns: {len(self)} objects)"
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction(StructOfArrays):
@@ -211,6 +214,17 @@ class Prediction(StructOfArrays):
             ("age_s", np.float64, (count,)),
         ):
             put(self, name, _array("Prediction", name, getattr(self, name), dtype, shape))
+
+    def __repr__(self) -> str:
+        return (
+            f"Prediction(at {self.timestamp_ns} ns: {len(self)} objects, {self.modes} modes, {len(self.time_s)} times "
+            f"up to {self.time_s[-1]:g} s)"
+        )
+
+    def _repr_html_(self) -> str:
+        from trajnet.picture import prediction_picture
+
+        return prediction_picture(self)
 
     @property
     def modes(self) -> int:
@@ -483,6 +497,18 @@ class Scene:
         from trajnet.tabular.frames import data_frame, scene_columns
 
         return data_frame(scene_columns(self), library)
+
+    def __repr__(self) -> str:
+        names, counts = np.unique(self.object_class[self.row_track], return_counts=True)
+        classes = ", ".join(CLASS_NAMES[c] for c in names[np.argsort(-counts, kind="stable")])
+        mapped = "raster map" if self.raster is not None else f"{len(self.lanes)} lanes" if self.lanes else "no map"
+        size = f"{self.frame_count} frames in {self.duration_s:.1f} s, {len(self.track_id)} tracks"
+        return f"Scene({self.scene_id!r}: {size} ({classes}), {mapped})"
+
+    def _repr_html_(self) -> str:
+        from trajnet.picture import scene_picture
+
+        return scene_picture(self)
 
     @property
     def frame_count(self) -> int:

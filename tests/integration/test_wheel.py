@@ -32,8 +32,8 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFi
 def test_the_wheel_installs_one_package(wheel: zipfile.ZipFile) -> None:
     version = trajnet.__version__
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {"trajnet", f"trajnet-{version}.dist-info", f"trajnet-{version}.data"}
-    data = {name.split("/")[2] for name in wheel.namelist() if name.startswith(f"trajnet-{version}.data/")}
+    assert tops == {"trajnet", f"trajnet_av-{version}.dist-info", f"trajnet_av-{version}.data"}
+    data = {name.split("/")[2] for name in wheel.namelist() if name.startswith(f"trajnet_av-{version}.data/")}
     assert data == {"share"}
 
 

@@ -50,8 +50,8 @@ def predict(
     from trajnet.cli.terminal import Console
     from trajnet.datasets.files import find_scenes, with_map_of
     from trajnet.inference import GpuOptions
+    from trajnet.paths import frames_at, predict_scene, write_paths
     from trajnet.picture import scene_picture
-    from trajnet.predict import frames_at, predict_scene, write_paths
     from trajnet.ros.bag_import import open_scene
     from trajnet.ros.bags import is_bag
     from trajnet.whole_file import write_text
