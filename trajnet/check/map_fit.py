@@ -75,7 +75,7 @@ def _verdicts(facts: dict[str, Any]) -> list[Finding]:
         sentence = f"only {along:.0%} of the vehicles on roads go the way of their lane"
         cause = "Axes are swapped or mirrored in map or objects, or the map is of another place"
         return [Finding("mistake", "map", sentence, cause)]
-    if on_road < 0.7:
+    if on_road < 0.5:
         sentence = f"{1 - on_road:.0%} of the moving vehicles are beside the roads of the map"
         return [Finding("doubt", "map", sentence, "The map covers a part of the place, or is shifted")]
     return []

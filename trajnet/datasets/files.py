@@ -16,7 +16,7 @@ from trajnet.types import Lane, RasterMap, Scene
 #: What to do with a map in OpenDRIVE. Its library brings a desktop program with it and is no dependency of ours.
 OPENDRIVE_ADVICE = (
     "convert it to CommonRoad first: pip install commonroad-scenario-designer, then "
-    "crdesigner --input-file MAP.xodr --output-file MAP.xml odrcr"
+    "crdesigner map-convert-opendrive -i MAP.xodr -o MAP.xml"
 )
 
 

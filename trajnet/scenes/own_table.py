@@ -51,7 +51,10 @@ def recognise_own(row: bytes) -> bool:
 
 
 def own_parquet(path: Path) -> bool:
-    """Return whether a Parquet file has columns of a table of one's own; False for what cannot be read."""
+    """Return whether a Parquet file has columns of a table of one's own; False for what cannot be read.
+
+    A table with our own name of a position is not one: what it lacks is missed, not taken as unknown.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -59,7 +62,7 @@ def own_parquet(path: Path) -> bool:
         names: list[str] = pq.read_schema(path).names
     except (pa.ArrowException, OSError, ValueError):
         return False
-    return has_own_columns(names)
+    return has_own_columns(names) and "position_x" not in names
 
 
 def read_classes(path: Path) -> dict[str, str]:

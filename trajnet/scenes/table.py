@@ -248,7 +248,8 @@ class _Columns:
         missing = [name for name in names if name not in self and not self._has_substitute(name)]
         if missing:
             raise InputError(
-                f"{self.path}: expected the columns {', '.join(names)}, got a table without {', '.join(missing)}"
+                f"{self.path}: expected the columns {', '.join(names)}, got a table without {', '.join(missing)}; "
+                "`trajnet convert --from own` takes a table without class, heading and velocity, which are then unknown"
             )
 
     def _has_substitute(self, name: str) -> bool:
