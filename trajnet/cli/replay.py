@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders
-from trajnet.cli.predictor import CudaGraph, EngineCache, IgnoreDomain, Provider, Threads, open_predictor
+from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.own import MapFile
+from trajnet.cli.predictor import (
+    CudaGraph,
+    EngineCache,
+    IgnoreDomain,
+    Model,
+    Provider,
+    Threads,
+    one_model,
+    open_predictor,
+)
 from trajnet.errors import InputError
 from trajnet.inference.domain import outside_words
-from trajnet.json_safe import write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +44,8 @@ def replay(
     scene: Annotated[
         Path, typer.Argument(help="A scene file: .parquet, CommonRoad .xml, nuScenes or ETH/UCY .txt; a bag.")
     ],
-    model: Annotated[str, typer.Option(help="A model file (.onnx) or cv, ctrv, kalman.")],
+    model: Model = None,
+    map_file: MapFile = None,
     rate: Annotated[
         str,
         typer.Option(
@@ -59,7 +69,7 @@ def replay(
         typer.Option(metavar="FILE", help="YAML of faults: the scene is replayed again under each, at full speed."),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, and the hardware, here.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Everything measured, and the hardware; - prints it.")
     ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page with the animation here.")
@@ -77,9 +87,9 @@ def replay(
 
         trajnet replay sim/scenes/intersection.parquet --model model.onnx --rate max --faults sim/faults/all.yaml
     """
-    from rich.console import Console
-
+    from trajnet.cli.terminal import Console
     from trajnet.config import load_yaml
+    from trajnet.datasets.files import with_map_of
     from trajnet.inference import GpuOptions
     from trajnet.replay.faults import FaultPlan
     from trajnet.replay.replay import ReplayOptions
@@ -90,10 +100,10 @@ def replay(
     require_folders(json=json_file, report=report)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     run_and_show(
-        open_scene(scene, with_map=report is not None),
-        open_predictor(model, provider, threads, gpu),
+        with_map_of(open_scene(scene, with_map=report is not None), map_file),
+        open_predictor(one_model(model), provider, threads, gpu),
         options,
-        Console(),
+        Console(stderr=json_file == STDOUT),
         agents=agents,
         threads=threads,
         gpu=gpu,
@@ -153,7 +163,7 @@ def run_and_show(
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     found = document(run)
     if json_file is not None:
-        write_json(json_file, found)
+        emit_json(json_file, found)
     if report is not None:
         write_report(run, report)
     show(found, console)  # last: a closed pipe loses no file

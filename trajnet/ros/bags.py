@@ -115,7 +115,7 @@ def rosbag2_module() -> Any:
     try:
         import rosbags.rosbag2
     except ImportError as error:
-        raise DependencyError("bags need the package rosbags, which is missing; install trajnet[ros]") from error
+        raise DependencyError("bags need the package rosbags, which is missing; install trajnet-av[ros]") from error
     return rosbags.rosbag2
 
 

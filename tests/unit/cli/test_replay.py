@@ -86,13 +86,15 @@ def test_demo_writes_its_page(scene: Path, tmp_path: Path) -> None:
         (["--provider", "cuda"], ConfigError, "cv runs in NumPy and has neither, got cuda and 1; drop them"),
         (["--cuda-graph"], ConfigError, "engine_cache, cuda_graph: cv runs in NumPy and has neither; drop them"),
         (["--threads", "2"], ConfigError, "cv runs in NumPy and has neither, got cpu and 2; drop them"),
+        (["--model", "cv", "--model", "ctrv"], ConfigError, "model: expected one, got cv, ctrv; `trajnet evaluate`"),
         (["--model", "none.onnx"], ContractError, "none.onnx: expected a model file"),
         (["--json", "no/such/folder/x.json"], InputError, "json: expected a file in a folder that exists"),
         (["--report", "no/such/folder/x.html"], InputError, "report: expected a file in a folder that exists"),
     ],
 )
 def test_what_does_not_fit_is_refused(scene: Path, arguments: list[str], kind: type[Exception], message: str) -> None:
-    result = CliRunner().invoke(app, ["replay", str(scene), "--model", "cv", "--rate", "max", *arguments])
+    model = [] if "--model" in arguments else ["--model", "cv"]
+    result = CliRunner().invoke(app, ["replay", str(scene), *model, "--rate", "max", *arguments])
     assert isinstance(result.exception, kind), result.output
     with pytest.raises(kind, match=message):
         raise result.exception

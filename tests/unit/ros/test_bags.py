@@ -23,7 +23,7 @@ from trajnet.ros.to_autoware import tracked_objects
 from trajnet.scenes import write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
 
-rosbag2 = pytest.importorskip("rosbags.rosbag2", reason="needs rosbags: pip install trajnet[ros]")
+rosbag2 = pytest.importorskip("rosbags.rosbag2", reason="needs rosbags: pip install trajnet-av[ros]")
 
 STORAGES = [("mcap", "bag"), ("mcap", "bag.mcap"), ("sqlite3", "bag"), ("sqlite3", "bag.db3")]
 
@@ -91,8 +91,8 @@ def test_predictions_come_back_as_the_stream_made_them(tmp_path: Path, storage: 
 
 
 def test_mcap_readers_decode_every_message_from_the_schemas_in_the_file(tmp_path: Path) -> None:
-    reader = pytest.importorskip("mcap.reader", reason="needs mcap: pip install trajnet[ros]")
-    decoder = pytest.importorskip("mcap_ros2.decoder", reason="needs mcap-ros2-support: pip install trajnet[ros]")
+    reader = pytest.importorskip("mcap.reader", reason="needs mcap: pip install trajnet-av[ros]")
+    decoder = pytest.importorskip("mcap_ros2.decoder", reason="needs mcap-ros2-support: pip install trajnet-av[ros]")
     export_bag(scene(), tmp_path / "bag.mcap", load_predictor("cv"))
     seen: dict[str, list[Any]] = {}
     with (tmp_path / "bag.mcap").open("rb") as file:

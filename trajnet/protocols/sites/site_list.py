@@ -114,7 +114,8 @@ KNOWN_SITES: tuple[KnownSite, ...] = (
     KnownSite(
         "nuscenes_agents", "streets in Boston and Singapore, tracked detections, rasters, 2 Hz (part val)",
         _parts("nuscenes_agents", "val"),
-        ("nuscenes_agents val", "nuscenes_pred/label/test", "nuscenes val"), _NUSCENES, dataset="nuscenes_agents", every_s=2.0,
+        ("nuscenes_agents val", "nuscenes_pred/label/test", "nuscenes val"), _NUSCENES,
+        dataset="nuscenes_agents", every_s=2.0,
     ),
     KnownSite(
         "mona_east", "motorway and arterial road in Munich, lanes, 5 Hz (part east)",
