@@ -7,6 +7,8 @@ from pathlib import Path
 from trajnet.errors import ContractError
 from trajnet.inference.base import Predictor
 from trajnet.inference.guard import Guard, GuardCounters, GuardOptions
+from trajnet.inference.judging.posterior import NO_JUDGING, JudgingOptions
+from trajnet.inference.judging.self_judge import JudgingCounters
 from trajnet.inference.onnx.predictor import OnnxPredictor
 from trajnet.inference.onnx.session import GpuOptions
 from trajnet.inference.physics import DEFAULT_TIME_S, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity
@@ -41,6 +43,7 @@ def load_predictor(
 
 __all__ = [
     "DEFAULT_TIME_S",
+    "NO_JUDGING",
     "PHYSICS",
     "ConstantTurnRate",
     "ConstantVelocity",
@@ -48,6 +51,8 @@ __all__ = [
     "Guard",
     "GuardCounters",
     "GuardOptions",
+    "JudgingCounters",
+    "JudgingOptions",
     "KalmanConstantVelocity",
     "OnnxPredictor",
     "Predictor",
