@@ -12,6 +12,7 @@ import typer
 
 from trajnet.cli import evaluate_tables as tables
 from trajnet.cli.files import require_folders
+from trajnet.cli.predictor import SelfJudging
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
 from trajnet.errors import InputError
@@ -102,6 +103,7 @@ def evaluate(
     rates: Rates = None,
     drops: Drops = None,
     seed: Seed = 0,
+    self_judging: SelfJudging = True,
     breakdown: Breakdown = False,
     calibration: Calibration = False,
     report_file: ReportFile = None,
@@ -152,6 +154,7 @@ def evaluate(
             rates_hz=_numbers("rates", rates),
             drops=_numbers("drops", drops),
             seed=seed,
+            self_judging=self_judging,
             progress=progress,
         )
     report["dataset"], report["data"] = dataset, str(data)
@@ -218,6 +221,7 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
     if "robustness" in report:
         tables.show_robustness(report["robustness"], (dataset.metrics[0], dataset.divided[0]), console)
     tables.show_calibration_lines(models, console)
+    tables.show_self_judging(models, console)
     for entry in models:
         _warn_of_fallback(entry, console)
 

@@ -28,6 +28,14 @@ CudaGraph = Annotated[
     ),
 ]
 
+SelfJudging = Annotated[
+    bool,
+    typer.Option(
+        "--self-judging/--no-self-judging",
+        help="Whether a model's earlier answers for an object weigh its paths against constant velocity and standing.",
+    ),
+]
+
 
 def open_predictor(model: str, provider: str, threads: int, gpu: GpuOptions) -> Predictor:
     """Return the predictor of a command's options.

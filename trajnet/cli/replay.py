@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli.files import require_folders
-from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
+from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, SelfJudging, Threads, open_predictor
 from trajnet.errors import InputError
 from trajnet.json_safe import write_json
 
@@ -53,6 +53,7 @@ def replay(
     engine_cache: EngineCache = None,
     cuda_graph: CudaGraph = False,
     threads: Threads = 1,
+    self_judging: SelfJudging = True,
     faults: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="YAML of faults: the scene is replayed again under each, at full speed."),
@@ -84,7 +85,7 @@ def replay(
     from trajnet.ros.bag_import import open_scene
 
     plan = None if faults is None else load_yaml(FaultPlan, faults)
-    options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
+    options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup, self_judging=self_judging)
     require_folders(json=json_file, report=report)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     run_and_show(
@@ -142,7 +143,7 @@ def run_and_show(
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
         run = run_replay(scene, predictor, options, agents=agents, threads=threads, gpu=used, on_frame=on_frame)
     if faults is not None:
-        under_faults = run_faults(scene, predictor, faults, WallClock())
+        under_faults = run_faults(scene, predictor, faults, WallClock(), judging=options.judging)
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     found = document(run)
     if json_file is not None:
@@ -224,9 +225,18 @@ def _path_lines(found: dict[str, Any]) -> list[str]:
     guard, name = found["guard"], found["model"]["name"]
     return [
         f"paths      {guard['model_rows']} {name}, {guard['physics_rows']} fall-back, {guard['stale_rows']} stale",
+        *_self_judging(found["self_judging"]),
         *_steadiness(found),
         f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
     ]
+
+
+def _self_judging(judging: dict[str, Any]) -> list[str]:
+    """One line about how often the object's own past errors put another expert first, where there were any."""
+    if not judging["evident_rows"]:
+        return []
+    led = f"constant velocity led {judging['velocity_rows']}, standing {judging['standing_rows']}"
+    return [f"judged     {judging['evident_rows']} rows by their own past errors: {led}"]
 
 
 def _machine_lines(hardware: dict[str, Any]) -> list[str]:

@@ -102,6 +102,10 @@ class Parameters:
         minimum=1,
         maximum=10_000,
     )
+    self_judging: bool = _parameter(
+        True,
+        "A model's earlier answers for an object weigh its paths against constant velocity and standing still.",
+    )
     queue_depth: int = _parameter(
         5, "Frames that wait while the node is held up; Autoware's own predictor keeps 1.", minimum=1, maximum=1000
     )

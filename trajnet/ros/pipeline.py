@@ -18,7 +18,7 @@ import numpy as np
 from trajnet.context.map_field import MapField, field_of
 from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, in_words
-from trajnet.inference import PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
+from trajnet.inference import NO_JUDGING, PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Status
@@ -147,6 +147,7 @@ class Pipeline:
             guard=options,
             map_field=field,
             warn_without_map=False,  # the node says at its start which map it has
+            judging=None if parameters.self_judging else NO_JUDGING,
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()
@@ -187,7 +188,11 @@ class Pipeline:
         except BaseException as error:
             self._failed(error, found)
             answer = Answer(kind="failed", message=found.failure)
-        rows = np.bincount(answer.paths.source, minlength=len(Source)) if answer.paths is not None else np.zeros(3)
+        rows = (
+            np.bincount(answer.paths.source, minlength=len(Source))
+            if answer.paths is not None
+            else np.zeros(len(Source))
+        )
         cycle = Cycle(
             now_ns if monotonic_ns is None else monotonic_ns,
             answer.kind,
@@ -195,6 +200,7 @@ class Pipeline:
             model_rows=int(rows[Source.MODEL]),
             physics_rows=int(rows[Source.PHYSICS]),
             stale_rows=int(rows[Source.STALE]),
+            judged_rows=int(rows[Source.JUDGED]),
             over_limit_rows=answer.over_limit,
             without_id_rows=found.without_id,
             impossible_rows=self._impossible() - impossible,
@@ -226,7 +232,10 @@ class Pipeline:
                 "restarted": self.stream.store.counters.restarted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
             },
-            "model": {"non_finite_rows": self.stream.guard.counters.non_finite_rows},
+            "model": {
+                "non_finite_rows": self.stream.guard.counters.non_finite_rows,
+                **({} if self.stream.judge is None else asdict(self.stream.judge.counters)),
+            },
         }
         return tuple(
             replace(s, values=s.values + tuple((f"{k}_total", str(v)) for k, v in more.get(s.name, {}).items()))

@@ -24,13 +24,13 @@ REACH_S = 1.0
 class JudgingCounters:
     """What came of the judging since the start.
 
-    judgements: answers held against a later position. judged_rows: rows of the model with evidence.
+    judgements: answers held against a later position. evident_rows: rows of the model with evidence.
     velocity_rows, standing_rows: of those, rows whose most probable mode is that of constant velocity or of standing.
     velocity_modes, standing_modes: their modes that left, most probable or not.
     """
 
     judgements: int = 0
-    judged_rows: int = 0
+    evident_rows: int = 0
     velocity_rows: int = 0
     standing_rows: int = 0
     velocity_modes: int = 0
@@ -109,7 +109,7 @@ class SelfJudge:
         known &= model
         result = mixed(prediction, observations, velocity_mps, weight, known, self._spreads)
         counters = self.counters
-        counters.judged_rows += int(np.count_nonzero(known))
+        counters.evident_rows += int(np.count_nonzero(known))
         counters.velocity_modes += int(np.count_nonzero(result.entered == Expert.CONSTANT_VELOCITY))
         counters.standing_modes += int(np.count_nonzero(result.entered == Expert.STANDING))
         counters.velocity_rows += int(np.count_nonzero(result.leading == Expert.CONSTANT_VELOCITY))
