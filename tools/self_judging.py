@@ -93,7 +93,7 @@ def streamed(model: str, scenes: list[Scene], site: Site, judging: JudgingOption
         first = np.arange(scene.frame_count) < (site.frames or scene.frame_count)
         rows = np.flatnonzero((scene.row_frame % site.stride == 0) & first[scene.row_frame])
         windows = windows_of_scene(scene, rows, HISTORY_S, TIME_S)
-        whole = windows.future_valid.all(axis=1)
+        whole: BoolArray = np.asarray(windows.future_valid.all(axis=1))
         rows, windows = rows[whole], windows.select(whole)
         stream = Stream(predictor, judging=judging, warn_without_map=False)
         for part, paths in played(stream, scene, rows, windows, TIME_S, first, np.ones(len(scene.row_frame), np.bool_)):
