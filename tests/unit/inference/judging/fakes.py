@@ -9,7 +9,7 @@ from trajnet.inference.base import BasePredictor
 from trajnet.tracking.store import Observations, TrackPolicy
 from trajnet.types import FloatArray, Prediction, Source, TrackFrame
 
-TIME_S = np.arange(1, 13) * 0.5
+TIME_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
 
 
 class Says(BasePredictor):
