@@ -2,9 +2,10 @@
 
     python tools/self_judging.py --data DATA --models trajnet/models/trajnet-urban.onnx --sites mini,east,changchun
 
-Every scene is streamed frame by frame, once as the model predicts and once with self-judging; both are asked about the
-same objects, those of every stride-th frame whose next 6 s are recorded whole. Rows: objects that stand (within 1 m of
-here for the next 6 s) and that move, all of them and those that were seen for at least 1 s before.
+Every scene is streamed frame by frame: as the model predicts / with self-judging; coverage also with weighing only, in
+between. A site is one stream, whose tracks are forgotten between scenes. All are asked about the same objects, those of
+every stride-th frame whose next 6 s are recorded whole. Rows: objects that stand (within 1 m of here for the next 6 s)
+and that move, all of them and those that were seen for at least 1 s before.
 Columns: mean displacement in m over 6 s of the most probable path and of the best mode, how many of the standing ones
 are predicted to end more than 0.5 and 2 m away, and how many true positions lie in the 90 and the 50 % region at 1, 2,
 3, 4 and 6 s.
@@ -87,7 +88,7 @@ def measured(windows: Windows, paths: ScoredPaths) -> Found:
 
 def streamed(model: str, scenes: list[Scene], site: Site, judging: JudgingOptions) -> tuple[Found, Windows]:
     """Stream the scenes of a site one after the other and measure."""
-    predictor = load_predictor(model)
+    stream = Stream(load_predictor(model), judging=judging, warn_without_map=False)
     parts, seen = [], []
     for scene in scenes:
         first = np.arange(scene.frame_count) < (site.frames or scene.frame_count)
@@ -95,14 +96,14 @@ def streamed(model: str, scenes: list[Scene], site: Site, judging: JudgingOption
         windows = windows_of_scene(scene, rows, HISTORY_S, TIME_S)
         whole: BoolArray = np.asarray(windows.future_valid.all(axis=1))
         rows, windows = rows[whole], windows.select(whole)
-        stream = Stream(predictor, judging=judging, warn_without_map=False)
+        stream.reset()  # the spread stays adapted to the site
         for part, paths in played(stream, scene, rows, windows, TIME_S, first, np.ones(len(scene.row_frame), np.bool_)):
             parts.append(measured(part, paths))
             seen.append(part)
     return Found(*(np.concatenate(v) for v in zip(*parts, strict=True))), concat(seen)
 
 
-def table(name: str, off: Found, on: Found, windows: Windows) -> str:
+def table(name: str, off: Found, weighed: Found, on: Found, windows: Windows) -> str:
     """Return the rows of one model at one site in Markdown."""
     stands = np.linalg.norm(windows.future_m - windows.position_m[:, -1:], axis=-1).max(axis=1) < 1.0
     evidence = windows.observed[:, 0]
@@ -125,7 +126,9 @@ def table(name: str, off: Found, on: Found, windows: Windows) -> str:
             both = [f"{100 * np.mean(found.end[rows] > limit_m):.1f}" for found in (off, on)]
             cells.append(" / ".join(both) if group.startswith("stands") else "")
         for level in (0.9, 0.5):
-            shares = [" ".join(f"{100 * s:.0f}" for s in (f.share[rows] < level).mean(axis=0)) for f in (off, on)]
+            shares = [
+                " ".join(f"{100 * s:.0f}" for s in (f.share[rows] < level).mean(axis=0)) for f in (off, weighed, on)
+            ]
             cells.append(" / ".join(shares))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -146,9 +149,10 @@ def main() -> None:
             scenes = [replace(scene, lanes=(), raster=None) for scene in scenes]
         for model in chosen.models.split(","):
             off, windows = streamed(model, scenes, SITES[name], NO_JUDGING)
+            weighed, _ = streamed(model, scenes, SITES[name], JudgingOptions(adapt_spread=False))
             on, _ = streamed(model, scenes, SITES[name], JudgingOptions())
             label = f"{Path(model).stem.removeprefix('trajnet-')}, {name}" + (" no map" if chosen.without_map else "")
-            print(table(label, off, on, windows), flush=True)
+            print(table(label, off, weighed, on, windows), flush=True)
 
 
 if __name__ == "__main__":

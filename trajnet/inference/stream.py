@@ -53,7 +53,9 @@ class Stream:
         self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
         self._clock_ns = clock_ns or (lambda: 0)
         self.judge = self_judge(predictor, judging)
-        self._memory = PathMemory(predictor.modes, predictor.time_s, with_experts=self.judge is not None)
+        self._memory = PathMemory(
+            predictor.modes, predictor.time_s, with_experts=self.judge is not None and self.judge.weighs
+        )
         self._latest: Prediction | None = None
         self._warn_without_map = warn_without_map
         self._use_map(map_field)
@@ -147,7 +149,8 @@ def self_judge(predictor: Predictor, judging: JudgingOptions | None) -> SelfJudg
     """Return what judges the predictor's answers; None where nothing does. judging: see Stream."""
     if judging is None:
         judging = JudgingOptions() if predictor.model_file is not None else NO_JUDGING
-    if not judging.weigh or judging.horizons_s[0] > predictor.time_s[-1]:
+    off = not (judging.weigh or judging.adapt_spread)
+    if off or judging.horizons_s[0] > predictor.time_s[-1]:
         return None
     return SelfJudge(predictor.modes, predictor.time_s, judging)
 

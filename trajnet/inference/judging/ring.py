@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays, grown
 from trajnet.types import BoolArray, FloatArray, IntArray
+
+Number = TypeVar("Number", bound=np.generic)
 
 #: An answer is kept this share of the cadence early: a frame that comes a little too soon is not left out.
 EARLY_SHARE = 0.05
@@ -40,11 +43,20 @@ class Due(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """M answers to be kept now. row (M,), entry (M,): see Due. weight (M,): time since the last one, in cadences."""
+    """M answers to be kept now. row (M,), entry (M,): see Due.
+
+    weight (M,): time since the last one, in cadences. number (M,): how many the track has now, this one included.
+    """
 
     row: IntArray
     entry: IntArray
     weight: FloatArray
+    number: IntArray
+
+
+def flat(values: NDArray[Number]) -> NDArray[Number]:
+    """Return the view (S * L, ...) of a payload (S, L, ...), which entries index."""
+    return values.reshape(-1, *values.shape[2:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +122,7 @@ class Ring:
         since_ns = now_ns - self._slots.made_ns[slot, newest]
         row = np.flatnonzero(wanted & ((count == 0) | (since_ns >= self._keep_ns)))
         if not len(row):
-            return Kept(row, row, np.zeros(0))
+            return Kept(row, row, np.zeros(0), row)
         kept, first = slot[row], count[row] == 0
         place = (newest[row] + 1) % self.length
         self._slots.made_ns[kept, place] = now_ns
@@ -118,4 +130,4 @@ class Ring:
         self._slots.newest[kept] = place
         self._slots.count[kept] += 1
         weight = np.where(first, 1.0, np.minimum(since_ns[row] / self._cadence_ns, MAX_WEIGHT))
-        return Kept(row, kept * self.length + place, weight)
+        return Kept(row, kept * self.length + place, weight, count[row] + 1)

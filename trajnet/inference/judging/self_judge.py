@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from trajnet.config import require
 from trajnet.inference.judging.experts import Spreads, velocity_of
 from trajnet.inference.judging.mixture import mixed
 from trajnet.inference.judging.posterior import JudgingOptions, Posterior, log_likelihoods
-from trajnet.inference.judging.ring import Ring
+from trajnet.inference.judging.ring import Ring, flat
+from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
+from trajnet.inference.judging.spread import AdaptiveSpread
 from trajnet.inference.resample import continued
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, Expert, FloatArray, Prediction, Source
@@ -71,6 +73,8 @@ class SelfJudge:
         reach_s = horizons_s[-1] + REACH_S
         self._ring = Ring(options.cadence_s, horizons_s, reach_s)
         self._posterior = Posterior(options)
+        adapts = options.adapt_spread and SPREAD_HORIZONS_S[0] <= time_s[-1]
+        self.spread = AdaptiveSpread(modes, time_s) if adapts else None
         self._points = min(len(time_s), int(np.searchsorted(time_s, reach_s - 1e-9)) + 1)
         self._knot_s = np.concatenate([[0.0], time_s[: self._points]])
         self._spreads = Spreads(time_s)
@@ -80,8 +84,19 @@ class SelfJudge:
             np.zeros((0, length, 2)), np.zeros((0, length)),
         )  # fmt: skip
 
+    @property
+    def weighs(self) -> bool:
+        """Whether predictions leave with Prediction.expert."""
+        return self._options.weigh
+
     def observe(self, observations: Observations) -> None:
         """Judge the kept answers whose time has come by the positions of this frame."""
+        if self.spread is not None:
+            self.spread.observe(observations)
+        if self._options.weigh:
+            self._weigh(observations)
+
+    def _weigh(self, observations: Observations) -> None:
         slot = observations.slot
         self._ring.begin(slot, observations.reset)
         self._posterior.begin(slot, observations.reset, observations.dt_s)
@@ -89,20 +104,28 @@ class SelfJudge:
         due = self._ring.due(slot, observations.timestamp_ns)
         if not len(due.row):
             return
-        path_m = self._flat(self._answers.path_m)
+        path_m = flat(self._answers.path_m)
         said_m = continued(path_m, due.entry, self._knot_s, due.age_s[:, None])[:, :, 0]
         origin_m = path_m[due.entry, 0, 0]
-        gone_m = origin_m + self._flat(self._answers.velocity_mps)[due.entry] * due.age_s[:, None]
+        gone_m = origin_m + flat(self._answers.velocity_mps)[due.entry] * due.age_s[:, None]
         found = log_likelihoods(
-            observations.position_m[due.row], said_m, self._flat(self._answers.probability)[due.entry],
+            observations.position_m[due.row], said_m, flat(self._answers.probability)[due.entry],
             np.stack([gone_m, origin_m], axis=1), self._options.scale_floor_m + self._options.scale_mps * due.age_s,
         )  # fmt: skip
-        self._posterior.add(slot[due.row], found, self._flat(self._answers.weight)[due.entry])
+        self._posterior.add(slot[due.row], found, flat(self._answers.weight)[due.entry])
         self.counters.judgements += len(due.row)
 
     def judged(self, observations: Observations, prediction: Prediction) -> Prediction:
         """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
         velocity_mps = velocity_of(observations)
+        if self._options.weigh:
+            prediction = self._mixed(observations, prediction, velocity_mps)
+        if self.spread is not None:
+            covariance_m2 = self.spread.scaled(observations, prediction, velocity_mps)
+            prediction = replace(prediction, covariance_m2=covariance_m2)
+        return prediction
+
+    def _mixed(self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray) -> Prediction:
         model = prediction.source == Source.MODEL
         self._keep(observations, prediction, velocity_mps, model)
         weight, known = self._posterior.weights(observations.slot)
@@ -122,13 +145,9 @@ class SelfJudge:
         kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
         if not len(kept.row):
             return
-        path_m = self._flat(self._answers.path_m)
+        path_m = flat(self._answers.path_m)
         path_m[kept.entry, 0] = observations.position_m[kept.row, None]
         path_m[kept.entry, 1:] = prediction.position_m[kept.row, :, : self._points].swapaxes(1, 2)
-        self._flat(self._answers.probability)[kept.entry] = prediction.probability[kept.row]
-        self._flat(self._answers.velocity_mps)[kept.entry] = velocity_mps[kept.row]
-        self._flat(self._answers.weight)[kept.entry] = kept.weight
-
-    def _flat(self, values: FloatArray) -> FloatArray:
-        """Return the view (S * L, ...) of an array (S, L, ...), which entries index."""
-        return values.reshape(-1, *values.shape[2:])
+        flat(self._answers.probability)[kept.entry] = prediction.probability[kept.row]
+        flat(self._answers.velocity_mps)[kept.entry] = velocity_mps[kept.row]
+        flat(self._answers.weight)[kept.entry] = kept.weight

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trajnet.inference import JudgingOptions, Stream
-from trajnet.inference.base import BasePredictor
+from trajnet.inference.base import BasePredictor, Predictor
 from trajnet.tracking.store import Observations, TrackPolicy
 from trajnet.types import FloatArray, Prediction, Source, TrackFrame
 
@@ -37,8 +37,9 @@ def driving() -> Says:
     return Says([(5.0, 0.0), (8.0, 0.0), (3.0, 3.0)], [0.6, 0.3, 0.1])
 
 
-def judged(predictor: BasePredictor | None = None, policy: TrackPolicy | None = None) -> Stream:
-    return Stream(predictor or driving(), policy, judging=JudgingOptions())
+def judged(predictor: Predictor | None = None, policy: TrackPolicy | None = None) -> Stream:
+    """Return a stream that weighs by past errors; its covariances do not adapt."""
+    return Stream(predictor or driving(), policy, judging=JudgingOptions(adapt_spread=False))
 
 
 def fed(stream: Stream, frames: list[TrackFrame]) -> list[Prediction]:
@@ -56,4 +57,5 @@ def bytes_of(answer: Prediction) -> bytes:
 def weights(stream: Stream) -> FloatArray:
     """Return the experts' weights of slot 0."""
     assert stream.judge is not None
-    return stream.judge._posterior.weights(np.zeros(1, np.int64))[0][0]
+    found: FloatArray = stream.judge._posterior.weights(np.zeros(1, np.int64))[0][0]
+    return found
