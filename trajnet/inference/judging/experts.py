@@ -29,8 +29,12 @@ def velocity_of(observations: Observations) -> FloatArray:
     x_mps, y_mps = velocity_mps[:, 0], velocity_mps[:, 1]
     cos, sin = np.cos(observations.yaw_rad), np.sin(observations.yaw_rad)
     speed_mps = np.copysign(np.hypot(x_mps, y_mps), x_mps * cos + y_mps * sin)
-    along_yaw = observations.yaw_valid & _WHEELED.take(observations.object_class)
-    return np.where(along_yaw[:, None], np.stack([speed_mps * cos, speed_mps * sin], axis=1), velocity_mps)
+    along_yaw = _WHEELED.take(observations.object_class)
+    along_yaw &= observations.yaw_valid
+    going_mps: FloatArray = np.empty_like(velocity_mps)
+    going_mps[:, 0] = np.where(along_yaw, speed_mps * cos, x_mps)
+    going_mps[:, 1] = np.where(along_yaw, speed_mps * sin, y_mps)
+    return going_mps
 
 
 class Spreads:

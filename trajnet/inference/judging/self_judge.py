@@ -20,6 +20,8 @@ from trajnet.types import BoolArray, Expert, FloatArray, Prediction, Source
 
 #: An answer is judged up to so long after the last horizon: an object that comes back later has other answers.
 REACH_S = 1.0
+#: As NumPy compares it without looking it up.
+_MODEL = int(Source.MODEL)
 
 
 @dataclass
@@ -116,17 +118,26 @@ class SelfJudge:
         self.counters.judgements += len(due.row)
 
     def judged(self, observations: Observations, prediction: Prediction) -> Prediction:
-        """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
+        """Return the prediction with the experts that have earned it and adapted covariances; keep it for later."""
         velocity_mps = velocity_of(observations)
+        model = prediction.source == _MODEL
+        result = prediction
         if self._options.weigh:
-            prediction = self._mixed(observations, prediction, velocity_mps)
-        if self.spread is not None:
-            covariance_m2 = self.spread.scaled(observations, prediction, velocity_mps)
-            prediction = replace(prediction, covariance_m2=covariance_m2)
-        return prediction
+            result = self._mixed(observations, prediction, velocity_mps, model)
+        if self.spread is None:
+            return result
+        self.spread.keep(observations, result, velocity_mps, model)
+        if not self.spread.judgements:
+            return result
+        if result.covariance_m2 is prediction.covariance_m2:  # the predictor's own, which must not change
+            result = replace(result, covariance_m2=result.covariance_m2.copy())
+        self.spread.scale(observations, result.covariance_m2, velocity_mps, model)
+        return result
 
-    def _mixed(self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray) -> Prediction:
-        model = prediction.source == Source.MODEL
+    def _mixed(
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
+    ) -> Prediction:
+        """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
         self._keep(observations, prediction, velocity_mps, model)
         weight, known = self._posterior.weights(observations.slot)
         known &= model

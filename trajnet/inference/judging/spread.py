@@ -18,7 +18,7 @@ from trajnet.inference.judging.region import held_by
 from trajnet.inference.judging.ring import Ring, flat
 from trajnet.inference.resample import POINT_COLUMNS, continued, points_of
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction, Source
+from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
 
 #: The region whose coverage is tracked.
 LEVEL = 0.9
@@ -65,12 +65,11 @@ class AdaptiveSpread:
     def __init__(self, modes: int, time_s: FloatArray) -> None:
         """Start with factors of 1. modes, time_s (T,): those of all predictions."""
         horizons_s = tuple(h for h in HORIZONS_S if h <= time_s[-1])
-        self._time_s = time_s
         self._knot_s = np.concatenate([[0.0], time_s])
         self._ring = Ring(CADENCE_S, horizons_s, horizons_s[-1] + 1.0)
         self._log_factor = np.zeros((GROUPS, len(horizons_s)))
         self._evidence = np.zeros_like(self._log_factor)
-        self._factors = np.ones((GROUPS, len(time_s)))
+        self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
         self._between = np.stack([np.interp(time_s, horizons_s, one) for one in np.eye(len(horizons_s))])
         self.judgements = 0
         length = self._ring.length
@@ -82,7 +81,8 @@ class AdaptiveSpread:
     @property
     def factors(self) -> FloatArray:
         """Factors (GROUPS, T) on the standard deviations; group: class group, plus 3 for objects that stand."""
-        return self._factors
+        factors: FloatArray = np.exp(self._log_factor @ self._between)
+        return factors
 
     def observe(self, observations: Observations) -> None:
         """Judge the kept predictions whose time has come by the positions of this frame."""
@@ -114,28 +114,39 @@ class AdaptiveSpread:
         np.add.at(self._evidence, (group, horizon), weight)
         self._log_factor += step * moved
         np.clip(self._log_factor, np.log(SMALLEST), np.log(LARGEST), out=self._log_factor)
-        self._factors = np.exp(self._log_factor @ self._between)
+        self._squared[:GROUPS] = np.repeat(np.square(self.factors), 4, axis=1)
 
-    def scaled(self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray) -> FloatArray:
-        """Keep the predictions whose turn it is; return the covariances with the factors.
+    def keep(
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
+    ) -> None:
+        """Keep the predictions, not scaled yet, of the rows whose turn it is.
 
-        Only rows that the model answered are kept and scaled. velocity_mps (N, 2): of the objects.
+        velocity_mps (N, 2): of the objects. model (N,): rows that the model answered; only they are kept and scaled.
         """
-        model = (prediction.source == Source.MODEL) | (prediction.source == Source.JUDGED)
-        group = _GROUP.take(observations.object_class)
-        group = group + 3 * (np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]) < STANDS_MPS)
         kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
-        if len(kept.row):
-            path = points_of(prediction, kept.row, lead=1)
-            path[:, 0] = 0.0
-            path[:, 0, :, :2] = observations.position_m[kept.row, None]
-            path[:, 0, :, 2] = observations.yaw_rad[kept.row, None]
-            flat(self._kept.path)[kept.entry] = path
-            flat(self._kept.probability)[kept.entry] = prediction.probability[kept.row]
-            flat(self._kept.group)[kept.entry] = group[kept.row]
-            flat(self._kept.weight)[kept.entry] = 1.0 / kept.number
-        if not self.judgements:
-            return prediction.covariance_m2
-        squared = np.where(model[:, None], np.square(self._factors).take(group, axis=0), 1.0)
-        scaled_m2: FloatArray = prediction.covariance_m2 * squared[:, None, :, None, None]
-        return scaled_m2
+        if not len(kept.row):
+            return
+        path = points_of(prediction, kept.row, lead=1)
+        path[:, 0] = 0.0
+        path[:, 0, :, :2] = observations.position_m[kept.row, None]
+        path[:, 0, :, 2] = observations.yaw_rad[kept.row, None]
+        flat(self._kept.path)[kept.entry] = path
+        flat(self._kept.probability)[kept.entry] = prediction.probability[kept.row]
+        flat(self._kept.group)[kept.entry] = _groups(observations, velocity_mps)[kept.row]
+        flat(self._kept.weight)[kept.entry] = 1.0 / kept.number
+
+    def scale(
+        self, observations: Observations, covariance_m2: FloatArray, velocity_mps: FloatArray, model: BoolArray
+    ) -> None:
+        """Multiply the covariances (N, K, T, 2, 2) of the model's rows by the squared factors, in place. See keep."""
+        group = np.where(model, _groups(observations, velocity_mps), GROUPS)
+        count, modes, times = covariance_m2.shape[:3]
+        long_rows = covariance_m2.reshape(count, modes, times * 4)  # NumPy is slow along axes of two elements
+        long_rows *= self._squared.take(group, axis=0)[:, None]
+
+
+def _groups(observations: Observations, velocity_mps: FloatArray) -> IntArray:
+    """Return the group of each row (N,): its class group, plus 3 if it stands."""
+    stands = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]) < STANDS_MPS
+    group: IntArray = _GROUP.take(observations.object_class) + 3 * stands
+    return group
