@@ -259,7 +259,7 @@ def cuda_graph(request: Request) -> Result:
     import numpy as np
 
     from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
-    from trajnet.inference import GpuOptions, Stream
+    from trajnet.inference import NO_JUDGING, GpuOptions, Stream
     from trajnet.inference.onnx.session import PROVIDERS, import_onnxruntime
 
     if PROVIDERS["cuda"] not in import_onnxruntime().get_available_providers():
@@ -267,7 +267,8 @@ def cuda_graph(request: Request) -> Result:
     answers = []
     for gpu in (GpuOptions(), GpuOptions(cuda_graph=True)):
         served = request.predictor(provider="cuda", gpu=gpu)
-        stream, frames = Stream(served, map_field=synthetic_map(served.requirements)), synthetic_frames(TRACKS)
+        stream = Stream(served, map_field=synthetic_map(served.requirements), judging=NO_JUDGING)
+        frames = synthetic_frames(TRACKS)
         for _ in range(10):
             frame = next(frames)
             answer = stream.update(frame, frame.timestamp_ns)

@@ -25,6 +25,11 @@ def held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray,
     mean_m (J, K, 2), covariance (J, K, 3): xx, xy, yy in m^2, probability (J, K), truth_m (J, 2). The region of highest
     density that holds the share q contains the truth if this is at most q.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd positions: a share that means nothing
+        return _held_by(mean_m, covariance, probability, truth_m)
+
+
+def _held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray, truth_m: FloatArray) -> FloatArray:
     xx, xy, yy = covariance[..., 0] + _FLOOR_M2, covariance[..., 1], covariance[..., 2] + _FLOOR_M2
     determinant = np.maximum(xx * yy - xy * xy, _FLOOR_M2 * _FLOOR_M2)
     root = np.sqrt(xx)
