@@ -9,6 +9,9 @@ from trajnet.inference.physics import observed_velocity
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, Expert, FloatArray, IntArray, ObjectClass
 
+#: As plain numbers: NumPy looks up each comparison with an enumeration.
+CONSTANT_VELOCITY, STANDING = int(Expert.CONSTANT_VELOCITY), int(Expert.STANDING)
+
 #: Standard deviation of constant velocity along each axis, where past errors have put it first: a * t ** b in m.
 #: Fitted to the median error of such objects; ConstantVelocity's own covariance is that of any object, five times this.
 VEHICLE_SIGMA, PEOPLE_SIGMA = (0.30, 1.4), (0.10, 1.25)
@@ -48,5 +51,5 @@ class Spreads:
 
     def of(self, expert: IntArray, object_class: NDArray[np.int8]) -> FloatArray:
         """Return covariances (R, T, 2, 2) of one expert (R,) each, for objects of these classes (R,)."""
-        kind = np.where(expert == Expert.STANDING, 0, 1 + _PEOPLE.take(object_class))
+        kind = np.where(expert == STANDING, 0, 1 + _PEOPLE.take(object_class))
         return self._covariance_m2.take(kind, axis=0)

@@ -14,9 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.inference.judging.experts import Spreads
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, Spreads
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, Expert, FloatArray, IntArray, Prediction, Source
+from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
+
+#: As plain numbers: NumPy looks up each comparison with an enumeration.
+_JUDGED = int(Source.JUDGED)
 
 
 class Places(NamedTuple):
@@ -37,11 +40,14 @@ def places(share: FloatArray, others: FloatArray, allowed: BoolArray) -> Places:
     share (N, K): of the model's modes. others (N, 2): of constant velocity and standing. allowed (N,): rows that may
     change.
     """
-    first = np.flatnonzero(allowed & (others.max(axis=1) > share.min(axis=1)))
-    share, others = share[first], others[first]
+    least = share.argmin(axis=1)
+    enters = np.maximum(others[:, 0], others[:, 1]) > share[np.arange(len(share)), least]
+    enters &= allowed
+    first = np.flatnonzero(enters)
+    share, others, least = share[first], others[first], least[first]
     count, modes = share.shape
     rows = np.arange(count)
-    heavier, least = others.argmax(axis=1), share.argmin(axis=1)
+    heavier = others.argmax(axis=1)
     row, mode, expert = first, least, heavier + 1
     if modes > 1 and count:
         share[rows, least] = np.inf
@@ -77,7 +83,7 @@ def mixed(
     weight (N, EXPERTS): of each expert. velocity_mps (N, 2): with which constant velocity goes on. Rows that no other
     expert enters keep their values. A row whose most probable mode is another expert's is Source.JUDGED.
     """
-    share = weight[:, Expert.MODEL, None] * prediction.probability
+    share = weight[:, 0, None] * prediction.probability
     row, mode, expert, rows = places(share, weight[:, 1:], allowed)
     label = np.zeros(share.shape, np.int8)
     if not rows:
@@ -85,7 +91,7 @@ def mixed(
     label[row, mode] = expert
     position_m, yaw_rad = prediction.position_m.copy(), prediction.yaw_rad.copy()
     covariance_m2, probability = prediction.covariance_m2.copy(), prediction.probability.copy()
-    going_mps = velocity_mps[row] * (expert == Expert.CONSTANT_VELOCITY)[:, None]
+    going_mps = velocity_mps[row] * (expert == CONSTANT_VELOCITY)[:, None]
     path_m = prediction.time_s[:, None] * going_mps[:, None]
     path_m += observations.position_m[row, None]
     position_m[row, mode] = path_m
@@ -98,7 +104,7 @@ def mixed(
     leading = label[changed, part.argmax(axis=1)]
     ahead = np.flatnonzero(leading)
     source = prediction.source.copy()
-    source[changed[ahead]] = Source.JUDGED
+    source[changed[ahead]] = _JUDGED
     answer = replace(
         prediction, position_m=position_m, yaw_rad=yaw_rad, covariance_m2=covariance_m2, probability=probability,
         source=source, expert=label,

@@ -8,7 +8,7 @@ import numpy as np
 
 from trajnet.arrays import StructOfArrays, grown
 from trajnet.config import require
-from trajnet.inference.judging.experts import Spreads, velocity_of
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Spreads, velocity_of
 from trajnet.inference.judging.mixture import mixed
 from trajnet.inference.judging.posterior import JudgingOptions, Posterior, log_likelihoods
 from trajnet.inference.judging.ring import Ring, flat
@@ -16,11 +16,11 @@ from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import AdaptiveSpread
 from trajnet.inference.resample import continued
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, Expert, FloatArray, Prediction, Source
+from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
 #: An answer is judged up to so long after the last horizon: an object that comes back later has other answers.
 REACH_S = 1.0
-#: As NumPy compares it without looking it up.
+#: As a plain number: NumPy looks up each comparison with an enumeration.
 _MODEL = int(Source.MODEL)
 
 
@@ -144,10 +144,10 @@ class SelfJudge:
         result = mixed(prediction, observations, velocity_mps, weight, known, self._spreads)
         counters = self.counters
         counters.evident_rows += int(np.count_nonzero(known))
-        counters.velocity_modes += int(np.count_nonzero(result.entered == Expert.CONSTANT_VELOCITY))
-        counters.standing_modes += int(np.count_nonzero(result.entered == Expert.STANDING))
-        counters.velocity_rows += int(np.count_nonzero(result.leading == Expert.CONSTANT_VELOCITY))
-        counters.standing_rows += int(np.count_nonzero(result.leading == Expert.STANDING))
+        counters.velocity_modes += int(np.count_nonzero(result.entered == CONSTANT_VELOCITY))
+        counters.standing_modes += int(np.count_nonzero(result.entered == STANDING))
+        counters.velocity_rows += int(np.count_nonzero(result.leading == CONSTANT_VELOCITY))
+        counters.standing_rows += int(np.count_nonzero(result.leading == STANDING))
         return result.prediction
 
     def _keep(
