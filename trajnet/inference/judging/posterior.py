@@ -5,6 +5,9 @@ dynamic model averaging): the log weight of an expert is its log prior and the s
 object really went, which fade with the time constant memory_s. The likelihood of a position at a distance e from the
 one that was predicted age_s before is a Laplace one, exp(-e / s) with s = scale_floor_m + scale_mps * age_s: heavy
 tails, so that one outlier decides nothing, and a floor, because the measured position is itself noisy.
+
+Of the weights the share ``doubt`` is always the prior's (the fixed share of Herbster and Warmuth 1998, Tracking the
+best expert): an object may behave anew at any moment, and the paths of the model for that case must keep a probability.
 """
 
 from __future__ import annotations
@@ -31,8 +34,8 @@ class JudgingOptions:
     weigh: whether their errors weigh the experts. adapt_spread: whether the covariances adapt to the traffic (see
     spread.py); both are independent. cadence_s: an answer of each track is kept so often. horizons_s: ages at which
     each is judged; those beyond the predictor's last time are left out. prior: of model, constant velocity, standing.
-    scale_floor_m, scale_mps: the scale of an error. memory_s: see above. The defaults were chosen on recordings other
-    than those of docs/self-judging.md.
+    scale_floor_m, scale_mps: the scale of an error. memory_s, doubt: see above. The defaults were chosen on recordings
+    other than those of docs/self-judging.md.
     """
 
     weigh: bool = True
@@ -43,11 +46,13 @@ class JudgingOptions:
     scale_floor_m: float = 0.15
     scale_mps: float = 0.2
     memory_s: float = 5.0
+    doubt: float = 0.2
 
     def __post_init__(self) -> None:
         for name in ("cadence_s", "scale_floor_m", "scale_mps", "memory_s"):
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name}: expected a number above 0, got {value}")
+        require(0.0 <= self.doubt < 1.0, f"doubt: expected a share from 0 to below 1, got {self.doubt}")
         rising = all(a < b for a, b in zip((0.0, *self.horizons_s), self.horizons_s, strict=False))
         require(
             len(self.horizons_s) > 0 and rising, f"horizons_s: expected rising times above 0, got {self.horizons_s}"
@@ -85,6 +90,8 @@ class Posterior:
 
     def __init__(self, options: JudgingOptions) -> None:
         self._log_prior = np.log(np.array(options.prior))
+        self._doubted = options.doubt * np.array(options.prior)
+        self._believed = 1.0 - options.doubt
         self._memory_s = options.memory_s
         self._evidence = np.zeros((0, EXPERTS + 1))  # the last column: how much has been judged, 0 at first
 
@@ -112,5 +119,6 @@ class Posterior:
         largest = np.maximum(np.maximum(log_weight[:, 0], log_weight[:, 1]), log_weight[:, 2])
         log_weight -= largest[:, None]
         weight: FloatArray = np.exp(log_weight)
-        weight /= (weight[:, 0] + weight[:, 1] + weight[:, 2])[:, None]
+        weight *= (self._believed / (weight[:, 0] + weight[:, 1] + weight[:, 2]))[:, None]
+        weight += self._doubted
         return weight, evidence[:, EXPERTS] > 0

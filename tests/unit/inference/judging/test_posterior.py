@@ -38,7 +38,7 @@ def test_without_evidence_the_weights_are_the_prior() -> None:
 
 
 def test_evidence_adds_up_and_fades() -> None:
-    posterior = Posterior(JudgingOptions(prior=PRIOR, memory_s=2.0))
+    posterior = Posterior(JudgingOptions(prior=PRIOR, memory_s=2.0, doubt=0.0))
     posterior.begin(NOW, np.array([True]), np.zeros(1))
     judgement = np.array([[-3.0, -1.0, 0.0]])
     posterior.add(np.zeros(2, np.int64), np.repeat(judgement, 2, axis=0), np.array([1.0, 0.5]))  # one slot twice
@@ -49,6 +49,13 @@ def test_evidence_adds_up_and_fades() -> None:
     posterior.begin(NOW, np.array([False]), np.array([2.0]))
     expected = np.array(PRIOR) * np.exp(1.5 * judgement[0] / np.e)
     np.testing.assert_allclose(posterior.weights(NOW)[0][0], expected / expected.sum())
+
+
+def test_doubt_keeps_a_share_of_the_prior_whatever_the_evidence() -> None:
+    posterior = Posterior(JudgingOptions(prior=PRIOR, doubt=0.2))
+    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    posterior.add(np.zeros(100, np.int64), np.tile([-12.0, -12.0, 0.0], (100, 1)), np.ones(100))
+    np.testing.assert_allclose(posterior.weights(NOW)[0], [[0.1, 0.06, 0.84]])
 
 
 def test_a_track_that_begins_has_no_evidence() -> None:
@@ -70,6 +77,7 @@ def test_the_order_of_the_weights_is_that_of_the_experts() -> None:
     [
         ({"cadence_s": 0.0}, "cadence_s"),
         ({"memory_s": float("nan")}, "memory_s"),
+        ({"doubt": 1.0}, "doubt"),
         ({"horizons_s": (1.0, 1.0)}, "horizons_s"),
         ({"horizons_s": ()}, "horizons_s"),
         ({"prior": (1.0, 0.0, 0.0)}, "prior"),
