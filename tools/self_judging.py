@@ -23,15 +23,18 @@ from typing import NamedTuple
 import numpy as np
 
 from trajnet.arrays import concat
+from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.registry import dataset_named
 from trajnet.datasets.windows import Windows, windows_of_scene
 from trajnet.evaluate.paths import ScoredPaths
 from trajnet.evaluate.units import played
-from trajnet.inference import NO_JUDGING, JudgingOptions, Stream, load_predictor
+from trajnet.inference import NO_JUDGING, JudgingOptions, Predictor, Stream, load_predictor
+from trajnet.inference.base import BasePredictor
 from trajnet.metrics.gaussian import mixture_share
-from trajnet.types import BoolArray, FloatArray, Scene
+from trajnet.tracking.store import Observations
+from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Scene
 
 TIME_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
 HISTORY_S: FloatArray = np.array([-1.0, 0.0])
@@ -86,21 +89,55 @@ def measured(windows: Windows, paths: ScoredPaths) -> Found:
     return Found(error_m[:, 0], error_m.min(axis=1), end_m, share)
 
 
-def streamed(model: str, scenes: list[Scene], site: Site, judging: JudgingOptions) -> tuple[Found, Windows]:
-    """Stream the scenes of a site one after the other and measure."""
-    stream = Stream(load_predictor(model), judging=judging, warn_without_map=False)
-    parts, seen = [], []
+class Remembering(BasePredictor):
+    """The predictor's answers for one scene, so that it is run once for all ways to judge them."""
+
+    def __init__(self, inner: Predictor) -> None:
+        self._inner, self._told, self._next = inner, list[Prediction](), 0
+        self.name, self.time_s, self.modes = inner.name, inner.time_s, inner.modes
+        self.requirements = inner.requirements
+
+    def begin(self, first: bool) -> None:
+        """Start the scene anew; first: with answers of its own, which need the surroundings."""
+        self._next = 0
+        self.requirements = self._inner.requirements if first else InputRequirements()
+        if first:
+            self._told = []
+
+    def predict(self, observations: Observations) -> Prediction:
+        """Return the predictor's answer, or what it was."""
+        self._next += 1
+        if self._next > len(self._told):
+            self._told.append(self._inner.predict(observations))
+        return self._told[self._next - 1]
+
+    def forget(self, slots: IntArray) -> None:
+        """Have the predictor forget."""
+        self._inner.forget(slots)
+
+
+WAYS = (NO_JUDGING, JudgingOptions(adapt_spread=False), JudgingOptions())
+
+
+def streamed(model: str, scenes: list[Scene], site: Site) -> tuple[list[Found], Windows]:
+    """Stream the scenes of a site one after the other in each of WAYS, and measure."""
+    predictor = Remembering(load_predictor(model))
+    streams = [Stream(predictor, judging=way, warn_without_map=False) for way in WAYS]
+    found, seen = [list[Found]() for _ in WAYS], list[Windows]()
     for scene in scenes:
         first = np.arange(scene.frame_count) < (site.frames or scene.frame_count)
         rows = np.flatnonzero((scene.row_frame % site.stride == 0) & first[scene.row_frame])
         windows = windows_of_scene(scene, rows, HISTORY_S, TIME_S)
         whole: BoolArray = np.asarray(windows.future_valid.all(axis=1))
         rows, windows = rows[whole], windows.select(whole)
-        stream.reset()  # the spread stays adapted to the site
-        for part, paths in played(stream, scene, rows, windows, TIME_S, first, np.ones(len(scene.row_frame), np.bool_)):
-            parts.append(measured(part, paths))
-            seen.append(part)
-    return Found(*(np.concatenate(v) for v in zip(*parts, strict=True))), concat(seen)
+        everything = first, np.ones(len(scene.row_frame), np.bool_)
+        for way, stream in enumerate(streams):
+            predictor.begin(first=way == 0)
+            stream.reset()  # the spread stays adapted to the site
+            for part, paths in played(stream, scene, rows, windows, TIME_S, *everything):
+                found[way].append(measured(part, paths))
+                seen += [part] if way == 0 else []
+    return [Found(*(np.concatenate(v) for v in zip(*parts, strict=True))) for parts in found], concat(seen)
 
 
 def table(name: str, off: Found, weighed: Found, on: Found, windows: Windows) -> str:
@@ -148,9 +185,7 @@ def main() -> None:
         if chosen.without_map:
             scenes = [replace(scene, lanes=(), raster=None) for scene in scenes]
         for model in chosen.models.split(","):
-            off, windows = streamed(model, scenes, SITES[name], NO_JUDGING)
-            weighed, _ = streamed(model, scenes, SITES[name], JudgingOptions(adapt_spread=False))
-            on, _ = streamed(model, scenes, SITES[name], JudgingOptions())
+            (off, weighed, on), windows = streamed(model, scenes, SITES[name])
             label = f"{Path(model).stem.removeprefix('trajnet-')}, {name}" + (" no map" if chosen.without_map else "")
             print(table(label, off, weighed, on, windows), flush=True)
 
