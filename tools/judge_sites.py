@@ -29,7 +29,7 @@ from trajnet.datasets.folders import part_files
 from trajnet.datasets.registry import dataset_named
 from trajnet.datasets.windows import Windows, windows_of_scene
 from trajnet.evaluate.units import played
-from trajnet.inference import PHYSICS, Stream, load_predictor
+from trajnet.inference import NO_JUDGING, PHYSICS, Stream, load_predictor
 from trajnet.metrics.gaussian import mixture_share
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, ObjectClass, Scene
 
@@ -92,7 +92,7 @@ def judged(spec: str, scene: Scene, windows: Windows) -> dict[str, FloatArray]:
     """
     predictor = load_predictor(spec, time_s=TIME_S)
     everything = np.ones(scene.frame_count, np.bool_), np.ones(len(scene.row_frame), np.bool_)
-    stream = Stream(predictor)
+    stream = Stream(predictor, judging=NO_JUDGING)  # the model itself
     parts: dict[str, list[FloatArray]] = {"top": [], "best": [], "end": [], "region": []}
     for part, paths in played(stream, scene, windows.row, windows, TIME_S, *everything):
         error_m = np.linalg.norm(paths.position_m - part.future_m[:, None], axis=-1).mean(axis=2)
