@@ -172,7 +172,7 @@ def _lock(handle: int) -> bool | None:
 def _is_there(path: Path, handle: int) -> bool:
     """Return whether the path still leads to what the handle holds."""
     try:
-        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(handle))
+        return os.path.samestat(path.lstat(), os.fstat(handle))
     except FileNotFoundError:
         return False
 

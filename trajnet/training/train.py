@@ -172,24 +172,22 @@ def train(
     """
     used = (*config.train, *config.validation)  # the calibration in the model file is fitted on the latter
     require_trainable([(s.kind, s.path) for s in used], non_commercial=config.non_commercial)
-    first = rank_zero_only.rank in (0, None)  # the other processes of one run share its folder
+    first = getattr(rank_zero_only, "rank", 0) == 0  # the other processes of one run share its folder
     with only_process(out / LOCK, "is training here") if first else contextlib.nullcontext():
-        return _train(config, roots, out, accelerator, devices, nodes, strategy, threads, progress, callbacks)
+        hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
+        return _train(config, roots, out, hardware, threads, progress, callbacks)
 
 
 def _train(
     config: TrainConfig,
     roots: Sequence[Path],
     out: Path,
-    accelerator: str,
-    devices: int | str,
-    nodes: int,
-    strategy: str,
+    hardware: dict[str, Any],
     threads: int,
     progress: bool,
     callbacks: Sequence[Callback],
 ) -> Path:
-    """Train as train() does, in a folder that is this run's own."""
+    """Train as train() does, in a folder that is this run's own. hardware: for Lightning's trainer."""
     lightning.seed_everything(config.seed, verbose=False)
     if threads > 0:
         torch.set_num_threads(threads)
@@ -198,7 +196,8 @@ def _train(
     requirements = config.model.requirements
     train_set = load_training_set(config.train, roots, future_time_s, requirements, cache)
     validation_set = load_training_set(config.validation, roots, future_time_s, requirements, cache)
-    ranks = (devices if isinstance(devices, int) else 1) * nodes
+    devices = hardware["devices"]
+    ranks = (devices if isinstance(devices, int) else 1) * int(hardware["num_nodes"])
     epochs = config.optimizer.epochs
     steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
     learner = Learner(config, len(train_set), steps)
@@ -212,10 +211,7 @@ def _train(
         averages.append(EMAWeightAveraging(decay=config.optimizer.average))
     bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if progress else []
     trainer = lightning.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        strategy=strategy,
+        **hardware,
         max_epochs=epochs,
         gradient_clip_val=config.optimizer.gradient_clip,
         logger=TensorBoardLogger(str(out), name="tensorboard", version=""),
