@@ -83,6 +83,8 @@ def test_killed_and_resumed_equals_unbroken(config: Path, changes: dict[str, Any
     expected, got = (read_checkpoint(folder / "last.ckpt") for folder in (unbroken, broken))
     assert expected["trajnet"]["epochs_done"] == got["trajnet"]["epochs_done"] == EPOCHS
     assert expected["state_dict"].keys() == got["state_dict"].keys()
+    assert expected["trajnet"]["domain"] == got["trajnet"]["domain"]
+    assert sum(c["windows"] for c in got["trajnet"]["domain"]["classes"].values()) == got["trajnet"]["windows"]
     for name, weight in expected["state_dict"].items():
         assert torch.equal(weight, got["state_dict"][name]), name
     assert not torch.equal(got["state_dict"]["model.spread"], torch.ones_like(got["state_dict"]["model.spread"]))

@@ -1,4 +1,4 @@
-"""trajnet benchmark: published benchmarks that take more than one model, each with one command."""
+"""trajnet benchmark: benchmarks that take more than one model or more than one place, each with one command."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trajnet.cli.benchmark_sites import sites
 from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.datasets.eth_ucy import ETH_UCY_SCENES
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, help="Published benchmarks that take more than one model.")
+app = typer.Typer(no_args_is_help=True, help="Benchmarks of several models or places.")
+app.command("sites")(sites)
 
 
 @app.callback()
 def benchmarks() -> None:
-    """Run published benchmarks that take more than one model."""
+    """Run benchmarks that take more than one model or more than one place."""
 
 
 @app.command("eth-ucy")

@@ -14,11 +14,12 @@ import typer
 from trajnet.cli import evaluate_tables as tables
 from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.cli.own import MapFile
-from trajnet.cli.predictor import model_file
+from trajnet.cli.predictor import IgnoreDomain, model_file
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
 from trajnet.datasets.scenes import SCENES
 from trajnet.errors import InputError
+from trajnet.inference.domain import outside_words
 from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def evaluate(
     topic: Topic = None,
     predictions_topic: PredictionsTopic = None,
     map_file: MapFile = None,
+    ignore_domain: IgnoreDomain = False,
 ) -> None:
     """Score models next to the physics baselines.
 
@@ -156,6 +158,7 @@ def evaluate(
             rates_hz=_numbers("rates", rates),
             drops=_numbers("drops", drops),
             seed=seed,
+            domain=not ignore_domain,
             progress=progress,
         )
     report["dataset"], report["data"] = dataset, str(data)
@@ -270,6 +273,9 @@ def _without_baselines(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _warn_of_fallback(entry: dict[str, Any], console: Console) -> None:
     rows = entry["rows"]
+    unusable = rows["physics_rows"] - rows["outside_domain_rows"]
+    if outside := outside_words(entry["model"], rows):
+        console.print(f"{outside} (--ignore-domain asks the model)", style="yellow", markup=False, soft_wrap=True)
     if entry["model"] == "recorded":
         console.print(
             f"recorded predictions cover {rows['model_rows']:,} of {rows['model_rows'] + rows['physics_rows']:,} "
@@ -277,10 +283,10 @@ def _warn_of_fallback(entry: dict[str, Any], console: Console) -> None:
             "those of constant velocity's",
             style="yellow",
         )
-    elif rows["physics_rows"]:
+    elif unusable:
         reason = f" ({rows['failures']} failed calls: {rows['last_failure']})" if rows["failures"] else ""
         console.print(
-            f"{entry['model']} gave no usable path for {rows['physics_rows']:,} of "
+            f"{entry['model']} gave no usable path for {unusable:,} of "
             f"{rows['physics_rows'] + rows['model_rows']:,} rows{reason}; constant velocity stood in",
             style="yellow",
             markup=False,

@@ -10,6 +10,7 @@ import typer
 from trajnet.cli.predictor import model_file
 from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import Contract
+from trajnet.inference.domain import domain_lines
 
 FLAVOURS = {"streaming": "one operator for each", "unrolled": "written out as matrix products and gates"}
 
@@ -52,6 +53,7 @@ def info(
         ("map", view_of(contract.needs)),
         ("neighbours", f"the {contract.needs.neighbours} nearest" if contract.needs.neighbours else "not used"),
         ("trained on", "; ".join(training.datasets)),
+        ("domain", "\n".join(domain_lines(contract.domain))),
         ("licence", training.licence),
         ("commercial use", "no" if training.non_commercial else "yes, see the licence"),
         ("training", f"{training.windows:,} windows, {training.epochs} epochs, seed {training.seed}"),

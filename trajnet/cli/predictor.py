@@ -31,6 +31,14 @@ CudaGraph = Annotated[
     ),
 ]
 
+IgnoreDomain = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-domain",
+        help="Ask the model about every object, also where its file says that it was never trained on the like.",
+    ),
+]
+
 
 def one_model(models: list[str] | None) -> str:
     """Return the model of a command that runs one: the default model where none is named.

@@ -13,8 +13,18 @@ import typer
 
 from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.cli.own import MapFile
-from trajnet.cli.predictor import CudaGraph, EngineCache, Model, Provider, Threads, one_model, open_predictor
+from trajnet.cli.predictor import (
+    CudaGraph,
+    EngineCache,
+    IgnoreDomain,
+    Model,
+    Provider,
+    Threads,
+    one_model,
+    open_predictor,
+)
 from trajnet.errors import InputError
+from trajnet.inference.domain import outside_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,6 +74,7 @@ def replay(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page with the animation here.")
     ] = None,
+    ignore_domain: IgnoreDomain = False,
 ) -> None:
     """Play a scene on its own clock into the predictor and time every frame.
 
@@ -96,6 +107,7 @@ def replay(
         agents=agents,
         threads=threads,
         gpu=gpu,
+        ignore_domain=ignore_domain,
         faults=plan,
         json_file=json_file,
         report=report,
@@ -122,28 +134,32 @@ def run_and_show(
     agents: int | None = None,
     threads: int = 1,
     gpu: GpuOptions | None = None,
+    ignore_domain: bool = False,
     faults: FaultPlan | None = None,
     json_file: Path | None = None,
     report: Path | None = None,
 ) -> Run:
     """Replay with a live line where the console is a terminal, print the tables, write the files asked for.
 
-    threads, gpu: what the predictor was loaded with, for the record. faults: what to try on the same scene afterwards.
+    threads, gpu: what the predictor was loaded with, for the record. ignore_domain: ask the predictor about every
+    object, also those outside of its domain. faults: what to try on the same scene afterwards.
     """
-    from trajnet.inference import GpuOptions
+    from trajnet.inference import GpuOptions, GuardOptions
     from trajnet.replay.fault_runs import fault_document, require_known_future, run_faults
     from trajnet.replay.html_report import write_report
     from trajnet.replay.summary import document, run_replay
     from trajnet.timing.clock import WallClock
 
-    used = gpu or GpuOptions()
+    used, guard = gpu or GpuOptions(), GuardOptions(domain=not ignore_domain)
     if faults is not None:
         require_known_future(scene, predictor)  # before the replay, which takes as long as the recording
     console.print(_what_is_played(scene, predictor, options.rate), highlight=False)
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
-        run = run_replay(scene, predictor, options, agents=agents, threads=threads, gpu=used, on_frame=on_frame)
+        run = run_replay(
+            scene, predictor, options, agents=agents, threads=threads, gpu=used, guard=guard, on_frame=on_frame
+        )
     if faults is not None:
-        under_faults = run_faults(scene, predictor, faults, WallClock())
+        under_faults = run_faults(scene, predictor, faults, WallClock(), guard=guard)
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     found = document(run)
     if json_file is not None:
@@ -225,9 +241,16 @@ def _path_lines(found: dict[str, Any]) -> list[str]:
     guard, name = found["guard"], found["model"]["name"]
     return [
         f"paths      {guard['model_rows']} {name}, {guard['physics_rows']} fall-back, {guard['stale_rows']} stale",
+        *_outside(name, guard),
         *_steadiness(found),
         f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
     ]
+
+
+def _outside(name: str, guard: dict[str, Any]) -> list[str]:
+    """Return one line where objects were outside of what the model was trained on."""
+    said = outside_words(name, guard)
+    return [f"domain     {said} (--ignore-domain asks the model)"] if said else []
 
 
 def _machine_lines(hardware: dict[str, Any]) -> list[str]:

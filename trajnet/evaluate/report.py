@@ -45,6 +45,7 @@ def evaluate(
     rates_hz: Sequence[float] = (),
     drops: Sequence[float] = (),
     seed: int = 0,
+    domain: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
@@ -52,7 +53,8 @@ def evaluate(
     save: file for the paths of models (of all baselines where models is empty). Returns the report, ready for JSON.
     horizon_s: for streamed scenes; by default as far as all models predict. rates_hz, drops: if there are any,
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
-    seed decides which.
+    seed decides which. domain: whether objects outside of what a model was trained on are left to physics, as on the
+    road; False: models are asked about every object.
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
@@ -82,6 +84,7 @@ def evaluate(
             progress=report_progress,
             save=None if writer is None else lambda spec, paths: writer.write(labels[spec], paths),
             saved_specs=saved,
+            domain=domain,
         ):  # summed up one by one: the scores of all models at once would be gigabytes
             counts = counts or _counts(result.scores, opened)
             entries.append(
@@ -99,6 +102,7 @@ def evaluate(
         "data": str(data),
         "stride": stride,
         "time_s": opened.time_s.tolist(),
+        "domain": "checked" if domain else "ignored",
         "counts": counts,
         "models": entries,
         "definitions": {**DEFINITIONS, **steadiness.DEFINITIONS},
@@ -106,7 +110,13 @@ def evaluate(
     }
     if thinned is not None:
         before = len(specs) * len(opened.units)
-        worn = run_models(thinned, specs, jobs=jobs, progress=lambda done, total: report_progress(done, total, before))
+        worn = run_models(
+            thinned,
+            specs,
+            jobs=jobs,
+            progress=lambda done, total: report_progress(done, total, before),
+            domain=domain,
+        )
         report["robustness"] = {
             "seed": seed,
             "instants_s": robustness.INSTANT_S,

@@ -25,7 +25,7 @@ from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import Scores, score
 from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
-from trajnet.inference import GuardCounters, Predictor, Stream, load_predictor
+from trajnet.inference import GuardCounters, GuardOptions, Predictor, Stream, load_predictor
 from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray
 
@@ -66,12 +66,15 @@ class ModelResult:
     steps: Steps
 
 
-def run_unit(unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths: bool = False) -> UnitResult:
-    """Score one predictor on one unit of work."""
+def run_unit(
+    unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths: bool = False, domain: bool = True
+) -> UnitResult:
+    """Score one predictor on one unit of work. domain: see GuardOptions."""
     whole_scene = not isinstance(unit, WindowUnit)
     # Windows in lockstep are no objects of one scene: none may take over another's state.
     policy = TrackPolicy(handover=whole_scene, restart_leaps=whole_scene)
-    stream = WatchedStream(predictor) if isinstance(unit, SceneUnit) else Stream(predictor, policy)
+    kind, guard = WatchedStream if isinstance(unit, SceneUnit) else Stream, GuardOptions(domain=domain)
+    stream = kind(predictor, policy, guard=guard)
     scores, paths = [], []
     for windows, predicted in unit.run(stream, time_s):
         scores.append(score(windows, predicted, unit.group, whole_scene=whole_scene))
@@ -93,9 +96,13 @@ def run_models(
     progress: Progress | None = None,
     save: Callable[[str, SavedPaths], None] | None = None,
     saved_specs: Sequence[str] = (),
+    domain: bool = True,
 ) -> dict[str, ModelResult]:
     """Score every predictor on the dataset -> spec -> result; see model_results, which keeps only one in memory."""
-    return dict(model_results(dataset, specs, jobs=jobs, progress=progress, save=save, saved_specs=saved_specs))
+    found = model_results(
+        dataset, specs, jobs=jobs, progress=progress, save=save, saved_specs=saved_specs, domain=domain
+    )
+    return dict(found)
 
 
 def model_results(
@@ -106,19 +113,21 @@ def model_results(
     progress: Progress | None = None,
     save: Callable[[str, SavedPaths], None] | None = None,
     saved_specs: Sequence[str] = (),
+    domain: bool = True,
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
     A caller that sums each result up before it asks for the next has the scores of one predictor in memory.
-    jobs: processes; 1 works in this one. save is called with the paths of saved_specs, in order. ContractError for a
-    predictor that does not reach the dataset's last time, InputError if there is nothing to score.
+    jobs: processes; 1 works in this one. domain: see GuardOptions. save is called with the paths of saved_specs, in
+    order. ContractError for a predictor that does not reach the dataset's last time, InputError if there is nothing to
+    score.
     """
     if jobs < 1:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
     for spec in specs:
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
     work = [(unit, spec, save is not None and spec in saved_specs) for spec in specs for unit in dataset.units]
-    results = _results(work, dataset.time_s, jobs)
+    results = _results(work, dataset.time_s, jobs, domain)
     done = 0
     for spec in specs:
         parts, guard, steps = list[Scores](), GuardCounters(), list[Steps]()
@@ -162,17 +171,17 @@ def _require_scored(dataset: EvaluationSet, parts: Sequence[Scores]) -> None:
 Work = tuple[Unit, str, bool]
 
 
-def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:
+def _results(work: list[Work], time_s: FloatArray, jobs: int, domain: bool) -> Iterator[UnitResult]:
     """Yield the result of each piece of work, in order."""
     jobs = min(jobs, len(work))
     if jobs <= 1:
         load = functools.lru_cache(functools.partial(load_predictor, time_s=time_s))
         for unit, spec, keep_paths in work:
-            yield run_unit(unit, load(spec), time_s, keep_paths=keep_paths)
+            yield run_unit(unit, load(spec), time_s, keep_paths=keep_paths, domain=domain)
         return
     # A fresh interpreter for each worker: a fork would copy ONNX Runtime's threads half-way.
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures: list[Future[UnitResult]] = [pool.submit(_run, *piece, time_s) for piece in work]
+        futures: list[Future[UnitResult]] = [pool.submit(_run, *piece, time_s, domain) for piece in work]
         try:
             while futures:
                 yield futures.pop(0).result()
@@ -185,8 +194,9 @@ def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitRe
                 future.cancel()
 
 
-def _run(unit: Unit, spec: str, keep_paths: bool, time_s: FloatArray) -> UnitResult:
-    return run_unit(unit, _predictor_of_worker(spec, tuple(time_s.tolist())), time_s, keep_paths=keep_paths)
+def _run(unit: Unit, spec: str, keep_paths: bool, time_s: FloatArray, domain: bool) -> UnitResult:
+    predictor = _predictor_of_worker(spec, tuple(time_s.tolist()))
+    return run_unit(unit, predictor, time_s, keep_paths=keep_paths, domain=domain)
 
 
 @functools.lru_cache

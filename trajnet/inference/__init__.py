@@ -6,7 +6,8 @@ from pathlib import Path
 
 from trajnet.errors import ContractError
 from trajnet.inference.base import Predictor
-from trajnet.inference.guard import Guard, GuardCounters, GuardOptions
+from trajnet.inference.guard import Guard, GuardOptions
+from trajnet.inference.guard_counters import GuardCounters
 from trajnet.inference.onnx.predictor import OnnxPredictor
 from trajnet.inference.onnx.session import GpuOptions
 from trajnet.inference.physics import DEFAULT_TIME_S, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity

@@ -16,7 +16,7 @@ from trajnet.cli.info import view_of
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import CONTRACT_VERSION
-from trajnet.models import default_model
+from trajnet.models import default_model, nuscenes_model
 from trajnet.training.train import CHECKPOINT_VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -155,6 +155,23 @@ def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     contract = json.loads(capsys.readouterr().out)
     assert contract["version"] == CONTRACT_VERSION
     assert contract["parity_max_error_m"] <= 1e-3
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (nuscenes_model(), "never trained on: unknown, motorcycle, bicycle, pedestrian"),
+        (nuscenes_model(), "2 Hz (50,735); served from 0.67 to 4.8 Hz"),
+    ],
+)
+def test_info_says_what_a_model_was_trained_on(
+    model: Path, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(sys, "argv", ["trajnet", "info", str(model)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert words in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.replay_scenes import crossing_scene
 from trajnet.cli.demo import demo
 from trajnet.cli.replay import parse_rate, replay, show
 from trajnet.errors import ConfigError, ContractError, InputError
+from trajnet.models import nuscenes_model
 from trajnet.scenes import write_scene
 
 app = typer.Typer()
@@ -50,6 +51,15 @@ def test_replay_prints_tables_and_writes_json_and_page(scene: Path, tmp_path: Pa
         show({**found, "hardware": {**found["hardware"], "stolen_s": stolen_s}}, Console(file=printed))
         assert ("stolen" in printed.getvalue()) == bool(line)
         assert line in printed.getvalue()
+
+
+def test_replay_says_what_was_outside_of_the_domain_unless_it_is_ignored(scene: Path) -> None:
+    arguments = ["replay", str(scene), "--model", str(nuscenes_model()), "--rate", "max"]
+    checked, ignored = (CliRunner().invoke(app, [*arguments, *more]) for more in ([], ["--ignore-domain"]))
+    assert "domain     trajnet-nuscenes was not asked about" in checked.output, checked.output
+    assert " at a rate" in checked.output
+    assert ignored.exit_code == 0, ignored.output
+    assert "was not asked about" not in ignored.output
 
 
 def test_demo_writes_its_page(scene: Path, tmp_path: Path) -> None:
@@ -121,8 +131,8 @@ def played() -> dict[str, Any]:
         "deadline": {"misses": 3, "frames": 95, "budget_ms": 50.0},
         "frames": {"served": 100, "dropped": 1, "late": 2, "backlog_max": 7},
         "guard": {
-            "model_rows": 90, "physics_rows": 6, "stale_rows": 4, "failures": 1, "non_finite_rows": 0,
-            "last_failure": "boom",
+            "model_rows": 90, "physics_rows": 6, "stale_rows": 4, "outside_domain_rows": 0, "failures": 1,
+            "non_finite_rows": 0, "last_failure": "boom",
         },
         "consistency": {
             "model": {"all": {"jump_m": 0.5, "flips_per_object_minute": 1.5}}, "cv": {"all": {"jump_m": 0.25}},
