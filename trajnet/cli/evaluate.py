@@ -111,8 +111,8 @@ def evaluate(
     report_file: ReportFile = None,
     topic: Topic = None,
     predictions_topic: PredictionsTopic = None,
-    map_file: MapFile = None,
     ignore_domain: IgnoreDomain = False,
+    map_file: MapFile = None,
 ) -> None:
     """Score models next to the physics baselines.
 
