@@ -1,43 +1,38 @@
-"""Classes and speeds of a scene against those that a model was trained on."""
+"""Classes, speeds and rate of a scene against those that a model was trained on."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from trajnet.check.finding import Finding
 from trajnet.check.steps import Pairs
+from trajnet.inference.domain import Domain
 from trajnet.types import CLASS_NAMES
 
-
-@dataclass(frozen=True)
-class TrainedOn:
-    """What a model has seen. top_speed_mps: class -> the speed that 99 % of its training moves stay under.
-
-    A class that is not named was not trained on.
-    """
-
-    model: str
-    top_speed_mps: Mapping[str, float]
+#: A class is named if more than this share of its moves is too fast.
+TOO_FAST_SHARE = 0.1
+CAUSE = "They are answered by physics, not by the model"
 
 
-def domain_findings(legs: Pairs, trained: TrainedOn) -> list[Finding]:
-    """Return the classes that the model does not know and those that are faster here than anything it has seen."""
+def domain_findings(legs: Pairs, period_s: float, model: str, domain: Domain) -> list[Finding]:
+    """Return what is outside of a model's domain: a doubt for each class, its speeds, and the rate."""
     found = []
+    low_hz, high_hz = domain.served_rates_hz
+    if np.isfinite(period_s) and period_s > 0 and not low_hz <= 1 / period_s <= high_hz:
+        sentence = f"the rate is {1 / period_s:.3g} Hz, and {model} serves {low_hz:.3g} to {high_hz:.3g} Hz"
+        found.append(Finding("doubt", "domain", sentence, "Thin it, or bin it to such a rate (convert --rate)"))
     for index, name in enumerate(CLASS_NAMES):
         moves = legs.where(legs.object_class == index)
         if not len(moves.first):
             continue
-        objects = len(np.unique(moves.scene.row_track[moves.first]))
-        if name not in trained.top_speed_mps:
-            sentence = f"{objects} objects are of class {name}, which {trained.model} was not trained on"
-            found.append(Finding("doubt", "domain", sentence, "Its paths for them are a guess"))
+        if name not in domain.trained_classes:
+            objects = len(np.unique(moves.scene.row_track[moves.first]))
+            sentence = f"{objects} objects are of class {name}, which {model} was not trained on"
+            found.append(Finding("doubt", "domain", sentence, CAUSE))
             continue
-        faster = float((moves.speed_mps > trained.top_speed_mps[name]).mean())
-        if faster > 0.1:
-            top = f"{trained.top_speed_mps[name]:.3g} m/s that {trained.model} was trained on"
-            sentence = f"{faster:.0%} of the moves of {name} objects are faster than the {top}"
-            found.append(Finding("doubt", "domain", sentence, "Its paths for them are a guess"))
+        top_mps = domain.served_speed_mps(name)
+        faster = float((moves.speed_mps > top_mps).mean())
+        if faster > TOO_FAST_SHARE:
+            sentence = f"{faster:.0%} of the moves of {name} objects are faster than the {top_mps:.3g} m/s of {model}"
+            found.append(Finding("doubt", "domain", sentence, CAUSE))
     return found

@@ -8,19 +8,20 @@ import numpy as np
 
 from trajnet.check import quality
 from trajnet.check.direction import heading_findings, velocity_findings
-from trajnet.check.domain import TrainedOn, domain_findings
+from trajnet.check.domain import domain_findings
 from trajnet.check.finding import Finding, SceneCheck
 from trajnet.check.map_fit import map_findings
 from trajnet.check.scale import degree_findings, speed_findings, time_findings
 from trajnet.check.steps import Pairs, legs_of, steps_of
+from trajnet.inference.contract import Contract
 from trajnet.types import CLASS_NAMES, Scene
 
 
-def check_scene(scene: Scene, trained: TrainedOn | None = None) -> SceneCheck:
+def check_scene(scene: Scene, model: Contract | None = None) -> SceneCheck:
     """Return what is measured of a scene, and what is wrong or doubtful about it.
 
-    Wrong units of time or place come alone: all else would follow from them. trained: also compare with what a model
-    was trained on.
+    Wrong units of time or place come alone: all else would follow from them. model: also compare with what it
+    was trained on, if its file says so.
     """
     steps = steps_of(scene)
     period_s = float(np.median(steps.dt_s)) if len(steps.dt_s) else float("nan")
@@ -32,7 +33,8 @@ def check_scene(scene: Scene, trained: TrainedOn | None = None) -> SceneCheck:
         in_map, of_map = map_findings(legs)
         findings = [*_of_motion(scene, steps, legs, period_s), *quality.noise_findings(noise_m), *in_map]
         findings += [*quality.duplicate_findings(scene), *quality.size_findings(scene), *quality.class_findings(scene)]
-        findings += domain_findings(legs, trained) if trained is not None else []
+        if model is not None and model.domain is not None:
+            findings += domain_findings(legs, period_s, model.name, model.domain)
         facts.update(of_map)
     return SceneCheck(scene.scene_id, facts, tuple(sorted(findings, key=lambda found: found.severity != "mistake")))
 

@@ -10,6 +10,7 @@ import typer
 
 from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.cli.own import MapFile, show_checks
+from trajnet.cli.predictor import Model, one_model
 
 if TYPE_CHECKING:
     from trajnet.check import SceneCheck
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 def check(
     scenes: Annotated[list[Path], typer.Argument(metavar="SCENE...", help="Scene files, folders of them, bags.")],
+    model: Model = None,
     map_file: MapFile = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Everything measured and found; - prints it.")
@@ -24,7 +26,8 @@ def check(
 ) -> None:
     """Check scenes for wrong units and axes, gaps, noise, duplicates, classes and a map that does not fit.
 
-    Exit code 1 if there is a mistake, which would make predictions wrong; doubts are worth a look.
+    Exit code 1 if there is a mistake, which would make predictions wrong; doubts are worth a look. Classes, speeds and
+    rate that the model was not trained on are doubts.
 
         trajnet check drive.parquet
 
@@ -33,15 +36,18 @@ def check(
     from trajnet.check import check_scene
     from trajnet.cli.terminal import Console
     from trajnet.datasets.files import find_scenes, with_map_of
+    from trajnet.inference import load_predictor
     from trajnet.ros.bag_import import open_scene
     from trajnet.ros.bags import is_bag
 
     require_folders(json=json_file)
     console = Console(stderr=json_file == STDOUT)
     files = [file for path in scenes for file in ([path] if is_bag(path) else find_scenes(path))]
+    served = load_predictor(one_model(model)).model_file
+    contract = None if served is None else served.contract
     found: list[SceneCheck] = []
     for file in files:
-        checked = check_scene(with_map_of(open_scene(file, with_map=True), map_file))
+        checked = check_scene(with_map_of(open_scene(file, with_map=True), map_file), contract)
         found.append(checked)
         if len(files) == 1:
             console.print(_facts(checked.facts), markup=False, highlight=False, soft_wrap=True)

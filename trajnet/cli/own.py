@@ -78,6 +78,13 @@ def table_options(
     )
 
 
+def warn_of_mistakes(checked: SceneCheck, console: Console) -> None:
+    """Print the mistakes of a scene that is used all the same."""
+    for finding in checked.findings:
+        if finding.severity == "mistake":
+            console.print(f"{checked.scene_id}: {finding}", markup=False, highlight=False, soft_wrap=True)
+
+
 def show_checks(checks: list[SceneCheck], console: Console) -> int:
     """Print the findings, with the scene's name where there are several; return how many are mistakes."""
     lines = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trajnet.cli.files import require_folders
-from trajnet.cli.own import MapFile
+from trajnet.cli.own import MapFile, warn_of_mistakes
 from trajnet.cli.predictor import Model, Provider, Threads, one_model, open_predictor
 from trajnet.errors import ConfigError
 
@@ -47,6 +47,7 @@ def predict(
 
         trajnet predict tracks.parquet --at 12.5 --out paths.csv --picture paths.svg
     """
+    from trajnet.check import check_scene
     from trajnet.cli.terminal import Console
     from trajnet.datasets.files import find_scenes, with_map_of
     from trajnet.inference import GpuOptions
@@ -61,12 +62,13 @@ def predict(
     require_folders(out=out, picture=picture)
     files = [file for path in scenes for file in ([path] if is_bag(path) else find_scenes(path))]
     predictor = open_predictor(one_model(model), provider, threads, GpuOptions())
-    drawn = ""
+    drawn, console, errors = "", Console(), Console(stderr=True)
 
     def found() -> Iterator[tuple[str, Prediction]]:
         nonlocal drawn
         for file in files:
             scene = with_map_of(open_scene(file, with_map=True), map_file)
+            warn_of_mistakes(check_scene(scene), errors)
             wanted = None if at is None else frames_at(scene, at)
             middle = scene.frame_count // 2 if at is None else max(wanted or {0})
             if picture is not None and out is None:
@@ -76,7 +78,6 @@ def predict(
                     drawn = scene_picture(scene, prediction, index)
                 yield scene.scene_id, prediction
 
-    console = Console()
     if out is not None:
         rows = write_paths(out, found())
         console.print(

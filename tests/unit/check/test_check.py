@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trajnet.check import SceneCheck, TrainedOn, check_scene
+from trajnet.check import SceneCheck, check_scene
+from trajnet.inference import load_predictor
+from trajnet.inference.domain import ClassDomain, Domain
 from trajnet.types import FloatArray, Lane, Scene
 
 RATE_HZ, FRAMES = 10.0, 60
@@ -192,12 +194,18 @@ def test_a_map_of_another_place_or_with_turned_lanes_is_found() -> None:
 
 
 def test_what_a_model_was_not_trained_on_is_named() -> None:
+    model = load_predictor().model_file
+    assert model is not None
+    cars = {"car": ClassDomain(1000, (0.0, 4.0), ())}
+    domain = Domain(cars, ((2.0, 1000),), {"right": 1000}, 1.0, 1.0, 1.0, speed_edges_mps=(0.0,))
     scene = Scene.from_dataframe(street(), units="time=ns")
-    found = check_scene(scene, TrainedOn("m", {"car": 9.0})).findings
+    found = check_scene(scene, replace(model.contract, domain=domain)).findings
     assert {f.check for f in found} == {"domain"}
-    assert any("class pedestrian, which m was not trained on" in f.sentence for f in found)
-    assert any("car objects are faster than the 9 m/s" in f.sentence for f in found)
-    assert check_scene(scene, TrainedOn("m", {"car": 20.0, "pedestrian": 3.0})).findings == ()
+    said = " ".join(f.sentence for f in found)
+    assert "the rate is 10 Hz, and trajnet-urban serves 1 to 4 Hz" in said
+    assert "1 objects are of class pedestrian, which trajnet-urban was not trained on" in said
+    assert "100% of the moves of car objects are faster than the 6 m/s of trajnet-urban" in said
+    assert check_scene(scene, replace(model.contract, domain=None)).findings == ()
 
 
 def test_an_empty_scene_and_one_of_a_single_row_are_checked() -> None:

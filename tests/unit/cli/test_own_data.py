@@ -227,3 +227,37 @@ def test_a_scene_without_rows_to_predict_is_refused(run: Any, tmp_path: Path) ->
     scene = Scene.from_dataframe({"time_s": [0.0], "id": ["a"], "x": [0.0], "y": [0.0]})
     write_scene(scene, tmp_path / "one.parquet")
     assert run("predict", tmp_path / "one.parquet", "--model", "cv", "--out", tmp_path / "p.csv").code == 0
+
+
+def test_predict_says_what_is_wrong_and_goes_on(run: Any, tracks: Path, tmp_path: Path) -> None:
+    tracks.write_text(HEADER + rows(degrees=True))
+    done = run("predict", tracks, "--model", "cv", "--at", "1", "--out", tmp_path / "p.csv")
+    assert done.code == 0
+    assert "tracks: mistake: only" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("replay", "{tracks}", "--rate", "max"),
+        ("evaluate", "--dataset", "scenes", "--data", "{tracks}", "--jobs", "1", "--horizon", "2"),
+    ],
+)
+def test_json_on_stdout_stands_alone(run: Any, tracks: Path, words: tuple[str, ...]) -> None:
+    done = run(*(word.format(tracks=tracks) for word in words), "--model", "cv", "--json", "-")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)
+    assert "minADE" in done.err
+
+
+def test_a_folder_of_own_tables_keeps_its_tree(run: Any, tracks: Path, tmp_path: Path) -> None:
+    for name in ("a/one.csv", "b/two.csv"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True)
+        (tmp_path / "in" / name).write_text(tracks.read_text().replace("x,y,", "pos_e,pos_n,"))
+    done = run("convert", tmp_path / "in", tmp_path / "out", "--columns", "x=pos_e,y=pos_n")
+    assert done.code == 0, done.err
+    made = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.parquet"))
+    assert made == ["a/one.parquet", "b/two.parquet"]
+    assert "expected own or auto with options of an own table" in run(
+        "convert", tmp_path / "in", tmp_path / "out", "--columns", "x=pos_e", "--from", "vru"
+    ).err  # fmt: skip
