@@ -16,7 +16,7 @@ import numpy as np
 
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.errors import InputError
-from trajnet.inference import Stream
+from trajnet.inference import GuardOptions, JudgingOptions, Stream
 from trajnet.inference.base import Predictor
 from trajnet.inference.resample import continued
 from trajnet.metrics import displacement, min_ade, min_fde
@@ -53,11 +53,14 @@ def run_faults(
     clock: Clock,
     *,
     policy: TrackPolicy = TrackPolicy(),
+    guard: GuardOptions = GuardOptions(),
+    judging: JudgingOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[FaultRun]:
     """Run every fault of the plan at every strength, without any first; frames are served as fast as they can be.
 
-    clock: what service times are read from. progress is called after every pass with their number and the total.
+    clock: what service times are read from. judging: see Stream. progress is called after every pass with their number
+    and the total.
     Raises InputError for a scene too short to judge any path, see require_known_future.
     """
     require_known_future(scene, predictor)
@@ -66,7 +69,8 @@ def run_faults(
     runs = []
     for done, (fault, strength) in enumerate(wanted, start=1):
         deliveries, hits = inject(scene, fault, strength, plan.seed)
-        runs.append(_run(scene, predictor, clock, policy, truth, fault, strength, deliveries, hits))
+        stream = Stream.for_scene(scene, predictor, policy, guard=guard, judging=judging, clock_ns=clock.now_ns)
+        runs.append(_run(scene, stream, clock, truth, fault, strength, deliveries, hits))
         if progress is not None:
             progress(done, len(wanted))
     return runs
@@ -145,17 +149,15 @@ class _Consumer:
 
 def _run(
     scene: Scene,
-    predictor: Predictor,
+    stream: Stream,
     clock: Clock,
-    policy: TrackPolicy,
     truth: _Truth,
     fault: Fault | None,
     strength: float,
     deliveries: list[Delivery],
     hits: dict[str, int],
 ) -> FaultRun:
-    stream = Stream.for_scene(scene, predictor, policy, clock_ns=clock.now_ns)
-    consumer = _Consumer(scene, predictor, truth, int(policy.timeout_s * 1e9))
+    consumer = _Consumer(scene, stream.predictor, truth, int(stream.store.policy.timeout_s * 1e9))
     taken_ns, refused = [], 0
     for delivery in deliveries:
         consumer.judge_until(delivery.arrives_ns)

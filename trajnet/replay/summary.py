@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trajnet import __version__
 from trajnet.evaluate import steadiness
-from trajnet.inference import GpuOptions, load_predictor
+from trajnet.inference import GpuOptions, GuardOptions, load_predictor
 from trajnet.inference.base import Predictor
 from trajnet.json_safe import json_safe
 from trajnet.replay.accuracy import PathErrors, path_errors
@@ -55,16 +55,18 @@ def run_replay(
     threads: int = 1,
     gpu: GpuOptions = GpuOptions(),
     clock: Clock | None = None,
+    guard: GuardOptions = GuardOptions(),
     on_frame: Callable[[FrameTiming], None] | None = None,
 ) -> Run:
     """Multiply the agents if asked to, and replay on the clock (the machine's if none is given).
 
     The paths of the scene's own objects are compared with their recorded future. threads, gpu: what the predictor was
-    loaded with, for the record. Raises InputError for a scene, a number of agents or options that do not fit.
+    loaded with, for the record. guard: of the predictor. Raises InputError for a scene, a number of agents or options
+    that do not fit.
     """
     loaded = scene if agents is None else multiply_agents(scene, agents)
     options = dataclasses.replace(options, keep_paths=len(scene.track_id))
-    result = replay(loaded, predictor, clock or WallClock(), options, on_frame=on_frame)
+    result = replay(loaded, predictor, clock or WallClock(), options, guard=guard, on_frame=on_frame)
     cv = load_predictor("cv", time_s=predictor.time_s)
     cv_replay = replay(scene, cv, VirtualClock())
     return Run(
@@ -84,8 +86,8 @@ def document(run: Run) -> dict[str, Any]:
     """Everything measured, ready for JSON: NaN and infinity become null.
 
     scene, model, load (how it was offered), hardware (stolen_s: see Clock), latency_ms (stage -> count, p50, p95, p99,
-    p99.9, max, mean), deadline, frames, tracks, guard, errors, consistency (from frame to frame), faults (if any were
-    tried).
+    p99.9, max, mean), deadline, frames, tracks, guard, self_judging, errors, consistency (from frame to frame), faults
+    (if any were tried).
     """
     result = run.replay
     objects = np.array([t.objects for t in result.timings])
@@ -144,6 +146,7 @@ def document(run: Run) -> dict[str, Any]:
         },
         "tracks": result.track_counters,
         "guard": result.guard_counters,
+        "self_judging": {"on": result.options.self_judging, **result.judging_counters},
         "consistency": {"model": path_steadiness(result), "cv": path_steadiness(run.cv_replay)},
         **({} if run.faults is None else {"faults": run.faults}),
         "errors_m": {"model": dataclasses.asdict(run.errors), "cv": dataclasses.asdict(run.baseline)},
