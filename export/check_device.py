@@ -173,10 +173,11 @@ def latency(request: Request) -> Result:
     import numpy as np
 
     from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
-    from trajnet.inference import Stream
+    from trajnet.inference import GuardOptions, Stream
 
     served = request.predictor()
-    stream, frames = Stream(served, map_field=synthetic_map(served.requirements)), synthetic_frames(TRACKS)
+    field, every_row = synthetic_map(served.requirements), GuardOptions(domain=False)
+    stream, frames = Stream(served, guard=every_row, map_field=field), synthetic_frames(TRACKS)
     taken_ms = []
     for index in range(-50, request.frames):
         frame, begin_s = next(frames), time.perf_counter()
@@ -259,7 +260,7 @@ def cuda_graph(request: Request) -> Result:
     import numpy as np
 
     from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
-    from trajnet.inference import NO_JUDGING, GpuOptions, Stream
+    from trajnet.inference import NO_JUDGING, GpuOptions, GuardOptions, Stream
     from trajnet.inference.onnx.session import PROVIDERS, import_onnxruntime
 
     if PROVIDERS["cuda"] not in import_onnxruntime().get_available_providers():
@@ -267,8 +268,8 @@ def cuda_graph(request: Request) -> Result:
     answers = []
     for gpu in (GpuOptions(), GpuOptions(cuda_graph=True)):
         served = request.predictor(provider="cuda", gpu=gpu)
-        stream = Stream(served, map_field=synthetic_map(served.requirements), judging=NO_JUDGING)
-        frames = synthetic_frames(TRACKS)
+        field, itself = synthetic_map(served.requirements), GuardOptions(domain=False)
+        stream, frames = Stream(served, guard=itself, map_field=field, judging=NO_JUDGING), synthetic_frames(TRACKS)
         for _ in range(10):
             frame = next(frames)
             answer = stream.update(frame, frame.timestamp_ns)

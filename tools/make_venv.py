@@ -129,7 +129,7 @@ def install(venv: Path, extras: str, log: Path) -> None:
     run([*pip, "pip"], "installing pip", log)
     if {"dev", "train"} & set(extras.split(",")):
         pip += torch_index(python, log)
-    run([*pip, "--editable", f"{ROOT}[{extras}]"], f"installing trajnet[{extras}]", log)
+    run([*pip, "--editable", f"{ROOT}[{extras}]"], f"installing trajnet-av[{extras}]", log)
 
 
 def keys_of(venv: Path, extras: str) -> "list[str]":

@@ -28,7 +28,7 @@ def pins_of(report: dict[str, Any]) -> tuple[str, dict[str, str]]:
     found = {"pip": report["pip_version"]}
     for item in report["install"]:
         name = item["metadata"]["name"].lower().replace("_", "-").replace(".", "-")
-        if name != "trajnet" and not name.startswith(OF_CUDA_BUILD):
+        if name != "trajnet-av" and not name.startswith(OF_CUDA_BUILD):
             found[name] = item["metadata"]["version"].partition("+")[0]
     return report["environment"]["python_version"], found
 

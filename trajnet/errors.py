@@ -21,6 +21,15 @@ class DependencyError(TrajnetError):
     """A required package is missing, or two packages that exclude each other are both installed."""
 
 
+#: The name on PyPI, which is not the package's: `trajnet` there belongs to somebody else (see pyproject.toml).
+DISTRIBUTION = "trajnet-av"
+
+
+def install_advice(extra: str) -> str:
+    """Return the command that installs what an extra brings."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
+
+
 def in_words(error: BaseException) -> str:
     """Return an exception's type and text in one line, even if its __str__ raises."""
     try:

@@ -6,8 +6,9 @@ missing values. Every struct validates itself when it is made and raises InputEr
 
 from __future__ import annotations
 
+import logging
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays
 from trajnet.errors import InputError
+
+log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -167,6 +170,9 @@ class TrackFrame(StructOfArrays):
         if count and self.size_m.min() <= 0:
             raise InputError(f"TrackFrame.size_m: expected lengths and widths above 0 m, got {self.size_m.min()}")
 
+    def __repr__(self) -> str:
+        return f"TrackFrame(at {self.timestamp_ns} ns: {len(self)} objects)"
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction(StructOfArrays):
@@ -226,6 +232,17 @@ class Prediction(StructOfArrays):
         if self.expert is not None:
             put(self, "expert", _array("Prediction", "expert", self.expert, np.int8, (count, modes)))
 
+    def __repr__(self) -> str:
+        return (
+            f"Prediction(at {self.timestamp_ns} ns: {len(self)} objects, {self.modes} modes, {len(self.time_s)} times "
+            f"up to {self.time_s[-1]:g} s)"
+        )
+
+    def _repr_html_(self) -> str:
+        from trajnet.picture import prediction_picture
+
+        return prediction_picture(self)
+
     @property
     def modes(self) -> int:
         return int(self.probability.shape[1])
@@ -281,6 +298,21 @@ class Prediction(StructOfArrays):
         wider["probability"][:, self.modes :] = 0.0
         expert = None if self.expert is None else self.expert[:, index]
         return replace(self, **wider, expert=expert)
+
+    def to_dataframe(self, library: str = "pandas") -> Any:
+        """Return a row for each object, mode and future time (trajnet.tabular.frames.prediction_columns).
+
+        library: pandas, polars or pyarrow. Raises DependencyError where it is not installed.
+        """
+        from trajnet.tabular.frames import data_frame, prediction_columns
+
+        return data_frame(prediction_columns(self), library)
+
+    def to_xarray(self) -> Any:
+        """Return an xarray.Dataset over track_id, mode, time_s and axis. Raises DependencyError without xarray."""
+        from trajnet.tabular.frames import prediction_dataset
+
+        return prediction_dataset(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -444,6 +476,58 @@ class Scene:
             if np.any(np.diff(key) < 0):
                 raise InputError(f"{owner}: expected rows sorted by frame and track, got them unsorted")
         put(self, "_start", np.searchsorted(self.row_frame, np.arange(frames + 1)))
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        table: Any,
+        *,
+        columns: Mapping[str, str] | None = None,
+        classes: Mapping[str, str] | None = None,
+        units: str | None = None,
+        rate_hz: float | None = None,
+        crs: str | None = None,
+        to_crs: str | None = None,
+        scene_id: str = "table",
+        source: str = "",
+    ) -> Scene:
+        """Return the scene of a data frame of pandas, polars or pyarrow, or of a mapping of columns.
+
+        columns: such as {"x": "pos_e", "y": "pos_n"}. classes: such as {"Van": "car"}. units: such as
+        "time=ms,angle=deg". The rest as in trajnet.tabular.TableOptions; `trajnet convert` takes the same. What was
+        chosen and mended is logged. Raises InputError that names column and row.
+        """
+        from trajnet.tabular import TableOptions, Units, columns_of, scene_of_columns
+
+        options = TableOptions(
+            columns=columns or {}, classes=classes or {}, units=Units.parse(units), rate_hz=rate_hz, crs=crs,
+            to_crs=to_crs, scene_id=scene_id, source=source,
+        )  # fmt: skip
+        scene, notes = scene_of_columns(columns_of(table), options)
+        for note in notes:
+            log.info("%s: %s", scene_id, note)
+        return scene
+
+    def to_dataframe(self, library: str = "pandas") -> Any:
+        """Return a row for each object and frame, as from_dataframe reads them; maps and empty frames are not in it.
+
+        library: pandas, polars or pyarrow. Raises DependencyError where it is not installed.
+        """
+        from trajnet.tabular.frames import data_frame, scene_columns
+
+        return data_frame(scene_columns(self), library)
+
+    def __repr__(self) -> str:
+        names, counts = np.unique(self.object_class[self.row_track], return_counts=True)
+        classes = ", ".join(CLASS_NAMES[c] for c in names[np.argsort(-counts, kind="stable")])
+        mapped = "raster map" if self.raster is not None else f"{len(self.lanes)} lanes" if self.lanes else "no map"
+        size = f"{self.frame_count} frames in {self.duration_s:.1f} s, {len(self.track_id)} tracks"
+        return f"Scene({self.scene_id!r}: {size} ({classes}), {mapped})"
+
+    def _repr_html_(self) -> str:
+        from trajnet.picture import scene_picture
+
+        return scene_picture(self)
 
     @property
     def frame_count(self) -> int:

@@ -32,8 +32,8 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFi
 def test_the_wheel_installs_one_package(wheel: zipfile.ZipFile) -> None:
     version = trajnet.__version__
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {"trajnet", f"trajnet-{version}.dist-info", f"trajnet-{version}.data"}
-    data = {name.split("/")[2] for name in wheel.namelist() if name.startswith(f"trajnet-{version}.data/")}
+    assert tops == {"trajnet", f"trajnet_av-{version}.dist-info", f"trajnet_av-{version}.data"}
+    data = {name.split("/")[2] for name in wheel.namelist() if name.startswith(f"trajnet_av-{version}.data/")}
     assert data == {"share"}
 
 
@@ -47,6 +47,8 @@ def test_the_vehicle_needs_three_libraries_and_a_runtime(wheel: zipfile.ZipFile)
     metadata = email.message_from_bytes(wheel.read(name))
     needs = metadata.get_all("Requires-Dist", [])
     assert {need.split(">")[0] for need in needs if "extra ==" not in need} == {"numpy", "pyyaml", "shapely"}
-    assert {"cpu", "gpu", "tools", "train", "ros", "dev"} == set(metadata.get_all("Provides-Extra", []))
+    assert {"cpu", "gpu", "tools", "train", "ros", "frames", "geo", "dev"} == set(
+        metadata.get_all("Provides-Extra", [])
+    )
     assert metadata["License"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.10"

@@ -258,7 +258,9 @@ def test_health_times_markers_and_covariance(ros: Ros) -> None:
     assert clouds[-1].header.frame_id == "map"
     assert times[-1].data > 0
     assert cycles[-1].data > 0
-    assert {s.name for s in reports[-1].status} == {f"trajnet_predictor: {n}" for n in ("input", "timing", "model")}
+    assert {s.name for s in reports[-1].status} == {
+        f"trajnet_predictor: {n}" for n in ("input", "timing", "model", "domain")
+    }
     model = next(s for s in reports[-1].status if s.name.endswith("model"))
     assert (model.hardware_id, {v.key: v.value for v in model.values}["provider"]) == ("cv", "none (physics)")
 

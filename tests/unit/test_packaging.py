@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import trajnet
+from trajnet.errors import DISTRIBUTION, install_advice
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -46,7 +47,8 @@ def lines(text: str) -> list[str]:
 def test_name_and_version(
     project: dict[str, Any], config: configparser.ConfigParser, manifest: ElementTree.Element
 ) -> None:
-    assert project["project"]["name"] == config["metadata"]["name"] == manifest.findtext("name") == "trajnet"
+    assert project["project"]["name"] == config["metadata"]["name"] == DISTRIBUTION == "trajnet-av"
+    assert manifest.findtext("name") == "trajnet"  # the package of ROS
     assert manifest.findtext("version") == trajnet.__version__
     assert config["metadata"]["version"] == "attr: trajnet.__version__"
     assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "trajnet.__version__"}
@@ -58,6 +60,16 @@ def test_the_citation_is_of_this_version() -> None:
     assert citation["cff-version"] == "1.2.0"
     assert citation["version"] == trajnet.__version__
     assert all({"name"} <= set(author) for author in citation["authors"])
+
+
+def test_errors_advise_extras_that_there_are(project: dict[str, Any]) -> None:
+    extras = project["project"]["optional-dependencies"]
+    assert install_advice("tools") == "pip install 'trajnet-av[tools]'"
+    sources = {path: path.read_text() for path in (ROOT / "trajnet").rglob("*.py")}
+    pattern = re.compile(r"install_advice\(\"(\w+)\"\)|trajnet-av\[(\w+)")
+    advised = [pair for text in sources.values() for pair in pattern.findall(text)]
+    assert {name for pair in advised for name in pair if name} <= set(extras)
+    assert not [path for path, text in sources.items() if re.search(r"trajnet\[[a-z]", text)]
 
 
 def test_entry_points(project: dict[str, Any], config: configparser.ConfigParser) -> None:

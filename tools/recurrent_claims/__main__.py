@@ -4,7 +4,7 @@
     python -m tools.recurrent_claims --only pictures                # draw docs/recurrent.json again
     python -m tools.recurrent_claims --smoke --out out/smoke        # bundled scenes, seconds: does it still run?
 
-Needs: pip install trajnet[train] matplotlib. docs/recurrent.md explains the figures.
+Needs: pip install trajnet-av[train] matplotlib. docs/recurrent.md explains the figures.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from trajnet.bench.soak import Soak
 from trajnet.bench.startup import StartUp
 from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
 from trajnet.config import require
-from trajnet.inference import ConstantVelocity, GpuOptions, Stream
+from trajnet.inference import ConstantVelocity, GpuOptions, GuardOptions, Stream
 from trajnet.inference.base import Predictor
 from trajnet.json_safe import json_safe
 from trajnet.timing.clock import Clock, stolen_since
@@ -112,7 +112,9 @@ def measure(
     """
     require(agents > 0, f"agents: expected numbers above 0, got {agents}")
     source = synthetic_frames(agents)
-    stream = Stream(predictor, map_field=synthetic_map(predictor.requirements), clock_ns=clock.now_ns)
+    every_row = GuardOptions(domain=False)  # measures the model, whatever it was trained on
+    field = synthetic_map(predictor.requirements)
+    stream = Stream(predictor, guard=every_row, map_field=field, clock_ns=clock.now_ns)
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)

@@ -13,7 +13,7 @@ import numpy as np
 from trajnet.bench.startup import resident_mb
 from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
 from trajnet.config import require
-from trajnet.inference import Stream
+from trajnet.inference import GuardOptions, Stream
 from trajnet.inference.base import Predictor
 from trajnet.timing.clock import Clock
 from trajnet.timing.latency_summary import LatencySummary, summarise
@@ -75,7 +75,9 @@ def soak(
     )
     require(agents > 0, f"agents: expected a number above 0, got {agents}")
     source = synthetic_frames(agents, hz=hz)
-    stream = Stream(predictor, map_field=synthetic_map(predictor.requirements), clock_ns=clock.now_ns)
+    every_row = GuardOptions(domain=False)  # measures the model, whatever it was trained on
+    field = synthetic_map(predictor.requirements)
+    stream = Stream(predictor, guard=every_row, map_field=field, clock_ns=clock.now_ns)
     total_ns = np.full(frames, -1, dtype=np.int64)  # allocated now: the measurement itself must not grow
     edges = np.linspace(0, frames, SOAK_WINDOWS + 1).astype(np.int64).tolist()
     windows: list[SoakWindow] = []

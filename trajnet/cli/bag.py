@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from trajnet.cli.own import MapFile, show_checks
+from trajnet.cli.predictor import one_model
 from trajnet.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="rosbag2 recordings (mcap, sqlite3) to scenes and back; no ROS needed.")
@@ -36,25 +38,31 @@ def import_(
     frame_id: Annotated[
         str, typer.Option(help="Coordinate frame of the objects; messages in another one are left out.")
     ] = "map",
+    map_file: MapFile = None,
 ) -> None:
     """Make a scene of a bag's tracked objects, for evaluate, replay, training and play.
 
-    What was left out and mended is listed with its counts. For example a recording of Autoware's perception:
+    What was left out and mended is listed with its counts. The scene is checked as `trajnet check` does, with exit code
+    1 for a mistake. For example a recording of Autoware's perception:
 
         trajnet bag import drive.mcap --out drive.parquet
     """
-    from rich.console import Console
-
+    from trajnet.check import check_scene
+    from trajnet.cli.terminal import Console
+    from trajnet.datasets.files import with_map_of
     from trajnet.ros.bag_import import import_bag
     from trajnet.scenes import write_scene
 
     if out.suffix != ".parquet":
         raise InputError(f"out: expected a .parquet file, got {out}")
     scene, report = import_bag(bag, topic, frame_id=frame_id)
+    scene = with_map_of(scene, map_file)
     write_scene(scene, out)
     size = f"{scene.frame_count} frames, {scene.duration_s:.1f} s, {len(scene.track_id)} tracks"
     for line in (f"{out}: {size} of {report.messages} messages", *report.lines()):
         Console().print(line, highlight=False, soft_wrap=True)
+    if show_checks([check_scene(scene)], Console(stderr=True)):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -62,7 +70,7 @@ def export(
     scene: Annotated[Path, typer.Argument(metavar="SCENE", help="Any scene file that trajnet reads, or a bag.")],
     out: Annotated[Path, typer.Option(metavar="BAG", help="A new folder, or a single .mcap or .db3 file.")],
     model: Annotated[
-        str | None, typer.Option(help="Also write what this model predicts: .onnx, cv, ctrv or kalman.")
+        list[str] | None, typer.Option(help="Also write what this model predicts: urban, a file (.onnx), cv, ...")
     ] = None,
     storage: Annotated[StorageName | None, typer.Option(help="By default mcap, or what OUT's suffix says.")] = None,
     frame_id: Annotated[str, typer.Option(help="Coordinate frame of the objects.")] = "map",
@@ -73,14 +81,13 @@ def export(
 
         trajnet bag export sim/scenes/intersection.parquet --model model.onnx --out intersection.mcap
     """
-    from rich.console import Console
-
+    from trajnet.cli.terminal import Console
     from trajnet.inference import load_predictor
     from trajnet.ros.bag_export import export_bag
     from trajnet.ros.bag_import import open_scene
 
     chosen = storage or (StorageName.SQLITE3 if out.suffix == ".db3" else StorageName.MCAP)
-    predictor = None if model is None else load_predictor(model)
+    predictor = None if not model else load_predictor(one_model(model))
     count = export_bag(open_scene(scene), out, predictor, storage=chosen.value, frame_id=frame_id)
     Console().print(f"{out}: {count} messages", highlight=False, soft_wrap=True)
 
@@ -89,9 +96,9 @@ def export(
 def info(bag: Bag) -> None:
     """List a bag's topics with their types and numbers of messages."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from trajnet.cli.terminal import Console
     from trajnet.ros.bags import bag_topics
 
     table = Table(box=box.SIMPLE_HEAD)

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajnet.cli.files import require_folders
-from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, Threads, open_predictor
+from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.predictor import (
+    CudaGraph,
+    EngineCache,
+    Model,
+    Provider,
+    Threads,
+    model_file,
+    one_model,
+    open_predictor,
+)
 from trajnet.errors import ConfigError
-from trajnet.json_safe import write_json
 from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
@@ -26,7 +34,6 @@ DEFAULT_AGENTS = "1,8,32,64,128,256"
 SOAK_AGENTS = 64
 
 
-Model = Annotated[str, typer.Option(help="A model file (.onnx) or cv, ctrv, kalman.")]
 Agents = Annotated[
     str | None, typer.Option(help=f"Numbers of objects: {DEFAULT_AGENTS} by default, {SOAK_AGENTS} for --soak.")
 ]
@@ -46,13 +53,13 @@ LimitMs = Annotated[
 ]
 At = Annotated[int, typer.Option(help="The number of objects that --limit-ms is for.")]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, and the hardware, here.")
+    Path | None, typer.Option("--json", metavar="FILE", help="Everything measured, and the hardware; - prints it.")
 ]
 Picture = Annotated[Path | None, typer.Option(metavar="FILE", help="Write latency against objects as an SVG here.")]
 
 
 def bench(
-    model: Model,
+    model: Model = None,
     agents: Agents = None,
     frames: Frames = 1000,
     period_ms: PeriodMs = 20.0,
@@ -75,16 +82,15 @@ def bench(
     unsteady the frames are (p99 / p50), and how unsteady a loop of the same length is that touches no memory: what the
     machine does by itself, about. On a core of one's own that is close to 1.
 
-        trajnet bench --model MODEL.onnx --json bench.json --picture bench.svg
+        trajnet bench --json bench.json --picture bench.svg
 
         trajnet bench --model MODEL.onnx --capacity --budget-ms 10
 
         trajnet bench --model MODEL.onnx --soak 30
     """
     limit_numpy_threads(threads)
-    from rich.console import Console
-
     from trajnet.bench.latency import Bench, BenchOptions
+    from trajnet.cli.terminal import Console
     from trajnet.inference import GpuOptions
 
     if capacity and soak is not None:
@@ -93,17 +99,18 @@ def bench(
     sizes = parse_agents(agents or (DEFAULT_AGENTS if soak is None else str(SOAK_AGENTS)))
     if limit_ms is not None and (capacity or soak is not None or at not in sizes):
         raise ConfigError(f"limit-ms: expected --at to be one of the measured --agents, got {at}")
-    console = Console()
+    console = Console(stderr=json_file == STDOUT)
     options = BenchOptions(frames=frames, period_ms=period_ms)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
-    found = Bench(open_predictor(model, provider, threads, gpu), threads, options, gpu=gpu)
+    chosen = one_model(model)
+    found = Bench(open_predictor(chosen, provider, threads, gpu), threads, options, gpu=gpu)
     warn_if_busy(console)
     if capacity:
         found = with_capacity(found, budget_ms, console)
     elif soak is not None:
         found = with_soak(found, sizes[-1], soak, budget_ms, console)
     else:
-        found = with_sizes(found, model, sizes, provider, console)
+        found = with_sizes(found, model_file(chosen), sizes, provider, console)
     write_files(found, json_file, picture)
     if limit_ms is not None and not within_limit(found, at, limit_ms, console):
         raise typer.Exit(1)
@@ -123,7 +130,7 @@ def write_files(found: Bench, json_file: Path | None, picture: Path | None) -> N
     from trajnet.bench.latency_figure import latency_picture
 
     if json_file is not None:
-        write_json(json_file, bench_document(found))
+        emit_json(json_file, bench_document(found))
     if picture is not None:
         title = f"{found.predictor.name}: latency of a frame, {found.threads} thread(s)"
         write_text(picture, latency_picture(found.sizes, title))

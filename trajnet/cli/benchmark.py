@@ -1,4 +1,4 @@
-"""trajnet benchmark: published benchmarks that take more than one model, each with one command."""
+"""trajnet benchmark: benchmarks that take more than one model or more than one place, each with one command."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders
+from trajnet.cli.benchmark_sites import sites
+from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.datasets.eth_ucy import ETH_UCY_SCENES
-from trajnet.json_safe import write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, help="Published benchmarks that take more than one model.")
+app = typer.Typer(no_args_is_help=True, help="Benchmarks of several models or places.")
+app.command("sites")(sites)
 
 
 @app.callback()
 def benchmarks() -> None:
-    """Run published benchmarks that take more than one model."""
+    """Run benchmarks that take more than one model or more than one place."""
 
 
 @app.command("eth-ucy")
@@ -33,7 +34,9 @@ def eth_ucy(
         ETH_UCY_SCENES
     ),
     epochs: Annotated[int, typer.Option(help="Instead of the configuration's; 0 leaves those.")] = 0,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the table here too.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the table here too; - prints it.")
+    ] = None,
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves torch's own choice.")] = 0,
     progress: Annotated[bool, typer.Option(help="Show progress bars.")] = True,
 ) -> None:
@@ -45,9 +48,8 @@ def eth_ucy(
     """
     from dataclasses import replace
 
-    from rich.console import Console
-
     from trajnet.cli.logs import show_warnings
+    from trajnet.cli.terminal import Console
     from trajnet.config import load_yaml
     from trajnet.protocols.leave_one_out import leave_one_out
     from trajnet.training.config import TrainConfig
@@ -60,8 +62,8 @@ def eth_ucy(
     names = [name.strip() for name in scenes.split(",") if name.strip()]
     report = leave_one_out(loaded, data, out, names, threads=threads, progress=progress)
     if json_file is not None:
-        write_json(json_file, report)
-    Console().print(_table(report))
+        emit_json(json_file, report)
+    Console(stderr=json_file == STDOUT).print(_table(report))
 
 
 def _table(report: dict[str, Any]) -> Table:

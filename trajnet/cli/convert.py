@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajnet.cli.own import (
+    ClassFile,
+    ColumnNames,
+    Crs,
+    MapFile,
+    Rate,
+    ToCrs,
+    UnitNames,
+    show_checks,
+    table_options,
+)  # fmt: skip
 from trajnet.datasets.registry import format_names
 from trajnet.errors import InputError
 
@@ -15,6 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from trajnet.check import SceneCheck
+    from trajnet.tabular import TableOptions
     from trajnet.types import Scene
 
 
@@ -32,36 +45,55 @@ def convert(
         ),
     ] = "auto",
     with_map: Annotated[bool, typer.Option("--with-map", help="Store nuScenes' map raster in each table too.")] = False,
+    map_file: MapFile = None,
+    columns: ColumnNames = None,
+    classes: ClassFile = None,
+    rate: Rate = None,
+    crs: Crs = None,
+    to_crs: ToCrs = None,
+    units: UnitNames = None,
+    checked: Annotated[
+        bool, typer.Option("--check/--no-check", help="Check each scene as `trajnet check` does.")
+    ] = True,
 ) -> None:
-    """Convert recorded scenes to Parquet tables with Argoverse 2's columns.
+    """Convert recorded scenes, or tables of your own (CSV, Parquet, JSON lines), to Parquet tables.
 
     Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file in it
-    that cannot be read is left out and listed with the reason, and the exit code is then 1 instead of 0; a single file
-    that cannot be read, or a table that cannot be written, ends the command with exit code 2.
+    that cannot be read is left out and listed with the reason; then, and where the check finds a mistake, the exit code
+    is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the command with exit
+    code 2.
 
-        trajnet convert scene-0103.txt scene-0103.parquet
+        trajnet convert tracks.csv out/
+
+        trajnet convert tracks.csv out/ --columns x=pos_e,y=pos_n --classes classes.yaml --units time=ms,angle=deg
 
         trajnet convert data/commonroad_ngsim tables/ngsim
     """
-    from rich.console import Console
     from rich.progress import track
 
-    from trajnet.datasets.files import find_scenes, load_scene, scene_kind
+    from trajnet.check import check_scene
+    from trajnet.cli.terminal import Console
+    from trajnet.datasets.files import with_map_of
     from trajnet.scenes import write_scene
 
     console, errors = Console(), Console(stderr=True)
-    pairs = _targets(source, target, find_scenes(source, kind))
+    options = table_options(columns, classes, rate, crs, to_crs, units)
+    pairs = _targets(source, target, _files(source, kind, options))
     counts: dict[str, Counter[str]] = {}
     left_out: list[InputError] = []
+    checks: list[SceneCheck] = []
     for original, table in track(pairs, description="converting", console=errors, transient=True):
         try:
-            found = scene_kind(original) if kind == "auto" else kind
-            scene = load_scene(original, found, with_map=with_map)
+            found, scene, notes = _read(original, kind, with_map, options)
         except InputError as error:
             if not source.is_dir():
                 raise
             left_out.append(error)
             continue
+        if len(pairs) == 1:
+            _print_notes(notes, errors)
+        scene = with_map_of(scene, map_file)
+        checks += [check_scene(scene)] if checked else []
         write_scene(scene, table)
         counts.setdefault(found, Counter()).update(_count(scene, table))
     if left_out:  # before the summary: a closed pipe on stdout must not hide them
@@ -69,8 +101,40 @@ def convert(
     if counts:
         console.print(_summary(counts))
         console.print(f"written to {target}", soft_wrap=True)
-    if left_out:
+    if show_checks(checks, errors) or left_out:
         raise typer.Exit(1)
+
+
+def _files(source: Path, kind: str, options: TableOptions | None) -> list[Path]:
+    """Return the files to convert: with options of an own table every table, whatever its columns are called."""
+    from trajnet.datasets.files import find_scenes
+    from trajnet.scenes.own_table import OWN_SUFFIXES
+
+    if options is None or not source.is_dir():
+        return find_scenes(source, kind)
+    files = sorted(p for p in source.rglob("*") if p.suffix.lower() in (*OWN_SUFFIXES, ".parquet") and p.is_file())
+    if not files:
+        raise InputError(f"{source}: expected tables ({', '.join(OWN_SUFFIXES)}, .parquet), found none")
+    return files
+
+
+def _read(original: Path, kind: str, with_map: bool, options: TableOptions | None) -> tuple[str, Scene, list[str]]:
+    """Return the kind of a file, its scene, and what was chosen and mended in a table of one's own."""
+    from trajnet.datasets.files import load_scene, scene_kind
+    from trajnet.scenes.own_table import read_own
+    from trajnet.tabular import TableOptions
+
+    if options is not None and kind not in ("auto", "own"):
+        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
+    found = "own" if options is not None else scene_kind(original) if kind == "auto" else kind
+    if found == "own":
+        return found, *read_own(original, options or TableOptions())
+    return found, load_scene(original, found, with_map=with_map), []
+
+
+def _print_notes(notes: list[str], console: Console) -> None:
+    for note in notes:
+        console.print(note, soft_wrap=True, markup=False, highlight=False)
 
 
 def _list_left_out(reasons: list[InputError], files: int, console: Console) -> None:
@@ -116,7 +180,7 @@ def _summary(counts: dict[str, Counter[str]]) -> Table:
 
     table = Table("from", "scenes", "tracks", "frames", "rows", "targets", "lanes", "MB")
     for column in table.columns[1:]:
-        column.justify = "right"
+        column.justify, column.no_wrap = "right", True
     for kind, count in sorted(counts.items()):
         numbers = [f"{count[n]:,}" for n in ("scenes", "tracks", "frames", "rows", "targets", "lanes")]
         table.add_row(kind, *numbers, f"{count['bytes'] / 1e6:.2f}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trajnet.cli.predictor import Model, one_model
 from trajnet.errors import InputError
 
 #: Where the bundled scenes are in the repository that this file belongs to.
@@ -16,9 +17,7 @@ FAULTS = Path("sim/faults/demo.yaml")
 
 def demo(
     scene: Annotated[Path | None, typer.Option(help="Another scene than the bundled intersection.")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Another model than the shipped one: .onnx, cv, ctrv, kalman.")
-    ] = None,
+    model: Model = None,
     rate: Annotated[str, typer.Option(help="Times faster than recorded; max: as fast as possible.")] = "1.0",
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where report.html goes.")] = Path("out/demo"),
 ) -> None:
@@ -27,20 +26,15 @@ def demo(
     Prints the latency by stage, the errors against the recorded future next to constant velocity, and what some faults
     do to them: the scene once more under each, as fast as it goes.
     """
-    from rich.console import Console
-
     from trajnet.cli.replay import parse_rate, run_and_show
+    from trajnet.cli.terminal import Console
     from trajnet.config import load_yaml
     from trajnet.datasets.files import load_scene
     from trajnet.inference import load_predictor
     from trajnet.replay.faults import FaultPlan
     from trajnet.replay.replay import ReplayOptions
 
-    if model is None:
-        from trajnet.models import default_model
-
-        model = str(default_model())
-    predictor = load_predictor(model)
+    predictor = load_predictor(one_model(model))
     loaded = load_scene(scene if scene is not None else bundled(SCENE), with_map=True)
     options = ReplayOptions(rate=parse_rate(rate))
     plan = load_yaml(FaultPlan, bundled(FAULTS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli import evaluate_tables as tables
-from trajnet.cli.files import require_folders
-from trajnet.cli.predictor import SelfJudging
+from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.own import MapFile
+from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
+from trajnet.datasets.scenes import SCENES
 from trajnet.errors import InputError
-from trajnet.json_safe import write_json
+from trajnet.inference.domain import outside_words
 from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
@@ -42,10 +45,10 @@ def _splits() -> str:
 
 Models = Annotated[
     list[str] | None,
-    typer.Option(help="A model file (.onnx), or cv, ctrv, kalman, which run in any case; repeat for several."),
+    typer.Option(help="A bundled model's name or a file (.onnx); cv, ctrv and kalman run anyway. Repeat for several."),
 ]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write every metric, count and version here.")
+    Path | None, typer.Option("--json", metavar="FILE", help="Every metric, count and version; - prints them.")
 ]
 SaveFile = Annotated[
     Path | None,
@@ -109,6 +112,8 @@ def evaluate(
     report_file: ReportFile = None,
     topic: Topic = None,
     predictions_topic: PredictionsTopic = None,
+    ignore_domain: IgnoreDomain = False,
+    map_file: MapFile = None,
 ) -> None:
     """Score models next to the physics baselines.
 
@@ -128,8 +133,7 @@ def evaluate(
         trajnet evaluate --dataset scenes --data sim/scenes --stride 10 --model model.onnx --rates 10,5,2 \
             --drops 0,0.1,0.3,0.5 --report evaluation.html
     """
-    from rich.console import Console
-
+    from trajnet.cli.terminal import Console
     from trajnet.evaluate import evaluate as score
 
     if jobs < 0:
@@ -138,14 +142,15 @@ def evaluate(
     if dataset != "bag" and (topic is not None or predictions_topic is not None):
         raise InputError(f"topic: expected none with dataset {dataset}; topics are for bag")
     with (
-        _prepared(dataset, data, topic, predictions_topic) as (named, source, recorded),
+        _prepared(dataset, data, topic, predictions_topic) as (named, scenes, recorded),
+        _with_map(named, scenes, map_file) as source,
         progress_bar(Console(stderr=True), "reading", "evaluating") as progress,
     ):
         report = score(
             named,
             source,
             split,
-            [*(model or []), *([] if recorded is None else [str(recorded)])],
+            [*(model_file(name) for name in model or []), *([] if recorded is None else [str(recorded)])],
             jobs=jobs or _cores(),
             horizon_s=horizon,
             stride=stride,
@@ -154,6 +159,7 @@ def evaluate(
             rates_hz=_numbers("rates", rates),
             drops=_numbers("drops", drops),
             seed=seed,
+            domain=not ignore_domain,
             self_judging=self_judging,
             progress=progress,
         )
@@ -161,12 +167,14 @@ def evaluate(
     if recorded is not None:
         _name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
     if json_file is not None:
-        write_json(json_file, report)
+        emit_json(json_file, report)
     if report_file is not None:
         from trajnet.evaluate.html_report import page
 
         write_text(report_file, page(report))
-    show(report, Console(), breakdown=breakdown, calibration=calibration)  # last: a closed pipe loses no file
+    show(
+        report, Console(stderr=json_file == STDOUT), breakdown=breakdown, calibration=calibration
+    )  # last: a closed pipe loses no file
 
 
 def _name_the_bag(report: dict[str, Any], recorded: Path, bag: str) -> None:
@@ -196,6 +204,24 @@ def _prepared(
 
     with for_evaluation(data, topic, predictions) as (scene, recorded):
         yield "scenes", scene, recorded
+
+
+@contextmanager
+def _with_map(dataset: str, data: Path, map_file: Path | None) -> Iterator[Path]:
+    """Yield the data as it is where no map is given, else a folder of its scenes as tables that have that map."""
+    if map_file is None:
+        yield data
+        return
+    from trajnet.datasets.files import find_scenes, load_scene, with_map_of
+    from trajnet.scenes import write_scene
+
+    if dataset != SCENES.name:
+        raise InputError(f"map: expected none with dataset {dataset}, whose maps are its own; it is for scenes and bag")
+    with tempfile.TemporaryDirectory(prefix="trajnet-map-") as folder:
+        for path in find_scenes(data):
+            inside = path.relative_to(data) if data.is_dir() else Path(path.name)
+            write_scene(with_map_of(load_scene(path), map_file), Path(folder) / inside.with_suffix(".parquet"))
+        yield Path(folder)
 
 
 def _cores() -> int:
@@ -250,6 +276,9 @@ def _without_baselines(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _warn_of_fallback(entry: dict[str, Any], console: Console) -> None:
     rows = entry["rows"]
+    unusable = rows["physics_rows"] - rows["outside_domain_rows"]
+    if outside := outside_words(entry["model"], rows):
+        console.print(f"{outside} (--ignore-domain asks the model)", style="yellow", markup=False, soft_wrap=True)
     if entry["model"] == "recorded":
         console.print(
             f"recorded predictions cover {rows['model_rows']:,} of {rows['model_rows'] + rows['physics_rows']:,} "
@@ -257,10 +286,10 @@ def _warn_of_fallback(entry: dict[str, Any], console: Console) -> None:
             "those of constant velocity's",
             style="yellow",
         )
-    elif rows["physics_rows"]:
+    elif unusable:
         reason = f" ({rows['failures']} failed calls: {rows['last_failure']})" if rows["failures"] else ""
         console.print(
-            f"{entry['model']} gave no usable path for {rows['physics_rows']:,} of "
+            f"{entry['model']} gave no usable path for {unusable:,} of "
             f"{rows['physics_rows'] + rows['model_rows']:,} rows{reason}; constant velocity stood in",
             style="yellow",
             markup=False,

@@ -74,10 +74,9 @@ def export(
         trajnet export out/nuscenes/last.ckpt --out nuscenes-fp16.onnx --precision fp16 \
             --gate-data data --gate-dataset nuscenes --gate-split train_val
     """
-    from rich.console import Console
-
     from trajnet.cli import export_tables as tables
     from trajnet.cli.logs import show_warnings
+    from trajnet.cli.terminal import Console
     from trajnet.export import check_graph, export_model, parity
     from trajnet.export.graph import make_contract, write_model
     from trajnet.protocols.precision_gate import make_variant

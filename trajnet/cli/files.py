@@ -1,10 +1,16 @@
-"""The files that commands write: folders are checked before the work begins."""
+"""The files that commands write: folders are checked before the work begins; ``-`` is standard output."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from trajnet.errors import InputError
+from trajnet.json_safe import json_safe, write_json
+
+#: As the file of --json: standard output, which then has the document alone.
+STDOUT = Path("-")
 
 
 def require_folders(**paths: Path | None) -> None:
@@ -12,3 +18,11 @@ def require_folders(**paths: Path | None) -> None:
     for option, path in paths.items():
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{option}: expected a file in a folder that exists, got {path}")
+
+
+def emit_json(path: Path, values: dict[str, Any]) -> None:
+    """Write values as JSON to the file, or print them where it is ``-``. Raises InputError if it cannot be written."""
+    if path == STDOUT:
+        print(json.dumps(json_safe(values), indent=1, allow_nan=False))
+    else:
+        write_json(path, values)

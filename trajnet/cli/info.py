@@ -7,28 +7,33 @@ from typing import Annotated
 
 import typer
 
+from trajnet.cli.predictor import model_file
 from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import Contract
+from trajnet.inference.domain import domain_lines
 
 FLAVOURS = {"streaming": "one operator for each", "unrolled": "written out as matrix products and gates"}
 
 
 def info(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file made by `trajnet export`.")],
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model's name, or a file.")] = "urban",
     as_json: Annotated[bool, typer.Option("--json", help="The contract as JSON, for machines.")] = False,
 ) -> None:
     """Show a model's contract (tensors, units, horizon, training data, licence, parity) and its model card.
 
     The file is opened as the vehicle would open it, so a model that cannot be served is refused here too.
 
+        trajnet info urban
+
         trajnet info MODEL.onnx
     """
-    from rich.console import Console
     from rich.markdown import Markdown
     from rich.table import Table
 
+    from trajnet.cli.terminal import Console
     from trajnet.inference import OnnxPredictor
 
+    model = Path(model_file(name))
     predictor = OnnxPredictor(model)
     contract = predictor.model_file.contract
     if as_json:
@@ -38,7 +43,7 @@ def info(
     facts = Table(title=f"{contract.name} {contract.model_id}", title_justify="left", show_header=False)
     training = contract.training
     size_mb = model.stat().st_size / 1e6
-    for name, value in (
+    for label, value in (
         ("file", f"{model} ({size_mb:.2f} MB)"),
         ("horizon", f"{contract.time_s[-1]:g} s in {len(contract.time_s)} steps, first at {contract.time_s[0]:g} s"),
         ("modes", str(contract.modes)),
@@ -48,6 +53,7 @@ def info(
         ("map", view_of(contract.needs)),
         ("neighbours", f"the {contract.needs.neighbours} nearest" if contract.needs.neighbours else "not used"),
         ("trained on", "; ".join(training.datasets)),
+        ("domain", "\n".join(domain_lines(contract.domain))),
         ("licence", training.licence),
         ("commercial use", "no" if training.non_commercial else "yes, see the licence"),
         ("training", f"{training.windows:,} windows, {training.epochs} epochs, seed {training.seed}"),
@@ -58,7 +64,7 @@ def info(
         ("recurrent layers", FLAVOURS[contract.flavour]),
         ("git revision", contract.git_revision),
     ):
-        facts.add_row(name, value)
+        facts.add_row(label, value)
     console.print(facts)
     tensors = Table(
         title="tensors of one step, N tracks (at least 1: with none ONNX Runtime ends the process)",

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from trajnet import __version__
-from trajnet.errors import DependencyError, TrajnetError
+from trajnet.errors import DependencyError, InputError, TrajnetError, in_words, install_advice
 
 if TYPE_CHECKING:
     import typer
@@ -19,11 +19,30 @@ EXTRAS = {
 }  # fmt: skip
 
 
+#: The variable by which a shell asks for completions.
+COMPLETION_VARIABLE = "_TRAJNET_COMPLETE"
+
+
 def build() -> "typer.Typer":
     """Return the command line with all its commands."""
     import typer
+    from typer.completion import completion_init  # type: ignore[attr-defined]
 
-    from trajnet.cli import bag, bench, benchmark, convert, demo, evaluate, export, info, play, replay, train
+    from trajnet.cli import (
+        bag,
+        bench,
+        benchmark,
+        check,
+        convert,
+        demo,
+        evaluate,
+        export,
+        info,
+        play,
+        predict,
+        replay,
+        train,
+    )  # fmt: skip
 
     app = typer.Typer(
         name="trajnet",
@@ -31,15 +50,22 @@ def build() -> "typer.Typer":
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
         help="Trajectory prediction for automated vehicles: train, export, evaluate, replay, and ROS 2.\n\n"
-        "Start with `trajnet demo`. Every command explains itself with --help.",
+        "Start with `trajnet demo`. Every command explains itself with -h.",
     )
+    if COMPLETION_VARIABLE in os.environ:  # the shell asks for what could come next
+        completion_init()
 
     @app.callback(invoke_without_command=True)
     def options(
         context: typer.Context,
         version: bool = typer.Option(False, "--version", help="Show the version and leave."),
+        completion: str = typer.Option("", metavar="SHELL", help="Print completions for bash, zsh or fish and leave."),
     ) -> None:
+        if completion:
+            print(completion_script(completion))
+            raise typer.Exit
         if version:
             print(f"trajnet {__version__}")
             raise typer.Exit
@@ -53,6 +79,8 @@ def build() -> "typer.Typer":
         bench.bench,
         evaluate.evaluate,
         convert.convert,
+        check.check,
+        predict.predict,
         train.train,
         export.export,
         info.info,
@@ -64,20 +92,30 @@ def build() -> "typer.Typer":
     return app
 
 
+def completion_script(shell: str) -> str:
+    """Return the lines that make a shell complete our commands and options. Raises InputError for another shell."""
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
+
+    if shell not in ("bash", "zsh", "fish"):
+        raise InputError(f"completion: expected bash, zsh or fish, got {shell!r}")
+    script: str = get_completion_script(prog_name="trajnet", complete_var=COMPLETION_VARIABLE, shell=shell)
+    return script
+
+
 def missing(error: ImportError) -> DependencyError | None:
     """Return what to install for a missing package of an extra, or None for any other import error."""
     extra = EXTRAS.get((error.name or "").partition(".")[0])
     if extra is None:
         return None
     return DependencyError(
-        f"{error.name} is needed for this and is not installed for {sys.executable}; run `pip install trajnet[{extra}]`"
+        f"{error.name} is needed for this and is not installed for {sys.executable}; run: {install_advice(extra)}"
     )
 
 
 def main() -> None:
     """Run the command of the process; leaves by SystemExit."""
     try:
-        build()()
+        build()(prog_name="trajnet")
     except ImportError as error:
         known = missing(error)
         if known is None:
@@ -85,11 +123,15 @@ def main() -> None:
         fail(known)
     except TrajnetError as error:
         fail(error)
+    except BrokenPipeError:
+        leave_closed_pipe()
+    except OSError as error:  # a path that cannot be read or written, or a full disk
+        fail(InputError(f"{error.filename or 'a file'}: {error.strerror or in_words(error)}"))
+    except UnicodeError as error:
+        fail(InputError(f"expected text in UTF-8: {in_words(error)}"))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        leave_closed_pipe()
     except SystemExit as stop:
         if isinstance(stop.__context__, BrokenPipeError):  # rich and typer answer it by exit code 1
             leave_closed_pipe()

@@ -12,6 +12,9 @@ from trajnet.errors import ConfigError
 if TYPE_CHECKING:
     from trajnet.inference import GpuOptions, Predictor
 
+MODEL_HELP = "urban (the default), another bundled model by name, a file (.onnx), or cv, ctrv, kalman."
+#: A list, so that a second one is refused in words instead of replacing the first.
+Model = Annotated[list[str] | None, typer.Option("--model", metavar="MODEL", help=MODEL_HELP)]
 Provider = Annotated[str, typer.Option(help="cpu, cuda or tensorrt; never falls back silently.")]
 Threads = Annotated[int, typer.Option(help="Threads inside ONNX Runtime.")]
 EngineCache = Annotated[
@@ -28,6 +31,13 @@ CudaGraph = Annotated[
     ),
 ]
 
+IgnoreDomain = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-domain",
+        help="Ask the model about every object, also where its file says that it was never trained on the like.",
+    ),
+]
 SelfJudging = Annotated[
     bool,
     typer.Option(
@@ -35,6 +45,27 @@ SelfJudging = Annotated[
         help="Whether a model's earlier answers for an object weigh its paths against constant velocity and standing.",
     ),
 ]
+
+
+def one_model(models: list[str] | None) -> str:
+    """Return the model of a command that runs one: the default model where none is named.
+
+    Raises ConfigError for several.
+    """
+    from trajnet.models import default_model
+
+    if len(models or []) > 1:
+        raise ConfigError(
+            f"model: expected one, got {', '.join(models or [])}; `trajnet evaluate` compares several on one scene"
+        )
+    return models[0] if models else str(default_model())
+
+
+def model_file(model: str) -> str:
+    """Return the path of a bundled model that is named; any other name or path as it is."""
+    from trajnet.models import model_named
+
+    return str(model_named(model) or model)
 
 
 def open_predictor(model: str, provider: str, threads: int, gpu: GpuOptions) -> Predictor:

@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders
-from trajnet.cli.predictor import CudaGraph, EngineCache, Provider, SelfJudging, Threads, open_predictor
+from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.own import MapFile
+from trajnet.cli.predictor import (
+    CudaGraph,
+    EngineCache,
+    IgnoreDomain,
+    Model,
+    Provider,
+    SelfJudging,
+    Threads,
+    one_model,
+    open_predictor,
+)
 from trajnet.errors import InputError
-from trajnet.json_safe import write_json
+from trajnet.inference.domain import outside_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +45,8 @@ def replay(
     scene: Annotated[
         Path, typer.Argument(help="A scene file: .parquet, CommonRoad .xml, nuScenes or ETH/UCY .txt; a bag.")
     ],
-    model: Annotated[str, typer.Option(help="A model file (.onnx) or cv, ctrv, kalman.")],
+    model: Model = None,
+    map_file: MapFile = None,
     rate: Annotated[
         str,
         typer.Option(
@@ -59,11 +71,12 @@ def replay(
         typer.Option(metavar="FILE", help="YAML of faults: the scene is replayed again under each, at full speed."),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, and the hardware, here.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Everything measured, and the hardware; - prints it.")
     ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page with the animation here.")
     ] = None,
+    ignore_domain: IgnoreDomain = False,
 ) -> None:
     """Play a scene on its own clock into the predictor and time every frame.
 
@@ -76,9 +89,9 @@ def replay(
 
         trajnet replay sim/scenes/intersection.parquet --model model.onnx --rate max --faults sim/faults/all.yaml
     """
-    from rich.console import Console
-
+    from trajnet.cli.terminal import Console
     from trajnet.config import load_yaml
+    from trajnet.datasets.files import with_map_of
     from trajnet.inference import GpuOptions
     from trajnet.replay.faults import FaultPlan
     from trajnet.replay.replay import ReplayOptions
@@ -89,13 +102,14 @@ def replay(
     require_folders(json=json_file, report=report)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     run_and_show(
-        open_scene(scene, with_map=report is not None),
-        open_predictor(model, provider, threads, gpu),
+        with_map_of(open_scene(scene, with_map=report is not None), map_file),
+        open_predictor(one_model(model), provider, threads, gpu),
         options,
-        Console(),
+        Console(stderr=json_file == STDOUT),
         agents=agents,
         threads=threads,
         gpu=gpu,
+        ignore_domain=ignore_domain,
         faults=plan,
         json_file=json_file,
         report=report,
@@ -122,32 +136,36 @@ def run_and_show(
     agents: int | None = None,
     threads: int = 1,
     gpu: GpuOptions | None = None,
+    ignore_domain: bool = False,
     faults: FaultPlan | None = None,
     json_file: Path | None = None,
     report: Path | None = None,
 ) -> Run:
     """Replay with a live line where the console is a terminal, print the tables, write the files asked for.
 
-    threads, gpu: what the predictor was loaded with, for the record. faults: what to try on the same scene afterwards.
+    threads, gpu: what the predictor was loaded with, for the record. ignore_domain: ask the predictor about every
+    object, also those outside of its domain. faults: what to try on the same scene afterwards.
     """
-    from trajnet.inference import GpuOptions
+    from trajnet.inference import GpuOptions, GuardOptions
     from trajnet.replay.fault_runs import fault_document, require_known_future, run_faults
     from trajnet.replay.html_report import write_report
     from trajnet.replay.summary import document, run_replay
     from trajnet.timing.clock import WallClock
 
-    used = gpu or GpuOptions()
+    used, guard = gpu or GpuOptions(), GuardOptions(domain=not ignore_domain)
     if faults is not None:
         require_known_future(scene, predictor)  # before the replay, which takes as long as the recording
     console.print(_what_is_played(scene, predictor, options.rate), highlight=False)
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
-        run = run_replay(scene, predictor, options, agents=agents, threads=threads, gpu=used, on_frame=on_frame)
+        run = run_replay(
+            scene, predictor, options, agents=agents, threads=threads, gpu=used, guard=guard, on_frame=on_frame
+        )
     if faults is not None:
-        under_faults = run_faults(scene, predictor, faults, WallClock(), judging=options.judging)
+        under_faults = run_faults(scene, predictor, faults, WallClock(), guard=guard, judging=options.judging)
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     found = document(run)
     if json_file is not None:
-        write_json(json_file, found)
+        emit_json(json_file, found)
     if report is not None:
         write_report(run, report)
     show(found, console)  # last: a closed pipe loses no file
@@ -225,10 +243,17 @@ def _path_lines(found: dict[str, Any]) -> list[str]:
     guard, name = found["guard"], found["model"]["name"]
     return [
         f"paths      {guard['model_rows']} {name}, {guard['physics_rows']} fall-back, {guard['stale_rows']} stale",
+        *_outside(name, guard),
         *_self_judging(found["self_judging"]),
         *_steadiness(found),
         f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
     ]
+
+
+def _outside(name: str, guard: dict[str, Any]) -> list[str]:
+    """Return one line where objects were outside of what the model was trained on."""
+    said = outside_words(name, guard)
+    return [f"domain     {said} (--ignore-domain asks the model)"] if said else []
 
 
 def _self_judging(judging: dict[str, Any]) -> list[str]:

@@ -21,6 +21,9 @@ def train(
     strategy: Annotated[str, typer.Option(help="Lightning's strategy: auto, ddp, ...")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves torch's own choice.")] = 0,
     progress: Annotated[bool, typer.Option(help="Show progress bars.")] = True,
+    init: Annotated[
+        Path | None, typer.Option(metavar="CKPT", help="Start from the weights of this checkpoint (fine-tuning).")
+    ] = None,
 ) -> None:
     """Train a model. Killed at any moment, the same command goes on from the last epoch with the same result.
 
@@ -37,6 +40,6 @@ def train(
     loaded = load_yaml(TrainConfig, config)
     checkpoint = run(
         loaded, data, out, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy, threads=threads,
-        progress=progress,
+        progress=progress, init=init,
     )  # fmt: skip
     print(f"checkpoint {checkpoint}\nnext: trajnet export {checkpoint} --out {loaded.name}.onnx")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from trajnet.datasets.registry import format_names, scene_formats
 from trajnet.errors import InputError
+from trajnet.scenes.av2_map import read_av2_map
 from trajnet.scenes.formats import SceneFormat
 from trajnet.scenes.lanelet2 import read_lanelet2
 from trajnet.scenes.rows import require_file
 from trajnet.types import Lane, RasterMap, Scene
+
+#: What to do with a map in OpenDRIVE. Its library brings a desktop program with it and is no dependency of ours.
+OPENDRIVE_ADVICE = (
+    "convert it to CommonRoad first: pip install commonroad-scenario-designer, then "
+    "crdesigner map-convert-opendrive -i MAP.xodr -o MAP.xml"
+)
 
 
 def scene_kind(path: Path) -> str:
@@ -63,13 +71,18 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
 
 
 def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
-    """Return the lanes and the raster of a map: a Lanelet2 .osm, or any scene file that has one.
+    """Return the lanes and the raster of a map: Lanelet2 .osm, Argoverse 2 .json, or any scene file that has one.
 
     Raises InputError if the file cannot be read or has neither.
     """
     path = Path(path)
     if path.suffix.lower() == ".osm":
         return read_lanelet2(path), None
+    if path.suffix.lower() == ".json":
+        return read_av2_map(path), None
+    if path.suffix.lower() == ".xodr":
+        require_file(path)
+        raise InputError(f"{path}: expected a map that trajnet reads, got OpenDRIVE; {OPENDRIVE_ADVICE}")
     found = _format_of(path)
     if found.read_lanes is not None:
         return found.read_lanes(path), None
@@ -77,6 +90,14 @@ def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
     if scene.raster is None and not scene.lanes:
         raise InputError(f"{path}: expected a map, got a scene without lanes and without a raster")
     return scene.lanes, scene.raster
+
+
+def with_map_of(scene: Scene, path: Path | str | None) -> Scene:
+    """Return the scene with the map of this file in place of its own; None leaves it. Raises InputError."""
+    if path is None:
+        return scene
+    lanes, raster = load_map(path)
+    return replace(scene, lanes=lanes, raster=raster)
 
 
 def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:

@@ -18,7 +18,7 @@ from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.sind import SIND
 from trajnet.datasets.vru import VRU
 from trajnet.errors import ConfigError, InputError
-from trajnet.scenes.formats import COMMONROAD, TABLE, SceneFormat
+from trajnet.scenes.formats import COMMONROAD, OWN, TABLE, SceneFormat
 
 DATASETS: tuple[Dataset, ...] = (
     NUSCENES,
@@ -77,8 +77,8 @@ def _require_trainable(dataset: Dataset, *, non_commercial: bool, chosen_files: 
 
 
 def scene_formats() -> list[SceneFormat]:
-    """Return every file format of scenes: tables, those of the data sets, CommonRoad."""
-    return [TABLE, *(dataset.format for dataset in DATASETS if dataset.format is not None), COMMONROAD]
+    """Return every file format of scenes: tables, those of the data sets, CommonRoad, one's own."""
+    return [TABLE, *(dataset.format for dataset in DATASETS if dataset.format is not None), COMMONROAD, OWN]
 
 
 def format_names() -> list[str]:

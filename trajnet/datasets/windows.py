@@ -173,6 +173,18 @@ def _interpolate(
     return np.where(valid[..., None], points, 0.0), valid
 
 
+def recorded_positions(
+    scene: Scene, rows: NDArray[Any], time_s: FloatArray, *, max_gap_s: float = 1.0
+) -> tuple[FloatArray, BoolArray]:
+    """Return where the objects of these rows are at these times from then, (W, T, 2), and where that is known, (W, T).
+
+    time_s (T,): negative times are past, 0 is the row itself. Interpolated between observations, never across a gap
+    longer than max_gap_s, so it is the same at every rate.
+    """
+    found = _look_up(scene, np.arange(len(scene.row_frame))[rows], np.zeros(1), np.asarray(time_s, float), max_gap_s)
+    return found.future_m, found.future_valid
+
+
 def sliding_windows(
     scene: Scene,
     history_time_s: FloatArray,

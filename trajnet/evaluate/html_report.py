@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from typing import Any
 
@@ -18,49 +18,54 @@ COLOURS = ("var(--a)", "var(--b)", "var(--c)", "var(--d)")
 
 def page(report: dict[str, Any]) -> str:
     """Return the page of a report of ``evaluate``; nothing in it asks the network for anything."""
-    template = (resources.files("trajnet.evaluate") / "page.html").read_text(encoding="utf-8")
     headline = dataset_of_report(report).headline
     counts, last_s = report["counts"], list(report["counts"]["by_horizon"])[-1]
-    parts = {
-        "title": html.escape(f"{report['dataset']} {report['split']}".strip() + " · trajnet evaluate"),
-        "subtitle": html.escape(
-            f"{counts['whole']:,} objects whose next {last_s} s are recorded. Errors in m; {headline}: mean "
-            f"displacement of the best of the {headline.rpartition('_')[2]} most probable paths."
-        ),
-        "body": "\n".join(_sections(report, headline)),
-    }
+    return filled(
+        f"{report['dataset']} {report['split']}".strip() + " · trajnet evaluate",
+        f"{counts['whole']:,} objects whose next {last_s} s are recorded. Errors in m; {headline}: mean "
+        f"displacement of the best of the {headline.rpartition('_')[2]} most probable paths.",
+        _sections(report, headline),
+    )
+
+
+def filled(title: str, subtitle: str, sections: Iterable[str]) -> str:
+    """Return a self-contained page of these sections of HTML."""
+    template = (resources.files("trajnet.evaluate") / "page.html").read_text(encoding="utf-8")
+    parts = {"title": html.escape(title), "subtitle": html.escape(subtitle), "body": "\n".join(sections)}
     return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], template)
 
 
 def _sections(report: dict[str, Any], headline: str) -> Iterator[str]:
-    yield _section("Models", "", [_models(report["models"], headline)])
+    yield section("Models", "", [_models(report["models"], headline)])
     if "robustness" in report:
         found = report["robustness"]
         cards = [_robustness(found["cells"], name, metric) for name in found["cells"][0]["models"]
                  for metric in dict.fromkeys(("minADE_1", headline))]  # fmt: skip
         note = f"The same {found['cells'][0]['objects']:,} objects in every point; {found['definition']}."
-        yield _section("Rates and losses", note, cards)
+        yield section("Rates and losses", note, cards)
     for entry in report["models"]:
-        yield _section(
+        yield section(
             f"Where the error of {entry['model']} sits",
             f"{report['definitions']['speed'].capitalize()}. {report['definitions']['manoeuvre'].capitalize()}. "
             f"History: {report['definitions']['history']}.",
             [_division(name, parts, headline) for name, parts in entry["breakdown"].items() if parts],
         )
-        yield _section(
+        yield section(
             f"Calibration of {entry['model']}",
             "",
             [_reliability(entry["calibration"]), _coverage(entry["calibration"])],
         )
 
 
-def _section(title: str, note: str, cards: Sequence[str]) -> str:
+def section(title: str, note: str, cards: Sequence[str]) -> str:
+    """Return a heading, a note below it, and cards of HTML."""
     text = f"<p>{html.escape(note)}</p>" if note else ""
     inside = "".join(f'<div class="card">{card}</div>' for card in cards)
     return f'<h2>{html.escape(title)}</h2>{text}<div class="cards">{inside}</div>'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of texts, which are escaped."""
     top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{top}</tr>{body}</table>"
@@ -74,7 +79,7 @@ def _models(models: list[dict[str, Any]], headline: str) -> str:
     for key, label in (("jump_m", "best path jumps between frames, m"), ("flip_share", "best mode flips, share")):
         if all("consistency" in m for m in models):
             rows.append([label, *(f"{m['consistency']['all'][key]:.3f}" for m in models)])
-    return _table(["", *(m["model"] for m in models)], rows)
+    return table(["", *(m["model"] for m in models)], rows)
 
 
 def _division(name: str, parts: dict[str, Any], headline: str) -> str:

@@ -25,7 +25,7 @@ class PathWriter:
             import pyarrow as pa
             import pyarrow.parquet as pq
         except ImportError as error:
-            raise DependencyError("saving paths needs pyarrow, which is missing; install trajnet[tools]") from error
+            raise DependencyError("saving paths needs pyarrow, which is missing; install trajnet-av[tools]") from error
         self._pa = pa
         self._whole = whole_file(path)
         self._with_model = with_model

@@ -45,6 +45,7 @@ def evaluate(
     rates_hz: Sequence[float] = (),
     drops: Sequence[float] = (),
     seed: int = 0,
+    domain: bool = True,
     self_judging: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -53,7 +54,9 @@ def evaluate(
     save: file for the paths of models (of all baselines where models is empty). Returns the report, ready for JSON.
     horizon_s: for streamed scenes; by default as far as all models predict. rates_hz, drops: if there are any,
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
-    seed decides which. self_judging: whether models judge themselves in streamed scenes, see docs/self-judging.md.
+    seed decides which. domain: whether objects outside of what a model was trained on are left to physics, as on the
+    road; False: models are asked about every object. self_judging:
+    whether models judge themselves in streamed scenes, see docs/self-judging.md.
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
@@ -83,6 +86,7 @@ def evaluate(
             progress=report_progress,
             save=None if writer is None else lambda spec, paths: writer.write(labels[spec], paths),
             saved_specs=saved,
+            domain=domain,
             self_judging=self_judging,
         ):  # summed up one by one: the scores of all models at once would be gigabytes
             counts = counts or _counts(result.scores, opened)
@@ -102,6 +106,7 @@ def evaluate(
         "stride": stride,
         "self_judging": self_judging,
         "time_s": opened.time_s.tolist(),
+        "domain": "checked" if domain else "ignored",
         "counts": counts,
         "models": entries,
         "definitions": {**DEFINITIONS, **steadiness.DEFINITIONS},
@@ -114,6 +119,7 @@ def evaluate(
             specs,
             jobs=jobs,
             progress=lambda done, total: report_progress(done, total, before),
+            domain=domain,
             self_judging=self_judging,
         )
         report["robustness"] = {

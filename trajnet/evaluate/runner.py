@@ -26,7 +26,15 @@ from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import Scores, score
 from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
-from trajnet.inference import NO_JUDGING, GuardCounters, JudgingCounters, Predictor, Stream, load_predictor
+from trajnet.inference import (
+    NO_JUDGING,
+    GuardCounters,
+    GuardOptions,
+    JudgingCounters,
+    Predictor,
+    Stream,
+    load_predictor,
+)
 from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray
 
@@ -73,18 +81,25 @@ class ModelResult:
 
 
 def run_unit(
-    unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths: bool = False, self_judging: bool = True
+    unit: Unit,
+    predictor: Predictor,
+    time_s: FloatArray,
+    *,
+    keep_paths: bool = False,
+    domain: bool = True,
+    self_judging: bool = True,
 ) -> UnitResult:
-    """Score one predictor on one unit of work. self_judging: whether models judge themselves, which windows never do.
+    """Score one predictor on one unit of work. domain: see GuardOptions.
 
-    A benchmark's windows are shown without their surroundings up to the last frame: earlier answers tell nothing.
+    self_judging: whether models judge themselves, which windows never do: a benchmark's windows are shown without their
+    surroundings up to the last frame, so earlier answers tell nothing.
     """
     whole_scene = not isinstance(unit, WindowUnit)
     # Windows in lockstep are no objects of one scene: none may take over another's state.
     policy = TrackPolicy(handover=whole_scene, restart_leaps=whole_scene)
     judging = None if self_judging and whole_scene else NO_JUDGING
     made = WatchedStream if isinstance(unit, SceneUnit) else Stream
-    stream = made(predictor, policy, judging=judging)
+    stream = made(predictor, policy, guard=GuardOptions(domain=domain), judging=judging)
     scores, paths = [], []
     for windows, predicted in unit.run(stream, time_s):
         scores.append(score(windows, predicted, unit.group, whole_scene=whole_scene))
@@ -107,11 +122,19 @@ def run_models(
     progress: Progress | None = None,
     save: Callable[[str, SavedPaths], None] | None = None,
     saved_specs: Sequence[str] = (),
+    domain: bool = True,
     self_judging: bool = True,
 ) -> dict[str, ModelResult]:
     """Score every predictor on the dataset -> spec -> result; see model_results, which keeps only one in memory."""
     results = model_results(
-        dataset, specs, jobs=jobs, progress=progress, save=save, saved_specs=saved_specs, self_judging=self_judging
+        dataset,
+        specs,
+        jobs=jobs,
+        progress=progress,
+        save=save,
+        saved_specs=saved_specs,
+        domain=domain,
+        self_judging=self_judging,
     )
     return dict(results)
 
@@ -124,21 +147,22 @@ def model_results(
     progress: Progress | None = None,
     save: Callable[[str, SavedPaths], None] | None = None,
     saved_specs: Sequence[str] = (),
+    domain: bool = True,
     self_judging: bool = True,
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
     A caller that sums each result up before it asks for the next has the scores of one predictor in memory.
-    jobs: processes; 1 works in this one. save is called with the paths of saved_specs, in order. self_judging: see
-    run_unit. ContractError for a predictor that does not reach the dataset's last time, InputError if there is nothing
-    to score.
+    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save is called with the paths of
+    saved_specs, in order. ContractError for a predictor that does not reach the dataset's last time, InputError if
+    there is nothing to score.
     """
     if jobs < 1:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
     for spec in specs:
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
     work = [
-        Work(unit, spec, save is not None and spec in saved_specs, self_judging)
+        Work(unit, spec, save is not None and spec in saved_specs, domain, self_judging)
         for spec in specs
         for unit in dataset.units
     ]
@@ -190,6 +214,7 @@ class Work(NamedTuple):
     unit: Unit
     spec: str
     keep_paths: bool
+    domain: bool
     self_judging: bool
 
 
@@ -217,7 +242,9 @@ def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitRe
 
 
 def _run(one: Work, predictor: Predictor, time_s: FloatArray) -> UnitResult:
-    return run_unit(one.unit, predictor, time_s, keep_paths=one.keep_paths, self_judging=one.self_judging)
+    return run_unit(
+        one.unit, predictor, time_s, keep_paths=one.keep_paths, domain=one.domain, self_judging=one.self_judging
+    )
 
 
 def _run_in_worker(one: Work, time_s: FloatArray) -> UnitResult:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from trajnet.arrays import concat
+from trajnet.arrays import Struct, concat
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import nothing_around, window_surroundings
 from trajnet.datasets.windows import Windows, frames_of, windows_of_scene
@@ -96,13 +96,14 @@ def played(
     stream: Stream,
     scene: Scene,
     rows: IntArray,
-    windows: Windows,
+    windows: Struct,
     time_s: FloatArray,
     frames: BoolArray,
     shown: BoolArray,
-) -> Iterator[tuple[Windows, ScoredPaths]]:
+) -> Iterator[tuple[Struct, ScoredPaths]]:
     """Stream a scene up to the last of rows and yield their windows (one for each) beside their paths at time_s.
 
+    windows: Windows, or whatever else there is of each row that a caller wants beside its paths.
     frames (F,), shown (R,): which frames, and which of their rows, the stream is given; those of rows must be.
     """
     stream.use_map_of(scene)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS, PATH_PLANES
+from trajnet.config import from_dict
 from trajnet.context.map_field import INT8_MAX
 from trajnet.errors import ConfigError
 from trajnet.export.unrolled import unrolled
@@ -34,6 +35,8 @@ from trajnet.inference.contract import (
     state_names,
     surroundings_tensors,
 )
+from trajnet.inference.domain import Domain
+from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.training.config import TrainConfig
 from trajnet.training.model import ContextTensors, TrajectoryModel
 from trajnet.training.model_input import ModelInput
@@ -102,18 +105,27 @@ def split_inputs(
 
 
 def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float = 0.2) -> tuple[Tensor, ...]:
-    """Return plausible inputs in the contract's order for ``count`` tracks. born: share of them that are new."""
+    """Return plausible inputs in the contract's order for ``count`` tracks. born: share of them that are new.
+
+    Nothing moves faster than the store lets its class move (see tracking.plausibility): the errors of a path grow with
+    its length, and a walker at 20 m/s is never asked about.
+    """
     draw = torch.Generator().manual_seed(seed)
     config = graph.model.config
 
     def normal(*shape: int, scale: float = 1.0) -> Tensor:
         return scale * torch.randn(*shape, generator=draw)
 
+    def within(vectors: Tensor, limit: Tensor) -> Tensor:
+        return vectors * torch.clamp(limit / torch.linalg.vector_norm(vectors, dim=-1), max=1.0).unsqueeze(-1)
+
     reset = (torch.rand(count, generator=draw) < born).float()
+    measured_mps, steady_mps = normal(count, 2, scale=8.0), normal(count, 2, scale=8.0)
+    moved_m = normal(count, 2)
     seen = ModelInput(
-        displacement_m=normal(count, 2),
-        velocity_mps=normal(count, 2, scale=8.0),
-        steady_velocity_mps=normal(count, 2, scale=8.0),
+        displacement_m=moved_m,
+        velocity_mps=measured_mps,
+        steady_velocity_mps=steady_mps,
         yaw_rad=normal(count, scale=2.0),
         previous_yaw_rad=normal(count, scale=2.0),
         dt_s=0.05 + torch.rand(count, generator=draw),
@@ -122,6 +134,12 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
         size_m=0.5 + 5.0 * torch.rand(count, 2, generator=draw),
         map_valid=(torch.rand(count, generator=draw) < 0.5).float(),
         object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
+    )
+    fastest_mps = torch.from_numpy(max_speed_mps(seen.object_class.numpy().astype(np.int8))).to(torch.float32)
+    seen = seen._replace(
+        displacement_m=within(moved_m, fastest_mps * seen.dt_s),
+        velocity_mps=within(measured_mps, fastest_mps),
+        steady_velocity_mps=within(steady_mps, fastest_mps),
     )
     surroundings = []
     for tensor in surroundings_tensors(config.requirements):
@@ -140,8 +158,11 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
 def make_contract(
     graph: StepGraph, config: TrainConfig, about: dict[str, Any], data: bytes, flavour: Flavour = "streaming"
 ) -> Contract:
-    """Return the contract of an exported graph. data: its bytes before any metadata; their hash is the model's id."""
-    model = config.model
+    """Return the contract of an exported graph. data: its bytes before any metadata; their hash is the model's id.
+
+    about: what the checkpoint says of the run; one of an unfinished run states no domain.
+    """
+    model, domain = config.model, about.get("domain")
     digest = hashlib.sha256(data).hexdigest()[:12]
     sources = tuple(" ".join(filter(None, (s.kind, s.path, s.split))) for s in config.train)
     history_s = max(source.trained_history_s for source in config.train)
@@ -169,6 +190,7 @@ def make_contract(
             history_s=history_s,
         ),
         flavour=flavour,
+        domain=None if domain is None else from_dict(Domain, domain, f"{config.name}: domain"),
     )
 
 

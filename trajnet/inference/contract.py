@@ -19,6 +19,7 @@ from trajnet import config
 from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS, PATH_PLANES
 from trajnet.context.surroundings import CLOSEST_M2, InputRequirements
 from trajnet.errors import ConfigError, ContractError
+from trajnet.inference.domain import Domain
 from trajnet.types import CLASS_NAMES
 
 #: Incremented whenever older files can no longer be served unchanged.
@@ -144,6 +145,7 @@ class Contract:
     metrics: name -> value as reported by ``trajnet evaluate``.
     precision: of weights and arithmetic inside the graph; inputs and outputs keep their types. gate: loss of accuracy,
     None for fp32. flavour: recurrent layers as single operators (streaming) or as basic operators (unrolled).
+    domain: what the model was trained on; None: not stated, as in older files, and every object is served.
     """
 
     version: int
@@ -164,6 +166,7 @@ class Contract:
     precision: Precision = "fp32"
     gate: PrecisionGate | None = None
     flavour: Flavour = "streaming"
+    domain: Domain | None = None
 
     def __post_init__(self) -> None:
         if self.version != CONTRACT_VERSION:

@@ -18,6 +18,8 @@ from trajnet.config import require
 from trajnet.context.surroundings import Surroundings
 from trajnet.errors import InputError, in_words
 from trajnet.inference.base import Predictor
+from trajnet.inference.domain_check import DomainCheck, Outside
+from trajnet.inference.guard_counters import GuardCounters
 from trajnet.inference.missed_frames import MissedFrames
 from trajnet.inference.physics import ConstantVelocity
 from trajnet.inference.priority import Ego, most_important
@@ -32,27 +34,6 @@ MakeSurroundings = Callable[[Observations], Surroundings]
 Call = Callable[[Observations], Prediction]
 
 
-@dataclass
-class GuardCounters:
-    """Sources of the rows since the start, and the reasons why the model was not used.
-
-    failures: calls that raised. deadline_misses: calls that exceeded the budget, or were skipped because an earlier one
-    was still running. non_finite_rows: rows of the model that were rejected (see servable_rows): NaN, probabilities
-    that do not sum to 1, an invalid covariance, a path faster than the object's class can move.
-    over_limit_rows: rows beyond max_objects, which the model was not given.
-    """
-
-    calls: int = 0
-    model_rows: int = 0
-    physics_rows: int = 0
-    stale_rows: int = 0
-    failures: int = 0
-    deadline_misses: int = 0
-    non_finite_rows: int = 0
-    over_limit_rows: int = 0
-    last_failure: str = ""
-
-
 class Caller(Protocol):
     """Runs the predictor's calls asynchronously: a Worker in operation, a fake with its own clock in tests."""
 
@@ -65,19 +46,22 @@ class Caller(Protocol):
 
 @dataclass(frozen=True)
 class GuardOptions:
-    """Deadline, limit and fall-back of a guarded predictor.
+    """Deadline, limit, domain and fall-back of a guarded predictor.
 
     budget_s: deadline of the predictor, counted from the beginning of Stream.update; None: wait until the predictor is
     done (offline, deterministic).
     max_objects: largest number of rows given to the predictor, chosen by priority (see most_important); None: no limit.
     fallback: predictor for rows without a usable path; must work from a single observation. Without a budget it is
     called only for frames that need it. None: constant velocity.
+    domain: whether rows outside of the domain that the model file states are left to the fall-back; False: the
+    predictor is given every row.
     clock_ns, caller: clock of the budget and executor of the calls, replaceable for tests. caller None: a Worker.
     """
 
     budget_s: float | None = None
     max_objects: int | None = None
     fallback: Predictor | None = None
+    domain: bool = True
     clock_ns: Callable[[], int] = time.monotonic_ns
     caller: Caller | None = None
 
@@ -115,6 +99,9 @@ class Guard:
         self.budget_s = options.budget_s
         self.max_objects = options.max_objects
         self.counters = GuardCounters()
+        file = predictor.model_file
+        stated = None if file is None or not options.domain else file.contract.domain
+        self._domain = None if stated is None else DomainCheck(stated)
         self._clock_ns = options.clock_ns
         self._worker = (options.caller or Worker()) if options.budget_s is not None else None
         self._late: tuple[Future[Prediction], Observations] | None = None
@@ -142,17 +129,14 @@ class Guard:
         self.counters.calls += 1
         begin_ns = self.start_ns() if begin_ns is None else begin_ns
         safe = self.fallback.predict(observations) if self._worker is not None else None
-        rows = self._within_limit(observations, ego)
+        rows = self._rows_to_show(observations, ego)
         shown = observations if rows is None else self._shown(observations, rows)
         result = None
-        if self._late_call_ended():
+        if rows is None or len(rows):
             call = self.predictor.predict
             if surroundings is not None:
                 call = partial(self._predict_with, surroundings, observations, rows)
             result = self._attempt(call, shown, begin_ns)
-        else:
-            self.counters.deadline_misses += 1
-            self._missed.mark_missed(shown)
         fine = None if result is None else servable_rows(result, shown)
         served = 0 if fine is None else int(np.count_nonzero(fine))
         self.counters.model_rows += served
@@ -177,17 +161,28 @@ class Guard:
         if self._worker is not None and not self._worker.close(timeout_s):
             log.warning("%s still runs %g s after it was asked to end", self.predictor.name, timeout_s)
 
-    def _within_limit(self, observations: Observations, ego: Ego | None) -> IntArray | None:
-        """Return the rows to give to the predictor; None: all of them."""
-        if self.max_objects is None or len(observations) <= self.max_objects:
+    def _rows_to_show(self, observations: Observations, ego: Ego | None) -> IntArray | None:
+        """Return the rows to give to the predictor, after counting the others; None: all of them."""
+        inside = self._inside_domain(observations)
+        candidates = observations if inside is None else observations.select(inside)
+        if self.max_objects is None or len(candidates) <= self.max_objects:
+            return inside
+        self.counters.over_limit_rows += len(candidates) - self.max_objects
+        chosen = most_important(candidates, self.max_objects, self._missed.up_to_date(candidates), ego)
+        return chosen if inside is None else inside[chosen]
+
+    def _inside_domain(self, observations: Observations) -> IntArray | None:
+        """Return the rows inside of the model's domain, after counting the others; None: all of them."""
+        reasons = None if self._domain is None else self._domain.reasons(observations)
+        if reasons is None:
             return None
-        return most_important(observations, self.max_objects, self._missed.up_to_date(observations), ego)
+        self.counters.count_outside(reasons)
+        return np.flatnonzero(reasons == Outside.NO)
 
     def _shown(self, observations: Observations, rows: IntArray) -> Observations:
-        """Return these rows; count the others and mark them as missed by the predictor."""
+        """Return these rows; mark the others as missed by the predictor."""
         others = np.delete(np.arange(len(observations)), rows)
         self._missed.mark_missed(observations.select(others))
-        self.counters.over_limit_rows += len(others)
         return observations.select(rows)
 
     def _predict_with(
@@ -199,6 +194,10 @@ class Guard:
 
     def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
         """Return the predictor's result for these rows, or None after counting the reason."""
+        if not self._late_call_ended():
+            self.counters.deadline_misses += 1
+            self._missed.mark_missed(shown)
+            return None
         asked = self._missed.since_shown(shown)
         if self._worker is None:
             result = self._called(call, asked)

@@ -5,6 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
+PREFIX = "trajnet-"
+
+
+def model_names() -> list[str]:
+    """Return the names of the bundled models, the default first: urban, nuscenes, universal and others there are."""
+    found = sorted(path.stem.removeprefix(PREFIX) for path in FOLDER.glob(f"{PREFIX}*.onnx"))
+    return sorted(found, key=lambda name: name != default_model().stem.removeprefix(PREFIX))
+
+
+def model_named(name: str) -> Path | None:
+    """Return the file of a bundled model, named as ``urban`` or ``trajnet-urban``; None for any other name."""
+    short = name.removeprefix(PREFIX)
+    return FOLDER / f"{PREFIX}{short}.onnx" if short in model_names() else None
 
 
 def default_model() -> Path:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trajnet import __version__
 from trajnet.evaluate import steadiness
-from trajnet.inference import GpuOptions, load_predictor
+from trajnet.inference import GpuOptions, GuardOptions, load_predictor
 from trajnet.inference.base import Predictor
 from trajnet.json_safe import json_safe
 from trajnet.replay.accuracy import PathErrors, path_errors
@@ -55,16 +55,18 @@ def run_replay(
     threads: int = 1,
     gpu: GpuOptions = GpuOptions(),
     clock: Clock | None = None,
+    guard: GuardOptions = GuardOptions(),
     on_frame: Callable[[FrameTiming], None] | None = None,
 ) -> Run:
     """Multiply the agents if asked to, and replay on the clock (the machine's if none is given).
 
     The paths of the scene's own objects are compared with their recorded future. threads, gpu: what the predictor was
-    loaded with, for the record. Raises InputError for a scene, a number of agents or options that do not fit.
+    loaded with, for the record. guard: of the predictor. Raises InputError for a scene, a number of agents or options
+    that do not fit.
     """
     loaded = scene if agents is None else multiply_agents(scene, agents)
     options = dataclasses.replace(options, keep_paths=len(scene.track_id))
-    result = replay(loaded, predictor, clock or WallClock(), options, on_frame=on_frame)
+    result = replay(loaded, predictor, clock or WallClock(), options, guard=guard, on_frame=on_frame)
     cv = load_predictor("cv", time_s=predictor.time_s)
     cv_replay = replay(scene, cv, VirtualClock())
     return Run(

@@ -1,6 +1,6 @@
 """The node's health: OK, WARN or ERROR with stated thresholds and hysteresis. No ROS, no clock of its own.
 
-Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges the last window_s in three statuses:
+Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges the last window_s in four statuses:
 
     input    no message for too long, undecodable messages, late frames, dropped frames (out of order, duplicate),
              an unexpected coordinate frame or one that changes, objects whose UUID tells them not apart, objects that
@@ -8,6 +8,7 @@ Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges the 
     timing   percentiles of the processing time, frames over the deadline
     model    objects answered by physics or by a stale path, failures on the way, frames without an answer, objects over
              the limit, another provider than the one asked for
+    domain   objects outside of what the model was trained on, by reason; physics answers for them
 
 A status rises at once. It falls only after everything in it has been better for recover_s (hysteresis), so a value that
 swings around a threshold does not make the level flicker.
@@ -25,6 +26,10 @@ from typing import Literal
 from trajnet.config import require
 
 CycleKind = Literal["used", "late", "dropped", "bad", "failed"]
+DomainUse = Literal["checked", "ignored", "not stated"]
+
+#: Names of the statuses, in the order of a report.
+STATUSES = ("input", "timing", "model", "domain")
 
 
 class Level(IntEnum):
@@ -75,6 +80,7 @@ class Thresholds:
     unanswered_share: Limit = Limit(0.0, 0.0)
     refused_share: Limit = Limit(0.0, 0.5)
     over_limit_share: Limit = Limit(0.0, 0.5)
+    outside_domain_share: Limit = Limit(0.2, 1.0)
 
     def __post_init__(self) -> None:
         for name in ("window_s", "recover_s", "overrun_s"):
@@ -91,6 +97,8 @@ class Cycle:
     model_rows, physics_rows, stale_rows, judged_rows: objects by the source of their path; judged: answered by the
     model, and another expert's path put first by the object's own past errors.
     over_limit_rows: objects that the model was not asked about because there were more than it may be given.
+    outside_class_rows, outside_rate_rows, outside_speed_rows: objects that it was not asked about because it was never
+    trained on their class, rate or speed.
     without_id_rows: objects whose UUID is unset or shared.
     impossible_rows: objects that began anew because their class cannot have moved so, and measured speeds that their
     class cannot have. refused_rows: paths of the model that must not go out.
@@ -106,6 +114,9 @@ class Cycle:
     stale_rows: int = 0
     judged_rows: int = 0
     over_limit_rows: int = 0
+    outside_class_rows: int = 0
+    outside_rate_rows: int = 0
+    outside_speed_rows: int = 0
     without_id_rows: int = 0
     impossible_rows: int = 0
     refused_rows: int = 0
@@ -120,15 +131,24 @@ class Cycle:
         """How many objects left with a path."""
         return self.model_rows + self.physics_rows + self.stale_rows + self.judged_rows
 
+    @property
+    def outside_domain_rows(self) -> int:
+        """How many objects the model was not asked about because they are outside of its domain."""
+        return self.outside_class_rows + self.outside_rate_rows + self.outside_speed_rows
+
 
 @dataclass(frozen=True)
 class Identity:
-    """What is being served. uses_model: False where physics is what the user asked for, so that it is no fall-back."""
+    """What is being served. uses_model: False where physics is what the user asked for, so that it is no fall-back.
+
+    domain: whether objects outside of the model's domain go to physics; not stated in older files and for physics.
+    """
 
     model: str
     provider_asked: str
     provider: str
     uses_model: bool
+    domain: DomainUse = "not stated"
 
 
 @dataclass(frozen=True)
@@ -179,6 +199,9 @@ class Totals:
     stale_rows: int = 0
     judged_rows: int = 0
     over_limit_rows: int = 0
+    outside_class_rows: int = 0
+    outside_rate_rows: int = 0
+    outside_speed_rows: int = 0
 
 
 @dataclass
@@ -193,7 +216,7 @@ class Diagnostics:
 
     def __post_init__(self) -> None:
         recover_ns = int(self.thresholds.recover_s * 1e9)
-        self._held = {name: _Held(recover_ns) for name in ("input", "timing", "model")}
+        self._held = {name: _Held(recover_ns) for name in STATUSES}
         self._cycles: deque[Cycle] = deque()
         self._start_ns: int | None = None
         self._overrun_start_ns: int | None = None
@@ -234,6 +257,9 @@ class Diagnostics:
         totals.stale_rows += cycle.stale_rows
         totals.judged_rows += cycle.judged_rows
         totals.over_limit_rows += cycle.over_limit_rows
+        totals.outside_class_rows += cycle.outside_class_rows
+        totals.outside_rate_rows += cycle.outside_rate_rows
+        totals.outside_speed_rows += cycle.outside_speed_rows
         self._forget(cycle.time_ns)
 
     def _track_overrun(self, cycle: Cycle) -> None:
@@ -250,12 +276,13 @@ class Diagnostics:
             self._cycles.popleft()
 
     def report(self, now_ns: int) -> tuple[Status, ...]:
-        """Judge the statuses ``input``, ``timing`` and ``model`` at now_ns; call it at a steady pace."""
+        """Judge the statuses at now_ns, in the order of STATUSES; call it at a steady pace."""
         self._forget(now_ns)
         return (
             self._status("input", self._judge_input(now_ns), now_ns),
             self._status("timing", self._judge_timing(), now_ns),
             self._status("model", self._judge_model(), now_ns),
+            self._status("domain", self._judge_domain(), now_ns),
         )
 
     def _status(self, name: str, judged: _Judged, now_ns: int) -> Status:
@@ -347,7 +374,8 @@ class Diagnostics:
     def _judge_model(self) -> _Judged:
         judged, limits, identity = _Judged(), self.thresholds, self.identity
         rows = max(1, sum(c.rows for c in self._cycles))
-        fallback = sum(c.physics_rows + c.stale_rows for c in self._cycles) / rows
+        # Objects outside of the domain are no failure of the model: they have a status of their own.
+        fallback = sum(max(0, c.physics_rows - c.outside_domain_rows) + c.stale_rows for c in self._cycles) / rows
         if identity.uses_model:
             judged.check(
                 limits.fallback_share, fallback, f"{fallback:.0%} of the objects fell back to physics or a stale path"
@@ -380,6 +408,26 @@ class Diagnostics:
         if self._last_failure:
             judged.add("last_failure", self._last_failure)
         return judged
+
+    def _judge_domain(self) -> _Judged:
+        judged = _Judged()
+        rows = max(1, sum(c.rows for c in self._cycles))
+        by_reason = {
+            "class": sum(c.outside_class_rows for c in self._cycles) / rows,
+            "rate": sum(c.outside_rate_rows for c in self._cycles) / rows,
+            "speed": sum(c.outside_speed_rows for c in self._cycles) / rows,
+        }
+        outside = sum(by_reason.values())
+        reasons = ", ".join(f"{share:.0%} by their {reason}" for reason, share in by_reason.items() if share)
+        judged.check(
+            self.thresholds.outside_domain_share,
+            outside,
+            f"{outside:.0%} of the objects are outside of what the model was trained on ({reasons}) and get physics",
+        )
+        judged.add("domain", self.identity.domain).add("outside_domain_share", f"{outside:.4f}")
+        for reason, share in by_reason.items():
+            judged.add(f"outside_{reason}_share", f"{share:.4f}")
+        return judged.add_totals(self.totals, ("outside_class_rows", "outside_rate_rows", "outside_speed_rows"))
 
 
 @dataclass

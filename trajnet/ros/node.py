@@ -41,6 +41,7 @@ from std_msgs.msg import Float64
 from visualization_msgs.msg import MarkerArray
 
 from trajnet.errors import ConfigError, TrajnetError, in_words
+from trajnet.inference.domain import domain_lines
 from trajnet.ros.health_messages import encode_diagnostics, encode_float64, encode_float64_stamped
 from trajnet.ros.malloc import keep_freed_memory
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
@@ -125,8 +126,11 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._create_entities()
         self.get_logger().info(
             f"configured: model {identity.model}, provider {identity.provider}, "
-            f"map {self.parameters.map_path if field is not None else 'none'}"
+            f"map {self.parameters.map_path if field is not None else 'none'}, domain {identity.domain}"
         )
+        if predictor.model_file is not None:
+            for line in domain_lines(predictor.model_file.contract.domain):
+                self.get_logger().info(f"domain: {line}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

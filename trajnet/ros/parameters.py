@@ -102,6 +102,11 @@ class Parameters:
         minimum=1,
         maximum=10_000,
     )
+    ignore_domain: bool = _parameter(
+        False,
+        "Ask the model about every object. By default those outside of what it was trained on (class, rate, speed; see "
+        "trajnet info) get physics, if its file states that.",
+    )
     self_judging: bool = _parameter(
         True,
         "A model's earlier answers for an object weigh its paths against constant velocity and standing still.",

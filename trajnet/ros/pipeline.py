@@ -19,9 +19,10 @@ from trajnet.context.map_field import MapField, field_of
 from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, in_words
 from trajnet.inference import NO_JUDGING, PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
+from trajnet.inference.domain import outside_words
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
-from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, Identity, Status
+from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity, Status
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
 from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import Parameters
@@ -50,7 +51,9 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     if file is not None:
         name = f"{file.contract.name} {file.contract.model_id}"
         provider = {full: short for short, full in PROVIDERS.items()}.get(file.provider, file.provider)
-        return predictor, Identity(name, parameters.provider, provider, uses_model=True)
+        stated = file.contract.domain is not None
+        domain: DomainUse = "not stated" if not stated else "ignored" if parameters.ignore_domain else "checked"
+        return predictor, Identity(name, parameters.provider, provider, uses_model=True, domain=domain)
     return predictor, Identity(predictor.name, parameters.provider, "none (physics)", uses_model=spec not in PHYSICS)
 
 
@@ -140,7 +143,7 @@ class Pipeline:
         self._parameters = parameters
         self._clock_ns = clock_ns
         budget_s = parameters.budget_ms * 1e-3 if parameters.budget_ms > 0 and identity.uses_model else None
-        options = GuardOptions(budget_s, parameters.max_objects)
+        options = GuardOptions(budget_s, parameters.max_objects, domain=not parameters.ignore_domain)
         self.stream = Stream(
             predictor,
             parameters.policy(),
@@ -178,7 +181,7 @@ class Pipeline:
         """
         begin = self._clock_ns()
         guard = self.stream.guard.counters
-        misses, failures, refused = guard.deadline_misses, guard.failures, guard.non_finite_rows
+        before = replace(guard)
         impossible = self._impossible()
         found = _Found()
         try:
@@ -202,14 +205,17 @@ class Pipeline:
             stale_rows=int(rows[Source.STALE]),
             judged_rows=int(rows[Source.JUDGED]),
             over_limit_rows=answer.over_limit,
+            outside_class_rows=guard.outside_class_rows - before.outside_class_rows,
+            outside_rate_rows=guard.outside_rate_rows - before.outside_rate_rows,
+            outside_speed_rows=guard.outside_speed_rows - before.outside_speed_rows,
             without_id_rows=found.without_id,
             impossible_rows=self._impossible() - impossible,
-            refused_rows=guard.non_finite_rows - refused,
+            refused_rows=guard.non_finite_rows - before.non_finite_rows,
             located_rows=found.located,
             off_map_rows=found.off_map,
             frame_changed=found.frame_changed,
-            deadline_missed=guard.deadline_misses > misses,
-            failed=bool(found.failure) or guard.failures > failures,
+            deadline_missed=guard.deadline_misses > before.deadline_misses,
+            failed=bool(found.failure) or guard.failures > before.failures,
         )
         self.diagnostics.add(
             cycle,
@@ -217,7 +223,15 @@ class Pipeline:
             bad=answer.message if answer.kind == "bad" else "",
             failure=found.failure or (guard.last_failure if cycle.failed else ""),
         )
+        self._say_outside(cycle)
         return replace(answer, processing_ms=cycle.processing_ms)
+
+    def _say_outside(self, cycle: Cycle) -> None:
+        """Log the first objects that are outside of the model's domain; later ones are only counted."""
+        if cycle.outside_domain_rows and "outside" not in self._logged:
+            self._logged.add("outside")
+            said = outside_words(self.diagnostics.identity.model, asdict(self.stream.guard.counters))
+            log.warning("%s; see the diagnostics' status domain and the parameter ignore_domain", said)
 
     def _impossible(self) -> int:
         """Return how many objects have moved, or were said to move, as their class cannot."""
@@ -225,7 +239,7 @@ class Pipeline:
         return counters.restarted + counters.implausible_speed
 
     def report(self, monotonic_ns: int) -> tuple[Status, ...]:
-        """Return the statuses ``input``, ``timing`` and ``model``, with what had to be mended and the guard refused."""
+        """Return the statuses of diagnostics.STATUSES, with what had to be mended and the guard refused."""
         more = {
             "input": {
                 **asdict(self._cleaner.counters),
@@ -330,7 +344,8 @@ def warmed_up(
     """Return a pipeline whose first frame is as fast as the others: what is done only once is done already."""
     count = parameters.warm_up_objects
     if count:
-        trial = Pipeline(predictor, identity, replace(parameters, budget_ms=0.0, max_objects=max(count, 1)), field)
+        trial_parameters = replace(parameters, budget_ms=0.0, max_objects=max(count, 1), ignore_domain=True)
+        trial = Pipeline(predictor, identity, trial_parameters, field)
         for step in range(2):
             trial.process(encode_tracked(tracked_objects(_made_up(count, step * 100_000_000))), 0)
         predictor.forget(np.arange(count))

@@ -139,7 +139,7 @@ def _open(path: Path) -> Any:
         from commonroad.common.file_reader import CommonRoadFileReader
     except ImportError as error:
         raise DependencyError(
-            f"reading {path.name} needs commonroad-io, which is not installed; run: pip install 'trajnet[train]'"
+            f"reading {path.name} needs commonroad-io, which is not installed; run: pip install 'trajnet-av[train]'"
         ) from error
     try:
         with warnings.catch_warnings():

@@ -6,7 +6,7 @@ A data set with a format of its own describes it in its file of trajnet.datasets
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trajnet.errors import DependencyError
@@ -68,9 +68,28 @@ def write_scene(scene: Scene, path: Path | str) -> None:
 
 def _read_table(path: Path, _with_map: bool) -> Scene:
     _require_pyarrow()
-    from trajnet.scenes.table import read_table
+    from trajnet.scenes.av2_map import map_beside, read_av2_map
+    from trajnet.scenes.own_table import own_parquet, read_own
+    from trajnet.scenes.table import is_table, read_table
 
-    return read_table(path)
+    if path.is_file() and not is_table(path) and own_parquet(path):
+        return read_own(path)[0]
+    scene = read_table(path)
+    beside = None if scene.lanes else map_beside(path)
+    return scene if beside is None else replace(scene, lanes=read_av2_map(beside))
+
+
+def _read_own(path: Path, _with_map: bool) -> Scene:
+    _require_pyarrow()
+    from trajnet.scenes.own_table import read_own
+
+    return read_own(path)[0]
+
+
+def _recognise_own(row: bytes) -> bool:
+    from trajnet.scenes.own_table import recognise_own
+
+    return recognise_own(row)
 
 
 def _require_pyarrow() -> None:
@@ -78,7 +97,7 @@ def _require_pyarrow() -> None:
         import pyarrow  # noqa: F401
     except ImportError as error:
         raise DependencyError(
-            "scene tables in Parquet need pyarrow, which is not installed; run: pip install 'trajnet[tools]'"
+            "scene tables in Parquet need pyarrow, which is not installed; run: pip install 'trajnet-av[tools]'"
         ) from error
 
 
@@ -94,6 +113,14 @@ def _read_commonroad_lanes(path: Path) -> tuple[Lane, ...]:
     return read_lanes(path)
 
 
-#: Parquet with Argoverse 2's columns, an Argoverse 2 scenario among them.
+#: Parquet with Argoverse 2's columns, an Argoverse 2 scenario among them, which has its map in a file beside it.
 TABLE = SceneFormat("table", (".parquet",), _read_table)
 COMMONROAD = SceneFormat("commonroad", (".xml",), _read_commonroad, read_lanes=_read_commonroad_lanes)
+#: Rows under a header of one's own; Parquet with such columns is read by TABLE.
+OWN = SceneFormat(
+    "own",
+    (".csv", ".jsonl", ".ndjson"),
+    _read_own,
+    _recognise_own,
+    "a table with a header such as time_s,track_id,x,y (trajnet convert --columns takes other names)",
+)

@@ -133,6 +133,15 @@ def read_table(path: Path) -> Scene:
         raise InputError(f"{path}: {error}") from error
 
 
+def is_table(path: Path) -> bool:
+    """Return whether a Parquet file has the columns of a scene table; False for what cannot be read."""
+    try:
+        names = set(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    return all(name in names or (name in SUBSTITUTES and names >= set(SUBSTITUTES[name])) for name in REQUIRED_COLUMNS)
+
+
 def write_table(scene: Scene, path: Path) -> None:
     """Write the scene to path (zstd-compressed, rows by track, then time); the file appears whole or not at all.
 
@@ -239,7 +248,8 @@ class _Columns:
         missing = [name for name in names if name not in self and not self._has_substitute(name)]
         if missing:
             raise InputError(
-                f"{self.path}: expected the columns {', '.join(names)}, got a table without {', '.join(missing)}"
+                f"{self.path}: expected the columns {', '.join(names)}, got a table without {', '.join(missing)}; "
+                "`trajnet convert --from own` takes a table without class, heading and velocity, which are then unknown"
             )
 
     def _has_substitute(self, name: str) -> bool:

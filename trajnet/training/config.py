@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from trajnet.config import require
 from trajnet.datasets.description import Dataset
 from trajnet.datasets.registry import dataset_named, dataset_names
+from trajnet.inference.domain import DrivingSide
 from trajnet.training.loss import LossConfig
 from trajnet.training.model import ModelConfig
 
@@ -19,14 +20,16 @@ class SourceConfig:
     benchmark gives its own windows; where it allows other future times, with a future at all the model's knots, masked
     where nothing was recorded. Other data sets are cut into sliding windows: history_s at rate_hz, one every stride
     frames, with at least min_future_s of recorded future; first, count: a range of their sorted files (count 0: all of
-    them). kind ``scenes`` takes every scene file under path instead of a split.
+    them); without: names of scenes that are left out. kind ``scenes`` takes every scene file under path instead of a
+    split.
 
     Of all windows only every ``every``-th is taken; of those of objects that stay within 1 m, every
     ``standing_every``-th of these. derive_velocity: a velocity that was not measured is that of the last displacement.
     Sliding windows only: densify: so many frames are made of each recorded one first (see trajnet.scenes.densify);
     rate_hz and stride count those. map_shift_m: half of the scenes see their map moved by up to this along each axis,
     drawn for each window. driven_share: share of the scenes with directions whose drivable area is only where traffic
-    was recorded: a map that has lanes and nothing else.
+    was recorded: a map that has lanes and nothing else. driving_side: on which side of the road its traffic drives, for
+    the model file; changes no window.
     """
 
     kind: str
@@ -38,12 +41,14 @@ class SourceConfig:
     min_future_s: float = 2.0
     first: int = 0
     count: int = 0
+    without: tuple[str, ...] = ()
     every: int = 1
     standing_every: int = 1
     densify: int = 1
     derive_velocity: bool = False
     map_shift_m: float = 0.0
     driven_share: float = 0.0
+    driving_side: DrivingSide = "unknown"
 
     def __post_init__(self) -> None:
         for name in ("every", "standing_every", "densify"):

@@ -144,6 +144,10 @@ def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:
     if dataset.windows is not None:
         return part_files(dataset, roots, source.split)
     files = part_files(dataset, roots, source.split) if dataset.parts else find_scenes(_path_below(roots, source.path))
+    unknown = set(source.without) - {file.stem for file in files}
+    if unknown:
+        raise InputError(f"{source.path or source.kind}: without: no scene is called {', '.join(sorted(unknown))}")
+    files = [file for file in files if file.stem not in source.without]
     chosen = files[source.first : source.first + source.count] if source.count else files[source.first :]
     if not chosen:
         raise InputError(
@@ -229,7 +233,8 @@ def cache_key(
     source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
 ) -> str:
     """Return a key that changes with the settings, the code's version and every byte of the files."""
-    settings = [CACHE_VERSION, asdict(source), list(map(float, future_time_s)), asdict(requirements)]
+    shown = {name: value for name, value in asdict(source).items() if name != "driving_side"}  # changes no window
+    settings = [CACHE_VERSION, shown, list(map(float, future_time_s)), asdict(requirements)]
     digest = hashlib.sha256(json.dumps(settings).encode())
     for path in files:
         digest.update(path.name.encode())
@@ -262,6 +267,17 @@ def load_training_set(
     cache: Path,
 ) -> TrainingSet:
     """Return the windows of the sources, from the cache folder where they were built before."""
+    return joined(load_parts(sources, roots, future_time_s, requirements, cache))
+
+
+def load_parts(
+    sources: Sequence[SourceConfig],
+    roots: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    cache: Path,
+) -> list[TrainingSet]:
+    """Return the windows of each source; see load_training_set."""
     parts = []
     for source in sources:
         path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s, requirements)}.npz"
@@ -278,7 +294,7 @@ def load_training_set(
         with whole_file(path) as unfinished:
             np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
         parts.append(part)
-    return joined(parts)
+    return parts
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import time
 from collections.abc import Sequence
@@ -13,25 +15,50 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trajnet import config as configs
 from trajnet.datasets.registry import require_trainable
 from trajnet.errors import ContractError, InputError
+from trajnet.inference.domain import Domain
 from trajnet.revision import git_revision
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import Batch, Batches, TrainingSet, load_training_set
+from trajnet.training.data import Batch, Batches, TrainingSet, joined, load_parts, load_training_set
+from trajnet.training.domain import training_domain
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
 from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
-from trajnet.whole_file import whole_file
+from trajnet.whole_file import only_process, whole_file
 
 log = logging.getLogger(__name__)
 
 #: Raised when a checkpoint written before can no longer be read.
 CHECKPOINT_VERSION = 4
 LAST = "last.ckpt"
+#: Entries of a checkpoint's weights that are fitted after training.
+CALIBRATION = ("spread", "sharpness")
+#: Held while a run writes into its folder; the kernel frees it when the process ends, even by kill -9.
+LOCK = ".training.lock"
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes checkpoints beside their place and renames them; Lightning's own way may copy from another disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write the checkpoint whole or not at all. Raises InputError if it cannot be written."""
+        del storage_options  # of remote file systems
+        save_whole(checkpoint, Path(path))
+
+
+def save_whole(values: dict[str, Any], path: Path) -> None:
+    """Save values as torch does, whole or not at all. Raises InputError if the file cannot be written."""
+    memory = io.BytesIO()  # on a full disk torch raises RuntimeErrors without the reason
+    torch.save(values, memory)
+    with whole_file(path) as part:
+        part.write_bytes(memory.getbuffer())
 
 
 class Learner(lightning.LightningModule):
@@ -139,25 +166,47 @@ def train(
     strategy: str = "auto",
     threads: int = 0,
     progress: bool = True,
+    init: Path | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
 
     roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
-    threads: CPU threads of torch; 0 leaves its own choice.
-    Raises TrajnetError for data or a checkpoint that does not fit.
+    threads: CPU threads of torch; 0 leaves its own choice. init: checkpoint whose weights a new run starts from; a run
+    that goes on has its own.
+    Raises TrajnetError for data or a checkpoint that does not fit, and where another process trains in ``out``.
     """
     used = (*config.train, *config.validation)  # the calibration in the model file is fitted on the latter
     require_trainable([(s.kind, s.path) for s in used], non_commercial=config.non_commercial)
+    first = getattr(rank_zero_only, "rank", 0) == 0  # the other processes of one run share its folder
+    with only_process(out / LOCK, "is training here") if first else contextlib.nullcontext():
+        hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
+        return _train(config, roots, out, hardware, threads, progress, init, callbacks)
+
+
+def _train(
+    config: TrainConfig,
+    roots: Sequence[Path],
+    out: Path,
+    hardware: dict[str, Any],
+    threads: int,
+    progress: bool,
+    init: Path | None,
+    callbacks: Sequence[Callback],
+) -> Path:
+    """Train as train() does, in a folder that is this run's own. hardware: for Lightning's trainer."""
     lightning.seed_everything(config.seed, verbose=False)
     if threads > 0:
         torch.set_num_threads(threads)
     future_time_s = np.array(config.model.time_s)
     cache = out / "cache"
     requirements = config.model.requirements
-    train_set = load_training_set(config.train, roots, future_time_s, requirements, cache)
+    parts = load_parts(config.train, roots, future_time_s, requirements, cache)
+    source_windows, train_set = [len(part) for part in parts], joined(parts)
+    del parts  # as large as train_set
     validation_set = load_training_set(config.validation, roots, future_time_s, requirements, cache)
-    ranks = (devices if isinstance(devices, int) else 1) * nodes
+    devices = hardware["devices"]
+    ranks = (devices if isinstance(devices, int) else 1) * int(hardware["num_nodes"])
     epochs = config.optimizer.epochs
     steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
     learner = Learner(config, len(train_set), steps)
@@ -165,20 +214,20 @@ def train(
     last = out / LAST
     if last.is_file():
         _require_same_run(read_checkpoint(last), config, last)
+    elif init is not None:
+        start_from(learner.model, init)
     keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
     averages: list[Callback] = []
     if config.optimizer.average > 0:
         averages.append(EMAWeightAveraging(decay=config.optimizer.average))
     bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if progress else []
     trainer = lightning.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        strategy=strategy,
+        **hardware,
         max_epochs=epochs,
         gradient_clip_val=config.optimizer.gradient_clip,
         logger=TensorBoardLogger(str(out), name="tensorboard", version=""),
         callbacks=[*averages, keep, *bars, *callbacks],
+        plugins=[WholeFiles()],
         enable_progress_bar=progress,
         enable_model_summary=False,
         reload_dataloaders_every_n_epochs=1,
@@ -190,18 +239,18 @@ def train(
     data = WindowsDataModule(config, train_set, validation_set)
     trainer.fit(learner, data, ckpt_path=str(last) if last.is_file() else None)
     if trainer.is_global_zero and trainer.current_epoch >= epochs:
-        _calibrate(last, validation_set)
+        _finish(last, validation_set, training_domain(train_set, config, source_windows))
     return last
 
 
-def _calibrate(path: Path, validation: TrainingSet) -> None:
-    """Fit the calibration of a finished run's model on its validation data and put it into the checkpoint."""
+def _finish(path: Path, validation: TrainingSet, domain: Domain) -> None:
+    """Put into a finished run's checkpoint its domain and the calibration of its model, fitted on validation data."""
     model, _, _ = checkpoint_model(path)
     calibrate(model, Batches(validation, 512))
     stored = read_checkpoint(path)
     stored["state_dict"].update({"model.spread": model.spread, "model.sharpness": model.sharpness})
-    with whole_file(path) as unfinished:
-        torch.save(stored, unfinished)
+    stored["trajnet"]["domain"] = configs.to_dict(domain)
+    save_whole(stored, path)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -244,8 +293,25 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
     return model.eval(), config, about
 
 
+def start_from(model: TrajectoryModel, path: Path) -> None:
+    """Give the model the weights of a checkpoint, without its calibration.
+
+    Raises ContractError for a checkpoint of a network of other sizes.
+    """
+    trained, _, _ = checkpoint_model(path)
+    weights = {name: value for name, value in trained.state_dict().items() if name not in CALIBRATION}
+    try:
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise ContractError(f"{path}: its model has other sizes: {' '.join(str(error).split())}") from error
+    if unexpected or set(missing) - set(CALIBRATION):
+        names = sorted({*unexpected, *missing} - set(CALIBRATION))
+        raise ContractError(f"{path}: its model has other parts than the configuration's: {', '.join(names)}")
+
+
 def _require_same_run(stored: dict[str, Any], config: TrainConfig, path: Path) -> None:
-    before = stored["trajnet"]["config"]
+    # Keys that a checkpoint of before lacks have their defaults.
+    before = configs.to_dict(configs.from_dict(TrainConfig, stored["trajnet"]["config"], str(path)))
     now = configs.to_dict(config)
     changed = sorted(k for k in now if now[k] != before.get(k))
     if changed:

@@ -21,7 +21,7 @@ from trajnet.inference import ConstantTurnRate, RecordedPredictor, Stream, load_
 from trajnet.scenes import write_scene
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Prediction, Scene
 
-pytest.importorskip("rosbags.rosbag2", reason="needs rosbags: pip install trajnet[ros]")
+pytest.importorskip("rosbags.rosbag2", reason="needs rosbags: pip install trajnet-av[ros]")
 
 
 def scene(frames: int = 60) -> Scene:

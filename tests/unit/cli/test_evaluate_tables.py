@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from trajnet.cli.evaluate import show
+from trajnet.inference import GuardCounters
 
 
 def entry(name: str, metric: float, **rows: Any) -> dict[str, Any]:
@@ -17,7 +19,7 @@ def entry(name: str, metric: float, **rows: Any) -> dict[str, Any]:
     return {
         "model": name,
         "spec": name,
-        "rows": {"model_rows": 90, "physics_rows": 0, "failures": 0, "last_failure": "", **rows},
+        "rows": {**asdict(GuardCounters(model_rows=90)), **rows},
         "metrics": values,
         "mean_over_scenes": {"minADE_1": 10.0 * metric},
         "per_horizon": {"1": {"minADE_1": metric / 4}, "2": values},
@@ -113,3 +115,13 @@ def test_paths_that_came_from_the_fallback_are_said() -> None:
     joined = " ".join(shown(report("scenes", failed, entry("recorded", 1.0, physics_rows=10)))[-5:])
     assert "lstm gave no usable path for 10 of 100 rows (2 failed calls: boom); constant velocity stood in" in joined
     assert "recorded predictions cover 90 of 100 objects; only those are scored, for every model." in joined
+
+
+def test_rows_outside_of_the_domain_are_told_apart_from_unusable_ones() -> None:
+    from trajnet.cli.evaluate import _warn_of_fallback
+
+    printed = io.StringIO()
+    rows = {"physics_rows": 10, "outside_domain_rows": 7, "outside_class_rows": 7}
+    _warn_of_fallback(entry("m", 1.0, **rows), Console(file=printed, width=400))
+    assert "m was not asked about 7 rows outside of what it was trained on (7 of a class)" in printed.getvalue()
+    assert "no usable path for 3 of 100 rows" in printed.getvalue()

@@ -99,7 +99,8 @@ def test_what_does_not_fit_is_one_sentence(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert message in fails(monkeypatch, capsys, *command, *options)
+    named = command[: command.index("--model")] if "--model" in options else command
+    assert message in fails(monkeypatch, capsys, *named, *options)
     assert not Path("engines").exists()
 
 

@@ -16,7 +16,7 @@ from trajnet.cli.info import view_of
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import CONTRACT_VERSION
-from trajnet.models import default_model
+from trajnet.models import default_model, nuscenes_model
 from trajnet.training.train import CHECKPOINT_VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,12 +40,60 @@ def test_help_and_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         assert command in shown
 
 
-@pytest.mark.parametrize("command", ["train", "export", "info", "evaluate", "replay", "bench", "convert", "demo"])
+COMMANDS = (
+    "train", "export", "info", "evaluate", "replay", "bench", "convert", "check", "predict", "demo", "play",
+    "bag import", "bag export", "bag info", "benchmark eth-ucy",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, command, "--help") == 0
+    assert run(monkeypatch, *command.split(), option) == 0
     assert "Usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(
+    shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--completion", shell) == 0
+    assert "_TRAJNET_COMPLETE=complete_" in capsys.readouterr().out
+
+
+def test_the_completion_lists_what_could_come_next() -> None:
+    asked = {"_TRAJNET_COMPLETE": "complete_bash", "COMP_WORDS": "trajnet con", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "trajnet"], cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **asked},
+    )  # fmt: skip
+    assert done.stdout.split() == ["convert"], done.stderr
+
+
+def test_an_unknown_shell_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "--completion", "tcsh") == 2
+    assert "expected bash, zsh or fish, got 'tcsh'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/x/y"), "trajnet: /x/y: Permission denied"),
+        (OSError("odd"), "trajnet: a file: OSError: odd"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "trajnet: expected text in UTF-8: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "build", build)
+    assert run(monkeypatch) == 2
+    assert capsys.readouterr().err.startswith(said)
 
 
 BAD = {
@@ -110,6 +158,23 @@ def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (nuscenes_model(), "never trained on: unknown, motorcycle, bicycle, pedestrian"),
+        (nuscenes_model(), "2 Hz (50,735); served from 0.67 to 4.8 Hz"),
+    ],
+)
+def test_info_says_what_a_model_was_trained_on(
+    model: Path, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(sys, "argv", ["trajnet", "info", str(model)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("requirements", "words"),
     [
         (InputRequirements(neighbours=8), "not used"),
@@ -140,5 +205,5 @@ def test_without_an_extra_the_command_names_it() -> None:
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "typer is needed for this" in done.stderr
-    assert "pip install trajnet[tools]" in done.stderr
+    assert "pip install 'trajnet-av[tools]'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -17,6 +17,7 @@ from tests.replay_scenes import crossing_scene
 from trajnet.cli.demo import demo
 from trajnet.cli.replay import parse_rate, replay, show
 from trajnet.errors import ConfigError, ContractError, InputError
+from trajnet.models import nuscenes_model
 from trajnet.scenes import write_scene
 
 app = typer.Typer()
@@ -52,6 +53,15 @@ def test_replay_prints_tables_and_writes_json_and_page(scene: Path, tmp_path: Pa
         assert line in printed.getvalue()
 
 
+def test_replay_says_what_was_outside_of_the_domain_unless_it_is_ignored(scene: Path) -> None:
+    arguments = ["replay", str(scene), "--model", str(nuscenes_model()), "--rate", "max"]
+    checked, ignored = (CliRunner().invoke(app, [*arguments, *more]) for more in ([], ["--ignore-domain"]))
+    assert "domain     trajnet-nuscenes was not asked about" in checked.output, checked.output
+    assert " at a rate" in checked.output
+    assert ignored.exit_code == 0, ignored.output
+    assert "was not asked about" not in ignored.output
+
+
 def test_demo_writes_its_page(scene: Path, tmp_path: Path) -> None:
     arguments = ["demo", "--scene", str(scene), "--model", "cv", "--rate", "max", "--out", str(tmp_path / "demo")]
     result = CliRunner().invoke(app, arguments)
@@ -76,13 +86,15 @@ def test_demo_writes_its_page(scene: Path, tmp_path: Path) -> None:
         (["--provider", "cuda"], ConfigError, "cv runs in NumPy and has neither, got cuda and 1; drop them"),
         (["--cuda-graph"], ConfigError, "engine_cache, cuda_graph: cv runs in NumPy and has neither; drop them"),
         (["--threads", "2"], ConfigError, "cv runs in NumPy and has neither, got cpu and 2; drop them"),
+        (["--model", "cv", "--model", "ctrv"], ConfigError, "model: expected one, got cv, ctrv; `trajnet evaluate`"),
         (["--model", "none.onnx"], ContractError, "none.onnx: expected a model file"),
         (["--json", "no/such/folder/x.json"], InputError, "json: expected a file in a folder that exists"),
         (["--report", "no/such/folder/x.html"], InputError, "report: expected a file in a folder that exists"),
     ],
 )
 def test_what_does_not_fit_is_refused(scene: Path, arguments: list[str], kind: type[Exception], message: str) -> None:
-    result = CliRunner().invoke(app, ["replay", str(scene), "--model", "cv", "--rate", "max", *arguments])
+    model = [] if "--model" in arguments else ["--model", "cv"]
+    result = CliRunner().invoke(app, ["replay", str(scene), *model, "--rate", "max", *arguments])
     assert isinstance(result.exception, kind), result.output
     with pytest.raises(kind, match=message):
         raise result.exception
@@ -119,8 +131,8 @@ def played() -> dict[str, Any]:
         "deadline": {"misses": 3, "frames": 95, "budget_ms": 50.0},
         "frames": {"served": 100, "dropped": 1, "late": 2, "backlog_max": 7},
         "guard": {
-            "model_rows": 90, "physics_rows": 6, "stale_rows": 4, "failures": 1, "non_finite_rows": 0,
-            "last_failure": "boom",
+            "model_rows": 90, "physics_rows": 6, "stale_rows": 4, "outside_domain_rows": 0, "failures": 1,
+            "non_finite_rows": 0, "last_failure": "boom",
         },
         "self_judging": {"on": True, "evident_rows": 60, "velocity_rows": 7, "standing_rows": 8},
         "consistency": {

@@ -15,6 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.domains import DOMAIN, Stated
 from trajnet import metrics
 from trajnet.cli.evaluate import evaluate as command
 from trajnet.datasets import nuscenes
@@ -204,6 +205,15 @@ def test_the_paths_are_those_of_a_stream(folder: Path) -> None:
             assert np.array_equal(part.position_m[i], expected[int(part.frame[i]), str(part.track_id[i])])
             checked += 1
     assert checked > 100
+
+
+def test_objects_outside_of_the_domain_are_left_to_physics_unless_it_is_ignored(folder: Path) -> None:
+    unit = open_dataset("scenes", folder / "first.parquet", None, horizon_s=2.0).units[0]
+    time_s = np.arange(1.0, 5.0) * 0.5
+    slower = replace(DOMAIN, rates_hz=((2.0, 1_000),))
+    checked, ignored = (run_unit(unit, Stated(time_s, slower), time_s, domain=domain) for domain in (True, False))
+    assert checked.guard.physics_rows == checked.guard.outside_rate_rows == checked.guard.outside_domain_rows > 0
+    assert ignored.guard.physics_rows == ignored.guard.outside_domain_rows == 0
 
 
 def test_a_model_is_counted_when_physics_stands_in(folder: Path) -> None:

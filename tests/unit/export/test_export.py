@@ -9,6 +9,8 @@ import onnx
 import pytest
 import torch
 
+from tests.domains import DOMAIN
+from trajnet import config
 from trajnet.cli.export import headline
 from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
@@ -19,6 +21,7 @@ from trajnet.export.graph import example_inputs, make_contract, write_model
 from trajnet.geometry import interpolation_matrix
 from trajnet.inference import OnnxPredictor
 from trajnet.inference.contract import Contract
+from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.model import ModelConfig, TrajectoryModel
 
@@ -79,6 +82,17 @@ def test_a_model_with_map_neighbours_and_sets_exports_and_agrees_with_torch(cell
         assert shape.count("N") == 1, (value.name, shape)
     found = parity(graph, proto, batches=(1, 2, 17, 256), steps=100)
     assert found.passed, found
+
+
+def test_the_gate_asks_about_nothing_faster_than_its_class() -> None:
+    observed, *_ = example_inputs(StepGraph(make_model(**ALL)), 4096)
+    limit_mps = max_speed_mps(observed[:, INPUT_COLUMNS.object_class].argmax(dim=1).numpy().astype(np.int8))
+    for part in (INPUT_COLUMNS.velocity_mps, INPUT_COLUMNS.steady_velocity_mps):
+        speed_mps = np.linalg.norm(observed[:, part].numpy(), axis=1)
+        assert (speed_mps <= limit_mps * (1 + 1e-6)).all()
+        assert (speed_mps > 0.99 * limit_mps).any()  # walkers are held back
+    moved_m = np.linalg.norm(observed[:, INPUT_COLUMNS.displacement_m].numpy(), axis=1)
+    assert (moved_m <= limit_mps * observed[:, INPUT_COLUMNS.dt_s.start].numpy() * (1 + 1e-6)).all()
 
 
 def test_where_nothing_is_around_its_values_do_not_matter_in_the_graph_either() -> None:
@@ -164,7 +178,10 @@ def test_the_written_file_describes_itself_and_is_served(
     lstm: tuple[StepGraph, onnx.ModelProto], tmp_path: Path
 ) -> None:
     graph, proto = lstm
-    made = make_contract(graph, train_config(graph.model.config), ABOUT, proto.SerializeToString())
+    about = {**ABOUT, "domain": config.to_dict(DOMAIN)}
+    made = make_contract(graph, train_config(graph.model.config), about, proto.SerializeToString())
+    assert made.domain == DOMAIN
+    assert make_contract(graph, train_config(graph.model.config), ABOUT, b"").domain is None
     contract = dataclasses.replace(made, parity_max_error_m=1e-4)  # NaN, as made, equals nothing
     write_model(proto, contract, "# card", tmp_path / "deep" / "m.onnx")
     predictor = OnnxPredictor(tmp_path / "deep" / "m.onnx")

@@ -18,7 +18,7 @@ def diagnostics(identity: Identity = MODEL, thresholds: Thresholds | None = None
 
 
 def by_name(statuses: tuple[Status, ...]) -> dict[str, Status]:
-    assert [s.name for s in statuses] == ["input", "timing", "model"]
+    assert [s.name for s in statuses] == ["input", "timing", "model", "domain"]
     return {s.name: s for s in statuses}
 
 
@@ -31,7 +31,7 @@ def test_a_steady_stream_is_fine_with_exact_percentiles() -> None:
     for i in range(101):  # 0, 1, ... 100 times 0.1 ms: the percentiles of this ramp are the ramp itself
         health.add(Cycle(i * S // 20, "used", processing_ms=i * 0.1, model_rows=3), frame="map")
     got = by_name(health.report(5 * S))
-    assert [s.level for s in got.values()] == [Level.OK] * 3
+    assert [s.level for s in got.values()] == [Level.OK] * 4
     assert value(got["timing"], "processing_ms_p50") == "5.000"
     assert value(got["timing"], "processing_ms_p95") == "9.500"
     assert value(got["timing"], "processing_ms_p99") == "9.900"
@@ -163,8 +163,26 @@ def test_objects_over_the_limit_warn() -> None:
     assert by_name(health.report(0))["model"].message == "3% of the objects are over max_objects and get physics"
 
 
+def test_objects_outside_of_the_domain_warn_above_a_share_and_are_no_fall_back() -> None:
+    health = diagnostics()
+    health.add(Cycle(0, "used", model_rows=80, physics_rows=20, outside_class_rows=15, outside_speed_rows=5))
+    got = by_name(health.report(0))
+    assert [s.level for s in got.values()] == [Level.OK] * 4  # a fifth is the limit
+    assert value(got["domain"], "outside_domain_share") == "0.2000"
+    assert value(got["model"], "fallback_share") == "0.0000"
+    health.add(Cycle(0, "used", physics_rows=100, outside_rate_rows=100))
+    got = by_name(health.report(0))
+    assert (got["model"].level, got["domain"].level) == (Level.OK, Level.WARN)
+    assert got["domain"].message == (
+        "60% of the objects are outside of what the model was trained on (8% by their class, 50% by their rate, "
+        "2% by their speed) and get physics"
+    )
+    totals = [value(got["domain"], f"outside_{reason}_rows_total") for reason in ("class", "rate", "speed")]
+    assert totals == ["15", "100", "5"]
+
+
 def test_nothing_received_yet_reports_without_numbers_to_divide_by() -> None:
-    assert [s.level for s in diagnostics().report(0)] == [Level.OK] * 3
+    assert [s.level for s in diagnostics().report(0)] == [Level.OK] * 4
 
 
 def test_thresholds_are_checked() -> None:

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.domains import DOMAIN
+from tests.unit.inference.test_contract import CONTRACT
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.files import load_scene
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.inference import PHYSICS, ConstantVelocity, Stream
-from trajnet.inference.base import BasePredictor
+from trajnet.inference.base import BasePredictor, ModelFile
 from trajnet.inference.onnx.session import PROVIDERS
+from trajnet.models import nuscenes_model
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, encode_tracked
 from trajnet.ros.conventions import object_ids
 from trajnet.ros.diagnostics import Identity, Level, Status
@@ -320,6 +323,37 @@ def test_objects_over_the_limit_get_physics_and_known_ones_keep_the_model() -> N
     starts = got.path_pose[np.cumsum(got.pose_count) - got.pose_count][np.cumsum(got.path_count) - got.path_count]
     assert starts[:, 1] == pytest.approx([0.0, 10.0, 20.0, 30.0])  # each path begins at its own object
     assert line.diagnostics.totals.over_limit_rows == 2
+
+
+def test_objects_outside_of_the_domain_get_physics_are_counted_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fan = Fan()
+    fan.model_file = ModelFile(replace(CONTRACT, domain=DOMAIN), "", "CPUExecutionProvider")
+    line = pipeline(fan)
+    assert said(line.process(message(0, "a", "b"), 0).objects).path_count.tolist() == [3, 3]
+    for step in range(1, 4):  # 50 Hz: shown 10 Hz, served up to 20
+        answer = line.process(message(20 * step, "a", "b"), 20 * step * MS)
+        assert said(answer.objects).path_count.tolist() == [1, 1]
+    told = [r.getMessage() for r in caplog.records if "outside of what it was trained on" in r.getMessage()]
+    assert len(told) == 1
+    assert "2 at a rate" in told[0]
+    status = statuses(line)["domain"]
+    assert status.level == Level.WARN
+    assert dict(status.values)["outside_rate_rows_total"] == "6"
+    ignored = pipeline(fan, ignore_domain=True)
+    for step in range(3):
+        answer = ignored.process(message(20 * step, "a", "b"), 20 * step * MS)
+    assert said(answer.objects).path_count.tolist() == [3, 3]
+    assert statuses(ignored)["domain"].level == Level.OK
+
+
+def test_the_identity_says_what_becomes_of_the_domain() -> None:
+    for model, ignored, said_of_it in (
+        (nuscenes_model(), False, "checked"), (nuscenes_model(), True, "ignored"), ("cv", False, "not stated"),
+    ):  # fmt: skip
+        parameters = Parameters.of({"model": str(model), "ignore_domain": ignored})
+        assert load(parameters)[1].domain == said_of_it
 
 
 def test_an_object_that_is_gone_is_not_published() -> None:

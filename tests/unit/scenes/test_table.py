@@ -330,7 +330,7 @@ def test_timestep_and_size_of_an_own_table_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", OWN_ROWS[0])
 def test_each_of_the_eight_columns_is_needed(name: str, tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(OWN_ROWS).drop_columns([name]), tmp_path / "drive.parquet")
-    with pytest.raises(InputError, match=f"drive.parquet: expected the columns timestamp_ns, .* without {name}$"):
+    with pytest.raises(InputError, match=f"drive.parquet: expected the columns timestamp_ns, .* without {name};"):
         load_scene(tmp_path / "drive.parquet")
 
 

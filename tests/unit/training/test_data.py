@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.frames import in_patches
+from tests.replay_scenes import crossing_scene
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements, Surroundings
@@ -587,6 +588,15 @@ def test_of_windows_that_stand_every_nth_is_taken_and_of_the_others_all(data: Tr
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a folder 'nowhere'"):
         source_files(SourceConfig("scenes", path="nowhere"), [tmp_path])
+
+
+def test_scenes_are_left_out_by_name_and_only_ones_that_exist(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        write_scene(crossing_scene(2.0), tmp_path / "made" / f"{name}.parquet")
+    source = SourceConfig("scenes", path="made", without=("two",))
+    assert [file.stem for file in source_files(source, [tmp_path])] == ["one", "three"]
+    with pytest.raises(InputError, match="no scene is called twoo"):
+        source_files(replace(source, without=("twoo",)), [tmp_path])
 
 
 def test_a_source_says_what_belongs_to_it() -> None:

@@ -1,14 +1,17 @@
-"""Training refuses, before it reads anything, data that must not be trained on."""
+"""Training refuses data that must not be trained on before it reads anything, and starts from other runs' weights."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import torch
 
-from trajnet.errors import ConfigError
+from trajnet import config as configs
+from trajnet.errors import ConfigError, ContractError
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.train import train
+from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.train import CHECKPOINT_VERSION, start_from, train
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,42 @@ def test_data_that_must_not_be_trained_on_is_refused(
     with pytest.raises(ConfigError, match=told):
         train(config, [tmp_path], tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def checkpoint(path: Path, config: TrainConfig, model: TrajectoryModel) -> Path:
+    """Write what a finished run leaves."""
+    stored = {
+        "state_dict": {f"model.{name}": value for name, value in model.state_dict().items()},
+        "trajnet": {"version": CHECKPOINT_VERSION, "config": configs.to_dict(config)},
+    }
+    torch.save(stored, path)
+    return path
+
+
+def test_a_run_starts_from_the_weights_of_another_and_from_no_calibration(tmp_path: Path) -> None:
+    source = SourceConfig("scenes", path="made")
+    config = TrainConfig("made", "none", False, (source,), (source,), model=ModelConfig(hidden=8, modes=3))
+    trained, fresh = TrajectoryModel(config.model), TrajectoryModel(config.model)
+    trained.spread.fill_(2.0)
+    assert not torch.equal(trained.heads.weight, fresh.heads.weight)
+    start_from(fresh, checkpoint(tmp_path / "last.ckpt", config, trained))
+    for (name, wanted), got in zip(trained.named_parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(wanted, got), name
+    assert torch.equal(fresh.spread, torch.ones_like(fresh.spread))
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (ModelConfig(hidden=16, modes=3), "other sizes"),
+        (ModelConfig(hidden=8, modes=3, neighbours=2), "other sizes"),
+        (ModelConfig(cell="gru", hidden=8, modes=3), "other"),
+    ],
+    ids=["wider", "neighbours", "cell"],
+)
+def test_weights_of_another_network_are_refused(other: ModelConfig, told: str, tmp_path: Path) -> None:
+    source = SourceConfig("scenes", path="made")
+    config = TrainConfig("made", "none", False, (source,), (source,), model=ModelConfig(hidden=8, modes=3))
+    path = checkpoint(tmp_path / "last.ckpt", config, TrajectoryModel(config.model))
+    with pytest.raises(ContractError, match=told):
+        start_from(TrajectoryModel(other), path)

@@ -85,14 +85,14 @@ def import_onnxruntime() -> Any:
     if len(installed) == 2:
         raise DependencyError(
             "ONNX Runtime: onnxruntime and onnxruntime-gpu are both installed and overwrite each other; "
-            "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then install trajnet[cpu] or trajnet[gpu]"
+            "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then install trajnet-av[cpu] or trajnet-av[gpu]"
         )
     try:
         import onnxruntime
     except ImportError as error:
         raise DependencyError(
             f"ONNX Runtime is needed to run a model and cannot be imported by {sys.executable} ({error}); "
-            "install trajnet[cpu], or trajnet[gpu] for NVIDIA GPUs"
+            "install trajnet-av[cpu], or trajnet-av[gpu] for NVIDIA GPUs"
         ) from error
     return onnxruntime
 
@@ -119,7 +119,7 @@ def open_session(
     if wanted not in available:
         raise DependencyError(
             f"provider {provider}: this ONNX Runtime {onnxruntime.__version__} has only "
-            f"{', '.join(available)}; install trajnet[gpu] instead of trajnet[cpu]"
+            f"{', '.join(available)}; install trajnet-av[gpu] instead of trajnet-av[cpu]"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -177,7 +177,7 @@ def test_a_provider_that_is_not_there(exported: Path) -> None:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(
-        DependencyError, match=r"provider cuda: .* has only .*CPUExecutionProvider; install trajnet\[gpu\]"
+        DependencyError, match=r"provider cuda: .* has only .*CPUExecutionProvider; install trajnet-av\[gpu\]"
     ):
         OnnxPredictor(exported, provider="cuda")
 
@@ -210,7 +210,7 @@ def test_both_flavours_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_runtime_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(DependencyError, match=r"cannot be imported by .*; install trajnet\[cpu\]"):
+    with pytest.raises(DependencyError, match=r"cannot be imported by .*; install trajnet-av\[cpu\]"):
         import_onnxruntime()
 
 

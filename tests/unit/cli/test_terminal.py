@@ -1,0 +1,54 @@
+"""Tables keep every digit, whatever the width."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich import box
+from rich.table import Table
+
+from trajnet.cli.evaluate_tables import table
+from trajnet.cli.terminal import Console, stacked
+
+FIGURES = [f"{10.25 * k:.3f}" for k in range(1, 9)]
+
+
+def wide() -> Table:
+    """A table that needs about 150 columns."""
+    made = table("error in m", [f"model-{k}-of-eight" for k in range(8)])
+    made.add_row("minADE_6 [m]", *FIGURES)
+    made.add_row("minFDE_6", *FIGURES[::-1])
+    return made
+
+
+@pytest.mark.parametrize(("terminal", "width"), [(False, 80), (True, 80), (True, 40), (True, 200)])
+def test_no_digit_is_cut(terminal: bool, width: int) -> None:
+    file = io.StringIO()
+    Console(file=file, force_terminal=terminal, width=width, color_system=None).print(wide())
+    shown = file.getvalue()
+    assert "…" not in shown
+    for figure in FIGURES:
+        assert shown.count(figure) == 2
+    if terminal:
+        assert max(len(line) for line in shown.splitlines()) <= width
+
+
+def test_into_a_pipe_a_row_stays_a_line() -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=80)
+    console.print(wide())
+    assert any(all(figure in line for figure in FIGURES) for line in file.getvalue().splitlines())
+    assert console.width == 80
+
+
+def test_a_narrow_terminal_has_a_line_for_each_cell() -> None:
+    made = Table("stage", "p50\nms", box=box.SIMPLE_HEAD, title="latency")
+    made.add_row("[bold]total[/]", "1.25")
+    assert stacked(made).plain == "latency\nstage total\n  p50 ms: 1.25"
+
+
+def test_other_things_print_as_ever() -> None:
+    file = io.StringIO()
+    Console(file=file, width=80).print("a", "b", 7)
+    assert file.getvalue() == "a b 7\n"

@@ -1,0 +1,112 @@
+"""import trajnet: what is there, and what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import trajnet
+from trajnet import api
+from trajnet.errors import InputError
+from trajnet.models import default_model, model_named, model_names
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENE = ROOT / "sim" / "scenes" / "crossing_small.parquet"
+
+
+@pytest.fixture(scope="module")
+def scene() -> trajnet.Scene:
+    return trajnet.load_scene(SCENE)
+
+
+def test_the_package_offers_what_api_has() -> None:
+    assert trajnet.__all__ == api.__all__
+    for name in trajnet.__all__:
+        assert getattr(trajnet, name) is getattr(api, name)
+    assert set(dir(trajnet)) == {*api.__all__, "__version__"}
+    with pytest.raises(AttributeError, match="no attribute 'forecast'"):
+        _ = trajnet.forecast
+
+
+def test_the_documented_names_are_those(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    for name in trajnet.__all__:
+        assert f"`{name}" in page, name
+
+
+def test_predict_answers_for_one_frame(scene: trajnet.Scene) -> None:
+    model = trajnet.load_model("cv")
+    last = trajnet.predict(scene, model)
+    assert last.timestamp_ns == scene.timestamp_ns[-1]
+    third = trajnet.predict(scene, model, frame=2)
+    assert third.timestamp_ns == scene.timestamp_ns[2]
+    assert trajnet.predict(scene, model, frame=-1).timestamp_ns == scene.timestamp_ns[-1]
+    at = trajnet.predict(scene, "cv", at_s=float(scene.timestamp_ns[2] - scene.timestamp_ns[0]) * 1e-9)
+    np.testing.assert_array_equal(at.position_m, third.position_m)
+
+
+def test_predict_frames_answers_for_every_frame_and_forgets_earlier_scenes(scene: trajnet.Scene) -> None:
+    model = trajnet.load_model()
+    first = list(trajnet.predict_frames(scene, model))
+    again = list(trajnet.predict_frames(scene, model))
+    assert [p.timestamp_ns for p in first] == scene.timestamp_ns.tolist()
+    np.testing.assert_array_equal(first[-1].position_m, again[-1].position_m)
+    assert (np.diff(first[-1].probability, axis=1) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frame": 10**6}, "frame: expected an index of"),
+        ({"at_s": 1e6}, "at: expected"),
+        ({"at_s": 0.0, "frame": 1}, "expected at_s or frame, got both"),
+    ],
+)
+def test_a_frame_outside_the_scene_is_refused(scene: trajnet.Scene, options: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        trajnet.predict(scene, "cv", **options)  # type: ignore[arg-type]
+
+
+def test_models_go_by_name() -> None:
+    assert model_names()[0] == "urban"
+    assert model_named("urban") == model_named("trajnet-urban") == default_model()
+    assert model_named("cv") is None
+    assert trajnet.load_model().name == trajnet.load_model("urban").name == "trajnet-urban"
+
+
+def test_representations_are_short_and_have_pictures(scene: trajnet.Scene) -> None:
+    prediction = trajnet.predict(scene, "cv")
+    picture = trajnet.plot(scene, prediction)
+    for value in (scene, prediction, scene.frame(0), picture):
+        assert len(repr(value)) < 160
+    assert repr(scene).startswith("Scene('crossing_small': 90 frames in 8.9 s")
+    for svg in (scene._repr_html_(), prediction._repr_html_(), picture._repr_html_()):
+        ElementTree.fromstring(svg)
+
+
+def test_a_picture_has_every_object_and_path(scene: trajnet.Scene, tmp_path: Path) -> None:
+    prediction = trajnet.predict(scene, frame=30)
+    trajnet.plot(scene, prediction).save(tmp_path / "frame.svg")
+    root = ElementTree.parse(tmp_path / "frame.svg").getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    titles = {e.text for e in root.iter(f"{space}title")}
+    assert {title.split(", ")[0] for title in titles if title} == set(scene.frame(30).track_id)
+    paths = [e for e in root.iter(f"{space}polyline") if e.get("stroke") == "#ff7f0e"]
+    assert len(paths) == len(prediction) * prediction.modes
+    assert len(list(root.iter(f"{space}ellipse"))) == len(prediction)
+
+
+def test_a_raster_map_is_in_the_picture() -> None:
+    from dataclasses import replace
+
+    from trajnet.types import RasterMap
+
+    base = trajnet.Scene.from_dataframe({"time_s": [0.0], "id": ["<a>"], "x": [1.0], "y": [2.0]})
+    with_map = replace(base, raster=RasterMap(np.zeros(2), 2.0, np.ones((8, 6), np.bool_)))
+    svg = ElementTree.fromstring(with_map._repr_html_())
+    image = next(svg.iter("{http://www.w3.org/2000/svg}image"))
+    assert (image.get("width"), image.get("height")) == ("4.00", "3.00")
+    assert image.get("href", "").startswith("data:image/png;base64,")

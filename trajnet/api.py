@@ -1,0 +1,92 @@
+"""What `import trajnet` offers, in one place. docs/python.md says what stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from trajnet.check import check_scene
+from trajnet.datasets.files import with_map_of
+from trajnet.errors import InputError, TrajnetError
+from trajnet.inference import Predictor, Stream, load_predictor
+from trajnet.paths import frames_at, predict_scene
+from trajnet.picture import Picture, scene_picture
+from trajnet.ros.bag_import import open_scene
+from trajnet.scenes import write_scene
+from trajnet.types import ObjectClass, Prediction, Scene, TrackFrame
+
+__all__ = [
+    "ObjectClass",
+    "Prediction",
+    "Scene",
+    "Stream",
+    "TrackFrame",
+    "TrajnetError",
+    "check_scene",
+    "load_model",
+    "load_scene",
+    "plot",
+    "predict",
+    "predict_frames",
+    "write_scene",
+]
+
+
+def load_scene(path: Path | str, *, map_path: Path | str | None = None) -> Scene:
+    """Return the scene of a file of any format that trajnet reads, or of a bag, with its map where there is one.
+
+    map_path: a map in another file, in place of the scene's own. Raises InputError for what cannot be read.
+    """
+    return with_map_of(open_scene(Path(path), with_map=True), map_path)
+
+
+def load_model(name: Path | str | None = None, *, provider: str = "cpu", threads: int = 1) -> Predictor:
+    """Return a model: a bundled one by name (urban, ...), cv, ctrv, kalman, or a file (.onnx). None: the default one.
+
+    provider: cpu, cuda or tensorrt. Raises ContractError for any other name, DependencyError for what is not installed.
+    """
+    return load_predictor(name, provider=provider, threads=threads)
+
+
+def predict(
+    scene: Scene, model: Predictor | Path | str | None = None, *, at_s: float | None = None, frame: int | None = None
+) -> Prediction:
+    """Return the paths of one frame's objects, modes by decreasing probability; what came before it is fed in first.
+
+    model: as load_model takes it, or a loaded one, whose earlier tracks are forgotten. at_s: the last frame at or
+    before this time since the first; frame: its index, from the end where negative; by default the last frame. Raises
+    InputError for a time or an index outside the scene, and where no object is or was there.
+    """
+    index = _index(scene, at_s, frame)
+    found = next((p for i, p in predict_scene(scene, _loaded(model), {index}) if i == index), None)
+    if found is None:
+        raise InputError(f"predict: expected objects in or before frame {index} of {scene.scene_id!r}, got none")
+    return found
+
+
+def predict_frames(scene: Scene, model: Predictor | Path | str | None = None) -> Iterator[Prediction]:
+    """Yield the paths of each frame in turn, as predict does; frames before the first object are left out."""
+    return (prediction for _, prediction in predict_scene(scene, _loaded(model)))
+
+
+def plot(scene: Scene, prediction: Prediction | None = None, frame: int | None = None) -> Picture:
+    """Return a picture that notebooks show and that saves itself as SVG: map, boxes, histories and all paths.
+
+    frame: its index; by default the prediction's, else the middle of the scene.
+    """
+    return Picture(scene_picture(scene, prediction, frame))
+
+
+def _loaded(model: Predictor | Path | str | None) -> Predictor:
+    return load_model(model) if model is None or isinstance(model, (str, Path)) else model
+
+
+def _index(scene: Scene, at_s: float | None, frame: int | None) -> int:
+    if at_s is not None and frame is not None:
+        raise InputError("predict: expected at_s or frame, got both")
+    if at_s is not None:
+        return max(frames_at(scene, [at_s]))
+    index = -1 if frame is None else frame
+    if not -scene.frame_count <= index < scene.frame_count:
+        raise InputError(f"frame: expected an index of {scene.frame_count} frames, got {index}")
+    return index % scene.frame_count

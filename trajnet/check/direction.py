@@ -1,0 +1,122 @@
+"""Headings and velocities against motion: swapped and mirrored axes, degrees, compass, other units and frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trajnet.check.finding import Finding
+from trajnet.check.steps import LEG_M, Pairs
+from trajnet.types import FloatArray
+
+#: Legs that a verdict on directions needs, and how far a direction may be off.
+MIN_LEGS, NEAR_RAD = 20, np.radians(25.0)
+#: A wrong convention is named if at least this share of the legs fits it and at most that share is as it should be.
+FITS, FAILS = 0.7, 0.5
+MIN_SPEED_MPS = 0.5
+
+SWAPPED = "x and y are swapped against it"
+MIRRORED = "the y axis points to the other side (as in images)"
+#: Measured speed / implied speed -> cause.
+RATIOS: tuple[tuple[float, str], ...] = (
+    (3.6, "The velocities look like km/h (units speed=kmh)"),
+    (2.237, "The velocities look like miles per hour (units speed=mph)"),
+    (3.281, "The velocities look like feet per second (units speed=fps)"),
+    (0.3048, "The positions look like feet (units length=ft)"),
+    (0.01, "The positions look like centimetres (units length=cm)"),
+    (0.001, "The positions look like millimetres (units length=mm), or the times are off by 1000"),
+    (100.0, "The velocities look like cm/s"),
+    (1000.0, "The velocities look like mm/s, or the times are off by 1000"),
+)
+
+
+def heading_findings(legs: Pairs) -> list[Finding]:
+    """Return what is wrong with headings, from the legs of objects that move along theirs."""
+    scene = legs.scene
+    both = scene.yaw_valid[legs.first] & scene.yaw_valid[legs.last]
+    chosen = legs.where(legs.wheeled & both & (legs.distance_m > LEG_M))
+    if len(chosen.first) < MIN_LEGS:
+        return _headings_by_range(scene.yaw_rad[scene.yaw_valid])
+    motion = np.arctan2(chosen.move_m[:, 1], chosen.move_m[:, 0])
+    yaw = scene.yaw_rad[chosen.first]
+    degrees = np.radians(yaw)
+    shares = {
+        "They look like degrees taken as radians (units angle=deg)": _share(degrees - motion),
+        f"They look like compass degrees, clockwise from north (angle=compass), or degrees and {SWAPPED}": _share(
+            np.pi / 2 - degrees - motion
+        ),
+        f"Either {SWAPPED}, or the headings are clockwise from north": _share(np.pi / 2 - yaw - motion),
+        f"Either {MIRRORED}, or the headings are clockwise": _share(-yaw - motion),
+        "Either the x axis is mirrored, or the headings count from the other side": _share(np.pi - yaw - motion),
+        "The headings point backwards": _share(yaw + np.pi - motion),
+        "The headings count from the y axis": _share(yaw + np.pi / 2 - motion),
+        "The headings are a quarter turn too far": _share(yaw - np.pi / 2 - motion),
+    }
+    return _verdict("heading", "headings", _share(yaw - motion), shares, len(chosen.first))
+
+
+def _headings_by_range(yaw_rad: FloatArray) -> list[Finding]:
+    """Judge headings of objects that hardly move by their size alone."""
+    beyond = np.abs(yaw_rad) > 2 * np.pi + 0.01
+    if beyond.mean() <= 0.2 if len(beyond) else True:
+        return []
+    sentence = f"{beyond.mean():.0%} of the headings are beyond a full turn, up to {np.abs(yaw_rad).max():.0f} rad"
+    cause = "They look like degrees taken as radians (units angle=deg)"
+    return [Finding("mistake", "heading", sentence, cause)]
+
+
+def velocity_findings(legs: Pairs) -> list[Finding]:
+    """Return what is wrong with the directions and the size of measured velocities."""
+    scene = legs.scene
+    both = scene.velocity_valid[legs.first] & scene.velocity_valid[legs.last]
+    measured = 0.5 * (scene.velocity_mps[legs.first] + scene.velocity_mps[legs.last])
+    speed = np.hypot(*measured.T)
+    moving = both & (legs.distance_m > LEG_M) & (speed > MIN_SPEED_MPS * 0.01)
+    if moving.sum() < MIN_LEGS:
+        return []
+    chosen, measured, speed = legs.where(moving), measured[moving], speed[moving]
+    motion = np.arctan2(chosen.move_m[:, 1], chosen.move_m[:, 0])
+    angle = np.arctan2(measured[:, 1], measured[:, 0])
+    yaw = np.where(scene.yaw_valid[chosen.first], scene.yaw_rad[chosen.first], np.nan)
+    shares = {
+        f"In the positions {SWAPPED}, or in the velocities": _share(np.pi / 2 - angle - motion),
+        f"For one of the two {MIRRORED}": _share(-angle - motion),
+        "For one of the two the x axis is mirrored": _share(np.pi - angle - motion),
+        "The velocities point backwards": _share(angle + np.pi - motion),
+        "The velocities are in the frame of each object, not of the map": _share(angle + yaw - motion),
+    }
+    found = _verdict("velocity", "velocities", _share(angle - motion), shares, len(motion))
+    return [*found, *_ratio_findings(speed / chosen.speed_mps)]
+
+
+def _ratio_findings(ratio: FloatArray) -> list[Finding]:
+    low, middle, high = np.percentile(ratio, [25, 50, 75])
+    if 0.67 < middle < 1.5 or high > 3 * low:
+        return []
+    causes = [cause for value, cause in RATIOS if abs(np.log(middle / value)) < 0.12]
+    sentence = f"the measured speeds are {middle:.3g} times those that the positions imply"
+    if causes:
+        return [Finding("mistake", "velocity_unit", sentence, causes[0])]
+    return [Finding("doubt", "velocity_unit", sentence, "They are smoothed, or a unit is wrong")]
+
+
+def _share(off_rad: FloatArray) -> float:
+    """Return the share of angles that are near 0; NaN is not."""
+    return float((np.abs(np.angle(np.exp(1j * off_rad))) < NEAR_RAD).mean())
+
+
+def _verdict(check: str, what: str, right: float, wrong: dict[str, float], legs: int) -> list[Finding]:
+    best = max(wrong.values())
+    if right > FAILS:
+        return []
+    sentence = f"only {right:.0%} of the {what} are along the motion ({legs:,} moves of at least {LEG_M:g} m)"
+    if best < FITS or best < right + 0.3:
+        return [Finding("doubt", check, sentence, f"The {what} are noise, or the objects are not what they seem")]
+    return [Finding("mistake", check, sentence, _causes(wrong, best))]
+
+
+def _causes(wrong: dict[str, float], best: float) -> str:
+    """Return the cause that fits best, and those that fit about as well."""
+    fitting: Sequence[str] = sorted((c for c, share in wrong.items() if share > best - 0.05), key=lambda c: -wrong[c])
+    return ". Or: ".join(fitting[:2])

@@ -1,0 +1,149 @@
+"""trajnet benchmark sites: models next to physics at recorded places."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trajnet.cli.files import require_folders
+from trajnet.cli.progress import progress_bar
+from trajnet.errors import InputError
+from trajnet.json_safe import json_safe, write_json
+from trajnet.whole_file import write_text
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="DIR", envvar="TRAJNET_DATA", help="Folder that holds data sets; repeat for several."),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(help="urban (default), nuscenes, universal, cv, ctrv, kalman or an .onnx file; repeat for several."),
+]
+OwnSites = Annotated[
+    list[str] | None,
+    typer.Option("--site", metavar="NAME=PATH", help="A site of your own: a scene file or a folder; repeat."),
+]
+Sites = Annotated[str, typer.Option(metavar="NAME,...", help="Only these sites.")]
+Conditions = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME,...",
+        help="Only these: recorded, or no-map, no-velocity, noise-5cm (any number) joined by +.",
+    ),
+]
+Every = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Time between scored frames; by default each site's own.")
+]
+Files = Annotated[int | None, typer.Option(help="So many files of each site, the first ones.")]
+Jobs = Annotated[int, typer.Option(help="Processes; 0 is one for each core. Results do not depend on it.")]
+Seed = Annotated[int, typer.Option(help="Of the noise and of the intervals.")]
+Breakdown = Annotated[
+    bool,
+    typer.Option("--breakdown", help="Also by class, speed, manoeuvre and time seen, under every condition."),
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything here; - for stdout.")]
+ReportFile = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page.")]
+
+
+def sites(
+    data: Data = None,
+    model: Models = None,
+    site: OwnSites = None,
+    sites: Sites = "",
+    conditions: Conditions = "",
+    every: Every = None,
+    files: Files = None,
+    jobs: Jobs = 1,
+    seed: Seed = 0,
+    breakdown: Breakdown = False,
+    json_file: JsonFile = None,
+    report_file: ReportFile = None,
+) -> None:
+    """Models next to the best physics at every recorded place that is at hand; the cells that are worse come first.
+
+    A cell is a class and a speed. Everything is streamed frame by frame, as on the road, with and without the map and
+    measured velocities, clean and with noise. For example all of it, and a quick look:
+
+        trajnet benchmark sites --data data --json sites.json --report sites.html
+
+        trajnet benchmark sites --data data --model model.onnx --sites nuscenes_mini --conditions recorded,no-map
+
+    Recordings of your own:
+
+        trajnet benchmark sites --site yard=recordings/yard --sites yard
+    """
+    from rich.console import Console
+
+    from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites
+    from trajnet.protocols.sites.conditions import conditions_named
+    from trajnet.protocols.sites.site_list import sites_at_hand
+
+    if jobs < 0:
+        raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
+    to_stdout = json_file == Path("-")
+    require_folders(json=None if to_stdout else json_file, report=report_file)
+    for folder in data or []:
+        if not folder.is_dir():
+            raise InputError(f"data: expected a folder, got {folder}")
+    options = SiteOptions(
+        conditions=tuple(conditions_named(_words(conditions))), every_s=every, files=files, jobs=jobs or _cores(),
+        seed=seed,
+    )  # fmt: skip
+    found, absent = sites_at_hand(data or [], [_own_site(text) for text in site or []], _words(sites))
+    models = [model_file(name) for name in model or ["urban"]]
+    with progress_bar(Console(stderr=True), "reading", "files") as bar:
+        report = benchmark_sites(found, absent, models, options, lambda _site, done, total: bar(done, total))
+    if json_file is not None and not to_stdout:
+        write_json(json_file, report)
+    if report_file is not None:
+        from trajnet.protocols.sites.page import page
+
+        write_text(report_file, page(report))
+    if to_stdout:
+        print(json.dumps(json_safe(report), indent=1, allow_nan=False))
+    show(report, sys.stderr if to_stdout else sys.stdout, breakdown=breakdown)  # last: a closed pipe loses no file
+
+
+def model_file(name: str) -> str:
+    """Return the file of a shipped model by its short or full name; other names and paths as they are."""
+    from trajnet.models import default_model, nuscenes_model, universal_model
+
+    for path in (default_model(), nuscenes_model(), universal_model()):
+        if name in (path.stem, path.stem.removeprefix("trajnet-")):
+            return str(path)
+    return name
+
+
+def show(report: dict[str, Any], out: TextIO, *, breakdown: bool = False) -> None:
+    """Print the tables; lines are as wide as they need to be unless out is a terminal."""
+    from trajnet.protocols.sites.plain_text import plain_text
+    from trajnet.protocols.sites.tables import headline_lines, site_tables, summary_tables
+
+    width = shutil.get_terminal_size().columns if out.isatty() else None
+    print(*headline_lines(report), "", sep="\n", file=out)
+    for table in (*summary_tables(report), *site_tables(report, everything=breakdown)):
+        print(plain_text(table, width), file=out)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _own_site(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise InputError(f"site: expected NAME=PATH, got {text!r}")
+    return name, Path(path)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

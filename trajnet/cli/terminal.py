@@ -1,0 +1,61 @@
+"""What commands print: no digit of a table is ever cut, whether on a narrow terminal or into a pipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich.console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+#: Wide enough to measure a table as if there were no limit.
+UNLIMITED = 100_000
+
+
+class Console(rich.console.Console):
+    """rich's console with tables that change their layout where they do not fit.
+
+    Into a pipe or a file a table takes the width that it needs, a line for each row. On a terminal that is too narrow
+    each row becomes a paragraph, a line for each of its cells.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does, each table in a layout that shows it whole."""
+        if not any(isinstance(each, Table) for each in objects):
+            super().print(*objects, **options)
+            return
+        for each in objects:
+            if isinstance(each, Table):
+                self._print_table(each, options)
+            else:
+                super().print(each, **options)
+
+    def _print_table(self, table: Table, options: dict[str, Any]) -> None:
+        needs = Measurement.get(self, self.options.update(max_width=UNLIMITED, width=UNLIMITED), table)
+        if needs.maximum <= self.width:
+            super().print(table, **options)
+        elif not self.is_terminal:
+            before = self.width
+            self.width = needs.maximum
+            super().print(table, **options)
+            self.width = before
+        elif needs.minimum <= self.width:
+            super().print(table, **options)
+        else:
+            super().print(stacked(table), soft_wrap=True, highlight=False)
+
+
+def stacked(table: Table) -> Text:
+    """Return a table as paragraphs: the title, then for each row its first cell and a line for each other one."""
+    names = [_plain(column.header).replace("\n", " ") for column in table.columns]
+    lines = [_plain(table.title)] if table.title is not None else []
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        first, *others = (_plain(cell).strip() for cell in cells)
+        lines.append(f"{names[0]} {first}".strip())
+        lines += [f"  {name}: {cell}" for name, cell in zip(names[1:], others, strict=True)]
+    return Text("\n".join(lines))
+
+
+def _plain(content: Any) -> str:
+    return Text.from_markup(content).plain if isinstance(content, str) else str(content)

@@ -1,0 +1,10 @@
+"""Tables of one's own: columns of any data frame to a Scene, and structs of arrays back to data frames.
+
+Nothing here imports pandas, polars, pyarrow, xarray or pyproj before a call needs it.
+"""
+
+from trajnet.tabular.build import scene_of_columns
+from trajnet.tabular.columns import columns_of
+from trajnet.tabular.options import TableOptions, Units
+
+__all__ = ["TableOptions", "Units", "columns_of", "scene_of_columns"]
