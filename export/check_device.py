@@ -260,7 +260,7 @@ def cuda_graph(request: Request) -> Result:
     import numpy as np
 
     from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
-    from trajnet.inference import GpuOptions, GuardOptions, Stream
+    from trajnet.inference import NO_JUDGING, GpuOptions, GuardOptions, Stream
     from trajnet.inference.onnx.session import PROVIDERS, import_onnxruntime
 
     if PROVIDERS["cuda"] not in import_onnxruntime().get_available_providers():
@@ -268,8 +268,8 @@ def cuda_graph(request: Request) -> Result:
     answers = []
     for gpu in (GpuOptions(), GpuOptions(cuda_graph=True)):
         served = request.predictor(provider="cuda", gpu=gpu)
-        field, every_row = synthetic_map(served.requirements), GuardOptions(domain=False)
-        stream, frames = Stream(served, guard=every_row, map_field=field), synthetic_frames(TRACKS)
+        field, itself = synthetic_map(served.requirements), GuardOptions(domain=False)
+        stream, frames = Stream(served, guard=itself, map_field=field, judging=NO_JUDGING), synthetic_frames(TRACKS)
         for _ in range(10):
             frame = next(frames)
             answer = stream.update(frame, frame.timestamp_ns)

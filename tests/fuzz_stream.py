@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from trajnet.inference import ConstantVelocity, Stream
+from trajnet.inference import ConstantVelocity, JudgingOptions, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.inference.validity import servable_rows
 from trajnet.tracking.store import Observations, TrackPolicy
@@ -94,12 +94,12 @@ def broken_rules(one: TrackFrame, answer: Prediction) -> list[str]:
     return broken
 
 
-def run(frames: int, seed: int) -> tuple[list[str], Counter[str]]:
+def run(frames: int, seed: int, judging: JudgingOptions | None = None) -> tuple[list[str], Counter[str]]:
     """Play so many frames; return the rules that broke, with their frames, and what happened how often."""
     rng = np.random.default_rng(seed)
     liar = Liar(rng)
     judged = Judge(liar)
-    stream = Stream(judged, TrackPolicy())
+    stream = Stream(judged, TrackPolicy(), judging=judging)
     now_ns, broken = 10**18, list[str]()
     happened = Counter[str]()
     for number in range(frames):

@@ -114,7 +114,7 @@ def _joined(owner: type, name: str, values: list[Any]) -> Any:
 
 
 def overwrite(base: Struct, rows: NDArray[Any], part: Struct) -> Struct:
-    """Return base with its rows (indices) replaced by those of part, in order; for structs of arrays and tuples only.
+    """Return base with its rows (indices) replaced by those of part, in order; for arrays, tuples and None only.
 
     Raises InputError if a shared field differs, ValueError if part has another number of rows.
     """
@@ -131,6 +131,8 @@ def _overwritten(values: Any, rows: NDArray[Any], part: Any) -> Any:
         for row, entry in zip(rows.tolist(), part, strict=True):
             entries[row] = entry
         return tuple(entries)
+    if values is None or part is None:
+        return _none_only(part if values is None else values)
     changed: NDArray[Any] = values.copy()
     changed[rows] = part
     return changed

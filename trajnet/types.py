@@ -47,11 +47,23 @@ DEFAULT_SIZE_M: FloatArray = np.array(
 
 
 class Source(IntEnum):
-    """The origin of a predicted path."""
+    """The origin of a row's predicted paths.
+
+    JUDGED: the model answered, and by the object's own past errors another expert's path is the most probable one.
+    """
 
     MODEL = 0
     PHYSICS = 1
     STALE = 2
+    JUDGED = 3
+
+
+class Expert(IntEnum):
+    """Who predicted one mode of an object, where predictions judge themselves (trajnet.inference.judging)."""
+
+    MODEL = 0
+    CONSTANT_VELOCITY = 1
+    STANDING = 2
 
 
 def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -171,6 +183,8 @@ class Prediction(StructOfArrays):
     covariance_m2 (N, K, T, 2, 2): of position_m given the mode, map frame.
     probability (N, K): each row sums to 1.
     source (N,): Source values. age_s (N,): time since the observation that the path is based on.
+    expert (N, K): Expert values, who predicted each mode; None where predictions do not judge themselves: then every
+    mode is of the row's source.
     """
 
     SHARED = ("timestamp_ns", "time_s")
@@ -186,6 +200,7 @@ class Prediction(StructOfArrays):
     probability: FloatArray
     source: NDArray[np.int8]
     age_s: FloatArray
+    expert: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -211,6 +226,8 @@ class Prediction(StructOfArrays):
             ("age_s", np.float64, (count,)),
         ):
             put(self, name, _array("Prediction", name, getattr(self, name), dtype, shape))
+        if self.expert is not None:
+            put(self, "expert", _array("Prediction", "expert", self.expert, np.int8, (count, modes)))
 
     def __repr__(self) -> str:
         return (
@@ -260,7 +277,8 @@ class Prediction(StructOfArrays):
         order = np.argsort(-self.probability, axis=1, kind="stable")
         row = np.arange(len(self))[:, None]
         ordered: dict[str, Any] = {name: getattr(self, name)[row, order] for name in self.PER_MODE}
-        return replace(self, **ordered)
+        expert = None if self.expert is None else self.expert[row, order]
+        return replace(self, **ordered, expert=expert)
 
     def with_modes(self, modes: int) -> Prediction:
         """Return the prediction with this many modes: added ones repeat the first with probability 0.
@@ -275,7 +293,8 @@ class Prediction(StructOfArrays):
         index = np.pad(np.arange(self.modes), (0, added))
         wider: dict[str, Any] = {name: getattr(self, name)[:, index] for name in self.PER_MODE}
         wider["probability"][:, self.modes :] = 0.0
-        return replace(self, **wider)
+        expert = None if self.expert is None else self.expert[:, index]
+        return replace(self, **wider, expert=expert)
 
     def to_dataframe(self, library: str = "pandas") -> Any:
         """Return a row for each object, mode and future time (trajnet.tabular.frames.prediction_columns).

@@ -11,7 +11,8 @@ import pytest
 import torch
 import yaml
 
-from trajnet.training.train import read_checkpoint
+from trajnet.training.train import LOCK, read_checkpoint
+from trajnet.whole_file import only_process
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = 12
@@ -114,3 +115,14 @@ def test_another_configuration_does_not_resume_the_run(config: Path, tmp_path: P
     assert refused.returncode == 2
     assert "is of another run (seed differ)" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_second_training_in_the_same_folder_is_refused(config: Path, tmp_path: Path) -> None:
+    with only_process(tmp_path / "out" / LOCK, "is training here"):
+        refused = subprocess.run(
+            command(config, tmp_path / "out"), cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"trajnet: {tmp_path / 'out'}: another process (")
+    assert "is training here; wait for it or name another folder" in refused.stderr
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [LOCK]

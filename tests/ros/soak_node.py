@@ -1,10 +1,11 @@
 """How the node's memory grows with the messages that it answers: bytes of resident memory a message.
 
     .venv-ros/bin/python -m tests.ros.soak_node --messages 20000
+    .venv-ros/bin/python -m tests.ros.soak_node --messages 36000 --rate 10      # an hour at the pace of the road
 
-Each message waits for the answer to the one before, so the load is as fast as the node and nothing queues up. The
-first fifth of the messages is left out: memory that a process takes once. The slope is that of least squares, of all
-the others and of their second half: what settles is no leak.
+Each message waits for the answer to the one before, so the load is as fast as the node and nothing queues up; with
+--rate it also waits for its time. The first fifth of the messages is left out: memory that a process takes once. The
+slope is that of least squares, of all the others and of their second half: what settles is no leak.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -63,12 +65,16 @@ def measure(ros: Ros, options: argparse.Namespace) -> tuple[list[int], list[int]
     publisher = ros.node.create_publisher(TrackedObjects, INPUT_TOPIC, QoSProfile(depth=10))
     ros.spin_until(lambda: publisher.get_subscription_count() > 0, "the predictor's subscription")
     at, resident = [], []
+    begin_s = time.monotonic()
     for number in range(options.messages):
+        while options.rate and (early_s := begin_s + number / options.rate - time.monotonic()) > 0:
+            ros.spin_once(early_s)
         publisher.publish(message(number, options.objects, 0.1, 1_700_000_000_000_000_000))
         ros.spin_until(lambda wanted=number + 1: answers >= wanted, "predictions")  # type: ignore[misc]
         if number % max(1, options.messages // SAMPLES) == 0:
             at.append(number)
             resident.append(resident_bytes(node.pid))
+            print(f"{time.monotonic() - begin_s:.0f} s, {number} messages: {resident[-1] / 2**20:.2f} MiB", flush=True)
     return at, resident
 
 
@@ -78,6 +84,7 @@ def main() -> int:
     parser.add_argument("--model", default="cv", help="as the node's parameter")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--objects", type=int, default=10)
+    parser.add_argument("--rate", type=float, default=0.0, help="Hz; 0 is as fast as the node answers")
     parser.add_argument("--diagnostics-period-s", type=float, default=0.5, help="as the node's parameter")
     parser.add_argument("--diagnostics-window-s", type=float, default=1.0, help="the node keeps the messages of it")
     parser.add_argument("--debug-topics", action="store_true", help="subscribe to times, markers and covariances, too")

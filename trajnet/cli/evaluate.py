@@ -14,7 +14,7 @@ import typer
 from trajnet.cli import evaluate_tables as tables
 from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.cli.own import MapFile
-from trajnet.cli.predictor import IgnoreDomain, model_file
+from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
 from trajnet.datasets.scenes import SCENES
@@ -106,6 +106,7 @@ def evaluate(
     rates: Rates = None,
     drops: Drops = None,
     seed: Seed = 0,
+    self_judging: SelfJudging = True,
     breakdown: Breakdown = False,
     calibration: Calibration = False,
     report_file: ReportFile = None,
@@ -159,6 +160,7 @@ def evaluate(
             drops=_numbers("drops", drops),
             seed=seed,
             domain=not ignore_domain,
+            self_judging=self_judging,
             progress=progress,
         )
     report["dataset"], report["data"] = dataset, str(data)
@@ -245,6 +247,7 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
     if "robustness" in report:
         tables.show_robustness(report["robustness"], (dataset.metrics[0], dataset.divided[0]), console)
     tables.show_calibration_lines(models, console)
+    tables.show_self_judging(models, console)
     for entry in models:
         _warn_of_fallback(entry, console)
 

@@ -83,6 +83,20 @@ def _deviation(worst: dict[str, Any]) -> str:
     )
 
 
+def show_self_judging(models: list[dict[str, Any]], console: Console) -> None:
+    """One line for each model that judges itself: how often its own past errors put another expert first."""
+    for entry in models:
+        found = entry.get("self_judging")
+        if found is None or not found["evident_rows"]:
+            continue
+        share = {name: found[f"{name}_rows"] / found["evident_rows"] for name in ("velocity", "standing")}
+        console.print(
+            f"{entry['model']}: of {found['evident_rows']:,} rows with past errors, constant velocity led "
+            f"{share['velocity']:.1%} and standing {share['standing']:.1%}",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
 def show_calibration(models: list[dict[str, Any]], console: Console) -> None:
     """Print coverage next to nominal for each class and horizon, and the reliability of the most probable mode."""
     for entry in models:

@@ -38,6 +38,13 @@ IgnoreDomain = Annotated[
         help="Ask the model about every object, also where its file says that it was never trained on the like.",
     ),
 ]
+SelfJudging = Annotated[
+    bool,
+    typer.Option(
+        "--self-judging/--no-self-judging",
+        help="Whether a model's earlier answers for an object weigh its paths against constant velocity and standing.",
+    ),
+]
 
 
 def one_model(models: list[str] | None) -> str:

@@ -19,6 +19,7 @@ from trajnet.cli.predictor import (
     IgnoreDomain,
     Model,
     Provider,
+    SelfJudging,
     Threads,
     one_model,
     open_predictor,
@@ -64,6 +65,7 @@ def replay(
     engine_cache: EngineCache = None,
     cuda_graph: CudaGraph = False,
     threads: Threads = 1,
+    self_judging: SelfJudging = True,
     faults: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="YAML of faults: the scene is replayed again under each, at full speed."),
@@ -96,7 +98,7 @@ def replay(
     from trajnet.ros.bag_import import open_scene
 
     plan = None if faults is None else load_yaml(FaultPlan, faults)
-    options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup)
+    options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup, self_judging=self_judging)
     require_folders(json=json_file, report=report)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     run_and_show(
@@ -159,7 +161,7 @@ def run_and_show(
             scene, predictor, options, agents=agents, threads=threads, gpu=used, guard=guard, on_frame=on_frame
         )
     if faults is not None:
-        under_faults = run_faults(scene, predictor, faults, WallClock(), guard=guard)
+        under_faults = run_faults(scene, predictor, faults, WallClock(), guard=guard, judging=options.judging)
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     found = document(run)
     if json_file is not None:
@@ -242,6 +244,7 @@ def _path_lines(found: dict[str, Any]) -> list[str]:
     return [
         f"paths      {guard['model_rows']} {name}, {guard['physics_rows']} fall-back, {guard['stale_rows']} stale",
         *_outside(name, guard),
+        *_self_judging(found["self_judging"]),
         *_steadiness(found),
         f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
     ]
@@ -251,6 +254,14 @@ def _outside(name: str, guard: dict[str, Any]) -> list[str]:
     """Return one line where objects were outside of what the model was trained on."""
     said = outside_words(name, guard)
     return [f"domain     {said} (--ignore-domain asks the model)"] if said else []
+
+
+def _self_judging(judging: dict[str, Any]) -> list[str]:
+    """One line about how often the object's own past errors put another expert first, where there were any."""
+    if not judging["evident_rows"]:
+        return []
+    led = f"constant velocity led {judging['velocity_rows']}, standing {judging['standing_rows']}"
+    return [f"judged     {judging['evident_rows']} rows by their own past errors: {led}"]
 
 
 def _machine_lines(hardware: dict[str, Any]) -> list[str]:

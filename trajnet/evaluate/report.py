@@ -46,6 +46,7 @@ def evaluate(
     drops: Sequence[float] = (),
     seed: int = 0,
     domain: bool = True,
+    self_judging: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
@@ -54,7 +55,8 @@ def evaluate(
     horizon_s: for streamed scenes; by default as far as all models predict. rates_hz, drops: if there are any,
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
     seed decides which. domain: whether objects outside of what a model was trained on are left to physics, as on the
-    road; False: models are asked about every object.
+    road; False: models are asked about every object. self_judging:
+    whether models judge themselves in streamed scenes, see docs/self-judging.md.
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
@@ -85,6 +87,7 @@ def evaluate(
             save=None if writer is None else lambda spec, paths: writer.write(labels[spec], paths),
             saved_specs=saved,
             domain=domain,
+            self_judging=self_judging,
         ):  # summed up one by one: the scores of all models at once would be gigabytes
             counts = counts or _counts(result.scores, opened)
             entries.append(
@@ -101,6 +104,7 @@ def evaluate(
         "split": opened.split,
         "data": str(data),
         "stride": stride,
+        "self_judging": self_judging,
         "time_s": opened.time_s.tolist(),
         "domain": "checked" if domain else "ignored",
         "counts": counts,
@@ -116,6 +120,7 @@ def evaluate(
             jobs=jobs,
             progress=lambda done, total: report_progress(done, total, before),
             domain=domain,
+            self_judging=self_judging,
         )
         report["robustness"] = {
             "seed": seed,
@@ -139,6 +144,8 @@ def _labels(predictors: dict[str, Predictor]) -> dict[str, str]:
 
 def _description(label: str, spec: str, predictor: Predictor, result: ModelResult) -> dict[str, Any]:
     described: dict[str, Any] = {"model": label, "spec": spec, "modes": predictor.modes, "rows": asdict(result.guard)}
+    if result.judging.judgements:
+        described["self_judging"] = asdict(result.judging)
     if predictor.model_file is not None:
         contract = predictor.model_file.contract
         described["model_id"] = contract.model_id

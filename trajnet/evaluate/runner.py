@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,19 @@ from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import Scores, score
 from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
-from trajnet.inference import GuardCounters, GuardOptions, Predictor, Stream, load_predictor
+from trajnet.inference import (
+    NO_JUDGING,
+    GuardCounters,
+    GuardOptions,
+    JudgingCounters,
+    Predictor,
+    Stream,
+    load_predictor,
+)
 from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray
+
+Counters = TypeVar("Counters", GuardCounters, JudgingCounters)
 
 #: Called after every unit with the number of units done and their total.
 Progress = Callable[[int, int], None]
@@ -48,11 +59,13 @@ class SavedPaths:
 class UnitResult:
     """scores is None where the unit has nothing to score. guard: what the fall-back had to do. paths: if asked for.
 
+    judging: what came of the predictions judging themselves; zeros where they do not.
     steps: how steady the answers were from frame to frame; of scenes only, windows have no frames that follow.
     """
 
     scores: Scores | None
     guard: GuardCounters
+    judging: JudgingCounters
     paths: tuple[SavedPaths, ...]
     steps: Steps
 
@@ -63,25 +76,38 @@ class ModelResult:
 
     scores: Scores
     guard: GuardCounters
+    judging: JudgingCounters
     steps: Steps
 
 
 def run_unit(
-    unit: Unit, predictor: Predictor, time_s: FloatArray, *, keep_paths: bool = False, domain: bool = True
+    unit: Unit,
+    predictor: Predictor,
+    time_s: FloatArray,
+    *,
+    keep_paths: bool = False,
+    domain: bool = True,
+    self_judging: bool = True,
 ) -> UnitResult:
-    """Score one predictor on one unit of work. domain: see GuardOptions."""
+    """Score one predictor on one unit of work. domain: see GuardOptions.
+
+    self_judging: whether models judge themselves, which windows never do: a benchmark's windows are shown without their
+    surroundings up to the last frame, so earlier answers tell nothing.
+    """
     whole_scene = not isinstance(unit, WindowUnit)
     # Windows in lockstep are no objects of one scene: none may take over another's state.
     policy = TrackPolicy(handover=whole_scene, restart_leaps=whole_scene)
-    kind, guard = WatchedStream if isinstance(unit, SceneUnit) else Stream, GuardOptions(domain=domain)
-    stream = kind(predictor, policy, guard=guard)
+    judging = None if self_judging and whole_scene else NO_JUDGING
+    made = WatchedStream if isinstance(unit, SceneUnit) else Stream
+    stream = made(predictor, policy, guard=GuardOptions(domain=domain), judging=judging)
     scores, paths = [], []
     for windows, predicted in unit.run(stream, time_s):
         scores.append(score(windows, predicted, unit.group, whole_scene=whole_scene))
         if keep_paths:
             paths.append(_saved(windows, predicted))
     steps = stream.steps() if isinstance(stream, WatchedStream) else NO_STEPS
-    return UnitResult(concat(scores) if scores else None, stream.guard.counters, tuple(paths), steps)
+    judged = JudgingCounters() if stream.judge is None else stream.judge.counters
+    return UnitResult(concat(scores) if scores else None, stream.guard.counters, judged, tuple(paths), steps)
 
 
 def _saved(windows: Windows, paths: ScoredPaths) -> SavedPaths:
@@ -97,12 +123,20 @@ def run_models(
     save: Callable[[str, SavedPaths], None] | None = None,
     saved_specs: Sequence[str] = (),
     domain: bool = True,
+    self_judging: bool = True,
 ) -> dict[str, ModelResult]:
     """Score every predictor on the dataset -> spec -> result; see model_results, which keeps only one in memory."""
-    found = model_results(
-        dataset, specs, jobs=jobs, progress=progress, save=save, saved_specs=saved_specs, domain=domain
+    results = model_results(
+        dataset,
+        specs,
+        jobs=jobs,
+        progress=progress,
+        save=save,
+        saved_specs=saved_specs,
+        domain=domain,
+        self_judging=self_judging,
     )
-    return dict(found)
+    return dict(results)
 
 
 def model_results(
@@ -114,27 +148,33 @@ def model_results(
     save: Callable[[str, SavedPaths], None] | None = None,
     saved_specs: Sequence[str] = (),
     domain: bool = True,
+    self_judging: bool = True,
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
     A caller that sums each result up before it asks for the next has the scores of one predictor in memory.
-    jobs: processes; 1 works in this one. domain: see GuardOptions. save is called with the paths of saved_specs, in
-    order. ContractError for a predictor that does not reach the dataset's last time, InputError if there is nothing to
-    score.
+    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save is called with the paths of
+    saved_specs, in order. ContractError for a predictor that does not reach the dataset's last time, InputError if
+    there is nothing to score.
     """
     if jobs < 1:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
     for spec in specs:
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
-    work = [(unit, spec, save is not None and spec in saved_specs) for spec in specs for unit in dataset.units]
-    results = _results(work, dataset.time_s, jobs, domain)
+    work = [
+        Work(unit, spec, save is not None and spec in saved_specs, domain, self_judging)
+        for spec in specs
+        for unit in dataset.units
+    ]
+    results = _results(work, dataset.time_s, jobs)
     done = 0
     for spec in specs:
-        parts, guard, steps = list[Scores](), GuardCounters(), list[Steps]()
+        parts, guard, judging, steps = list[Scores](), GuardCounters(), JudgingCounters(), list[Steps]()
         for result in itertools.islice(results, len(dataset.units)):
             parts += [] if result.scores is None else [result.scores]
             steps.append(result.steps)
             _add(guard, result.guard)
+            _add(judging, result.judging)
             for paths in result.paths:
                 if save is not None:
                     save(spec, paths)
@@ -144,7 +184,7 @@ def model_results(
         _require_scored(dataset, parts)
         scores = concat(parts)
         parts.clear()  # as large as scores
-        yield spec, ModelResult(scores, guard, concat(steps))
+        yield spec, ModelResult(scores, guard, judging, concat(steps))
         del scores
 
 
@@ -168,20 +208,27 @@ def _require_scored(dataset: EvaluationSet, parts: Sequence[Scores]) -> None:
     raise InputError(message)
 
 
-Work = tuple[Unit, str, bool]
+class Work(NamedTuple):
+    """A unit for one predictor: how it is run, see run_unit."""
+
+    unit: Unit
+    spec: str
+    keep_paths: bool
+    domain: bool
+    self_judging: bool
 
 
-def _results(work: list[Work], time_s: FloatArray, jobs: int, domain: bool) -> Iterator[UnitResult]:
+def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:
     """Yield the result of each piece of work, in order."""
     jobs = min(jobs, len(work))
     if jobs <= 1:
         load = functools.lru_cache(functools.partial(load_predictor, time_s=time_s))
-        for unit, spec, keep_paths in work:
-            yield run_unit(unit, load(spec), time_s, keep_paths=keep_paths, domain=domain)
+        for one in work:
+            yield _run(one, load(one.spec), time_s)
         return
     # A fresh interpreter for each worker: a fork would copy ONNX Runtime's threads half-way.
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures: list[Future[UnitResult]] = [pool.submit(_run, *piece, time_s, domain) for piece in work]
+        futures: list[Future[UnitResult]] = [pool.submit(_run_in_worker, one, time_s) for one in work]
         try:
             while futures:
                 yield futures.pop(0).result()
@@ -194,9 +241,14 @@ def _results(work: list[Work], time_s: FloatArray, jobs: int, domain: bool) -> I
                 future.cancel()
 
 
-def _run(unit: Unit, spec: str, keep_paths: bool, time_s: FloatArray, domain: bool) -> UnitResult:
-    predictor = _predictor_of_worker(spec, tuple(time_s.tolist()))
-    return run_unit(unit, predictor, time_s, keep_paths=keep_paths, domain=domain)
+def _run(one: Work, predictor: Predictor, time_s: FloatArray) -> UnitResult:
+    return run_unit(
+        one.unit, predictor, time_s, keep_paths=one.keep_paths, domain=one.domain, self_judging=one.self_judging
+    )
+
+
+def _run_in_worker(one: Work, time_s: FloatArray) -> UnitResult:
+    return _run(one, _predictor_of_worker(one.spec, tuple(time_s.tolist())), time_s)
 
 
 @functools.lru_cache
@@ -205,8 +257,8 @@ def _predictor_of_worker(spec: str, time_s: tuple[float, ...]) -> Predictor:
     return load_predictor(spec, time_s=np.array(time_s))
 
 
-def _add(total: GuardCounters, part: GuardCounters) -> None:
-    for field in fields(GuardCounters):
+def _add(total: Counters, part: Counters) -> None:
+    for field in fields(total):
         value = getattr(part, field.name)
         if isinstance(value, int):
             setattr(total, field.name, getattr(total, field.name) + value)

@@ -8,6 +8,8 @@ from trajnet.errors import ContractError
 from trajnet.inference.base import Predictor
 from trajnet.inference.guard import Guard, GuardOptions
 from trajnet.inference.guard_counters import GuardCounters
+from trajnet.inference.judging.posterior import NO_JUDGING, JudgingOptions
+from trajnet.inference.judging.self_judge import JudgingCounters
 from trajnet.inference.onnx.predictor import OnnxPredictor
 from trajnet.inference.onnx.session import GpuOptions
 from trajnet.inference.physics import DEFAULT_TIME_S, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity
@@ -48,6 +50,7 @@ def load_predictor(
 
 __all__ = [
     "DEFAULT_TIME_S",
+    "NO_JUDGING",
     "PHYSICS",
     "ConstantTurnRate",
     "ConstantVelocity",
@@ -55,6 +58,8 @@ __all__ = [
     "Guard",
     "GuardCounters",
     "GuardOptions",
+    "JudgingCounters",
+    "JudgingOptions",
     "KalmanConstantVelocity",
     "OnnxPredictor",
     "Predictor",

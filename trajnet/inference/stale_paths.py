@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays, grown
 from trajnet.inference.resample import POINT_COLUMNS, continued, fields_of, points_of
@@ -17,12 +18,13 @@ class _Slots(StructOfArrays):
     """Stored path of each slot.
 
     reported (S,): the newest frame reports the track (scratch). path (S, T + 1, K, POINT_COLUMNS): begins with the
-    observed pose at time 0. probability (S, K).
+    observed pose at time 0. probability (S, K). expert (S, K): who predicted each mode; zero where that is not known.
     """
 
     reported: BoolArray
     path: FloatArray
     probability: FloatArray
+    expert: NDArray[np.int8]
 
 
 class PathMemory:
@@ -31,14 +33,16 @@ class PathMemory:
     The newest prediction is kept by reference; a path is copied only when its track goes missing.
     """
 
-    def __init__(self, modes: int, time_s: FloatArray) -> None:
-        """Start empty. time_s (T,) and modes: those of all predictions that will be kept."""
+    def __init__(self, modes: int, time_s: FloatArray, *, with_experts: bool = False) -> None:
+        """Start empty. time_s (T,), modes, with_experts: those of all predictions that will be kept."""
+        self._with_experts = with_experts
         self._time_s = time_s
         self._knot_s = np.concatenate([[0.0], time_s])
         self._newest: tuple[Observations, Prediction] | None = None
         self._slots = _Slots(
-            np.zeros(0, np.bool_), np.zeros((0, len(time_s) + 1, modes, POINT_COLUMNS)), np.zeros((0, modes))
-        )
+            np.zeros(0, np.bool_), np.zeros((0, len(time_s) + 1, modes, POINT_COLUMNS)), np.zeros((0, modes)),
+            np.zeros((0, modes), np.int8),
+        )  # fmt: skip
 
     def keep(self, observations: Observations, prediction: Prediction) -> None:
         """Keep the newest prediction; store the previous one's paths of tracks that are missing now."""
@@ -64,6 +68,8 @@ class PathMemory:
         slot = observations.slot[rows]
         self._slots.path[slot] = path
         self._slots.probability[slot] = prediction.probability[rows]
+        if prediction.expert is not None:
+            self._slots.expert[slot] = prediction.expert[rows]
 
     def recall(self, coasting: Coasting, timestamp_ns: int) -> Prediction:
         """Return the stored paths at time_s after timestamp_ns: M rows in the order of coasting, Source.STALE."""
@@ -73,6 +79,7 @@ class PathMemory:
         return Prediction(
             timestamp_ns, coasting.track_id, self._time_s, *paths, self._slots.probability[slot],
             np.full(len(slot), Source.STALE, np.int8), coasting.age_s,
+            self._slots.expert[slot] if self._with_experts else None,
         )  # fmt: skip
 
     def clear(self) -> None:

@@ -14,6 +14,8 @@ from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Surroundings, scene_field
 from trajnet.inference.base import Predictor
 from trajnet.inference.guard import Guard, GuardOptions, MakeSurroundings
+from trajnet.inference.judging.posterior import NO_JUDGING, JudgingOptions
+from trajnet.inference.judging.self_judge import SelfJudge
 from trajnet.inference.priority import Ego
 from trajnet.inference.stale_paths import PathMemory
 from trajnet.tracking.store import Coasting, FrameStatus, Observations, TrackPolicy, TrackStore
@@ -28,6 +30,8 @@ class Stream:
     guard: deadline, limit and fall-back; by default constant velocity without a deadline.
     map_field: the map, for predictors that use one; see for_scene. Without it they run without a map, which is logged
     once unless warn_without_map is False (the caller reports it).
+    judging: how predictions judge themselves (docs/self-judging.md); None: as JudgingOptions has it for predictors with
+    a model file, not at all for others.
     clock_ns: measures the stages of an update (stages_ns); without it they stay zero. Nothing else depends on it.
     """
 
@@ -39,6 +43,7 @@ class Stream:
         guard: GuardOptions = GuardOptions(),
         map_field: MapField | None = None,
         warn_without_map: bool = True,
+        judging: JudgingOptions | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
         self.predictor = predictor
@@ -47,7 +52,10 @@ class Stream:
         self.status: FrameStatus = "used"
         self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
         self._clock_ns = clock_ns or (lambda: 0)
-        self._memory = PathMemory(predictor.modes, predictor.time_s)
+        self.judge = self_judge(predictor, judging)
+        self._memory = PathMemory(
+            predictor.modes, predictor.time_s, with_experts=self.judge is not None and self.judge.weighs
+        )
         self._latest: Prediction | None = None
         self._warn_without_map = warn_without_map
         self._use_map(map_field)
@@ -60,10 +68,11 @@ class Stream:
         policy: TrackPolicy | None = None,
         *,
         guard: GuardOptions = GuardOptions(),
+        judging: JudgingOptions | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> Stream:
         """Return a new stream with the scene's map, if the predictor uses one and the scene has one."""
-        stream = cls(predictor, policy, guard=guard, clock_ns=clock_ns)
+        stream = cls(predictor, policy, guard=guard, judging=judging, clock_ns=clock_ns)
         stream.use_map_of(scene)
         return stream
 
@@ -98,7 +107,11 @@ class Stream:
             if surroundings is not None:
                 observations = replace(observations, surroundings=surroundings)
             make = None if surroundings is not None else self._surroundings_maker()
+            if self.judge is not None:
+                self.judge.observe(observations)
             fresh = undirected(observations, self.guard.answer(observations, ego, surroundings=make, begin_ns=asked_ns))
+            if self.judge is not None:
+                fresh = self.judge.judged(observations, fresh)
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
             coasting = self.store.coasting()
@@ -130,6 +143,16 @@ class Stream:
         self.store.reset()
         self._memory.clear()
         self._latest = None
+
+
+def self_judge(predictor: Predictor, judging: JudgingOptions | None) -> SelfJudge | None:
+    """Return what judges the predictor's answers; None where nothing does. judging: see Stream."""
+    if judging is None:
+        judging = JudgingOptions() if predictor.model_file is not None else NO_JUDGING
+    off = not (judging.weigh or judging.adapt_spread)
+    if off or judging.horizons_s[0] > predictor.time_s[-1]:
+        return None
+    return SelfJudge(predictor.modes, predictor.time_s, judging)
 
 
 def undirected(observations: Observations, prediction: Prediction) -> Prediction:

@@ -125,8 +125,8 @@ def compare(before: Path, after: Path, data: GateData, progress: Progress | None
     """
     model = OnnxPredictor(before)
     dataset = data.opened(float(model.time_s[-1]))
-    # On every object: where physics answers for both, they cannot differ.
-    results = run_models(dataset, [str(before), str(after)], progress=progress, domain=False)
+    # On every object and as the files predict: what physics or self-judging puts right would hide what is lost.
+    results = run_models(dataset, [str(before), str(after)], progress=progress, domain=False, self_judging=False)
     fp32, variant = (_min_fde_m(results[str(path)]) for path in (before, after))
     stood_in = [results[str(path)].guard.physics_rows for path in (before, after)]
     objects = int(results[str(before)].scores.known[:, -1].sum())

@@ -16,7 +16,7 @@ import numpy as np
 
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.errors import InputError
-from trajnet.inference import GuardOptions, Stream
+from trajnet.inference import GuardOptions, JudgingOptions, Stream
 from trajnet.inference.base import Predictor
 from trajnet.inference.resample import continued
 from trajnet.metrics import displacement, min_ade, min_fde
@@ -54,11 +54,13 @@ def run_faults(
     *,
     policy: TrackPolicy = TrackPolicy(),
     guard: GuardOptions = GuardOptions(),
+    judging: JudgingOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[FaultRun]:
     """Run every fault of the plan at every strength, without any first; frames are served as fast as they can be.
 
-    clock: what service times are read from. progress is called after every pass with their number and the total.
+    clock: what service times are read from. judging: see Stream. progress is called after every pass with their number
+    and the total.
     Raises InputError for a scene too short to judge any path, see require_known_future.
     """
     require_known_future(scene, predictor)
@@ -67,7 +69,7 @@ def run_faults(
     runs = []
     for done, (fault, strength) in enumerate(wanted, start=1):
         deliveries, hits = inject(scene, fault, strength, plan.seed)
-        stream = Stream.for_scene(scene, predictor, policy, guard=guard, clock_ns=clock.now_ns)
+        stream = Stream.for_scene(scene, predictor, policy, guard=guard, judging=judging, clock_ns=clock.now_ns)
         runs.append(_run(scene, stream, clock, truth, fault, strength, deliveries, hits))
         if progress is not None:
             progress(done, len(wanted))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from trajnet.config import require
 from trajnet.errors import InputError
-from trajnet.inference import Stream
+from trajnet.inference import NO_JUDGING, JudgingCounters, JudgingOptions, Stream
 from trajnet.inference.base import Predictor
 from trajnet.inference.guard import GuardOptions
 from trajnet.timing.clock import Clock, stolen_since
@@ -48,12 +48,19 @@ class ReplayOptions:
     budget_ms: latency above which a frame has missed its deadline.
     warmup_frames: frames left out of the figures; None: DEFAULT_WARMUP_FRAMES, or all but one of a shorter scene.
     keep_paths: how many of the scene's tracks, from the first, to keep the predictions of; None: all.
+    self_judging: whether a model judges itself, see docs/self-judging.md.
     """
 
     rate: float = 1.0
     budget_ms: float = 50.0
     warmup_frames: int | None = None
     keep_paths: int | None = None
+    self_judging: bool = True
+
+    @property
+    def judging(self) -> JudgingOptions | None:
+        """What a Stream is given."""
+        return None if self.self_judging else NO_JUDGING
 
     def __post_init__(self) -> None:
         require(not math.isnan(self.rate) and self.rate > 0, f"rate: expected a number above 0, got {self.rate}")
@@ -116,6 +123,7 @@ class Replay:
     paths: list[RecordedPaths]
     track_counters: dict[str, int]
     guard_counters: dict[str, Any]
+    judging_counters: dict[str, int]
     stolen_s: float | None
 
     @property
@@ -167,7 +175,7 @@ def replay(
     """
     warmup = _warmup_frames(scene, options)
     offset_ns = _offsets_ns(scene, options.rate)
-    stream = Stream.for_scene(scene, predictor, policy, guard=guard, clock_ns=clock.now_ns)
+    stream = Stream.for_scene(scene, predictor, policy, guard=guard, judging=options.judging, clock_ns=clock.now_ns)
     timings: list[FrameTiming] = []
     paths: list[RecordedPaths] = []
     own = len(scene.track_id) if options.keep_paths is None else options.keep_paths
@@ -195,6 +203,7 @@ def replay(
         paths=paths,
         track_counters=dataclasses.asdict(stream.store.counters),
         guard_counters=dataclasses.asdict(stream.guard.counters),
+        judging_counters=dataclasses.asdict(JudgingCounters() if stream.judge is None else stream.judge.counters),
         stolen_s=stolen_since(before_s, clock),
     )
 

@@ -6,7 +6,7 @@ const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const doc = data.document;
 const drawing = data.drawing;
-const SOURCES = ["model", "physics", "stale"];
+const SOURCES = ["model", "physics", "stale", "judged"];
 const HISTORY_S = 3;
 
 const fixed = (value, digits) => (value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits));

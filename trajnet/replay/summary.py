@@ -86,8 +86,8 @@ def document(run: Run) -> dict[str, Any]:
     """Everything measured, ready for JSON: NaN and infinity become null.
 
     scene, model, load (how it was offered), hardware (stolen_s: see Clock), latency_ms (stage -> count, p50, p95, p99,
-    p99.9, max, mean), deadline, frames, tracks, guard, errors, consistency (from frame to frame), faults (if any were
-    tried).
+    p99.9, max, mean), deadline, frames, tracks, guard, self_judging, errors, consistency (from frame to frame), faults
+    (if any were tried).
     """
     result = run.replay
     objects = np.array([t.objects for t in result.timings])
@@ -146,6 +146,7 @@ def document(run: Run) -> dict[str, Any]:
         },
         "tracks": result.track_counters,
         "guard": result.guard_counters,
+        "self_judging": {"on": result.options.self_judging, **result.judging_counters},
         "consistency": {"model": path_steadiness(result), "cv": path_steadiness(run.cv_replay)},
         **({} if run.faults is None else {"faults": run.faults}),
         "errors_m": {"model": dataclasses.asdict(run.errors), "cv": dataclasses.asdict(run.baseline)},

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import sqlite3
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from trajnet.ros.parameters import Parameters
 from trajnet.ros.pipeline import Pipeline
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.types import Scene
+from trajnet.whole_file import publish, scratch_folder
 
 MARKER_TOPIC = "/trajnet_predictor/debug/objects_path_markers"
 COVARIANCE_TOPIC = "/trajnet_predictor/output/path_covariance"
@@ -32,6 +32,7 @@ def export_bag(
     """Write the scene as a bag: TrackedObjects and, with a predictor, PredictedObjects, markers and covariances.
 
     out: a folder that does not exist yet, or with mcap a single .mcap file. The predictor runs as it does in the node.
+    The bag appears whole or not at all.
     Returns the number of messages. Raises InputError where out exists or cannot be written.
     """
     rosbag2 = rosbag2_module()
@@ -41,15 +42,14 @@ def export_bag(
     if single and out.suffix != {"mcap": ".mcap", "sqlite3": ".db3"}[storage]:
         raise InputError(f"{out}: expected a file for storage {storage}, got {out.suffix}")
     plugin = {"mcap": rosbag2.StoragePlugin.MCAP, "sqlite3": rosbag2.StoragePlugin.SQLITE3}[storage]
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".trajnet-bag-") as folder:
-            made = Path(folder) / out.stem
+    with scratch_folder(out) as folder:
+        made = folder / out.stem
+        try:
             with rosbag2.Writer(made, version=8, storage_plugin=plugin) as writer:
                 count = _write(writer, scene, predictor, frame_id)
-            shutil.move(next(made.glob(f"*{out.suffix}")) if single else made, out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
+        except sqlite3.Error as error:
+            raise InputError(f"{out}: cannot be written: {error}") from error
+        publish(next(made.glob(f"*{out.suffix}")) if single else made, out)
     return count
 
 

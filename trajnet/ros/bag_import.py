@@ -13,7 +13,7 @@ import numpy as np
 from trajnet.datasets.files import load_scene
 from trajnet.errors import InputError
 from trajnet.ros.bag_stretches import Stretches, choose_messages
-from trajnet.ros.bags import TRACKED_TOPIC, is_bag, read_messages
+from trajnet.ros.bags import TRACKED_TOPIC, is_bag, read_messages, what_is_lost
 from trajnet.ros.cdr import decode_header, decode_tracked
 from trajnet.ros.definitions import TRACKED_OBJECTS
 from trajnet.ros.from_autoware import MessageCleaner
@@ -31,16 +31,21 @@ LEAP_WITHOUT_VELOCITY_MPS = 70.0
 
 @dataclass
 class ImportReport:
-    """What was read. messages: of the topic. left_out, mended: what, and how many messages, objects or tracks."""
+    """What was read. messages: of the topic. left_out, mended: what, and how many messages, objects or tracks.
+
+    lost: a sentence for every recording that was cut off.
+    """
 
     messages: int = 0
+    lost: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     mended: Counter[str] = field(default_factory=Counter)
 
     def lines(self) -> list[str]:
-        """Return a line for everything that was left out or mended, with its count."""
+        """Return a line for everything that was lost, left out or mended, with its count."""
         named = (("left out", self.left_out), ("mended", self.mended))
-        return [f"{name}: {count} {what}" for name, counts in named for what, count in counts.items() if count]
+        counted = [f"{name}: {count} {what}" for name, counts in named for what, count in counts.items() if count]
+        return [*self.lost, *counted]
 
 
 def open_scene(path: Path, *, with_map: bool = False) -> Scene:
@@ -75,7 +80,7 @@ def import_bag(path: Path, topic: str | None = None, *, frame_id: str = "map") -
     frames = _frames(path, topic, chosen, cleaner)
     if not any(len(f) for f in frames):
         raise InputError(f"{path}: expected tracked objects, got {len(headers)} messages without any")
-    report = ImportReport(len(headers), chosen.left_out, chosen.mended)
+    report = ImportReport(len(headers), what_is_lost(path), chosen.left_out, chosen.mended)
     scene = _scene(path, frames, report)
     _report_objects(cleaner, report)
     return scene, report

@@ -1,14 +1,17 @@
 """rosbag2 recordings (mcap and sqlite3) read without ROS.
 
-Reading takes a bag's folder, or one of its .mcap or .db3 files alone. Messages stay bytes: the codec is the node's.
-See bag_import for scenes from them, bag_export for the way back.
+Reading takes a bag's folder, or one of its .mcap or .db3 files alone. A folder without metadata.yaml (its recorder was
+killed) is read file by file, and of an mcap that was cut off what is whole (cut_bags). Messages stay
+bytes: the codec is the node's. See bag_import for scenes from them, bag_export for the way back.
 """
 
 from __future__ import annotations
 
+import logging
+import re
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +19,11 @@ from typing import Any, TypeVar
 from trajnet.errors import DependencyError, InputError
 from trajnet.ros.bag_predictions import prediction_of
 from trajnet.ros.cdr import decode_predicted
+from trajnet.ros.cut_bags import CutConnection, CutMcap, is_cut
 from trajnet.ros.definitions import DEFINITIONS, PREDICTED_OBJECTS
 from trajnet.types import Prediction
+
+log = logging.getLogger(__name__)
 
 TRACKED_TOPIC = "/perception/object_recognition/tracking/objects"
 PREDICTED_TOPIC = "/perception/object_recognition/objects"
@@ -37,7 +43,9 @@ def is_bag(path: Path) -> bool:
 
 
 def _recordings_in(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES) if folder.is_dir() else []
+    """Return the recordings of a folder in the order in which they were made: bag_2.mcap before bag_10.mcap."""
+    found = [p for p in folder.iterdir() if p.suffix in SUFFIXES] if folder.is_dir() else []
+    return sorted(found, key=lambda p: [(len(n), n) if n.isdigit() else (0, n) for n in re.split(r"(\d+)", p.name)])
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,21 @@ class BagTopic:
 def bag_topics(path: Path) -> list[BagTopic]:
     """Return the topics of a bag, by name. Raises InputError."""
     with _open(path) as reader:
+        for lost in lost_of(reader):
+            log.warning("%s: %s", path, lost)
         return sorted((BagTopic(c.topic, c.msgtype, c.msgcount) for c in reader.connections), key=lambda t: t.name)
+
+
+def what_is_lost(path: Path) -> list[str]:
+    """Return a sentence for every recording of a bag that was cut off. Raises InputError."""
+    with _open(path) as reader:
+        return lost_of(reader)
+
+
+def lost_of(reader: Any) -> list[str]:
+    """Return what an opened reader could not read, in words."""
+    parts = reader.readers if isinstance(reader, _Recordings) else [reader]
+    return [part.lost for part in parts if isinstance(part, CutMcap)]
 
 
 def predictions_from_bag(path: Path, topic: str | None = None) -> list[Prediction]:
@@ -119,30 +141,57 @@ def rosbag2_module() -> Any:
     return rosbags.rosbag2
 
 
+class _Recordings:
+    """The recordings of a folder without metadata.yaml, one after the other, as one reader."""
+
+    def __init__(self, readers: list[Any]) -> None:
+        self.readers = readers
+        counts: dict[tuple[str, str], int] = {}
+        for connection in (c for reader in readers for c in reader.connections):
+            key = (connection.topic, connection.msgtype)
+            counts[key] = counts.get(key, 0) + connection.msgcount
+        self.connections = [CutConnection(*key, count) for key, count in counts.items()]
+
+    def messages(self, connections: Collection[CutConnection]) -> Iterator[tuple[Any, int, bytes]]:
+        """Yield the messages of the connections."""
+        wanted = {(c.topic, c.msgtype) for c in connections}
+        for reader in self.readers:
+            chosen = [c for c in reader.connections if (c.topic, c.msgtype) in wanted]
+            if chosen:  # without any, rosbags yields the messages of all
+                yield from reader.messages(connections=chosen)
+
+
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
     """Open a reader; whatever is wrong with the file becomes an InputError."""
-    rosbag2 = rosbag2_module()
+    rosbag2_module()
     if not path.exists():
         raise InputError(f"{path}: no such bag; check the path")
     if not is_bag(path):
         raise InputError(f"{path}: expected a bag: a folder with metadata.yaml, an .mcap or a .db3 file")
-    opened = path
-    if path.is_dir() and not (path / "metadata.yaml").is_file():
-        recordings = _recordings_in(path)
-        if len(recordings) > 1:
-            raise InputError(
-                f"{path}: {len(recordings)} recordings and no metadata.yaml; make one with: ros2 bag reindex {path}"
-            )
-        opened = recordings[0]
-    recovery = RECOVERY.get(opened.suffix, "ros2 bag reindex {file}").format(file=opened)
+    whole = path.is_file() or (path / "metadata.yaml").is_file()
+    with ExitStack() as stack:
+        readers = [stack.enter_context(_open_one(one)) for one in ([path] if whole else _recordings_in(path))]
+        yield readers[0] if len(readers) == 1 else _Recordings(readers)
+
+
+@contextmanager
+def _open_one(path: Path) -> Iterator[Any]:
+    """Open a bag with its metadata, or one recording."""
+    recovery = RECOVERY.get(path.suffix, "ros2 bag reindex {file}").format(file=path)
     advice = f"; if it was cut off, this keeps what is whole: {recovery}"
     try:
-        with rosbag2.Reader(opened) as reader:
+        if path.suffix == ".mcap" and path.is_file() and is_cut(path):
+            cut = CutMcap(path)
+            if not cut.connections:
+                raise InputError(f"{path}: cannot be read as a bag: it was cut off before its first message was whole")
+            yield cut
+            return
+        with rosbag2_module().Reader(path) as reader:
             yield reader
     except (InputError, GeneratorExit):
         raise
-    except (rosbag2.ReaderError, sqlite3.Error, OSError) as error:
+    except (rosbag2_module().ReaderError, sqlite3.Error, OSError) as error:
         raise InputError(f"{path}: cannot be read as a bag: {' '.join(str(error).split())}{advice}") from error
     except Exception as error:  # rosbags leaves struct.error, AssertionError and others of a broken file as they are
         kind = type(error).__name__

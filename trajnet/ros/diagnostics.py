@@ -94,7 +94,8 @@ class Cycle:
 
     kind: used; late (used, but old when it came); dropped (out of order or a duplicate); bad (could not be decoded);
     failed (could be decoded, but something raised and no objects left).
-    model_rows, physics_rows, stale_rows: objects by the source of their path.
+    model_rows, physics_rows, stale_rows, judged_rows: objects by the source of their path; judged: answered by the
+    model, and another expert's path put first by the object's own past errors.
     over_limit_rows: objects that the model was not asked about because there were more than it may be given.
     outside_class_rows, outside_rate_rows, outside_speed_rows: objects that it was not asked about because it was never
     trained on their class, rate or speed.
@@ -111,6 +112,7 @@ class Cycle:
     model_rows: int = 0
     physics_rows: int = 0
     stale_rows: int = 0
+    judged_rows: int = 0
     over_limit_rows: int = 0
     outside_class_rows: int = 0
     outside_rate_rows: int = 0
@@ -127,7 +129,7 @@ class Cycle:
     @property
     def rows(self) -> int:
         """How many objects left with a path."""
-        return self.model_rows + self.physics_rows + self.stale_rows
+        return self.model_rows + self.physics_rows + self.stale_rows + self.judged_rows
 
     @property
     def outside_domain_rows(self) -> int:
@@ -195,6 +197,7 @@ class Totals:
     model_rows: int = 0
     physics_rows: int = 0
     stale_rows: int = 0
+    judged_rows: int = 0
     over_limit_rows: int = 0
     outside_class_rows: int = 0
     outside_rate_rows: int = 0
@@ -252,6 +255,7 @@ class Diagnostics:
         totals.model_rows += cycle.model_rows
         totals.physics_rows += cycle.physics_rows
         totals.stale_rows += cycle.stale_rows
+        totals.judged_rows += cycle.judged_rows
         totals.over_limit_rows += cycle.over_limit_rows
         totals.outside_class_rows += cycle.outside_class_rows
         totals.outside_rate_rows += cycle.outside_rate_rows
@@ -396,8 +400,10 @@ class Diagnostics:
             "provider_asked", identity.provider_asked
         )
         judged.add("fallback_share", f"{fallback:.4f}")
+        judged.add("judged_share", f"{sum(c.judged_rows for c in self._cycles) / rows:.4f}")
         judged.add_totals(
-            self.totals, ("model_rows", "physics_rows", "stale_rows", "over_limit_rows", "failures", "failed")
+            self.totals,
+            ("model_rows", "physics_rows", "stale_rows", "judged_rows", "over_limit_rows", "failures", "failed"),
         )
         if self._last_failure:
             judged.add("last_failure", self._last_failure)

@@ -107,6 +107,10 @@ class Parameters:
         "Ask the model about every object. By default those outside of what it was trained on (class, rate, speed; see "
         "trajnet info) get physics, if its file states that.",
     )
+    self_judging: bool = _parameter(
+        True,
+        "A model's earlier answers for an object weigh its paths against constant velocity and standing still.",
+    )
     queue_depth: int = _parameter(
         5, "Frames that wait while the node is held up; Autoware's own predictor keeps 1.", minimum=1, maximum=1000
     )

@@ -18,7 +18,7 @@ import numpy as np
 from trajnet.context.map_field import MapField, field_of
 from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, in_words
-from trajnet.inference import PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
+from trajnet.inference import NO_JUDGING, PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
 from trajnet.inference.domain import outside_words
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
@@ -150,6 +150,7 @@ class Pipeline:
             guard=options,
             map_field=field,
             warn_without_map=False,  # the node says at its start which map it has
+            judging=None if parameters.self_judging else NO_JUDGING,
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()
@@ -190,7 +191,11 @@ class Pipeline:
         except BaseException as error:
             self._failed(error, found)
             answer = Answer(kind="failed", message=found.failure)
-        rows = np.bincount(answer.paths.source, minlength=len(Source)) if answer.paths is not None else np.zeros(3)
+        rows = (
+            np.bincount(answer.paths.source, minlength=len(Source))
+            if answer.paths is not None
+            else np.zeros(len(Source))
+        )
         cycle = Cycle(
             now_ns if monotonic_ns is None else monotonic_ns,
             answer.kind,
@@ -198,6 +203,7 @@ class Pipeline:
             model_rows=int(rows[Source.MODEL]),
             physics_rows=int(rows[Source.PHYSICS]),
             stale_rows=int(rows[Source.STALE]),
+            judged_rows=int(rows[Source.JUDGED]),
             over_limit_rows=answer.over_limit,
             outside_class_rows=guard.outside_class_rows - before.outside_class_rows,
             outside_rate_rows=guard.outside_rate_rows - before.outside_rate_rows,
@@ -240,7 +246,10 @@ class Pipeline:
                 "restarted": self.stream.store.counters.restarted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
             },
-            "model": {"non_finite_rows": self.stream.guard.counters.non_finite_rows},
+            "model": {
+                "non_finite_rows": self.stream.guard.counters.non_finite_rows,
+                **({} if self.stream.judge is None else asdict(self.stream.judge.counters)),
+            },
         }
         return tuple(
             replace(s, values=s.values + tuple((f"{k}_total", str(v)) for k, v in more.get(s.name, {}).items()))

@@ -17,8 +17,8 @@ class PublishedPaths:
     """The published paths of N objects: K each, T points; the first point is the present (time 0).
 
     time_s (T,), position_m (N, K, T, 2), yaw_rad (N, K, T), covariance_m2 (N, K, T, 2, 2), probability (N, K) in
-    falling order, summing to 1, source (N,), age_s (N,): as in trajnet.types.Prediction. z_m (N,): height of the
-    object, which its paths keep.
+    falling order, summing to 1, source (N,), age_s (N,), expert (N, K): as in trajnet.types.Prediction. z_m (N,):
+    height of the object, which its paths keep.
     """
 
     time_s: FloatArray
@@ -29,6 +29,7 @@ class PublishedPaths:
     z_m: FloatArray
     source: NDArray[np.int8]
     age_s: FloatArray
+    expert: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.probability)
@@ -85,4 +86,5 @@ class PathGrid:
             z_m=present.z_m,
             source=best.source,
             age_s=best.age_s,
+            expert=None if best.expert is None else best.expert[:, :kept],
         )

@@ -16,8 +16,10 @@ from trajnet.ros.cdr_writer import CdrWriter
 from trajnet.ros.published_paths import PublishedPaths
 from trajnet.types import FloatArray
 
-#: Red, green, blue of a path by where it comes from: model, physics, stale.
-SOURCE_RGB: NDArray[np.float32] = np.array([[0.1, 0.75, 1.0], [1.0, 0.65, 0.1], [0.6, 0.6, 0.6]], dtype=np.float32)
+#: Red, green, blue of a path by where it comes from: model, physics, stale, judged.
+SOURCE_RGB: NDArray[np.float32] = np.array(
+    [[0.1, 0.75, 1.0], [1.0, 0.65, 0.1], [0.6, 0.6, 0.6], [0.45, 0.9, 0.3]], dtype=np.float32
+)
 _BOX_RGBA = np.array([0.9, 0.9, 0.9, 0.9], dtype=np.float32)
 _LINE_LIST = 5
 _LINE_WIDTH_M = 0.15
@@ -29,6 +31,7 @@ CLOUD: np.dtype[Any] = np.dtype(
         ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("time_s", "<f4"),
         ("cov_xx_m2", "<f4"), ("cov_xy_m2", "<f4"), ("cov_yy_m2", "<f4"),
         ("probability", "<f4"), ("age_s", "<f4"), ("object", "<u4"), ("path", "<u4"), ("source", "<u4"),
+        ("expert", "<u4"),
     ]
 )  # fmt: skip
 
@@ -119,6 +122,7 @@ def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
     records["object"] = np.arange(count)[:, None, None]
     records["path"] = np.arange(modes)[None, :, None]
     records["source"] = paths.source[:, None, None]
+    records["expert"] = 0 if paths.expert is None else paths.expert[:, :, None]
     return records.reshape(-1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import time
 from collections.abc import Sequence
@@ -13,6 +15,8 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -27,7 +31,7 @@ from trajnet.training.domain import training_domain
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
 from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
-from trajnet.whole_file import whole_file
+from trajnet.whole_file import only_process, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,25 @@ CHECKPOINT_VERSION = 4
 LAST = "last.ckpt"
 #: Entries of a checkpoint's weights that are fitted after training.
 CALIBRATION = ("spread", "sharpness")
+#: Held while a run writes into its folder; the kernel frees it when the process ends, even by kill -9.
+LOCK = ".training.lock"
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes checkpoints beside their place and renames them; Lightning's own way may copy from another disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write the checkpoint whole or not at all. Raises InputError if it cannot be written."""
+        del storage_options  # of remote file systems
+        save_whole(checkpoint, Path(path))
+
+
+def save_whole(values: dict[str, Any], path: Path) -> None:
+    """Save values as torch does, whole or not at all. Raises InputError if the file cannot be written."""
+    memory = io.BytesIO()  # on a full disk torch raises RuntimeErrors without the reason
+    torch.save(values, memory)
+    with whole_file(path) as part:
+        part.write_bytes(memory.getbuffer())
 
 
 class Learner(lightning.LightningModule):
@@ -151,10 +174,27 @@ def train(
     roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
     threads: CPU threads of torch; 0 leaves its own choice. init: checkpoint whose weights a new run starts from; a run
     that goes on has its own.
-    Raises TrajnetError for data or a checkpoint that does not fit.
+    Raises TrajnetError for data or a checkpoint that does not fit, and where another process trains in ``out``.
     """
     used = (*config.train, *config.validation)  # the calibration in the model file is fitted on the latter
     require_trainable([(s.kind, s.path) for s in used], non_commercial=config.non_commercial)
+    first = getattr(rank_zero_only, "rank", 0) == 0  # the other processes of one run share its folder
+    with only_process(out / LOCK, "is training here") if first else contextlib.nullcontext():
+        hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
+        return _train(config, roots, out, hardware, threads, progress, init, callbacks)
+
+
+def _train(
+    config: TrainConfig,
+    roots: Sequence[Path],
+    out: Path,
+    hardware: dict[str, Any],
+    threads: int,
+    progress: bool,
+    init: Path | None,
+    callbacks: Sequence[Callback],
+) -> Path:
+    """Train as train() does, in a folder that is this run's own. hardware: for Lightning's trainer."""
     lightning.seed_everything(config.seed, verbose=False)
     if threads > 0:
         torch.set_num_threads(threads)
@@ -165,7 +205,8 @@ def train(
     source_windows, train_set = [len(part) for part in parts], joined(parts)
     del parts  # as large as train_set
     validation_set = load_training_set(config.validation, roots, future_time_s, requirements, cache)
-    ranks = (devices if isinstance(devices, int) else 1) * nodes
+    devices = hardware["devices"]
+    ranks = (devices if isinstance(devices, int) else 1) * int(hardware["num_nodes"])
     epochs = config.optimizer.epochs
     steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
     learner = Learner(config, len(train_set), steps)
@@ -181,14 +222,12 @@ def train(
         averages.append(EMAWeightAveraging(decay=config.optimizer.average))
     bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if progress else []
     trainer = lightning.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        strategy=strategy,
+        **hardware,
         max_epochs=epochs,
         gradient_clip_val=config.optimizer.gradient_clip,
         logger=TensorBoardLogger(str(out), name="tensorboard", version=""),
         callbacks=[*averages, keep, *bars, *callbacks],
+        plugins=[WholeFiles()],
         enable_progress_bar=progress,
         enable_model_summary=False,
         reload_dataloaders_every_n_epochs=1,
@@ -211,8 +250,7 @@ def _finish(path: Path, validation: TrainingSet, domain: Domain) -> None:
     stored = read_checkpoint(path)
     stored["state_dict"].update({"model.spread": model.spread, "model.sharpness": model.sharpness})
     stored["trajnet"]["domain"] = configs.to_dict(domain)
-    with whole_file(path) as unfinished:
-        torch.save(stored, unfinished)
+    save_whole(stored, path)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -134,6 +134,7 @@ def played() -> dict[str, Any]:
             "model_rows": 90, "physics_rows": 6, "stale_rows": 4, "outside_domain_rows": 0, "failures": 1,
             "non_finite_rows": 0, "last_failure": "boom",
         },
+        "self_judging": {"on": True, "evident_rows": 60, "velocity_rows": 7, "standing_rows": 8},
         "consistency": {
             "model": {"all": {"jump_m": 0.5, "flips_per_object_minute": 1.5}}, "cv": {"all": {"jump_m": 0.25}},
         },
@@ -169,6 +170,7 @@ def test_what_is_printed_of_a_replay_word_for_word() -> None:
         "warm-up    the first 5 frames are not counted",
         "agents     2 to 9 per frame, 4.2 on average",
         "paths      90 lstm, 6 fall-back, 4 stale",
+        "judged     60 rows by their own past errors: constant velocity led 7, standing 8",
         f"steadiness {jumps}, the best mode flips 1.5 times per object and minute",
         "failures   1 calls, 0 paths not finite",
         "hardware   A CPU, 2 of 8 cores",

@@ -26,7 +26,8 @@ TIME_S = np.arange(1.0, 13.0) * 0.5
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    return run_replay(crossing_scene(), Fan(TIME_S), ReplayOptions(warmup_frames=2), clock=VirtualClock())
+    options = ReplayOptions(warmup_frames=2, self_judging=False)
+    return run_replay(crossing_scene(), Fan(TIME_S), options, clock=VirtualClock())
 
 
 def parts(page: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

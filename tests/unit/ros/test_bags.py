@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -219,21 +221,53 @@ def test_objects_without_ids_are_tracks_by_place(tmp_path: Path) -> None:
     assert report.lines() == ["mended: 30 objects with an unset id: told apart by place"]
 
 
-def test_a_folder_without_metadata_is_read_or_told_how_to_mend(tmp_path: Path) -> None:
-    export_bag(scene(), tmp_path / "bag")
-    (tmp_path / "bag" / "metadata.yaml").unlink()
-    assert open_scene(tmp_path / "bag").frame_count == 8
-    (tmp_path / "bag" / "second.mcap").write_bytes((tmp_path / "bag" / "bag.mcap").read_bytes())
-    with pytest.raises(InputError, match=r"2 recordings and no metadata.yaml; .*ros2 bag reindex"):
-        open_scene(tmp_path / "bag")
+@pytest.mark.parametrize(("storage", "suffix"), [("mcap", ".mcap"), ("sqlite3", ".db3")])
+def test_a_folder_without_metadata_is_read_file_by_file(storage: Any, suffix: str, tmp_path: Path) -> None:
+    whole = scene()
+    (tmp_path / "bag").mkdir()
+    stamps = whole.timestamp_ns
+    for number, frames in ((2, range(5)), (10, range(5, 8))):  # 2 before 10
+        rows = np.isin(whole.row_frame, frames)
+        part = replace(
+            whole, timestamp_ns=stamps[frames], frame_number=whole.frame_number[frames],
+            row_frame=whole.row_frame[rows] - frames[0],
+            **{n: getattr(whole, n)[rows] for n in ("row_track", "position_m", "yaw_rad", "yaw_valid", "velocity_mps")},
+            velocity_valid=whole.velocity_valid[rows], is_target=whole.is_target[rows],
+        )  # fmt: skip
+        export_bag(part, tmp_path / f"part{suffix}", storage=storage)
+        (tmp_path / f"part{suffix}").rename(tmp_path / f"bag/bag_{number}{suffix}")
+    got, report = import_bag(tmp_path / "bag")
+    assert (got.timestamp_ns == stamps).all()
+    assert report.lines() == []
+    assert [(t.name, t.count) for t in bag_topics(tmp_path / "bag")] == [(TRACKED_TOPIC, 8)]
 
 
-def test_a_recording_that_was_cut_off_is_told_how_to_mend(tmp_path: Path) -> None:
-    export_bag(scene(), tmp_path / "bag.mcap")
-    whole = (tmp_path / "bag.mcap").read_bytes()
-    (tmp_path / "cut.mcap").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"cut.mcap: cannot be read .*: mcap recover .*cut.mcap -o recovered.mcap"):
-        open_scene(tmp_path / "cut.mcap")
+@pytest.mark.parametrize("compression", [rosbag2.CompressionMode.NONE, rosbag2.CompressionMode.STORAGE])
+def test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(compression: Any, tmp_path: Path) -> None:
+    data = [encode_tracked(tracked_objects(scene(40).frame(i))) for i in range(40)]
+    writer = rosbag2.Writer(tmp_path / "bag", version=8, storage_plugin=rosbag2.StoragePlugin.MCAP)
+    writer.set_compression(compression, rosbag2.CompressionFormat.ZSTD)
+    with writer:
+        topic = writer.add_connection(TRACKED_TOPIC, TRACKED_OBJECTS, typestore=typestore())
+        for index, message in enumerate(data):
+            writer.write(topic, index * 10**9, message)
+            if index % 10 == 9:
+                writer.storage.close_chunk()
+    whole = (tmp_path / "bag/bag.mcap").read_bytes()
+    (tmp_path / "killed").mkdir()
+    found = []
+    for share in (0.15, 0.3, 0.45, 0.55):
+        (tmp_path / "killed/cut.mcap").write_bytes(whole[: int(len(whole) * share)])
+        (of_the_topic,) = bag_topics(tmp_path / "killed")
+        count = of_the_topic.count
+        got, report = import_bag(tmp_path / "killed")
+        assert report.lines()[0].startswith(f"cut.mcap was cut off: {count} messages are whole (")
+        assert f"recorded at {count - 1}.000 s" in report.lines()[0]
+        assert got.frame_count == report.messages == count
+        found.append(got.frame_count)
+    assert found == sorted(found)
+    assert found[0] > 0
+    assert found[-1] < 40
 
 
 # --- what cannot be read
@@ -283,11 +317,34 @@ def test_one_clear_sentence_for_every_kind_of_bad_bag(tmp_path: Path) -> None:
 def test_every_truncation_of_a_bag_is_refused_or_read(tmp_path: Path) -> None:
     export_bag(scene(3), tmp_path / "whole.mcap")
     whole = (tmp_path / "whole.mcap").read_bytes()
+    frames = []
     for length in range(0, len(whole), max(1, len(whole) // 60)):
         cut = tmp_path / f"cut-{length}.mcap"
         cut.write_bytes(whole[:length])
-        with pytest.raises(InputError, match="cut-"):
-            scene_from_bag(cut)
+        try:
+            frames.append(scene_from_bag(cut).frame_count)
+        except InputError as error:
+            frames.append(0 if f"cut-{length}" in str(error) else -1)
+    assert frames == sorted(frames)
+    assert (frames[0], frames[-1]) == (0, 3)
+
+
+@pytest.mark.parametrize(("storage", "name"), STORAGES)
+def test_a_disk_that_is_full_leaves_no_half_bag_and_one_sentence(storage: Any, name: str, tmp_path: Path) -> None:
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nfrom trajnet.errors import InputError\n"
+        "from trajnet.ros.bag_export import export_bag\nfrom tests.unit.ros.test_bags import scene\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "try:\n    export_bag(scene(60), Path(sys.argv[1]), storage=sys.argv[2])\n"
+        "except InputError as error:\n    print(error)\n"
+    )
+    (tmp_path / "out").mkdir()
+    words = [sys.executable, "-c", code, str(tmp_path / "out" / name), storage]
+    done = subprocess.run(words, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{tmp_path / 'out' / name}: cannot be written: ")
+    assert len(done.stdout.splitlines()) == 1
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

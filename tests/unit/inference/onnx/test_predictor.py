@@ -23,7 +23,7 @@ from trajnet.datasets.window_context import nothing_around
 from trajnet.errors import ConfigError, ContractError, DependencyError
 from trajnet.export.graph import export_model, make_contract, write_model
 from trajnet.geometry import rotate, rotate_covariance, wrap_angle
-from trajnet.inference import GuardOptions, OnnxPredictor, Stream, load_predictor
+from trajnet.inference import NO_JUDGING, GuardOptions, OnnxPredictor, Stream, load_predictor
 from trajnet.inference.contract import CARD_KEY, CONTRACT_KEY
 from trajnet.inference.onnx.predictor import fill
 from trajnet.inference.onnx.session import import_onnxruntime
@@ -318,7 +318,7 @@ def test_step_by_step_equals_the_whole_sequence_with_map_and_neighbours(
             asked.append(observations)
             return super().predict(observations)
 
-    stream = Stream(Kept(exported_onlooking), map_field=stripes())
+    stream = Stream(Kept(exported_onlooking), map_field=stripes(), judging=NO_JUDGING)
     for one in frames:
         got = stream.update(one, one.timestamp_ns)
     last = asked[-1].surroundings

@@ -1,0 +1,31 @@
+"""Commands that are killed while they write leave whole files, and end with the same result when run again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kill_nine import ROOT, cached_arrays, commands, kill_and_run_again
+
+
+@pytest.mark.parametrize(("name", "kills"), [("train", 2), ("cache", 2), ("bag-mcap", 2), ("bag-db3", 2)])
+def test_killed_at_any_call_and_run_again_gives_the_same(name: str, kills: int, tmp_path: Path) -> None:
+    assert kill_and_run_again(name, commands(tmp_path)[name], tmp_path, kills=kills, seed=1) == []
+
+
+def test_an_export_that_was_killed_is_whole_or_not_there(tmp_path: Path) -> None:
+    assert kill_and_run_again("export", commands(tmp_path)["export"], tmp_path, kills=1, seed=1) == []
+
+
+def test_two_processes_on_one_cache_both_end_with_the_same_arrays(tmp_path: Path) -> None:
+    cache = commands(tmp_path)["cache"]
+    for name in ("alone", "both"):
+        (tmp_path / name).mkdir()
+    subprocess.run([sys.executable, *cache.words(tmp_path / "alone")], cwd=ROOT, check=True)
+    both = [subprocess.Popen([sys.executable, *cache.words(tmp_path / "both")], cwd=ROOT) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert cached_arrays(tmp_path / "both") == cached_arrays(tmp_path / "alone")
+    assert len(list((tmp_path / "both").iterdir())) == 1

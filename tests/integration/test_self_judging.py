@@ -1,0 +1,86 @@
+"""Self-judging of the shipped default model where users meet it: evaluation, replay, node."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.frames import frame
+from trajnet.datasets.files import load_scene
+from trajnet.evaluate import evaluate
+from trajnet.inference import NO_JUDGING, Stream, load_predictor
+from trajnet.models import default_model
+from trajnet.replay.replay import ReplayOptions
+from trajnet.replay.summary import document, run_replay
+from trajnet.ros.cdr import encode_tracked
+from trajnet.ros.parameters import Parameters
+from trajnet.ros.pipeline import Pipeline, load
+from trajnet.ros.to_autoware import tracked_objects
+from trajnet.ros.visual import covariance_records
+from trajnet.timing.clock import VirtualClock
+from trajnet.types import Expert, Source
+
+SCENE = Path(__file__).resolve().parents[2] / "sim" / "scenes" / "crossing_small.parquet"
+
+
+def test_an_evaluation_says_who_led_and_can_leave_it_off() -> None:
+    model = str(default_model())
+    on, off = (evaluate("scenes", SCENE, None, [model], stride=20, self_judging=asked) for asked in (True, False))
+    assert (on["self_judging"], off["self_judging"]) == (True, False)
+    assert on["models"][0]["self_judging"]["evident_rows"] > 100
+    assert "self_judging" not in off["models"][0]
+    assert on["models"][0]["metrics"] != off["models"][0]["metrics"]
+    assert on["models"][1]["metrics"] == off["models"][1]["metrics"]  # physics never judges itself
+
+
+def test_a_replay_says_who_led_and_can_leave_it_off() -> None:
+    scene, predictor = load_scene(SCENE, with_map=True), load_predictor(default_model())
+    on, off = (
+        document(run_replay(scene, predictor, ReplayOptions(rate=math.inf, self_judging=asked), clock=VirtualClock()))
+        for asked in (True, False)
+    )
+    assert on["self_judging"]["on"]
+    assert on["self_judging"]["judgements"] > 100
+    assert not off["self_judging"]["on"]
+    assert off["self_judging"]["judgements"] == 0
+
+
+def test_switched_off_a_stream_is_the_guarded_model_byte_for_byte() -> None:
+    """And switched on it is for a second: nothing has been judged yet."""
+    scene = load_scene(SCENE, with_map=True)
+    off, on = (Stream.for_scene(scene, load_predictor(default_model()), judging=j) for j in (NO_JUDGING, None))
+    begin_ns = int(scene.timestamp_ns[0])
+    for one in scene.frames():
+        if one.timestamp_ns - begin_ns >= 0.9e9:
+            break
+        mine, plain = on.update(one, one.timestamp_ns), off.update(one, one.timestamp_ns)
+        for name in ("position_m", "covariance_m2", "probability", "source"):
+            np.testing.assert_array_equal(getattr(mine, name), getattr(plain, name))
+        assert plain.expert is None
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_node_counts_and_labels_it(asked: bool) -> None:
+    """An object that said it moved and stands still: its own past errors put standing first."""
+    parameters = Parameters(self_judging=asked, warm_up_objects=0, budget_ms=0.0)
+    predictor, identity = load(parameters)
+    line = Pipeline(predictor, identity, parameters, clock_ns=VirtualClock().now_ns)
+    for step in range(40):
+        one = frame(0.1 * step, {"a": (0.0, 0.0)}, velocity=(5.0, 0.0))
+        answer = line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+    assert answer.paths is not None
+    values = dict(line.report(4_000_000_000)[2].values)
+    records = covariance_records(answer.paths)
+    if asked:
+        assert answer.paths.source.tolist() == [Source.JUDGED]
+        assert int(values["standing_rows_total"]) > 10
+        assert int(values["judged_rows_total"]) >= int(values["standing_rows_total"])
+        assert records["expert"][0] == Expert.STANDING  # of the likeliest path
+        assert float(values["fallback_share"]) == 0.0  # it is none
+    else:
+        assert answer.paths.source.tolist() == [Source.MODEL]
+        assert "standing_rows_total" not in values
+        assert not records["expert"].any()

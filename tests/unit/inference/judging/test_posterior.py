@@ -1,0 +1,89 @@
+"""The weights of the experts, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trajnet.errors import ConfigError
+from trajnet.inference import JudgingOptions
+from trajnet.inference.judging.posterior import EXPERTS, FLOOR, Posterior, log_likelihoods
+from trajnet.types import Expert
+
+NOW = np.zeros(1, np.int64)
+PRIOR = (0.5, 0.3, 0.2)
+
+
+def test_the_log_likelihoods_are_those_of_laplace_distributions() -> None:
+    truth_m = np.array([[1.0, 0.0]])
+    path_m = np.array([[[1.0, 3.0], [1.0, -4.0]]])  # 3 and 4 m away
+    others_m = np.array([[[1.0, 0.0], [0.0, 0.0]]])  # 0 and 1 m away
+    found = log_likelihoods(truth_m, path_m, np.array([[0.25, 0.75]]), others_m, np.array([2.0]))
+    expected = [np.log(0.25 * np.exp(-1.5) + 0.75 * np.exp(-2.0)), 0.0, -0.5]
+    np.testing.assert_allclose(found, [expected])
+
+
+def test_an_outlier_does_not_decide_for_good() -> None:
+    far_m = np.full((1, 2, 2), 1e300)
+    found = log_likelihoods(np.zeros((1, 2)), far_m, np.array([[0.5, 0.5]]), far_m, np.ones(1))
+    np.testing.assert_allclose(found, FLOOR)
+
+
+def test_without_evidence_the_weights_are_the_prior() -> None:
+    posterior = Posterior(JudgingOptions(prior=PRIOR))
+    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    weight, known = posterior.weights(NOW)
+    np.testing.assert_allclose(weight, [PRIOR])
+    assert known.tolist() == [False]
+
+
+def test_evidence_adds_up_and_fades() -> None:
+    posterior = Posterior(JudgingOptions(prior=PRIOR, memory_s=2.0, doubt=0.0))
+    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    judgement = np.array([[-3.0, -1.0, 0.0]])
+    posterior.add(np.zeros(2, np.int64), np.repeat(judgement, 2, axis=0), np.array([1.0, 0.5]))  # one slot twice
+    expected = np.array(PRIOR) * np.exp(1.5 * judgement[0])
+    weight, known = posterior.weights(NOW)
+    np.testing.assert_allclose(weight[0], expected / expected.sum())
+    assert known.tolist() == [True]
+    posterior.begin(NOW, np.array([False]), np.array([2.0]))
+    expected = np.array(PRIOR) * np.exp(1.5 * judgement[0] / np.e)
+    np.testing.assert_allclose(posterior.weights(NOW)[0][0], expected / expected.sum())
+
+
+def test_doubt_keeps_a_share_of_the_prior_whatever_the_evidence() -> None:
+    posterior = Posterior(JudgingOptions(prior=PRIOR, doubt=0.2))
+    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    posterior.add(np.zeros(100, np.int64), np.tile([-12.0, -12.0, 0.0], (100, 1)), np.ones(100))
+    np.testing.assert_allclose(posterior.weights(NOW)[0], [[0.1, 0.06, 0.84]])
+
+
+def test_a_track_that_begins_has_no_evidence() -> None:
+    posterior = Posterior(JudgingOptions(prior=PRIOR))
+    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    posterior.add(NOW, np.array([[-3.0, -1.0, 0.0]]), np.ones(1))
+    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    weight, known = posterior.weights(NOW)
+    np.testing.assert_allclose(weight, [PRIOR])
+    assert not known.any()
+
+
+def test_the_order_of_the_weights_is_that_of_the_experts() -> None:
+    assert [int(e) for e in Expert] == list(range(EXPERTS))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"cadence_s": 0.0}, "cadence_s"),
+        ({"memory_s": float("nan")}, "memory_s"),
+        ({"doubt": 1.0}, "doubt"),
+        ({"horizons_s": (1.0, 1.0)}, "horizons_s"),
+        ({"horizons_s": ()}, "horizons_s"),
+        ({"prior": (1.0, 0.0, 0.0)}, "prior"),
+        ({"prior": (0.5, 0.5, 0.5)}, "prior"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        JudgingOptions(**wrong)  # type: ignore[arg-type]

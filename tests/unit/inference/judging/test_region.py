@@ -1,0 +1,47 @@
+"""The region of a mixture, next to the one that reports use."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trajnet.inference.judging.region import held_by
+from trajnet.metrics.gaussian import mixture_share
+from trajnet.types import FloatArray
+
+
+def in_three(covariance_m2: FloatArray) -> FloatArray:
+    return covariance_m2[..., [0, 0, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize(("radius", "inside"), [(1.17, True), (1.19, False)])
+def test_the_half_of_one_gaussian(radius: float, inside: bool) -> None:
+    """50 % lie within sqrt(2 ln 2) = 1.177 standard deviations."""
+    truth_m = radius * np.array([[0.6 * 2.0, 0.8 * 3.0]])  # standard deviations 2 and 3
+    covariance = np.array([[[4.0, 0.0, 9.0]]])
+    assert (held_by(np.zeros((1, 1, 2)), covariance, np.ones((1, 1)), truth_m)[0] <= 0.5) == inside
+
+
+@pytest.mark.parametrize(("radius", "inside"), [(2.13, True), (2.16, False)])
+def test_nine_tenths_of_one_gaussian(radius: float, inside: bool) -> None:
+    """90 % lie within sqrt(2 ln 10) = 2.146 standard deviations."""
+    truth_m = np.array([[radius, 0.0]])
+    assert (held_by(np.zeros((1, 1, 2)), np.array([[[1.0, 0.0, 1.0]]]), np.ones((1, 1)), truth_m)[0] <= 0.9) == inside
+
+
+@pytest.mark.parametrize("modes", [1, 2, 6])
+def test_it_agrees_with_the_reports(modes: int) -> None:
+    rng = np.random.default_rng(modes)
+    mean_m, root = rng.normal(0.0, 2.0, (500, modes, 2)), rng.normal(0.0, 1.0, (500, modes, 2, 2))
+    covariance_m2 = root @ root.swapaxes(-1, -2) + 0.05 * np.eye(2)
+    probability, truth_m = rng.dirichlet(np.ones(modes), 500), rng.normal(0.0, 2.5, (500, 2))
+    share = held_by(mean_m, in_three(covariance_m2), probability, truth_m)
+    exact = mixture_share(mean_m[:, :, None], covariance_m2[:, :, None], probability, truth_m[:, None])[:, 0]
+    assert np.abs(share - exact).mean() < 0.03
+    assert abs((share <= 0.9).mean() - (exact < 0.9).mean()) < 0.02
+
+
+def test_a_mode_without_spread_or_probability_does_no_harm() -> None:
+    covariance = np.array([[[0.0, 0.0, 0.0], [1.0, 0.0, 1.0]]])
+    share = held_by(np.array([[[5.0, 5.0], [0.0, 0.0]]]), covariance, np.array([[0.0, 1.0]]), np.zeros((1, 2)))
+    assert 0.0 <= share[0] <= 0.1

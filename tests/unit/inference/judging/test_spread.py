@@ -1,0 +1,155 @@
+"""Covariances that adapt: to a spread that is wrong, not to one that is right; bounded, and by many tracks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.frames import frame
+from tests.unit.inference.judging.fakes import TIME_S, Says, bytes_of, fed
+from trajnet.inference import JudgingOptions, Stream
+from trajnet.inference.judging.spread import LARGEST, SMALLEST, AdaptiveSpread
+from trajnet.tracking.store import Observations, TrackPolicy
+from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
+
+SPREAD_ONLY = JudgingOptions(weigh=False)
+
+
+class Uncertain(Says):
+    """The object goes on at 5 m/s, with a standard deviation of sigma_mps times the time."""
+
+    def __init__(self, sigma_mps: float) -> None:
+        super().__init__([(5.0, 0.0)], [1.0])
+        self._variance_m2 = (sigma_mps * TIME_S) ** 2
+
+    def predict(self, observations: Observations) -> Prediction:
+        answer = super().predict(observations)
+        shape = answer.covariance_m2.shape
+        return replace(answer, covariance_m2=np.broadcast_to(self._variance_m2[:, None, None] * np.eye(2), shape))
+
+
+def traffic(
+    seconds: float, sigma_mps: float = 1.0, *, seed: int = 0, tracks: int = 30, hz: float = 2.0
+) -> list[TrackFrame]:
+    """Objects that each go on at 5 m/s and an error of their own, 200 m apart; each lives for 10 s."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    lives = int(seconds / 10.0) + 2
+    error_mps = rng.normal(0.0, sigma_mps, (lives, tracks, 2))
+    for time_s in np.arange(round(seconds * hz)) / hz:
+        places = {}
+        for track in range(tracks):
+            life, age_s = divmod(time_s + track * 10.0 / tracks, 10.0)
+            x_m, y_m = age_s * (np.array([5.0, 0.0]) + error_mps[int(life), track])
+            places[f"{track}-{int(life)}"] = (float(x_m) + 1000.0 * (life % 2), 200.0 * track + float(y_m))
+        frames.append(frame(time_s, places, velocity=(5.0, 0.0)))
+    return frames
+
+
+def factors(stream: Stream) -> FloatArray:
+    """Return the factors of moving vehicles at 1, 2, 3, 4 and 6 s."""
+    assert stream.judge is not None
+    assert stream.judge.spread is not None
+    return stream.judge.spread.factors[0, [1, 3, 5, 7, 11]]
+
+
+@pytest.mark.parametrize("stated", [0.5, 1.0, 1.8])
+def test_the_factor_makes_good_what_the_stated_spread_lacks(stated: float) -> None:
+    stream = Stream(Uncertain(stated), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    fed(stream, traffic(150.0, 1.0))
+    np.testing.assert_allclose(factors(stream), 1.0 / stated, rtol=0.25)
+
+
+def test_the_factor_is_bounded() -> None:
+    stream = Stream(Uncertain(0.05), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    fed(stream, traffic(150.0, 1.0))
+    np.testing.assert_allclose(factors(stream), LARGEST)
+    stream = Stream(Uncertain(20.0), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    fed(stream, traffic(150.0, 1.0))
+    assert (factors(stream) >= SMALLEST).all()
+    assert (factors(stream) < 0.75).all()
+
+
+def test_the_covariances_leave_with_the_factor_and_nothing_else_changes() -> None:
+    stream = Stream(Uncertain(0.5), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    last = fed(stream, traffic(60.0))[-1]
+    found = factors(stream)
+    sigma_m = np.sqrt(last.covariance_m2[0, 0, [1, 3, 5, 7, 11], 0, 0])
+    np.testing.assert_allclose(sigma_m, 0.5 * np.array([1.0, 2.0, 3.0, 4.0, 6.0]) * found)
+    assert last.expert is None
+    np.testing.assert_allclose(last.position_m[0, 0, 0] - last.position_m[0, 0, 1], [-2.5, 0.0], atol=1e-9)
+
+
+def test_one_object_moves_the_factor_less_and_less() -> None:
+    """A single object that is never where it should be, for two minutes."""
+    stream = Stream(Uncertain(0.1), judging=SPREAD_ONLY)
+    frames = [frame(0.25 * i, {"a": (0.25 * 8.0 * i, 0.0)}, velocity=(5.0, 0.0)) for i in range(480)]
+    fed(stream, frames)
+    assert (factors(stream) < 1.9).all()
+
+
+def test_each_group_has_its_own_factors() -> None:
+    stream = Stream(Uncertain(0.5), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    people = [replace(one, object_class=np.full(len(one), ObjectClass.PEDESTRIAN, np.int8)) for one in traffic(60.0)]
+    fed(stream, people)
+    assert stream.judge is not None
+    assert stream.judge.spread is not None
+    found = stream.judge.spread.factors
+    assert (found[2] > 1.3).all()
+    np.testing.assert_array_equal(np.delete(found, 2, axis=0), 1.0)
+
+
+def test_the_factors_stay_when_the_tracks_are_forgotten() -> None:
+    stream = Stream(Uncertain(0.5), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    fed(stream, traffic(60.0))
+    before = factors(stream)
+    stream.reset()
+    fed(stream, [frame(0.0, {"new": (0.0, 0.0)}, velocity=(5.0, 0.0))])
+    np.testing.assert_array_equal(factors(stream), before)
+
+
+def test_until_something_was_judged_the_bytes_are_the_predictors() -> None:
+    frames = [one for one in traffic(10.0) if one.timestamp_ns < 1e9]
+    on = fed(Stream(Uncertain(0.5), judging=SPREAD_ONLY), frames)
+    off = fed(Stream(Uncertain(0.5)), frames)
+    assert [bytes_of(a) for a in on] == [bytes_of(a) for a in off]
+
+
+def test_the_same_traffic_gives_the_same_bytes() -> None:
+    one, other = (fed(Stream(Uncertain(0.5), judging=SPREAD_ONLY), traffic(20.0)) for _ in range(2))
+    assert [bytes_of(a) for a in one] == [bytes_of(a) for a in other]
+
+
+def test_the_predictors_own_arrays_do_not_change() -> None:
+    class Keeping(Says):
+        last: Prediction | None = None
+
+        def predict(self, observations: Observations) -> Prediction:
+            self.last = super().predict(observations)
+            return self.last
+
+    model = Keeping([(5.0, 0.0)], [1.0])
+    stream = Stream(model, TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    answer = fed(stream, traffic(20.0))[-1]
+    assert model.last is not None
+    np.testing.assert_allclose(model.last.covariance_m2[:, 0, :, 0, 0], 0.04)
+    assert (answer.covariance_m2[:, 0, -1, 0, 0] > 0.05).all()
+
+
+def test_rows_of_physics_are_left_alone() -> None:
+    class Physics(Says):
+        def predict(self, observations: Observations) -> Prediction:
+            answer = super().predict(observations)
+            return replace(answer, source=np.full(len(answer), Source.PHYSICS, np.int8))
+
+    stream = Stream(Physics([(5.0, 0.0)], [1.0]), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    last = fed(stream, traffic(20.0))[-1]
+    np.testing.assert_allclose(last.covariance_m2[:, 0, :, 0, 0], 0.04)
+    np.testing.assert_array_equal(factors(stream), 1.0)
+
+
+def test_horizons_beyond_the_predictors_are_left_out() -> None:
+    spread = AdaptiveSpread(1, np.array([0.5, 1.0, 1.5, 2.0]))
+    assert spread.factors.shape == (6, 4)

@@ -1,0 +1,328 @@
+"""The benchmark of sites from end to end: the headline, the report, the tables and the command."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.replay_scenes import Fan, crossing_scene
+from trajnet.arrays import concat
+from trajnet.cli import main as cli
+from trajnet.cli.benchmark_sites import model_file
+from trajnet.errors import InputError
+from trajnet.inference import ConstantVelocity, load_predictor
+from trajnet.json_safe import json_safe
+from trajnet.models import default_model
+from trajnet.protocols.sites import benchmark, breakdown, play
+from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites, survey
+from trajnet.protocols.sites.breakdown import CELLS, part_figures
+from trajnet.protocols.sites.conditions import CONDITIONS, Condition
+from trajnet.protocols.sites.page import page
+from trajnet.protocols.sites.plain_text import Table, plain_text
+from trajnet.protocols.sites.scores import Scores
+from trajnet.protocols.sites.site_list import Site, sites_at_hand
+from trajnet.protocols.sites.tables import headline_lines, site_tables, summary_tables, worse_table
+from trajnet.scenes import write_scene
+from trajnet.tracking.store import Observations
+from trajnet.types import Prediction
+
+
+class Runaway(ConstantVelocity):
+    """A bad predictor: everything ends 30 m further east than constant velocity says."""
+
+    name = "runaway"
+
+    def predict(self, observations: Observations) -> Prediction:
+        one = super().predict(observations)
+        east_m = np.stack([5.0 * self.time_s, 0.0 * self.time_s], axis=-1)
+        return replace(one, position_m=one.position_m + east_m)
+
+
+MADE = {"runaway": Runaway, "fan": Fan}
+
+
+@pytest.fixture(autouse=True)
+def made_predictors(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(spec: str, *, time_s: np.ndarray | None = None) -> Any:
+        made = MADE.get(spec)
+        if made is None:
+            return load_predictor(spec, time_s=time_s)
+        return made() if time_s is None else made(time_s)
+
+    monkeypatch.setattr(benchmark, "load_predictor", load)
+    monkeypatch.setattr(play, "load_predictor", load)
+    play._predictor.cache_clear()
+
+
+@pytest.fixture
+def few_tracks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of three tracks are judged: the scenes of these tests are small."""
+    monkeypatch.setattr(breakdown, "MIN_TRACKS", 3)
+
+
+@pytest.fixture(scope="module")
+def crossing(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    folder = tmp_path_factory.mktemp("crossing")
+    for name in ("a", "b"):
+        write_scene(crossing_scene(scene_id=name), folder / f"{name}.parquet")
+    return sites_at_hand([], [("crossing", folder)], ["crossing"])[0][0]
+
+
+def scores(error_m: np.ndarray) -> Scores:
+    zero = np.zeros((len(error_m), 1))
+    return Scores(error_m, error_m, error_m / 2, error_m / 2, error_m, error_m, zero, zero)
+
+
+def figures(model_m: np.ndarray, physics_m: dict[str, np.ndarray], track: np.ndarray) -> dict[str, Any]:
+    rows = np.ones(len(track), np.bool_)
+    return part_figures(rows, scores(model_m), {n: scores(m) for n, m in physics_m.items()}, track, 0)
+
+
+def test_a_part_is_worse_better_or_even() -> None:
+    track = np.repeat(np.arange(40), 5)
+    random = np.random.default_rng(0)
+    physics = {"cv": 2.0 + random.random(200), "ctrv": 3.0 + random.random(200), "kalman": 4.0 + random.random(200)}
+    found = figures(physics["cv"] + 0.2, physics, track)
+    assert (found["physics"], found["worse"], found["better"]) == ("cv", True, False)
+    np.testing.assert_allclose([found["difference_m"], found["difference_low_m"], found["difference_high_m"]], 0.2)
+    found = figures(physics["cv"] - 0.2, physics, track)
+    assert (found["worse"], found["better"]) == (False, True)
+    found = figures(physics["cv"] + np.where(track % 2, 1.0, -1.0), physics, track)
+    assert (found["worse"], found["better"]) == (False, False)
+    assert found["difference_low_m"] < 0 < found["difference_high_m"]
+    assert found["best_ade_m"] == pytest.approx(found["top_ade_m"] / 2)
+
+
+def test_a_part_of_few_tracks_is_not_judged_however_many_objects_it_has() -> None:
+    track = np.arange(290) % 29
+    one = np.ones(290)
+    found = figures(2 * one, {"cv": one, "ctrv": one, "kalman": one}, track)
+    assert (found["tracks"], found["objects"], found["judged"], found["worse"]) == (29, 290, False, False)
+    more = np.arange(300) % 30
+    one = np.ones(300)
+    found = figures(2 * one, {"cv": one, "ctrv": one, "kalman": one}, more)
+    assert (found["judged"], found["worse"]) == (True, True)
+
+
+@pytest.mark.usefixtures("few_tracks")
+def test_a_bad_predictor_is_worse_in_every_judged_cell_and_constant_velocity_where_it_is_not_the_best(
+    crossing: Site,
+) -> None:
+    conditions = (Condition(), Condition(with_map=False))
+    report = benchmark_sites([crossing], {}, ["runaway", "cv"], SiteOptions(conditions=conditions))
+    bad, same = report["headline"]["runaway"], report["headline"]["cv"]
+    assert bad["worse"] == bad["judged"] > 0
+    assert bad["by_condition"]["recorded"] == bad["by_condition"]["no-map"]
+    assert bad["by_site"] == {"crossing": {"worse": bad["worse"], "judged": bad["judged"]}}
+    assert len(bad["cells"]) == bad["worse"]
+    cells = report["sites"][0]["conditions"][0]["models"]["cv"]["divisions"][CELLS]
+    for part in cells.values():
+        assert part["difference_m"] >= 0
+        assert part["top_ade_m"] == part["cv_ade_m"]
+        if part["physics"] == "cv":
+            assert (part["difference_low_m"], part["difference_high_m"], part["worse"]) == (0.0, 0.0, False)
+    assert same["worse"] == 2 * sum(part["worse"] for part in cells.values())
+    assert any(part["physics"] == "cv" for part in cells.values())
+    targets = {t["name"]: t for t in report["sites"][0]["conditions"][0]["models"]["runaway"]["targets"]}
+    assert targets["cells worse than physics"]["value"] == bad["by_condition"]["recorded"]["worse"]
+    assert targets["moving vehicles, top path vs cv"]["value"] > 100.0
+
+
+def test_the_bundled_scenes_are_a_site_in_which_constant_velocity_equals_itself() -> None:
+    (sim,), _ = sites_at_hand([], names=["sim"])
+    options = SiteOptions(conditions=(Condition(),), every_s=4.0)
+    report = benchmark_sites([sim], {}, ["cv"], options)
+    judged = report["sites"][0]["conditions"][0]["models"]["cv"]
+    assert report["sites"][0]["horizon_s"] == 6.0
+    assert judged["divisions"]["whole"]["all"]["objects"] == report["sites"][0]["objects"] > 100
+    change = {t["name"]: t["value"] for t in judged["targets"]}
+    assert change["moving vehicles, top path vs cv"] == 0.0
+    assert report["sites"][0]["trained"]["cv"] == {"trained_on_it": "no", "sources": []}
+    for division, parts in judged["divisions"].items():
+        assert sum(part["objects"] for part in parts.values()) == report["sites"][0]["objects"], division
+
+
+def test_noise_makes_constant_velocity_without_measured_velocity_worse_and_hiding_the_map_changes_nothing(
+    crossing: Site,
+) -> None:
+    names = [Condition(), Condition(with_map=False), Condition(with_velocity=False), Condition(False, False, 0.1)]
+    report = benchmark_sites([crossing], {}, ["cv"], SiteOptions(conditions=tuple(names), every_s=2.0))
+    wholes = [c["models"]["cv"]["divisions"]["whole"]["all"] for c in report["sites"][0]["conditions"]]
+    assert wholes[0] == wholes[1]
+    assert wholes[3]["top_ade_m"] > wholes[2]["top_ade_m"] + 1.0
+    assert len({whole["objects"] for whole in wholes}) == 1
+
+
+def test_results_do_not_depend_on_the_number_of_processes(crossing: Site) -> None:
+    options = SiteOptions(conditions=(Condition(noise_m=0.05),), every_s=3.0)
+    alone = benchmark_sites([crossing], {}, ["cv"], options)
+    shared = benchmark_sites([crossing], {}, ["cv"], replace(options, jobs=2))
+    assert alone == shared
+
+
+def test_a_site_says_its_own_horizon_and_what_it_lacks(tmp_path: Path) -> None:
+    scene = crossing_scene(5.0)
+    bare = replace(scene, lanes=(), velocity_valid=np.zeros_like(scene.velocity_valid))
+    write_scene(bare, tmp_path / "short.parquet")
+    (site,), _ = sites_at_hand([], [("short", tmp_path)], ["short"])
+    found = survey(site, 1.0, 6.0)
+    assert found.horizon_s == 3.0  # 12 tracks: 36 objects in frames at 0, 1 and 2 s, but 24 with 4 s ahead of them
+    assert not found.has_map
+    assert not found.has_velocity
+    report = benchmark_sites([site], {}, ["cv"], SiteOptions(conditions=CONDITIONS))
+    left_out = {c["condition"]: c["left_out"] for c in report["sites"][0]["conditions"] if not c["models"]}
+    assert left_out == {
+        "no-map": "there is no map to hide",
+        "no-velocity": "there is no measured velocity to hide",
+        "no-map+no-velocity": "there is no map to hide",
+    }
+    horizons = [row["horizon_s"] for row in report["sites"][0]["conditions"][0]["models"]["cv"]["calibration"]]
+    assert horizons == [1.0, 2.0, 3.0]
+
+
+def test_what_cannot_be_run_is_refused(crossing: Site, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"sites: expected at least one at hand, got none \(gone\)"):
+        benchmark_sites([], {"x": "gone"}, ["cv"])
+    with pytest.raises(InputError, match="model: expected at least one"):
+        benchmark_sites([crossing], {}, [])
+    write_scene(crossing_scene(0.3), tmp_path / "blink.parquet")
+    (site,), _ = sites_at_hand([], [("blink", tmp_path)], ["blink"])
+    with pytest.raises(InputError, match=r"site blink: expected objects whose next 0.5 s are recorded"):
+        benchmark_sites([site], {}, ["cv"])
+
+
+@pytest.fixture(scope="module")
+def report(crossing: Site) -> Callable[[], dict[str, Any]]:
+    """The report of a fan of paths, made once for the tests of tables; see made_predictors."""
+    made: dict[str, Any] = {}
+
+    def once() -> dict[str, Any]:
+        if not made:
+            options = SiteOptions(conditions=(Condition(), Condition(noise_m=0.05)), every_s=2.0)
+            made.update(benchmark_sites([crossing], {"mona_east": "no such folder"}, ["fan", "runaway"], options))
+        return made
+
+    return once
+
+
+def test_the_report_is_json_and_has_what_the_page_of_documentation_lists(
+    report: Callable[[], dict[str, Any]],
+) -> None:
+    found = json.loads(json.dumps(json_safe(report()), allow_nan=False))
+    assert list(found) == [
+        "report_version", "trajnet", "seed", "min_tracks", "models", "headline", "sites", "absent",
+    ]  # fmt: skip
+    judged = found["sites"][0]["conditions"][0]["models"]["fan"]
+    assert list(judged) == [
+        "worse", "cells_judged", "divisions", "events", "calibration", "steadiness", "targets", "rows",
+    ]  # fmt: skip
+    assert list(judged["divisions"]) == ["whole", CELLS, "class", "speed", "manoeuvre", "time seen"]
+    assert set(judged["targets"][0]) == {"name", "value", "unit", "limit", "tracks", "met"}
+    assert judged["steadiness"]["all"]["pairs"] > 100
+    assert judged["rows"]["physics"] == 0
+    whole = judged["divisions"]["whole"]["all"]
+    assert whole["best_ade_m"] < whole["top_ade_m"]
+    text = (Path(__file__).resolve().parents[4] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    for key in (*whole, *judged, *found):
+        assert f"`{key}`" in text, key
+
+
+@pytest.mark.usefixtures("few_tracks")
+def test_the_worst_cells_come_first(crossing: Site) -> None:
+    found = benchmark_sites([crossing], {}, ["runaway", "fan"], SiteOptions(conditions=(Condition(),), every_s=2.0))
+    table = worse_table(found)
+    differences = [float(row[table.head.index("difference")]) for row in table.rows]
+    assert differences == sorted(differences, reverse=True)
+    assert table.rows[0][3] == "runaway"
+    assert next(iter(summary_tables(found))) == table
+    judged = found["headline"]["runaway"]["judged"]
+    assert next(iter(headline_lines(found))).startswith(f"runaway: {judged} of {judged} cells worse")
+
+
+@pytest.mark.parametrize("width", [None, 200, 80, 40, 5])
+def test_no_digit_is_cut_at_any_width(report: Callable[[], dict[str, Any]], width: int | None) -> None:
+    tables = [*summary_tables(report()), *site_tables(report(), everything=True)]
+    assert len(tables) > 20
+    for table in tables:
+        lines = plain_text(table, width).splitlines()
+        for row in table.rows:
+            for name, cell in zip(table.head, row, strict=True):
+                assert any(cell in line for line in lines), (table.title, name, cell)
+        widest = max((max(map(len, column)) for column in zip(table.head, *table.rows, strict=True)), default=0)
+        first = max((len(row[0]) for row in (table.head, *table.rows)), default=0)
+        body = lines[1 + bool(table.note) :]
+        if width is not None and table.rows:
+            assert max(map(len, body)) <= max(width, first + 2 + widest)
+
+
+def test_columns_that_do_not_fit_go_below_with_the_names_of_the_rows() -> None:
+    table = Table("t", ("row", "one", "two"), (("a", "1.25", "22"), ("long", "3", "-4.5")))
+    assert plain_text(table, None) == "t\nrow    one   two\na     1.25    22\nlong     3  -4.5\n"
+    assert plain_text(table, 11) == "t\nrow    one\na     1.25\nlong     3\n\nrow    two\na       22\nlong  -4.5\n"
+    assert plain_text(Table("t", ("row", "one"), ()), 10) == "t\n  none\n"
+
+
+def test_the_page_holds_every_table_and_asks_for_nothing(report: Callable[[], dict[str, Any]]) -> None:
+    found = page(report())
+    for table in summary_tables(report()):
+        assert html.escape(table.title) in found
+        for row in table.rows:
+            assert all(html.escape(cell) in found for cell in row)
+    assert "no such folder" in found
+    assert re.findall(r'(?:src|href)="(?!data:)', found) == []
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(cli.build(), ["benchmark", "sites", *words])
+
+
+def test_the_command_writes_json_and_a_page_and_prints_the_headline_first(crossing: Site, tmp_path: Path) -> None:
+    folder = crossing.files[0].parent
+    words = ["--site", f"yard={folder}", "--sites", "yard,dut", "--data", str(tmp_path), "--model", "cv"]
+    words += ["--conditions", "recorded", "--every", "4", "--files", "1"]
+    done = run(*words, "--json", str(tmp_path / "a.json"), "--report", str(tmp_path / "a.html"))
+    assert done.exit_code == 0, done.output
+    assert re.match(r"cv: \d+ of \d+ cells worse than the best physics", done.stdout)
+    assert "Not at hand" in done.stdout
+    assert json.loads((tmp_path / "a.json").read_text())["sites"][0]["files"] == 1
+    assert "yard" in (tmp_path / "a.html").read_text()
+    piped = run(*words, "--json", "-")
+    assert json.loads(piped.stdout) == json.loads((tmp_path / "a.json").read_text())
+    assert "cells worse" in piped.stderr
+
+
+def test_the_command_refuses_what_it_cannot_use(tmp_path: Path) -> None:
+    for words, match in (
+        (("--site", "yard"), "site: expected NAME=PATH, got 'yard'"),
+        (("--sites", "moon"), "sites: expected some of"),
+        (("--conditions", "rain"), "conditions: expected recorded"),
+        (("--data", str(tmp_path / "none")), "data: expected a folder"),
+        (("--jobs", "-1"), "jobs: expected a number"),
+    ):
+        assert match in str(run(*words).exception)
+
+
+def test_shipped_models_have_short_names() -> None:
+    assert model_file("urban") == model_file("trajnet-urban") == str(default_model())
+    assert model_file("out/a.onnx") == "out/a.onnx"
+
+
+def test_parts_of_a_site_are_joined_in_order(crossing: Site) -> None:
+    job = play.Job(crossing, crossing.files[0], ("cv", "ctrv", "kalman"), (Condition(),), 6.0, 2.0, 0)
+    one, two = play.play(job), play.play(replace(job, path=crossing.files[1]))
+    whole = play.joined([one, two])
+    assert len(set(whole.objects.track.tolist())) == 2 * len(set(one.objects.track.tolist()))
+    both = concat([part.answers["recorded", "cv"].scores for part in (one, two)])
+    np.testing.assert_array_equal(whole.answers["recorded", "cv"].scores.top_ade_m, both.top_ade_m)
+    shared = replace(crossing, shared_ids=True)
+    merged = play.joined([play.play(replace(job, site=shared, path=path)) for path in crossing.files])
+    assert len(set(merged.objects.track.tolist())) == len(set(one.objects.track.tolist()))

@@ -1,0 +1,1 @@
+"""Predictions that judge themselves: each track's earlier answers, held against where it really went."""

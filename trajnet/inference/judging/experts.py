@@ -1,0 +1,55 @@
+"""The experts beside the model: constant velocity and standing still, with their spread where they lead."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.inference.physics import observed_velocity
+from trajnet.tracking.store import Observations
+from trajnet.types import WHEELED, BoolArray, Expert, FloatArray, IntArray, ObjectClass
+
+#: As plain numbers: NumPy looks up each comparison with an enumeration.
+CONSTANT_VELOCITY, STANDING = int(Expert.CONSTANT_VELOCITY), int(Expert.STANDING)
+
+#: Standard deviation of constant velocity along each axis, where past errors have put it first: a * t ** b in m.
+#: Fitted to the median error of such objects; ConstantVelocity's own covariance is that of any object, five times this.
+VEHICLE_SIGMA, PEOPLE_SIGMA = (0.30, 1.4), (0.10, 1.25)
+#: The same of standing: a + b * t.
+STANDING_SIGMA_M, STANDING_SIGMA_MPS = 0.08, 0.025
+#: The measured position is no better than this (m).
+LEAST_SIGMA_M = 0.05
+
+_WHEELED: BoolArray = np.array(WHEELED)
+_PEOPLE: BoolArray = np.array([kind in (ObjectClass.UNKNOWN, ObjectClass.PEDESTRIAN) for kind in ObjectClass])
+
+
+def velocity_of(observations: Observations) -> FloatArray:
+    """Return the velocities (N, 2), m/s, with which ConstantVelocity goes on: along the yaw for wheeled objects."""
+    velocity_mps = observations.velocity_mps
+    if not observations.velocity_valid.all():
+        velocity_mps = observed_velocity(observations)
+    x_mps, y_mps = velocity_mps[:, 0], velocity_mps[:, 1]
+    cos, sin = np.cos(observations.yaw_rad), np.sin(observations.yaw_rad)
+    speed_mps = np.copysign(np.hypot(x_mps, y_mps), x_mps * cos + y_mps * sin)
+    along_yaw = _WHEELED.take(observations.object_class)
+    along_yaw &= observations.yaw_valid
+    going_mps: FloatArray = np.empty_like(velocity_mps)
+    going_mps[:, 0] = np.where(along_yaw, speed_mps * cos, x_mps)
+    going_mps[:, 1] = np.where(along_yaw, speed_mps * sin, y_mps)
+    return going_mps
+
+
+class Spreads:
+    """Covariances of the experts at the predictor's times."""
+
+    def __init__(self, time_s: FloatArray) -> None:
+        """Prepare them for time_s (T,)."""
+        sigma_m = [STANDING_SIGMA_M + STANDING_SIGMA_MPS * time_s]
+        sigma_m += [np.maximum(a * time_s**b, LEAST_SIGMA_M) for a, b in (VEHICLE_SIGMA, PEOPLE_SIGMA)]
+        self._covariance_m2 = np.square(np.stack(sigma_m))[..., None, None] * np.eye(2)
+
+    def of(self, expert: IntArray, object_class: NDArray[np.int8]) -> FloatArray:
+        """Return covariances (R, T, 2, 2) of one expert (R,) each, for objects of these classes (R,)."""
+        kind = np.where(expert == STANDING, 0, 1 + _PEOPLE.take(object_class))
+        return self._covariance_m2.take(kind, axis=0)

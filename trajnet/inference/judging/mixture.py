@@ -1,0 +1,112 @@
+"""Put constant velocity and standing among a prediction's modes, where their own past errors have earned it.
+
+The weight of the model times the probability of each of its modes, and the weights of the other two, are the
+probabilities of K + 2 paths. The K most probable of them leave: another expert takes the place of the model's least
+probable mode where its weight exceeds that mode's share. Probabilities are divided by their sum. With one mode, the
+path of the most probable expert leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, Spreads
+from trajnet.tracking.store import Observations
+from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
+
+#: As plain numbers: NumPy looks up each comparison with an enumeration.
+_JUDGED = int(Source.JUDGED)
+
+
+class Places(NamedTuple):
+    """Where other experts enter: P places. row (P,), mode (P,), expert (P,): Expert values.
+
+    rows: how many rows they are in; the first entries of row are all of these, each once.
+    """
+
+    row: IntArray
+    mode: IntArray
+    expert: IntArray
+    rows: int
+
+
+def places(share: FloatArray, others: FloatArray, allowed: BoolArray) -> Places:
+    """Return the modes that give way to other experts.
+
+    share (N, K): of the model's modes. others (N, 2): of constant velocity and standing. allowed (N,): rows that may
+    change.
+    """
+    least = share.argmin(axis=1)
+    enters = np.maximum(others[:, 0], others[:, 1]) > share[np.arange(len(share)), least]
+    enters &= allowed
+    first = np.flatnonzero(enters)
+    share, others, least = share[first], others[first], least[first]
+    count, modes = share.shape
+    rows = np.arange(count)
+    heavier = others.argmax(axis=1)
+    row, mode, expert = first, least, heavier + 1
+    if modes > 1 and count:
+        share[rows, least] = np.inf
+        lighter, next_least = 1 - heavier, share.argmin(axis=1)
+        also = np.flatnonzero(others[rows, lighter] > share[rows, next_least])
+        row = np.concatenate([row, first[also]])
+        mode = np.concatenate([mode, next_least[also]])
+        expert = np.concatenate([expert, lighter[also] + 1])
+    return Places(row, mode, expert, count)
+
+
+class Mixed(NamedTuple):
+    """A prediction with other experts among its modes. entered (P,): each of those. leading (R,): most probable ones.
+
+    Both are Expert values.
+    """
+
+    prediction: Prediction
+    entered: IntArray
+    leading: NDArray[np.int8]
+
+
+def mixed(
+    prediction: Prediction,
+    observations: Observations,
+    velocity_mps: FloatArray,
+    weight: FloatArray,
+    allowed: BoolArray,
+    spreads: Spreads,
+) -> Mixed:
+    """Return the prediction with other experts among the modes of the allowed rows (N,), labelled.
+
+    weight (N, EXPERTS): of each expert. velocity_mps (N, 2): with which constant velocity goes on. Rows that no other
+    expert enters keep their values. A row whose most probable mode is another expert's is Source.JUDGED.
+    """
+    share = weight[:, 0, None] * prediction.probability
+    row, mode, expert, rows = places(share, weight[:, 1:], allowed)
+    label = np.zeros(share.shape, np.int8)
+    if not rows:
+        return Mixed(replace(prediction, expert=label), expert, label[:0, 0])
+    label[row, mode] = expert
+    position_m, yaw_rad = prediction.position_m.copy(), prediction.yaw_rad.copy()
+    covariance_m2, probability = prediction.covariance_m2.copy(), prediction.probability.copy()
+    going_mps = velocity_mps[row] * (expert == CONSTANT_VELOCITY)[:, None]
+    path_m = prediction.time_s[:, None] * going_mps[:, None]
+    path_m += observations.position_m[row, None]
+    position_m[row, mode] = path_m
+    yaw_rad[row, mode] = observations.yaw_rad[row, None]
+    covariance_m2[row, mode] = spreads.of(expert, observations.object_class[row])
+    share[row, mode] = weight[row, expert]
+    changed = row[:rows]
+    part = share[changed]
+    probability[changed] = part / part.sum(axis=1, keepdims=True)
+    leading = label[changed, part.argmax(axis=1)]
+    ahead = np.flatnonzero(leading)
+    source = prediction.source.copy()
+    source[changed[ahead]] = _JUDGED
+    answer = replace(
+        prediction, position_m=position_m, yaw_rad=yaw_rad, covariance_m2=covariance_m2, probability=probability,
+        source=source, expert=label,
+    )  # fmt: skip
+    return Mixed(answer, expert, leading[ahead])

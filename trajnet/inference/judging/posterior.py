@@ -1,0 +1,124 @@
+"""Whom to trust: the weights of the model, of constant velocity and of standing still, from their own past errors.
+
+A Bayesian mixture of experts with forgetting (Raftery et al. 2010, Online prediction under model uncertainty via
+dynamic model averaging): the log weight of an expert is its log prior and the sum of the log likelihoods of where the
+object really went, which fade with the time constant memory_s. The likelihood of a position at a distance e from the
+one that was predicted age_s before is a Laplace one, exp(-e / s) with s = scale_floor_m + scale_mps * age_s: heavy
+tails, so that one outlier decides nothing, and a floor, because the measured position is itself noisy.
+
+Of the weights the share ``doubt`` is always the prior's (the fixed share of Herbster and Warmuth 1998, Tracking the
+best expert): an object may behave anew at any moment, and the paths of the model for that case must keep a probability.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from trajnet.arrays import grown
+from trajnet.config import require
+from trajnet.types import BoolArray, Expert, FloatArray, IntArray
+
+#: Number of experts; arrays of weights have the order of Expert.
+EXPERTS = len(Expert)
+#: Lower limit of a log likelihood: a leap of the tracker must not decide for good.
+FLOOR = -12.0
+
+
+@dataclass(frozen=True)
+class JudgingOptions:
+    """How predictions judge themselves.
+
+    weigh: whether their errors weigh the experts. adapt_spread: whether the covariances adapt to the traffic (see
+    spread.py); both are independent. cadence_s: an answer of each track is kept so often. horizons_s: ages at which
+    each is judged; those beyond the predictor's last time are left out. prior: of model, constant velocity, standing.
+    scale_floor_m, scale_mps: the scale of an error. memory_s, doubt: see above. The defaults were chosen on recordings
+    other than those of docs/self-judging.md.
+    """
+
+    weigh: bool = True
+    adapt_spread: bool = True
+    cadence_s: float = 0.5
+    horizons_s: tuple[float, ...] = (1.0, 2.0, 3.0)
+    prior: tuple[float, float, float] = (0.90, 0.05, 0.05)
+    scale_floor_m: float = 0.15
+    scale_mps: float = 0.2
+    memory_s: float = 5.0
+    doubt: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("cadence_s", "scale_floor_m", "scale_mps", "memory_s"):
+            value = getattr(self, name)
+            require(math.isfinite(value) and value > 0, f"{name}: expected a number above 0, got {value}")
+        require(0.0 <= self.doubt < 1.0, f"doubt: expected a share from 0 to below 1, got {self.doubt}")
+        rising = all(a < b for a, b in zip((0.0, *self.horizons_s), self.horizons_s, strict=False))
+        require(
+            len(self.horizons_s) > 0 and rising, f"horizons_s: expected rising times above 0, got {self.horizons_s}"
+        )
+        proper = len(self.prior) == EXPERTS and min(self.prior) > 0 and abs(sum(self.prior) - 1.0) < 1e-9
+        require(proper, f"prior: expected three numbers above 0 whose sum is 1, got {self.prior}")
+
+
+#: Predictions leave as the predictor gave them.
+NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False)
+
+
+def log_likelihoods(
+    truth_m: FloatArray, path_m: FloatArray, probability: FloatArray, others_m: FloatArray, scale_m: FloatArray
+) -> FloatArray:
+    """Return the log likelihood of J true positions under each expert, (J, EXPERTS), without common constants.
+
+    truth_m (J, 2), path_m (J, K, 2): what the model's modes said, probability (J, K), others_m (J, EXPERTS - 1, 2):
+    what the other experts said, scale_m (J,).
+    """
+    said_m = np.concatenate([path_m, others_m], axis=1)
+    said_m -= truth_m[:, None]
+    log_density = np.hypot(said_m[..., 0], said_m[..., 1])
+    log_density /= -scale_m[:, None]
+    np.maximum(log_density, FLOOR, out=log_density)
+    modes = path_m.shape[1]
+    found: FloatArray = np.empty((len(truth_m), EXPERTS))
+    found[:, Expert.MODEL] = np.log((probability * np.exp(log_density[:, :modes])).sum(axis=1))
+    found[:, 1:] = log_density[:, modes:]
+    return found
+
+
+class Posterior:
+    """The fading log likelihoods of the experts for each slot."""
+
+    def __init__(self, options: JudgingOptions) -> None:
+        self._log_prior = np.log(np.array(options.prior))
+        self._doubted = options.doubt * np.array(options.prior)
+        self._believed = 1.0 - options.doubt
+        self._memory_s = options.memory_s
+        self._evidence = np.zeros((0, EXPERTS + 1))  # the last column: how much has been judged, 0 at first
+
+    def begin(self, slot: IntArray, reset: BoolArray, dt_s: FloatArray) -> None:
+        """Make room for the rows of a frame, fade what is known of them, and forget tracks that begin; (N,) each."""
+        if not len(slot):
+            return
+        self._evidence = grown(self._evidence, int(slot.max()) + 1)
+        kept = np.exp(dt_s / -self._memory_s)
+        kept[reset] = 0.0
+        self._evidence[slot] *= kept[:, None]
+
+    def add(self, slot: IntArray, log_likelihood: FloatArray, weight: FloatArray) -> None:
+        """Add J judgements: slot (J,), of which some may be the same, log_likelihood (J, EXPERTS), weight (J,)."""
+        part = np.empty((len(slot), EXPERTS + 1))
+        part[:, :EXPERTS] = log_likelihood * weight[:, None]
+        part[:, EXPERTS] = weight
+        np.add.at(self._evidence, slot, part)
+
+    def weights(self, slot: IntArray) -> tuple[FloatArray, BoolArray]:
+        """Return the probability of each expert (N, EXPERTS), the prior where nothing was judged, and where it was."""
+        evidence = self._evidence[slot]
+        log_weight = evidence[:, :EXPERTS] + self._log_prior
+        # Column by column: NumPy is slow along axes of a few elements.
+        largest = np.maximum(np.maximum(log_weight[:, 0], log_weight[:, 1]), log_weight[:, 2])
+        log_weight -= largest[:, None]
+        weight: FloatArray = np.exp(log_weight)
+        weight *= (self._believed / (weight[:, 0] + weight[:, 1] + weight[:, 2]))[:, None]
+        weight += self._doubted
+        return weight, evidence[:, EXPERTS] > 0

@@ -1,0 +1,133 @@
+"""When a track's answers are kept and when they are judged: a ring of times for each slot.
+
+An answer is kept every cadence_s and judged once for each horizon, in the first frame in which it is that old, with the
+position that the frame reports. So the number of judgements in a time does not depend on the frame rate, and the work
+in a frame has a bound: at most one judgement for each row and kept answer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.arrays import StructOfArrays, grown
+from trajnet.types import BoolArray, FloatArray, IntArray
+
+Number = TypeVar("Number", bound=np.generic)
+
+#: An answer is kept this share of the cadence early: a frame that comes a little too soon is not left out.
+EARLY_SHARE = 0.05
+#: Two stamps that should be a horizon apart may differ by this much less (ns).
+SLACK_NS = 1_000_000
+#: A time that does not come.
+NEVER = np.iinfo(np.int64).max
+#: An answer stands for at most so many times the cadence: a gap in the observations is no evidence.
+MAX_WEIGHT = 2.0
+
+
+class Due(NamedTuple):
+    """J answers to be judged now.
+
+    row (J,): the row of the frame. entry (J,): the place of the answer, slot * length + its place in the ring.
+    horizon (J,): the index of the horizon that it has reached. age_s (J,): how old it is.
+    """
+
+    row: IntArray
+    entry: IntArray
+    horizon: IntArray
+    age_s: FloatArray
+
+
+class Kept(NamedTuple):
+    """M answers to be kept now. row (M,), entry (M,): see Due.
+
+    weight (M,): time since the last one, in cadences. number (M,): how many the track has now, this one included.
+    """
+
+    row: IntArray
+    entry: IntArray
+    weight: FloatArray
+    number: IntArray
+
+
+def flat(values: NDArray[Number]) -> NDArray[Number]:
+    """Return the view (S * L, ...) of a payload (S, L, ...), which entries index."""
+    return values.reshape(-1, *values.shape[2:])
+
+
+@dataclass(frozen=True, eq=False)
+class _Slots(StructOfArrays):
+    """made_ns (S, L): when each answer was kept. due_ns (S, L): when it is judged next, NEVER after the last time.
+
+    newest (S,): place of the newest answer. count (S,): answers kept since the track began.
+    """
+
+    made_ns: IntArray
+    due_ns: IntArray
+    newest: IntArray
+    count: IntArray
+
+
+class Ring:
+    """The times of the last answers of each slot. Payloads are kept by the owner, in arrays of (slots, length, ...)."""
+
+    def __init__(self, cadence_s: float, horizons_s: tuple[float, ...], reach_s: float) -> None:
+        """Start empty. horizons_s: rising. reach_s: an answer older than this is not judged any more."""
+        self._cadence_ns = round(cadence_s * 1e9)
+        self._keep_ns = round(cadence_s * (1.0 - EARLY_SHARE) * 1e9)
+        self._horizon_ns = np.array([round(h * 1e9) for h in horizons_s], np.int64) - SLACK_NS
+        self._reach_ns = round(reach_s * 1e9) + SLACK_NS
+        self.length = math.ceil(horizons_s[-1] / (cadence_s * (1.0 - EARLY_SHARE))) + 2
+        none, no_answers = np.zeros(0, np.int64), np.zeros((0, self.length), np.int64)
+        self._slots = _Slots(no_answers, no_answers, none, none)
+
+    @property
+    def capacity(self) -> int:
+        return len(self._slots)
+
+    def begin(self, slot: IntArray, reset: BoolArray) -> None:
+        """Make room for the slots (N,) of a frame, and forget the answers of those whose track begins (N,)."""
+        if len(slot):
+            self._slots = grown(self._slots, int(slot.max()) + 1)
+        if reset.any():
+            new = slot[reset]
+            self._slots.due_ns[new] = NEVER
+            self._slots.count[new] = 0
+
+    def due(self, slot: IntArray, now_ns: int) -> Due:
+        """Return what the rows (N,) of a frame judge, and count it as judged."""
+        row, place = np.nonzero(self._slots.due_ns.take(slot, axis=0) <= now_ns)
+        if not len(row):
+            return Due(row, row, row, np.zeros(0))
+        judging = slot[row]
+        made_ns = self._slots.made_ns[judging, place]
+        reached = np.searchsorted(self._horizon_ns, now_ns - made_ns, side="right")  # a gap may skip some
+        later_ns = np.append(self._horizon_ns, 0)[reached]
+        over = reached == len(self._horizon_ns)
+        self._slots.due_ns[judging, place] = np.where(over, NEVER, made_ns + later_ns)
+        fresh = now_ns - made_ns <= self._reach_ns
+        if not fresh.all():
+            row, judging, place = row[fresh], judging[fresh], place[fresh]
+            made_ns, reached = made_ns[fresh], reached[fresh]
+        age_s: FloatArray = (now_ns - made_ns).astype(np.float64) * 1e-9
+        return Due(row, judging * self.length + place, reached - 1, age_s)
+
+    def keep(self, slot: IntArray, now_ns: int, wanted: BoolArray) -> Kept:
+        """Return the places for the answers of the rows (N,) that are to be kept now. wanted (N,): that may be."""
+        newest, count = self._slots.newest.take(slot), self._slots.count.take(slot)
+        since_ns = now_ns - self._slots.made_ns[slot, newest]
+        row = np.flatnonzero(wanted & ((count == 0) | (since_ns >= self._keep_ns)))
+        if not len(row):
+            return Kept(row, row, np.zeros(0), row)
+        kept, first = slot[row], count[row] == 0
+        place = (newest[row] + 1) % self.length
+        self._slots.made_ns[kept, place] = now_ns
+        self._slots.due_ns[kept, place] = now_ns + self._horizon_ns[0]
+        self._slots.newest[kept] = place
+        self._slots.count[kept] += 1
+        weight = np.where(first, 1.0, np.minimum(since_ns[row] / self._cadence_ns, MAX_WEIGHT))
+        return Kept(row, kept * self.length + place, weight, count[row] + 1)

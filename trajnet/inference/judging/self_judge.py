@@ -1,0 +1,164 @@
+"""Each track's own earlier answers, held against where it went, weigh what leaves for it now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trajnet.arrays import StructOfArrays, grown
+from trajnet.config import require
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Spreads, velocity_of
+from trajnet.inference.judging.mixture import mixed
+from trajnet.inference.judging.posterior import JudgingOptions, Posterior, log_likelihoods
+from trajnet.inference.judging.ring import Ring, flat
+from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
+from trajnet.inference.judging.spread import AdaptiveSpread
+from trajnet.inference.resample import continued
+from trajnet.tracking.store import Observations
+from trajnet.types import BoolArray, FloatArray, Prediction, Source
+
+#: An answer is judged up to so long after the last horizon: an object that comes back later has other answers.
+REACH_S = 1.0
+#: As a plain number: NumPy looks up each comparison with an enumeration.
+_MODEL = int(Source.MODEL)
+
+
+@dataclass
+class JudgingCounters:
+    """What came of the judging since the start.
+
+    judgements: answers held against a later position. evident_rows: rows of the model with evidence.
+    velocity_rows, standing_rows: of those, rows whose most probable mode is that of constant velocity or of standing.
+    velocity_modes, standing_modes: their modes that left, most probable or not.
+    """
+
+    judgements: int = 0
+    evident_rows: int = 0
+    velocity_rows: int = 0
+    standing_rows: int = 0
+    velocity_modes: int = 0
+    standing_modes: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers(StructOfArrays):
+    """The kept answers of each slot, in a ring of L.
+
+    path_m (S, L, P, K, 2): the model's, which begin with the position observed then. probability (S, L, K).
+    velocity_mps (S, L, 2): with which constant velocity went on. weight (S, L): of a judgement.
+    """
+
+    path_m: FloatArray
+    probability: FloatArray
+    velocity_mps: FloatArray
+    weight: FloatArray
+
+
+class SelfJudge:
+    """Keeps answers of the model and of physics for every slot, and mixes them by how they did.
+
+    observe takes a frame's positions before the predictor is asked; judged takes the predictor's answer. Only rows that
+    the model answered are kept and changed. Positions of later frames are never used: an answer is judged with what has
+    been observed, and counts from the next answer on.
+    """
+
+    def __init__(self, modes: int, time_s: FloatArray, options: JudgingOptions) -> None:
+        """Start empty. modes, time_s (T,): those of all predictions; they must reach the first of the horizons."""
+        self.counters = JudgingCounters()
+        self._options = options
+        horizons_s = tuple(h for h in options.horizons_s if h <= time_s[-1])
+        require(
+            len(horizons_s) > 0,
+            f"horizons_s: expected one up to the predictor's last time, {time_s[-1]:g} s, got {options.horizons_s}",
+        )
+        reach_s = horizons_s[-1] + REACH_S
+        self._ring = Ring(options.cadence_s, horizons_s, reach_s)
+        self._posterior = Posterior(options)
+        adapts = options.adapt_spread and SPREAD_HORIZONS_S[0] <= time_s[-1]
+        self.spread = AdaptiveSpread(modes, time_s) if adapts else None
+        self._points = min(len(time_s), int(np.searchsorted(time_s, reach_s - 1e-9)) + 1)
+        self._knot_s = np.concatenate([[0.0], time_s[: self._points]])
+        self._spreads = Spreads(time_s)
+        length = self._ring.length
+        self._answers = _Answers(
+            np.zeros((0, length, self._points + 1, modes, 2)), np.zeros((0, length, modes)),
+            np.zeros((0, length, 2)), np.zeros((0, length)),
+        )  # fmt: skip
+
+    @property
+    def weighs(self) -> bool:
+        """Whether predictions leave with Prediction.expert."""
+        return self._options.weigh
+
+    def observe(self, observations: Observations) -> None:
+        """Judge the kept answers whose time has come by the positions of this frame."""
+        if self.spread is not None:
+            self.spread.observe(observations)
+        if self._options.weigh:
+            self._weigh(observations)
+
+    def _weigh(self, observations: Observations) -> None:
+        slot = observations.slot
+        self._ring.begin(slot, observations.reset)
+        self._posterior.begin(slot, observations.reset, observations.dt_s)
+        self._answers = grown(self._answers, self._ring.capacity)
+        due = self._ring.due(slot, observations.timestamp_ns)
+        if not len(due.row):
+            return
+        path_m = flat(self._answers.path_m)
+        said_m = continued(path_m, due.entry, self._knot_s, due.age_s[:, None])[:, :, 0]
+        origin_m = path_m[due.entry, 0, 0]
+        gone_m = origin_m + flat(self._answers.velocity_mps)[due.entry] * due.age_s[:, None]
+        found = log_likelihoods(
+            observations.position_m[due.row], said_m, flat(self._answers.probability)[due.entry],
+            np.stack([gone_m, origin_m], axis=1), self._options.scale_floor_m + self._options.scale_mps * due.age_s,
+        )  # fmt: skip
+        self._posterior.add(slot[due.row], found, flat(self._answers.weight)[due.entry])
+        self.counters.judgements += len(due.row)
+
+    def judged(self, observations: Observations, prediction: Prediction) -> Prediction:
+        """Return the prediction with the experts that have earned it and adapted covariances; keep it for later."""
+        velocity_mps = velocity_of(observations)
+        model = prediction.source == _MODEL
+        result = prediction
+        if self._options.weigh:
+            result = self._mixed(observations, prediction, velocity_mps, model)
+        if self.spread is None:
+            return result
+        self.spread.keep(observations, result, velocity_mps, model)
+        if not self.spread.judgements:
+            return result
+        if result.covariance_m2 is prediction.covariance_m2:  # the predictor's own, which must not change
+            result = replace(result, covariance_m2=result.covariance_m2.copy())
+        self.spread.scale(observations, result.covariance_m2, velocity_mps, model)
+        return result
+
+    def _mixed(
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
+    ) -> Prediction:
+        """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
+        self._keep(observations, prediction, velocity_mps, model)
+        weight, known = self._posterior.weights(observations.slot)
+        known &= model
+        result = mixed(prediction, observations, velocity_mps, weight, known, self._spreads)
+        counters = self.counters
+        counters.evident_rows += int(np.count_nonzero(known))
+        counters.velocity_modes += int(np.count_nonzero(result.entered == CONSTANT_VELOCITY))
+        counters.standing_modes += int(np.count_nonzero(result.entered == STANDING))
+        counters.velocity_rows += int(np.count_nonzero(result.leading == CONSTANT_VELOCITY))
+        counters.standing_rows += int(np.count_nonzero(result.leading == STANDING))
+        return result.prediction
+
+    def _keep(
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
+    ) -> None:
+        kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
+        if not len(kept.row):
+            return
+        path_m = flat(self._answers.path_m)
+        path_m[kept.entry, 0] = observations.position_m[kept.row, None]
+        path_m[kept.entry, 1:] = prediction.position_m[kept.row, :, : self._points].swapaxes(1, 2)
+        flat(self._answers.probability)[kept.entry] = prediction.probability[kept.row]
+        flat(self._answers.velocity_mps)[kept.entry] = velocity_mps[kept.row]
+        flat(self._answers.weight)[kept.entry] = kept.weight

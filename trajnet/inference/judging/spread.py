@@ -1,0 +1,152 @@
+"""Covariances that adapt to the traffic: conformal tracking of how many true positions the 90 % region holds.
+
+Adaptive conformal inference (Gibbs and Candes 2021) with the decaying steps of Angelopoulos, Barber and Bates (2024,
+Online conformal prediction with decaying step sizes): for each group of objects and each horizon, the logarithm of a
+factor on the standard deviations rises by 0.9 steps for a position outside the region of the stream's own earlier
+prediction, and falls by 0.1 steps for one inside, so that in the long run one in ten lies outside, whatever comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.arrays import StructOfArrays, grown
+from trajnet.inference.judging.region import held_by
+from trajnet.inference.judging.ring import Ring, flat
+from trajnet.inference.resample import POINT_COLUMNS, continued, points_of
+from trajnet.tracking.store import Observations
+from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
+
+#: The region whose coverage is tracked.
+LEVEL = 0.9
+#: Ages at which predictions are judged (s); in between, the logarithm of the factor is linear in time.
+HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
+#: A prediction of each track is kept so often (s).
+CADENCE_S = 2.0
+#: At most so many judgements in a frame, evenly chosen from those that are due: the work has a bound.
+MAX_JUDGEMENTS = 12
+#: Limits of the factor on standard deviations.
+SMALLEST, LARGEST = 0.5, 3.0
+#: The first step and the smallest one, and after how much evidence (in tracks) a step is half the first.
+FIRST_STEP, LAST_STEP, HALF_AFTER = 0.15, 0.03, 20.0
+#: Objects slower than this stand (m/s): their errors are of another kind.
+STANDS_MPS = 0.5
+
+#: Group of each class: vehicles, riders, people and what is unknown; each moving or standing.
+_GROUP: IntArray = np.array(
+    [
+        1 if kind in (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE) else 2 * (kind in (0, ObjectClass.PEDESTRIAN))
+        for kind in ObjectClass
+    ]
+)
+GROUPS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept(StructOfArrays):
+    """The kept predictions of each slot, in a ring of L.
+
+    path (S, L, T + 1, K, POINT_COLUMNS): begins with the observed pose. probability (S, L, K). group (S, L). weight
+    (S, L): one over how many predictions of the track have been kept, so that no track counts like many.
+    """
+
+    path: FloatArray
+    probability: FloatArray
+    group: NDArray[np.int8]
+    weight: FloatArray
+
+
+class AdaptiveSpread:
+    """Keeps predictions as they left but for the factor, and tracks the factor of each group and horizon."""
+
+    def __init__(self, modes: int, time_s: FloatArray) -> None:
+        """Start with factors of 1. modes, time_s (T,): those of all predictions."""
+        horizons_s = tuple(h for h in HORIZONS_S if h <= time_s[-1])
+        self._knot_s = np.concatenate([[0.0], time_s])
+        self._ring = Ring(CADENCE_S, horizons_s, horizons_s[-1] + 1.0)
+        self._log_factor = np.zeros((GROUPS, len(horizons_s)))
+        self._evidence = np.zeros_like(self._log_factor)
+        self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
+        self._between = np.stack([np.interp(time_s, horizons_s, one) for one in np.eye(len(horizons_s))])
+        self.judgements = 0
+        length = self._ring.length
+        self._kept = _Kept(
+            np.zeros((0, length, len(time_s) + 1, modes, POINT_COLUMNS)), np.zeros((0, length, modes)),
+            np.zeros((0, length), np.int8), np.zeros((0, length)),
+        )  # fmt: skip
+
+    @property
+    def factors(self) -> FloatArray:
+        """Factors (GROUPS, T) on the standard deviations; group: class group, plus 3 for objects that stand."""
+        factors: FloatArray = np.exp(self._log_factor @ self._between)
+        return factors
+
+    def observe(self, observations: Observations) -> None:
+        """Judge the kept predictions whose time has come by the positions of this frame."""
+        slot = observations.slot
+        self._ring.begin(slot, observations.reset)
+        self._kept = grown(self._kept, self._ring.capacity)
+        due = self._ring.due(slot, observations.timestamp_ns)
+        if not len(due.row):
+            return
+        some = np.arange(len(due.row))
+        if len(some) > MAX_JUDGEMENTS:
+            some = np.arange(MAX_JUDGEMENTS) * len(some) // MAX_JUDGEMENTS
+        entry, horizon = due.entry[some], due.horizon[some]
+        group = flat(self._kept.group)[entry]
+        said = continued(flat(self._kept.path), entry, self._knot_s, due.age_s[some, None])[:, :, 0]
+        squared = np.exp(2.0 * self._log_factor[group, horizon])
+        share = held_by(
+            said[..., :2], said[..., 3:] * squared[:, None, None], flat(self._kept.probability)[entry],
+            observations.position_m[due.row[some]],
+        )  # fmt: skip
+        self._track(group, horizon, share > LEVEL, flat(self._kept.weight)[entry])
+
+    def _track(self, group: NDArray[np.int8], horizon: IntArray, outside: BoolArray, weight: FloatArray) -> None:
+        """Move the factors by J judgements. outside (J,): whether the truth was."""
+        self.judgements += len(group)
+        moved = np.zeros_like(self._log_factor)
+        np.add.at(moved, (group, horizon), weight * (outside - (1.0 - LEVEL)))
+        step = np.maximum(LAST_STEP, FIRST_STEP / (1.0 + self._evidence / HALF_AFTER))
+        np.add.at(self._evidence, (group, horizon), weight)
+        self._log_factor += step * moved
+        np.clip(self._log_factor, np.log(SMALLEST), np.log(LARGEST), out=self._log_factor)
+        self._squared[:GROUPS] = np.repeat(np.square(self.factors), 4, axis=1)
+
+    def keep(
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
+    ) -> None:
+        """Keep the predictions, not scaled yet, of the rows whose turn it is.
+
+        velocity_mps (N, 2): of the objects. model (N,): rows that the model answered; only they are kept and scaled.
+        """
+        kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
+        if not len(kept.row):
+            return
+        path = points_of(prediction, kept.row, lead=1)
+        path[:, 0] = 0.0
+        path[:, 0, :, :2] = observations.position_m[kept.row, None]
+        path[:, 0, :, 2] = observations.yaw_rad[kept.row, None]
+        flat(self._kept.path)[kept.entry] = path
+        flat(self._kept.probability)[kept.entry] = prediction.probability[kept.row]
+        flat(self._kept.group)[kept.entry] = _groups(observations, velocity_mps)[kept.row]
+        flat(self._kept.weight)[kept.entry] = 1.0 / kept.number
+
+    def scale(
+        self, observations: Observations, covariance_m2: FloatArray, velocity_mps: FloatArray, model: BoolArray
+    ) -> None:
+        """Multiply the covariances (N, K, T, 2, 2) of the model's rows by the squared factors, in place. See keep."""
+        group = np.where(model, _groups(observations, velocity_mps), GROUPS)
+        count, modes, times = covariance_m2.shape[:3]
+        long_rows = covariance_m2.reshape(count, modes, times * 4)  # NumPy is slow along axes of two elements
+        long_rows *= self._squared.take(group, axis=0)[:, None]
+
+
+def _groups(observations: Observations, velocity_mps: FloatArray) -> IntArray:
+    """Return the group of each row (N,): its class group, plus 3 if it stands."""
+    stands = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]) < STANDS_MPS
+    group: IntArray = _GROUP.take(observations.object_class) + 3 * stands
+    return group
