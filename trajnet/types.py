@@ -6,7 +6,6 @@ missing values. Every struct validates itself when it is made and raises InputEr
 
 from __future__ import annotations
 
-import logging
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,8 +17,6 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays
 from trajnet.errors import InputError
-
-log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -497,15 +494,14 @@ class Scene:
         "time=ms,angle=deg". The rest as in trajnet.tabular.TableOptions; `trajnet convert` takes the same. What was
         chosen and mended is logged. Raises InputError that names column and row.
         """
-        from trajnet.tabular import TableOptions, Units, columns_of, scene_of_columns
+        from trajnet.tabular import TableOptions, Units, columns_of, log_notes, scene_of_columns
 
         options = TableOptions(
             columns=columns or {}, classes=classes or {}, units=Units.parse(units), rate_hz=rate_hz, crs=crs,
             to_crs=to_crs, scene_id=scene_id, source=source,
         )  # fmt: skip
         scene, notes = scene_of_columns(columns_of(table), options)
-        for note in notes:
-            log.info("%s: %s", scene_id, note)
+        log_notes(scene_id, notes)
         return scene
 
     def to_dataframe(self, library: str = "pandas") -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -110,3 +113,20 @@ def test_a_raster_map_is_in_the_picture() -> None:
     image = next(svg.iter("{http://www.w3.org/2000/svg}image"))
     assert (image.get("width"), image.get("height")) == ("4.00", "3.00")
     assert image.get("href", "").startswith("data:image/png;base64,")
+
+
+def test_the_vehicle_can_use_it_without_any_extra() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('rosbags', 'mcap', 'pyarrow', 'pandas', 'typer', 'rich', 'torch', 'pyproj'):\n"
+        "    sys.modules[name] = None\n"
+        "import trajnet\n"
+        "rows = {'time_s': [0.0, 0.1], 'id': [1, 1], 'x': [0.0, 1.0], 'y': [0.0, 0.0]}\n"
+        "print(len(trajnet.predict(trajnet.Scene.from_dataframe(rows))))\n"
+        "trajnet.load_scene('sim/scenes/intersection.parquet')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "1\n", done.stderr
+    assert "run: pip install 'trajnet-av[tools]'" in done.stderr

@@ -105,11 +105,17 @@ class WatchedStream(Stream):
     watch: PathWatch | None = None
 
     def update(
-        self, frame: TrackFrame, now_ns: int, ego: Ego | None = None, *, surroundings: Surroundings | None = None
+        self,
+        frame: TrackFrame,
+        now_ns: int,
+        ego: Ego | None = None,
+        *,
+        surroundings: Surroundings | None = None,
+        begin_ns: int | None = None,
     ) -> Prediction:
         if self.watch is None:
             self.watch = PathWatch(self.predictor.time_s)
-        answer = super().update(frame, now_ns, ego, surroundings=surroundings)
+        answer = super().update(frame, now_ns, ego, surroundings=surroundings, begin_ns=begin_ns)
         if self.status not in ("out_of_order", "duplicate"):
             count = len(frame)
             self.watch.add(

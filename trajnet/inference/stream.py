@@ -87,7 +87,13 @@ class Stream:
         self.map_field = map_field
 
     def update(
-        self, frame: TrackFrame, now_ns: int, ego: Ego | None = None, *, surroundings: Surroundings | None = None
+        self,
+        frame: TrackFrame,
+        now_ns: int,
+        ego: Ego | None = None,
+        *,
+        surroundings: Surroundings | None = None,
+        begin_ns: int | None = None,
     ) -> Prediction:
         """Return paths of the frame's tracks in order, then of live tracks that it does not report (Source.STALE).
 
@@ -95,8 +101,9 @@ class Stream:
         ego: the ego vehicle; sets the priorities where the guard's max_objects is exceeded.
         surroundings: those of the frame's rows, for frames whose rows are no common instant (benchmark windows fed in
         lockstep); by default they are computed from the frame and the map.
+        begin_ns: the guard's start_ns when work on the frame began; None: now. The deadline is counted from there.
         """
-        begin, asked_ns = self._clock_ns(), self.guard.start_ns()
+        begin, asked_ns = self._clock_ns(), self.guard.start_ns() if begin_ns is None else begin_ns
         self.status, observations = self.store.update(frame, now_ns)
         tracked = self._clock_ns()
         if observations is None:

@@ -167,16 +167,18 @@ def _matched(now: Places, places: Places) -> IntArray:
     """Return the place (N,) whose track each object takes up, -1 for none."""
     if not len(now) or not len(places):
         return np.full(len(now), -1, np.int64)
-    dt_s = (now.stamp_ns[:, None] - places.stamp_ns) * 1e-9
-    expected_m = (
-        places.position_m + np.where(places.velocity_known[:, None], places.velocity_mps, 0.0) * dt_s[..., None]
-    )
-    off_m = np.hypot(*np.moveaxis(now.position_m[:, None] - expected_m, -1, 0))
-    gate_mps = np.where(places.velocity_known, GATE_MPS, GATE_WITHOUT_VELOCITY_MPS)
-    number = {uuid: i for i, uuid in enumerate(dict.fromkeys(places.uuid))}
-    asked = np.array([number.get(uuid, -1) for uuid in now.uuid])
-    same = asked[:, None] == np.array([number[uuid] for uuid in places.uuid])
-    off_m[~same | (off_m > GATE_M + gate_mps * np.abs(dt_s))] = np.inf
+    dt_s = (now.stamp_ns[0] - places.stamp_ns) * 1e-9  # the objects of one message have one stamp
+    expected_m = places.position_m + np.where(places.velocity_known[:, None], places.velocity_mps, 0.0) * dt_s[:, None]
+    gate_m = GATE_M + np.where(places.velocity_known, GATE_MPS, GATE_WITHOUT_VELOCITY_MPS) * np.abs(dt_s)
+    off_x_m, off_y_m = (now.position_m[:, None, axis] - expected_m[:, axis] for axis in (0, 1))
+    near = (np.abs(off_x_m) <= gate_m) & (np.abs(off_y_m) <= gate_m)
+    off_m = np.full(near.shape, np.inf)
+    off_m[near] = np.hypot(off_x_m[near], off_y_m[near])  # few pairs, and hypot is the costliest step
+    off_m[off_m > gate_m] = np.inf
+    number = {uuid: i for i, uuid in enumerate(dict.fromkeys(places.uuid + now.uuid))}
+    if len(number) > 1:
+        asked, known = (np.array([number[uuid] for uuid in one.uuid]) for one in (now, places))
+        off_m[asked[:, None] != known] = np.inf
     return _nearest_pairs(off_m)
 
 
@@ -186,18 +188,21 @@ def _nearest_pairs(off_m: FloatArray) -> IntArray:
     off_m (R, P): distances, infinite for pairs that may not be.
     """
     found = np.full(len(off_m), -1, np.int64)
-    row = np.arange(len(off_m))
+    rows, columns = np.arange(len(off_m)), np.arange(off_m.shape[1])
     for _ in range(_ROUNDS):
-        column = off_m.argmin(axis=1)
-        mutual = np.isfinite(off_m[row, column]) & (off_m.argmin(axis=0)[column] == row)
+        nearest = off_m.argmin(axis=1)
+        row = np.arange(len(off_m))
+        mutual = np.isfinite(off_m[row, nearest]) & (off_m.argmin(axis=0)[nearest] == row)
         if not mutual.any():
             return found
-        found[mutual] = column[mutual]
-        off_m[mutual] = np.inf
-        off_m[:, column[mutual]] = np.inf
-    for left in np.flatnonzero(found < 0).tolist():
-        column_left = int(off_m[left].argmin())
-        if np.isfinite(off_m[left, column_left]):
-            found[left] = column_left
-            off_m[:, column_left] = np.inf
+        found[rows[mutual]] = columns[nearest[mutual]]
+        row, free = np.flatnonzero(~mutual), np.delete(np.arange(len(columns)), nearest[mutual])
+        if not len(row) or not len(free):
+            return found
+        off_m, rows, columns = off_m[np.ix_(row, free)], rows[row], columns[free]  # what is left is little
+    for row_left, distance_m in zip(rows.tolist(), off_m, strict=True):
+        column = int(distance_m.argmin())
+        if np.isfinite(distance_m[column]):
+            found[row_left] = columns[column]
+            off_m[:, column] = np.inf
     return found

@@ -257,6 +257,7 @@ class Pipeline:
         )
 
     def _answer(self, data: bytes, now_ns: int, found: _Found) -> Answer:
+        begin_ns = self.stream.guard.start_ns()  # the deadline is the message's
         try:
             objects = decode_tracked(data)
         except InputError as error:
@@ -268,7 +269,7 @@ class Pipeline:
             found.located = len(cleaned)
             found.off_map = int((~on_map(self._map_field, cleaned.frame.position_m)).sum())
         try:
-            return self._predicted(cleaned, now_ns)
+            return self._predicted(cleaned, now_ns, begin_ns)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a fault of ours must not cost a planner its paths
@@ -305,10 +306,10 @@ class Pipeline:
             self._logged.add(kind)
             log.error("a frame failed (%s); later failures of this kind are only counted", kind, exc_info=error)
 
-    def _predicted(self, cleaned: CleanedMessage, now_ns: int) -> Answer:
+    def _predicted(self, cleaned: CleanedMessage, now_ns: int, begin_ns: int) -> Answer:
         frame = cleaned.frame
         over_limit = self.stream.guard.counters.over_limit_rows
-        answer = self.stream.update(frame, now_ns)
+        answer = self.stream.update(frame, now_ns, begin_ns=begin_ns)
         if self.stream.status in ("out_of_order", "duplicate"):
             return Answer(kind="dropped", frame_id=cleaned.objects.frame_id)
         prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message

@@ -69,11 +69,11 @@ def write_scene(scene: Scene, path: Path | str) -> None:
 def _read_table(path: Path, _with_map: bool) -> Scene:
     _require_pyarrow()
     from trajnet.scenes.av2_map import map_beside, read_av2_map
-    from trajnet.scenes.own_table import own_parquet, read_own
+    from trajnet.scenes.own_table import own_parquet
     from trajnet.scenes.table import is_table, read_table
 
     if path.is_file() and not is_table(path) and own_parquet(path):
-        return read_own(path)[0]
+        return _own_scene(path)
     scene = read_table(path)
     beside = None if scene.lanes else map_beside(path)
     return scene if beside is None else replace(scene, lanes=read_av2_map(beside))
@@ -81,9 +81,16 @@ def _read_table(path: Path, _with_map: bool) -> Scene:
 
 def _read_own(path: Path, _with_map: bool) -> Scene:
     _require_pyarrow()
-    from trajnet.scenes.own_table import read_own
+    return _own_scene(path)
 
-    return read_own(path)[0]
+
+def _own_scene(path: Path) -> Scene:
+    from trajnet.scenes.own_table import read_own
+    from trajnet.tabular import log_notes
+
+    scene, notes = read_own(path)
+    log_notes(str(path), notes)
+    return scene
 
 
 def _recognise_own(row: bytes) -> bool:

@@ -3,8 +3,8 @@
 Nothing here imports pandas, polars, pyarrow, xarray or pyproj before a call needs it.
 """
 
-from trajnet.tabular.build import scene_of_columns
+from trajnet.tabular.build import log_notes, scene_of_columns
 from trajnet.tabular.columns import columns_of
 from trajnet.tabular.options import TableOptions, Units
 
-__all__ = ["TableOptions", "Units", "columns_of", "scene_of_columns"]
+__all__ = ["TableOptions", "Units", "columns_of", "log_notes", "scene_of_columns"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -25,6 +26,8 @@ from trajnet.tabular.options import (
 from trajnet.tabular.projection import project
 from trajnet.tabular.times import timestamps
 from trajnet.types import CLASS_NAMES, DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, Scene
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -69,6 +72,13 @@ def scene_of_columns(columns: Columns, options: TableOptions) -> tuple[Scene, li
         table.notes.append(binned.words)
     _require_single(table, options)
     return _scene(table, options), table.notes
+
+
+def log_notes(scene_id: str, notes: list[str]) -> None:
+    """Log the notes of scene_of_columns: warnings where rows were left out, mended or moved."""
+    for note in notes:
+        level = logging.WARNING if note.startswith(("left out", "mended", "binned")) else logging.INFO
+        log.log(level, "%s: %s", scene_id, note)
 
 
 def _named(columns: Columns, options: TableOptions) -> tuple[dict[str, str], list[str]]:

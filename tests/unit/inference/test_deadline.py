@@ -133,6 +133,20 @@ def test_a_call_that_is_late_by_a_hair_costs_the_budget_and_no_more() -> None:
     assert road.model.asked[1].dt_s == pytest.approx([0.1, 0.1])
 
 
+def test_what_was_done_before_the_update_counts_if_its_begin_is_given() -> None:
+    clock = VirtualClock()
+    model = Model(clock, [4.0])
+    stream = Stream(model, guard=deadline(model, clock), clock_ns=clock.now_ns)
+    for number, (before_ms, expected) in enumerate(((0, Source.MODEL), (4, Source.MODEL), (6, Source.PHYSICS))):
+        begin_ns = stream.guard.start_ns()
+        clock.advance_ns(before_ms * MS)
+        one = frame(0.1 * number, {"a": (float(number), 0.0)})
+        answer = stream.update(one, one.timestamp_ns, begin_ns=begin_ns)
+        assert answer.source.tolist() == [expected]
+        assert clock.now_ns() - begin_ns <= BUDGET_MS * MS
+        clock.advance_ns(100 * MS)
+
+
 def test_while_a_call_runs_over_frames_these_get_physics_at_once() -> None:
     road = Road(4.0, 250.0, 4.0)
     assert road.drive(6) == [

@@ -247,17 +247,19 @@ def test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(compr
     data = [encode_tracked(tracked_objects(scene(40).frame(i))) for i in range(40)]
     writer = rosbag2.Writer(tmp_path / "bag", version=8, storage_plugin=rosbag2.StoragePlugin.MCAP)
     writer.set_compression(compression, rosbag2.CompressionFormat.ZSTD)
+    ends = []
     with writer:
         topic = writer.add_connection(TRACKED_TOPIC, TRACKED_OBJECTS, typestore=typestore())
         for index, message in enumerate(data):
             writer.write(topic, index * 10**9, message)
             if index % 10 == 9:
                 writer.storage.close_chunk()
+                ends.append(writer.storage.bio.tell())
     whole = (tmp_path / "bag/bag.mcap").read_bytes()
     (tmp_path / "killed").mkdir()
     found = []
-    for share in (0.15, 0.3, 0.45, 0.55):
-        (tmp_path / "killed/cut.mcap").write_bytes(whole[: int(len(whole) * share)])
+    for length in (ends[0], ends[1], (ends[1] + ends[2]) // 2, ends[2]):
+        (tmp_path / "killed/cut.mcap").write_bytes(whole[:length])
         (of_the_topic,) = bag_topics(tmp_path / "killed")
         count = of_the_topic.count
         got, report = import_bag(tmp_path / "killed")
@@ -265,9 +267,10 @@ def test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(compr
         assert f"recorded at {count - 1}.000 s" in report.lines()[0]
         assert got.frame_count == report.messages == count
         found.append(got.frame_count)
-    assert found == sorted(found)
-    assert found[0] > 0
-    assert found[-1] < 40
+    # A compressed chunk of one block is whole or not; of a plain one the messages before the cut are there.
+    half = range(21, 30) if compression is rosbag2.CompressionMode.NONE else range(20, 21)
+    assert found[2] in half
+    assert [found[i] for i in (0, 1, 3)] == [10, 20, 30]
 
 
 # --- what cannot be read

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.ros.tracked_cars import objects_of
 from trajnet.ros import ids_by_place
 from trajnet.ros.from_autoware import MessageCleaner
-from trajnet.ros.ids_by_place import UNSET_ID, IdsByPlace, shared_ids
+from trajnet.ros.ids_by_place import UNSET_ID, IdsByPlace, Places, shared_ids
 
 A, B = "a" * 32, "b" * 32
 MS = 1_000_000
@@ -82,6 +82,44 @@ def test_the_work_is_bounded() -> None:
         assert len(set(made)) == count
     kept = set(made) & set(names(ids, (UNSET_ID,) * count, [0.0] * count, 400, 0.0))
     assert len(kept) <= ids_by_place.MAX_ROWS
+
+
+def plainly_matched(now: Places, places: Places) -> list[int]:
+    """Match as the module says, one pair after the other: the nearest of all first, the first row among equals."""
+    pairs = []
+    for row, uuid in enumerate(now.uuid):
+        for column in range(len(places)):
+            dt_s = (now.stamp_ns[row] - places.stamp_ns[column]) * 1e-9
+            known = bool(places.velocity_known[column])
+            expected_m = places.position_m[column] + (places.velocity_mps[column] * dt_s if known else 0.0)
+            off_m = float(np.hypot(*(now.position_m[row] - expected_m)))
+            speed_mps = ids_by_place.GATE_MPS if known else ids_by_place.GATE_WITHOUT_VELOCITY_MPS
+            if uuid == places.uuid[column] and off_m <= ids_by_place.GATE_M + speed_mps * abs(dt_s):
+                pairs.append((off_m, row, column))
+    found = [-1] * len(now)
+    for _, row, column in sorted(pairs):
+        if found[row] < 0 and column not in found:
+            found[row] = column
+    return found
+
+
+def test_the_pairs_are_those_of_the_plain_rule() -> None:
+    rng = np.random.default_rng(0)
+
+    def random_places(count: int, stamp_ns: np.ndarray) -> Places:
+        uuid = tuple(rng.choice([A, B, UNSET_ID], count).tolist())
+        position_m, velocity_mps = rng.uniform(0, 30, (count, 2)), rng.normal(0, 8, (count, 2))
+        return Places(uuid, uuid, position_m, velocity_mps, rng.random(count) < 0.6, stamp_ns)
+
+    matched = 0
+    for _ in range(100):
+        rows, columns = rng.integers(1, 30, 2)
+        places = random_places(columns, rng.integers(0, 10, columns) * 100 * MS)
+        now = random_places(rows, np.full(rows, 1000 * MS))
+        found = ids_by_place._matched(now, places).tolist()
+        assert found == plainly_matched(now, places)
+        matched += sum(one >= 0 for one in found)
+    assert matched > 100
 
 
 def test_shared_ids() -> None:

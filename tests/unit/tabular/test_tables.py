@@ -111,6 +111,11 @@ def test_what_is_no_table_is_refused() -> None:
         Scene.from_dataframe(7)
 
 
+def test_what_is_left_out_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    Scene.from_dataframe({**ROWS, "x": [1.0, np.nan, 30.0]}, scene_id="drive")
+    assert [record.getMessage() for record in caplog.records] == ["drive: left out: 1 rows without a place"]
+
+
 def test_others_may_be_unknown() -> None:
     scene = Scene.from_dataframe({**ROWS, "class": ["Van", "Van", "Dog"]}, classes={"Van": "car", "*": "unknown"})
     assert scene.object_class.tolist() == [1, 0]
