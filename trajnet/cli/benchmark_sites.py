@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli.files import require_folders
+from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
 from trajnet.errors import InputError
 from trajnet.json_safe import json_safe, write_json
@@ -64,6 +65,8 @@ def sites(
     files: Files = None,
     jobs: Jobs = 1,
     seed: Seed = 0,
+    ignore_domain: IgnoreDomain = False,
+    self_judging: SelfJudging = True,
     breakdown: Breakdown = False,
     json_file: JsonFile = None,
     report_file: ReportFile = None,
@@ -96,7 +99,7 @@ def sites(
             raise InputError(f"data: expected a folder, got {folder}")
     options = SiteOptions(
         conditions=tuple(conditions_named(_words(conditions))), every_s=every, files=files, jobs=jobs or _cores(),
-        seed=seed,
+        seed=seed, domain=not ignore_domain, self_judging=self_judging,
     )  # fmt: skip
     found, absent = sites_at_hand(data or [], [_own_site(text) for text in site or []], _words(sites))
     models = [model_file(name) for name in model or ["urban"]]
@@ -111,16 +114,6 @@ def sites(
     if to_stdout:
         print(json.dumps(json_safe(report), indent=1, allow_nan=False))
     show(report, sys.stderr if to_stdout else sys.stdout, breakdown=breakdown)  # last: a closed pipe loses no file
-
-
-def model_file(name: str) -> str:
-    """Return the file of a shipped model by its short or full name; other names and paths as they are."""
-    from trajnet.models import default_model, nuscenes_model, universal_model
-
-    for path in (default_model(), nuscenes_model(), universal_model()):
-        if name in (path.stem, path.stem.removeprefix("trajnet-")):
-            return str(path)
-    return name
 
 
 def show(report: dict[str, Any], out: TextIO, *, breakdown: bool = False) -> None:

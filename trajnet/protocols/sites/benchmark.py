@@ -34,7 +34,8 @@ class SiteOptions:
     """How sites are scored.
 
     every_s: time between scored frames; None: each site's own. files: so many of each site, the first ones; None: all.
-    jobs: processes; results do not depend on it. seed: of noise and of intervals.
+    jobs: processes; results do not depend on it. seed: of noise and of intervals. domain: see GuardOptions.
+    self_judging: whether models judge themselves, as on the road.
     """
 
     conditions: tuple[Condition, ...] = CONDITIONS
@@ -42,6 +43,8 @@ class SiteOptions:
     files: int | None = None
     jobs: int = 1
     seed: int = 0
+    domain: bool = True
+    self_judging: bool = True
 
     def __post_init__(self) -> None:
         require(len(self.conditions) > 0, "conditions: expected at least one, got none")
@@ -78,6 +81,8 @@ def benchmark_sites(
         "report_version": REPORT_VERSION,
         "trajnet": trajnet.__version__,
         "seed": options.seed,
+        "domain": options.domain,
+        "self_judging": options.self_judging,
         "min_tracks": MIN_TRACKS,
         "models": [about_model(labels[spec], spec, p) for spec, p in predictors.items()],
         "headline": headline(entries, list(labels.values())),
@@ -129,7 +134,12 @@ def _played(
 ) -> Iterator[Played]:
     specs = tuple(dict.fromkeys([*PHYSICS, *predictors]))
     fitting = tuple(condition for condition in options.conditions if not found.missing(condition))
-    jobs = [Job(site, path, specs, fitting, found.horizon_s, every_s, options.seed) for path in site.files]
+    jobs = [
+        Job(
+            site, path, specs, fitting, found.horizon_s, every_s, options.seed, options.domain, options.self_judging
+        )
+        for path in site.files
+    ]  # fmt: skip
     if options.jobs == 1 or len(jobs) == 1:
         yield from map(play, jobs)
         return

@@ -13,7 +13,8 @@ import numpy as np
 from trajnet.arrays import StructOfArrays, concat
 from trajnet.evaluate.steadiness import Steps, WatchedStream
 from trajnet.evaluate.units import played
-from trajnet.inference import PHYSICS, Predictor, load_predictor
+from trajnet.inference import PHYSICS, GuardOptions, Predictor, load_predictor
+from trajnet.inference.judging.posterior import NO_JUDGING
 from trajnet.protocols.sites.conditions import Condition
 from trajnet.protocols.sites.objects import Objects, future_times_s, scored_objects
 from trajnet.protocols.sites.scores import Scores, scores_of
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 class Job:
     """What one process does at once: one file of a site, under every condition, for every predictor.
 
-    specs: names and model files, see load_predictor. conditions: those that fit the site.
+    specs: names and model files, see load_predictor. conditions: those that fit the site. domain: see GuardOptions.
+    self_judging: whether models judge themselves, as on the road.
     """
 
     site: Site
@@ -37,6 +39,8 @@ class Job:
     horizon_s: float
     every_s: float
     seed: int
+    domain: bool = True
+    self_judging: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +72,6 @@ def play(job: Job) -> Played:
     played_one = Played(_named(objects, job, scene))
     if not len(objects):
         return played_one
-    time_s = future_times_s(job.horizon_s)
     of_physics: dict[tuple[Condition, str], Answer] = {}
     for condition in job.conditions:
         shown = condition.shown(scene, job.seed)
@@ -77,7 +80,7 @@ def play(job: Job) -> Played:
             if spec in PHYSICS and key in of_physics:
                 answer = of_physics[key]
             else:
-                answer = _answer(_predictor(spec, tuple(time_s.tolist())), shown, objects, time_s)
+                answer = _answer(job, spec, shown, objects)
             if spec in PHYSICS:
                 of_physics[key] = answer
             played_one.answers[condition.name, spec] = answer
@@ -114,9 +117,12 @@ class _Futures(StructOfArrays):
     future_m: FloatArray
 
 
-def _answer(predictor: Predictor, shown: Scene, objects: Objects, time_s: FloatArray) -> Answer:
+def _answer(job: Job, spec: str, shown: Scene, objects: Objects) -> Answer:
+    time_s = future_times_s(job.horizon_s)
+    predictor = _predictor(spec, tuple(time_s.tolist()))
     everything = np.ones(shown.frame_count, np.bool_), np.ones(len(shown.row_frame), np.bool_)
-    stream = WatchedStream(predictor, warn_without_map=False)
+    guard, judging = GuardOptions(domain=job.domain), None if job.self_judging else NO_JUDGING
+    stream = WatchedStream(predictor, guard=guard, judging=judging, warn_without_map=False)
     stream.use_map_of(shown)
     futures = _Futures(objects.here_m, objects.future_m)
     parts = [

@@ -42,8 +42,8 @@ def fallback_lines(report: Mapping[str, Any]) -> Iterator[str]:
             stood_in, served = sum(r["physics"] for r in rows), sum(r["model"] for r in rows)
             if stood_in:
                 yield (
-                    f"{site['site']}: {model} gave no usable path for {stood_in:,} of {stood_in + served:,} rows; "
-                    "constant velocity stood in"
+                    f"{site['site']}: constant velocity stood in for {stood_in:,} of {stood_in + served:,} rows of "
+                    f"{model}, which are outside of its domain or had no usable path"
                 )
 
 

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from tests.replay_scenes import Fan, crossing_scene
 from trajnet.arrays import concat
 from trajnet.cli import main as cli
-from trajnet.cli.benchmark_sites import model_file
 from trajnet.errors import InputError
 from trajnet.inference import ConstantVelocity, load_predictor
 from trajnet.json_safe import json_safe
@@ -224,7 +223,8 @@ def test_the_report_is_json_and_has_what_the_page_of_documentation_lists(
 ) -> None:
     found = json.loads(json.dumps(json_safe(report()), allow_nan=False))
     assert list(found) == [
-        "report_version", "trajnet", "seed", "min_tracks", "models", "headline", "sites", "absent",
+        "report_version", "trajnet", "seed", "domain", "self_judging", "min_tracks", "models", "headline", "sites",
+        "absent",
     ]  # fmt: skip
     judged = found["sites"][0]["conditions"][0]["models"]["fan"]
     assert list(judged) == [
@@ -331,12 +331,21 @@ def test_paths_that_constant_velocity_stood_in_for_are_counted(crossing: Site, m
     assert rows["model"] == 0
     assert rows["physics"] > 500
     (line,) = fallback_lines(report)
-    assert f"{rows['physics']:,} of {rows['physics']:,} rows; constant velocity stood in" in line
+    assert f"{rows['physics']:,} of {rows['physics']:,} rows of broken" in line
 
 
-def test_shipped_models_have_short_names() -> None:
-    assert model_file("urban") == model_file("trajnet-urban") == str(default_model())
-    assert model_file("out/a.onnx") == "out/a.onnx"
+def test_the_shipped_model_judges_itself_unless_it_is_told_not_to(crossing: Site) -> None:
+    options = SiteOptions(conditions=(Condition(),), every_s=4.0, files=1)
+    both = [
+        benchmark_sites([crossing], {}, [str(default_model())], replace(options, self_judging=judging))
+        for judging in (True, False)
+    ]
+    ade_m = [
+        next(iter(r["sites"][0]["conditions"][0]["models"].values()))["divisions"]["whole"]["all"]["top_ade_m"]
+        for r in both
+    ]
+    assert ade_m[0] != ade_m[1]
+    assert [r["self_judging"] for r in both] == [True, False]
 
 
 def test_parts_of_a_site_are_joined_in_order(crossing: Site) -> None:
