@@ -16,6 +16,21 @@ from trajnet.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
+class Optional(StructOfArrays):
+    position_m: NDArray[Any]
+    label: NDArray[Any] | None = None
+
+
+def test_what_both_parts_lack_stays_so_when_rows_are_overwritten() -> None:
+    base, part = Optional(np.zeros(2)), Optional(np.ones(1))
+    changed = overwrite(base, np.array([1]), part)
+    assert changed.label is None
+    assert changed.position_m.tolist() == [0.0, 1.0]
+    with pytest.raises(TypeError):
+        overwrite(base, np.array([1]), replace(part, label=np.ones(1)))
+
+
+@dataclass(frozen=True, eq=False)
 class Inner(StructOfArrays):
     width_m: NDArray[Any]
 

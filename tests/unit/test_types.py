@@ -192,6 +192,19 @@ def test_added_modes_repeat_the_first_without_probability() -> None:
         wide.with_modes(narrow.modes)
 
 
+def test_experts_follow_their_modes() -> None:
+    made = replace(prediction(), expert=np.array([[0, 1], [2, 0]], np.int8))
+    assert made.expert is not None
+    ordered, wide = made.best_first(), made.with_modes(3)
+    assert ordered.expert is not None
+    assert ordered.expert.tolist() == [[1, 0], [2, 0]]
+    assert wide.expert is not None
+    assert wide.expert.tolist() == [[0, 1, 0], [2, 0, 2]]
+    assert prediction().best_first().expert is None
+    with pytest.raises(InputError, match=r"Prediction\.expert: expected shape \(2, 2\), got \(2,\)"):
+        replace(prediction(), expert=np.zeros(2, np.int8))
+
+
 def test_a_lane_is_made_of_points() -> None:
     line = [[0.0, 0.0], [1.0, 0.0]]
     assert Lane("1", line, line, line).left_m.shape == (2, 2)  # type: ignore[arg-type]

@@ -126,10 +126,10 @@ def model_file(name: str) -> str:
 def show(report: dict[str, Any], out: TextIO, *, breakdown: bool = False) -> None:
     """Print the tables; lines are as wide as they need to be unless out is a terminal."""
     from trajnet.protocols.sites.plain_text import plain_text
-    from trajnet.protocols.sites.tables import headline_lines, site_tables, summary_tables
+    from trajnet.protocols.sites.tables import fallback_lines, headline_lines, site_tables, summary_tables
 
     width = shutil.get_terminal_size().columns if out.isatty() else None
-    print(*headline_lines(report), "", sep="\n", file=out)
+    print(*headline_lines(report), *fallback_lines(report), "", sep="\n", file=out)
     for table in (*summary_tables(report), *site_tables(report, everything=breakdown)):
         print(plain_text(table, width), file=out)
 

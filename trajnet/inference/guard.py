@@ -258,7 +258,10 @@ class Guard:
         return True
 
     def _checked(self, result: Prediction, asked: Observations) -> Prediction:
-        """Return the result; raise InputError if its rows, modes or times do not match the observations."""
+        """Return the result; raise InputError if its rows, modes or times do not match the observations.
+
+        Nor may it name experts: that is for the stream, after the guard.
+        """
         predictor = self.predictor
         if (result.track_id, result.modes) != (asked.track_id, predictor.modes):
             raise InputError(
@@ -271,6 +274,8 @@ class Guard:
                 f"{predictor.name}: expected paths from {asked.timestamp_ns} ns at {predictor.time_s} s, "
                 f"got {result.timestamp_ns} ns at {result.time_s} s"
             )
+        if result.expert is not None:
+            raise InputError(f"{predictor.name}: expected no Prediction.expert of a predictor, got one")
         return result
 
     def _failed(self, error: BaseException) -> None:

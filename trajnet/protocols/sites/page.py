@@ -7,12 +7,13 @@ from typing import Any
 
 from trajnet.evaluate.html_report import filled, section, table
 from trajnet.protocols.sites.plain_text import Table
-from trajnet.protocols.sites.tables import headline_lines, site_line, site_tables, summary_tables
+from trajnet.protocols.sites.tables import fallback_lines, headline_lines, site_line, site_tables, summary_tables
 
 
 def page(report: Mapping[str, Any]) -> str:
     """Return the page of a report of ``benchmark_sites``; nothing in it asks the network for anything."""
-    return filled("Sites · trajnet benchmark", " ".join(f"{line}." for line in headline_lines(report)), _body(report))
+    lines = [*headline_lines(report), *fallback_lines(report)]
+    return filled("Sites · trajnet benchmark", " ".join(f"{line}." for line in lines), _body(report))
 
 
 def _body(report: Mapping[str, Any]) -> Iterator[str]:

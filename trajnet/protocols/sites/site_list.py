@@ -177,21 +177,27 @@ def trained_on(site: Site, sources: Sequence[str] | None) -> tuple[Trained, list
     """Return whether a model was trained on the site, and the sources that say so.
 
     sources: what the model was trained on, as its file names it; None where nobody knows.
-    A source is matched by its words and by the folders of its paths. A folder given by path is the site's own where
-    the source names a folder of the same name.
+    A source is matched by its words and by the folders of its paths; of a site given by path, by whether its files lie
+    in the folders that a source names.
     """
     if sources is None:
         return "unknown", []
     known = next((k for k in KNOWN_SITES if k.name == site.name), None)
-    own = tuple({path.parent.name for path in site.files}) if known is None else ()
-    for answer, names in (
-        ("same recordings", own if known is None else known.same),
-        ("same data set", () if known is None else known.family),
-    ):
-        matching = [source for source in sources if any(_names(source, name) for name in names)]
-        if matching:
-            return ("same recordings" if answer == "same recordings" else "same data set"), matching
-    return "no", []
+    if known is None:
+        matching = [source for source in sources if any(_lies_in(path, source) for path in site.files)]
+        return ("same recordings" if matching else "no"), matching
+    same = [source for source in sources if any(_names(source, name) for name in known.same)]
+    if same:
+        return "same recordings", same
+    family = [source for source in sources if any(_names(source, name) for name in known.family)]
+    return ("same data set" if family else "no"), family
+
+
+def _lies_in(file: Path, source: str) -> bool:
+    """Return whether a file is in the folder, or is the file, that a source "scenes FOLDER" names."""
+    wanted = Path(source.partition(" ")[2]).parts
+    parts = file.resolve().parts
+    return bool(wanted) and any(parts[i : i + len(wanted)] == wanted for i in range(len(parts)))
 
 
 def _names(source: str, name: str) -> bool:

@@ -34,6 +34,19 @@ def headline_lines(report: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def fallback_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each site and model whose paths were partly constant velocity's."""
+    for site in report["sites"]:
+        for model in _models(report):
+            rows = [c["models"][model]["rows"] for c in site["conditions"] if model in c["models"]]
+            stood_in, served = sum(r["physics"] for r in rows), sum(r["model"] for r in rows)
+            if stood_in:
+                yield (
+                    f"{site['site']}: {model} gave no usable path for {stood_in:,} of {stood_in + served:,} rows; "
+                    "constant velocity stood in"
+                )
+
+
 def worse_table(report: Mapping[str, Any]) -> Table:
     """Return every cell in which a model is worse than physics, the largest difference first."""
     cells = [(model, cell) for model, found in report["headline"].items() for cell in found["cells"]]

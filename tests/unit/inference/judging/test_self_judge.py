@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -202,6 +204,18 @@ def test_rows_that_physics_answered_are_neither_kept_nor_changed() -> None:
     assert stream.judge is not None
     assert stream.judge.counters.judgements == 0
     assert all(a.source.tolist() == [Source.PHYSICS] for a in answers)
+
+
+def test_a_predictor_that_names_experts_itself_is_refused() -> None:
+    class Naming(Says):
+        def predict(self, observations: Observations) -> Prediction:
+            answer = super().predict(observations)
+            return replace(answer, expert=np.zeros(answer.probability.shape, np.int8))
+
+    stream = judged(Naming([(5.0, 0.0)], [1.0]))
+    answers = fed(stream, standing(1.0))
+    assert all(a.source.tolist() == [Source.PHYSICS] for a in answers)
+    assert "Prediction.expert" in stream.guard.counters.last_failure
 
 
 def test_more_objects_than_the_limit() -> None:

@@ -23,14 +23,15 @@ from trajnet.inference import ConstantVelocity, load_predictor
 from trajnet.json_safe import json_safe
 from trajnet.models import default_model
 from trajnet.protocols.sites import benchmark, breakdown, play
-from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites, survey
+from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites
 from trajnet.protocols.sites.breakdown import CELLS, part_figures
 from trajnet.protocols.sites.conditions import CONDITIONS, Condition
 from trajnet.protocols.sites.page import page
 from trajnet.protocols.sites.plain_text import Table, plain_text
 from trajnet.protocols.sites.scores import Scores
 from trajnet.protocols.sites.site_list import Site, sites_at_hand
-from trajnet.protocols.sites.tables import headline_lines, site_tables, summary_tables, worse_table
+from trajnet.protocols.sites.survey import survey
+from trajnet.protocols.sites.tables import fallback_lines, headline_lines, site_tables, summary_tables, worse_table
 from trajnet.scenes import write_scene
 from trajnet.tracking.store import Observations
 from trajnet.types import Prediction
@@ -196,8 +197,12 @@ def test_what_cannot_be_run_is_refused(crossing: Site, tmp_path: Path) -> None:
         benchmark_sites([crossing], {}, [])
     write_scene(crossing_scene(0.3), tmp_path / "blink.parquet")
     (site,), _ = sites_at_hand([], [("blink", tmp_path)], ["blink"])
-    with pytest.raises(InputError, match=r"site blink: expected objects whose next 0.5 s are recorded"):
+    with pytest.raises(InputError, match=r"got none \(site blink: expected objects whose next 0.5 s are recorded"):
         benchmark_sites([site], {}, ["cv"])
+    options = SiteOptions(conditions=(Condition(),), every_s=4.0)
+    report = benchmark_sites([site, crossing], {"x": "gone"}, ["cv"], options)
+    assert [entry["site"] for entry in report["sites"]] == ["crossing"]
+    assert list(report["absent"]) == ["x", "blink"]
 
 
 @pytest.fixture(scope="module")
@@ -309,6 +314,24 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path: Path) -> None:
         (("--jobs", "-1"), "jobs: expected a number"),
     ):
         assert match in str(run(*words).exception)
+
+
+def test_paths_that_constant_velocity_stood_in_for_are_counted(crossing: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(ConstantVelocity):
+        name = "broken"
+
+        def predict(self, observations: Observations) -> Prediction:
+            one = super().predict(observations)
+            return replace(one, probability=0.5 * one.probability)
+
+    monkeypatch.setitem(MADE, "broken", Broken)
+    options = SiteOptions(conditions=(Condition(),), every_s=4.0, files=1)
+    report = benchmark_sites([crossing], {}, ["broken"], options)
+    rows = report["sites"][0]["conditions"][0]["models"]["broken"]["rows"]
+    assert rows["model"] == 0
+    assert rows["physics"] > 500
+    (line,) = fallback_lines(report)
+    assert f"{rows['physics']:,} of {rows['physics']:,} rows; constant velocity stood in" in line
 
 
 def test_shipped_models_have_short_names() -> None:

@@ -107,5 +107,12 @@ def test_what_a_model_was_trained_on(site: str, source: str, expected: str) -> N
     )  # fmt: skip
 
 
+def test_an_own_site_is_one_that_a_model_was_trained_on_if_its_files_lie_in_the_folder_of_a_source() -> None:
+    site = Site("yard", "", (Path("/data/generated/train/a.parquet"),))
+    assert trained_on(site, ["scenes generated/train"]) == ("same recordings", ["scenes generated/train"])
+    for source in ("scenes other/train", "scenes generated/train_tracker", "nuscenes_agents val", "nuscenes"):
+        assert trained_on(site, [source]) == ("no", []), source
+
+
 def test_nobody_knows_what_trained_a_model_without_a_contract() -> None:
     assert trained_on(Site("dut", "", ()), None) == ("unknown", [])
