@@ -40,8 +40,8 @@ def predict(
     """Predict the objects of recorded scenes, as the road would: each frame knows what was before it, nothing after.
 
     Columns: scene, timestamp_ns, track_id, mode (0 is the most probable), probability, time_s (after timestamp_ns),
-    x, y, yaw, covariance_xx, covariance_xy, covariance_yy (m, rad, m^2; map frame), source (model, physics, stale),
-    age_s.
+    x, y, yaw, covariance_xx, covariance_xy, covariance_yy (m, rad, m^2; map frame), source (model, physics,
+    stale, judged), age_s, expert.
 
         trajnet predict tracks.parquet --out paths.parquet
 

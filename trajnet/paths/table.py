@@ -35,7 +35,9 @@ def write_paths(path: Path, found: Iterable[tuple[str, Prediction]]) -> int:
     with whole_file(path) as part:
         try:
             for columns in _batches(found):
-                table = pa.table({name: pa.array(values) for name, values in columns.items()})
+                table = pa.table(
+                    {n: pa.array(v, pa.string() if v.dtype == object else None) for n, v in columns.items()}
+                )
                 if writer is None:
                     make = parquet.ParquetWriter if path.suffix.lower() == ".parquet" else csv.CSVWriter
                     writer = make(part, table.schema)

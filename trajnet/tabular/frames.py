@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.errors import DependencyError, InputError
-from trajnet.types import CLASS_NAMES, Prediction, Scene, Source
+from trajnet.types import CLASS_NAMES, Expert, Prediction, Scene, Source
 
 SOURCE_NAMES: tuple[str, ...] = tuple(source.name.lower() for source in Source)
+EXPERT_NAMES: tuple[str, ...] = tuple(expert.name.lower() for expert in Expert)
 
 #: Library -> what makes a data frame of columns there.
 _MAKERS: dict[str, Callable[[Any, dict[str, NDArray[Any]]], Any]] = {
@@ -76,7 +77,8 @@ def prediction_columns(prediction: Prediction) -> dict[str, NDArray[Any]]:
     """Return a row for each object, mode and future time; modes as they are in the prediction.
 
     time_s counts from timestamp_ns; x, y in m and yaw in rad in the map frame; xx, xy, yy: covariance of x, y in m^2;
-    source: model, physics or stale; age_s: time since the observation that the path is based on.
+    source: model, physics, stale or judged; age_s: time since the observation that the path is based on;
+    expert: who predicted the mode, None where predictions do not judge themselves.
     """
     objects, modes, steps = len(prediction), prediction.modes, len(prediction.time_s)
     row = np.repeat(np.arange(objects), modes * steps)
@@ -95,7 +97,17 @@ def prediction_columns(prediction: Prediction) -> dict[str, NDArray[Any]]:
         "covariance_yy": covariance_m2[:, 3].copy(),
         "source": np.array(SOURCE_NAMES, dtype=object)[prediction.source][row],
         "age_s": prediction.age_s[row],
+        "expert": _experts(prediction),
     }
+
+
+def _experts(prediction: Prediction) -> NDArray[Any]:
+    """Return who predicted the mode of each row; None where predictions do not judge themselves."""
+    objects, modes, steps = len(prediction), prediction.modes, len(prediction.time_s)
+    if prediction.expert is None:
+        return np.full(objects * modes * steps, None, dtype=object)
+    names: NDArray[Any] = np.array(EXPERT_NAMES, dtype=object)[np.repeat(prediction.expert.ravel(), steps)]
+    return names
 
 
 def prediction_dataset(prediction: Prediction) -> Any:

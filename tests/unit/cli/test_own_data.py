@@ -130,11 +130,11 @@ def test_predict_writes_a_row_for_each_object_mode_and_time(run: Any, tracks: Pa
     table = pq.read_table(tmp_path / "p.parquet")
     assert table.column_names == [
         "scene", "timestamp_ns", "track_id", "mode", "probability", "time_s", "x", "y", "yaw", "covariance_xx",
-        "covariance_xy", "covariance_yy", "source", "age_s",
+        "covariance_xy", "covariance_yy", "source", "age_s", "expert",
     ]  # fmt: skip
     assert table.num_rows % 120 == 0  # all objects in all frames
     first = table.slice(0, 1).to_pylist()[0]
-    assert (first["track_id"], first["source"], first["mode"]) == ("0", "physics", 0) or first["source"] == "model"
+    assert (first["track_id"], first["mode"]) == ("0", 0)
     assert (tmp_path / "p.svg").read_text().startswith("<svg")
 
 

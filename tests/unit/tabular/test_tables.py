@@ -171,6 +171,7 @@ def test_a_prediction_has_a_row_for_each_object_mode_and_time() -> None:
     assert rows[4] == {
         "timestamp_ns": 5, "track_id": "a", "mode": 1, "probability": 0.3, "time_s": 1.0, "x": 8.0, "y": 9.0,
         "yaw": 0.0, "covariance_xx": 1.0, "covariance_xy": 0.2, "covariance_yy": 2.0, "source": "model", "age_s": 0.0,
+        "expert": None,
     }  # fmt: skip
     assert (rows[-1]["track_id"], rows[-1]["source"], rows[-1]["age_s"]) == ("b", "stale", 0.4)
 
