@@ -54,7 +54,14 @@ def site_report(
                 "condition": condition.name,
                 "left_out": missing,
                 "models": {
-                    labels[spec]: _judged(played, played.answers[condition.name, spec], physics, found.horizon_s, seed)
+                    labels[spec]: _judged(
+                        played,
+                        played.answers[condition.name, spec],
+                        physics,
+                        found.horizon_s,
+                        seed,
+                        with_map=found.has_map and condition.with_map,
+                    )
                     for spec in (() if missing else predictors)
                 },
             }
@@ -83,7 +90,7 @@ def _trained(site: Site, spec: str, predictor: Predictor) -> dict[str, Any]:
 
 
 def _judged(
-    played: Played, answer: Answer, physics: Mapping[str, Scores], horizon_s: float, seed: int
+    played: Played, answer: Answer, physics: Mapping[str, Scores], horizon_s: float, seed: int, *, with_map: bool
 ) -> dict[str, Any]:
     objects, scores = played.objects, answer.scores
     parts = divisions(objects, scores, physics, seed)
@@ -96,7 +103,7 @@ def _judged(
         "events": events(objects, scores),
         "calibration": covered,
         "steadiness": steadiness.summary(answer.steps),
-        "targets": targets(objects, scores, physics, covered, len(worse), seed),
+        "targets": targets(objects, scores, physics, covered, len(worse), with_map=with_map),
         "rows": {"model": answer.model_rows, "physics": answer.physics_rows},
     }
 
