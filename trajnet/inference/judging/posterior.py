@@ -42,7 +42,7 @@ class JudgingOptions:
     adapt_spread: bool = True
     cadence_s: float = 0.5
     horizons_s: tuple[float, ...] = (1.0, 2.0, 3.0)
-    prior: tuple[float, float, float] = (0.90, 0.05, 0.05)
+    prior: tuple[float, float, float] = (0.97, 0.01, 0.02)
     scale_floor_m: float = 0.15
     scale_mps: float = 0.2
     memory_s: float = 5.0
