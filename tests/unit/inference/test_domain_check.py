@@ -10,7 +10,7 @@ import pytest
 
 from tests.domains import DOMAIN, Stated
 from tests.frames import frame
-from trajnet.inference import GuardOptions, Stream
+from trajnet.inference import NO_JUDGING, GuardOptions, Stream
 from trajnet.inference.domain import Domain
 from trajnet.types import ObjectClass, Prediction, Source
 
@@ -23,7 +23,7 @@ class Street:
 
     def __init__(self, stated: Domain | None = DOMAIN, **options: Any) -> None:
         self.predictor = Stated(TIME_S, stated)
-        self.stream = Stream(self.predictor, guard=GuardOptions(**options))
+        self.stream = Stream(self.predictor, guard=GuardOptions(**options), judging=NO_JUDGING)
         self.place_m: dict[str, float] = {}
         self.last_s = 0.0
 

@@ -53,7 +53,7 @@ def test_the_model_keeps_the_lead_where_it_is_right() -> None:
     answers = fed(stream, frames)
     assert all(leader(a) == Expert.MODEL for a in answers)
     assert all((a.source == Source.MODEL).all() for a in answers)
-    assert weights(stream)[Expert.MODEL] == pytest.approx(0.98)  # all but the doubt
+    assert weights(stream)[Expert.MODEL] == pytest.approx(0.994)  # all but the doubt
     np.testing.assert_allclose(answers[-1].position_m[0, 0, -1], [5.9 * 3 + 18.0, 5.9 * 3 + 18.0])
 
 
