@@ -10,7 +10,7 @@ import pytest
 
 from tests.domains import DOMAIN, Stated
 from tests.frames import frame
-from trajnet.inference import GuardOptions, Stream
+from trajnet.inference import NO_JUDGING, GuardOptions, Stream
 from trajnet.inference.domain import Domain
 from trajnet.types import ObjectClass, Prediction, Source
 
@@ -23,7 +23,7 @@ class Street:
 
     def __init__(self, stated: Domain | None = DOMAIN, **options: Any) -> None:
         self.predictor = Stated(TIME_S, stated)
-        self.stream = Stream(self.predictor, guard=GuardOptions(**options))
+        self.stream = Stream(self.predictor, guard=GuardOptions(**options), judging=NO_JUDGING)
         self.place_m: dict[str, float] = {}
         self.last_s = 0.0
 
@@ -74,6 +74,17 @@ def test_an_object_that_is_too_fast_gets_physics_until_its_speed_was_trained(mea
     total, of_class, of_rate, of_speed = street.outside
     assert (of_class, of_rate) == (0, 0)
     assert total == of_speed > 0
+
+
+def test_an_object_that_was_too_fast_is_still_so_after_a_frame_without_it() -> None:
+    street, other = Street(), {"b": ObjectClass.CAR}
+    both = {**other, "a": ObjectClass.CAR}
+    street.feed(0.0, both, [10.0, 30.0])
+    assert street.feed(0.1, both, [10.0, 30.0]) == [MODEL, PHYSICS]
+    street.feed(0.2, other, [10.0])
+    street.place_m["a"] += 3.0
+    assert street.feed(0.3, both, [10.0, 25.0]) == [MODEL, PHYSICS]
+    assert street.feed(0.4, both, [10.0, 15.0]) == [MODEL, MODEL]
 
 
 @pytest.mark.parametrize(
