@@ -15,7 +15,7 @@ from launch import LaunchDescription
 
 ARGUMENTS = {
     "param_file": ("", "Parameters of the node; empty: the package's config/trajnet.param.yaml."),
-    "model": ("", "Path of an .onnx model, or cv, ctrv, kalman; empty: what param_file says."),
+    "model": ("", "A bundled model by name, an .onnx file, or cv, ctrv, kalman; empty: what param_file says."),
     "map_path": ("", "Path of a map: a Lanelet2 .osm or a scene file; empty: what param_file says."),
     "input_topic": ("/perception/object_recognition/tracking/objects", "TrackedObjects."),
     "output_topic": ("/perception/object_recognition/objects", "PredictedObjects."),

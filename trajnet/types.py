@@ -184,7 +184,7 @@ class Prediction(StructOfArrays):
     probability (N, K): each row sums to 1.
     source (N,): Source values. age_s (N,): time since the observation that the path is based on.
     expert (N, K): Expert values, who predicted each mode; None where predictions do not judge themselves: then every
-    mode is of the row's source.
+    mode is of the row's source. It means nothing in rows of Source.PHYSICS.
     """
 
     SHARED = ("timestamp_ns", "time_s")

@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trajnet.errors import InputError
@@ -139,6 +139,8 @@ def _take(part: Path, folder: bool) -> int | None:
             os.close(handle)
             continue
         if not locked:
+            if locked is None:
+                _remove_empty(part, folder)  # made by _open above; writers without locks have names of their own
             os.close(handle)
             return None
         if folder:
@@ -188,6 +190,15 @@ def _remove(part: Path, handle: int) -> None:
             part.unlink()
     except OSError:
         pass
+
+
+def _remove_empty(part: Path, folder: bool) -> None:
+    """Remove the file or folder if nothing is in it."""
+    with suppress(OSError):
+        if folder:
+            part.rmdir()
+        elif not part.stat().st_size:
+            part.unlink()
 
 
 def _remove_content(folder: Path) -> None:

@@ -169,6 +169,9 @@ def test_where_nothing_can_be_locked_parts_have_names_of_their_own(
         one.write_text("one")
         two.write_text("two")
     assert path.read_text() == "one"
+    with scratch_folder(tmp_path / "bag"):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
     with only_process(tmp_path / "lock", "trains"):
         pass
 

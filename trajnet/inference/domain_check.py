@@ -100,5 +100,6 @@ class DomainCheck:
         any_fast = bool(fast.any())
         if any_fast or self._any_fast:
             self._fast[slot] = fast
+            any_fast = bool(self._fast.any())  # also of tracks that this frame does not report
         self._any_fast = any_fast
         return fast

@@ -55,7 +55,9 @@ class Parameters:
         read_only=True,
     )
     model: str = _parameter(
-        "", "Path of an .onnx model, or cv, ctrv or kalman for physics. Empty: the model that trajnet ships."
+        "",
+        "A bundled model by name (urban, ...), the path of an .onnx model, or cv, ctrv or kalman for physics. Empty: "
+        "urban.",
     )
     map_path: str = _parameter(
         "",

@@ -78,7 +78,7 @@ def prediction_columns(prediction: Prediction) -> dict[str, NDArray[Any]]:
 
     time_s counts from timestamp_ns; x, y in m and yaw in rad in the map frame; xx, xy, yy: covariance of x, y in m^2;
     source: model, physics, stale or judged; age_s: time since the observation that the path is based on;
-    expert: who predicted the mode, None where predictions do not judge themselves.
+    expert: who predicted the mode, None for physics and where predictions do not judge themselves.
     """
     objects, modes, steps = len(prediction), prediction.modes, len(prediction.time_s)
     row = np.repeat(np.arange(objects), modes * steps)
@@ -102,12 +102,13 @@ def prediction_columns(prediction: Prediction) -> dict[str, NDArray[Any]]:
 
 
 def _experts(prediction: Prediction) -> NDArray[Any]:
-    """Return who predicted the mode of each row; None where predictions do not judge themselves."""
+    """Return who predicted the mode of each row; None for physics and where predictions do not judge themselves."""
     objects, modes, steps = len(prediction), prediction.modes, len(prediction.time_s)
     if prediction.expert is None:
         return np.full(objects * modes * steps, None, dtype=object)
-    names: NDArray[Any] = np.array(EXPERT_NAMES, dtype=object)[np.repeat(prediction.expert.ravel(), steps)]
-    return names
+    names: NDArray[Any] = np.array(EXPERT_NAMES, dtype=object)[prediction.expert]
+    names[prediction.source == Source.PHYSICS] = None  # its modes bear the label of the model that was not used
+    return np.repeat(names.ravel(), steps)
 
 
 def prediction_dataset(prediction: Prediction) -> Any:

@@ -76,6 +76,17 @@ def test_an_object_that_is_too_fast_gets_physics_until_its_speed_was_trained(mea
     assert total == of_speed > 0
 
 
+def test_an_object_that_was_too_fast_is_still_so_after_a_frame_without_it() -> None:
+    street, other = Street(), {"b": ObjectClass.CAR}
+    both = {**other, "a": ObjectClass.CAR}
+    street.feed(0.0, both, [10.0, 30.0])
+    assert street.feed(0.1, both, [10.0, 30.0]) == [MODEL, PHYSICS]
+    street.feed(0.2, other, [10.0])
+    street.place_m["a"] += 3.0
+    assert street.feed(0.3, both, [10.0, 25.0]) == [MODEL, PHYSICS]
+    assert street.feed(0.4, both, [10.0, 15.0]) == [MODEL, MODEL]
+
+
 @pytest.mark.parametrize(
     ("period_s", "served"), [(0.04, False), (0.06, True), (0.1, True), (0.18, True), (0.25, False)]
 )

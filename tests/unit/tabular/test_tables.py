@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 
 from trajnet.errors import DependencyError, InputError
 from trajnet.tabular import TableOptions, Units, scene_of_columns
-from trajnet.types import Prediction, Scene
+from trajnet.tabular.frames import prediction_columns
+from trajnet.types import Prediction, Scene, Source
 
 ROWS: dict[str, Any] = {
     "time_s": [0.0, 0.1, 0.1],
@@ -174,6 +176,13 @@ def test_a_prediction_has_a_row_for_each_object_mode_and_time() -> None:
         "expert": None,
     }  # fmt: skip
     assert (rows[-1]["track_id"], rows[-1]["source"], rows[-1]["age_s"]) == ("b", "stale", 0.4)
+
+
+def test_the_expert_of_a_mode_is_named_except_where_physics_answered() -> None:
+    source, expert = np.array([Source.JUDGED, Source.PHYSICS], np.int8), np.array([[2, 1], [0, 0]], np.int8)
+    columns = prediction_columns(replace(prediction(), source=source, expert=expert))
+    assert columns["source"].tolist() == ["judged"] * 6 + ["physics"] * 6
+    assert columns["expert"].tolist() == ["standing"] * 3 + ["constant_velocity"] * 3 + [None] * 6
 
 
 def test_a_prediction_goes_to_xarray() -> None:
