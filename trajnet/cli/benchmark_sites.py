@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import require_folders
+from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
 from trajnet.errors import InputError
-from trajnet.json_safe import json_safe, write_json
 from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
@@ -92,8 +90,7 @@ def sites(
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
-    to_stdout = json_file == Path("-")
-    require_folders(json=None if to_stdout else json_file, report=report_file)
+    require_folders(json=json_file, report=report_file)
     for folder in data or []:
         if not folder.is_dir():
             raise InputError(f"data: expected a folder, got {folder}")
@@ -105,15 +102,14 @@ def sites(
     models = [model_file(name) for name in model or ["urban"]]
     with progress_bar(Console(stderr=True), "reading", "files") as bar:
         report = benchmark_sites(found, absent, models, options, lambda _site, done, total: bar(done, total))
-    if json_file is not None and not to_stdout:
-        write_json(json_file, report)
     if report_file is not None:
         from trajnet.protocols.sites.page import page
 
         write_text(report_file, page(report))
-    if to_stdout:
-        print(json.dumps(json_safe(report), indent=1, allow_nan=False))
-    show(report, sys.stderr if to_stdout else sys.stdout, breakdown=breakdown)  # last: a closed pipe loses no file
+    if json_file is not None:
+        emit_json(json_file, report)
+    out = sys.stderr if json_file == STDOUT else sys.stdout
+    show(report, out, breakdown=breakdown)  # last: a closed pipe loses no file
 
 
 def show(report: dict[str, Any], out: TextIO, *, breakdown: bool = False) -> None:
