@@ -1,6 +1,6 @@
 """Say how well the flags of a model's input tell which source of a configuration a window is from.
 
-    python tools/check_sources.py --config configs/streets.yaml --data DATA --data GENERATED --cache OUT/cache
+    python tools/check_sources.py --config configs/urban.yaml --data DATA --data GENERATED --cache OUT/cache
 
 Prints the share of each flag by source after augmentation, and the balanced accuracy of a logistic regression on the
 flags beside that of guessing. Near the latter is where it should be: see trajnet/training/source_check.py.
