@@ -10,6 +10,7 @@ from trajnet.datasets.files import load_scene
 from trajnet.evaluate import evaluate
 from trajnet.inference import GuardOptions, OnnxPredictor, Stream, load_predictor
 from trajnet.models import default_model, nuscenes_model, universal_model
+from trajnet.training.train import checkpoint_model
 
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
 MODELS = (default_model(), nuscenes_model(), universal_model())
@@ -80,3 +81,12 @@ def test_nuscenes_val_as_the_cards_say(data_dir: Path) -> None:
         for name, value in metrics.items():
             if isinstance(value, float) and name in stored:
                 np.testing.assert_allclose(value, stored[name], rtol=1e-3, err_msg=f"{path.stem} {name}")
+
+
+@pytest.mark.parametrize("path", (default_model(), universal_model()), ids=lambda p: p.stem)
+def test_the_checkpoint_that_a_card_names_is_shipped_and_is_this_model(path: Path) -> None:
+    checkpoint = path.with_suffix(".ckpt")
+    assert f"`{checkpoint.name}` beside this file" in path.with_suffix(".md").read_text(encoding="utf-8")
+    _, config, about = checkpoint_model(checkpoint)
+    contract = OnnxPredictor(path).model_file.contract
+    assert (config.name, about["windows"]) == (contract.name, contract.training.windows)
