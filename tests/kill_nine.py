@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.tiny_training import ROOT, tiny_config, train_arguments
+
 SCENE = ROOT / "sim/scenes/crossing_small.parquet"
 #: Python files whose calls are counted: those that write, here and in the libraries that write for us.
 WRITING = (
@@ -117,45 +117,20 @@ def weights(out: Path) -> dict[str, Any]:
 EPOCHS = 3
 
 
-def tiny_config(folder: Path) -> Path:
-    """Write a training configuration of seconds and return its path."""
-    scenes = {
-        "kind": "scenes", "path": f"scenes/{SCENE.name}", "history_s": 1.0, "stride": 3, "min_future_s": 1.0,
-    }  # fmt: skip
-    values = {
-        "name": "tiny",
-        "licence": "Apache-2.0",
-        "non_commercial": False,
-        "train": [scenes],
-        "validation": [{**scenes, "stride": 20}],
-        "model": {"hidden": 8, "embedding": 8, "modes": 3, "uses_velocity": True},
-        "augment": {"strides": [1, 2], "position_noise_m": 0.05, "hide_velocity": 0.5},
-        "optimizer": {"epochs": EPOCHS, "batch": 64},
-    }
-    path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump(values))
-    return path
-
-
-def train_words(config: Path, out: Path) -> list[str]:
-    words = ["-m", "trajnet", "train", "--config", config, "--data", ROOT / "sim", "--out", out]
-    return [*map(str, words), "--no-progress", "--threads", "1", "--accelerator", "cpu"]
-
-
 def commands(folder: Path) -> dict[str, Command]:
     """Return the commands that are killed; what they need is made in the folder on first use."""
-    config = tiny_config(folder)
+    config = tiny_config(folder, epochs=EPOCHS, batch=64)
 
     def checkpoint() -> Path:
         if not (folder / "trained/last.ckpt").is_file():
-            process(train_words(config, folder / "trained"), check=True)
+            process(train_arguments(config, folder / "trained"), check=True)
         return folder / "trained/last.ckpt"
 
     def bag(name: str) -> Callable[[Path], list[str]]:
         return lambda out: ["-m", "trajnet", "bag", "export", str(SCENE), "--model", "cv", "--out", str(out / name)]
 
     return {
-        "train": Command(lambda out: train_words(config, out), weights),
+        "train": Command(lambda out: train_arguments(config, out), weights),
         "export": Command(
             lambda out: ["-m", "trajnet", "export", str(checkpoint()), "--out", str(out / "tiny.onnx")], file_bytes
         ),

@@ -276,9 +276,7 @@ class Prediction(StructOfArrays):
         """Return the same prediction with the modes of each object sorted by decreasing probability (stable)."""
         order = np.argsort(-self.probability, axis=1, kind="stable")
         row = np.arange(len(self))[:, None]
-        ordered: dict[str, Any] = {name: getattr(self, name)[row, order] for name in self.PER_MODE}
-        expert = None if self.expert is None else self.expert[row, order]
-        return replace(self, **ordered, expert=expert)
+        return replace(self, **self._at_modes((row, order)))
 
     def with_modes(self, modes: int) -> Prediction:
         """Return the prediction with this many modes: added ones repeat the first with probability 0.
@@ -291,10 +289,14 @@ class Prediction(StructOfArrays):
         if added == 0:
             return self
         index = np.pad(np.arange(self.modes), (0, added))
-        wider: dict[str, Any] = {name: getattr(self, name)[:, index] for name in self.PER_MODE}
+        wider = self._at_modes((slice(None), index))
         wider["probability"][:, self.modes :] = 0.0
-        expert = None if self.expert is None else self.expert[:, index]
-        return replace(self, **wider, expert=expert)
+        return replace(self, **wider)
+
+    def _at_modes(self, index: Any) -> dict[str, Any]:
+        """Return PER_MODE, and the experts where there are any, at this index of rows and modes."""
+        found = {name: getattr(self, name)[index] for name in self.PER_MODE}
+        return found if self.expert is None else {**found, "expert": self.expert[index]}
 
     def to_dataframe(self, library: str = "pandas") -> Any:
         """Return a row for each object, mode and future time (trajnet.tabular.frames.prediction_columns).

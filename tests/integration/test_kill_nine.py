@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kill_nine import ROOT, cached_arrays, commands, kill_and_run_again
+from tests.kill_nine import cached_arrays, commands, kill_and_run_again
+from tests.tiny_training import ROOT
 
 
 @pytest.mark.parametrize(("name", "kills"), [("cache", 1), ("bag-mcap", 2), ("bag-db3", 1)])

@@ -11,16 +11,15 @@ import pytest
 import torch
 import yaml
 
+from tests.tiny_training import ROOT, tiny_config, train_arguments
 from trajnet.training.train import LOCK, read_checkpoint
 from trajnet.whole_file import only_process
 
-ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = 12
 
 
 def command(config: Path, out: Path) -> list[str]:
-    words = ["train", "--config", config, "--data", ROOT / "sim", "--out", out, "--no-progress", "--threads", "1"]
-    return [sys.executable, "-m", "trajnet", *map(str, words)]
+    return [sys.executable, *train_arguments(config, out)]
 
 
 #: With everything that has a state of its own or draws at random.
@@ -39,26 +38,7 @@ EVERYTHING = {
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    scenes = {
-        "kind": "scenes",
-        "path": "scenes/crossing_small.parquet",
-        "history_s": 1.0,
-        "stride": 3,
-        "min_future_s": 1.0,
-    }
-    values = {
-        "name": "tiny",
-        "licence": "Apache-2.0",
-        "non_commercial": False,
-        "train": [scenes],
-        "validation": [{**scenes, "stride": 20}],
-        "model": {"hidden": 8, "embedding": 8, "modes": 3, "uses_velocity": True},
-        "augment": {"strides": [1, 2], "position_noise_m": 0.05, "hide_velocity": 0.5},
-        "optimizer": {"epochs": EPOCHS, "batch": 16},
-    }
-    path = tmp_path_factory.mktemp("config") / "tiny.yaml"
-    path.write_text(yaml.safe_dump(values))
-    return path
+    return tiny_config(tmp_path_factory.mktemp("config"), epochs=EPOCHS, batch=16)
 
 
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["plain", "everything"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -84,9 +83,11 @@ def sites(
     """
     from rich.console import Console
 
+    from trajnet.models import default_model
     from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites
     from trajnet.protocols.sites.conditions import conditions_named
     from trajnet.protocols.sites.site_list import sites_at_hand
+    from trajnet.timing.hardware import usable_cores
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
@@ -95,11 +96,11 @@ def sites(
         if not folder.is_dir():
             raise InputError(f"data: expected a folder, got {folder}")
     options = SiteOptions(
-        conditions=tuple(conditions_named(_words(conditions))), every_s=every, files=files, jobs=jobs or _cores(),
+        conditions=tuple(conditions_named(_words(conditions))), every_s=every, files=files, jobs=jobs or usable_cores(),
         seed=seed, domain=not ignore_domain, self_judging=self_judging,
     )  # fmt: skip
     found, absent = sites_at_hand(data or [], [_own_site(text) for text in site or []], _words(sites))
-    models = [model_file(name) for name in model or ["urban"]]
+    models = [model_file(name) for name in model or [str(default_model())]]
     with progress_bar(Console(stderr=True), "reading", "files") as bar:
         report = benchmark_sites(found, absent, models, options, lambda _site, done, total: bar(done, total))
     if report_file is not None:
@@ -132,7 +133,3 @@ def _own_site(text: str) -> tuple[str, Path]:
     if not (name and equals and path):
         raise InputError(f"site: expected NAME=PATH, got {text!r}")
     return name, Path(path)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,6 +134,7 @@ def evaluate(
     """
     from trajnet.cli.terminal import Console
     from trajnet.evaluate import evaluate as score
+    from trajnet.timing.hardware import usable_cores
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
@@ -151,7 +151,7 @@ def evaluate(
             source,
             split,
             [*(model_file(name) for name in model or []), *([] if recorded is None else [str(recorded)])],
-            jobs=jobs or _cores(),
+            jobs=jobs or usable_cores(),
             horizon_s=horizon,
             stride=stride,
             targets_only=recorded is not None,
@@ -222,10 +222,6 @@ def _with_map(dataset: str, data: Path, map_file: Path | None) -> Iterator[Path]
             inside = path.relative_to(data) if data.is_dir() else Path(path.name)
             write_scene(with_map_of(load_scene(path), map_file), Path(folder) / inside.with_suffix(".parquet"))
         yield Path(folder)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, calibration: bool = False) -> None:

@@ -164,10 +164,11 @@ class Guard:
     def _rows_to_show(self, observations: Observations, ego: Ego | None) -> IntArray | None:
         """Return the rows to give to the predictor, after counting the others; None: all of them."""
         inside = self._inside_domain(observations)
-        candidates = observations if inside is None else observations.select(inside)
-        if self.max_objects is None or len(candidates) <= self.max_objects:
+        count = len(observations) if inside is None else len(inside)
+        if self.max_objects is None or count <= self.max_objects:
             return inside
-        self.counters.over_limit_rows += len(candidates) - self.max_objects
+        self.counters.over_limit_rows += count - self.max_objects
+        candidates = observations if inside is None else observations.select(inside)
         chosen = most_important(candidates, self.max_objects, self._missed.up_to_date(candidates), ego)
         return chosen if inside is None else inside[chosen]
 

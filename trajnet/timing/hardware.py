@@ -20,19 +20,23 @@ NO_PROVIDER = "none (numpy)"
 _VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use, at least 1."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def describe_hardware() -> dict[str, Any]:
     """Return the hardware and software of this machine, ready for JSON.
 
     CPU model, NVIDIA GPUs and board (as far as known), cores of the machine and those usable by this process, load
     average of the last minute, platform, versions of Python, NumPy and ONNX Runtime.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": cpu_model(),
         "gpus": gpu_models(),
         "board": board_model(),
         "cores": os.cpu_count(),
-        "cores_usable": usable,
+        "cores_usable": usable_cores(),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "platform": platform.platform(),
         "python": platform.python_version(),

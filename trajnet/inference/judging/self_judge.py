@@ -13,7 +13,7 @@ from trajnet.inference.judging.mixture import mixed
 from trajnet.inference.judging.posterior import JudgingOptions, Posterior, log_likelihoods
 from trajnet.inference.judging.ring import Ring, flat
 from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
-from trajnet.inference.judging.spread import AdaptiveSpread
+from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
 from trajnet.inference.resample import continued
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
@@ -126,12 +126,13 @@ class SelfJudge:
             result = self._mixed(observations, prediction, velocity_mps, model)
         if self.spread is None:
             return result
-        self.spread.keep(observations, result, velocity_mps, model)
+        group = groups_of(observations, velocity_mps)
+        self.spread.keep(observations, result, group, model)
         if not self.spread.judgements:
             return result
         if result.covariance_m2 is prediction.covariance_m2:  # the predictor's own, which must not change
             result = replace(result, covariance_m2=result.covariance_m2.copy())
-        self.spread.scale(observations, result.covariance_m2, velocity_mps, model)
+        self.spread.scale(result.covariance_m2, group, model)
         return result
 
     def _mixed(

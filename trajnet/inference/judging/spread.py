@@ -116,12 +116,10 @@ class AdaptiveSpread:
         np.clip(self._log_factor, np.log(SMALLEST), np.log(LARGEST), out=self._log_factor)
         self._squared[:GROUPS] = np.repeat(np.square(self.factors), 4, axis=1)
 
-    def keep(
-        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
-    ) -> None:
+    def keep(self, observations: Observations, prediction: Prediction, group: IntArray, model: BoolArray) -> None:
         """Keep the predictions, not scaled yet, of the rows whose turn it is.
 
-        velocity_mps (N, 2): of the objects. model (N,): rows that the model answered; only they are kept and scaled.
+        group (N,): see groups_of. model (N,): rows that the model answered; only they are kept and scaled.
         """
         kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
         if not len(kept.row):
@@ -132,21 +130,19 @@ class AdaptiveSpread:
         path[:, 0, :, 2] = observations.yaw_rad[kept.row, None]
         flat(self._kept.path)[kept.entry] = path
         flat(self._kept.probability)[kept.entry] = prediction.probability[kept.row]
-        flat(self._kept.group)[kept.entry] = _groups(observations, velocity_mps)[kept.row]
+        flat(self._kept.group)[kept.entry] = group[kept.row]
         flat(self._kept.weight)[kept.entry] = 1.0 / kept.number
 
-    def scale(
-        self, observations: Observations, covariance_m2: FloatArray, velocity_mps: FloatArray, model: BoolArray
-    ) -> None:
+    def scale(self, covariance_m2: FloatArray, group: IntArray, model: BoolArray) -> None:
         """Multiply the covariances (N, K, T, 2, 2) of the model's rows by the squared factors, in place. See keep."""
-        group = np.where(model, _groups(observations, velocity_mps), GROUPS)
+        scaled = np.where(model, group, GROUPS)
         count, modes, times = covariance_m2.shape[:3]
         long_rows = covariance_m2.reshape(count, modes, times * 4)  # NumPy is slow along axes of two elements
-        long_rows *= self._squared.take(group, axis=0)[:, None]
+        long_rows *= self._squared.take(scaled, axis=0)[:, None]
 
 
-def _groups(observations: Observations, velocity_mps: FloatArray) -> IntArray:
-    """Return the group of each row (N,): its class group, plus 3 if it stands."""
+def groups_of(observations: Observations, velocity_mps: FloatArray) -> IntArray:
+    """Return the group of each row (N,): its class group, plus 3 if it stands. velocity_mps (N, 2): of the objects."""
     stands = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]) < STANDS_MPS
     group: IntArray = _GROUP.take(observations.object_class) + 3 * stands
     return group

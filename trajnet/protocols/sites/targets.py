@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trajnet.protocols.sites.breakdown import MIN_TRACKS
-from trajnet.protocols.sites.events import LEVELS
+from trajnet.protocols.sites.events import FALSE_MOTION_M, LEVELS
 from trajnet.protocols.sites.objects import Objects
 from trajnet.protocols.sites.scores import Scores
 from trajnet.types import BoolArray, FloatArray
@@ -86,13 +86,14 @@ def _change_percent(error_m: FloatArray, others: Sequence[Scores], rows: BoolArr
 
 def _standing(rows: BoolArray, scores: Scores, physics: Mapping[str, Scores], tracks: int) -> list[dict[str, Any]]:
     """Return the targets of standing objects: the mean top path next to the best physics, and false motion."""
-    behind, moves = "standing objects, top path minus physics", "standing objects that end > 2 m away"
+    behind = "standing objects, top path minus physics"
+    moves = f"standing objects that end > {FALSE_MOTION_M[-1]:g} m away"
     limits = f"<= {STANDING_M:g}", f"<= {FALSE_MOTION_PERCENT:g}"
     if not rows.any():
         return [_row(behind, None, "m", limits[0], False, 0), _row(moves, None, "%", limits[1], False, 0)]
     best_m = min(float(other.top_ade_m[rows].mean()) for other in physics.values())
     behind_m = float(scores.top_ade_m[rows].mean()) - best_m
-    moving_percent = 100.0 * float((scores.top_end_m[rows] > 2.0).mean())
+    moving_percent = 100.0 * float((scores.top_end_m[rows] > FALSE_MOTION_M[-1]).mean())
     return [
         _row(behind, behind_m, "m", limits[0], behind_m <= STANDING_M, tracks),
         _row(moves, moving_percent, "%", limits[1], moving_percent <= FALSE_MOTION_PERCENT, tracks),
