@@ -106,3 +106,19 @@ def test_a_second_training_in_the_same_folder_is_refused(config: Path, tmp_path:
     assert refused.stderr.startswith(f"trajnet: {tmp_path / 'out'}: another process (")
     assert "is training here; wait for it or name another folder" in refused.stderr
     assert [file.name for file in (tmp_path / "out").iterdir()] == [LOCK]
+
+
+def test_a_run_starts_from_the_weights_that_it_is_given(config: Path, tmp_path: Path) -> None:
+    """With a rate at which nothing is learned and another seed: without --init its weights would be others."""
+    values = yaml.safe_load(config.read_text())
+    first, other = tmp_path / "first.yaml", tmp_path / "other.yaml"
+    first.write_text(yaml.safe_dump({**values, "optimizer": {"epochs": 1, "batch": 64}}))
+    still = {"epochs": 1, "batch": 64, "learning_rate": 1e-12, "weight_decay": 0.0}
+    other.write_text(yaml.safe_dump({**values, "seed": 5, "optimizer": still}))
+    subprocess.run(command(first, tmp_path / "first"), check=True, cwd=ROOT, capture_output=True)
+    begin = tmp_path / "first" / "last.ckpt"
+    words = [*command(other, tmp_path / "other"), "--init", str(begin)]
+    subprocess.run(words, check=True, cwd=ROOT, capture_output=True)
+    wanted, got = (read_checkpoint(tmp_path / name / "last.ckpt")["state_dict"] for name in ("first", "other"))
+    for name in wanted.keys() - {"model.spread", "model.sharpness"}:
+        torch.testing.assert_close(got[name], wanted[name], rtol=0.0, atol=1e-6)

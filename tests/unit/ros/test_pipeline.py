@@ -20,7 +20,7 @@ from trajnet.inference import PHYSICS, ConstantVelocity, Stream
 from trajnet.inference.base import BasePredictor, ModelFile
 from trajnet.inference.onnx.session import PROVIDERS
 from trajnet.models import nuscenes_model
-from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, encode_tracked
+from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, decode_tracked, encode_tracked
 from trajnet.ros.conventions import object_ids
 from trajnet.ros.diagnostics import Identity, Level, Status
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
@@ -391,6 +391,27 @@ def test_a_deadline_missed_is_answered_by_physics() -> None:
     line.close()
     assert said(answer.objects).path_count.tolist() == [1]
     assert line.diagnostics.totals.deadline_misses == 1
+
+
+def test_the_deadline_is_counted_from_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Pipeline(Fan(), SERVING, Parameters.of({"budget_ms": 10_000.0, "model": "fan"}))
+    guard, now_ns, begun = line.stream.guard, [5], []
+    answer = guard.answer
+
+    def decoded(data: bytes) -> TrackedObjects:
+        now_ns[0] += 1_000
+        return decode_tracked(data)
+
+    def noted(*words: Any, **options: Any) -> Prediction:
+        begun.append(options["begin_ns"])
+        return answer(*words, **options)
+
+    monkeypatch.setattr(guard, "_clock_ns", lambda: now_ns[0])
+    monkeypatch.setattr(guard, "answer", noted)
+    monkeypatch.setattr("trajnet.ros.pipeline.decode_tracked", decoded)
+    assert said(line.process(message(0, "a"), 0).objects).path_count.tolist() == [3]
+    line.close()
+    assert begun == [5]
 
 
 def test_warming_up_leaves_no_trace() -> None:

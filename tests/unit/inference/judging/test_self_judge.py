@@ -206,6 +206,31 @@ def test_rows_that_physics_answered_are_neither_kept_nor_changed() -> None:
     assert all(a.source.tolist() == [Source.PHYSICS] for a in answers)
 
 
+def test_a_row_that_physics_answers_leaves_as_it_is_whatever_the_evidence_says() -> None:
+    class Ending(Says):
+        ended = False
+
+        def predict(self, observations: Observations) -> Prediction:
+            if self.ended:
+                raise RuntimeError("no")
+            return super().predict(observations)
+
+    def last_of(judging: JudgingOptions) -> Prediction:
+        model = Ending([(5.0, 0.0), (8.0, 0.0), (3.0, 3.0)], [0.6, 0.3, 0.1])
+        stream = Stream(model, judging=judging)
+        before = fed(stream, standing(8.0))[-1]
+        if stream.judge is not None and stream.judge.spread is not None:
+            assert before.source.tolist() == [Source.JUDGED]
+            assert (stream.judge.spread.factors[3] != 1.0).all()  # of vehicles that stand
+            np.testing.assert_array_equal(stream.judge.spread.factors[0], 1.0)  # of those that move
+        model.ended = True
+        return fed(stream, [frame(8.1, {"a": (0.0, 0.0)}, yaw=0.0)])[0]
+
+    judged_row, plain_row = last_of(JudgingOptions()), last_of(NO_JUDGING)
+    assert judged_row.source.tolist() == [Source.PHYSICS]
+    assert bytes_of(judged_row) == bytes_of(plain_row)
+
+
 def test_a_predictor_that_names_experts_itself_is_refused() -> None:
     class Naming(Says):
         def predict(self, observations: Observations) -> Prediction:

@@ -135,6 +135,10 @@ def test_a_bad_predictor_is_worse_in_every_judged_cell_and_constant_velocity_whe
     targets = {t["name"]: t for t in report["sites"][0]["conditions"][0]["models"]["runaway"]["targets"]}
     assert targets["cells worse than physics"]["value"] == bad["by_condition"]["recorded"]["worse"]
     assert targets["moving vehicles, top path vs cv"]["value"] > 100.0
+    assert report["sites"][0]["has_map"]
+    shown = [condition["models"]["cv"]["targets"][1] for condition in report["sites"][0]["conditions"]]
+    assert [row["name"] for row in shown] == ["moving vehicles, top path vs cv"] * 2
+    assert [row["limit"] for row in shown] == ["<= -35", "<= -25"]  # more with a map
 
 
 def test_the_bundled_scenes_are_a_site_in_which_constant_velocity_equals_itself() -> None:
