@@ -257,7 +257,7 @@ class Prediction(StructOfArrays):
         return int(self.probability.shape[1])
 
     def usable_rows(self) -> BoolArray:
-        """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 (within PROBABILITY_SLACK) and variances >= 0."""
+        """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 and variances >= 0."""
         count = len(self)
         if count == 0:
             return np.ones(0, dtype=np.bool_)

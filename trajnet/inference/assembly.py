@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction
+
+
+def copied(prediction: Prediction) -> Prediction:
+    """Return the prediction with arrays of its own: predictors may keep theirs."""
+    return replace(prediction, **{name: getattr(prediction, name).copy() for name in (*Prediction.PER_MODE, "source")})
 
 
 def others_than(rows: IntArray, count: int) -> IntArray:

@@ -16,7 +16,7 @@ import numpy as np
 from trajnet.config import require
 from trajnet.context.surroundings import Surroundings
 from trajnet.errors import InputError, in_words
-from trajnet.inference.assembly import assembled, others_than
+from trajnet.inference.assembly import assembled, copied, others_than
 from trajnet.inference.base import Predictor
 from trajnet.inference.domain_check import DomainCheck, Outside
 from trajnet.inference.guard_counters import GuardCounters
@@ -123,6 +123,7 @@ class Guard:
     ) -> Prediction:
         """Return finite paths for each row of observations, in their order, with the predictor's modes and times.
 
+        The arrays are the caller's, who may write into them.
         ego: the ego vehicle, which sets the priorities if there are more than max_objects rows.
         surroundings: computes the surroundings of all rows; its time counts towards the budget.
         begin_ns: start_ns when work on the frame began; None: now.
@@ -150,7 +151,8 @@ class Guard:
             return result
         if result is None or fine is None:
             safe = self.fallback.predict(observations) if safe is None else safe
-            return safe.with_modes(self.predictor.modes)
+            safe = safe.with_modes(self.predictor.modes)
+            return copied(safe) if self._fallback_sees_all else safe
         good = np.flatnonzero(fine) if rows is None else rows[fine]
         left = others_than(good, count)
         if safe is not None or self._fallback_sees_all:
@@ -285,7 +287,7 @@ class Guard:
             )
         if result.expert is not None:
             raise InputError(f"{predictor.name}: expected no Prediction.expert of a predictor, got one")
-        return result
+        return result if predictor.model_file is not None else copied(result)
 
     def _failed(self, error: BaseException) -> None:
         self.counters.failures += 1
