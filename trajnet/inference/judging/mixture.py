@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.inference.judging.experts import CONSTANT_VELOCITY, Spreads
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, UNKNOWN, Spreads
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
@@ -74,17 +74,20 @@ def mixed(
     observations: Observations,
     velocity_mps: FloatArray,
     weight: FloatArray,
+    model: BoolArray,
     allowed: BoolArray,
     spreads: Spreads,
 ) -> Mixed:
     """Put other experts among the modes of the allowed rows (N,), in the prediction's own arrays; return it labelled.
 
-    weight (N, EXPERTS): of each expert. velocity_mps (N, 2): with which constant velocity goes on. Rows that no other
-    expert enters keep their values. A row whose most probable mode is another expert's is Source.JUDGED.
+    weight (N, EXPERTS): of each expert. velocity_mps (N, 2): with which constant velocity goes on. model (N,): rows
+    that the model answered; the experts of others are UNKNOWN. Rows that no other expert enters keep their values. A
+    row whose most probable mode is another expert's is Source.JUDGED.
     """
     share = weight[:, 0, None] * prediction.probability
     row, mode, expert, rows = places(share, weight[:, 1:], allowed)
     label = np.zeros(share.shape, np.int8)
+    label[~model] = UNKNOWN
     labelled = Prediction(
         prediction.timestamp_ns, prediction.track_id, prediction.time_s, prediction.position_m, prediction.yaw_rad,
         prediction.covariance_m2, prediction.probability, prediction.source, prediction.age_s, label,

@@ -21,8 +21,8 @@ from trajnet.arrays import grown
 from trajnet.config import require
 from trajnet.types import BoolArray, Expert, FloatArray, IntArray
 
-#: Number of experts; arrays of weights have the order of Expert.
-EXPERTS = len(Expert)
+#: Number of experts that are weighed; arrays of weights have the order of Expert, whose last value is not one of them.
+EXPERTS = int(Expert.UNKNOWN)
 #: Lower limit of a log likelihood: a leap of the tracker must not decide for good.
 FLOOR = -12.0
 
