@@ -9,6 +9,8 @@ The time is an argument (now_ns): no clock is read here. The policy for faulty i
 - a track that misses frames keeps its slot and its state; when it comes back, dt is the time it was gone;
 - a displacement that no velocity of the object's class explains (plausibility) restarts the track at its new position:
   an id was swapped or reused, or the tracker restarted. A measured speed beyond the class counts as not measured;
+- white noise of the positions, where a track shows it, is filtered out (position_filter): the observations' positions
+  are the filtered ones;
 - a track that appears where a vanished one is predicted to be inherits its slot and state (see id_handover);
 - after more than timeout_s without an observation a track is removed and its slot is reused.
 
@@ -34,6 +36,7 @@ from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
 from trajnet.tracking.motion import causal_heading, steady_velocity
 from trajnet.tracking.plausibility import too_fast_for_class, unexplained
+from trajnet.tracking.position_filter import PositionFilter
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 #: Columns of the state that each slot holds: numbers (pose), and masks of what is known.
@@ -52,8 +55,9 @@ class TrackPolicy:
     reset_jump_s: a stamp that goes back further than this means that the clock was restarted.
     heading_step_m: distance that an object must move before a heading is derived, where the source gives none.
     handover: whether a track that appears where a vanished one is predicted to be inherits its state.
-    restart_leaps: whether a displacement that no velocity of the class explains restarts the track. Switched off for
-    benchmarks whose windows must be used as recorded.
+    restart_leaps: whether a displacement that no velocity of the class explains restarts the track.
+    filter_positions: whether noise that a track shows is filtered out of its positions, see position_filter.
+    Both are switched off for benchmarks whose windows must be used as recorded.
     """
 
     timeout_s: float = 1.0
@@ -62,6 +66,7 @@ class TrackPolicy:
     heading_step_m: float = 0.3
     handover: bool = True
     restart_leaps: bool = True
+    filter_positions: bool = True
 
     def __post_init__(self) -> None:
         for name in ("timeout_s", "late_s", "reset_jump_s", "heading_step_m"):
@@ -173,12 +178,15 @@ class TrackStore:
             np.zeros(0, np.int64), np.zeros((0, _POSE_COLUMNS)), np.zeros((0, _KNOWN_COLUMNS), np.bool_),
             np.zeros(0, np.int8),
         )  # fmt: skip
+        self.position_filter = PositionFilter() if self.policy.filter_positions else None
         self._allocate(MIN_SLOTS)
 
     def _allocate(self, slots: int) -> None:
         """Make room for at least this many slots; the added ones are free, and the lowest is taken first."""
         before = self.capacity
         self._slots = grown(self._slots, slots)
+        if self.position_filter is not None:
+            self.position_filter.allocate(self.capacity)
         self._free.extend(range(self.capacity - 1, before - 1, -1))
 
     @property
@@ -203,6 +211,8 @@ class TrackStore:
         self._slot_of.clear()
         self._missing.clear()
         self._free = list(range(self.capacity - 1, -1, -1))
+        if self.position_filter is not None:
+            self.position_filter.reset()
 
     def update(self, frame: TrackFrame, now_ns: int) -> tuple[FrameStatus, Observations | None]:
         """Take one frame at the time now_ns; return its status and observations, None where the frame is dropped."""
@@ -291,12 +301,19 @@ class TrackStore:
             known[new, _YAW_VALID] = frame.yaw_valid[new]
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
+        position_m = frame.position_m
+        if self.position_filter is not None:
+            position_m = self.position_filter.filtered(
+                slot, reset, dt_s, position_m, frame.velocity_mps, frame.velocity_valid
+            )
+            if position_m is not frame.position_m:
+                displacement_m = position_m - last[:, _POSITION]
         previous_position_m, known_before = last[:, _POSITION], known[:, _HEADING_KNOWN]
         velocity_mps = frame.velocity_mps
         if not frame.velocity_valid.all():
             velocity_mps = np.where(frame.velocity_valid[:, None], velocity_mps, 0.0)
         heading = causal_heading(
-            frame.position_m,
+            position_m,
             _within_half_turn(frame.yaw_rad),
             frame.yaw_valid,
             velocity_mps,
@@ -311,7 +328,7 @@ class TrackStore:
         )
         self._slots.seen_ns[slot] = frame.timestamp_ns
         self._slots.pose[slot] = np.concatenate(
-            [frame.position_m, heading.yaw_rad[:, None], heading.anchor_m, steady_mps], axis=1
+            [position_m, heading.yaw_rad[:, None], heading.anchor_m, steady_mps], axis=1
         )
         now_known = np.empty_like(known)
         now_known[:, _YAW_VALID], now_known[:, _HEADING_KNOWN] = frame.yaw_valid, heading.known
@@ -324,7 +341,7 @@ class TrackStore:
             reported = set(frame.track_id)
             self._missing = [live for live in self._slot_of.items() if live[0] not in reported]
         return Observations(
-            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, heading.yaw_rad, frame.yaw_valid,
+            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, position_m, heading.yaw_rad, frame.yaw_valid,
             previous_position_m, np.where(known_before, last[:, _YAW], heading.yaw_rad), known[:, _YAW_VALID],
             heading.known, heading.directed, velocity_mps, frame.velocity_valid, steady_mps, frame.object_class,
             frame.size_m,
