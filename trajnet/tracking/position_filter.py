@@ -1,10 +1,11 @@
 """Find the white noise of measured positions from the tracks themselves, and filter it out where there is any.
 
 A track whose velocity is measured says where its next position should be. With positions z and the mean v of the step's
-two velocities, the surprise of a step is d = z - (z_before + v dt). If each position has independent noise of variance r per axis, that noise enters
-two surprises in a row with opposite signs, so the mean of d . d_before (both axes) is -2 r; what else is in d, of
-variance q per axis, makes the mean of d . d equal to 4 r + 2 q. From r and q follows the constant gain of the Kalman
-filter of a random walk seen through noise (Bar-Shalom, Li, Kirubarajan 2001, chapter 5.2.5, with one state).
+two velocities, the surprise of a step is d = z - (z_before + v dt). If each position has independent noise of variance
+r per axis, that noise enters two surprises in a row with opposite signs, so the mean of d . d_before (both axes) is
+-2 r; what else is in d, of variance q per axis, makes the mean of d . d equal to 4 r + 2 q. From r and q follows the
+constant gain of the Kalman filter of a random walk seen through noise (Bar-Shalom, Li, Kirubarajan 2001, chapter 5.2.5,
+with one state).
 
 So a track is filtered as far as its own noise shows it to be needed. Errors that persist (a turn within a step, a
 velocity that is biased, the error of a tracker that filters already) have surprises of the same sign one after the
@@ -26,7 +27,8 @@ MEMORY_S = 3.0
 PRIOR_WEIGHT = 1.0
 #: No gain is below this: a tenth of a surprise always counts.
 MIN_GAIN = 0.1
-#: A surprise this many times the track's root mean square (m), or the least one, is no noise of this kind: chance is 1e-4.
+#: A surprise of this many times the track's root mean square, or of the least one (m), is no such noise: the chance of
+#: one is 1e-4.
 OUTLIER, LEAST_USUAL_M = 3.0, 0.02
 #: A step longer than this (s) tells nothing about noise: the velocity may have changed in it.
 LONGEST_STEP_S = 1.0
