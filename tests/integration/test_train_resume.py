@@ -12,7 +12,8 @@ import torch
 import yaml
 
 from tests.tiny_training import ROOT, tiny_config, train_arguments
-from trajnet.training.train import LOCK, read_checkpoint
+from trajnet.training.checkpoint import read_checkpoint
+from trajnet.training.train import LOCK
 from trajnet.whole_file import only_process
 
 EPOCHS = 12

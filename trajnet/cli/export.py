@@ -80,7 +80,7 @@ def export(
     from trajnet.export import check_graph, export_model, parity
     from trajnet.export.graph import make_contract, write_model
     from trajnet.protocols.precision_gate import make_variant
-    from trajnet.training.train import checkpoint_model
+    from trajnet.training.checkpoint import checkpoint_model
 
     show_warnings()
     console, status = Console(), Console(stderr=True)
