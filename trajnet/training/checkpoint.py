@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from trajnet import config as configs
-from trajnet.errors import ContractError, InputError
+from trajnet.errors import ContractError
 from trajnet.training.config import TrainConfig
 from trajnet.training.model import TrajectoryModel
 from trajnet.whole_file import whole_file
@@ -78,12 +78,18 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
     return model.eval(), config, about
 
 
-def start_from(model: TrajectoryModel, path: Path) -> None:
+def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = True) -> None:
     """Give the model the weights of a checkpoint, without its calibration.
 
-    Raises ContractError for a checkpoint of a network of other sizes.
+    non_commercial: what the new model's configuration says; it must not say less than that of the weights.
+    Raises ContractError for a checkpoint of a network of other sizes, and for one whose licence forbids the use.
     """
-    trained, _, _ = checkpoint_model(path)
+    trained, config, _ = checkpoint_model(path)
+    if config.non_commercial and not non_commercial:
+        raise ContractError(
+            f"{path}: its weights are for non-commercial use only ({config.licence}), and so is what is trained from "
+            "them: set non_commercial: true and name that licence, or start from others"
+        )
     weights = {name: value for name, value in trained.state_dict().items() if name not in CALIBRATION}
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -92,15 +98,3 @@ def start_from(model: TrajectoryModel, path: Path) -> None:
     if unexpected or set(missing) - set(CALIBRATION):
         names = sorted({*unexpected, *missing} - set(CALIBRATION))
         raise ContractError(f"{path}: its model has other parts than the configuration's: {', '.join(names)}")
-
-
-def require_same_run(stored: dict[str, Any], config: TrainConfig, path: Path) -> None:
-    # Keys that a checkpoint of before lacks have their defaults.
-    before = configs.to_dict(configs.from_dict(TrainConfig, stored["trajnet"]["config"], str(path)))
-    now = configs.to_dict(config)
-    changed = sorted(k for k in now if now[k] != before.get(k))
-    if changed:
-        raise InputError(
-            f"{path}: is of another run ({', '.join(changed)} differ); "
-            "give another --out, or the same configuration to resume"
-        )

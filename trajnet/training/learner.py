@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import lightning
@@ -18,28 +19,53 @@ from trajnet.training.config import TrainConfig
 from trajnet.training.data import Batch, Batches, TrainingSet
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
 from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
+from trajnet.training.run_state import RunState
 
 
 class Learner(lightning.LightningModule):
     """The model with its loss and its optimiser, as Lightning wants it."""
 
-    def __init__(self, config: TrainConfig, windows: int, steps: int) -> None:
+    def __init__(self, config: TrainConfig, windows: int, steps: int, run: RunState | None = None) -> None:
+        """Make a new model. steps: of the run's present cycle. run: by default one of the configuration's epochs."""
         super().__init__()
         self.config = config
         self.model = TrajectoryModel(config.model)
+        #: The run so far; whoever finds a better epoch replaces it.
+        self.run = run or RunState((config.optimizer.epochs,))
         self._windows = windows
         self._steps = steps
-        self._seconds_before = 0.0
         self._began = time.monotonic()
+        self._train_sums: dict[str, Tensor] = {}
+        self._train_batches = 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch it is in, from 0, over all cycles of the run."""
+        return self.run.before + int(self.current_epoch)
+
+    @property
+    def steps_before(self) -> int:
+        """Steps of the cycles before the present one."""
+        return self.run.before * (self._steps // self.run.cycles[-1])
+
+    def train_means(self) -> dict[str, float]:
+        """Return the means over this epoch's batches so far, of the loss and its terms (of this process)."""
+        return {name: float(value) / self._train_batches for name, value in self._train_sums.items()}
+
+    def on_train_epoch_start(self) -> None:
+        self._train_sums, self._train_batches = {}, 0
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         # What dropout draws depends on the batch alone, or a resumed run would not go on as an unbroken one.
-        entropy = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank, index])
+        entropy = np.random.SeedSequence([self.config.seed, self.epoch, self.global_rank, index])
         torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
         paths = self.model(batch.history, batch.length, batch.surroundings)
         loss, terms = self._loss(paths, batch)
         self.log("train/loss", loss, prog_bar=True)
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
+        for name, value in {"loss": loss, **terms}.items():
+            self._train_sums[name] = self._train_sums.get(name, 0.0) + value.detach().double()
+        self._train_batches += 1
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
@@ -70,24 +96,23 @@ class Learner(lightning.LightningModule):
         return Batch(history, length, surroundings, future_m, batch.valid.to(device))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        seconds = self.run.seconds_before + time.monotonic() - self._began
         checkpoint["trajnet"] = {
             "version": CHECKPOINT_VERSION,
             "config": configs.to_dict(self.config),
             "git_revision": git_revision(),
             "windows": self._windows,
-            "duration_s": self._seconds_before + time.monotonic() - self._began,
-            "epochs_done": int(self.current_epoch) + 1,
+            **replace(self.run, done=self.epoch + 1, seconds_before=seconds).to_dict(),
         }
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._seconds_before = float(checkpoint["trajnet"]["duration_s"])
 
 
 class WindowsDataModule(lightning.LightningDataModule):
     """Hands Lightning the batches of the epoch that it is in."""
 
-    def __init__(self, config: TrainConfig, train: TrainingSet, validation: TrainingSet) -> None:
+    def __init__(self, config: TrainConfig, train: TrainingSet, validation: TrainingSet, before: int = 0) -> None:
+        """Take the windows of both. before: epochs of earlier cycles of the run, which had other batches."""
         super().__init__()
+        self._before = before
         self._config, self._train, self._validation = config, train, validation
 
     def _loader(self, batches: Batches) -> DataLoader[Batch]:
@@ -99,7 +124,7 @@ class WindowsDataModule(lightning.LightningDataModule):
         return self._loader(
             Batches(
                 self._train, config.optimizer.batch, augment=config.augment, seed=config.seed,
-                epoch=trainer.current_epoch, rank=trainer.global_rank, ranks=trainer.world_size,
+                epoch=self._before + trainer.current_epoch, rank=trainer.global_rank, ranks=trainer.world_size,
             )
         )  # fmt: skip
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +18,32 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheck
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from trajnet import config as configs
 from trajnet.datasets.registry import require_trainable
-from trajnet.inference.domain import Domain
-from trajnet.training.checkpoint import (
-    WholeFiles,
-    checkpoint_model,
-    read_checkpoint,
-    require_same_run,
-    save_whole,
-    start_from,
-)  # fmt: skip
+from trajnet.training.checkpoint import WholeFiles, read_checkpoint, start_from
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import Batches, TrainingSet, joined, load_parts, load_training_set
+from trajnet.training.data import Batches, Report, TrainingSet, joined, load_parts, load_training_set
 from trajnet.training.domain import training_domain
-from trajnet.training.fit_calibration import calibrate
+from trajnet.training.epoch_records import EpochRecords, KeepBest
+from trajnet.training.finish import finish, is_finished
 from trajnet.training.learner import Learner, WindowsDataModule
+from trajnet.training.run_files import BEST, LAST, LOCK, METRICS, keep_configuration
+from trajnet.training.run_state import RunState, continued_run, require_same_start, start_name
 from trajnet.whole_file import only_process
 
 log = logging.getLogger(__name__)
 
-LAST = "last.ckpt"
-#: Held while a run writes into its folder; the kernel frees it when the process ends, even by kill -9.
-LOCK = ".training.lock"
+
+@dataclass(frozen=True)
+class _Way:
+    """How a run is carried out; none of it changes the configuration. See train()."""
+
+    hardware: dict[str, Any]
+    threads: int
+    progress: bool
+    init: Path | None
+    given: str
+    report: Report
+    callbacks: Sequence[Callback]
 
 
 def train(
@@ -52,68 +58,103 @@ def train(
     threads: int = 0,
     progress: bool = True,
     init: Path | None = None,
+    given: str = "",
+    report: Report = lambda what, done, total: None,
     callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
 
+    A finished run stays as it is; with more epochs in its configuration it goes on with another cycle of the learning
+    rate from its weights (see trajnet.training.run_state). out/best.ckpt is the epoch with the lowest validation loss.
+
     roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
-    threads: CPU threads of torch; 0 leaves its own choice. init: checkpoint whose weights a new run starts from; a run
-    that goes on has its own.
-    Raises TrajnetError for data or a checkpoint that does not fit, and where another process trains in ``out``.
+    threads: CPU threads of torch; 0 leaves its own choice. progress: a bar on standard output instead of a line of the
+    log for each epoch. init: checkpoint whose weights a new run starts from; a run that goes on has its own.
+    given: the configuration as its author wrote it, kept beside the run. report: called while windows are built and
+    the model is calibrated.
+    Raises TrajnetError for data or a checkpoint that does not fit, and where another process trains in ``out``;
+    KeyboardInterrupt on Ctrl-C.
     """
     used = (*config.train, *config.validation)  # the calibration in the model file is fitted on the latter
     require_trainable([(s.kind, s.path) for s in used], non_commercial=config.non_commercial)
     first = getattr(rank_zero_only, "rank", 0) == 0  # the other processes of one run share its folder
+    hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
+    way = _Way(hardware, threads, progress, init, given, report, callbacks)
     with only_process(out / LOCK, "is training here") if first else contextlib.nullcontext():
-        hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
-        return _train(config, roots, out, hardware, threads, progress, init, callbacks)
+        return _train(config, roots, out, way, first=first)
 
 
-def _train(
-    config: TrainConfig,
-    roots: Sequence[Path],
-    out: Path,
-    hardware: dict[str, Any],
-    threads: int,
-    progress: bool,
-    init: Path | None,
-    callbacks: Sequence[Callback],
-) -> Path:
-    """Train as train() does, in a folder that is this run's own. hardware: for Lightning's trainer."""
+def _train(config: TrainConfig, roots: Sequence[Path], out: Path, way: _Way, *, first: bool) -> Path:
+    """Train as train() does, in a folder that is this run's own. first: whether this process writes its files."""
     lightning.seed_everything(config.seed, verbose=False)
-    if threads > 0:
-        torch.set_num_threads(threads)
-    future_time_s = np.array(config.model.time_s)
-    cache = out / "cache"
-    requirements = config.model.requirements
-    parts = load_parts(config.train, roots, future_time_s, requirements, cache)
+    if way.threads > 0:
+        torch.set_num_threads(way.threads)
+    last = out / LAST
+    run = _run(config, last, way.init)
+    if run.finished and is_finished(out):
+        log.info("%s has its %d epochs; --epochs with a larger number trains on", last, run.epochs)
+        return last
+    if first:
+        keep_configuration(out, config, way.given)
+    parts, validation = _windows(config, roots, out / "cache", way.report)
     source_windows, train_set = [len(part) for part in parts], joined(parts)
     del parts  # as large as train_set
-    validation_set = load_training_set(config.validation, roots, future_time_s, requirements, cache)
-    devices = hardware["devices"]
-    ranks = (devices if isinstance(devices, int) else 1) * int(hardware["num_nodes"])
-    epochs = config.optimizer.epochs
-    steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
-    learner = Learner(config, len(train_set), steps)
+    devices = way.hardware["devices"]
+    ranks = (devices if isinstance(devices, int) else 1) * int(way.hardware["num_nodes"])
+    steps = run.cycles[-1] * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
+    learner = Learner(config, len(train_set), steps, run)
     log.info("%d windows, %d parameters, %d steps", len(train_set), learner.model.parameter_count, steps)
-    last = out / LAST
+    resumes = run.done > run.before
+    if not resumes and run.before:
+        log.info("%d epochs are done; a new cycle of %d begins from their weights", run.before, run.cycles[-1])
+        start_from(learner.model, last)
+    elif not resumes and way.init is not None:
+        start_from(learner.model, way.init, non_commercial=config.non_commercial)
+    trainer = _trainer(config, out, learner, way)
+    with _interruptible():
+        data = WindowsDataModule(config, train_set, validation, run.before)
+        trainer.fit(learner, data, ckpt_path=str(last) if resumes else None)
+    if trainer.is_global_zero and trainer.current_epoch >= run.cycles[-1]:
+        finish(out, validation, training_domain(train_set, config, source_windows), way.report)
+    return last
+
+
+def _run(config: TrainConfig, last: Path, init: Path | None) -> RunState:
+    """Return the run of the last checkpoint as it goes on, or a new one. Raises InputError where it does not fit."""
     if last.is_file():
-        require_same_run(read_checkpoint(last), config, last)
-    elif init is not None:
-        start_from(learner.model, init)
-    keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+        about = read_checkpoint(last)["trajnet"]
+        require_same_start(about, init, last)
+        return continued_run(about, config, last)
+    return RunState((config.optimizer.epochs,), init="" if init is None else start_name(init))
+
+
+def _windows(
+    config: TrainConfig, roots: Sequence[Path], cache: Path, report: Report
+) -> tuple[list[TrainingSet], TrainingSet]:
+    """Return the windows of each source of training, and all those of validation."""
+    knots_s, requirements = np.array(config.model.time_s), config.model.requirements
+    parts = load_parts(config.train, roots, knots_s, requirements, cache, report)
+    return parts, load_training_set(config.validation, roots, knots_s, requirements, cache, report)
+
+
+def _trainer(config: TrainConfig, out: Path, learner: Learner, way: _Way) -> lightning.Trainer:
+    """Return Lightning's trainer of the present cycle."""
     averages: list[Callback] = []
     if config.optimizer.average > 0:
         averages.append(EMAWeightAveraging(decay=config.optimizer.average))
-    bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if progress else []
-    trainer = lightning.Trainer(
-        **hardware,
-        max_epochs=epochs,
+    bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if way.progress else []
+    records = [KeepBest(out / BEST, learner), EpochRecords(out / METRICS, learner, logs=not way.progress)]
+    keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+    run = learner.run
+    cycle = len(run.cycles)
+    return lightning.Trainer(
+        **way.hardware,
+        max_epochs=run.cycles[-1],
         gradient_clip_val=config.optimizer.gradient_clip,
-        logger=TensorBoardLogger(str(out), name="tensorboard", version=""),
-        callbacks=[*averages, keep, *bars, *callbacks],
+        logger=TensorBoardLogger(str(out), name="tensorboard", version="" if cycle == 1 else f"cycle_{cycle}"),
+        callbacks=[*averages, *records, keep, *bars, *way.callbacks],
         plugins=[WholeFiles()],
-        enable_progress_bar=progress,
+        enable_progress_bar=way.progress,
         enable_model_summary=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
@@ -121,18 +162,16 @@ def _train(
         deterministic="warn",
         log_every_n_steps=20,
     )
-    data = WindowsDataModule(config, train_set, validation_set)
-    trainer.fit(learner, data, ckpt_path=str(last) if last.is_file() else None)
-    if trainer.is_global_zero and trainer.current_epoch >= epochs:
-        _finish(last, validation_set, training_domain(train_set, config, source_windows))
-    return last
 
 
-def _finish(path: Path, validation: TrainingSet, domain: Domain) -> None:
-    """Put into a finished run's checkpoint its domain and the calibration of its model, fitted on validation data."""
-    model, _, _ = checkpoint_model(path)
-    calibrate(model, Batches(validation, 512))
-    stored = read_checkpoint(path)
-    stored["state_dict"].update({"model.spread": model.spread, "model.sharpness": model.sharpness})
-    stored["trajnet"]["domain"] = configs.to_dict(domain)
-    save_whole(stored, path)
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the block as KeyboardInterrupt; Lightning makes SystemExit of it and ignores the next ones."""
+    try:
+        yield
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None
