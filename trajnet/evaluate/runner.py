@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -246,7 +247,9 @@ def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitRe
             yield _run(one, load(one.spec), time_s)
         return
     # A fresh interpreter for each worker: a fork would copy ONNX Runtime's threads half-way.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    fresh = multiprocessing.get_context("spawn")
+    # Ctrl-C ends the workers at once and without a traceback.
+    with ProcessPoolExecutor(jobs, fresh, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
         futures = deque[Future[UnitResult]]()
         try:
             for one in work:
