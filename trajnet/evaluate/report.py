@@ -20,6 +20,7 @@ from trajnet.evaluate import robustness, steadiness
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.evaluation_set import DEFAULT_HORIZON_S, EvaluationSet, open_dataset
+from trajnet.evaluate.mined import Labelled, ObjectSink
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.runner import ModelResult, Progress, model_results, run_models
@@ -47,6 +48,7 @@ def evaluate(
     seed: int = 0,
     domain: bool = True,
     self_judging: bool = True,
+    sink: ObjectSink | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
@@ -56,7 +58,7 @@ def evaluate(
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
     seed decides which. domain: whether objects outside of what a model was trained on are left to physics, as on the
     road; False: models are asked about every object. self_judging:
-    whether models judge themselves in streamed scenes, see docs/self-judging.md.
+    whether models judge themselves in streamed scenes, see docs/self-judging.md. sink: takes every scored object.
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
@@ -88,6 +90,7 @@ def evaluate(
             saved_specs=saved,
             domain=domain,
             self_judging=self_judging,
+            sink=None if sink is None else Labelled(sink, labels),
         ):  # summed up one by one: the scores of all models at once would be gigabytes
             counts = counts or _counts(result.scores, opened)
             entries.append(

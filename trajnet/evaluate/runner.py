@@ -22,8 +22,9 @@ from trajnet.arrays import concat
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError, TrajnetError
 from trajnet.evaluate.evaluation_set import EvaluationSet
+from trajnet.evaluate.mined import Mined, ObjectSink, mine
 from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
-from trajnet.evaluate.scoring import Scores, score
+from trajnet.evaluate.scoring import Scores, score, shown_for_s
 from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
 from trajnet.inference import (
@@ -61,6 +62,7 @@ class UnitResult:
 
     judging: what came of the predictions judging themselves; zeros where they do not.
     steps: how steady the answers were from frame to frame; of scenes only, windows have no frames that follow.
+    mined: what there is to say about each object, if asked for.
     """
 
     scores: Scores | None
@@ -68,6 +70,7 @@ class UnitResult:
     judging: JudgingCounters
     paths: tuple[SavedPaths, ...]
     steps: Steps
+    mined: tuple[Mined, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +91,9 @@ def run_unit(
     keep_paths: bool = False,
     domain: bool = True,
     self_judging: bool = True,
+    worst: int | None = None,
 ) -> UnitResult:
-    """Score one predictor on one unit of work. domain: see GuardOptions.
+    """Score one predictor on one unit of work. domain: see GuardOptions. worst: None mines nothing, else see mine.
 
     self_judging: whether models judge themselves, which windows never do: a benchmark's windows are shown without their
     surroundings up to the last frame, so earlier answers tell nothing.
@@ -100,14 +104,18 @@ def run_unit(
     judging = None if self_judging and whole_scene else NO_JUDGING
     made = WatchedStream if isinstance(unit, SceneUnit) else Stream
     stream = made(predictor, policy, guard=GuardOptions(domain=domain), judging=judging)
-    scores, paths = [], []
+    scores, paths, mined = [], [], []
     for windows, predicted in unit.run(stream, time_s):
         scores.append(score(windows, predicted, unit.group, whole_scene=whole_scene))
         if keep_paths:
             paths.append(_saved(windows, predicted))
+        if worst is not None:
+            mined.append(mine(windows, predicted, shown_for_s(windows, whole_scene=whole_scene), worst))
     steps = stream.steps() if isinstance(stream, WatchedStream) else NO_STEPS
     judged = JudgingCounters() if stream.judge is None else stream.judge.counters
-    return UnitResult(concat(scores) if scores else None, stream.guard.counters, judged, tuple(paths), steps)
+    return UnitResult(
+        concat(scores) if scores else None, stream.guard.counters, judged, tuple(paths), steps, tuple(mined)
+    )
 
 
 def _saved(windows: Windows, paths: ScoredPaths) -> SavedPaths:
@@ -149,20 +157,24 @@ def model_results(
     saved_specs: Sequence[str] = (),
     domain: bool = True,
     self_judging: bool = True,
+    sink: ObjectSink | None = None,
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
     A caller that sums each result up before it asks for the next has the scores of one predictor in memory.
     jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save is called with the paths of
-    saved_specs, in order. ContractError for a predictor that does not reach the dataset's last time, InputError if
-    there is nothing to score.
+    saved_specs, in order. sink: takes every scored object, under its predictor's spec. ContractError for a predictor
+    that does not reach the dataset's last time, InputError if there is nothing to score.
     """
     if jobs < 1:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
     for spec in specs:
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
+    worst = None if sink is None else sink.worst
     work = [
-        Work(unit, spec, save is not None and spec in saved_specs, domain, self_judging)
+        Work(
+            unit, spec, save is not None and spec in saved_specs, domain, self_judging, None if sink is None else worst
+        )
         for spec in specs
         for unit in dataset.units
     ]
@@ -170,7 +182,7 @@ def model_results(
     done = 0
     for spec in specs:
         parts, guard, judging, steps = list[Scores](), GuardCounters(), JudgingCounters(), list[Steps]()
-        for result in itertools.islice(results, len(dataset.units)):
+        for unit, result in zip(dataset.units, itertools.islice(results, len(dataset.units)), strict=True):
             parts += [] if result.scores is None else [result.scores]
             steps.append(result.steps)
             _add(guard, result.guard)
@@ -178,6 +190,9 @@ def model_results(
             for paths in result.paths:
                 if save is not None:
                     save(spec, paths)
+            for mined in result.mined:
+                if sink is not None:
+                    sink.add(spec, unit, mined)
             done += 1
             if progress is not None:
                 progress(done, len(work))
@@ -216,6 +231,7 @@ class Work(NamedTuple):
     keep_paths: bool
     domain: bool
     self_judging: bool
+    worst: int | None
 
 
 def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:
@@ -243,7 +259,13 @@ def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitRe
 
 def _run(one: Work, predictor: Predictor, time_s: FloatArray) -> UnitResult:
     return run_unit(
-        one.unit, predictor, time_s, keep_paths=one.keep_paths, domain=one.domain, self_judging=one.self_judging
+        one.unit,
+        predictor,
+        time_s,
+        keep_paths=one.keep_paths,
+        domain=one.domain,
+        self_judging=one.self_judging,
+        worst=one.worst,
     )
 
 
