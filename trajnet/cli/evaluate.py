@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from trajnet.cli import evaluate_tables as tables
 from trajnet.cli.evaluate_source import name_the_bag, prepared, with_map
+from trajnet.cli.evaluate_worst import Replayed, object_sinks, worst_page
 from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.cli.own import MapFile
 from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
@@ -79,6 +79,10 @@ ObjectsFile = Annotated[
     Path | None,
     typer.Option("--objects", metavar="FILE", help="A table of all scored objects to filter (Parquet), see the docs."),
 ]
+Worst = Annotated[
+    int,
+    typer.Option(metavar="N", help="With --report: the N worst objects by error, false motion and surprise."),
+]
 Topic = Annotated[str | None, typer.Option(help="bag: of the tracked objects, if not the only one.")]
 PredictionsTopic = Annotated[str | None, typer.Option(help="bag: of the recorded predictions, if not the only one.")]
 
@@ -113,6 +117,7 @@ def evaluate(
     calibration: Calibration = False,
     report_file: ReportFile = None,
     objects: ObjectsFile = None,
+    worst: Worst = 0,
     topic: Topic = None,
     predictions_topic: PredictionsTopic = None,
     ignore_domain: IgnoreDomain = False,
@@ -136,13 +141,17 @@ def evaluate(
         trajnet evaluate --dataset scenes --data sim/scenes --stride 10 --model model.onnx --rates 10,5,2 \
             --drops 0,0.1,0.3,0.5 --report evaluation.html
 
+    Pictures of the objects that went worst, each with a link into the replay of its scene:
+
+        trajnet evaluate --dataset scenes --data my_scenes/ --model urban --stride 5 --worst 20 --report worst.html
+
     Every scored object in a table, to find the scenarios that matter: pandas.read_parquet("objects.parquet")
 
         trajnet evaluate --dataset scenes --data my_scenes/ --model urban --objects objects.parquet
     """
     from trajnet.cli.terminal import Console
     from trajnet.evaluate import evaluate as score
-    from trajnet.evaluate.object_table import ObjectTable
+    from trajnet.evaluate.html_report import page
     from trajnet.timing.hardware import usable_cores
 
     if jobs < 0:
@@ -153,10 +162,9 @@ def evaluate(
     with (
         prepared(dataset, data, topic, predictions_topic) as (named, scenes, recorded),
         with_map(named, scenes, map_file) as source,
+        object_sinks(objects, worst, report_file) as (sink, keeper),
         progress_bar(Console(stderr=True), "reading", "evaluating") as progress,
-        ExitStack() as stack,
     ):
-        table = None if objects is None else stack.enter_context(ObjectTable(objects))
         report = score(
             named,
             source,
@@ -172,18 +180,18 @@ def evaluate(
             seed=seed,
             domain=not ignore_domain,
             self_judging=self_judging,
-            sink=table,
+            sink=sink,
             progress=progress,
         )
-    report["dataset"], report["data"] = dataset, str(data)
-    if recorded is not None:
-        name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
+        spec = report["models"][0]["spec"]
+        report["dataset"], report["data"] = dataset, str(data)
+        if recorded is not None:
+            name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
+        if report_file is not None:  # while the scenes of a bag are there
+            how = Replayed(spec, domain=not ignore_domain, self_judging=self_judging)
+            write_text(report_file, worst_page(report_file, report, keeper, how) if worst else page(report))
     if json_file is not None:
         emit_json(json_file, report)
-    if report_file is not None:
-        from trajnet.evaluate.html_report import page
-
-        write_text(report_file, page(report))
     show(
         report, Console(stderr=json_file == STDOUT), breakdown=breakdown, calibration=calibration
     )  # last: a closed pipe loses no file

@@ -119,7 +119,7 @@ def test_the_keeper_has_the_worst_of_the_whole_data_whatever_the_processes(
     everything = [row for row in pq.read_table(tmp_path / "objects.parquet").to_pylist() if row["model"] == "ctrv"]
     for criterion, column in (("error", "top_ade_m"), ("surprise", "nll")):
         chosen = worst_rows(keeper.kept.rows, criterion, 2)
-        worst = {}
+        worst: dict[str, float] = {}
         for row in everything:
             if row[column] is not None:
                 worst[row["track_id"]] = max(row[column], worst.get(row["track_id"], -np.inf))
