@@ -23,6 +23,7 @@ from trajnet.cli.predictor import (
     default_models,
     open_predictor,
 )
+from trajnet.cli.replay_film import Films, Follow, Gif, Mp4, Start, Stop
 from trajnet.cli.replay_options import (
     Agents,
     BudgetMs,
@@ -65,6 +66,11 @@ def replay(
     faults: FaultsFile = None,
     json_file: JsonFile = None,
     report: Report = None,
+    gif: Gif = None,
+    mp4: Mp4 = None,
+    start: Start = 0.0,
+    stop: Stop = math.inf,
+    follow: Follow = None,
     ignore_domain: IgnoreDomain = False,
 ) -> None:
     """Play a scene on its own clock into the predictor and time every frame.
@@ -79,6 +85,10 @@ def replay(
         trajnet replay sim/scenes/intersection.parquet --model urban --model universal --report both.html
 
         trajnet replay sim/scenes --rate max --report pages/
+
+    Ten seconds of it for a slide, with one object in the middle:
+
+        trajnet replay sim/scenes/intersection.parquet --rate max --gif turn.gif --start 10 --stop 20 --follow car-16
 
     What dropped frames, jitter, new ids, noise and the like do to the paths, next to no fault:
 
@@ -101,10 +111,12 @@ def replay(
     require_folders(json=json_file, report=report)
     if whole_folder and report is not None and report.is_file():
         raise InputError(f"report: expected a folder for the pages of the scenes of {scene}, got the file {report}")
+    films = Films(gif, mp4, start, stop, follow)
+    films.require(models=len(default_models(model)), whole_folder=whole_folder)
     predictors = [open_predictor(name, provider, threads, gpu) for name in default_models(model)]
 
     def play(path: Path, page: Path | None) -> list[Run]:
-        loaded = with_map_of(open_scene(path, with_map=page is not None), map_file)
+        loaded = with_map_of(open_scene(path, with_map=page is not None or films.wanted), map_file)
         return run_models(loaded, predictors, settings, console, page)
 
     if whole_folder:
@@ -114,7 +126,10 @@ def replay(
         if failed:
             raise typer.Exit(1)
         return
-    show_runs(play(scene, report), console, json_file, report)
+    runs = play(scene, report)
+    if films.wanted:
+        films.write(runs[0], console)
+    show_runs(runs, console, json_file, report)
 
 
 @dataclass(frozen=True)
