@@ -7,7 +7,7 @@ DEV := .venv-dev/bin/python
 MAKE_VENV := $(PYTHON) tools/make_venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit ros format clean .venv .venv-dev .venv-ros
+.PHONY: help demo docs test lint types unit ros format clean .venv .venv-dev .venv-ros
 
 help: ## show this list
 	@echo "trajnet: what make can do"
@@ -17,6 +17,9 @@ help: ## show this list
 
 demo: .venv ## replay a bundled scene with the shipped model; writes out/demo/report.html
 	@.venv/bin/trajnet demo
+
+docs: .venv-dev ## the documentation site: out/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(DEV) -m mkdocs build --quiet --strict && echo "open out/site/index.html"
 
 test: lint types unit ros ## everything that CI checks
 
@@ -41,7 +44,7 @@ format: .venv-dev ## rewrite the sources in ruff's format
 	$(DEV) -m ruff format .
 
 clean: ## remove what make made: environments, builds, caches, the demo's report
-	rm -rf .venv .venv-dev .venv-ros .venv-colcon build install log dist *.egg-info out/demo
+	rm -rf .venv .venv-dev .venv-ros .venv-colcon build install log dist *.egg-info out/demo out/site
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find trajnet tests tools sim export launch -name __pycache__ -prune -exec rm -rf {} +
 
