@@ -24,6 +24,7 @@ from trajnet.cli.predictor import (
     one_model,
     open_predictor,
 )
+from trajnet.cli.progress import progress_passes
 from trajnet.errors import InputError
 from trajnet.inference.domain import outside_words
 
@@ -161,7 +162,10 @@ def run_and_show(
             scene, predictor, options, agents=agents, threads=threads, gpu=used, guard=guard, on_frame=on_frame
         )
     if faults is not None:
-        under_faults = run_faults(scene, predictor, faults, WallClock(), guard=guard, judging=options.judging)
+        with progress_passes("replay under faults") as progress:
+            under_faults = run_faults(
+                scene, predictor, faults, WallClock(), guard=guard, judging=options.judging, progress=progress
+            )
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     found = document(run)
     if json_file is not None:
