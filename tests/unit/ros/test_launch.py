@@ -75,7 +75,13 @@ def recorder(kind: str) -> Callable[..., Action]:
 def launch_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     contents: dict[str, list[str]] = {
         "launch": ["LaunchDescription"],
-        "launch.actions": ["DeclareLaunchArgument", "ExecuteProcess", "IncludeLaunchDescription", "OpaqueFunction"],
+        "launch.actions": [
+            "DeclareLaunchArgument",
+            "ExecuteProcess",
+            "IncludeLaunchDescription",
+            "OpaqueFunction",
+            "Shutdown",
+        ],
         "launch.substitutions": ["PathJoinSubstitution"],
         "launch_ros": [],
         "launch_ros.actions": ["Node"],
@@ -179,17 +185,28 @@ def test_a_scene_is_replayed_by_the_player() -> None:
     assert player.given["executable"] in executables()
     assert player.given["name"] == constant(PLAYER, "NODE_NAME")
     (parameters,) = player.given["parameters"]
-    assert parameters == {"scene": "s.parquet", "rate": 2.0, "loop": True}
+    assert parameters == {"scene": "s.parquet", "rate": 2.0, "loop": True, "wait_for_subscriber": True}
+    assert player.given["on_exit"].kind == "Shutdown"
     declared = set(re.findall(r'_parameter\(\s*"(\w+)"', PLAYER.read_text()))
     assert set(parameters) <= declared
 
 
 @pytest.mark.usefixtures("launch_modules")
+def test_a_bag_is_played_by_the_player_that_waits_for_the_predictor() -> None:
+    _, player = actions_of("replay.launch.py", bag="b.mcap")
+    assert player.given["parameters"] == [
+        {"scene": "b.mcap", "rate": 1.0, "loop": False, "wait_for_subscriber": True}
+    ]  # fmt: skip
+    assert player.given["on_exit"].kind == "Shutdown"
+
+
+@pytest.mark.usefixtures("launch_modules")
 def test_a_bag_is_replayed_without_its_own_predictions() -> None:
-    _, player, rviz = actions_of("replay.launch.py", bag="b.mcap", rviz="true")
+    _, player, rviz = actions_of("replay.launch.py", bag="b.mcap", raw="true", rviz="true")
     assert player.given["cmd"] == [
         "ros2", "bag", "play", "b.mcap", "--clock", "--rate", "1.0", "--topics", constant(NODE, "INPUT_TOPIC")
     ]  # fmt: skip
+    assert player.given["on_exit"].kind == "Shutdown"
     assert installed(rviz.positional[0]) == LAUNCH / "rviz.launch.py"
     actions_of("rviz.launch.py", **dict(rviz.given["launch_arguments"]))
 
