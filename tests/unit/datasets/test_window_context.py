@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -237,7 +238,7 @@ def test_one_row_that_was_not_measured_is_streamed(scene: Scene, lost: str) -> N
     but_one[17] = False
     fast[17] = 500.0
     measured = replace(scene, yaw_valid=everything, velocity_valid=everything)
-    changed = {
+    changed: dict[str, dict[str, Any]] = {
         "yaw": {"yaw_valid": but_one},
         "velocity": {"velocity_valid": but_one},
         "plausible": {"velocity_mps": fast},
