@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,10 +60,11 @@ def convert(
 ) -> None:
     """Convert recorded scenes, or tables of your own (CSV, Parquet, JSON lines), to Parquet tables.
 
-    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file in it
-    that cannot be read is left out and listed with the reason; then, and where the check finds a mistake, the exit code
-    is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the command with exit
-    code 2.
+    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file of
+    several scenes (TFRecord) becomes a folder with a table of each. A file in a folder that cannot be read is left out
+    and listed with the reason, what was read before its broken part stays; then, and where the check finds a mistake,
+    the exit code is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the
+    command with exit code 2.
 
         trajnet convert tracks.csv out/
 
@@ -83,19 +86,23 @@ def convert(
     left_out: list[InputError] = []
     checks: list[SceneCheck] = []
     for original, table in track(pairs, description="converting", console=errors, transient=True):
-        try:
-            found, scene, notes = _read(original, kind, with_map, options)
-        except InputError as error:
-            if not source.is_dir():
-                raise
-            left_out.append(error)
-            continue
-        if len(pairs) == 1:
-            _print_notes(notes, errors)
-        scene = with_map_of(scene, map_file)
-        checks += [check_scene(scene)] if checked else []
-        write_scene(scene, table)
-        counts.setdefault(found, Counter()).update(_count(scene, table))
+        read = _scenes(original, table, kind, with_map, options, in_folder=table != target)
+        while True:
+            try:
+                found, scene, notes, written = next(read)
+            except StopIteration:
+                break
+            except InputError as error:
+                if not source.is_dir():
+                    raise
+                left_out.append(error)
+                break
+            if len(pairs) == 1:
+                _print_notes(notes, errors)
+            scene = with_map_of(scene, map_file)
+            checks += [check_scene(scene)] if checked else []
+            write_scene(scene, written)
+            counts.setdefault(found, Counter()).update(_count(scene, written))
     if left_out:  # before the summary: a closed pipe on stdout must not hide them
         _list_left_out(left_out, len(pairs), errors)
     if counts:
@@ -118,9 +125,14 @@ def _files(source: Path, kind: str, options: TableOptions | None) -> list[Path]:
     return files
 
 
-def _read(original: Path, kind: str, with_map: bool, options: TableOptions | None) -> tuple[str, Scene, list[str]]:
-    """Return the kind of a file, its scene, and what was chosen and mended in a table of one's own."""
-    from trajnet.datasets.files import load_scene, scene_kind
+def _scenes(
+    original: Path, table: Path, kind: str, with_map: bool, options: TableOptions | None, *, in_folder: bool
+) -> Iterator[tuple[str, Scene, list[str], Path]]:
+    """Yield a file's kind, each of its scenes, what was chosen and mended in a table of one's own, and the table.
+
+    in_folder: whether DST is a folder; then a file that may hold several scenes has their tables in a folder there.
+    """
+    from trajnet.datasets.files import holds_several, load_scene, load_scenes, scene_kind
     from trajnet.scenes.own_table import read_own
     from trajnet.tabular import TableOptions
 
@@ -128,8 +140,17 @@ def _read(original: Path, kind: str, with_map: bool, options: TableOptions | Non
         raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
     found = "own" if options is not None else scene_kind(original) if kind == "auto" else kind
     if found == "own":
-        return found, *read_own(original, options or TableOptions())
-    return found, load_scene(original, found, with_map=with_map), []
+        yield found, *read_own(original, options or TableOptions()), table
+    elif not (in_folder and holds_several(original, found)):
+        yield found, load_scene(original, found, with_map=with_map), [], table
+    else:
+        written = set[str]()
+        for scene in load_scenes(original, found, with_map=with_map):
+            name = re.sub(r"[^\w.-]", "_", scene.scene_id)
+            if name in written:
+                raise InputError(f"{original}: expected scenes with ids of their own, got {name!r} twice")
+            written.add(name)
+            yield found, scene, [], table.with_suffix("") / f"{name}.parquet"
 
 
 def _print_notes(notes: list[str], console: Console) -> None:
@@ -154,13 +175,18 @@ def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, 
     if as_file:
         return [(source, target)]
     root = source if source.is_dir() else source.parent
-    pairs = [(file, target / file.relative_to(root).with_suffix(".parquet")) for file in files]
+    pairs = [(file, target / _table_name(file.relative_to(root))) for file in files]
     twice = [table for table, times in Counter(table for _, table in pairs).items() if times > 1]
     if twice:
         raise InputError(
             f"{twice[0]}: two files would become this table; convert them one by one or choose with --from"
         )
     return pairs
+
+
+def _table_name(file: Path) -> Path:
+    """Return a file's name with the suffix of a table; one that counts the shards (tfrecord-00000-of-01000) stays."""
+    return file.with_name(f"{file.name}.parquet") if "-of-" in file.suffix else file.with_suffix(".parquet")
 
 
 def _count(scene: Scene, table: Path) -> dict[str, int]:

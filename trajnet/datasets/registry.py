@@ -17,6 +17,7 @@ from trajnet.datasets.nuscenes_mini import NUSCENES_MINI
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.sind import SIND
 from trajnet.datasets.vru import VRU
+from trajnet.datasets.womd import WOMD
 from trajnet.errors import ConfigError, InputError
 from trajnet.scenes.formats import COMMONROAD, OWN, TABLE, SceneFormat
 
@@ -26,6 +27,7 @@ DATASETS: tuple[Dataset, ...] = (
     APOLLOSCAPE,
     VRU,
     ARGOVERSE2,
+    WOMD,
     NUSCENES_AGENTS,
     NUSCENES_MINI,
     MONA,
