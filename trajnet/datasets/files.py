@@ -145,10 +145,12 @@ def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
 def _is_scene(path: Path, kind: str) -> bool:
     """Return whether a file of a folder is a scene of this kind; notes and licences are not."""
     try:
-        found = scene_kind(path)
+        found = _format_of(path)
     except InputError:
         return False
-    return kind in ("auto", found)
+    if found.is_companion is not None and found.is_companion(path):
+        return False
+    return kind in ("auto", found.name)
 
 
 def _require_kind(kind: str) -> None:

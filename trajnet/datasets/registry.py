@@ -8,14 +8,19 @@ from pathlib import PurePath
 from trajnet.datasets.apolloscape import APOLLOSCAPE
 from trajnet.datasets.argoverse2 import ARGOVERSE2
 from trajnet.datasets.description import Dataset
+from trajnet.datasets.dlr_ut import DLR_UT
 from trajnet.datasets.dut import DUT
 from trajnet.datasets.eth_ucy import ETH_UCY
+from trajnet.datasets.highd import HIGHD
+from trajnet.datasets.interaction import INTERACTION
+from trajnet.datasets.levelx import LEVELX
 from trajnet.datasets.mona import MONA
 from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.datasets.nuscenes_agents import NUSCENES_AGENTS
 from trajnet.datasets.nuscenes_mini import NUSCENES_MINI
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.sind import SIND
+from trajnet.datasets.tgsim import TGSIM
 from trajnet.datasets.vru import VRU
 from trajnet.datasets.womd import WOMD
 from trajnet.errors import ConfigError, InputError
@@ -33,6 +38,11 @@ DATASETS: tuple[Dataset, ...] = (
     MONA,
     DUT,
     SIND,
+    INTERACTION,
+    LEVELX,
+    HIGHD,
+    TGSIM,
+    DLR_UT,
     SCENES,
 )
 

@@ -28,6 +28,7 @@ class SceneFormat:
     read_lanes: returns the lanes of a file, which need not hold a scene.
     names: patterns (fnmatch, in lower case) of file names that are of this format whatever their suffix.
     read_many: yields the scenes of a file one by one, for formats whose files hold several; read then refuses those.
+    is_companion: returns whether a file is read with another one beside it and is no scene of its own in a folder.
     """
 
     name: str
@@ -38,6 +39,7 @@ class SceneFormat:
     read_lanes: Callable[[Path], tuple[Lane, ...]] | None = None
     names: tuple[str, ...] = ()
     read_many: Callable[[Path, bool], Iterator[Scene]] | None = None
+    is_companion: Callable[[Path], bool] | None = None
 
     def fits(self, path: Path) -> bool:
         """Return whether a file of this name may be of this format; recognise decides between those that fit."""
