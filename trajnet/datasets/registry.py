@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from trajnet.datasets.apolloscape import APOLLOSCAPE
 from trajnet.datasets.argoverse2 import ARGOVERSE2
+from trajnet.datasets.av2_sensor import AV2_SENSOR
 from trajnet.datasets.description import Dataset
 from trajnet.datasets.dlr_ut import DLR_UT
 from trajnet.datasets.dut import DUT
@@ -15,6 +16,7 @@ from trajnet.datasets.highd import HIGHD
 from trajnet.datasets.interaction import INTERACTION
 from trajnet.datasets.levelx import LEVELX
 from trajnet.datasets.mona import MONA
+from trajnet.datasets.nuplan import NUPLAN
 from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.datasets.nuscenes_agents import NUSCENES_AGENTS
 from trajnet.datasets.nuscenes_mini import NUSCENES_MINI
@@ -32,7 +34,9 @@ DATASETS: tuple[Dataset, ...] = (
     APOLLOSCAPE,
     VRU,
     ARGOVERSE2,
+    AV2_SENSOR,
     WOMD,
+    NUPLAN,
     NUSCENES_AGENTS,
     NUSCENES_MINI,
     MONA,
