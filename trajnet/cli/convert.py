@@ -146,7 +146,7 @@ def _scenes(
     else:
         written = set[str]()
         for scene in load_scenes(original, found, with_map=with_map):
-            name = re.sub(r"[^\w.-]", "_", scene.scene_id)
+            name = re.sub(r"[^\w.-]", "_", scene.scene_id.rsplit("/", 1)[-1])
             if name in written:
                 raise InputError(f"{original}: expected scenes with ids of their own, got {name!r} twice")
             written.add(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from trajnet.context.surroundings import InputRequirements, Surroundings, map_ar
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
+from trajnet.scenes.av2_map import SCENARIO_PREFIX
 from trajnet.tracking.store import TrackStore
 from trajnet.types import FloatArray, IntArray, Scene
 
@@ -57,28 +58,41 @@ def scene_surroundings(
 def window_surroundings(windows: Windows, files: Sequence[Path], requirements: InputRequirements) -> Surroundings:
     """Return the surroundings at the last observation of every window. files: the scene of every window is among them.
 
-    A scene is found by the last part of its id, which is its file's stem; if several files have it, by the whole id.
-    Raises InputError if there is not exactly one.
+    Raises InputError if there is not exactly one file of a scene.
     """
     if not requirements:
         return nothing_around(len(windows), requirements)
     parts, order = [], []
-    by_stem: dict[str, list[Path]] = {}
-    for path in files:
-        by_stem.setdefault(path.stem, []).append(path)
-    for scene_id in np.unique(windows.scene_id).tolist():
-        found = by_stem.get(scene_id.rsplit("/", 1)[-1], [])
-        if len(found) > 1:
-            found = [path for path in found if path.with_suffix("").as_posix().endswith("/" + scene_id)]
-        if len(found) != 1:
-            raise InputError(f"windows: expected one file of scene {scene_id!r} among {len(files)}, found {len(found)}")
+    for scene_id, path in files_of_scenes(np.unique(windows.scene_id).tolist(), files).items():
         rows = np.flatnonzero(windows.scene_id == scene_id)
-        scene = load_scene(found[0], with_map=requirements.view is not None)
+        scene = load_scene(path, with_map=requirements.view is not None)
         parts.append(scene_surroundings(scene, windows.row[rows], requirements))
         order.append(rows)
     place = np.empty(len(windows), np.int64)
     place[np.concatenate(order)] = np.arange(len(windows))
     return concat(parts, what="windows").select(place)
+
+
+def files_of_scenes(scene_ids: Iterable[str], files: Sequence[Path]) -> dict[str, Path]:
+    """Return the file of each scene among files, which are all of it where there is one.
+
+    A scene is found by the last part of its id, which is its file's stem (after ``scenario_`` in Argoverse 2); if
+    several files have it, by the whole id. Raises InputError if there is not exactly one.
+    """
+    if len(files) == 1:
+        return dict.fromkeys(scene_ids, files[0])
+    by_stem: dict[str, list[Path]] = {}
+    for path in files:
+        by_stem.setdefault(path.stem.removeprefix(SCENARIO_PREFIX), []).append(path)
+    chosen = {}
+    for scene_id in scene_ids:
+        found = by_stem.get(scene_id.rsplit("/", 1)[-1], [])
+        if len(found) > 1:
+            found = [path for path in found if path.with_suffix("").as_posix().endswith("/" + scene_id)]
+        if len(found) != 1:
+            raise InputError(f"windows: expected one file of scene {scene_id!r} among {len(files)}, found {len(found)}")
+        chosen[scene_id] = found[0]
+    return chosen
 
 
 def nothing_around(count: int, requirements: InputRequirements) -> Surroundings:

@@ -43,7 +43,7 @@ from visualization_msgs.msg import MarkerArray
 from trajnet.errors import ConfigError, TrajnetError, in_words
 from trajnet.inference.domain import domain_lines
 from trajnet.ros.health_messages import encode_diagnostics, encode_float64, encode_float64_stamped
-from trajnet.ros.malloc import keep_freed_memory
+from trajnet.ros.malloc import keep_freed_memory, settle, tidy
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
 
@@ -53,6 +53,8 @@ OUTPUT_TOPIC = "/perception/object_recognition/objects"
 #: A node without traffic checks this often (s) whether it is told to stop: once in some dozen runs of CI the signal did
 #: not wake it from a wait without an end.
 WAKE_S = 1.0
+#: Python's memory is tidied up this often (s), with the diagnostics.
+TIDY_S = 60.0
 
 
 def qos(depth: int) -> QoSProfile:
@@ -77,6 +79,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._pipeline: Pipeline | None = None
         self._active = False
         self._last_message_ns: int | None = None
+        self._tidied_ns = 0
         self._entities: dict[str, Any] = {}
         # A steady clock: with use_sim_time the node's own stops with the bag, and silence has to be reported then.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -139,6 +142,8 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._pipeline.reset()
         self._pipeline.diagnostics.start(time.monotonic_ns())
         self._last_message_ns = None
+        settle()
+        self._tidied_ns = time.monotonic_ns()
         self._active = True
         self._timer.reset()
         return super().on_activate(state)
@@ -240,6 +245,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def _publish_diagnostics(self) -> None:
         if self._pipeline is None or not self._active:
             return
+        if time.monotonic_ns() - self._tidied_ns > TIDY_S * 1e9:
+            tidy()
+            self._tidied_ns = time.monotonic_ns()
         try:
             statuses = self._pipeline.report(time.monotonic_ns())
             stamp_ns, model = self.get_clock().now().nanoseconds, self._pipeline.diagnostics.identity.model

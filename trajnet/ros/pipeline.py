@@ -236,7 +236,7 @@ class Pipeline:
     def _impossible(self) -> int:
         """Return how many objects have moved, or were said to move, as their class cannot."""
         counters = self.stream.store.counters
-        return counters.restarted + counters.implausible_speed
+        return counters.restarted + counters.shifted + counters.implausible_speed
 
     def report(self, monotonic_ns: int) -> tuple[Status, ...]:
         """Return the statuses of diagnostics.STATUSES, with what had to be mended and the guard refused."""
@@ -244,6 +244,7 @@ class Pipeline:
             "input": {
                 **asdict(self._cleaner.counters),
                 "restarted": self.stream.store.counters.restarted,
+                "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
             },
             "model": {

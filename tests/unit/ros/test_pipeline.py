@@ -564,6 +564,25 @@ def test_an_object_that_leaps_begins_anew_and_is_told() -> None:
     assert dict(status.values)["implausible_speed_total"] == "0"
 
 
+def test_a_small_leap_is_no_motion_and_is_told() -> None:
+    """The same with 2 m, as of a detection on another part of the car: the path of the shipped model was 89 m long."""
+    parameters = Parameters.of({"budget_ms": 0.0})
+    longest_m: dict[float, list[float]] = {}
+    for leap_m in (0.0, 2.0):
+        line = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
+        for step in range(30):
+            one = frame(100 * step, "a", speed=10.0)
+            one = replace(one, position_m=one.position_m + [leap_m if step >= 20 else 0.0, 0.0])
+            answer = line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+            got = said(answer.objects)
+            legs_m = np.diff(got.path_pose[:, :2].reshape(len(got.path_confidence), -1, 2), axis=1)
+            longest_m.setdefault(leap_m, []).append(float(np.hypot(*legs_m.T).sum(axis=0).max()))
+    status = statuses(line, 2900)["input"]
+    assert status.level == Level.WARN
+    assert (dict(status.values)["shifted_total"], dict(status.values)["restarted_total"]) == ("1", "0")
+    assert np.array(longest_m[2.0][20:]) == pytest.approx(np.array(longest_m[0.0][20:]), rel=0.2)
+
+
 def test_a_path_that_a_class_cannot_drive_is_replaced_and_told() -> None:
     fan = Fan()
     line = pipeline(fan)
