@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -20,7 +21,7 @@ from trajnet.arrays import StructOfArrays, concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, scene_field
-from trajnet.datasets.files import find_scenes, load_scene
+from trajnet.datasets.files import find_scenes, load_map, load_scene
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.window_context import scene_surroundings, window_surroundings
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
 CACHE_VERSION = 7
 Float32Array = NDArray[np.float32]
+#: What a map in a folder of maps ends with: see trajnet.datasets.files.load_map.
+MAP_SUFFIXES = (".osm", ".xml", ".json", ".parquet")
 #: Told of what takes long: what it is, how many parts of it are done, and of how many.
 Report = Callable[[str, int, int], None]
 
@@ -146,16 +149,39 @@ def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:
     if dataset.windows is not None:
         return part_files(dataset, roots, source.split)
     files = part_files(dataset, roots, source.split) if dataset.parts else find_scenes(_path_below(roots, source.path))
-    unknown = set(source.without) - {file.stem for file in files}
-    if unknown:
-        raise InputError(f"{source.path or source.kind}: without: no scene is called {', '.join(sorted(unknown))}")
-    files = [file for file in files if file.stem not in source.without]
+    for key in ("only", "without"):
+        unknown = set(getattr(source, key)) - {file.stem for file in files}
+        if unknown:
+            raise InputError(f"{source.name}: {key}: no scene is called {', '.join(sorted(unknown))}")
+    files = [f for f in files if f.stem not in source.without and (not source.only or f.stem in source.only)]
     chosen = files[source.first : source.first + source.count] if source.count else files[source.first :]
     if not chosen:
         raise InputError(
             f"{source.path or source.kind}: expected more than {source.first} scene files, got {len(files)}"
         )
     return chosen
+
+
+def map_files(source: SourceConfig, files: Sequence[Path], roots: Sequence[Path]) -> list[Path]:
+    """Return the map of each of the source's files; none where the source names no map.
+
+    Raises InputError where there is no such file, or not one map for each scene in a folder of maps.
+    """
+    if not source.map:
+        return []
+    given = _path_below(roots, source.map)
+    if given.is_file():
+        return [given] * len(files)
+    beside: dict[str, list[Path]] = {}
+    for path in sorted(given.iterdir()):
+        if path.suffix.lower() in MAP_SUFFIXES and path not in files:
+            beside.setdefault(path.stem, []).append(path)
+    for file in files:
+        found = beside.get(file.stem, [])
+        if len(found) != 1:
+            got = ", ".join(path.name for path in found) or "none"
+            raise InputError(f"{given}: expected one map called as the scene {file.stem}, got {got}")
+    return [beside[file.stem][0] for file in files]
 
 
 def _path_below(roots: Sequence[Path], path: str) -> Path:
@@ -177,7 +203,7 @@ def build_set(
     """Return the source's windows with these future times and these surroundings. Raises InputError."""
     files, rule = source_files(source, roots), source.dataset.windows
     if rule is None:
-        return _sliding_set(source, files, future_time_s, requirements, report)
+        return _sliding_set(source, files, map_files(source, files, roots), future_time_s, requirements, report)
     own_s = rule.future_time_s
     if not rule.other_futures and not (len(own_s) == len(future_time_s) and np.allclose(own_s, future_time_s)):
         raise InputError(f"{source.kind}: its future times are {own_s} s, the model's knots {future_time_s} s")
@@ -188,6 +214,7 @@ def build_set(
 def _sliding_set(
     source: SourceConfig,
     files: Sequence[Path],
+    maps: Sequence[Path],
     future_time_s: FloatArray,
     requirements: InputRequirements,
     report: Report,
@@ -196,10 +223,15 @@ def _sliding_set(
     step_s = 1.0 / source.rate_hz
     history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
     read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
+    read_map = functools.lru_cache(maxsize=1)(load_map)  # one map may be that of all scenes
     parts = []
     for done, path in enumerate(files):
         report(f"windows of {source.name}, files", done, len(files))
-        scene = densified(read(path, requirements.view is not None), source.densify)
+        scene = read(path, requirements.view is not None)
+        if maps:
+            lanes, raster = read_map(maps[done])
+            scene = replace(scene, lanes=lanes, raster=raster)
+        scene = densified(scene, source.densify)
         windows = sliding_windows(
             scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
         )
@@ -241,15 +273,22 @@ def _map_shift_m(source: SourceConfig, windows: int, draw: np.random.Generator) 
 
 
 def cache_key(
-    source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+    source: SourceConfig,
+    files: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    maps: Sequence[Path] = (),
 ) -> str:
-    """Return a key that changes with the settings, the code's version and every byte of the files."""
+    """Return a key that changes with the settings, the code's version and every byte of the files and their maps."""
     shown = {name: value for name, value in asdict(source).items() if name != "driving_side"}  # changes no window
+    for name in ("only", "map"):  # the files are in the key anyway; windows of before these keys stay valid
+        del shown[name]
     settings = [CACHE_VERSION, shown, list(map(float, future_time_s)), asdict(requirements)]
     digest = hashlib.sha256(json.dumps(settings).encode())
-    for path in files:
+    for path in (*files, *dict.fromkeys(maps)):
         digest.update(path.name.encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
+    digest.update(b"".join(b"m" + path.name.encode() for path in maps))
     return digest.hexdigest()[:24]
 
 
@@ -295,7 +334,8 @@ def load_parts(
     for source in sources:
         files, what = source_files(source, roots), f"windows of {source.name}, files"
         report(what, 0, len(files))
-        path = cache / f"windows-{cache_key(source, files, future_time_s, requirements)}.npz"
+        key = cache_key(source, files, future_time_s, requirements, map_files(source, files, roots))
+        path = cache / f"windows-{key}.npz"
         if path.is_file():
             try:
                 with np.load(path) as stored:
