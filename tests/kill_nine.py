@@ -29,7 +29,7 @@ from tests.tiny_training import ROOT, tiny_config, train_arguments
 SCENE = ROOT / "sim/scenes/crossing_small.parquet"
 #: Python files whose calls are counted: those that write, here and in the libraries that write for us.
 WRITING = (
-    "trajnet/whole_file.py", "trajnet/training/data.py", "trajnet/training/train.py", "trajnet/export/graph.py",
+    "trajnet/whole_file.py", "trajnet/training/sources.py", "trajnet/training/finish.py", "trajnet/export/graph.py",
     "trajnet/ros/bag_export.py", "trajnet/scenes/table.py", "trajnet/evaluate/path_writer.py",
     "rosbag2/writer.py", "rosbag2/storage_mcap.py", "rosbag2/storage_sqlite3.py",
     "lightning/pytorch/callbacks/model_checkpoint.py", "torch/serialization.py", "numpy/lib/_npyio_impl.py",
@@ -68,7 +68,7 @@ import sys
 from pathlib import Path
 from trajnet.config import load_yaml
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import load_training_set
+from trajnet.training.sources import load_training_set
 import numpy as np
 config = load_yaml(TrainConfig, Path(sys.argv[1]))
 time_s = np.array(config.model.time_s)
