@@ -77,8 +77,8 @@ def cases(folder: Path) -> list[Case]:
     from trajnet.inference.recorded import RecordedPredictor
     from trajnet.replay.faults import FaultPlan
     from trajnet.scenes.map_projection import projection_of, read_projector_info
+    from trajnet.training.checkpoint import checkpoint_model
     from trajnet.training.config import TrainConfig
-    from trajnet.training.train import checkpoint_model
 
     point = "<point><x>{}</x><y>{}</y></point>"
     state = (

@@ -103,7 +103,7 @@ def cached_arrays(out: Path) -> dict[str, Any]:
 
 def weights(out: Path) -> dict[str, Any]:
     """Return the weights of the run if it is at its end; a checkpoint before that must be readable."""
-    from trajnet.training.train import read_checkpoint
+    from trajnet.training.checkpoint import read_checkpoint
 
     path = out / "last.ckpt"
     if not path.is_file():

@@ -19,7 +19,7 @@ from trajnet.datasets.files import load_map, load_scene
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.inference.recorded import RecordedPredictor
 from trajnet.replay.faults import FaultPlan
-from trajnet.training.train import checkpoint_model
+from trajnet.training.checkpoint import checkpoint_model
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -48,7 +48,8 @@ MapFile = Annotated[
     typer.Option(
         "--map",
         metavar="FILE",
-        help="The map: Lanelet2 .osm, CommonRoad .xml, Argoverse 2 log_map_archive_*.json, or a scene that has one.",
+        help="The map: Lanelet2 .osm, CommonRoad .xml, OpenDRIVE .xodr, Argoverse 2 log_map_archive_*.json, or a scene "
+        "that has one.",
     ),
 ]
 

@@ -23,6 +23,7 @@ from trajnet.cli.predictor import (
     default_models,
     open_predictor,
 )
+from trajnet.cli.progress import progress_passes
 from trajnet.cli.replay_film import Films, Follow, Gif, Mp4, Start, Stop
 from trajnet.cli.replay_options import (
     Agents,
@@ -183,7 +184,10 @@ def run_model(scene: Scene, predictor: Predictor, settings: Settings, console: C
             on_frame=on_frame,
         )
     if faults is not None:
-        under_faults = run_faults(scene, predictor, faults, WallClock(), guard=guard, judging=options.judging)
+        with progress_passes("replay under faults") as progress:
+            under_faults = run_faults(
+                scene, predictor, faults, WallClock(), guard=guard, judging=options.judging, progress=progress
+            )
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
     return run
 

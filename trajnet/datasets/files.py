@@ -10,14 +10,9 @@ from trajnet.errors import InputError
 from trajnet.scenes.av2_map import read_av2_map
 from trajnet.scenes.formats import SceneFormat
 from trajnet.scenes.lanelet2 import read_lanelet2
+from trajnet.scenes.opendrive import read_opendrive
 from trajnet.scenes.rows import require_file
 from trajnet.types import Lane, RasterMap, Scene
-
-#: What to do with a map in OpenDRIVE. Its library brings a desktop program with it and is no dependency of ours.
-OPENDRIVE_ADVICE = (
-    "convert it to CommonRoad first: pip install commonroad-scenario-designer, then "
-    "crdesigner map-convert-opendrive -i MAP.xodr -o MAP.xml"
-)
 
 
 def scene_kind(path: Path) -> str:
@@ -71,7 +66,7 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
 
 
 def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
-    """Return the lanes and the raster of a map: Lanelet2 .osm, Argoverse 2 .json, or any scene file that has one.
+    """Return the lanes and the raster of a map: Lanelet2, OpenDRIVE, Argoverse 2, or any scene file that has one.
 
     Raises InputError if the file cannot be read or has neither.
     """
@@ -81,8 +76,7 @@ def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
     if path.suffix.lower() == ".json":
         return read_av2_map(path), None
     if path.suffix.lower() == ".xodr":
-        require_file(path)
-        raise InputError(f"{path}: expected a map that trajnet reads, got OpenDRIVE; {OPENDRIVE_ADVICE}")
+        return read_opendrive(path), None
     found = _format_of(path)
     if found.read_lanes is not None:
         return found.read_lanes(path), None

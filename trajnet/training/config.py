@@ -85,6 +85,11 @@ class SourceConfig:
         return dataset_named(self.kind)
 
     @property
+    def name(self) -> str:
+        """What messages call it: the folder of its scenes, or its data set and split."""
+        return self.path or f"{self.kind} {self.split}"
+
+    @property
     def trained_history_s(self) -> float:
         """How far back its windows reach, in s: the benchmark's own history, else history_s."""
         for part in self.dataset.parts:

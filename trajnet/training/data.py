@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 #: Part of every cache key: raise it when the code below makes other arrays of the same files.
 CACHE_VERSION = 7
 Float32Array = NDArray[np.float32]
+#: Told of what takes long: what it is, how many parts of it are done, and of how many.
+Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,12 +168,16 @@ def _path_below(roots: Sequence[Path], path: str) -> Path:
 
 
 def build_set(
-    source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+    source: SourceConfig,
+    roots: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    report: Report = lambda what, done, total: None,
 ) -> TrainingSet:
     """Return the source's windows with these future times and these surroundings. Raises InputError."""
     files, rule = source_files(source, roots), source.dataset.windows
     if rule is None:
-        return _sliding_set(source, files, future_time_s, requirements)
+        return _sliding_set(source, files, future_time_s, requirements, report)
     own_s = rule.future_time_s
     if not rule.other_futures and not (len(own_s) == len(future_time_s) and np.allclose(own_s, future_time_s)):
         raise InputError(f"{source.kind}: its future times are {own_s} s, the model's knots {future_time_s} s")
@@ -180,14 +186,19 @@ def build_set(
 
 
 def _sliding_set(
-    source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+    source: SourceConfig,
+    files: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    report: Report,
 ) -> TrainingSet:
     """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
     step_s = 1.0 / source.rate_hz
     history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
     read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
     parts = []
-    for path in files:
+    for done, path in enumerate(files):
+        report(f"windows of {source.name}, files", done, len(files))
         scene = densified(read(path, requirements.view is not None), source.densify)
         windows = sliding_windows(
             scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
@@ -265,9 +276,10 @@ def load_training_set(
     future_time_s: FloatArray,
     requirements: InputRequirements,
     cache: Path,
+    report: Report = lambda what, done, total: None,
 ) -> TrainingSet:
-    """Return the windows of the sources, from the cache folder where they were built before."""
-    return joined(load_parts(sources, roots, future_time_s, requirements, cache))
+    """Return the windows of the sources, from the cache folder where they were built before. report: see Report."""
+    return joined(load_parts(sources, roots, future_time_s, requirements, cache, report))
 
 
 def load_parts(
@@ -276,24 +288,30 @@ def load_parts(
     future_time_s: FloatArray,
     requirements: InputRequirements,
     cache: Path,
+    report: Report = lambda what, done, total: None,
 ) -> list[TrainingSet]:
     """Return the windows of each source; see load_training_set."""
     parts = []
     for source in sources:
-        path = cache / f"windows-{cache_key(source, source_files(source, roots), future_time_s, requirements)}.npz"
+        files, what = source_files(source, roots), f"windows of {source.name}, files"
+        report(what, 0, len(files))
+        path = cache / f"windows-{cache_key(source, files, future_time_s, requirements)}.npz"
         if path.is_file():
             try:
                 with np.load(path) as stored:
                     parts.append(TrainingSet(**{f.name: stored[f.name] for f in fields(TrainingSet)}))
+                report(f"{what} built before", len(files), len(files))
                 continue
             except Exception as error:  # NumPy's reader raises what its parsing stumbles over
                 log.warning("%s: unreadable (%s), built anew", path, error)
-        part = thinned_set(build_set(source, roots, future_time_s, requirements), source.every, source.standing_every)
+        whole = build_set(source, roots, future_time_s, requirements, report)
+        part = thinned_set(whole, source.every, source.standing_every)
         if source.derive_velocity:
             part = with_derived_velocities(part)
         with whole_file(path) as unfinished:
             np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
         parts.append(part)
+        report(what, len(files), len(files))
     return parts
 
 

@@ -173,12 +173,6 @@ def test_argoverse_maps_are_read_and_found_beside_their_scenario(tmp_path: Path,
         load_map(path)
 
 
-def test_opendrive_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
-    (tmp_path / "town.xodr").write_text("<OpenDRIVE/>")
-    with pytest.raises(InputError, match="got OpenDRIVE; convert it to CommonRoad first: pip install commonroad-scen"):
-        load_map(tmp_path / "town.xodr")
-
-
 def test_a_map_goes_to_every_command_that_plays_a_scene(run: Any, tracks: Path, tmp_path: Path) -> None:
     path = tmp_path / "log_map_archive_abc.json"
     path.write_text(json.dumps(av2_map((-20.0, 0.0))))
