@@ -40,6 +40,7 @@ ONLY_IN = {
     "rerun": ("trajnet.view",),
     "typer": ("trajnet.cli",),
     "rich": ("trajnet.cli",),
+    "ray": ("trajnet.engine",),
 }
 
 #: What the vehicle must not load to predict: none of it need be installed there.
