@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from trajnet.cli.own import (
     Crs,
     MapFile,
     Rate,
+    SplitBy,
     ToCrs,
     UnitNames,
     show_checks,
@@ -52,6 +54,7 @@ def convert(
     crs: Crs = None,
     to_crs: ToCrs = None,
     units: UnitNames = None,
+    split_by: SplitBy = None,
     checked: Annotated[
         bool, typer.Option("--check/--no-check", help="Check each scene as `trajnet check` does.")
     ] = True,
@@ -67,6 +70,8 @@ def convert(
 
         trajnet convert tracks.csv out/ --columns x=pos_e,y=pos_n --classes classes.yaml --units time=ms,angle=deg
 
+        trajnet convert all.csv out/ --split-by recordingId
+
         trajnet convert data/commonroad_ngsim tables/ngsim
     """
     from rich.progress import track
@@ -77,25 +82,26 @@ def convert(
     from trajnet.scenes import write_scene
 
     console, errors = Console(), Console(stderr=True)
-    options = table_options(columns, classes, rate, crs, to_crs, units)
-    pairs = _targets(source, target, _files(source, kind, options))
+    options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
+    pairs = _targets(source, target, _files(source, kind, options), one=split_by is None)
     counts: dict[str, Counter[str]] = {}
     left_out: list[InputError] = []
     checks: list[SceneCheck] = []
     for original, table in track(pairs, description="converting", console=errors, transient=True):
         try:
-            found, scene, notes = _read(original, kind, with_map, options)
+            scenes = list(_read(original, table, kind, with_map, options, split_by))
         except InputError as error:
             if not source.is_dir():
                 raise
             left_out.append(error)
             continue
-        if len(pairs) == 1:
-            _print_notes(notes, errors)
-        scene = with_map_of(scene, map_file)
-        checks += [check_scene(scene)] if checked else []
-        write_scene(scene, table)
-        counts.setdefault(found, Counter()).update(_count(scene, table))
+        if len(pairs) == 1 and len(scenes) == 1:
+            _print_notes(scenes[0][2], errors)
+        for found, scene, _, place in scenes:
+            mapped = with_map_of(scene, map_file)
+            checks += [check_scene(mapped)] if checked else []
+            write_scene(mapped, place)
+            counts.setdefault(found, Counter()).update(_count(mapped, place))
     if left_out:  # before the summary: a closed pipe on stdout must not hide them
         _list_left_out(left_out, len(pairs), errors)
     if counts:
@@ -118,18 +124,27 @@ def _files(source: Path, kind: str, options: TableOptions | None) -> list[Path]:
     return files
 
 
-def _read(original: Path, kind: str, with_map: bool, options: TableOptions | None) -> tuple[str, Scene, list[str]]:
-    """Return the kind of a file, its scene, and what was chosen and mended in a table of one's own."""
+def _read(
+    original: Path, table: Path, kind: str, with_map: bool, options: TableOptions | None, split_by: str | None
+) -> Iterator[tuple[str, Scene, list[str], Path]]:
+    """Yield the kind of a file, its scene, what was chosen and mended in a table of one's own, and its table.
+
+    With split_by the scenes of a file become tables beside each other, named by the value.
+    """
     from trajnet.datasets.files import load_scene, scene_kind
-    from trajnet.scenes.own_table import read_own
+    from trajnet.scenes.own_table import read_own, read_own_split
     from trajnet.tabular import TableOptions
 
     if options is not None and kind not in ("auto", "own"):
         raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
     found = "own" if options is not None else scene_kind(original) if kind == "auto" else kind
-    if found == "own":
-        return found, *read_own(original, options or TableOptions())
-    return found, load_scene(original, found, with_map=with_map), []
+    if split_by is not None:
+        for scene, notes in read_own_split(original, split_by, options or TableOptions()):
+            yield found, scene, notes, table.with_name(f"{scene.scene_id}.parquet")
+    elif found == "own":
+        yield found, *read_own(original, options or TableOptions()), table
+    else:
+        yield found, load_scene(original, found, with_map=with_map), [], table
 
 
 def _print_notes(notes: list[str], console: Console) -> None:
@@ -144,11 +159,12 @@ def _list_left_out(reasons: list[InputError], files: int, console: Console) -> N
         console.print(f"  {' '.join(str(reason).split())}", soft_wrap=True, markup=False, highlight=False)
 
 
-def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, Path]]:
-    """Return each file with the table that it becomes."""
+def _targets(source: Path, target: Path, files: list[Path], *, one: bool) -> list[tuple[Path, Path]]:
+    """Return each file with the table that it becomes. one: whether a file is one scene."""
     as_file = target.suffix.lower() == ".parquet" and not target.is_dir()
-    if as_file and source.is_dir():
-        raise InputError(f"{target}: expected a folder as DST because {source} is a folder, got a file name")
+    if as_file and (source.is_dir() or not one):
+        why = f"{source} is a folder" if source.is_dir() else "--split-by makes several tables"
+        raise InputError(f"{target}: expected a folder as DST because {why}, got a file name")
     if not as_file and target.exists() and not target.is_dir():
         raise InputError(f"{target}: expected a folder or a .parquet file as DST, got another file; name another DST")
     if as_file:
