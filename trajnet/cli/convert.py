@@ -21,6 +21,7 @@ from trajnet.cli.own import (
     show_checks,
     table_options,
 )  # fmt: skip
+from trajnet.cli.workers import Jobs, RayAddress, chosen_executor
 from trajnet.datasets.registry import format_names
 from trajnet.errors import InputError
 
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from trajnet.check import SceneCheck
+    from trajnet.cli.conversion import Conversion, Converted
     from trajnet.tabular import TableOptions
-    from trajnet.types import Scene
+
+#: Files that are worth the start of another process.
+FILES_PER_PROCESS = 40
 
 
 def convert(
@@ -58,6 +62,11 @@ def convert(
     checked: Annotated[
         bool, typer.Option("--check/--no-check", help="Check each scene as `trajnet check` does.")
     ] = True,
+    jobs: Jobs = 0,
+    ray: RayAddress = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="A folder: also convert files that have not changed since the last time.")
+    ] = False,
 ) -> None:
     """Convert recorded scenes, or tables of your own (CSV, Parquet, JSON lines), to Parquet tables.
 
@@ -73,42 +82,99 @@ def convert(
         trajnet convert all.csv out/ --split-by recordingId
 
         trajnet convert data/commonroad_ngsim tables/ngsim
-    """
-    from rich.progress import track
 
-    from trajnet.check import check_scene
+    A folder is shared between processes. Interrupted in any way, the same command goes on: files whose size, time and
+    options are those of their table are left as they are.
+    """
+    from trajnet.cli.conversion import Earlier, convert_one
+    from trajnet.cli.progress import progress_bar
     from trajnet.cli.terminal import Console
-    from trajnet.datasets.files import with_map_of
-    from trajnet.scenes import write_scene
 
     console, errors = Console(), Console(stderr=True)
     options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
-    pairs = _targets(source, target, _files(source, kind, options), one=split_by is None)
-    counts: dict[str, Counter[str]] = {}
-    left_out: list[InputError] = []
-    checks: list[SceneCheck] = []
-    for original, table in track(pairs, description="converting", console=errors, transient=True):
-        try:
-            scenes = list(_read(original, table, kind, with_map, options, split_by))
-        except InputError as error:
-            if not source.is_dir():
-                raise
-            left_out.append(error)
-            continue
-        if len(pairs) == 1 and len(scenes) == 1:
-            _print_notes(scenes[0][2], errors)
-        for found, scene, _, place in scenes:
-            mapped = with_map_of(scene, map_file)
-            checks += [check_scene(mapped)] if checked else []
-            write_scene(mapped, place)
-            counts.setdefault(found, Counter()).update(_count(mapped, place))
-    if left_out:  # before the summary: a closed pipe on stdout must not hide them
-        _list_left_out(left_out, len(pairs), errors)
-    if counts:
-        console.print(_summary(counts))
+    if options is not None and kind not in ("auto", "own"):
+        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
+    wanted = _conversions(source, target, kind, with_map, options, map_file, checked)
+    earlier = Earlier(target, again=again) if source.is_dir() else None
+    to_do, before = (wanted, []) if earlier is None else earlier.split(wanted)
+    tally = _Tally(before)
+    executor = chosen_executor(jobs, ray, len(to_do), worth=FILES_PER_PROCESS)
+    split = _split(source, target, wanted, split_by)
+    with progress_bar(errors, "converting", "converting") as progress:
+        for one, came in split or zip(to_do, executor.map(convert_one, to_do), strict=True):
+            if came.error is not None and not source.is_dir():
+                raise came.error
+            if earlier is not None:
+                earlier.note(one, came)
+            tally.add(one, came)
+            progress(tally.files, max(tally.files, len(wanted)))
+    for note in tally.notes if len(wanted) == 1 else ():
+        errors.print(note, soft_wrap=True, markup=False, highlight=False)
+    if tally.left_out:  # before the summary: a closed pipe on stdout must not hide them
+        _list_left_out(tally.left_out, len(wanted), errors)
+    if tally.counts:
+        console.print(_summary(tally.counts))
         console.print(f"written to {target}", soft_wrap=True)
-    if show_checks(checks, errors) or left_out:
+    if before:
+        console.print(f"{len(before):,} of these tables are from before: their files have not changed", soft_wrap=True)
+    if show_checks(tally.checks, errors) or tally.left_out:
         raise typer.Exit(1)
+
+
+def _split(
+    source: Path, target: Path, wanted: list[Conversion], by: str | None
+) -> Iterator[tuple[Conversion, Converted]] | None:
+    """Return the scenes of a table that is split by a column; None where none is. Raises InputError."""
+    from trajnet.cli.conversion import convert_split
+
+    if by is None:
+        return None
+    if source.is_dir() or target.suffix.lower() == ".parquet":
+        raise InputError("split-by: expected one table as SRC and a folder as DST, as it makes several of one")
+    return convert_split(wanted[0], by)
+
+
+class _Tally:
+    """The sum of what came of the files. counts: kind -> what is counted of its tables."""
+
+    def __init__(self, before: list[tuple[Conversion, Converted]]) -> None:
+        self.counts: dict[str, Counter[str]] = {}
+        self.left_out: list[InputError] = []
+        self.checks: list[SceneCheck] = []
+        self.notes: tuple[str, ...] = ()
+        self.files = 0
+        for one, came in before:
+            self.add(one, came)
+
+    def add(self, one: Conversion, came: Converted) -> None:
+        from trajnet.cli.conversion import COUNTED
+
+        self.files += 1
+        if came.error is not None:
+            self.left_out.append(came.error)
+            return
+        counted = dict(zip(COUNTED, came.counts, strict=True))
+        of_kind = self.counts.setdefault(came.kind, Counter())
+        of_kind.update(counted, scenes=1, bytes=one.table.stat().st_size)
+        self.checks += [] if came.check is None else [came.check]
+        self.notes = came.notes
+
+
+def _conversions(
+    source: Path,
+    target: Path,
+    kind: str,
+    with_map: bool,
+    options: TableOptions | None,
+    map_file: Path | None,
+    checked: bool,
+) -> list[Conversion]:
+    from trajnet.cli.conversion import Conversion
+
+    return [
+        Conversion(original, table, kind, with_map, options, map_file, checked)
+        for original, table in _targets(source, target, _files(source, kind, options))
+    ]
 
 
 def _files(source: Path, kind: str, options: TableOptions | None) -> list[Path]:
@@ -124,34 +190,6 @@ def _files(source: Path, kind: str, options: TableOptions | None) -> list[Path]:
     return files
 
 
-def _read(
-    original: Path, table: Path, kind: str, with_map: bool, options: TableOptions | None, split_by: str | None
-) -> Iterator[tuple[str, Scene, list[str], Path]]:
-    """Yield the kind of a file, its scene, what was chosen and mended in a table of one's own, and its table.
-
-    With split_by the scenes of a file become tables beside each other, named by the value.
-    """
-    from trajnet.datasets.files import load_scene, scene_kind
-    from trajnet.scenes.own_table import read_own, read_own_split
-    from trajnet.tabular import TableOptions
-
-    if options is not None and kind not in ("auto", "own"):
-        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
-    found = "own" if options is not None else scene_kind(original) if kind == "auto" else kind
-    if split_by is not None:
-        for scene, notes in read_own_split(original, split_by, options or TableOptions()):
-            yield found, scene, notes, table.with_name(f"{scene.scene_id}.parquet")
-    elif found == "own":
-        yield found, *read_own(original, options or TableOptions()), table
-    else:
-        yield found, load_scene(original, found, with_map=with_map), [], table
-
-
-def _print_notes(notes: list[str], console: Console) -> None:
-    for note in notes:
-        console.print(note, soft_wrap=True, markup=False, highlight=False)
-
-
 def _list_left_out(reasons: list[InputError], files: int, console: Console) -> None:
     """Print what was left out, a line for each file: readers' errors begin with the file."""
     console.print(f"left out {len(reasons)} of {files} files:", highlight=False)
@@ -159,12 +197,11 @@ def _list_left_out(reasons: list[InputError], files: int, console: Console) -> N
         console.print(f"  {' '.join(str(reason).split())}", soft_wrap=True, markup=False, highlight=False)
 
 
-def _targets(source: Path, target: Path, files: list[Path], *, one: bool) -> list[tuple[Path, Path]]:
-    """Return each file with the table that it becomes. one: whether a file is one scene."""
+def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, Path]]:
+    """Return each file with the table that it becomes."""
     as_file = target.suffix.lower() == ".parquet" and not target.is_dir()
-    if as_file and (source.is_dir() or not one):
-        why = f"{source} is a folder" if source.is_dir() else "--split-by makes several tables"
-        raise InputError(f"{target}: expected a folder as DST because {why}, got a file name")
+    if as_file and source.is_dir():
+        raise InputError(f"{target}: expected a folder as DST because {source} is a folder, got a file name")
     if not as_file and target.exists() and not target.is_dir():
         raise InputError(f"{target}: expected a folder or a .parquet file as DST, got another file; name another DST")
     if as_file:
@@ -177,18 +214,6 @@ def _targets(source: Path, target: Path, files: list[Path], *, one: bool) -> lis
             f"{twice[0]}: two files would become this table; convert them one by one or choose with --from"
         )
     return pairs
-
-
-def _count(scene: Scene, table: Path) -> dict[str, int]:
-    return {
-        "scenes": 1,
-        "tracks": len(scene.track_id),
-        "frames": scene.frame_count,
-        "rows": len(scene.row_frame),
-        "targets": int(scene.is_target.sum()),
-        "lanes": len(scene.lanes),
-        "bytes": table.stat().st_size,
-    }
 
 
 def _summary(counts: dict[str, Counter[str]]) -> Table:

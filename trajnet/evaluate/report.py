@@ -6,6 +6,7 @@ import platform
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from trajnet.evaluate import robustness, steadiness
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.evaluation_set import DEFAULT_HORIZON_S, EvaluationSet, open_dataset
+from trajnet.evaluate.mined import Labelled, ObjectSink
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
 from trajnet.evaluate.runner import ModelResult, Progress, model_results
@@ -48,6 +50,7 @@ def evaluate(
     seed: int = 0,
     domain: bool = True,
     self_judging: bool = True,
+    sink: ObjectSink | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
@@ -57,7 +60,7 @@ def evaluate(
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
     seed decides which. domain: whether objects outside of what a model was trained on are left to physics, as on the
     road; False: models are asked about every object. self_judging:
-    whether models judge themselves in streamed scenes, see docs/self-judging.md.
+    whether models judge themselves in streamed scenes, see docs/self-judging.md. sink: takes every scored object.
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
@@ -85,10 +88,10 @@ def evaluate(
             specs,
             jobs=jobs,
             progress=report_progress,
-            save=None if writer is None else lambda spec, paths: writer.write(labels[spec], paths),
-            saved_specs=saved,
+            save={} if writer is None else {spec: partial(writer.write, labels[spec]) for spec in saved},
             domain=domain,
             self_judging=self_judging,
+            sink=None if sink is None else Labelled(sink, labels),
         ):
             counts = counts or _counts(result.tally, opened)
             entries.append(

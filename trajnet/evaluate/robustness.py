@@ -110,6 +110,10 @@ class ThinnedUnit:
     def group(self) -> str:
         return self.cell.key
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
+
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, ScoredPaths]]:
         scene = _scene(self.path)
         instants = scored_frames(scene, self.rates_hz)

@@ -11,10 +11,11 @@ import itertools
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -24,8 +25,9 @@ from trajnet.arrays import concat
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError, TrajnetError
 from trajnet.evaluate.evaluation_set import EvaluationSet
+from trajnet.evaluate.mined import Mined, ObjectSink, mine
 from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
-from trajnet.evaluate.scoring import SOCIAL_GAN, Scores, score
+from trajnet.evaluate.scoring import SOCIAL_GAN, Scores, score, shown_for_s
 from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
 from trajnet.evaluate.tally import Tally, added, tally
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
@@ -61,12 +63,17 @@ class SavedPaths:
     position_m: FloatArray
 
 
+#: Takes the scored paths of a unit.
+SavePaths = Callable[[SavedPaths], None]
+
+
 @dataclass(frozen=True, eq=False)
 class UnitResult:
     """tally is None where the unit has nothing to score. scores, paths: if asked for.
 
     guard: what the fall-back had to do. judging: what came of the predictions judging themselves, if they do.
     steps: how steady the answers were from frame to frame; of scenes only, windows have no frames that follow.
+    mined: what there is to say about each object, if asked for.
     """
 
     tally: Tally | None
@@ -75,6 +82,7 @@ class UnitResult:
     judging: JudgingCounters
     paths: tuple[SavedPaths, ...]
     steps: Steps
+    mined: tuple[Mined, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +106,9 @@ def run_unit(
     joint: bool = False,
     domain: bool = True,
     self_judging: bool = True,
+    worst: int | None = None,
 ) -> UnitResult:
-    """Score one predictor on one unit of work. joint: see tally. domain: see GuardOptions.
+    """Score one predictor on one unit of work. joint: see tally. domain: see GuardOptions. worst: None: no mining.
 
     self_judging: whether models judge themselves, which windows never do: a benchmark's windows are shown without their
     surroundings up to the last frame, so earlier answers tell nothing.
@@ -110,7 +119,7 @@ def run_unit(
     judging = None if self_judging and whole_scene else NO_JUDGING
     made = WatchedStream if isinstance(unit, SceneUnit) else Stream
     stream = made(predictor, policy, guard=GuardOptions(domain=domain), judging=judging)
-    total, kept, paths = None, list[Scores](), list[SavedPaths]()
+    total, kept, paths, mined = None, list[Scores](), list[SavedPaths](), list[Mined]()
     for windows, predicted in unit.run(stream, time_s):
         scores = score(windows, predicted, unit.group, whole_scene=whole_scene)
         total = added(total, tally(scores, joint=joint))
@@ -118,9 +127,12 @@ def run_unit(
             kept.append(scores)
         if keep_paths:
             paths.append(_saved(windows, predicted))
+        if worst is not None:
+            mined.append(mine(windows, predicted, shown_for_s(windows, whole_scene=whole_scene), worst))
     steps = stream.steps() if isinstance(stream, WatchedStream) else NO_STEPS
     judged = JudgingCounters() if stream.judge is None else stream.judge.counters
-    return UnitResult(total, concat(kept) if kept else None, stream.guard.counters, judged, tuple(paths), steps)
+    scores_kept = concat(kept) if kept else None
+    return UnitResult(total, scores_kept, stream.guard.counters, judged, tuple(paths), steps, tuple(mined))
 
 
 def _saved(windows: Windows, paths: ScoredPaths) -> SavedPaths:
@@ -133,8 +145,7 @@ def run_models(
     *,
     jobs: int = 1,
     progress: Progress | None = None,
-    save: Callable[[str, SavedPaths], None] | None = None,
-    saved_specs: Sequence[str] = (),
+    save: Mapping[str, SavePaths] = MappingProxyType({}),
     domain: bool = True,
     self_judging: bool = True,
 ) -> dict[str, ModelResult]:
@@ -148,7 +159,6 @@ def run_models(
         jobs=jobs,
         progress=progress,
         save=save,
-        saved_specs=saved_specs,
         keep_scores=True,
         domain=domain,
         self_judging=self_judging,
@@ -162,26 +172,27 @@ def model_results(
     *,
     jobs: int = 1,
     progress: Progress | None = None,
-    save: Callable[[str, SavedPaths], None] | None = None,
-    saved_specs: Sequence[str] = (),
+    save: Mapping[str, SavePaths] = MappingProxyType({}),
     keep_scores: bool = False,
     domain: bool = True,
     self_judging: bool = True,
+    sink: ObjectSink | None = None,
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
-    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save is called with the paths of
-    saved_specs, in order. Memory: a tally and 26 bytes for each pair of steadiness, of one predictor, and the units
-    that are worked on. ContractError for a predictor that does not reach the dataset's last time, InputError if there
-    is nothing to score.
+    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save: that of a predictor's spec takes its
+    paths, in order. sink: takes every scored object, under its predictor's spec. Memory: a tally and 26 bytes for each
+    pair of steadiness, of one predictor, and the units that are worked on. ContractError for a predictor that does not
+    reach the dataset's last time, InputError if there is nothing to score.
     """
     if jobs < 1:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
     for spec in specs:
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
     joint = bool(set(dataset.dataset.metrics) & set(SOCIAL_GAN))
+    worst = None if sink is None else sink.worst
     work = [
-        Work(unit, spec, save is not None and spec in saved_specs, keep_scores, joint, domain, self_judging)
+        Work(unit, spec, spec in save, keep_scores, joint, domain, self_judging, worst)
         for spec in specs
         for unit in dataset.units
     ]
@@ -190,15 +201,17 @@ def model_results(
     for spec in specs:
         total, kept, steps = None, list[Scores](), list[Steps]()
         guard, judging = GuardCounters(), JudgingCounters()
-        for result in itertools.islice(results, len(dataset.units)):
+        for unit, result in zip(dataset.units, itertools.islice(results, len(dataset.units)), strict=True):
             total = added(total, result.tally)
             kept += [] if result.scores is None else [result.scores]
             steps.append(result.steps)
             _add(guard, result.guard)
             _add(judging, result.judging)
             for paths in result.paths:
-                if save is not None:
-                    save(spec, paths)
+                save[spec](paths)
+            for mined in result.mined:
+                if sink is not None:
+                    sink.add(spec, unit, mined)
             done += 1
             if progress is not None:
                 progress(done, len(work))
@@ -236,6 +249,7 @@ class Work(NamedTuple):
     joint: bool
     domain: bool
     self_judging: bool
+    worst: int | None
 
 
 def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:

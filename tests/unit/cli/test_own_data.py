@@ -270,7 +270,7 @@ def test_a_table_of_several_recordings_becomes_a_scene_for_each(run: Any, tmp_pa
     scene = load_scene(out / "all-8_a.parquet")
     assert (scene.scene_id, scene.source, scene.frame_count, scene.track_id) == ("all-8_a", "all.csv", 60, ("0", "1"))
     one = run("convert", path, tmp_path / "one.parquet", "--split-by", "recordingId")
-    assert (one.code, "--split-by makes several tables" in " ".join(one.err.split())) == (2, True)
+    assert (one.code, "expected one table as SRC and a folder as DST" in " ".join(one.err.split())) == (2, True)
     none = run("convert", path, out, "--split-by", "case_id")
     assert (none.code, "split-by: expected one of time_s" in " ".join(none.err.split())) == (2, True)
     path.write_text(path.read_text().replace(",7\n", ",8_a\n"))
