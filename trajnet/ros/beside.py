@@ -67,10 +67,13 @@ class BesideTotals:
 
 @dataclass
 class Outcome:
-    """What one event leads to: messages to publish, in order, and comparisons to tell about."""
+    """What one event leads to: messages to publish, in order, and answers to the same objects, ours and the other's.
+
+    The pairs are for ``Beside.compare``, once the messages have left: planners do not wait for it.
+    """
 
     messages: list[bytes] = dataclasses.field(default_factory=list)
-    compared: list[Disagreement] = dataclasses.field(default_factory=list)
+    pairs: list[tuple[PredictedObjects, PredictedObjects]] = dataclasses.field(default_factory=list)
 
 
 class Beside:
@@ -122,7 +125,7 @@ class Beside:
             else:
                 self._due_ns[stamp_ns] = now_ns + self.options.wait_ns
         if theirs is not None:  # and has left
-            self._compare(stamp_ns, decode_predicted(data), theirs, outcome, now_ns)
+            self._pair(stamp_ns, decode_predicted(data), theirs, outcome)
         return outcome
 
     def theirs(self, data: bytes, now_ns: int) -> Outcome:
@@ -144,7 +147,7 @@ class Beside:
         if mine is None:
             _keep(self._theirs, stamp_ns, other)
         else:
-            self._compare(stamp_ns, mine, other, outcome, now_ns)
+            self._pair(stamp_ns, mine, other, outcome)
         return outcome
 
     def due(self, now_ns: int) -> Outcome:
@@ -173,17 +176,13 @@ class Beside:
         self.totals.passed_on += not stood_in
         self._answers.append((now_ns, stood_in))
 
-    def _compare(
-        self, stamp_ns: int, mine: PredictedObjects, other: PredictedObjects, outcome: Outcome, now_ns: int
-    ) -> None:
-        """Compare two answers to the same objects, once."""
+    def _pair(self, stamp_ns: int, mine: PredictedObjects, other: PredictedObjects, outcome: Outcome) -> None:
+        """Let two answers to the same objects be compared, once."""
         self._ours.pop(stamp_ns, None)
         if mine.frame_id != other.frame_id:
             self.totals.other_frame += 1
-            return
-        found = compare(mine, other)
-        self._note(found, now_ns)
-        outcome.compared.append(found)
+        else:
+            outcome.pairs.append((mine, other))
 
     def _filled(self, ours: PredictedObjects, other: PredictedObjects, theirs: bytes) -> bytes:
         """Return the other's message, with ours for objects that it has without a path or not at all."""
@@ -199,13 +198,19 @@ class Beside:
         kept = np.flatnonzero([bytes(i) not in mine for i in other.object_id])
         return encode_predicted(joined(select_predicted(other, kept), select_predicted(ours, np.flatnonzero(missing))))
 
-    def _note(self, found: Disagreement, now_ns: int) -> None:
+    def compare(self, outcome: Outcome, now_ns: int) -> list[Disagreement]:
+        """Compare the pairs of an outcome, and count what is found."""
+        return [self._compared(mine, other, now_ns) for mine, other in outcome.pairs]
+
+    def _compared(self, mine: PredictedObjects, other: PredictedObjects, now_ns: int) -> Disagreement:
+        found = compare(mine, other)
         distance_m = found.distance_m[:, HORIZONS_S.index(3.0)]
         known = distance_m[np.isfinite(distance_m)]
         self.totals.compared += len(known)
         self.totals.unmatched += int((found.state != Compared.BOTH).sum())
         above = int((known > self.options.disagreement_m).sum())
         self._found.append((now_ns, len(known), above, float(known.max(initial=0.0))))
+        return found
 
     def judge(self, now_ns: int) -> Judged:
         """Return what the status ``beside`` says of the last window_ns."""

@@ -284,7 +284,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         assert self._beside is not None
         for message in outcome.messages:
             self._entities["objects"].publish(message)
-        for found in outcome.compared:
+        for found in self._beside.compare(outcome, time.monotonic_ns()):
             if self._is_heard("disagreement"):
                 records = disagreement_records(found)
                 self._entities["disagreement"].publish(encode_cloud(found.stamp_ns, found.frame_id, records, False))

@@ -48,7 +48,8 @@ def test_the_other_in_time_is_passed_on_byte_for_byte() -> None:
     assert node.next_due_ns is None
     assert left(node.due(100 * MS)) == []
     assert (node.totals.passed_on, node.totals.stood_in) == (1, 0)
-    assert outcome.compared[0].distance_m[0] == pytest.approx([2.0, 6.0, 10.0])
+    (found,) = node.compare(outcome, 30 * MS)
+    assert found.distance_m[0] == pytest.approx([2.0, 6.0, 10.0])
 
 
 def test_the_other_too_late_is_replaced_and_its_answer_only_compared() -> None:
@@ -57,7 +58,7 @@ def test_the_other_too_late_is_replaced_and_its_answer_only_compared() -> None:
     assert left(node.due(49 * MS)) == []
     assert left(node.due(50 * MS)) == [(0, "ours")]
     outcome = theirs(node, 0, 60)
-    assert (left(outcome), len(outcome.compared), node.totals.late) == ([], 1, 1)
+    assert (left(outcome), len(outcome.pairs), node.totals.late) == ([], 1, 1)
     ours(node, 100)
     assert left(theirs(node, 100, 120)) == [(100, "theirs")]  # and the next one is its own again
 
@@ -85,7 +86,7 @@ def test_the_other_first_is_not_held_up_and_compared_when_ours_is_there() -> Non
     node = beside()
     assert left(theirs(node, 0, 5)) == [(0, "theirs")]
     outcome = ours(node, 0)
-    assert (left(outcome), len(outcome.compared), node.totals.late) == ([], 1, 0)
+    assert (left(outcome), len(outcome.pairs), node.totals.late) == ([], 1, 0)
 
 
 def test_objects_that_the_other_leaves_out_or_has_no_path_for_are_filled_in() -> None:
@@ -104,10 +105,10 @@ def test_a_cross_check_publishes_ours_at_once_and_compares_in_either_order() -> 
     assert left(ours(node, 0)) == [(0, "ours")]
     assert node.next_due_ns is None
     outcome = theirs(node, 0, 400)
-    assert (left(outcome), len(outcome.compared)) == ([], 1)
-    assert len(theirs(node, 100, 90).compared) == 0
+    assert (left(outcome), len(outcome.pairs)) == ([], 1)
+    assert len(theirs(node, 100, 90).pairs) == 0
     outcome = ours(node, 100)
-    assert (left(outcome), len(outcome.compared)) == ([(100, "ours")], 1)
+    assert (left(outcome), len(outcome.pairs)) == ([(100, "ours")], 1)
 
 
 def test_garbage_and_another_frame_are_counted_and_ours_leaves() -> None:
@@ -117,7 +118,7 @@ def test_garbage_and_another_frame_are_counted_and_ours_leaves() -> None:
     assert left(node.due(50 * MS)) == [(0, "ours")]
     ours(node, 100)
     outcome = theirs(node, 100, 110, frame_id="odom")
-    assert (left(outcome), outcome.compared) == ([(100, "theirs")], [])
+    assert (left(outcome), outcome.pairs) == ([(100, "theirs")], [])
     assert (node.totals.bad, node.totals.other_frame) == (1, 1)
 
 
@@ -141,7 +142,7 @@ def test_what_the_status_says() -> None:
     assert "silent for 0.6 s" in node.judge(600 * MS).message
     for at_ms in range(0, 400, 100):
         ours(node, at_ms)
-        theirs(node, at_ms, at_ms + 10)
+        node.compare(theirs(node, at_ms, at_ms + 10), (at_ms + 10) * MS)
     judged = node.judge(400 * MS)
     assert judged.level == Level.WARN
     assert judged.message == "100% of the objects are predicted more than 4 m apart at 3 s"
