@@ -25,12 +25,21 @@ ARGUMENTS = {
 }
 
 
+def _truth(name: str, text: str) -> bool:
+    """Return what true, True, 1, yes, on and their opposites mean. The same words as trajnet.ros.parameters.truth."""
+    if text.strip().lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.strip().lower() in ("false", "0", "no", "off"):
+        return False
+    raise RuntimeError(f"predictor.launch.py: {name}: expected true or false, got {text!r}")
+
+
 def _node(context: Any) -> list[Any]:
     def value(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
 
     share_config = PathJoinSubstitution([FindPackageShare("trajnet"), "config", "trajnet.param.yaml"])
-    overrides: dict[str, str | bool] = {name: value(name) == "true" for name in ("autostart", "use_sim_time")}
+    overrides: dict[str, str | bool] = {n: _truth(n, value(n)) for n in ("autostart", "use_sim_time")}
     overrides.update({name: value(name) for name in ("model", "map_path") if value(name)})
     return [
         Node(

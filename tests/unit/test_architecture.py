@@ -39,6 +39,7 @@ ONLY_IN = {
     "rclpy": ("trajnet.ros.node", "trajnet.ros.player"),
     "typer": ("trajnet.cli",),
     "rich": ("trajnet.cli",),
+    "ray": ("trajnet.engine",),
 }
 
 #: What the vehicle must not load to predict: none of it need be installed there.

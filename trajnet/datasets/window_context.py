@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.arrays import concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapField
-from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, scene_field
+from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, neighbours_of, scene_field
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
+from trajnet.geometry import within_half_turn
 from trajnet.scenes.av2_map import SCENARIO_PREFIX
-from trajnet.tracking.store import TrackStore
+from trajnet.tracking.plausibility import too_fast_for_class
+from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.types import FloatArray, IntArray, Scene
+
+Float32Array = NDArray[np.float32]
 
 
 def scene_surroundings(
@@ -30,15 +34,49 @@ def scene_surroundings(
 ) -> Surroundings:
     """Return the surroundings of the objects at these rows of the scene. field: the scene's own map if None.
 
-    map_shift_m (rows, 2): how far each of them sees the map moved, along its axes; None: not at all. The scene is
-    streamed through a TrackStore, so headings and velocities are those that were known at that time.
+    map_shift_m (rows, 2): how far each of them sees the map moved, along its axes; None: not at all. Headings and
+    velocities are those that were known at that time: where some were not measured, the scene is streamed through a
+    TrackStore, which derives them.
     """
     field = field or scene_field(scene, requirements)
     rows = np.asarray(rows, np.int64)
+    others = InputRequirements(neighbours=requirements.neighbours)
+    known = _measured if _all_measured(scene) else _streamed
+    yaw_rad, neighbours = known(scene, rows, others)
+    seen_from_m = scene.position_m[rows] if map_shift_m is None else scene.position_m[rows] - map_shift_m
+    distance, valid = map_around(requirements.view, field, seen_from_m, yaw_rad)
+    return Surroundings(distance, valid, neighbours)
+
+
+def _all_measured(scene: Scene) -> bool:
+    """Return whether every heading and velocity was measured: then a TrackStore would change none of them."""
+    return (
+        bool(scene.yaw_valid.all() and scene.velocity_valid.all())
+        and not too_fast_for_class(scene.velocity_mps, scene.object_class[scene.row_track]).any()
+    )
+
+
+def _measured(scene: Scene, rows: IntArray, others: InputRequirements) -> tuple[FloatArray, Float32Array]:
+    """Return yaw (W,) and neighbours (W, k, columns) at these rows as they were measured, without streaming."""
+    neighbours = nothing_around(len(rows), others).neighbours
+    frame = scene.row_frame[rows]
+    order = np.argsort(frame, kind="stable")
+    for index in np.split(order, np.flatnonzero(np.diff(frame[order])) + 1) if others.neighbours else ():
+        if len(index):
+            span = scene.rows_of_frame(int(frame[index[0]]))
+            size_m = scene.size_m[scene.row_track[span]]
+            everybody = scene.position_m[span], scene.yaw_rad[span], scene.velocity_mps[span], size_m
+            neighbours[index] = neighbours_of(others.neighbours, *everybody)[rows[index] - span.start]
+    return within_half_turn(scene.yaw_rad[rows]), neighbours
+
+
+def _streamed(scene: Scene, rows: IntArray, others: InputRequirements) -> tuple[FloatArray, Float32Array]:
+    """Return yaw (W,) and neighbours (W, k, columns) at these rows as a TrackStore derives them up to that time."""
     yaw_rad, order = np.zeros(len(scene.row_frame)), np.argsort(rows, kind="stable")
-    ranked, others = rows[order], InputRequirements(neighbours=requirements.neighbours)
+    ranked = rows[order]
     parts = [nothing_around(0, others)]
-    store, last = TrackStore(), int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
+    store = TrackStore(TrackPolicy(filter_positions=False))
+    last = int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
     for index in range(last):
         frame, span = scene.frame(index), scene.rows_of_frame(index)
         _, seen = store.update(frame, frame.timestamp_ns)
@@ -50,9 +88,7 @@ def scene_surroundings(
             parts.append(seen.make_surroundings(others, None).select(wanted))
     place = np.empty(len(rows), np.int64)
     place[order] = np.arange(len(rows))
-    seen_from_m = scene.position_m[rows] if map_shift_m is None else scene.position_m[rows] - map_shift_m
-    distance, valid = map_around(requirements.view, field, seen_from_m, yaw_rad[rows])
-    return replace(concat(parts).select(place), map_distance=distance, map_valid=valid)
+    return yaw_rad[rows], concat(parts).neighbours[place]
 
 
 def window_surroundings(windows: Windows, files: Sequence[Path], requirements: InputRequirements) -> Surroundings:

@@ -180,10 +180,10 @@ def model_results(
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
-    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save: of a predictor's spec, is
-    called with its paths, in order. sink: takes every scored object, under its predictor's spec. Memory: a tally and 26 bytes for
-    each pair of steadiness, of one predictor, and the units that are worked on. ContractError for a predictor that does
-    not reach the dataset's last time, InputError if there is nothing to score.
+    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save: that of a predictor's spec takes its
+    paths, in order. sink: takes every scored object, under its predictor's spec. Memory: a tally and 26 bytes for each
+    pair of steadiness, of one predictor, and the units that are worked on. ContractError for a predictor that does not
+    reach the dataset's last time, InputError if there is nothing to score.
     """
     if jobs < 1:
         raise InputError(f"jobs: expected at least 1, got {jobs}")

@@ -6,6 +6,8 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      ~/debug/objects_path_markers    visualization_msgs/MarkerArray
      ~/debug/processing_time_ms      time from a message's bytes in to its predictions' bytes out
      ~/debug/cyclic_time_ms          time since the message before
+     ~/debug/processing_time_detail_ms  autoware_internal_debug_msgs/ProcessingTimeTree, where it is installed
+     ~/output/objects/debug/published_time  autoware_internal_msgs/PublishedTime, where it is installed
      /diagnostics                    diagnostic_msgs/DiagnosticArray
 
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
@@ -20,7 +22,6 @@ Predictions leave in the frame and with the stamp of the objects that they are f
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 import traceback
@@ -37,13 +38,22 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2
-from std_msgs.msg import Float64
 from visualization_msgs.msg import MarkerArray
 
 from trajnet.errors import ConfigError, TrajnetError, in_words
 from trajnet.inference.domain import domain_lines
-from trajnet.ros.health_messages import encode_diagnostics, encode_float64, encode_float64_stamped
+from trajnet.ros.diagnostics import Output
+from trajnet.ros.foreign_parameters import about_foreign
+from trajnet.ros.health_messages import (
+    encode_diagnostics,
+    encode_float64,
+    encode_float64_stamped,
+    encode_processing_tree,
+    encode_published_time,
+)
+from trajnet.ros.log_forwarding import forward_logs, stop_forwarding
 from trajnet.ros.malloc import keep_freed_memory, settle, tidy
+from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
 
@@ -86,7 +96,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
         self._timer.cancel()
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self._time_type = _time_type()
+        self._time_type = float64_class()
+        for sentence in about_foreign(self._parameter_overrides):
+            self.get_logger().warning(f"parameter {sentence}")
 
     # --- parameters
 
@@ -174,10 +186,19 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             "markers": (MarkerArray, "~/debug/objects_path_markers"),
             "processing_time": (self._time_type, "~/debug/processing_time_ms"),
             "cyclic_time": (self._time_type, "~/debug/cyclic_time_ms"),
+            "time_tree": (
+                message_class("autoware_internal_debug_msgs", "ProcessingTimeTree"),
+                "~/debug/processing_time_detail_ms",
+            ),
+            "published_time": (
+                message_class("autoware_internal_msgs", "PublishedTime"),
+                f"{self._topic('~/output/objects', OUTPUT_TOPIC)}/debug/published_time",
+            ),
         }
         for name, (message, topic) in publishers.items():
             depth = self.parameters.queue_depth if name == "objects" else 1
-            self._entities[name] = self.create_lifecycle_publisher(message, topic, qos(depth))
+            if message is not None:
+                self._entities[name] = self.create_lifecycle_publisher(message, topic, qos(depth))
         topic = self._topic("~/input/objects", INPUT_TOPIC)
         self._entities["input"] = self.create_subscription(
             TrackedObjects, topic, self._on_objects, qos(self.parameters.queue_depth), raw=True
@@ -230,7 +251,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             ("markers", self.parameters.publish_markers, answer.markers),
             ("covariance", self.parameters.publish_covariance, answer.covariance),
         ):
-            if wanted and self._entities[name].get_subscription_count() > 0:
+            if wanted and self._is_heard(name):
                 self._entities[name].publish(encode())
 
     def _publish_times(self, begin_ns: int, answer: Answer) -> None:
@@ -238,9 +259,27 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._last_message_ns = begin_ns
         stamp_ns = self.get_clock().now().nanoseconds
         for name, value_ms in (("processing_time", answer.processing_ms), ("cyclic_time", since_ns * 1e-6)):
-            stamped = self._time_type is not Float64
+            stamped = self._time_type.__name__ != "Float64"
             data = encode_float64_stamped(stamp_ns, value_ms) if stamped else encode_float64(value_ms)
             self._entities[name].publish(data)
+        if self._is_heard("time_tree"):
+            self._entities["time_tree"].publish(encode_processing_tree(self.get_name(), answer.stages_ms))
+        if answer.objects is not None and self._is_heard("published_time"):
+            data = encode_published_time(answer.stamp_ns, answer.frame_id, stamp_ns)
+            self._entities["published_time"].publish(data)
+
+    def _is_heard(self, name: str) -> bool:
+        return name in self._entities and self._entities[name].get_subscription_count() > 0
+
+    def _look_around(self) -> Output:
+        """Return who else publishes on the topic of the predictions, and how many nodes listen."""
+        topic = self._entities["objects"].topic_name
+        others: list[str] = []
+        if self.count_publishers(topic) > 1:
+            others = [f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in self.get_publishers_info_by_topic(topic)]
+            if self.get_fully_qualified_name() in others:  # once: a second node of this name is another one
+                others.remove(self.get_fully_qualified_name())
+        return Output(topic, tuple(sorted(others)), self.count_subscribers(topic))
 
     def _publish_diagnostics(self) -> None:
         if self._pipeline is None or not self._active:
@@ -249,6 +288,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             tidy()
             self._tidied_ns = time.monotonic_ns()
         try:
+            self._pipeline.diagnostics.output = self._look_around()
             statuses = self._pipeline.report(time.monotonic_ns())
             stamp_ns, model = self.get_clock().now().nanoseconds, self._pipeline.diagnostics.identity.model
             self._diagnostics_publisher.publish(encode_diagnostics(stamp_ns, self.get_name(), model, statuses))
@@ -258,7 +298,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
 
 def _descriptor(name: str) -> ParameterDescriptor:
     about, default = ABOUT[name], DEFAULTS[name]
-    descriptor = ParameterDescriptor(description=about.description, read_only=about.read_only)
+    descriptor = ParameterDescriptor(
+        description=about.description, read_only=about.read_only, dynamic_typing=about.is_switch
+    )
     if about.choices:
         descriptor.additional_constraints = f"one of {', '.join(about.choices)}"
     if isinstance(default, float):
@@ -266,14 +308,6 @@ def _descriptor(name: str) -> ParameterDescriptor:
     elif isinstance(default, int) and not isinstance(default, bool):
         descriptor.integer_range = [IntegerRange(from_value=int(about.minimum), to_value=int(about.maximum), step=1)]
     return descriptor
-
-
-def _time_type() -> Any:
-    """Autoware's stamped float where its messages are installed, as its tools expect it; else the standard one."""
-    try:
-        return importlib.import_module("autoware_internal_debug_msgs.msg").Float64Stamped
-    except ImportError:
-        return Float64
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -290,6 +324,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{NODE_NAME}: cannot start: {in_words(error)}", file=sys.stderr)
         rclpy.try_shutdown()
         return 2
+    log_handler = forward_logs(node.get_logger())
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
@@ -300,6 +335,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        stop_forwarding(log_handler)
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()

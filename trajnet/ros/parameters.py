@@ -13,7 +13,8 @@ from typing import Any
 
 from trajnet.config import require
 from trajnet.errors import ConfigError
-from trajnet.ros.diagnostics import Limit, Thresholds
+from trajnet.ros.diagnostics import Thresholds
+from trajnet.ros.levels import Limit
 from trajnet.tracking.store import TrackPolicy
 
 
@@ -23,6 +24,7 @@ class About:
 
     minimum, maximum: of a number, inclusive. choices: of a string. read_only: cannot be set while the node runs.
     live: may be set in any state; the others only while the node is unconfigured, because configuring reads them.
+    is_switch: a bool that launch files and command lines spell in several ways; see ``truth``.
     """
 
     description: str
@@ -31,6 +33,7 @@ class About:
     choices: tuple[str, ...] = ()
     read_only: bool = False
     live: bool = False
+    is_switch: bool = False
 
     def check(self, name: str, value: Any) -> None:
         """Raise ConfigError where the value is out of range."""
@@ -53,6 +56,7 @@ class Parameters:
         True,
         "Configure and activate at start: the node just runs. Set false where a lifecycle manager is in charge.",
         read_only=True,
+        is_switch=True,
     )
     model: str = _parameter(
         "",
@@ -185,9 +189,10 @@ class Parameters:
             if name not in ABOUT:
                 raise ConfigError(f"{name}: no such parameter; known: {', '.join(ABOUT)}")
             expected = type(DEFAULTS[name])
-            if type(value) is not expected:
+            if type(value) is not expected and not ABOUT[name].is_switch:
                 raise ConfigError(f"{name}: expected {expected.__name__}, got {value!r}")
-        return Parameters(**values)
+        plain: dict[str, Any] = {n: truth(n, v) if ABOUT[n].is_switch else v for n, v in values.items()}
+        return Parameters(**plain)
 
     def thresholds(self) -> Thresholds:
         return Thresholds(
@@ -204,6 +209,15 @@ class Parameters:
             reset_jump_s=self.clock_reset_s,
             handover=self.track_handover,
         )
+
+
+def truth(name: str, value: Any) -> bool:
+    """Return what true, True, 1, yes, on and their opposites mean, as YAML, a shell or a launch file has them."""
+    text = str(value).strip().lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    require(text in ("false", "0", "no", "off"), f"{name}: expected true or false, got {value!r}")
+    return False
 
 
 def _limit(name: str, warn: float, error: float, unit: str) -> Limit:

@@ -32,7 +32,7 @@ from trajnet.arrays import MIN_SLOTS, StructOfArrays, grown
 from trajnet.config import require
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, surroundings_of
-from trajnet.geometry import wrap_angle
+from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
 from trajnet.tracking.motion import causal_heading, steady_velocity
@@ -331,7 +331,7 @@ class TrackStore:
             velocity_mps = np.where(frame.velocity_valid[:, None], velocity_mps, 0.0)
         heading = causal_heading(
             position_m,
-            _within_half_turn(frame.yaw_rad),
+            within_half_turn(frame.yaw_rad),
             frame.yaw_valid,
             velocity_mps,
             displacement_m=displacement_m,
@@ -428,9 +428,3 @@ class TrackStore:
         slot = np.array([s for _, s in self._missing], dtype=np.int64)
         age_s: FloatArray = np.asarray(((self.newest_ns or 0) - self._slots.seen_ns[slot]) * 1e-9, dtype=np.float64)
         return Coasting(tuple(t for t, _ in self._missing), slot, age_s)
-
-
-def _within_half_turn(yaw_rad: FloatArray) -> FloatArray:
-    """Return yaws (N,) wrapped to [-pi, pi]: models take them as float32, where whole turns cost precision."""
-    beyond = np.abs(yaw_rad) > np.pi
-    return np.where(beyond, wrap_angle(yaw_rad), yaw_rad) if beyond.any() else yaw_rad

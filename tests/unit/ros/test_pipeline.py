@@ -22,8 +22,9 @@ from trajnet.inference.onnx.session import PROVIDERS
 from trajnet.models import nuscenes_model
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, decode_tracked, encode_tracked
 from trajnet.ros.conventions import object_ids
-from trajnet.ros.diagnostics import Identity, Level, Status
+from trajnet.ros.diagnostics import Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
+from trajnet.ros.levels import Level, Status
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
 from trajnet.ros.published_paths import PathGrid, PresentObjects
@@ -471,9 +472,10 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
     first = load_scene(scene).frame(0)
     moved = replace(first, position_m=first.position_m + moved_m)
     line.process(encode_tracked(tracked_objects(moved)), first.timestamp_ns)
-    status = statuses(line)["input"]
+    status = statuses(line)["map"]
     assert status.level == level
     assert dict(status.values)["on_map_share"] == ("1.0000" if level == Level.OK else "0.0000")
+    assert dict(status.values)["map"] == str(scene)
     assert ("100% of the objects are off the map" in status.message) == (level == Level.WARN)
 
 
