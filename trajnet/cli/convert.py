@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,10 +69,11 @@ def convert(
 ) -> None:
     """Convert recorded scenes, or tables of your own (CSV, Parquet, JSON lines), to Parquet tables.
 
-    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file in it
-    that cannot be read is left out and listed with the reason; then, and where the check finds a mistake, the exit code
-    is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the command with exit
-    code 2.
+    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file of
+    several scenes (TFRecord, --split-by) becomes a folder with a table of each. A file in a folder that cannot be read
+    is left out and listed with the reason, what was read before its broken part stays; then, and where the check finds
+    a mistake, the exit code is 1 instead of 0. A single file that cannot be read, or a table that cannot be written,
+    ends the command with exit code 2.
 
         trajnet convert tracks.csv out/
 
@@ -91,7 +91,7 @@ def convert(
     from trajnet.cli.terminal import Console
 
     console, errors = Console(), Console(stderr=True)
-    options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
+    options = table_options(columns, classes, rate, crs, to_crs, units, split_by)
     if options is not None and kind not in ("auto", "own"):
         raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
     wanted = _conversions(source, target, kind, with_map, options, map_file, checked)
@@ -99,15 +99,14 @@ def convert(
     to_do, before = (wanted, []) if earlier is None else earlier.split(wanted)
     tally = _Tally(before)
     executor = chosen_executor(jobs, ray, len(to_do), worth=FILES_PER_PROCESS)
-    split = _split(source, target, wanted, split_by)
     with progress_bar(errors, "converting", "converting") as progress:
-        for one, came in split or zip(to_do, executor.map(convert_one, to_do), strict=True):
+        for one, came in zip(to_do, executor.map(convert_one, to_do), strict=True):
             if came.error is not None and not source.is_dir():
                 raise came.error
             if earlier is not None:
                 earlier.note(one, came)
-            tally.add(one, came)
-            progress(tally.files, max(tally.files, len(wanted)))
+            tally.add(came)
+            progress(tally.files, len(wanted))
     for note in tally.notes if len(wanted) == 1 else ():
         errors.print(note, soft_wrap=True, markup=False, highlight=False)
     if tally.left_out:  # before the summary: a closed pipe on stdout must not hide them
@@ -121,42 +120,25 @@ def convert(
         raise typer.Exit(1)
 
 
-def _split(
-    source: Path, target: Path, wanted: list[Conversion], by: str | None
-) -> Iterator[tuple[Conversion, Converted]] | None:
-    """Return the scenes of a table that is split by a column; None where none is. Raises InputError."""
-    from trajnet.cli.conversion import convert_split
-
-    if by is None:
-        return None
-    if source.is_dir() or target.suffix.lower() == ".parquet":
-        raise InputError("split-by: expected one table as SRC and a folder as DST, as it makes several of one")
-    return convert_split(wanted[0], by)
-
-
 class _Tally:
     """The sum of what came of the files. counts: kind -> what is counted of its tables."""
 
-    def __init__(self, before: list[tuple[Conversion, Converted]]) -> None:
+    def __init__(self, before: list[Converted]) -> None:
         self.counts: dict[str, Counter[str]] = {}
         self.left_out: list[InputError] = []
         self.checks: list[SceneCheck] = []
         self.notes: tuple[str, ...] = ()
         self.files = 0
-        for one, came in before:
-            self.add(one, came)
+        for came in before:
+            self.add(came)
 
-    def add(self, one: Conversion, came: Converted) -> None:
-        from trajnet.cli.conversion import COUNTED
-
+    def add(self, came: Converted) -> None:
         self.files += 1
         if came.error is not None:
             self.left_out.append(came.error)
-            return
-        counted = dict(zip(COUNTED, came.counts, strict=True))
-        of_kind = self.counts.setdefault(came.kind, Counter())
-        of_kind.update(counted, scenes=1, bytes=one.table.stat().st_size)
-        self.checks += [] if came.check is None else [came.check]
+        if came.counts:
+            self.counts.setdefault(came.kind, Counter()).update(came.counts)
+        self.checks += came.checks
         self.notes = came.notes
 
 
@@ -172,7 +154,7 @@ def _conversions(
     from trajnet.cli.conversion import Conversion
 
     return [
-        Conversion(original, table, kind, with_map, options, map_file, checked)
+        Conversion(original, table, kind, with_map, options, map_file, checked, in_folder=table != target)
         for original, table in _targets(source, target, _files(source, kind, options))
     ]
 
@@ -207,13 +189,18 @@ def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, 
     if as_file:
         return [(source, target)]
     root = source if source.is_dir() else source.parent
-    pairs = [(file, target / file.relative_to(root).with_suffix(".parquet")) for file in files]
+    pairs = [(file, target / _table_name(file.relative_to(root))) for file in files]
     twice = [table for table, times in Counter(table for _, table in pairs).items() if times > 1]
     if twice:
         raise InputError(
             f"{twice[0]}: two files would become this table; convert them one by one or choose with --from"
         )
     return pairs
+
+
+def _table_name(file: Path) -> Path:
+    """Return a file's name with the suffix of a table; one that counts the shards (tfrecord-00000-of-01000) stays."""
+    return file.with_name(f"{file.name}.parquet") if "-of-" in file.suffix else file.with_suffix(".parquet")
 
 
 def _summary(counts: dict[str, Counter[str]]) -> Table:

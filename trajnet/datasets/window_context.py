@@ -16,6 +16,7 @@ from trajnet.datasets.files import load_scene
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
 from trajnet.geometry import within_half_turn
+from trajnet.scenes.av2_map import SCENARIO_PREFIX
 from trajnet.tracking.plausibility import too_fast_for_class
 from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.types import FloatArray, IntArray, Scene
@@ -74,10 +75,8 @@ def _streamed(scene: Scene, rows: IntArray, others: InputRequirements) -> tuple[
     yaw_rad, order = np.zeros(len(scene.row_frame)), np.argsort(rows, kind="stable")
     ranked = rows[order]
     parts = [nothing_around(0, others)]
-    store, last = (
-        TrackStore(TrackPolicy(filter_positions=False)),
-        int(scene.row_frame[rows].max()) + 1 if len(rows) else 0,
-    )
+    store = TrackStore(TrackPolicy(filter_positions=False))
+    last = int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
     for index in range(last):
         frame, span = scene.frame(index), scene.rows_of_frame(index)
         _, seen = store.update(frame, frame.timestamp_ns)
@@ -113,14 +112,14 @@ def window_surroundings(windows: Windows, files: Sequence[Path], requirements: I
 def files_of_scenes(scene_ids: Iterable[str], files: Sequence[Path]) -> dict[str, Path]:
     """Return the file of each scene among files, which are all of it where there is one.
 
-    A scene is found by the last part of its id, which is its file's stem; if several files have it, by the whole id.
-    Raises InputError if there is not exactly one.
+    A scene is found by the last part of its id, which is its file's stem (after ``scenario_`` in Argoverse 2); if
+    several files have it, by the whole id. Raises InputError if there is not exactly one.
     """
     if len(files) == 1:
         return dict.fromkeys(scene_ids, files[0])
     by_stem: dict[str, list[Path]] = {}
     for path in files:
-        by_stem.setdefault(path.stem, []).append(path)
+        by_stem.setdefault(path.stem.removeprefix(SCENARIO_PREFIX), []).append(path)
     chosen = {}
     for scene_id in scene_ids:
         found = by_stem.get(scene_id.rsplit("/", 1)[-1], [])

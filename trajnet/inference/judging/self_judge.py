@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -118,7 +118,10 @@ class SelfJudge:
         self.counters.judgements += len(due.row)
 
     def judged(self, observations: Observations, prediction: Prediction) -> Prediction:
-        """Return the prediction with the experts that have earned it and adapted covariances; keep it for later."""
+        """Return the prediction with the experts that have earned it and adapted covariances; keep it for later.
+
+        The prediction's own arrays change.
+        """
         velocity_mps = velocity_of(observations)
         model = prediction.source == _MODEL
         result = prediction
@@ -128,11 +131,8 @@ class SelfJudge:
             return result
         group = groups_of(observations, velocity_mps)
         self.spread.keep(observations, result, group, model)
-        if not self.spread.judgements:
-            return result
-        if result.covariance_m2 is prediction.covariance_m2:  # the predictor's own, which must not change
-            result = replace(result, covariance_m2=result.covariance_m2.copy())
-        self.spread.scale(result.covariance_m2, group, model)
+        if self.spread.judgements:
+            self.spread.scale(result.covariance_m2, group, model)
         return result
 
     def _mixed(
