@@ -24,7 +24,7 @@ from trajnet.export.graph import write_model
 from trajnet.inference.contract import CARD_KEY, Contract, read_contract
 from trajnet.inference.domain import Domain, domain_lines
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import joined, load_parts
+from trajnet.training.data import load_parts
 from trajnet.training.domain import training_domain
 
 
@@ -55,7 +55,7 @@ def domain_of(contract: Contract, config: TrainConfig, roots: list[Path], cache:
             f"expected the {contract.training.windows:,} windows that {contract.name} was trained on, "
             f"the data give {sum(windows):,}"
         )
-    return training_domain(joined(parts), config, windows)
+    return training_domain(parts, config, windows)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from trajnet.tracking.store import TrackPolicy
 from trajnet.training.config import AugmentConfig, SourceConfig
 from trajnet.training.model import ContextTensors
 from trajnet.training.model_input import ModelInput
-from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, Scene
+from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, Scene
 from trajnet.whole_file import whole_file
 
 log = logging.getLogger(__name__)
@@ -123,10 +123,10 @@ def with_derived_velocities(data: TrainingSet) -> TrainingSet:
 def joined(parts: Sequence[TrainingSet]) -> TrainingSet:
     """Return the windows of all parts, shorter histories padded in front as not observed."""
     steps = max((part.observed.shape[1] for part in parts), default=0)
-    return concat([_padded(part, steps) for part in parts], what="training windows")
+    return concat([padded(part, steps) for part in parts], what="training windows")
 
 
-def _padded(part: TrainingSet, steps: int) -> TrainingSet:
+def padded(part: TrainingSet, steps: int) -> TrainingSet:
     """Return the windows with this many steps of history."""
     missing = steps - part.observed.shape[1]
     if not missing:
@@ -183,27 +183,31 @@ def _sliding_set(
     source: SourceConfig, files: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
 ) -> TrainingSet:
     """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
-    step_s = 1.0 / source.rate_hz
-    history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
-    read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
-    parts = []
-    for path in files:
-        scene = densified(read(path, requirements.view is not None), source.densify)
-        windows = sliding_windows(
-            scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
-        )
-        if len(windows):
-            draw = _draw_of(path)
-            field = _map_field(source, scene, requirements, draw)
-            shift_m = _map_shift_m(source, len(windows), draw)
-            around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
-            parts.append(training_set(windows, around))
+    parts = [part for path in files if (part := scene_set(source, path, future_time_s, requirements)) is not None]
     if not parts:
         raise InputError(
             f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
             f"got none in {len(files)} files"
         )
     return joined(parts)
+
+
+def scene_set(
+    source: SourceConfig, path: Path, future_time_s: FloatArray, requirements: InputRequirements
+) -> TrainingSet | None:
+    """Return the sliding windows of one scene with the map that the source gives it; None where there are none."""
+    step_s = 1.0 / source.rate_hz
+    history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
+    read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
+    scene = densified(read(path, requirements.view is not None), source.densify)
+    windows = sliding_windows(scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s)
+    if not len(windows):
+        return None
+    draw = _draw_of(path)
+    field = _map_field(source, scene, requirements, draw)
+    shift_m = _map_shift_m(source, len(windows), draw)
+    around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
+    return training_set(windows, around)
 
 
 def _draw_of(path: Path) -> np.random.Generator:
@@ -246,16 +250,19 @@ def cache_key(
 STANDS_WITHIN_M = 1.0
 
 
-def thinned_set(whole: TrainingSet, every: int, standing_every: int = 1) -> TrainingSet:
+def thinned_set(
+    whole: TrainingSet, every: int, standing_every: int = 1, *, first: int = 0, first_standing: int = 0
+) -> TrainingSet:
     """Return every ``every``-th window; of those of objects that stand, every ``standing_every``-th of these.
 
-    Most of what a street shows is parked, and one window of it is much like the next.
+    Most of what a street shows is parked, and one window of it is much like the next. first, first_standing: where the
+    counts begin, below ``every`` and ``standing_every``.
     """
-    rows = np.arange(len(whole))[::every]
+    rows = np.arange(len(whole))[first::every]
     away_m = np.linalg.norm(np.concatenate([whole.position_m[rows], whole.future_m[rows]], axis=1), axis=-1)
     recorded = np.concatenate([whole.observed[rows], whole.future_valid[rows]], axis=1)
     stands = ~(recorded & (away_m >= STANDS_WITHIN_M)).any(axis=1)
-    kept = ~stands | ((np.cumsum(stands) - 1) % standing_every == 0)
+    kept = ~stands | ((np.cumsum(stands) - 1) % standing_every == first_standing)
     return whole.select(rows[kept])
 
 
@@ -312,6 +319,16 @@ class Batch:
     valid: Tensor
 
 
+class WindowSource(Protocol):
+    """Windows from which batches are taken: a TrainingSet in memory, or shards on the disk."""
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+
+    def select(self, rows: IntArray) -> TrainingSet:
+        """Return copies of these windows, in their order."""
+
+
 class Batches(torch.utils.data.Dataset[Batch]):
     """The batches of one epoch.
 
@@ -321,7 +338,7 @@ class Batches(torch.utils.data.Dataset[Batch]):
 
     def __init__(
         self,
-        data: TrainingSet,
+        data: WindowSource,
         batch: int,
         *,
         augment: AugmentConfig | None = None,
@@ -339,14 +356,14 @@ class Batches(torch.utils.data.Dataset[Batch]):
         #: Rows of the data in the order of the batches.
         self.order = order
         self._chunks = [order[i : i + batch] for i in range(0, len(order), batch)]
-        self._arrays = {f.name: torch.from_numpy(getattr(data, f.name)) for f in fields(TrainingSet)}
+        self._data = data
 
     def __len__(self) -> int:
         return len(self._chunks)
 
     def __getitem__(self, index: int) -> Batch:
-        rows = torch.from_numpy(self._chunks[index])
-        window = {name: values[rows] for name, values in self._arrays.items()}
+        chosen = self._data.select(self._chunks[index])
+        window = {f.name: torch.from_numpy(getattr(chosen, f.name)) for f in fields(TrainingSet)}
         keep = window["observed"]
         if self._augment is not None:
             entropy = np.random.SeedSequence([self._seed, self._epoch, self._rank, index]).generate_state(1, np.uint64)

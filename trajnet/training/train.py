@@ -7,6 +7,7 @@ import io
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,17 @@ from torch.utils.data import DataLoader
 
 from trajnet import config as configs
 from trajnet.datasets.registry import require_trainable
+from trajnet.engine import executor_for
 from trajnet.errors import ContractError, InputError
 from trajnet.inference.domain import Domain
 from trajnet.revision import git_revision
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import Batch, Batches, TrainingSet, joined, load_parts, load_training_set
+from trajnet.training.data import Batch, Batches, WindowSource
 from trajnet.training.domain import training_domain
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
 from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
+from trajnet.training.window_store import stored_windows
 from trajnet.whole_file import only_process, whole_file
 
 log = logging.getLogger(__name__)
@@ -38,10 +41,29 @@ log = logging.getLogger(__name__)
 #: Raised when a checkpoint written before can no longer be read.
 CHECKPOINT_VERSION = 4
 LAST = "last.ckpt"
+#: Folder of the windows, in shards.
+WINDOWS = "windows"
 #: Entries of a checkpoint's weights that are fitted after training.
 CALIBRATION = ("spread", "sharpness")
 #: Held while a run writes into its folder; the kernel frees it when the process ends, even by kill -9.
 LOCK = ".training.lock"
+
+
+@dataclass(frozen=True)
+class DataWorkers:
+    """Who makes the data. Neither windows nor batches depend on it.
+
+    jobs: processes that build the windows; ray: address of a Ray cluster that builds them instead (see executor_for).
+    count: processes that read and augment batches while the model is trained; 0 does it in between.
+    """
+
+    jobs: int = 1
+    ray: str | None = None
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise InputError(f"workers: expected at least 0, got {self.count}")
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -127,12 +149,17 @@ class Learner(lightning.LightningModule):
 class WindowsDataModule(lightning.LightningDataModule):
     """Hands Lightning the batches of the epoch that it is in."""
 
-    def __init__(self, config: TrainConfig, train: TrainingSet, validation: TrainingSet) -> None:
+    def __init__(
+        self, config: TrainConfig, train: WindowSource, validation: WindowSource, workers: DataWorkers
+    ) -> None:
         super().__init__()
-        self._config, self._train, self._validation = config, train, validation
+        self._config, self._train, self._validation, self._workers = config, train, validation, workers
 
     def _loader(self, batches: Batches) -> DataLoader[Batch]:
-        return DataLoader(batches, batch_size=None, shuffle=False)
+        count = self._workers.count
+        # Ray's threads, half-way copied by a fork, would stop a worker for good.
+        start = "spawn" if count and self._workers.ray is not None else None
+        return DataLoader(batches, batch_size=None, shuffle=False, num_workers=count, multiprocessing_context=start)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         trainer, config = self.trainer, self._config
@@ -168,12 +195,13 @@ def train(
     progress: bool = True,
     init: Path | None = None,
     callbacks: Sequence[Callback] = (),
+    workers: DataWorkers = DataWorkers(),
 ) -> Path:
     """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
 
     roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
     threads: CPU threads of torch; 0 leaves its own choice. init: checkpoint whose weights a new run starts from; a run
-    that goes on has its own.
+    that goes on has its own. workers: who makes the data.
     Raises TrajnetError for data or a checkpoint that does not fit, and where another process trains in ``out``.
     """
     used = (*config.train, *config.validation)  # the calibration in the model file is fitted on the latter
@@ -181,7 +209,7 @@ def train(
     first = getattr(rank_zero_only, "rank", 0) == 0  # the other processes of one run share its folder
     with only_process(out / LOCK, "is training here") if first else contextlib.nullcontext():
         hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
-        return _train(config, roots, out, hardware, threads, progress, init, callbacks)
+        return _train(config, roots, out, hardware, threads, progress, init, callbacks, workers)
 
 
 def _train(
@@ -193,18 +221,18 @@ def _train(
     progress: bool,
     init: Path | None,
     callbacks: Sequence[Callback],
+    workers: DataWorkers,
 ) -> Path:
     """Train as train() does, in a folder that is this run's own. hardware: for Lightning's trainer."""
     lightning.seed_everything(config.seed, verbose=False)
     if threads > 0:
         torch.set_num_threads(threads)
     future_time_s = np.array(config.model.time_s)
-    cache = out / "cache"
-    requirements = config.model.requirements
-    parts = load_parts(config.train, roots, future_time_s, requirements, cache)
-    source_windows, train_set = [len(part) for part in parts], joined(parts)
-    del parts  # as large as train_set
-    validation_set = load_training_set(config.validation, roots, future_time_s, requirements, cache)
+    executor = executor_for(workers.jobs, workers.ray)
+    train_set, validation_set = (
+        stored_windows(sources, roots, future_time_s, config.model.requirements, out / WINDOWS, executor=executor)
+        for sources in (config.train, config.validation)
+    )
     devices = hardware["devices"]
     ranks = (devices if isinstance(devices, int) else 1) * int(hardware["num_nodes"])
     epochs = config.optimizer.epochs
@@ -236,14 +264,15 @@ def _train(
         deterministic="warn",
         log_every_n_steps=20,
     )
-    data = WindowsDataModule(config, train_set, validation_set)
+    data = WindowsDataModule(config, train_set, validation_set, workers)
     trainer.fit(learner, data, ckpt_path=str(last) if last.is_file() else None)
     if trainer.is_global_zero and trainer.current_epoch >= epochs:
-        _finish(last, validation_set, training_domain(train_set, config, source_windows))
+        domain = training_domain(train_set.chunks(), config, train_set.source_windows)
+        _finish(last, validation_set, domain)
     return last
 
 
-def _finish(path: Path, validation: TrainingSet, domain: Domain) -> None:
+def _finish(path: Path, validation: WindowSource, domain: Domain) -> None:
     """Put into a finished run's checkpoint its domain and the calibration of its model, fitted on validation data."""
     model, _, _ = checkpoint_model(path)
     calibrate(model, Batches(validation, 512))
