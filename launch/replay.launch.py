@@ -6,7 +6,7 @@ ros2 launch trajnet replay.launch.py bag:=recording.mcap rate:=0.5 rviz:=true
 
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
@@ -17,7 +17,8 @@ TRACKED = "/perception/object_recognition/tracking/objects"
 
 ARGUMENTS = {
     "scene": ("", "A scene file; the player publishes it with /clock."),
-    "bag": ("", "A rosbag2 recording; `ros2 bag play` publishes its tracked objects with /clock."),
+    "bag": ("", "A rosbag2 recording, also one that was cut off; the player publishes its tracked objects and /clock."),
+    "raw": ("false", "true: `ros2 bag play` plays the bag, the recorded bytes as they are; it does not wait."),
     "rate": ("1.0", "How many times faster than real time."),
     "loop": ("false", "Start again at the end."),
     "model": ("", "See predictor.launch.py."),
@@ -35,19 +36,23 @@ def _actions(context: Any) -> list[Any]:
 
     if bool(value("scene")) == bool(value("bag")):
         raise RuntimeError("replay.launch.py: expected one of scene:=FILE and bag:=FILE")
-    loop = value("loop") == "true"
-    if value("scene"):
+    loop = value("loop").lower() in ("true", "1")
+    ends_all = Shutdown(reason="the recording has been played")
+    if value("scene") or value("raw").lower() not in ("true", "1"):
+        # The model is loaded and warm before the predictor subscribes: the first frames are not lost.
+        played = {"scene": value("scene") or value("bag"), "rate": float(value("rate")), "loop": loop}
         player = Node(
             package="trajnet",
             executable="trajnet_player",
             name="trajnet_player",
             output="both",
-            parameters=[{"scene": value("scene"), "rate": float(value("rate")), "loop": loop}],
+            parameters=[{**played, "wait_for_subscriber": True}],
+            on_exit=ends_all,
         )
     else:
         # Only the tracked objects: recorded predictions would be published on the same topic as ours.
         command = ["ros2", "bag", "play", value("bag"), "--clock", "--rate", value("rate"), "--topics", TRACKED]
-        player = ExecuteProcess(cmd=command + (["--loop"] if loop else []), output="both")
+        player = ExecuteProcess(cmd=command + (["--loop"] if loop else []), output="both", on_exit=ends_all)
     actions = [included("predictor.launch.py", model=value("model"), use_sim_time="true"), player]
     if value("rviz") == "true":
         actions.append(included("rviz.launch.py", use_sim_time="true"))

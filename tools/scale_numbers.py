@@ -30,7 +30,7 @@ from trajnet.datasets.files import load_scene
 from trajnet.engine import ProcessPool, executor_for
 from trajnet.scenes import write_scene
 from trajnet.timing.hardware import describe_hardware
-from trajnet.types import Lane, Scene
+from trajnet.types import FloatArray, Lane, Scene
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Size of a scenario of Argoverse 2's motion forecasting data.
@@ -39,6 +39,7 @@ FRAMES, TRACKS = 110, 40
 AV2, WOMD = 250_000, 487_000
 #: The inputs of the shipped models.
 REQUIREMENTS = InputRequirements(MapView(75.0, 10.0, 27.5, 5.0, 3, True), 8)
+KNOTS_S: FloatArray = 0.5 * np.arange(1.0, 13.0)
 SOURCE = {"kind": "scenes", "path": "tables", "history_s": 5.0, "rate_hz": 10, "stride": 10, "min_future_s": 3.0}
 
 
@@ -90,7 +91,7 @@ def convert(folder: Path, scenes: int, jobs: int) -> dict[str, Any]:
     """Convert the made scenes once more, as `trajnet convert` does, with the check."""
     out = folder / f"converted{jobs}"
     files = sorted((folder / "tables").glob("*.parquet"))[:scenes]
-    work = [Conversion(file, out / file.name, "auto", False, None, None, True) for file in files]
+    work = [Conversion(file, out / file.name, "auto", False, None, None, True, in_folder=True) for file in files]
     done = sum(came.error is None for came in executor_for(jobs).map(convert_one, work))
     return {"scenarios": done, "bytes": sum((out / file.name).stat().st_size for file in files)}
 
@@ -102,8 +103,7 @@ def windows(folder: Path, scenes: int, jobs: int) -> dict[str, Any]:
 
     out = folder / f"windows-{scenes}-{jobs}-{os.getpid()}"
     source = SourceConfig(**SOURCE, count=scenes)  # type: ignore[arg-type]
-    time_s = 0.5 * np.arange(1, 13)
-    stored = stored_windows([source], [folder], time_s, REQUIREMENTS, out, executor=executor_for(jobs))
+    stored = stored_windows([source], [folder], KNOTS_S, REQUIREMENTS, out, executor=executor_for(jobs))
     size = sum(file.stat().st_size for file in out.iterdir())
     return {"scenarios": scenes, "windows": len(stored), "bytes": size}
 
@@ -126,12 +126,12 @@ def loader(folder: Path, scenes: int, workers: int) -> dict[str, Any]:
     """Read and augment batches of all windows, in this process or in workers beside it."""
     from torch.utils.data import DataLoader
 
+    from trajnet.training.batches import Batches
     from trajnet.training.config import AugmentConfig, SourceConfig
-    from trajnet.training.data import Batches
     from trajnet.training.window_store import stored_windows
 
     source = SourceConfig(**SOURCE, count=scenes)  # type: ignore[arg-type]
-    stored = stored_windows([source], [folder], 0.5 * np.arange(1, 13), REQUIREMENTS, folder / "read")
+    stored = stored_windows([source], [folder], KNOTS_S, REQUIREMENTS, folder / "read")
     augment = AugmentConfig(strides=(1, 2, 5), position_noise_m=0.3, noise_memory_s=1.0, pace=0.2, hide_map=0.2)
     batches = Batches(stored, 256, augment=augment)
     begin, count = time.perf_counter(), 0

@@ -1,4 +1,4 @@
-"""Make .venv-ros: real ROS 2 (rclpy) from PyPI wheels, and Autoware's messages built from autoware_perception_msgs/.
+"""Make .venv-ros: real ROS 2 (rclpy) from PyPI wheels, and Autoware's messages built from autoware_*_msgs/.
 
     python3 tests/ros/make_ros_env.py          # two to three minutes the first time, a moment after that
     .venv-ros/bin/python -m pytest tests/ros
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 VENV = ROOT / ".venv-ros"
 CONSTRAINTS = ROOT / "constraints-ros.txt"
-MESSAGES = HERE / "autoware_perception_msgs"
+MESSAGES = tuple(sorted(HERE.glob("autoware_*_msgs")))
 
 ROS = [
     "ros-rclpy",
@@ -137,7 +137,7 @@ def digest(*parts: str | bytes | Path) -> str:
 
 
 def message_files() -> list[Path]:
-    return sorted(p for p in MESSAGES.rglob("*") if p.is_file())
+    return sorted(p for package in MESSAGES for p in package.rglob("*") if p.is_file())
 
 
 def install_packages() -> None:
@@ -170,6 +170,17 @@ def point_exports_here() -> None:
 
 
 def build_messages() -> None:
+    for package in MESSAGES:
+        build_package(package)
+    run(
+        VENV / "bin/python",
+        "-c",
+        "import rclpy; from autoware_perception_msgs.msg import TrackedObjects, PredictedObjects",
+        tell="importing rclpy and the messages",
+    )
+
+
+def build_package(package: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="trajnet-msgs-") as build:
         options = [
             f"-DCMAKE_PREFIX_PATH={VENV}",
@@ -178,15 +189,9 @@ def build_messages() -> None:
             "-DCMAKE_BUILD_TYPE=Release",
             "-DBUILD_TESTING=OFF",
         ]
-        run(VENV / "bin/cmake", "-G", "Ninja", "-S", MESSAGES, "-B", build, *options, tell="cmake")
-        run(VENV / "bin/cmake", "--build", build, tell="building the message package")
-        run(VENV / "bin/cmake", "--install", build, tell="installing the message package")
-    run(
-        VENV / "bin/python",
-        "-c",
-        "import rclpy; from autoware_perception_msgs.msg import TrackedObjects, PredictedObjects",
-        tell="importing rclpy and the messages",
-    )
+        run(VENV / "bin/cmake", "-G", "Ninja", "-S", package, "-B", build, *options, tell=f"cmake of {package.name}")
+        run(VENV / "bin/cmake", "--build", build, tell=f"building {package.name}")
+        run(VENV / "bin/cmake", "--install", build, tell=f"installing {package.name}")
 
 
 @contextlib.contextmanager
@@ -216,11 +221,11 @@ def main() -> int:
         print(f"ros-env: skipped: {reason}")
         return 0
     packages = digest(str(VENV), CONSTRAINTS, "\n".join(REQUIREMENTS))
-    messages = digest(packages, *(x for p in message_files() for x in (str(p.relative_to(MESSAGES)), p)))
+    messages = digest(packages, *(x for p in message_files() for x in (str(p.relative_to(HERE)), p)))
     try:
         with only_one():
             once("packages", packages, install_packages, "installing ROS 2 from PyPI wheels into .venv-ros")
-            once("messages", messages, build_messages, "building autoware_perception_msgs")
+            once("messages", messages, build_messages, "building Autoware's messages")
     except StepError as failed:
         print(f"ros-env: {failed}", file=sys.stderr)
         return 1

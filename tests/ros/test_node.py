@@ -20,14 +20,15 @@ from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2
-from std_msgs.msg import Float64
 from visualization_msgs.msg import MarkerArray
 
 from tests.ros.ros_harness import PATIENCE_S, ROOT, own_domain
 from trajnet.ros.cdr import decode_predicted, encode_tracked
 from trajnet.ros.conventions import object_ids
 from trajnet.ros.definitions import TYPE_HASHES
+from trajnet.ros.diagnostics import STATUSES
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC, qos
+from trajnet.ros.optional_messages import float64_class
 from trajnet.ros.parameters import ABOUT
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.types import ObjectClass, TrackFrame
@@ -241,8 +242,8 @@ def test_health_times_markers_and_covariance(ros: Ros) -> None:
     ros.predictor(diagnostics_period_s=0.2)
     ros.ready(INPUT_TOPIC, OUTPUT_TOPIC)
     reports = ros.collect(DiagnosticArray, "/diagnostics")
-    times = ros.collect(Float64, f"{NODE}/debug/processing_time_ms")
-    cycles = ros.collect(Float64, f"{NODE}/debug/cyclic_time_ms")
+    times = ros.collect(float64_class(), f"{NODE}/debug/processing_time_ms")
+    cycles = ros.collect(float64_class(), f"{NODE}/debug/cyclic_time_ms")
     markers = ros.collect(MarkerArray, f"{NODE}/debug/objects_path_markers")
     clouds = ros.collect(PointCloud2, f"{NODE}/output/path_covariance")
     tracker = Tracker(ros)
@@ -258,9 +259,7 @@ def test_health_times_markers_and_covariance(ros: Ros) -> None:
     assert clouds[-1].header.frame_id == "map"
     assert times[-1].data > 0
     assert cycles[-1].data > 0
-    assert {s.name for s in reports[-1].status} == {
-        f"trajnet_predictor: {n}" for n in ("input", "timing", "model", "domain")
-    }
+    assert {s.name for s in reports[-1].status} == {f"trajnet_predictor: {n}" for n in STATUSES}
     model = next(s for s in reports[-1].status if s.name.endswith("model"))
     assert (model.hardware_id, {v.key: v.value for v in model.values}["provider"]) == ("cv", "none (physics)")
 

@@ -13,11 +13,14 @@ import pytest
 pytest.importorskip("rclpy", reason="needs the ROS 2 of .venv-ros: python3 tests/ros/make_ros_env.py")
 
 from autoware_perception_msgs.msg import PredictedObjects, TrackedObjects
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 
 from trajnet.inference import Stream, load_predictor
+from trajnet.ros.bag_export import export_bag
+from trajnet.ros.bag_import import open_scene
 from trajnet.ros.cdr import PredictedObjects as Predicted
 from trajnet.ros.cdr import decode_predicted
 from trajnet.ros.conventions import object_ids
@@ -132,6 +135,28 @@ def test_twenty_seconds_at_10_hz_equal_the_offline_evaluation(ros: Ros, tmp_path
     end_ns = int(scene.timestamp_ns[-1]) + offset_ns
     ros.spin_until(lambda: stamp_ns(clock[-1]) >= end_ns, "the last frame's time on /clock")
     assert np.all(np.diff([stamp_ns(c) for c in clock]) >= 0)
+
+
+def test_a_bag_that_was_cut_off_waits_for_the_predictor_and_loses_no_frame(ros: Ros, tmp_path: Path) -> None:
+    export_bag(town(frames=30), tmp_path / "town.mcap")
+    whole = (tmp_path / "town.mcap").read_bytes()
+    (tmp_path / "cut.mcap").write_bytes(whole[: len(whole) // 2])
+    expected = open_scene(tmp_path / "cut.mcap").frame_count
+    assert 0 < expected < 30
+    reports = ros.collect(DiagnosticArray, "/diagnostics")
+    player = ros.start("trajnet.ros.player", scene=tmp_path / "cut.mcap", wait_for_subscriber=True)
+    ros.spin_until(lambda: ros.node.count_publishers(INPUT_TOPIC) > 0, "the player")
+    ros.spin_for(1.0)
+    assert player.running
+    ros.predictor(use_sim_time=True, queue_depth=1000)
+
+    def heard() -> int:
+        statuses = [s for r in reports[-1:] for s in r.status if s.name.endswith("input")]
+        return next((int(v.value) for s in statuses for v in s.values if v.key == "messages_total"), 0)
+
+    ros.spin_until(lambda: heard() == expected, "every frame of the bag")
+    assert player.wait() == 0
+    assert f"played {expected} frames" in player.log
 
 
 def test_the_player_loops_pauses_and_changes_its_rate(ros: Ros, tmp_path: Path) -> None:

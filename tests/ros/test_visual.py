@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_the_covariance_cloud_is_what_rclpy_serialises(count: int, frame_id: str
     assert_same_but_padding(data, serialize_message(cloud))
     assert (cloud.header.frame_id, cloud.height, cloud.width, cloud.is_bigendian) == (frame_id, 1, count * 6, False)
     assert [f.name for f in cloud.fields[:3]] == ["x", "y", "z"]
-    numpy_of = {PointField.FLOAT32: "<f4", PointField.UINT32: "<u4"}
+    numpy_of = {PointField.FLOAT32: "<f4", PointField.FLOAT64: "<f8", PointField.UINT32: "<u4"}
     dtype = np.dtype([(f.name, numpy_of[f.datatype]) for f in cloud.fields])
     assert dtype.itemsize == cloud.point_step
     got = np.frombuffer(cloud.data.tobytes(), dtype=dtype).reshape(count, 2, 3)
@@ -88,3 +89,12 @@ def test_the_covariance_cloud_is_what_rclpy_serialises(count: int, frame_id: str
     assert np.array_equal(got["object"], np.broadcast_to(np.arange(count)[:, None, None], got.shape))
     assert np.array_equal(got["path"], np.broadcast_to(np.arange(2)[None, :, None], got.shape))
     assert set(np.unique(got["source"])) <= {int(s) for s in Source}
+
+
+def test_the_cloud_is_exact_where_float32_is_not() -> None:
+    paths = paths_of(2)
+    far = replace(paths, position_m=paths.position_m + [691_000.0, 5_334_000.0])  # UTM, Munich
+    records = covariance_records(far).reshape(2, 2, 3)
+    assert np.array_equal(records["x_m"], far.position_m[..., 0])
+    assert np.array_equal(records["y_m"], far.position_m[..., 1])
+    assert np.abs(records["y"] - far.position_m[..., 1]).max() > 1e-3

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajnet.training.data import Batch
+from trajnet.training.batches import Batch
 from trajnet.training.loss import LossConfig, winner_takes_all
 from trajnet.training.model import ContextTensors, TrajectoryModel
 

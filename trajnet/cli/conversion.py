@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trajnet import __version__
 from trajnet.check import SceneCheck, check_scene
-from trajnet.datasets.files import load_scene, scene_kind, with_map_of
+from trajnet.datasets.files import holds_several, load_scene, load_scenes, scene_kind, with_map_of
 from trajnet.engine import DoneList, stamp_of
 from trajnet.errors import InputError
 from trajnet.scenes import write_scene
 from trajnet.scenes.av2_map import map_beside
-from trajnet.scenes.own_table import read_own
-from trajnet.tabular import TableOptions
+from trajnet.scenes.own_table import read_own, read_own_split
+from trajnet.tabular import TableOptions, log_notes
 from trajnet.types import Scene
 
 #: In the folder of the tables: the files that became them, and what is in them.
 DONE = ".convert.jsonl"
-#: What is counted of each table.
-COUNTED = ("tracks", "frames", "rows", "targets", "lanes")
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A file, the table that it becomes, and the options of the command."""
+    """A file, the table that it becomes, and the options of the command.
+
+    in_folder: whether DST is a folder: a file that may hold several scenes then has their tables in a folder there.
+    split_by: column of a table of one's own that has a value for each recording, which become tables beside ``table``.
+    """
 
     original: Path
     table: Path
@@ -34,6 +38,8 @@ class Conversion:
     options: TableOptions | None
     map_file: Path | None
     checked: bool
+    in_folder: bool
+    split_by: str | None = None
 
     @property
     def stamp(self) -> str:
@@ -45,35 +51,74 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Converted:
-    """What came of a file. error: why it was left out; the rest is empty then. check: None where it found nothing."""
+    """What came of a file. counts: what is in its tables. tables: their names, sizes in bytes and times in ns.
+
+    checks: those that found something. error: why the file, or the rest of it, was left out.
+    """
 
     kind: str = ""
-    counts: tuple[int, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    tables: tuple[tuple[str, int, int], ...] = ()
     notes: tuple[str, ...] = ()
-    check: SceneCheck | None = None
+    checks: tuple[SceneCheck, ...] = ()
     error: InputError | None = None
 
 
 def convert_one(one: Conversion) -> Converted:
     """Convert a file. A table that cannot be written raises InputError; a file that cannot be read is told instead."""
-    try:
-        kind, scene, notes = _read(one)
-        scene = with_map_of(scene, one.map_file)
-    except InputError as error:
-        return Converted(error=error)
-    check = check_scene(scene) if one.checked else None
-    write_scene(scene, one.table)
-    counts = (len(scene.track_id), scene.frame_count, len(scene.row_frame), int(scene.is_target.sum()))
-    found = None if check is None or not check.findings else check
-    return Converted(kind, (*counts, len(scene.lanes)), tuple(notes), found)
+    kind, error = "", None
+    counts, tables = Counter[str](), list[tuple[str, int, int]]()
+    notes, checks = list[str](), list[SceneCheck]()
+    scenes = _scenes(one)
+    while True:
+        try:
+            kind, scene, about, table = next(scenes)
+            scene = with_map_of(scene, one.map_file)
+        except StopIteration:
+            break
+        except InputError as unreadable:
+            error = unreadable
+            break
+        notes += about
+        checks += [check_scene(scene)] if one.checked else []
+        write_scene(scene, table)
+        there = table.stat()
+        tables.append((table.relative_to(one.table.parent).as_posix(), there.st_size, there.st_mtime_ns))
+        counts.update(_counts(scene), bytes=there.st_size)
+    found = tuple(check for check in checks if check.findings)
+    return Converted(kind, dict(counts), tuple(tables), tuple(notes), found, error)
 
 
-def _read(one: Conversion) -> tuple[str, Scene, list[str]]:
-    """Return the kind of a file, its scene, and what was chosen and mended in a table of one's own."""
+def _counts(scene: Scene) -> dict[str, int]:
+    return {
+        "scenes": 1,
+        "tracks": len(scene.track_id),
+        "frames": scene.frame_count,
+        "rows": len(scene.row_frame),
+        "targets": int(scene.is_target.sum()),
+        "lanes": len(scene.lanes),
+    }
+
+
+def _scenes(one: Conversion) -> Iterator[tuple[str, Scene, list[str], Path]]:
+    """Yield a file's kind, each of its scenes, what was chosen and mended in a table of one's own, and the table."""
     found = "own" if one.options is not None else scene_kind(one.original) if one.kind == "auto" else one.kind
-    if found == "own":
-        return found, *read_own(one.original, one.options or TableOptions())
-    return found, load_scene(one.original, found, with_map=one.with_map), []
+    if one.split_by is not None:
+        for scene, notes in read_own_split(one.original, one.split_by, one.options or TableOptions()):
+            log_notes(scene.scene_id, notes)
+            yield found, scene, [], one.table.with_name(f"{scene.scene_id}.parquet")
+    elif found == "own":
+        yield found, *read_own(one.original, one.options or TableOptions()), one.table
+    elif not (one.in_folder and holds_several(one.original, found)):
+        yield found, load_scene(one.original, found, with_map=one.with_map), [], one.table
+    else:
+        written = set[str]()
+        for scene in load_scenes(one.original, found, with_map=one.with_map):
+            name = re.sub(r"[^\w.-]", "_", scene.scene_id.rsplit("/", 1)[-1])
+            if name in written:
+                raise InputError(f"{one.original}: expected scenes with ids of their own, got {name!r} twice")
+            written.add(name)
+            yield found, scene, [], one.table.with_suffix("") / f"{name}.parquet"
 
 
 class Earlier:
@@ -93,30 +138,35 @@ class Earlier:
         name = self._name(one)
         stamp = self._stamps[name] = one.stamp
         about = None if one.with_map or self._again else self._done.get(name, stamp)
-        if about is None or not one.table.is_file():
+        if about is None:
             return None
-        kind, counts, size, time_ns = about
-        there = one.table.stat()
-        return Converted(kind, tuple(counts)) if (there.st_size, there.st_mtime_ns) == (size, time_ns) else None
+        kind, counts, tables = about
+        there = all(_is_as_left(one.table.parent / name, size, time_ns) for name, size, time_ns in tables)
+        return Converted(kind, counts) if there else None
 
     def note(self, one: Conversion, came: Converted) -> None:
-        """Note a table that is complete, of a file that was looked for before."""
-        if came.error is None and came.check is None and not one.with_map:
-            there = one.table.stat()
-            about = (came.kind, came.counts, there.st_size, there.st_mtime_ns)
+        """Note the tables, complete, of a file that was looked for before."""
+        if came.error is None and not came.checks and not one.with_map:
             name = self._name(one)
-            self._done.add(name, self._stamps[name], about)
+            self._done.add(name, self._stamps[name], (came.kind, came.counts, came.tables))
 
-    def split(self, conversions: Sequence[Conversion]) -> tuple[list[Conversion], list[tuple[Conversion, Converted]]]:
-        """Return what is to be done, and what was done before."""
-        to_do, before = [], []
+    def split(self, conversions: Sequence[Conversion]) -> tuple[list[Conversion], list[Converted]]:
+        """Return what is to be done, and what came of what was done before."""
+        to_do, before = list[Conversion](), list[Converted]()
         for one in conversions:
             came = self.find(one)
             if came is None:
                 to_do.append(one)
             else:
-                before.append((one, came))
+                before.append(came)
         return to_do, before
 
     def _name(self, one: Conversion) -> str:
         return one.table.relative_to(self._folder).as_posix()
+
+
+def _is_as_left(table: Path, size: int, time_ns: int) -> bool:
+    if not table.is_file():
+        return False
+    there = table.stat()
+    return (there.st_size, there.st_mtime_ns) == (size, time_ns)

@@ -14,6 +14,7 @@ from trajnet.cli.own import (
     Crs,
     MapFile,
     Rate,
+    SplitBy,
     ToCrs,
     UnitNames,
     show_checks,
@@ -56,6 +57,7 @@ def convert(
     crs: Crs = None,
     to_crs: ToCrs = None,
     units: UnitNames = None,
+    split_by: SplitBy = None,
     checked: Annotated[
         bool, typer.Option("--check/--no-check", help="Check each scene as `trajnet check` does.")
     ] = True,
@@ -67,14 +69,17 @@ def convert(
 ) -> None:
     """Convert recorded scenes, or tables of your own (CSV, Parquet, JSON lines), to Parquet tables.
 
-    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file in it
-    that cannot be read is left out and listed with the reason; then, and where the check finds a mistake, the exit code
-    is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the command with exit
-    code 2.
+    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file of
+    several scenes (TFRecord) becomes a folder with a table of each. A file in a folder that cannot be read is left out
+    and listed with the reason, what was read before its broken part stays; then, and where the check finds a mistake,
+    the exit code is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the
+    command with exit code 2.
 
         trajnet convert tracks.csv out/
 
         trajnet convert tracks.csv out/ --columns x=pos_e,y=pos_n --classes classes.yaml --units time=ms,angle=deg
+
+        trajnet convert all.csv out/ --split-by recordingId
 
         trajnet convert data/commonroad_ngsim tables/ngsim
 
@@ -86,10 +91,8 @@ def convert(
     from trajnet.cli.terminal import Console
 
     console, errors = Console(), Console(stderr=True)
-    options = table_options(columns, classes, rate, crs, to_crs, units)
-    if options is not None and kind not in ("auto", "own"):
-        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
-    wanted = _conversions(source, target, kind, with_map, options, map_file, checked)
+    options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
+    wanted = _conversions(source, target, kind, with_map, options, map_file, checked, split_by)
     earlier = Earlier(target, again=again) if source.is_dir() else None
     to_do, before = (wanted, []) if earlier is None else earlier.split(wanted)
     tally = _Tally(before)
@@ -100,7 +103,7 @@ def convert(
                 raise came.error
             if earlier is not None:
                 earlier.note(one, came)
-            tally.add(one, came)
+            tally.add(came)
             progress(tally.files, len(wanted))
     for note in tally.notes if len(wanted) == 1 else ():
         errors.print(note, soft_wrap=True, markup=False, highlight=False)
@@ -118,26 +121,22 @@ def convert(
 class _Tally:
     """The sum of what came of the files. counts: kind -> what is counted of its tables."""
 
-    def __init__(self, before: list[tuple[Conversion, Converted]]) -> None:
+    def __init__(self, before: list[Converted]) -> None:
         self.counts: dict[str, Counter[str]] = {}
         self.left_out: list[InputError] = []
         self.checks: list[SceneCheck] = []
         self.notes: tuple[str, ...] = ()
         self.files = 0
-        for one, came in before:
-            self.add(one, came)
+        for came in before:
+            self.add(came)
 
-    def add(self, one: Conversion, came: Converted) -> None:
-        from trajnet.cli.conversion import COUNTED
-
+    def add(self, came: Converted) -> None:
         self.files += 1
         if came.error is not None:
             self.left_out.append(came.error)
-            return
-        counted = dict(zip(COUNTED, came.counts, strict=True))
-        of_kind = self.counts.setdefault(came.kind, Counter())
-        of_kind.update(counted, scenes=1, bytes=one.table.stat().st_size)
-        self.checks += [] if came.check is None else [came.check]
+        if came.counts:
+            self.counts.setdefault(came.kind, Counter()).update(came.counts)
+        self.checks += came.checks
         self.notes = came.notes
 
 
@@ -149,11 +148,16 @@ def _conversions(
     options: TableOptions | None,
     map_file: Path | None,
     checked: bool,
+    split_by: str | None,
 ) -> list[Conversion]:
     from trajnet.cli.conversion import Conversion
 
+    if options is not None and kind not in ("auto", "own"):
+        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
+    if split_by is not None and (source.is_dir() or target.suffix.lower() == ".parquet"):
+        raise InputError("split-by: expected one table as SRC and a folder as DST, as it makes several of one")
     return [
-        Conversion(original, table, kind, with_map, options, map_file, checked)
+        Conversion(original, table, kind, with_map, options, map_file, checked, table != target, split_by)
         for original, table in _targets(source, target, _files(source, kind, options))
     ]
 
@@ -188,13 +192,18 @@ def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, 
     if as_file:
         return [(source, target)]
     root = source if source.is_dir() else source.parent
-    pairs = [(file, target / file.relative_to(root).with_suffix(".parquet")) for file in files]
+    pairs = [(file, target / _table_name(file.relative_to(root))) for file in files]
     twice = [table for table, times in Counter(table for _, table in pairs).items() if times > 1]
     if twice:
         raise InputError(
             f"{twice[0]}: two files would become this table; convert them one by one or choose with --from"
         )
     return pairs
+
+
+def _table_name(file: Path) -> Path:
+    """Return a file's name with the suffix of a table; one that counts the shards (tfrecord-00000-of-01000) stays."""
+    return file.with_name(f"{file.name}.parquet") if "-of-" in file.suffix else file.with_suffix(".parquet")
 
 
 def _summary(counts: dict[str, Counter[str]]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,9 @@ from trajnet.datasets.files import load_scene
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
 from trajnet.geometry import within_half_turn
+from trajnet.scenes.av2_map import SCENARIO_PREFIX
 from trajnet.tracking.plausibility import too_fast_for_class
-from trajnet.tracking.store import TrackStore
+from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.types import FloatArray, IntArray, Scene
 
 Float32Array = NDArray[np.float32]
@@ -74,7 +75,8 @@ def _streamed(scene: Scene, rows: IntArray, others: InputRequirements) -> tuple[
     yaw_rad, order = np.zeros(len(scene.row_frame)), np.argsort(rows, kind="stable")
     ranked = rows[order]
     parts = [nothing_around(0, others)]
-    store, last = TrackStore(), int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
+    store = TrackStore(TrackPolicy(filter_positions=False))
+    last = int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
     for index in range(last):
         frame, span = scene.frame(index), scene.rows_of_frame(index)
         _, seen = store.update(frame, frame.timestamp_ns)
@@ -92,28 +94,41 @@ def _streamed(scene: Scene, rows: IntArray, others: InputRequirements) -> tuple[
 def window_surroundings(windows: Windows, files: Sequence[Path], requirements: InputRequirements) -> Surroundings:
     """Return the surroundings at the last observation of every window. files: the scene of every window is among them.
 
-    A scene is found by the last part of its id, which is its file's stem; if several files have it, by the whole id.
-    Raises InputError if there is not exactly one.
+    Raises InputError if there is not exactly one file of a scene.
     """
     if not requirements:
         return nothing_around(len(windows), requirements)
     parts, order = [], []
-    by_stem: dict[str, list[Path]] = {}
-    for path in files:
-        by_stem.setdefault(path.stem, []).append(path)
-    for scene_id in np.unique(windows.scene_id).tolist():
-        found = by_stem.get(scene_id.rsplit("/", 1)[-1], [])
-        if len(found) > 1:
-            found = [path for path in found if path.with_suffix("").as_posix().endswith("/" + scene_id)]
-        if len(found) != 1:
-            raise InputError(f"windows: expected one file of scene {scene_id!r} among {len(files)}, found {len(found)}")
+    for scene_id, path in files_of_scenes(np.unique(windows.scene_id).tolist(), files).items():
         rows = np.flatnonzero(windows.scene_id == scene_id)
-        scene = load_scene(found[0], with_map=requirements.view is not None)
+        scene = load_scene(path, with_map=requirements.view is not None)
         parts.append(scene_surroundings(scene, windows.row[rows], requirements))
         order.append(rows)
     place = np.empty(len(windows), np.int64)
     place[np.concatenate(order)] = np.arange(len(windows))
     return concat(parts, what="windows").select(place)
+
+
+def files_of_scenes(scene_ids: Iterable[str], files: Sequence[Path]) -> dict[str, Path]:
+    """Return the file of each scene among files, which are all of it where there is one.
+
+    A scene is found by the last part of its id, which is its file's stem (after ``scenario_`` in Argoverse 2); if
+    several files have it, by the whole id. Raises InputError if there is not exactly one.
+    """
+    if len(files) == 1:
+        return dict.fromkeys(scene_ids, files[0])
+    by_stem: dict[str, list[Path]] = {}
+    for path in files:
+        by_stem.setdefault(path.stem.removeprefix(SCENARIO_PREFIX), []).append(path)
+    chosen = {}
+    for scene_id in scene_ids:
+        found = by_stem.get(scene_id.rsplit("/", 1)[-1], [])
+        if len(found) > 1:
+            found = [path for path in found if path.with_suffix("").as_posix().endswith("/" + scene_id)]
+        if len(found) != 1:
+            raise InputError(f"windows: expected one file of scene {scene_id!r} among {len(files)}, found {len(found)}")
+        chosen[scene_id] = found[0]
+    return chosen
 
 
 def nothing_around(count: int, requirements: InputRequirements) -> Surroundings:

@@ -1,14 +1,15 @@
 """The node's health: OK, WARN or ERROR with stated thresholds and hysteresis. No ROS, no clock of its own.
 
-Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges the last window_s in four statuses:
+Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges the last window_s in these statuses:
 
     input    no message for too long, undecodable messages, late frames, dropped frames (out of order, duplicate),
-             an unexpected coordinate frame or one that changes, objects whose UUID tells them not apart, objects that
-             are off the map
+             an unexpected coordinate frame or one that changes, objects whose UUID tells them not apart
     timing   percentiles of the processing time, frames over the deadline
     model    objects answered by physics or by a stale path, failures on the way, frames without an answer, objects over
              the limit, another provider than the one asked for
     domain   objects outside of what the model was trained on, by reason; physics answers for them
+    map      which map is in use, objects that are off it
+    output   other nodes that publish on the same topic
 
 A status rises at once. It falls only after everything in it has been better for recover_s (hysteresis), so a value that
 swings around a threshold does not make the level flicker.
@@ -18,40 +19,18 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from enum import IntEnum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from trajnet.config import require
+from trajnet.ros.levels import Held, Judged, Level, Limit, Status
 
 CycleKind = Literal["used", "late", "dropped", "bad", "failed"]
 DomainUse = Literal["checked", "ignored", "not stated"]
 
 #: Names of the statuses, in the order of a report.
-STATUSES = ("input", "timing", "model", "domain")
-
-
-class Level(IntEnum):
-    """The levels of diagnostic_msgs/DiagnosticStatus that are used here."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A value above warn is WARN, above error is ERROR. warn = 0 means that any occurrence warns."""
-
-    warn: float
-    error: float
-
-    def __post_init__(self) -> None:
-        require(0 <= self.warn <= self.error, f"limit: expected 0 <= warn <= error, got {self.warn} and {self.error}")
-
-    def level(self, value: float) -> Level:
-        return Level.ERROR if value > self.error else Level.WARN if value > self.warn else Level.OK
+STATUSES = ("input", "timing", "model", "domain", "map", "output")
 
 
 @dataclass(frozen=True)
@@ -152,34 +131,12 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Status:
-    """One diagnostic_msgs/DiagnosticStatus without its types."""
+class Output:
+    """The topic of the predictions as ROS shows it: who else publishes there, how many nodes listen."""
 
-    name: str
-    level: Level
-    message: str
-    values: tuple[tuple[str, str], ...]
-
-
-@dataclass
-class _Held:
-    """A level that rises at once and falls when it has been lower for recover_ns."""
-
-    recover_ns: int
-    level: Level = Level.OK
-    message: str = "fine"
-    _lower_since_ns: int | None = None
-
-    def update(self, level: Level, message: str, now_ns: int) -> None:
-        if level >= self.level:
-            self.level, self.message, self._lower_since_ns = level, message, None
-            return
-        if self._lower_since_ns is None or now_ns < self._lower_since_ns:
-            self._lower_since_ns = now_ns
-        if now_ns - self._lower_since_ns >= self.recover_ns:
-            self.level, self.message, self._lower_since_ns = level, message, None
-        elif not self.message.startswith("recovering: "):
-            self.message = f"recovering: {self.message}"
+    topic: str = ""
+    others: tuple[str, ...] = ()
+    listeners: int = 0
 
 
 @dataclass
@@ -206,17 +163,22 @@ class Totals:
 
 @dataclass
 class Diagnostics:
-    """Collects cycles, judges them. Times are of one monotonic clock, in nanoseconds."""
+    """Collects cycles, judges them. Times are of one monotonic clock, in nanoseconds.
+
+    map_use: which map the model sees, in words. output: as of now; the node keeps it up to date.
+    """
 
     identity: Identity
     thresholds: Thresholds = Thresholds()
     deadline_ms: float = math.inf
     expected_frame: str = ""
+    map_use: str = "none"
+    output: Output = Output()
     totals: Totals = field(default_factory=Totals)
 
     def __post_init__(self) -> None:
         recover_ns = int(self.thresholds.recover_s * 1e9)
-        self._held = {name: _Held(recover_ns) for name in STATUSES}
+        self._held = {name: Held(recover_ns) for name in STATUSES}
         self._cycles: deque[Cycle] = deque()
         self._start_ns: int | None = None
         self._overrun_start_ns: int | None = None
@@ -275,26 +237,33 @@ class Diagnostics:
         while self._cycles and self._cycles[0].time_ns < limit_ns:
             self._cycles.popleft()
 
-    def report(self, now_ns: int) -> tuple[Status, ...]:
-        """Judge the statuses at now_ns, in the order of STATUSES; call it at a steady pace."""
-        self._forget(now_ns)
-        return (
-            self._status("input", self._judge_input(now_ns), now_ns),
-            self._status("timing", self._judge_timing(), now_ns),
-            self._status("model", self._judge_model(), now_ns),
-            self._status("domain", self._judge_domain(), now_ns),
-        )
+    def report(self, now_ns: int, more: Mapping[str, Judged] | None = None) -> tuple[Status, ...]:
+        """Judge the statuses at now_ns, in the order of STATUSES; call it at a steady pace.
 
-    def _status(self, name: str, judged: _Judged, now_ns: int) -> Status:
-        held = self._held[name]
+        more: statuses that others have judged, by name; they follow.
+        """
+        self._forget(now_ns)
+        judged = {
+            "input": self._judge_input(now_ns),
+            "timing": self._judge_timing(),
+            "model": self._judge_model(),
+            "domain": self._judge_domain(),
+            "map": self._judge_map(),
+            "output": self._judge_output(),
+            **(more or {}),
+        }
+        return tuple(self._status(name, found, now_ns) for name, found in judged.items())
+
+    def _status(self, name: str, judged: Judged, now_ns: int) -> Status:
+        held = self._held.setdefault(name, Held(int(self.thresholds.recover_s * 1e9)))
         held.update(judged.level, judged.message, now_ns)
         return Status(name, held.level, held.message, tuple(judged.values))
 
     def _share(self, counts: Callable[[Cycle], float]) -> float:
         return sum(counts(c) for c in self._cycles) / len(self._cycles) if self._cycles else 0.0
 
-    def _judge_input(self, now_ns: int) -> _Judged:
-        judged, limits = _Judged(), self.thresholds
+    def _judge_input(self, now_ns: int) -> Judged:
+        judged, limits = Judged(), self.thresholds
         since_ns = self._last_ns if self._last_ns is not None else self._start_ns
         silence_s = 0.0 if since_ns is None or self._start_ns is None else max(0, now_ns - since_ns) * 1e-9
         judged.check(limits.silence_s, silence_s, f"no tracked objects for {silence_s:.1f} s")
@@ -315,8 +284,8 @@ class Diagnostics:
             judged.add("last_bad_message", self._last_bad)
         return judged
 
-    def _judge_objects(self, judged: _Judged) -> None:
-        """Judge what the objects themselves say: their coordinate frame, their ids, their place on the map."""
+    def _judge_objects(self, judged: Judged) -> None:
+        """Judge what the objects themselves say: their coordinate frame, their ids, how they move."""
         limits = self.thresholds
         changes = sum(c.frame_changed for c in self._cycles)
         judged.check(
@@ -339,16 +308,9 @@ class Diagnostics:
             f"{impossible:.1%} of the objects leapt or had a speed that their class cannot have; ids used again?",
         )
         judged.add("impossible_share", f"{impossible:.4f}")
-        located = sum(c.located_rows for c in self._cycles)
-        if located:
-            off_map = sum(c.off_map_rows for c in self._cycles) / located
-            judged.check(
-                limits.off_map_share, off_map, f"{off_map:.0%} of the objects are off the map; is it of another place?"
-            )
-            judged.add("on_map_share", f"{1.0 - off_map:.4f}")
 
-    def _judge_timing(self) -> _Judged:
-        judged, limits = _Judged(), self.thresholds
+    def _judge_timing(self) -> Judged:
+        judged, limits = Judged(), self.thresholds
         times_ms = sorted(c.processing_ms for c in self._cycles if c.kind not in ("bad", "failed"))
         p50, p95, p99 = (_percentile(times_ms, share) for share in (0.50, 0.95, 0.99))
         judged.check(limits.processing_ms, float(p99), f"processing time p99 is {p99:.1f} ms")
@@ -371,8 +333,8 @@ class Diagnostics:
         judged.add("deadline_misses_in_window", str(missed))
         return judged.add_totals(self.totals, ("deadline_misses",))
 
-    def _judge_model(self) -> _Judged:
-        judged, limits, identity = _Judged(), self.thresholds, self.identity
+    def _judge_model(self) -> Judged:
+        judged, limits, identity = Judged(), self.thresholds, self.identity
         rows = max(1, sum(c.rows for c in self._cycles))
         # Objects outside of the domain are no failure of the model: they have a status of their own.
         fallback = sum(max(0, c.physics_rows - c.outside_domain_rows) + c.stale_rows for c in self._cycles) / rows
@@ -409,8 +371,8 @@ class Diagnostics:
             judged.add("last_failure", self._last_failure)
         return judged
 
-    def _judge_domain(self) -> _Judged:
-        judged = _Judged()
+    def _judge_domain(self) -> Judged:
+        judged = Judged()
         rows = max(1, sum(c.rows for c in self._cycles))
         by_reason = {
             "class": sum(c.outside_class_rows for c in self._cycles) / rows,
@@ -429,40 +391,28 @@ class Diagnostics:
             judged.add(f"outside_{reason}_share", f"{share:.4f}")
         return judged.add_totals(self.totals, ("outside_class_rows", "outside_rate_rows", "outside_speed_rows"))
 
+    def _judge_map(self) -> Judged:
+        judged = Judged().add("map", self.map_use)
+        located = sum(c.located_rows for c in self._cycles)
+        if located:
+            off_map = sum(c.off_map_rows for c in self._cycles) / located
+            judged.check(
+                self.thresholds.off_map_share,
+                off_map,
+                f"{off_map:.0%} of the objects are off the map; is it of another place?",
+            )
+            judged.add("on_map_share", f"{1.0 - off_map:.4f}")
+        return judged
 
-@dataclass
-class _Judged:
-    """What several checks found, with the values that led to it."""
-
-    problems: list[tuple[Level, str]] = field(default_factory=list)
-    values: list[tuple[str, str]] = field(default_factory=list)
-
-    def check(self, limit: Limit, value: float, message: str) -> None:
-        self.raise_to(limit.level(value), message)
-
-    def raise_to(self, level: Level, message: str) -> None:
-        if level > Level.OK:
-            self.problems.append((level, message))
-
-    @property
-    def level(self) -> Level:
-        return max((level for level, _ in self.problems), default=Level.OK)
-
-    @property
-    def message(self) -> str:
-        """Every problem, the worst first."""
-        return "; ".join(m for _, m in sorted(self.problems, key=lambda p: -p[0])) or "fine"
-
-    def add(self, key: str, value: str) -> _Judged:
-        self.values.append((key, value))
-        return self
-
-    def add_totals(self, totals: Totals, names: Sequence[str]) -> _Judged:
-        known = {f.name for f in fields(Totals)}
-        for name in names:
-            assert name in known
-            self.add(f"{name}_total", str(getattr(totals, name)))
-        return self
+    def _judge_output(self) -> Judged:
+        judged, output = Judged(), self.output
+        if output.others:
+            judged.raise_to(
+                Level.WARN,
+                f"{', '.join(output.others)} publish(es) on {output.topic}, too: planners get two predictions",
+            )
+        judged.add("topic", output.topic).add("subscribers", str(output.listeners))
+        return judged.add("other_publishers", str(len(output.others)))
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:

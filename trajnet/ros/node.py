@@ -6,7 +6,13 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      ~/debug/objects_path_markers    visualization_msgs/MarkerArray
      ~/debug/processing_time_ms      time from a message's bytes in to its predictions' bytes out
      ~/debug/cyclic_time_ms          time since the message before
+     ~/debug/processing_time_detail_ms  autoware_internal_debug_msgs/ProcessingTimeTree, where it is installed
+     ~/output/objects/debug/published_time  autoware_internal_msgs/PublishedTime, where it is installed
      /diagnostics                    diagnostic_msgs/DiagnosticArray
+
+With the parameter role, beside another predictor (trajnet.ros.beside):
+in   ~/input/other_objects           autoware_perception_msgs/PredictedObjects of the other
+out  ~/output/disagreement           sensor_msgs/PointCloud2, how far both are apart for every object
 
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
 Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped.
@@ -20,7 +26,6 @@ Predictions leave in the frame and with the stamp of the objects that they are f
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 import traceback
@@ -37,15 +42,27 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2
-from std_msgs.msg import Float64
 from visualization_msgs.msg import MarkerArray
 
 from trajnet.errors import ConfigError, TrajnetError, in_words
 from trajnet.inference.domain import domain_lines
-from trajnet.ros.health_messages import encode_diagnostics, encode_float64, encode_float64_stamped
-from trajnet.ros.malloc import keep_freed_memory
+from trajnet.ros.beside import Beside, Outcome
+from trajnet.ros.diagnostics import Output
+from trajnet.ros.disagreement import disagreement_records
+from trajnet.ros.foreign_parameters import about_foreign
+from trajnet.ros.health_messages import (
+    encode_diagnostics,
+    encode_float64,
+    encode_float64_stamped,
+    encode_processing_tree,
+    encode_published_time,
+)
+from trajnet.ros.log_forwarding import forward_logs, stop_forwarding
+from trajnet.ros.malloc import keep_freed_memory, settle, tidy
+from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
+from trajnet.ros.visual import encode_cloud
 
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
@@ -53,6 +70,8 @@ OUTPUT_TOPIC = "/perception/object_recognition/objects"
 #: A node without traffic checks this often (s) whether it is told to stop: once in some dozen runs of CI the signal did
 #: not wake it from a wait without an end.
 WAKE_S = 1.0
+#: Python's memory is tidied up this often (s), with the diagnostics.
+TIDY_S = 60.0
 
 
 def qos(depth: int) -> QoSProfile:
@@ -77,13 +96,19 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._pipeline: Pipeline | None = None
         self._active = False
         self._last_message_ns: int | None = None
+        self._tidied_ns = 0
         self._entities: dict[str, Any] = {}
+        self._beside: Beside | None = None
         # A steady clock: with use_sim_time the node's own stops with the bag, and silence has to be reported then.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
         self._timer.cancel()
+        self._due_timer = self.create_timer(WAKE_S, self._on_due, clock=steady)
+        self._due_timer.cancel()
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self._time_type = _time_type()
+        self._time_type = float64_class()
+        for sentence in about_foreign(self._parameter_overrides):
+            self.get_logger().warning(f"parameter {sentence}")
 
     # --- parameters
 
@@ -123,6 +148,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self.get_logger().error(f"cannot be configured: {in_words(error)}")
             self.get_logger().debug(traceback.format_exc())
             return TransitionCallbackReturn.FAILURE
+        self._beside = None if self.parameters.role == "sole" else Beside(self.parameters.beside())
         self._create_entities()
         self.get_logger().info(
             f"configured: model {identity.model}, provider {identity.provider}, "
@@ -138,7 +164,11 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         assert self._pipeline is not None
         self._pipeline.reset()
         self._pipeline.diagnostics.start(time.monotonic_ns())
+        if self._beside is not None:
+            self._beside.reset(time.monotonic_ns())
         self._last_message_ns = None
+        settle()
+        self._tidied_ns = time.monotonic_ns()
         self._active = True
         self._timer.reset()
         return super().on_activate(state)
@@ -164,19 +194,43 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
 
     def _create_entities(self) -> None:
         publishers = {
-            "objects": (PredictedObjects, self._topic("~/output/objects", OUTPUT_TOPIC)),
+            "objects": (PredictedObjects, self._output_topic()),
             "covariance": (PointCloud2, "~/output/path_covariance"),
             "markers": (MarkerArray, "~/debug/objects_path_markers"),
             "processing_time": (self._time_type, "~/debug/processing_time_ms"),
             "cyclic_time": (self._time_type, "~/debug/cyclic_time_ms"),
+            "time_tree": (
+                message_class("autoware_internal_debug_msgs", "ProcessingTimeTree"),
+                "~/debug/processing_time_detail_ms",
+            ),
+            "published_time": (
+                message_class("autoware_internal_msgs", "PublishedTime"),
+                f"{self._output_topic()}/debug/published_time",
+            ),
         }
+        if self._beside is not None:
+            publishers["disagreement"] = (PointCloud2, "~/output/disagreement")
         for name, (message, topic) in publishers.items():
             depth = self.parameters.queue_depth if name == "objects" else 1
-            self._entities[name] = self.create_lifecycle_publisher(message, topic, qos(depth))
+            if message is not None:
+                self._entities[name] = self.create_lifecycle_publisher(message, topic, qos(depth))
         topic = self._topic("~/input/objects", INPUT_TOPIC)
         self._entities["input"] = self.create_subscription(
             TrackedObjects, topic, self._on_objects, qos(self.parameters.queue_depth), raw=True
         )
+        if self._beside is not None:
+            other = self._topic("~/input/other_objects", OUTPUT_TOPIC) if self._is_checking else "~/input/other_objects"
+            self._entities["other_input"] = self.create_subscription(
+                PredictedObjects, other, self._on_other, qos(self.parameters.queue_depth), raw=True
+            )
+
+    @property
+    def _is_checking(self) -> bool:
+        return self.parameters.role == "cross_check"
+
+    def _output_topic(self) -> str:
+        """Return where predictions leave; in a cross-check Autoware's topic is the other predictor's."""
+        return "~/output/objects" if self._is_checking else self._topic("~/output/objects", OUTPUT_TOPIC)
 
     def _topic(self, private: str, otherwise: str) -> str:
         """Return the private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""
@@ -186,13 +240,14 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def _stop(self) -> None:
         self._active = False
         self._timer.cancel()
+        self._due_timer.cancel()
         if self._pipeline is not None:
             self._pipeline.diagnostics.stop()
 
     def _release(self) -> None:
         self._stop()
         for name, entity in self._entities.items():
-            if name == "input":
+            if name in ("input", "other_input"):
                 self.destroy_subscription(entity)
             else:
                 self.destroy_lifecycle_publisher(entity)
@@ -211,12 +266,38 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         if answer.kind in ("bad", "failed"):
             self.get_logger().warning(answer.message, throttle_duration_sec=5.0)
         if answer.objects is not None:
-            self._entities["objects"].publish(answer.objects)
+            if self._beside is None:
+                self._entities["objects"].publish(answer.objects)
+            else:
+                self._carry_out(self._beside.ours(answer.stamp_ns, answer.objects, time.monotonic_ns()))
         try:  # what only people look at must not stop what a planner waits for
             self._publish_visuals(answer)
             self._publish_times(begin_ns, answer)
         except Exception as error:
             self.get_logger().error(f"debug topics: {in_words(error)}", throttle_duration_sec=5.0)
+
+    def _on_other(self, data: bytes) -> None:
+        if self._active and self._beside is not None:
+            self._carry_out(self._beside.theirs(data, time.monotonic_ns()))
+
+    def _on_due(self) -> None:
+        if self._active and self._beside is not None:
+            self._carry_out(self._beside.due(time.monotonic_ns()))
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        """Publish what is to leave, then set the timer for what still waits."""
+        assert self._beside is not None
+        for message in outcome.messages:
+            self._entities["objects"].publish(message)
+        for found in self._beside.compare(outcome, time.monotonic_ns()):
+            if self._is_heard("disagreement"):
+                records = disagreement_records(found)
+                self._entities["disagreement"].publish(encode_cloud(found.stamp_ns, found.frame_id, records, False))
+        due_ns = self._beside.next_due_ns
+        self._due_timer.cancel()
+        if due_ns is not None:
+            self._due_timer.timer_period_ns = max(1_000_000, due_ns - time.monotonic_ns())
+            self._due_timer.reset()
 
     def _publish_visuals(self, answer: Answer) -> None:
         if answer.objects is None:
@@ -225,7 +306,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             ("markers", self.parameters.publish_markers, answer.markers),
             ("covariance", self.parameters.publish_covariance, answer.covariance),
         ):
-            if wanted and self._entities[name].get_subscription_count() > 0:
+            if wanted and self._is_heard(name):
                 self._entities[name].publish(encode())
 
     def _publish_times(self, begin_ns: int, answer: Answer) -> None:
@@ -233,15 +314,39 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._last_message_ns = begin_ns
         stamp_ns = self.get_clock().now().nanoseconds
         for name, value_ms in (("processing_time", answer.processing_ms), ("cyclic_time", since_ns * 1e-6)):
-            stamped = self._time_type is not Float64
+            stamped = self._time_type.__name__ != "Float64"
             data = encode_float64_stamped(stamp_ns, value_ms) if stamped else encode_float64(value_ms)
             self._entities[name].publish(data)
+        if self._is_heard("time_tree"):
+            self._entities["time_tree"].publish(encode_processing_tree(self.get_name(), answer.stages_ms))
+        if answer.objects is not None and self._is_heard("published_time"):
+            data = encode_published_time(answer.stamp_ns, answer.frame_id, stamp_ns)
+            self._entities["published_time"].publish(data)
+
+    def _is_heard(self, name: str) -> bool:
+        return name in self._entities and self._entities[name].get_subscription_count() > 0
+
+    def _look_around(self) -> Output:
+        """Return who else publishes on the topic of the predictions, and how many nodes listen."""
+        topic = self._entities["objects"].topic_name
+        others: list[str] = []
+        if self.count_publishers(topic) > 1:
+            others = [f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in self.get_publishers_info_by_topic(topic)]
+            if self.get_fully_qualified_name() in others:  # once: a second node of this name is another one
+                others.remove(self.get_fully_qualified_name())
+        return Output(topic, tuple(sorted(others)), self.count_subscribers(topic))
 
     def _publish_diagnostics(self) -> None:
         if self._pipeline is None or not self._active:
             return
+        if time.monotonic_ns() - self._tidied_ns > TIDY_S * 1e9:
+            tidy()
+            self._tidied_ns = time.monotonic_ns()
         try:
-            statuses = self._pipeline.report(time.monotonic_ns())
+            self._pipeline.diagnostics.output = self._look_around()
+            now_ns = time.monotonic_ns()
+            beside = {} if self._beside is None else {"beside": self._beside.judge(now_ns)}
+            statuses = self._pipeline.report(now_ns, beside)
             stamp_ns, model = self.get_clock().now().nanoseconds, self._pipeline.diagnostics.identity.model
             self._diagnostics_publisher.publish(encode_diagnostics(stamp_ns, self.get_name(), model, statuses))
         except Exception as error:
@@ -250,7 +355,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
 
 def _descriptor(name: str) -> ParameterDescriptor:
     about, default = ABOUT[name], DEFAULTS[name]
-    descriptor = ParameterDescriptor(description=about.description, read_only=about.read_only)
+    descriptor = ParameterDescriptor(
+        description=about.description, read_only=about.read_only, dynamic_typing=about.is_switch
+    )
     if about.choices:
         descriptor.additional_constraints = f"one of {', '.join(about.choices)}"
     if isinstance(default, float):
@@ -258,14 +365,6 @@ def _descriptor(name: str) -> ParameterDescriptor:
     elif isinstance(default, int) and not isinstance(default, bool):
         descriptor.integer_range = [IntegerRange(from_value=int(about.minimum), to_value=int(about.maximum), step=1)]
     return descriptor
-
-
-def _time_type() -> Any:
-    """Autoware's stamped float where its messages are installed, as its tools expect it; else the standard one."""
-    try:
-        return importlib.import_module("autoware_internal_debug_msgs.msg").Float64Stamped
-    except ImportError:
-        return Float64
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -282,6 +381,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{NODE_NAME}: cannot start: {in_words(error)}", file=sys.stderr)
         rclpy.try_shutdown()
         return 2
+    log_handler = forward_logs(node.get_logger())
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
@@ -292,6 +392,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        stop_forwarding(log_handler)
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()

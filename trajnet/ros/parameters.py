@@ -13,7 +13,9 @@ from typing import Any
 
 from trajnet.config import require
 from trajnet.errors import ConfigError
-from trajnet.ros.diagnostics import Limit, Thresholds
+from trajnet.ros.beside import BesideOptions, Role
+from trajnet.ros.diagnostics import Thresholds
+from trajnet.ros.levels import Limit
 from trajnet.tracking.store import TrackPolicy
 
 
@@ -23,6 +25,7 @@ class About:
 
     minimum, maximum: of a number, inclusive. choices: of a string. read_only: cannot be set while the node runs.
     live: may be set in any state; the others only while the node is unconfigured, because configuring reads them.
+    is_switch: a bool that launch files and command lines spell in several ways; see ``truth``.
     """
 
     description: str
@@ -31,6 +34,7 @@ class About:
     choices: tuple[str, ...] = ()
     read_only: bool = False
     live: bool = False
+    is_switch: bool = False
 
     def check(self, name: str, value: Any) -> None:
         """Raise ConfigError where the value is out of range."""
@@ -53,6 +57,7 @@ class Parameters:
         True,
         "Configure and activate at start: the node just runs. Set false where a lifecycle manager is in charge.",
         read_only=True,
+        is_switch=True,
     )
     model: str = _parameter(
         "",
@@ -141,6 +146,24 @@ class Parameters:
         "Frame that objects are expected in; another is a warning. Paths leave in their objects' frame. Empty: any.",
         live=True,
     )
+    role: Role = _parameter(
+        "sole",
+        "Beside another predictor: cross_check publishes on ~/output/objects and compares with the other; fall_back "
+        "passes the other's predictions on and stands in where they are missing.",
+        choices=("sole", "cross_check", "fall_back"),
+    )
+    other_wait_ms: float = _parameter(
+        60.0, "Role fall_back: how long ours waits for the other's answer to the same objects.", minimum=0, maximum=1000
+    )
+    other_silent_s: float = _parameter(
+        1.0, "Role fall_back: ours leaves at once while the other has been silent for this.", minimum=0.1, maximum=60.0
+    )
+    disagreement_warn_m: float = _parameter(
+        5.0,
+        "An object disagrees where both predictions are further apart at 3 s (half their energy distance).",
+        minimum=0.1,
+        maximum=1000.0,
+    )
     publish_markers: bool = _parameter(True, "Publish ~/debug/objects_path_markers while a node subscribes.", live=True)
     publish_covariance: bool = _parameter(True, "Publish ~/output/path_covariance while a node subscribes.", live=True)
     diagnostics_period_s: float = _parameter(
@@ -185,9 +208,10 @@ class Parameters:
             if name not in ABOUT:
                 raise ConfigError(f"{name}: no such parameter; known: {', '.join(ABOUT)}")
             expected = type(DEFAULTS[name])
-            if type(value) is not expected:
+            if type(value) is not expected and not ABOUT[name].is_switch:
                 raise ConfigError(f"{name}: expected {expected.__name__}, got {value!r}")
-        return Parameters(**values)
+        plain: dict[str, Any] = {n: truth(n, v) if ABOUT[n].is_switch else v for n, v in values.items()}
+        return Parameters(**plain)
 
     def thresholds(self) -> Thresholds:
         return Thresholds(
@@ -197,6 +221,15 @@ class Parameters:
             processing_ms=_limit("processing", self.processing_warn_ms, self.processing_error_ms, "ms"),
         )
 
+    def beside(self) -> BesideOptions:
+        return BesideOptions(
+            role=self.role,
+            wait_ns=int(self.other_wait_ms * 1e6),
+            silent_ns=int(self.other_silent_s * 1e9),
+            disagreement_m=self.disagreement_warn_m,
+            window_ns=int(self.diagnostics_window_s * 1e9),
+        )
+
     def policy(self) -> TrackPolicy:
         return TrackPolicy(
             timeout_s=self.track_timeout_s,
@@ -204,6 +237,15 @@ class Parameters:
             reset_jump_s=self.clock_reset_s,
             handover=self.track_handover,
         )
+
+
+def truth(name: str, value: Any) -> bool:
+    """Return what true, True, 1, yes, on and their opposites mean, as YAML, a shell or a launch file has them."""
+    text = str(value).strip().lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    require(text in ("false", "0", "no", "off"), f"{name}: expected true or false, got {value!r}")
+    return False
 
 
 def _limit(name: str, warn: float, error: float, unit: str) -> Limit:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ from trajnet.inference import NO_JUDGING, PHYSICS, ConstantVelocity, GuardOption
 from trajnet.inference.domain import outside_words
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
-from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity, Status
+from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
+from trajnet.ros.levels import Judged, Status
 from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
@@ -72,11 +73,18 @@ def load_field(parameters: Parameters, requirements: InputRequirements) -> MapFi
     return field
 
 
+def _map_use(parameters: Parameters, map_field: MapField | None) -> str:
+    if map_field is not None:
+        return parameters.map_path
+    return "none" if not parameters.map_path else "none: this model uses no map"
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What came of one message. objects: the bytes to publish; None where it was bad (message says why) or dropped.
 
-    paths: what objects carries, row for row; frame: where its objects are now.
+    paths: what objects carries, row for row; frame: where its objects are now. stages_ms: how long each part of
+    processing_ms took, in order.
     """
 
     kind: CycleKind = "used"
@@ -88,6 +96,7 @@ class Answer:
     frame: TrackFrame | None = None
     over_limit: int = 0
     processing_ms: float = 0.0
+    stages_ms: tuple[tuple[str, float], ...] = ()
 
     def markers(self) -> bytes:
         """visualization_msgs/MarkerArray of the same paths."""
@@ -103,13 +112,22 @@ class Answer:
 
 @dataclass
 class _Found:
-    """What was found on the way to an answer: a failure's text, and objects to count; see Cycle."""
+    """What was found on the way to an answer: a failure's text, and objects to count; see Cycle.
+
+    stages_ns: the name of each part that was done, and the time at its end.
+    """
 
     failure: str = ""
     frame_changed: bool = False
     without_id: int = 0
     located: int = 0
     off_map: int = 0
+    stages_ns: list[tuple[str, int]] = field(default_factory=list)
+
+    def stages_ms(self, begin_ns: int) -> tuple[tuple[str, float], ...]:
+        """Return how long each stage took; the first began at begin_ns."""
+        ends = [begin_ns, *(end for _, end in self.stages_ns)]
+        return tuple((name, (end - ends[i]) * 1e-6) for i, (name, end) in enumerate(self.stages_ns))
 
 
 def _is_usable(objects: TrackedObjects, row: int) -> bool:
@@ -163,6 +181,7 @@ class Pipeline:
             parameters.thresholds(),
             deadline_ms=parameters.budget_ms if parameters.budget_ms > 0 else float("inf"),
             expected_frame=parameters.frame_id,
+            map_use=_map_use(parameters, field),
         )
 
     def reset(self) -> None:
@@ -224,7 +243,7 @@ class Pipeline:
             failure=found.failure or (guard.last_failure if cycle.failed else ""),
         )
         self._say_outside(cycle)
-        return replace(answer, processing_ms=cycle.processing_ms)
+        return replace(answer, processing_ms=cycle.processing_ms, stages_ms=found.stages_ms(begin))
 
     def _say_outside(self, cycle: Cycle) -> None:
         """Log the first objects that are outside of the model's domain; later ones are only counted."""
@@ -236,14 +255,18 @@ class Pipeline:
     def _impossible(self) -> int:
         """Return how many objects have moved, or were said to move, as their class cannot."""
         counters = self.stream.store.counters
-        return counters.restarted + counters.implausible_speed
+        return counters.restarted + counters.shifted + counters.implausible_speed
 
-    def report(self, monotonic_ns: int) -> tuple[Status, ...]:
-        """Return the statuses of diagnostics.STATUSES, with what had to be mended and the guard refused."""
+    def report(self, monotonic_ns: int, judged: Mapping[str, Judged] | None = None) -> tuple[Status, ...]:
+        """Return the statuses of diagnostics.STATUSES, with what had to be mended and the guard refused.
+
+        judged: statuses that others have judged, by name; they follow.
+        """
         more = {
             "input": {
                 **asdict(self._cleaner.counters),
                 "restarted": self.stream.store.counters.restarted,
+                "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
             },
             "model": {
@@ -253,7 +276,7 @@ class Pipeline:
         }
         return tuple(
             replace(s, values=s.values + tuple((f"{k}_total", str(v)) for k, v in more.get(s.name, {}).items()))
-            for s in self.diagnostics.report(monotonic_ns)
+            for s in self.diagnostics.report(monotonic_ns, judged)
         )
 
     def _answer(self, data: bytes, now_ns: int, found: _Found) -> Answer:
@@ -262,14 +285,16 @@ class Pipeline:
             objects = decode_tracked(data)
         except InputError as error:
             return Answer(kind="bad", message=str(error))
+        found.stages_ns.append(("decode", self._clock_ns()))
         self._follow_frame_id(objects.frame_id, found)
         cleaned = self._cleaned(objects, found)
         found.without_id = int(cleaned.without_id.sum())
         if self._map_field is not None:
             found.located = len(cleaned)
             found.off_map = int((~on_map(self._map_field, cleaned.frame.position_m)).sum())
+        found.stages_ns.append(("clean", self._clock_ns()))
         try:
-            return self._predicted(cleaned, now_ns, begin_ns)
+            return self._predicted(cleaned, now_ns, begin_ns, found)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a fault of ours must not cost a planner its paths
@@ -278,7 +303,7 @@ class Pipeline:
             prediction = Stream(ConstantVelocity(self.stream.predictor.time_s)).update(
                 cleaned.frame, cleaned.frame.timestamp_ns
             )
-            return self._encoded(cleaned, prediction, "used", 0)
+            return self._encoded(cleaned, prediction, "used", found)
 
     def _follow_frame_id(self, frame_id: str, found: _Found) -> None:
         """Begin anew where coordinates are of another frame than before: no motion leads from one to the other."""
@@ -306,29 +331,27 @@ class Pipeline:
             self._logged.add(kind)
             log.error("a frame failed (%s); later failures of this kind are only counted", kind, exc_info=error)
 
-    def _predicted(self, cleaned: CleanedMessage, now_ns: int, begin_ns: int) -> Answer:
+    def _predicted(self, cleaned: CleanedMessage, now_ns: int, begin_ns: int, found: _Found) -> Answer:
         frame = cleaned.frame
         over_limit = self.stream.guard.counters.over_limit_rows
         answer = self.stream.update(frame, now_ns, begin_ns=begin_ns)
+        found.stages_ns.append(("predict", self._clock_ns()))
         if self.stream.status in ("out_of_order", "duplicate"):
             return Answer(kind="dropped", frame_id=cleaned.objects.frame_id)
         prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
-        return self._encoded(cleaned, prediction, kind, self.stream.guard.counters.over_limit_rows - over_limit)
+        encoded = self._encoded(cleaned, prediction, kind, found)
+        return replace(encoded, over_limit=self.stream.guard.counters.over_limit_rows - over_limit)
 
-    def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, over_limit: int) -> Answer:
+    def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, found: _Found) -> Answer:
         frame, objects = cleaned.frame, cleaned.objects
         covariance_m2 = objects.pose_covariance.reshape(-1, 6, 6)[:, :2, :2]
         present = PresentObjects(frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, objects.pose[:, 2])
         paths = held(self._grid.paths(prediction, present, self._parameters.max_paths), cleaned.hold)
+        data = encode_predicted(predicted_objects(cleaned, paths))
+        found.stages_ns.append(("encode", self._clock_ns()))
         return Answer(
-            kind=kind,
-            objects=encode_predicted(predicted_objects(cleaned, paths)),
-            stamp_ns=objects.stamp_ns,
-            frame_id=objects.frame_id,
-            paths=paths,
-            frame=frame,
-            over_limit=over_limit,
+            kind=kind, objects=data, stamp_ns=objects.stamp_ns, frame_id=objects.frame_id, paths=paths, frame=frame
         )
 
 

@@ -23,12 +23,14 @@ SOURCE_RGB: NDArray[np.float32] = np.array(
 _BOX_RGBA = np.array([0.9, 0.9, 0.9, 0.9], dtype=np.float32)
 _LINE_LIST = 5
 _LINE_WIDTH_M = 0.15
-_FLOAT32, _UINT32 = 7, 6
+#: PointField's codes of the types in CLOUD.
+_DATATYPE = {"<f4": 7, "<f8": 8, "<u4": 6}
 
-#: One record per path point of the covariance cloud. x, y, z come first, so that RViz draws it.
+#: One record per path point of the covariance cloud. x, y, z come first and are float32, so that RViz draws it: in UTM
+#: coordinates they move in steps of up to 0.5 m. x_m and y_m are exact.
 CLOUD: np.dtype[Any] = np.dtype(
     [
-        ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("time_s", "<f4"),
+        ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("time_s", "<f4"), ("x_m", "<f8"), ("y_m", "<f8"),
         ("cov_xx_m2", "<f4"), ("cov_xy_m2", "<f4"), ("cov_yy_m2", "<f4"),
         ("probability", "<f4"), ("age_s", "<f4"), ("object", "<u4"), ("path", "<u4"), ("source", "<u4"),
         ("expert", "<u4"),
@@ -112,6 +114,7 @@ def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
     count, modes, steps = paths.yaw_rad.shape
     records = np.empty((count, modes, steps), dtype=CLOUD)
     records["x"], records["y"] = paths.position_m[..., 0], paths.position_m[..., 1]
+    records["x_m"], records["y_m"] = paths.position_m[..., 0], paths.position_m[..., 1]
     records["z"] = paths.z_m[:, None, None]
     records["time_s"] = paths.time_s
     records["cov_xx_m2"] = paths.covariance_m2[..., 0, 0]
@@ -129,24 +132,29 @@ def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
 def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> bytes:
     """Return a sensor_msgs/PointCloud2 with one point per path point.
 
-    ``object`` and ``path`` index the PredictedObjects message of the same stamp, whose positions are exact where these
-    are float32.
+    ``object`` and ``path`` index the PredictedObjects message of the same stamp. x_m and y_m are its positions; x, y
+    and z are those as float32.
 
     PointCloud2, because PredictedPath has no room for a covariance and no standard message has paths with covariances:
     it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.
     """
-    records = covariance_records(paths)
+    return encode_cloud(stamp_ns, frame_id, covariance_records(paths), bool(np.isfinite(paths.position_m).all()))
+
+
+def encode_cloud(stamp_ns: int, frame_id: str, records: NDArray[Any], is_dense: bool) -> bytes:
+    """Return a sensor_msgs/PointCloud2 with one point per record (N,) of a structured array."""
+    names = records.dtype.names
+    assert names is not None
     writer = CdrWriter()
     writer.header(stamp_ns, frame_id)
     writer.put("II", 1, len(records))
-    assert CLOUD.names is not None
-    writer.put("I", len(CLOUD.names))
-    for name in CLOUD.names:
-        dtype, offset = CLOUD.fields[name][:2]  # type: ignore[index]
+    writer.put("I", len(names))
+    for name in names:
+        dtype, offset = records.dtype.fields[name][:2]  # type: ignore[index]
         writer.text(name)
-        writer.put("IBI", offset, _FLOAT32 if dtype.kind == "f" else _UINT32, 1)
+        writer.put("IBI", offset, _DATATYPE[dtype.str], 1)
     writer.put("?", False)
-    writer.put("II", CLOUD.itemsize, CLOUD.itemsize * len(records))
+    writer.put("II", records.itemsize, records.nbytes)
     writer.array(records.view(np.uint8), 1)
-    writer.put("?", bool(np.isfinite(paths.position_m).all()))
+    writer.put("?", is_dense)
     return writer.bytes()

@@ -23,16 +23,8 @@ from trajnet.scenes.av2_map import map_beside
 from trajnet.shards import Group, Shard, ShardReader, build_groups
 from trajnet.shards.build import Progress
 from trajnet.training.config import SourceConfig
-from trajnet.training.data import (
-    CACHE_VERSION,
-    TrainingSet,
-    build_set,
-    padded,
-    scene_set,
-    source_files,
-    thinned_set,
-    with_derived_velocities,
-)
+from trajnet.training.sources import CACHE_VERSION, build_set, map_files, scene_set, source_files
+from trajnet.training.training_set import TrainingSet, padded, thinned_set, with_derived_velocities
 from trajnet.types import FloatArray, IntArray
 
 log = logging.getLogger(__name__)
@@ -45,13 +37,34 @@ CHUNK = 16_384
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How the windows of some files of a source are made; files None: all of a benchmark's part, by its own rule."""
+    """How the windows of some files of a source are made; files None: all of a benchmark's part, by its own rule.
+
+    maps: one for each of the files, or none.
+    """
 
     source: SourceConfig
     roots: tuple[Path, ...]
     files: tuple[Path, ...] | None
+    maps: tuple[Path, ...]
     future_time_s: tuple[float, ...]
     requirements: InputRequirements
+
+
+@dataclass(frozen=True)
+class DataWorkers:
+    """Who makes the data. Neither windows nor batches depend on it.
+
+    jobs: processes that build the windows; ray: address of a Ray cluster that builds them instead (see executor_for).
+    count: processes that read and augment batches while the model is trained; 0 does it in between.
+    """
+
+    jobs: int = 1
+    ray: str | None = None
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise InputError(f"workers: expected at least 0, got {self.count}")
 
 
 class StoredWindows:
@@ -133,7 +146,7 @@ def _recipes(
     """Return the groups of a source: of its files, or one of all where a benchmark has its own windows."""
     files, future = source_files(source, roots), tuple(map(float, future_time_s))
     if source.dataset.windows is not None:
-        return [_Recipe(source, tuple(roots), None, future, requirements)]
+        return [_Recipe(source, tuple(roots), None, (), future, requirements)]
     groups: list[list[Path]] = [[]]
     size = 0
     for file in files:
@@ -142,15 +155,19 @@ def _recipes(
             groups.append([])
             size = file.stat().st_size
         groups[-1].append(file)
-    return [_Recipe(source, (), tuple(group), future, requirements) for group in groups]
+    map_of = dict(zip(files, map_files(source, files, roots), strict=False))  # empty where the source names none
+    return [
+        _Recipe(source, (), tuple(group), tuple(map_of[file] for file in group if map_of), future, requirements)
+        for group in groups
+    ]
 
 
 def _stamp(recipe: _Recipe, by_content: bool) -> str:
     source = recipe.source
     files = recipe.files if recipe.files is not None else source_files(source, recipe.roots)
-    maps = [beside for file in files if (beside := map_beside(file)) is not None]
+    maps = [*recipe.maps] or [beside for file in files if (beside := map_beside(file)) is not None]
     # Which files are chosen shows in the files themselves; the driving side changes no window.
-    chosen = ("driving_side", "path", "first", "count", "without")
+    chosen = ("driving_side", "path", "first", "count", "only", "without", "map")
     shown = {name: value for name, value in asdict(source).items() if name not in chosen}
     settings = (CACHE_VERSION, shown, recipe.future_time_s, asdict(recipe.requirements))
     return stamp_of([*files, *maps], settings, content=by_content)
@@ -163,8 +180,9 @@ def _windows_of(recipe: _Recipe) -> list[dict[str, NDArray[np.generic]]]:
         whole = build_set(source, recipe.roots, future_time_s, recipe.requirements)
         return [_finished(whole, source, 0, 0)]
     parts = []
-    for file in recipe.files:
-        part = scene_set(source, file, future_time_s, recipe.requirements)
+    for number, file in enumerate(recipe.files):
+        map_file = recipe.maps[number] if recipe.maps else None
+        part = scene_set(source, file, map_file, future_time_s, recipe.requirements)
         if part is not None:
             parts.append(_finished(part, source, *_begin_of(source, file.stem)))
     return [part for part in parts if len(part["observed"])]

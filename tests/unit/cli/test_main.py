@@ -17,7 +17,7 @@ from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import CONTRACT_VERSION
 from trajnet.models import default_model, nuscenes_model
-from trajnet.training.train import CHECKPOINT_VERSION
+from trajnet.training.checkpoint import CHECKPOINT_VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENE = ROOT / "sim" / "scenes" / "crossing_small.parquet"

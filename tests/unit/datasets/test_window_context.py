@@ -24,7 +24,7 @@ from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.scenes import write_scene
-from trajnet.tracking.store import Observations
+from trajnet.tracking.store import Observations, TrackPolicy
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Scene
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
@@ -64,7 +64,7 @@ def scene() -> Scene:
 
 def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
     onlooker = Onlooker()
-    stream = Stream.for_scene(scene, onlooker)
+    stream = Stream.for_scene(scene, onlooker, TrackPolicy(filter_positions=False))  # windows are as recorded
     for one in scene.frames():
         stream.update(one, one.timestamp_ns)
     draw = np.random.default_rng(1)

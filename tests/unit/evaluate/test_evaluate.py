@@ -25,7 +25,8 @@ from trajnet.errors import ContractError, InputError, TrajnetError
 from trajnet.evaluate import evaluate, open_dataset, run_models, units
 from trajnet.evaluate.paths import horizon_steps, paths_at
 from trajnet.evaluate.runner import run_unit
-from trajnet.evaluate.scoring import means, score, social_gan
+from trajnet.evaluate.scoring import score
+from trajnet.evaluate.tally import joint_errors, means, social_gan
 from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream, load_predictor
 from trajnet.scenes import write_scene
@@ -264,7 +265,7 @@ def test_windows_are_fed_in_lockstep_and_scored_by_hand() -> None:
     at_one_second = means(scores, everything, 0)
     assert at_one_second["minADE_1"] == pytest.approx(0.375)
     # Both pedestrians share the rank: (0 + 1.25) / 2 whichever it is, while each alone would find 0.
-    assert social_gan(scores, everything) == pytest.approx(
+    assert social_gan(joint_errors(scores)) == pytest.approx(
         {"SocialGAN_best_of_20_ADE": 0.625, "SocialGAN_best_of_20_FDE": 1.0}
     )
     assert result.paths[0].frame.tolist() == [104, 104]
@@ -276,7 +277,7 @@ def test_the_joint_best_of_20_tells_sequences_apart() -> None:
     apart = replace(unit.windows, frame=np.array([104, 105]))
     result = run_unit(WindowUnit(apart, "", ()), Modes([0.0, 1.0], [0.3, 0.7], future_s), future_s).scores
     assert result is not None
-    assert social_gan(result, np.ones(2, np.bool_))["SocialGAN_best_of_20_ADE"] == pytest.approx(0.0, abs=1e-9)
+    assert social_gan(joint_errors(result))["SocialGAN_best_of_20_ADE"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_nll_and_coverage_are_those_of_the_metrics() -> None:

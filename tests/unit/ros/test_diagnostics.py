@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from trajnet.errors import ConfigError
-from trajnet.ros.diagnostics import Cycle, Diagnostics, Identity, Level, Limit, Status, Thresholds
+from trajnet.ros.diagnostics import STATUSES, Cycle, Diagnostics, Identity, Output, Thresholds
+from trajnet.ros.levels import Judged, Level, Limit, Status
 
 S = 1_000_000_000
 MODEL = Identity("lstm 1234", "cpu", "cpu", uses_model=True)
@@ -18,7 +19,7 @@ def diagnostics(identity: Identity = MODEL, thresholds: Thresholds | None = None
 
 
 def by_name(statuses: tuple[Status, ...]) -> dict[str, Status]:
-    assert [s.name for s in statuses] == ["input", "timing", "model", "domain"]
+    assert tuple(s.name for s in statuses) == STATUSES
     return {s.name: s for s in statuses}
 
 
@@ -31,7 +32,7 @@ def test_a_steady_stream_is_fine_with_exact_percentiles() -> None:
     for i in range(101):  # 0, 1, ... 100 times 0.1 ms: the percentiles of this ramp are the ramp itself
         health.add(Cycle(i * S // 20, "used", processing_ms=i * 0.1, model_rows=3), frame="map")
     got = by_name(health.report(5 * S))
-    assert [s.level for s in got.values()] == [Level.OK] * 4
+    assert [s.level for s in got.values()] == [Level.OK] * len(STATUSES)
     assert value(got["timing"], "processing_ms_p50") == "5.000"
     assert value(got["timing"], "processing_ms_p95") == "9.500"
     assert value(got["timing"], "processing_ms_p99") == "9.900"
@@ -167,7 +168,7 @@ def test_objects_outside_of_the_domain_warn_above_a_share_and_are_no_fall_back()
     health = diagnostics()
     health.add(Cycle(0, "used", model_rows=80, physics_rows=20, outside_class_rows=15, outside_speed_rows=5))
     got = by_name(health.report(0))
-    assert [s.level for s in got.values()] == [Level.OK] * 4  # a fifth is the limit
+    assert [s.level for s in got.values()] == [Level.OK] * len(STATUSES)  # a fifth is the limit
     assert value(got["domain"], "outside_domain_share") == "0.2000"
     assert value(got["model"], "fallback_share") == "0.0000"
     health.add(Cycle(0, "used", physics_rows=100, outside_rate_rows=100))
@@ -182,7 +183,7 @@ def test_objects_outside_of_the_domain_warn_above_a_share_and_are_no_fall_back()
 
 
 def test_nothing_received_yet_reports_without_numbers_to_divide_by() -> None:
-    assert [s.level for s in diagnostics().report(0)] == [Level.OK] * 4
+    assert [s.level for s in diagnostics().report(0)] == [Level.OK] * len(STATUSES)
 
 
 def test_thresholds_are_checked() -> None:
@@ -190,3 +191,35 @@ def test_thresholds_are_checked() -> None:
         Limit(2.0, 1.0)
     with pytest.raises(ConfigError, match="window_s"):
         Thresholds(window_s=0.0)
+
+
+def test_the_map_and_what_is_off_it_have_a_status_of_their_own() -> None:
+    health = diagnostics()
+    health.map_use = "/maps/town.osm"
+    health.add(Cycle(S, "used", model_rows=4, located_rows=4, off_map_rows=1))
+    got = by_name(health.report(S))["map"]
+    assert (got.level, value(got, "map"), value(got, "on_map_share")) == (Level.OK, "/maps/town.osm", "0.7500")
+    health.add(Cycle(2 * S, "used", model_rows=4, located_rows=4, off_map_rows=4))
+    later = by_name(health.report(2 * S))
+    assert (later["map"].level, later["input"].level) == (Level.WARN, Level.OK)
+    assert "62% of the objects are off the map" in later["map"].message
+
+
+def test_another_publisher_on_the_output_is_a_warning_that_names_it() -> None:
+    health = diagnostics()
+    health.output = Output("/objects", (), 3)
+    got = by_name(health.report(0))["output"]
+    assert (got.level, value(got, "subscribers"), value(got, "other_publishers")) == (Level.OK, "3", "0")
+    health.output = Output("/objects", ("/perception/map_based_prediction",), 3)
+    got = by_name(health.report(0))["output"]
+    assert (got.level, value(got, "other_publishers")) == (Level.WARN, "1")
+    assert "/perception/map_based_prediction publish(es) on /objects, too" in got.message
+
+
+def test_what_others_judge_follows_with_the_same_hysteresis() -> None:
+    health, judged = diagnostics(), Judged()
+    judged.raise_to(Level.WARN, "they disagree")
+    assert health.report(0, {"disagreement": judged})[-1] == Status("disagreement", Level.WARN, "they disagree", ())
+    later = health.report(S, {"disagreement": Judged()})[-1]
+    assert (later.level, later.message) == (Level.WARN, "recovering: they disagree")
+    assert health.report(4 * S, {"disagreement": Judged()})[-1].level == Level.OK

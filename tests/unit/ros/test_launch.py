@@ -19,7 +19,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
+from trajnet.errors import ConfigError
+from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters, truth
 
 ROOT = Path(__file__).resolve().parents[3]
 LAUNCH = ROOT / "launch"
@@ -74,7 +75,13 @@ def recorder(kind: str) -> Callable[..., Action]:
 def launch_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     contents: dict[str, list[str]] = {
         "launch": ["LaunchDescription"],
-        "launch.actions": ["DeclareLaunchArgument", "ExecuteProcess", "IncludeLaunchDescription", "OpaqueFunction"],
+        "launch.actions": [
+            "DeclareLaunchArgument",
+            "ExecuteProcess",
+            "IncludeLaunchDescription",
+            "OpaqueFunction",
+            "Shutdown",
+        ],
         "launch.substitutions": ["PathJoinSubstitution"],
         "launch_ros": [],
         "launch_ros.actions": ["Node"],
@@ -88,21 +95,28 @@ def launch_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     sys.modules["launch.substitutions"].LaunchConfiguration = LaunchConfiguration  # type: ignore[attr-defined]
 
 
-def actions_of(name: str, **arguments: str) -> list[Action]:
-    """Return the actions of a launch file when it is given these arguments."""
+def description_of(name: str) -> list[Action]:
+    """Return what a launch file describes."""
     spec = importlib.util.spec_from_file_location(name.replace(".", "_"), LAUNCH / name)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    found: list[Action] = module.generate_launch_description().positional[0]
+    return found
+
+
+def actions_of(name: str, **arguments: str) -> list[Action]:
+    """Return the actions of a launch file when it is given these arguments."""
     context, found = Context(), []
-    for action in module.generate_launch_description().positional[0]:
+    described = description_of(name)
+    for action in described:
         if action.kind == "DeclareLaunchArgument":
             assert action.given["description"]
             context.values[action.positional[0]] = action.given["default_value"]
     assert set(arguments) <= set(context.values), f"{name} declares no {set(arguments) - set(context.values)}"
     context.values |= arguments
-    for action in module.generate_launch_description().positional[0]:
+    for action in described:
         if action.kind == "OpaqueFunction":
             found += action.given["function"](context)
         elif action.kind != "DeclareLaunchArgument":
@@ -163,6 +177,20 @@ def test_the_predictors_arguments_reach_the_node() -> None:
 
 
 @pytest.mark.usefixtures("launch_modules")
+def test_the_roles_beside_another_predictor() -> None:
+    (node,) = actions_of("predictor.launch.py", role="cross_check")
+    assert node.given["parameters"][1]["role"] == "cross_check"
+    topics = dict(node.given["remappings"])
+    assert topics["~/input/other_objects"] == constant(NODE, "OUTPUT_TOPIC")
+    assert "~/output/objects" not in topics
+    (node,) = actions_of("predictor.launch.py", role="fall_back", other_topic="/other")
+    topics = dict(node.given["remappings"])
+    assert (topics["~/input/other_objects"], topics["~/output/objects"]) == ("/other", constant(NODE, "OUTPUT_TOPIC"))
+    with pytest.raises(RuntimeError, match="role fall_back: expected other_topic:=TOPIC"):
+        actions_of("predictor.launch.py", role="fall_back")
+
+
+@pytest.mark.usefixtures("launch_modules")
 def test_a_scene_is_replayed_by_the_player() -> None:
     included, player = actions_of("replay.launch.py", scene="s.parquet", rate="2", loop="true", model="cv")
     assert installed(included.positional[0]) == LAUNCH / "predictor.launch.py"
@@ -171,17 +199,28 @@ def test_a_scene_is_replayed_by_the_player() -> None:
     assert player.given["executable"] in executables()
     assert player.given["name"] == constant(PLAYER, "NODE_NAME")
     (parameters,) = player.given["parameters"]
-    assert parameters == {"scene": "s.parquet", "rate": 2.0, "loop": True}
+    assert parameters == {"scene": "s.parquet", "rate": 2.0, "loop": True, "wait_for_subscriber": True}
+    assert player.given["on_exit"].kind == "Shutdown"
     declared = set(re.findall(r'_parameter\(\s*"(\w+)"', PLAYER.read_text()))
     assert set(parameters) <= declared
 
 
 @pytest.mark.usefixtures("launch_modules")
+def test_a_bag_is_played_by_the_player_that_waits_for_the_predictor() -> None:
+    _, player = actions_of("replay.launch.py", bag="b.mcap")
+    assert player.given["parameters"] == [
+        {"scene": "b.mcap", "rate": 1.0, "loop": False, "wait_for_subscriber": True}
+    ]  # fmt: skip
+    assert player.given["on_exit"].kind == "Shutdown"
+
+
+@pytest.mark.usefixtures("launch_modules")
 def test_a_bag_is_replayed_without_its_own_predictions() -> None:
-    _, player, rviz = actions_of("replay.launch.py", bag="b.mcap", rviz="true")
+    _, player, rviz = actions_of("replay.launch.py", bag="b.mcap", raw="true", rviz="true")
     assert player.given["cmd"] == [
         "ros2", "bag", "play", "b.mcap", "--clock", "--rate", "1.0", "--topics", constant(NODE, "INPUT_TOPIC")
     ]  # fmt: skip
+    assert player.given["on_exit"].kind == "Shutdown"
     assert installed(rviz.positional[0]) == LAUNCH / "rviz.launch.py"
     actions_of("rviz.launch.py", **dict(rviz.given["launch_arguments"]))
 
@@ -209,19 +248,37 @@ def test_rviz_shows_topics_that_the_node_publishes() -> None:
     assert shown["Global Options"]["Fixed Frame"] == DEFAULTS["frame_id"]
 
 
-def test_the_xml_twin_says_the_same() -> None:
+@pytest.mark.usefixtures("launch_modules")
+@pytest.mark.parametrize(
+    ("text", "meant"), [("True", True), ("1", True), ("true", True), ("ON", True), ("False", False), ("0", False)]
+)
+def test_a_switch_may_be_spelt_as_yaml_python_and_shells_do(text: str, meant: bool) -> None:
+    (node,) = actions_of("predictor.launch.py", autostart=text, use_sim_time=text)
+    assert node.given["parameters"][1] == {"autostart": meant, "use_sim_time": meant}
+    assert truth("autostart", text) is meant
+
+
+@pytest.mark.usefixtures("launch_modules")
+def test_what_is_neither_true_nor_false_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="autostart: expected true or false, got 'perhaps'"):
+        actions_of("predictor.launch.py", autostart="perhaps")
+    with pytest.raises(ConfigError, match="autostart: expected true or false, got 'perhaps'"):
+        truth("autostart", "perhaps")
+
+
+@pytest.mark.usefixtures("launch_modules")
+def test_the_xml_twin_has_the_same_arguments_and_hands_them_all_on() -> None:
     root = ElementTree.parse(LAUNCH / "predictor.launch.xml").getroot()
-    arguments = {a.attrib["name"]: a.attrib["default"] for a in root.iter("arg")}
-    assert arguments["input_topic"] == constant(NODE, "INPUT_TOPIC")
-    assert arguments["output_topic"] == constant(NODE, "OUTPUT_TOPIC")
-    assert arguments["param_file"] == "$(find-pkg-share trajnet)/config/trajnet.param.yaml"
-    (node,) = root.iter("node")
-    assert (node.attrib["pkg"], node.attrib["name"]) == ("trajnet", constant(NODE, "NODE_NAME"))
-    assert node.attrib["exec"] in executables()
-    assert {r.attrib["from"] for r in node.iter("remap")} == {"~/input/objects", "~/output/objects"}
-    assert {p.attrib["name"] for p in node.iter("param") if "name" in p.attrib} <= {*ABOUT, "use_sim_time"}
-    used = set(re.findall(r"\$\(var (\w+)\)", (LAUNCH / "predictor.launch.xml").read_text()))
-    assert used == set(arguments)
+    declared = [a.attrib for a in root.findall("arg")]
+    python = [a for a in description_of("predictor.launch.py") if a.kind == "DeclareLaunchArgument"]
+    assert declared == [
+        {"name": a.positional[0], "default": a.given["default_value"], "description": a.given["description"]}
+        for a in python
+    ]
+    (include,) = root.iter("include")
+    assert include.attrib["file"] == "$(find-pkg-share trajnet)/launch/predictor.launch.py"
+    handed_on = {a.attrib["name"]: a.attrib["value"] for a in include.findall("arg")}
+    assert handed_on == {a["name"]: f"$(var {a['name']})" for a in declared}
 
 
 def test_the_parameter_file_has_every_parameter_with_its_default_and_description() -> None:

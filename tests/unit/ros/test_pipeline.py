@@ -22,8 +22,9 @@ from trajnet.inference.onnx.session import PROVIDERS
 from trajnet.models import nuscenes_model
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, decode_tracked, encode_tracked
 from trajnet.ros.conventions import object_ids
-from trajnet.ros.diagnostics import Identity, Level, Status
+from trajnet.ros.diagnostics import Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
+from trajnet.ros.levels import Level, Status
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
 from trajnet.ros.published_paths import PathGrid, PresentObjects
@@ -471,9 +472,10 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
     first = load_scene(scene).frame(0)
     moved = replace(first, position_m=first.position_m + moved_m)
     line.process(encode_tracked(tracked_objects(moved)), first.timestamp_ns)
-    status = statuses(line)["input"]
+    status = statuses(line)["map"]
     assert status.level == level
     assert dict(status.values)["on_map_share"] == ("1.0000" if level == Level.OK else "0.0000")
+    assert dict(status.values)["map"] == str(scene)
     assert ("100% of the objects are off the map" in status.message) == (level == Level.WARN)
 
 
@@ -562,6 +564,25 @@ def test_an_object_that_leaps_begins_anew_and_is_told() -> None:
     assert "leapt" in status.message
     assert dict(status.values)["restarted_total"] == "1"
     assert dict(status.values)["implausible_speed_total"] == "0"
+
+
+def test_a_small_leap_is_no_motion_and_is_told() -> None:
+    """The same with 2 m, as of a detection on another part of the car: the path of the shipped model was 89 m long."""
+    parameters = Parameters.of({"budget_ms": 0.0})
+    longest_m: dict[float, list[float]] = {}
+    for leap_m in (0.0, 2.0):
+        line = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
+        for step in range(30):
+            one = frame(100 * step, "a", speed=10.0)
+            one = replace(one, position_m=one.position_m + [leap_m if step >= 20 else 0.0, 0.0])
+            answer = line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+            got = said(answer.objects)
+            legs_m = np.diff(got.path_pose[:, :2].reshape(len(got.path_confidence), -1, 2), axis=1)
+            longest_m.setdefault(leap_m, []).append(float(np.hypot(*legs_m.T).sum(axis=0).max()))
+    status = statuses(line, 2900)["input"]
+    assert status.level == Level.WARN
+    assert (dict(status.values)["shifted_total"], dict(status.values)["restarted_total"]) == ("1", "0")
+    assert np.array(longest_m[2.0][20:]) == pytest.approx(np.array(longest_m[0.0][20:]), rel=0.2)
 
 
 def test_a_path_that_a_class_cannot_drive_is_replaced_and_told() -> None:

@@ -16,7 +16,7 @@ from trajnet.columns import INPUT_COLUMNS
 from trajnet.context.map_field import INT8_MAX, MapView
 from trajnet.errors import ConfigError
 from trajnet.geometry import rotate
-from trajnet.training.data import steady_velocities
+from trajnet.training.batches import steady_velocities
 from trajnet.training.model import (
     HEADS,
     MAX_ACCELERATION_MPS2,

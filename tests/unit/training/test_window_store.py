@@ -18,8 +18,10 @@ from trajnet.engine import InProcess, ProcessPool
 from trajnet.errors import InputError
 from trajnet.scenes import write_scene
 from trajnet.training import window_store
+from trajnet.training.batches import Batch, Batches
 from trajnet.training.config import AugmentConfig, SourceConfig
-from trajnet.training.data import Batch, Batches, TrainingSet, load_training_set
+from trajnet.training.sources import load_training_set
+from trajnet.training.training_set import TrainingSet
 from trajnet.training.window_store import StoredWindows, stored_windows
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"

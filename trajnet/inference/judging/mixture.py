@@ -78,7 +78,7 @@ def mixed(
     allowed: BoolArray,
     spreads: Spreads,
 ) -> Mixed:
-    """Return the prediction with other experts among the modes of the allowed rows (N,), labelled.
+    """Put other experts among the modes of the allowed rows (N,), in the prediction's own arrays; return it labelled.
 
     weight (N, EXPERTS): of each expert. velocity_mps (N, 2): with which constant velocity goes on. Rows that no other
     expert enters keep their values. A row whose most probable mode is another expert's is Source.JUDGED.
@@ -89,24 +89,17 @@ def mixed(
     if not rows:
         return Mixed(replace(prediction, expert=label), expert, label[:0, 0])
     label[row, mode] = expert
-    position_m, yaw_rad = prediction.position_m.copy(), prediction.yaw_rad.copy()
-    covariance_m2, probability = prediction.covariance_m2.copy(), prediction.probability.copy()
     going_mps = velocity_mps[row] * (expert == CONSTANT_VELOCITY)[:, None]
     path_m = prediction.time_s[:, None] * going_mps[:, None]
     path_m += observations.position_m[row, None]
-    position_m[row, mode] = path_m
-    yaw_rad[row, mode] = observations.yaw_rad[row, None]
-    covariance_m2[row, mode] = spreads.of(expert, observations.object_class[row])
+    prediction.position_m[row, mode] = path_m
+    prediction.yaw_rad[row, mode] = observations.yaw_rad[row, None]
+    prediction.covariance_m2[row, mode] = spreads.of(expert, observations.object_class[row])
     share[row, mode] = weight[row, expert]
     changed = row[:rows]
     part = share[changed]
-    probability[changed] = part / part.sum(axis=1, keepdims=True)
+    prediction.probability[changed] = part / part.sum(axis=1, keepdims=True)
     leading = label[changed, part.argmax(axis=1)]
     ahead = np.flatnonzero(leading)
-    source = prediction.source.copy()
-    source[changed[ahead]] = _JUDGED
-    answer = replace(
-        prediction, position_m=position_m, yaw_rad=yaw_rad, covariance_m2=covariance_m2, probability=probability,
-        source=source, expert=label,
-    )  # fmt: skip
-    return Mixed(answer, expert, leading[ahead])
+    prediction.source[changed[ahead]] = _JUDGED
+    return Mixed(replace(prediction, expert=label), expert, leading[ahead])
