@@ -11,20 +11,24 @@ from trajnet.types import FloatArray, Lane
 TOLERANCE_M = 0.02
 
 
-def border_beside(centre_m: FloatArray, away_m: FloatArray | float) -> FloatArray:
-    """Return the line (P, 2) beside a centre line (P, 2), P >= 2; away_m (P,) or one: positive on its left."""
+def normals(centre_m: FloatArray) -> FloatArray:
+    """Return unit vectors (P, 2) to the left of a line (P, 2), P >= 2."""
     ahead = np.empty_like(centre_m)
     ahead[0], ahead[-1] = centre_m[1] - centre_m[0], centre_m[-1] - centre_m[-2]
     ahead[1:-1] = centre_m[2:] - centre_m[:-2]
-    ahead /= np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
-    border_m: FloatArray = centre_m + np.reshape(away_m, (-1, 1)) * np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
-    return border_m
+    length = np.maximum(np.hypot(ahead[:, 0], ahead[:, 1]), 1e-9)
+    left = np.empty_like(ahead)
+    left[:, 0], left[:, 1] = -ahead[:, 1] / length, ahead[:, 0] / length
+    return left
 
 
 def thin_lane(name: str, left_m: FloatArray, right_m: FloatArray, centre_m: FloatArray) -> Lane:
     """Return a lane without points that lie on a straight line, in whole millimetres."""
-    thinned = shapely.simplify([shapely.linestrings(line) for line in (left_m, right_m, centre_m)], TOLERANCE_M)
-    return Lane(name, *(np.round(shapely.get_coordinates(line), 3) for line in thinned))
+    owner = np.repeat(np.arange(3), [len(left_m), len(right_m), len(centre_m)])
+    lines = shapely.linestrings(np.concatenate([left_m, right_m, centre_m]), indices=owner)
+    kept_m, line = shapely.get_coordinates(shapely.simplify(lines, TOLERANCE_M), return_index=True)
+    left_m, right_m, centre_m = np.split(np.round(kept_m, 3), np.searchsorted(line, [1, 2]))
+    return Lane(name, left_m, right_m, centre_m)
 
 
 def crossing(name: str, polygon_m: FloatArray) -> Lane | None:

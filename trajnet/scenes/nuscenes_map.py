@@ -18,7 +18,7 @@ import numpy as np
 import shapely
 
 from trajnet.errors import InputError, in_words
-from trajnet.scenes.lane_shapes import border_beside, crossing, thin_lane
+from trajnet.scenes.lane_shapes import crossing, normals, thin_lane
 from trajnet.scenes.rows import read_text
 from trajnet.types import FloatArray, Lane
 
@@ -61,7 +61,8 @@ def _lane(name: str, path: Sequence[Mapping[str, Any]], ring_m: FloatArray | Non
     half_m = HALF_WIDTH_M
     if ring_m is not None and len(ring_m) > 2:
         half_m = float(np.clip(shapely.Polygon(ring_m).area / length_m / 2, NARROWEST_M, WIDEST_M))
-    return thin_lane(name, border_beside(centre_m, half_m), border_beside(centre_m, -half_m), centre_m)
+    across_m = half_m * normals(centre_m)
+    return thin_lane(name, centre_m + across_m, centre_m - across_m, centre_m)
 
 
 def centre_line(path: Mapping[str, Any]) -> FloatArray:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from trajnet.scenes.lane_shapes import border_beside, crossing, thin_lane
+from trajnet.scenes.lane_shapes import crossing, normals, thin_lane
 from trajnet.types import FloatArray, Lane
 
 #: LaneCenter.LaneType.
@@ -72,21 +72,22 @@ def _points(found: Any) -> FloatArray:
 
 def _lane(name: str, lane: Any, centre_m: FloatArray, lines: Mapping[int, Any]) -> Lane:
     half_m = HALF_BIKE_WIDTH_M if lane.type == BIKE_LANE else HALF_WIDTH_M
-    left_m = _border(centre_m, lane.left_boundaries, lines, half_m, 1.0)
-    right_m = _border(centre_m, lane.right_boundaries, lines, half_m, -1.0)
-    return thin_lane(name, left_m, right_m, centre_m)
+    left = normals(centre_m)
+    on_left_m, on_right_m = (
+        _away_m(centre_m, segments, lines, half_m)[:, None]
+        for segments in (lane.left_boundaries, lane.right_boundaries)
+    )
+    return thin_lane(name, centre_m + on_left_m * left, centre_m - on_right_m * left, centre_m)
 
 
-def _border(centre_m: FloatArray, segments: Any, lines: Mapping[int, Any], half_m: float, side: float) -> FloatArray:
-    """Return the border (P, 2) beside the centre line (P, 2); side: 1 left, -1 right."""
+def _away_m(centre_m: FloatArray, segments: Any, lines: Mapping[int, Any], half_m: float) -> FloatArray:
+    """Return how far the border on one side is away from the centre line (P, 2) at each of its points, (P,)."""
     away_m = np.full(len(centre_m), half_m)
-    points = shapely.points(centre_m)
     for segment in segments:
         line = lines.get(segment.boundary_feature_id)
-        if line is None:
-            continue
         part = np.arange(max(segment.lane_start_index, 0), min(segment.lane_end_index + 1, len(centre_m)))
-        if len(part):
+        if line is not None and len(part):
             asked = np.append(part[:-1:EVERY], part[-1])
-            away_m[part] = np.interp(part, asked, shapely.distance(line, points[asked]))
-    return border_beside(centre_m, side * np.clip(away_m, NEAREST_M, FARTHEST_M))
+            away_m[part] = np.interp(part, asked, shapely.distance(line, shapely.points(centre_m[asked])))
+    within_m: FloatArray = np.clip(away_m, NEAREST_M, FARTHEST_M)
+    return within_m
