@@ -15,8 +15,8 @@ from trajnet.engine import DoneList, stamp_of
 from trajnet.errors import InputError
 from trajnet.scenes import write_scene
 from trajnet.scenes.av2_map import map_beside
-from trajnet.scenes.own_table import read_own
-from trajnet.tabular import TableOptions
+from trajnet.scenes.own_table import read_own, read_own_split
+from trajnet.tabular import TableOptions, log_notes
 from trajnet.types import Scene
 
 #: In the folder of the tables: the files that became them, and what is in them.
@@ -28,6 +28,7 @@ class Conversion:
     """A file, the table that it becomes, and the options of the command.
 
     in_folder: whether DST is a folder: a file that may hold several scenes then has their tables in a folder there.
+    split_by: column of a table of one's own that has a value for each recording, which become tables beside ``table``.
     """
 
     original: Path
@@ -38,6 +39,7 @@ class Conversion:
     map_file: Path | None
     checked: bool
     in_folder: bool
+    split_by: str | None = None
 
     @property
     def stamp(self) -> str:
@@ -101,7 +103,11 @@ def _counts(scene: Scene) -> dict[str, int]:
 def _scenes(one: Conversion) -> Iterator[tuple[str, Scene, list[str], Path]]:
     """Yield a file's kind, each of its scenes, what was chosen and mended in a table of one's own, and the table."""
     found = "own" if one.options is not None else scene_kind(one.original) if one.kind == "auto" else one.kind
-    if found == "own":
+    if one.split_by is not None:
+        for scene, notes in read_own_split(one.original, one.split_by, one.options or TableOptions()):
+            log_notes(scene.scene_id, notes)
+            yield found, scene, [], one.table.with_name(f"{scene.scene_id}.parquet")
+    elif found == "own":
         yield found, *read_own(one.original, one.options or TableOptions()), one.table
     elif not (one.in_folder and holds_several(one.original, found)):
         yield found, load_scene(one.original, found, with_map=one.with_map), [], one.table

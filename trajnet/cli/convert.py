@@ -14,6 +14,7 @@ from trajnet.cli.own import (
     Crs,
     MapFile,
     Rate,
+    SplitBy,
     ToCrs,
     UnitNames,
     show_checks,
@@ -56,6 +57,7 @@ def convert(
     crs: Crs = None,
     to_crs: ToCrs = None,
     units: UnitNames = None,
+    split_by: SplitBy = None,
     checked: Annotated[
         bool, typer.Option("--check/--no-check", help="Check each scene as `trajnet check` does.")
     ] = True,
@@ -77,6 +79,8 @@ def convert(
 
         trajnet convert tracks.csv out/ --columns x=pos_e,y=pos_n --classes classes.yaml --units time=ms,angle=deg
 
+        trajnet convert all.csv out/ --split-by recordingId
+
         trajnet convert data/commonroad_ngsim tables/ngsim
 
     A folder is shared between processes. Interrupted in any way, the same command goes on: files whose size, time and
@@ -87,10 +91,8 @@ def convert(
     from trajnet.cli.terminal import Console
 
     console, errors = Console(), Console(stderr=True)
-    options = table_options(columns, classes, rate, crs, to_crs, units)
-    if options is not None and kind not in ("auto", "own"):
-        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
-    wanted = _conversions(source, target, kind, with_map, options, map_file, checked)
+    options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
+    wanted = _conversions(source, target, kind, with_map, options, map_file, checked, split_by)
     earlier = Earlier(target, again=again) if source.is_dir() else None
     to_do, before = (wanted, []) if earlier is None else earlier.split(wanted)
     tally = _Tally(before)
@@ -146,11 +148,16 @@ def _conversions(
     options: TableOptions | None,
     map_file: Path | None,
     checked: bool,
+    split_by: str | None,
 ) -> list[Conversion]:
     from trajnet.cli.conversion import Conversion
 
+    if options is not None and kind not in ("auto", "own"):
+        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
+    if split_by is not None and (source.is_dir() or target.suffix.lower() == ".parquet"):
+        raise InputError("split-by: expected one table as SRC and a folder as DST, as it makes several of one")
     return [
-        Conversion(original, table, kind, with_map, options, map_file, checked, in_folder=table != target)
+        Conversion(original, table, kind, with_map, options, map_file, checked, table != target, split_by)
         for original, table in _targets(source, target, _files(source, kind, options))
     ]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXTRAS = {
     "typer": "tools", "rich": "tools", "pyarrow": "tools", "PIL": "tools", "torch": "train", "lightning": "train",
     "tensorboard": "train", "onnx": "train", "onnxscript": "train", "onnxslim": "train", "commonroad": "train",
-    "rosbags": "ros", "mcap": "ros", "mcap_ros2": "ros", "onnxruntime": "cpu",
+    "rosbags": "ros", "mcap": "ros", "mcap_ros2": "ros", "onnxruntime": "cpu", "rerun": "view",
 }  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def build() -> "typer.Typer":
         predict,
         replay,
         train,
+        view,
     )  # fmt: skip
 
     app = typer.Typer(
@@ -86,6 +87,7 @@ def build() -> "typer.Typer":
         export.export,
         info.info,
         play.play,
+        view.view,
     ):
         app.command()(command)
     app.add_typer(bag.app, name="bag")

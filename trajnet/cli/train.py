@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajnet.cli.own import MapFile
+from trajnet.datasets.scenes import SCENES
 from trajnet.errors import ConfigError
+from trajnet.scenes.rows import require_file
 
 if TYPE_CHECKING:
-    from trajnet.training.config import TrainConfig
+    from trajnet.training.config import SourceConfig, TrainConfig
 
 
 def train(
@@ -40,6 +43,7 @@ def train(
             help="Start from these weights (fine-tuning): a bundled model's name (urban, universal) or a checkpoint.",
         ),
     ] = None,
+    map_file: MapFile = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
     devices: Annotated[int, typer.Option(help="Devices on each machine.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines; start the same command on each with torchrun's variables.")] = 1,
@@ -57,7 +61,7 @@ def train(
 
         trajnet train --config configs/finetune.yaml --data ../data --init urban --out out/tuned
 
-    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/last.ckpt --out MODEL.onnx`.
+    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/best.ckpt --out MODEL.onnx`.
     """
     from trajnet.cli.logs import show_warnings
     from trajnet.cli.progress import progress_items
@@ -68,7 +72,7 @@ def train(
 
     show_warnings()
     start = None if init is None else checkpoint_file(init)
-    loaded = with_epochs(load_yaml(TrainConfig, config), epochs)
+    loaded = with_map(with_epochs(load_yaml(TrainConfig, config), epochs), map_file)
     console = Console(stderr=True)
     with progress_items(console) as report:
         try:
@@ -79,7 +83,21 @@ def train(
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(how_to_go_on(out, loaded.optimizer.epochs)) from None
-    print(f"checkpoint {checkpoint}\nnext: trajnet export {checkpoint} --out {loaded.name}.onnx")
+    print(what_is_there(checkpoint, loaded.name))
+
+
+def what_is_there(last: Path, name: str) -> str:
+    """Return which checkpoints a finished run has left, and what to do next."""
+    from trajnet.training.checkpoint import read_checkpoint
+    from trajnet.training.run_files import BEST
+    from trajnet.training.run_state import RunState
+
+    best, run = last.parent / BEST, RunState.of(read_checkpoint(last)["trajnet"])
+    lines = [f"checkpoint {last} (epoch {run.done})"]
+    if run.best is not None and best.is_file():
+        lines.append(f"checkpoint {best} (epoch {run.best.epoch}, the lowest validation loss)")
+        last = best
+    return "\n".join([*lines, f"next: trajnet export {last} --out {name}.onnx"])
 
 
 def checkpoint_file(name: str) -> Path:
@@ -101,6 +119,26 @@ def with_epochs(config: TrainConfig, epochs: int | None) -> TrainConfig:
     if epochs is None:
         return config
     return dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, epochs=epochs))
+
+
+def with_map(config: TrainConfig, map_file: Path | None) -> TrainConfig:
+    """Return the configuration with this map for its sources of kind scenes that name none; None leaves it.
+
+    Raises InputError for a file that is not there, ConfigError where no source takes it.
+    """
+    if map_file is None:
+        return config
+    require_file(map_file)
+
+    def mapped(sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
+        path = str(map_file.resolve())
+        takes = [source.kind == SCENES.name and not source.map for source in sources]
+        return tuple(dataclasses.replace(s, map=path) if t else s for s, t in zip(sources, takes, strict=True))
+
+    changed = dataclasses.replace(config, train=mapped(config.train), validation=mapped(config.validation))
+    if changed == config:
+        raise ConfigError("map: expected a source of kind scenes without a map of its own to take it, got none")
+    return changed
 
 
 def how_to_go_on(out: Path, epochs: int) -> str:

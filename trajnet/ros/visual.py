@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trajnet.ros.cdr_writer import CdrWriter
 from trajnet.ros.published_paths import PublishedPaths
-from trajnet.types import FloatArray
+from trajnet.types import Expert, FloatArray, Source
 
 #: Red, green, blue of a path by where it comes from: model, physics, stale, judged.
 SOURCE_RGB: NDArray[np.float32] = np.array(
@@ -125,8 +125,16 @@ def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
     records["object"] = np.arange(count)[:, None, None]
     records["path"] = np.arange(modes)[None, :, None]
     records["source"] = paths.source[:, None, None]
-    records["expert"] = 0 if paths.expert is None else paths.expert[:, :, None]
+    records["expert"] = experts_of(paths)[:, :, None]
     return records.reshape(-1)
+
+
+def experts_of(paths: PublishedPaths) -> NDArray[np.int8]:
+    """Return Expert values (N, K): where nothing judges itself, MODEL in rows of the model and UNKNOWN in others."""
+    if paths.expert is not None:
+        return paths.expert
+    row = np.where(paths.source == Source.MODEL, np.int8(Expert.MODEL), np.int8(Expert.UNKNOWN))
+    return np.repeat(row[:, None], paths.probability.shape[1], axis=1)
 
 
 def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> bytes:
@@ -138,18 +146,23 @@ def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> by
     PointCloud2, because PredictedPath has no room for a covariance and no standard message has paths with covariances:
     it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.
     """
-    records = covariance_records(paths)
+    return encode_cloud(stamp_ns, frame_id, covariance_records(paths), bool(np.isfinite(paths.position_m).all()))
+
+
+def encode_cloud(stamp_ns: int, frame_id: str, records: NDArray[Any], is_dense: bool) -> bytes:
+    """Return a sensor_msgs/PointCloud2 with one point per record (N,) of a structured array."""
+    names = records.dtype.names
+    assert names is not None
     writer = CdrWriter()
     writer.header(stamp_ns, frame_id)
     writer.put("II", 1, len(records))
-    assert CLOUD.names is not None
-    writer.put("I", len(CLOUD.names))
-    for name in CLOUD.names:
-        dtype, offset = CLOUD.fields[name][:2]  # type: ignore[index]
+    writer.put("I", len(names))
+    for name in names:
+        dtype, offset = records.dtype.fields[name][:2]  # type: ignore[index]
         writer.text(name)
         writer.put("IBI", offset, _DATATYPE[dtype.str], 1)
     writer.put("?", False)
-    writer.put("II", CLOUD.itemsize, CLOUD.itemsize * len(records))
+    writer.put("II", records.itemsize, records.nbytes)
     writer.array(records.view(np.uint8), 1)
-    writer.put("?", bool(np.isfinite(paths.position_m).all()))
+    writer.put("?", is_dense)
     return writer.bytes()

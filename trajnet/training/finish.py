@@ -7,10 +7,12 @@ from pathlib import Path
 
 from trajnet import config as configs
 from trajnet.inference.domain import Domain
+from trajnet.training.batches import Batches
 from trajnet.training.checkpoint import checkpoint_model, read_checkpoint, save_whole
-from trajnet.training.data import Batches, Report, TrainingSet
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.run_files import BEST, LAST
+from trajnet.training.sources import Report
+from trajnet.training.training_set import TrainingSet
 
 
 def is_finished(out: Path) -> bool:

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from trajnet import metrics
-from trajnet.training.data import Batches
+from trajnet.training.batches import Batches
 from trajnet.training.loss import displacement, mean_over_knots
-from trajnet.training.model import PathTensors, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_input import unpacked
+from trajnet.training.tensors import PathTensors
 from trajnet.types import BoolArray, FloatArray
 
 log = logging.getLogger(__name__)

@@ -19,15 +19,17 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from trajnet.datasets.registry import require_trainable
+from trajnet.training.batches import Batches
 from trajnet.training.checkpoint import WholeFiles, read_checkpoint, start_from
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import Batches, Report, TrainingSet, joined, load_parts, load_training_set
 from trajnet.training.domain import training_domain
 from trajnet.training.epoch_records import EpochRecords, KeepBest
 from trajnet.training.finish import finish, is_finished
 from trajnet.training.learner import Learner, WindowsDataModule
 from trajnet.training.run_files import BEST, LAST, LOCK, METRICS, keep_configuration
 from trajnet.training.run_state import RunState, continued_run, require_same_start, start_name
+from trajnet.training.sources import Report, load_parts, load_training_set
+from trajnet.training.training_set import TrainingSet, joined
 from trajnet.whole_file import only_process
 
 log = logging.getLogger(__name__)
