@@ -19,6 +19,8 @@ ARGUMENTS = {
     "map_path": ("", "Path of a map: a Lanelet2 .osm or a scene file; empty: what param_file says."),
     "input_topic": ("/perception/object_recognition/tracking/objects", "TrackedObjects."),
     "output_topic": ("/perception/object_recognition/objects", "PredictedObjects."),
+    "role": ("sole", "sole, or beside another predictor: cross_check or fall_back; see docs/ros.md."),
+    "other_topic": ("", "PredictedObjects of the other predictor; empty: in a cross_check output_topic."),
     "autostart": ("true", "false where a lifecycle manager configures and activates the node."),
     "use_sim_time": ("false", "Take the time from /clock."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
@@ -34,6 +36,19 @@ def _truth(name: str, text: str) -> bool:
     raise RuntimeError(f"predictor.launch.py: {name}: expected true or false, got {text!r}")
 
 
+def _remappings(values: dict[str, str]) -> list[tuple[str, str]]:
+    """Return where the topics go. In a cross_check output_topic is the other predictor's, and ours is private."""
+    role, other = values["role"], values["other_topic"]
+    if role == "fall_back" and not other:
+        raise RuntimeError("predictor.launch.py: role fall_back: expected other_topic:=TOPIC of the other predictor")
+    found = [("~/input/objects", values["input_topic"])]
+    if role != "cross_check":
+        found.append(("~/output/objects", values["output_topic"]))
+    if role != "sole":
+        found.append(("~/input/other_objects", other or values["output_topic"]))
+    return found
+
+
 def _node(context: Any) -> list[Any]:
     def value(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
@@ -41,6 +56,8 @@ def _node(context: Any) -> list[Any]:
     share_config = PathJoinSubstitution([FindPackageShare("trajnet"), "config", "trajnet.param.yaml"])
     overrides: dict[str, str | bool] = {n: _truth(n, value(n)) for n in ("autostart", "use_sim_time")}
     overrides.update({name: value(name) for name in ("model", "map_path") if value(name)})
+    if value("role") != "sole":
+        overrides["role"] = value("role")
     return [
         Node(
             package="trajnet",
@@ -48,7 +65,7 @@ def _node(context: Any) -> list[Any]:
             name="trajnet_predictor",
             output="both",
             parameters=[value("param_file") or share_config, overrides],
-            remappings=[("~/input/objects", value("input_topic")), ("~/output/objects", value("output_topic"))],
+            remappings=_remappings({name: value(name) for name in ARGUMENTS}),
             arguments=["--ros-args", "--log-level", value("log_level")],
         )
     ]

@@ -216,6 +216,7 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
     models, dataset = report["models"], dataset_of_report(report)
     for each in _tables(report, dataset):
         console.print(each)
+    tables.show_womd(models, console)
     tables.show_consistency(models, console)
     if breakdown:
         tables.show_breakdown(models, console)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
@@ -17,16 +17,18 @@ from trajnet import config
 from trajnet.datasets.description import Dataset
 from trajnet.datasets.registry import dataset_named
 from trajnet.datasets.scenes import SCENES
-from trajnet.evaluate import robustness, steadiness
+from trajnet.datasets.womd import WOMD
+from trajnet.evaluate import robustness, steadiness, womd
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.evaluation_set import DEFAULT_HORIZON_S, EvaluationSet, open_dataset
 from trajnet.evaluate.mined import Labelled, ObjectSink
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
-from trajnet.evaluate.runner import ModelResult, Progress, model_results
+from trajnet.evaluate.runner import ModelResult, Progress, SavedPaths, model_results
 from trajnet.evaluate.scoring import DEFINITIONS
 from trajnet.evaluate.tally import Sums, Tally
+from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import PHYSICS, Predictor, load_predictor
 from trajnet.types import CLASS_NAMES, FloatArray
 
@@ -79,6 +81,7 @@ def evaluate(
             progress(before + done, units)
 
     saved = asked or specs
+    official = _official(opened)
     with ExitStack() as stack:
         writer = None if save is None else stack.enter_context(PathWriter(save, with_model=len(saved) > 1))
         counts: dict[str, Any] = {}
@@ -88,7 +91,7 @@ def evaluate(
             specs,
             jobs=jobs,
             progress=report_progress,
-            save={} if writer is None else {spec: partial(writer.write, labels[spec]) for spec in saved},
+            save=_takers(writer, official, specs, saved, labels),
             domain=domain,
             self_judging=self_judging,
             sink=None if sink is None else Labelled(sink, labels),
@@ -99,6 +102,7 @@ def evaluate(
                     **_description(labels[spec], spec, predictors[spec], result),
                     **_summary(result.tally, opened),
                     **_steadiness(result),
+                    **({} if official is None else {"womd": official.summary(spec)}),
                 }
             )
     report = {
@@ -113,6 +117,7 @@ def evaluate(
         "counts": counts,
         "models": entries,
         "definitions": {**DEFINITIONS, **steadiness.DEFINITIONS},
+        **({} if official is None else {"womd_definitions": womd.DEFINITIONS}),
         "versions": _versions(any(p.model_file is not None for p in predictors.values())),
     }
     if thinned is not None:
@@ -134,6 +139,34 @@ def evaluate(
             "cells": robustness.robustness_report(worn, labels, rates_hz, drops),
         }
     return report
+
+
+def _official(opened: EvaluationSet) -> womd.WomdFigures | None:
+    """Return what collects the figures of the data set's own benchmark, where they differ from the general ones."""
+    if opened.name != WOMD.name:
+        return None
+    return womd.WomdFigures(
+        sorted({file for unit in opened.units if isinstance(unit, WindowUnit) for file in unit.files})
+    )
+
+
+def _takers(
+    writer: PathWriter | None,
+    official: womd.WomdFigures | None,
+    specs: Sequence[str],
+    saved: Sequence[str],
+    labels: dict[str, str],
+) -> dict[str, Callable[[SavedPaths], None]]:
+    """Return what takes the paths of each predictor: the file for those that are saved, and the official figures."""
+
+    def take(spec: str, paths: SavedPaths) -> None:
+        if writer is not None and spec in saved:
+            writer.write(labels[spec], paths)
+        if official is not None:
+            official.add(spec, paths)
+
+    taken = specs if official is not None else saved if writer is not None else ()
+    return {spec: partial(take, spec) for spec in taken}
 
 
 def dataset_of_report(report: dict[str, Any]) -> Dataset:

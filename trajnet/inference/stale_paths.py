@@ -47,8 +47,7 @@ class PathMemory:
     def keep(self, observations: Observations, prediction: Prediction) -> None:
         """Keep the newest prediction; store the previous one's paths of tracks that are missing now."""
         slot = observations.slot
-        if len(slot):
-            self._slots = grown(self._slots, int(slot.max()) + 1)
+        self._slots = grown(self._slots, observations.slots)
         if self._newest is not None:
             reported = self._slots.reported
             reported[slot] = True

@@ -122,9 +122,9 @@ class Stream:
                 fresh = self.judge.judged(observations, fresh)
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
-            coasting = self.store.coasting()
             answer = fresh
-            if coasting.track_id:
+            if self.store.any_coasting:
+                coasting = self.store.coasting()
                 self.guard.counters.stale_rows += len(coasting.track_id)
                 answer = concat([fresh, self._memory.recall(coasting, frame.timestamp_ns)])
         self._latest = answer

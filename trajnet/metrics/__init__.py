@@ -25,6 +25,7 @@ from trajnet.metrics.displacement import (
     reliability_sums,
     social_gan_best_of,
 )
+from trajnet.metrics.energy import half_energy_distance_m
 from trajnet.metrics.gaussian import (
     COVERAGE_LEVELS,
     LOG_DENSITY_FLOOR,
@@ -52,6 +53,7 @@ __all__ = [
     "ellipse_share",
     "expected_calibration_error",
     "first_k",
+    "half_energy_distance_m",
     "min_ade",
     "min_fde",
     "mixture_log_density",

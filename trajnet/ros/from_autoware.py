@@ -42,6 +42,7 @@ from trajnet.ros.conventions import (
 )
 from trajnet.ros.footprint import smallest_rectangles
 from trajnet.ros.ids_by_place import UNSET_ID, IdsByPlace, shared_ids
+from trajnet.ros.ragged import ragged_rows
 from trajnet.ros.unknown_values import known_class_probability, known_covariance, known_existence
 from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, TrackFrame
 
@@ -335,7 +336,7 @@ def _with_sizes(
     size_m[cylinder] = size_m[cylinder].max(axis=1, keepdims=True)
     polygon = np.flatnonzero((objects.shape_type == POLYGON) & (objects.footprint_count >= 3))
     if len(polygon):
-        points, count = _ragged_rows(objects.footprint_m, objects.footprint_count, polygon)
+        points, count = ragged_rows(objects.footprint_m, objects.footprint_count, polygon)
         rectangle_m = smallest_rectangles(points[:, :2].astype(np.float64), count)
         has_area = rectangle_m[:, 1] > 0
         size_m[polygon[has_area]] = rectangle_m[has_area]
@@ -348,20 +349,11 @@ def _with_sizes(
     return size_m, replace(objects, dimensions_m=np.concatenate([plane, height], axis=1)), bad
 
 
-def _ragged_rows(values: NDArray[Any], count: IntArray, rows: IntArray) -> tuple[NDArray[Any], IntArray]:
-    """Return the elements of some of the lists that values holds one after another, and how many each has."""
-    start = np.cumsum(count) - count
-    taken = count[rows]
-    before = np.cumsum(taken) - taken
-    index = np.repeat(start[rows] - before, taken) + np.arange(int(taken.sum()))
-    return values[index], taken
-
-
 def select(objects: TrackedObjects, rows: IntArray) -> TrackedObjects:
     """Return only the objects of these rows (indices), in their order."""
-    label, class_count = _ragged_rows(objects.class_label, objects.class_count, rows)
-    probability, _ = _ragged_rows(objects.class_probability, objects.class_count, rows)
-    footprint_m, footprint_count = _ragged_rows(objects.footprint_m, objects.footprint_count, rows)
+    label, class_count = ragged_rows(objects.class_label, objects.class_count, rows)
+    probability, _ = ragged_rows(objects.class_probability, objects.class_count, rows)
+    footprint_m, footprint_count = ragged_rows(objects.footprint_m, objects.footprint_count, rows)
     return replace(
         objects,
         **{name: getattr(objects, name)[rows] for name in _PER_OBJECT},

@@ -10,6 +10,10 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      ~/output/objects/debug/published_time  autoware_internal_msgs/PublishedTime, where it is installed
      /diagnostics                    diagnostic_msgs/DiagnosticArray
 
+With the parameter role, beside another predictor (trajnet.ros.beside):
+in   ~/input/other_objects           autoware_perception_msgs/PredictedObjects of the other
+out  ~/output/disagreement           sensor_msgs/PointCloud2, how far both are apart for every object
+
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
 Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped.
 
@@ -42,7 +46,9 @@ from visualization_msgs.msg import MarkerArray
 
 from trajnet.errors import ConfigError, TrajnetError, in_words
 from trajnet.inference.domain import domain_lines
+from trajnet.ros.beside import Beside, Outcome
 from trajnet.ros.diagnostics import Output
+from trajnet.ros.disagreement import disagreement_records
 from trajnet.ros.foreign_parameters import about_foreign
 from trajnet.ros.health_messages import (
     encode_diagnostics,
@@ -56,6 +62,7 @@ from trajnet.ros.malloc import keep_freed_memory, settle, tidy
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
+from trajnet.ros.visual import encode_cloud
 
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
@@ -91,10 +98,13 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._last_message_ns: int | None = None
         self._tidied_ns = 0
         self._entities: dict[str, Any] = {}
+        self._beside: Beside | None = None
         # A steady clock: with use_sim_time the node's own stops with the bag, and silence has to be reported then.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
         self._timer.cancel()
+        self._due_timer = self.create_timer(WAKE_S, self._on_due, clock=steady)
+        self._due_timer.cancel()
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._time_type = float64_class()
         for sentence in about_foreign(self._parameter_overrides):
@@ -138,6 +148,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self.get_logger().error(f"cannot be configured: {in_words(error)}")
             self.get_logger().debug(traceback.format_exc())
             return TransitionCallbackReturn.FAILURE
+        self._beside = None if self.parameters.role == "sole" else Beside(self.parameters.beside())
         self._create_entities()
         self.get_logger().info(
             f"configured: model {identity.model}, provider {identity.provider}, "
@@ -153,6 +164,8 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         assert self._pipeline is not None
         self._pipeline.reset()
         self._pipeline.diagnostics.start(time.monotonic_ns())
+        if self._beside is not None:
+            self._beside.reset(time.monotonic_ns())
         self._last_message_ns = None
         settle()
         self._tidied_ns = time.monotonic_ns()
@@ -181,7 +194,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
 
     def _create_entities(self) -> None:
         publishers = {
-            "objects": (PredictedObjects, self._topic("~/output/objects", OUTPUT_TOPIC)),
+            "objects": (PredictedObjects, self._output_topic()),
             "covariance": (PointCloud2, "~/output/path_covariance"),
             "markers": (MarkerArray, "~/debug/objects_path_markers"),
             "processing_time": (self._time_type, "~/debug/processing_time_ms"),
@@ -192,9 +205,11 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             ),
             "published_time": (
                 message_class("autoware_internal_msgs", "PublishedTime"),
-                f"{self._topic('~/output/objects', OUTPUT_TOPIC)}/debug/published_time",
+                f"{self._output_topic()}/debug/published_time",
             ),
         }
+        if self._beside is not None:
+            publishers["disagreement"] = (PointCloud2, "~/output/disagreement")
         for name, (message, topic) in publishers.items():
             depth = self.parameters.queue_depth if name == "objects" else 1
             if message is not None:
@@ -203,6 +218,19 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._entities["input"] = self.create_subscription(
             TrackedObjects, topic, self._on_objects, qos(self.parameters.queue_depth), raw=True
         )
+        if self._beside is not None:
+            other = self._topic("~/input/other_objects", OUTPUT_TOPIC) if self._is_checking else "~/input/other_objects"
+            self._entities["other_input"] = self.create_subscription(
+                PredictedObjects, other, self._on_other, qos(self.parameters.queue_depth), raw=True
+            )
+
+    @property
+    def _is_checking(self) -> bool:
+        return self.parameters.role == "cross_check"
+
+    def _output_topic(self) -> str:
+        """Return where predictions leave; in a cross-check Autoware's topic is the other predictor's."""
+        return "~/output/objects" if self._is_checking else self._topic("~/output/objects", OUTPUT_TOPIC)
 
     def _topic(self, private: str, otherwise: str) -> str:
         """Return the private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""
@@ -212,13 +240,14 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def _stop(self) -> None:
         self._active = False
         self._timer.cancel()
+        self._due_timer.cancel()
         if self._pipeline is not None:
             self._pipeline.diagnostics.stop()
 
     def _release(self) -> None:
         self._stop()
         for name, entity in self._entities.items():
-            if name == "input":
+            if name in ("input", "other_input"):
                 self.destroy_subscription(entity)
             else:
                 self.destroy_lifecycle_publisher(entity)
@@ -237,12 +266,38 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         if answer.kind in ("bad", "failed"):
             self.get_logger().warning(answer.message, throttle_duration_sec=5.0)
         if answer.objects is not None:
-            self._entities["objects"].publish(answer.objects)
+            if self._beside is None:
+                self._entities["objects"].publish(answer.objects)
+            else:
+                self._carry_out(self._beside.ours(answer.stamp_ns, answer.objects, time.monotonic_ns()))
         try:  # what only people look at must not stop what a planner waits for
             self._publish_visuals(answer)
             self._publish_times(begin_ns, answer)
         except Exception as error:
             self.get_logger().error(f"debug topics: {in_words(error)}", throttle_duration_sec=5.0)
+
+    def _on_other(self, data: bytes) -> None:
+        if self._active and self._beside is not None:
+            self._carry_out(self._beside.theirs(data, time.monotonic_ns()))
+
+    def _on_due(self) -> None:
+        if self._active and self._beside is not None:
+            self._carry_out(self._beside.due(time.monotonic_ns()))
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        """Publish what is to leave, then set the timer for what still waits."""
+        assert self._beside is not None
+        for message in outcome.messages:
+            self._entities["objects"].publish(message)
+        for found in self._beside.compare(outcome, time.monotonic_ns()):
+            if self._is_heard("disagreement"):
+                records = disagreement_records(found)
+                self._entities["disagreement"].publish(encode_cloud(found.stamp_ns, found.frame_id, records, False))
+        due_ns = self._beside.next_due_ns
+        self._due_timer.cancel()
+        if due_ns is not None:
+            self._due_timer.timer_period_ns = max(1_000_000, due_ns - time.monotonic_ns())
+            self._due_timer.reset()
 
     def _publish_visuals(self, answer: Answer) -> None:
         if answer.objects is None:
@@ -289,7 +344,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self._tidied_ns = time.monotonic_ns()
         try:
             self._pipeline.diagnostics.output = self._look_around()
-            statuses = self._pipeline.report(time.monotonic_ns())
+            now_ns = time.monotonic_ns()
+            beside = {} if self._beside is None else {"beside": self._beside.judge(now_ns)}
+            statuses = self._pipeline.report(now_ns, beside)
             stamp_ns, model = self.get_clock().now().nanoseconds, self._pipeline.diagnostics.identity.model
             self._diagnostics_publisher.publish(encode_diagnostics(stamp_ns, self.get_name(), model, statuses))
         except Exception as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 from trajnet.config import require
 from trajnet.errors import ConfigError
+from trajnet.ros.beside import BesideOptions, Role
 from trajnet.ros.diagnostics import Thresholds
 from trajnet.ros.levels import Limit
 from trajnet.tracking.store import TrackPolicy
@@ -145,6 +146,24 @@ class Parameters:
         "Frame that objects are expected in; another is a warning. Paths leave in their objects' frame. Empty: any.",
         live=True,
     )
+    role: Role = _parameter(
+        "sole",
+        "Beside another predictor: cross_check publishes on ~/output/objects and compares with the other; fall_back "
+        "passes the other's predictions on and stands in where they are missing.",
+        choices=("sole", "cross_check", "fall_back"),
+    )
+    other_wait_ms: float = _parameter(
+        60.0, "Role fall_back: how long ours waits for the other's answer to the same objects.", minimum=0, maximum=1000
+    )
+    other_silent_s: float = _parameter(
+        1.0, "Role fall_back: ours leaves at once while the other has been silent for this.", minimum=0.1, maximum=60.0
+    )
+    disagreement_warn_m: float = _parameter(
+        5.0,
+        "An object disagrees where both predictions are further apart at 3 s (half their energy distance).",
+        minimum=0.1,
+        maximum=1000.0,
+    )
     publish_markers: bool = _parameter(True, "Publish ~/debug/objects_path_markers while a node subscribes.", live=True)
     publish_covariance: bool = _parameter(True, "Publish ~/output/path_covariance while a node subscribes.", live=True)
     diagnostics_period_s: float = _parameter(
@@ -200,6 +219,15 @@ class Parameters:
             recover_s=self.diagnostics_recover_s,
             silence_s=_limit("silence", self.silence_warn_s, self.silence_error_s, "s"),
             processing_ms=_limit("processing", self.processing_warn_ms, self.processing_error_ms, "ms"),
+        )
+
+    def beside(self) -> BesideOptions:
+        return BesideOptions(
+            role=self.role,
+            wait_ns=int(self.other_wait_ms * 1e6),
+            silent_ns=int(self.other_silent_s * 1e9),
+            disagreement_m=self.disagreement_warn_m,
+            window_ns=int(self.diagnostics_window_s * 1e9),
         )
 
     def policy(self) -> TrackPolicy:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
-from trajnet.ros.levels import Status
+from trajnet.ros.levels import Judged, Status
 from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
@@ -257,8 +257,11 @@ class Pipeline:
         counters = self.stream.store.counters
         return counters.restarted + counters.shifted + counters.implausible_speed
 
-    def report(self, monotonic_ns: int) -> tuple[Status, ...]:
-        """Return the statuses of diagnostics.STATUSES, with what had to be mended and the guard refused."""
+    def report(self, monotonic_ns: int, judged: Mapping[str, Judged] | None = None) -> tuple[Status, ...]:
+        """Return the statuses of diagnostics.STATUSES, with what had to be mended and the guard refused.
+
+        judged: statuses that others have judged, by name; they follow.
+        """
         more = {
             "input": {
                 **asdict(self._cleaner.counters),
@@ -273,7 +276,7 @@ class Pipeline:
         }
         return tuple(
             replace(s, values=s.values + tuple((f"{k}_total", str(v)) for k, v in more.get(s.name, {}).items()))
-            for s in self.diagnostics.report(monotonic_ns)
+            for s in self.diagnostics.report(monotonic_ns, judged)
         )
 
     def _answer(self, data: bytes, now_ns: int, found: _Found) -> Answer:

@@ -138,18 +138,23 @@ def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> by
     PointCloud2, because PredictedPath has no room for a covariance and no standard message has paths with covariances:
     it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.
     """
-    records = covariance_records(paths)
+    return encode_cloud(stamp_ns, frame_id, covariance_records(paths), bool(np.isfinite(paths.position_m).all()))
+
+
+def encode_cloud(stamp_ns: int, frame_id: str, records: NDArray[Any], is_dense: bool) -> bytes:
+    """Return a sensor_msgs/PointCloud2 with one point per record (N,) of a structured array."""
+    names = records.dtype.names
+    assert names is not None
     writer = CdrWriter()
     writer.header(stamp_ns, frame_id)
     writer.put("II", 1, len(records))
-    assert CLOUD.names is not None
-    writer.put("I", len(CLOUD.names))
-    for name in CLOUD.names:
-        dtype, offset = CLOUD.fields[name][:2]  # type: ignore[index]
+    writer.put("I", len(names))
+    for name in names:
+        dtype, offset = records.dtype.fields[name][:2]  # type: ignore[index]
         writer.text(name)
         writer.put("IBI", offset, _DATATYPE[dtype.str], 1)
     writer.put("?", False)
-    writer.put("II", CLOUD.itemsize, CLOUD.itemsize * len(records))
+    writer.put("II", records.itemsize, records.nbytes)
     writer.array(records.view(np.uint8), 1)
-    writer.put("?", bool(np.isfinite(paths.position_m).all()))
+    writer.put("?", is_dense)
     return writer.bytes()

@@ -23,6 +23,7 @@ the scene is rotated: see motion.causal_heading.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -143,6 +144,16 @@ class Observations(StructOfArrays):
     object_class: NDArray[np.int8]
     size_m: FloatArray
     surroundings: Surroundings | None = None
+
+    @cached_property
+    def slots(self) -> int:
+        """How many slots there must be room for: one more than the largest, 0 without rows."""
+        return int(self.slot.max()) + 1 if len(self.slot) else 0
+
+    @cached_property
+    def begun(self) -> IntArray:
+        """The slots of the rows that are reset, (B,)."""
+        return self.slot[self.reset]
 
     def make_surroundings(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
         """Return the required surroundings of the rows: samples of the map, and the other rows as neighbours."""
@@ -422,6 +433,11 @@ class TrackStore:
         steady = known[:, _DISPLACED]
         if not steady.all():
             last[~steady, _WOBBLE:] = 0.0
+
+    @property
+    def any_coasting(self) -> bool:
+        """Whether there are live tracks that the newest frame did not report."""
+        return bool(self._missing)
 
     def coasting(self) -> Coasting:
         """Return the live tracks that the newest frame did not report, in the order of their birth."""

@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.unit.scenes import womd_files
 from trajnet.cli.conversion import DONE
 from trajnet.cli.convert import convert
 from trajnet.datasets.files import load_scene
@@ -132,3 +133,22 @@ def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
     tables = [sorted((tmp_path / f"out{jobs}").glob("*.parquet")) for jobs in "12"]
     assert [one.read_bytes() for one in tables[0]] == [two.read_bytes() for two in tables[1]]
     assert len(tables[0]) == 5
+
+
+def test_a_shard_becomes_a_folder_of_tables(tmp_path: Path) -> None:
+    pytest.importorskip("google.protobuf")
+    shards = [
+        womd_files.write_shard(tmp_path / "in" / f"training.tfrecord-0000{number}-of-01000", *scenarios)
+        for number, scenarios in enumerate(
+            [[womd_files.scenario("a"), womd_files.scenario("b")], [womd_files.scenario("c")]]
+        )
+    ]
+    output = run(str(tmp_path / "in"), str(tmp_path / "out"))
+    made = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.parquet"))
+    assert made == [f"{shards[i].name}/{name}.parquet" for i, name in ((0, "a"), (0, "b"), (1, "c"))]
+    row = next(line for line in output.splitlines() if "womd" in line)
+    assert [word for word in row.split() if word.isdigit()] == ["3", "9", "9", "24", "3", "6"]
+    assert load_scene(tmp_path / "out" / made[1]).scene_id == "b"
+    run(str(shards[1]), str(tmp_path / "one.parquet"))
+    with pytest.raises(InputError, match="expected a file of one scene, got one of several"):
+        run(str(shards[0]), str(tmp_path / "two.parquet"))

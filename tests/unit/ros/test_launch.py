@@ -177,6 +177,20 @@ def test_the_predictors_arguments_reach_the_node() -> None:
 
 
 @pytest.mark.usefixtures("launch_modules")
+def test_the_roles_beside_another_predictor() -> None:
+    (node,) = actions_of("predictor.launch.py", role="cross_check")
+    assert node.given["parameters"][1]["role"] == "cross_check"
+    topics = dict(node.given["remappings"])
+    assert topics["~/input/other_objects"] == constant(NODE, "OUTPUT_TOPIC")
+    assert "~/output/objects" not in topics
+    (node,) = actions_of("predictor.launch.py", role="fall_back", other_topic="/other")
+    topics = dict(node.given["remappings"])
+    assert (topics["~/input/other_objects"], topics["~/output/objects"]) == ("/other", constant(NODE, "OUTPUT_TOPIC"))
+    with pytest.raises(RuntimeError, match="role fall_back: expected other_topic:=TOPIC"):
+        actions_of("predictor.launch.py", role="fall_back")
+
+
+@pytest.mark.usefixtures("launch_modules")
 def test_a_scene_is_replayed_by_the_player() -> None:
     included, player = actions_of("replay.launch.py", scene="s.parquet", rate="2", loop="true", model="cv")
     assert installed(included.positional[0]) == LAUNCH / "predictor.launch.py"

@@ -57,9 +57,9 @@ def point(number: int, x: float, y: float) -> bytes:
     return message(number, double(1, x), double(2, y), double(3, 0.5))
 
 
-def state(x: float, y: float, speed_mps: float, *, valid: bool = True) -> bytes:
-    """Return a state that drives along x, with a heading of 0.25 rad."""
-    values = (single(5, 4.5), single(6, 2.0), single(7, 1.5), single(8, 0.25), single(9, speed_mps), single(10, 0.0))
+def state(x: float, y: float, speed_mps: float, *, valid: bool = True, yaw_rad: float = 0.25) -> bytes:
+    """Return a state that moves along x, wherever it is heading."""
+    values = (single(5, 4.5), single(6, 2.0), single(7, 1.5), single(8, yaw_rad), single(9, speed_mps), single(10, 0.0))
     return message(3, double(2, x), double(3, y), double(4, 7.0), *values, whole(11, valid))
 
 

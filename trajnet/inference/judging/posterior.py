@@ -95,14 +95,16 @@ class Posterior:
         self._memory_s = options.memory_s
         self._evidence = np.zeros((0, EXPERTS + 1))  # the last column: how much has been judged, 0 at first
 
-    def begin(self, slot: IntArray, reset: BoolArray, dt_s: FloatArray) -> None:
-        """Make room for the rows of a frame, fade what is known of them, and forget tracks that begin; (N,) each."""
-        if not len(slot):
-            return
-        self._evidence = grown(self._evidence, int(slot.max()) + 1)
-        kept = np.exp(dt_s / -self._memory_s)
-        kept[reset] = 0.0
-        self._evidence[slot] *= kept[:, None]
+    def begin(self, slot: IntArray, dt_s: FloatArray, slots: int, begun: IntArray) -> None:
+        """Fade what is known of the rows of a frame, (N,) each, and forget the slots whose track begins, (B,).
+
+        slots: for how many there must be room.
+        """
+        if slots > len(self._evidence):
+            self._evidence = grown(self._evidence, slots)
+        self._evidence[slot] *= np.exp(dt_s / -self._memory_s)[:, None]
+        if len(begun):
+            self._evidence[begun] = 0.0
 
     def add(self, slot: IntArray, log_likelihood: FloatArray, weight: FloatArray) -> None:
         """Add J judgements: slot (J,), of which some may be the same, log_likelihood (J, EXPERTS), weight (J,)."""

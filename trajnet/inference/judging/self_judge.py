@@ -100,9 +100,11 @@ class SelfJudge:
 
     def _weigh(self, observations: Observations) -> None:
         slot = observations.slot
-        self._ring.begin(slot, observations.reset)
-        self._posterior.begin(slot, observations.reset, observations.dt_s)
-        self._answers = grown(self._answers, self._ring.capacity)
+        slots, begun = observations.slots, observations.begun
+        self._ring.begin(slots, begun)
+        self._posterior.begin(slot, observations.dt_s, slots, begun)
+        if self._ring.capacity > len(self._answers.weight):
+            self._answers = grown(self._answers, self._ring.capacity)
         due = self._ring.due(slot, observations.timestamp_ns)
         if not len(due.row):
             return
