@@ -219,7 +219,7 @@ class Pipeline:
             now_ns if monotonic_ns is None else monotonic_ns,
             answer.kind,
             processing_ms=(self._clock_ns() - begin) * 1e-6,
-            model_rows=int(rows[Source.MODEL]),
+            model_rows=int(rows[Source.MODEL] + rows[Source.JUDGED]),
             physics_rows=int(rows[Source.PHYSICS]),
             stale_rows=int(rows[Source.STALE]),
             judged_rows=int(rows[Source.JUDGED]),

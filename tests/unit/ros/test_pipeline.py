@@ -29,8 +29,9 @@ from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
 from trajnet.ros.published_paths import PathGrid, PresentObjects
 from trajnet.ros.to_autoware import tracked_objects
+from trajnet.ros.visual import covariance_records
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import Expert, FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 MS = 1_000_000
 SERVING = Identity("fan 1", "cpu", "cpu", uses_model=True)
@@ -140,7 +141,9 @@ def test_every_truncation_of_a_message_is_bad_and_harmless() -> None:
 def test_a_model_that_raises_leaves_every_object_a_path() -> None:
     fan = Fan()
     line = pipeline(fan)
-    line.process(message(0, "a", "b"), 0)
+    before = line.process(message(0, "a", "b"), 0)
+    assert before.paths is not None
+    assert set(covariance_records(before.paths)["expert"].tolist()) == {Expert.MODEL}
     fan.error = RuntimeError("boom")
     answer = line.process(message(100, "a", "b"), 100 * MS)
     got = said(answer.objects)
@@ -148,6 +151,7 @@ def test_a_model_that_raises_leaves_every_object_a_path() -> None:
     assert got.path_pose.reshape(2, 13, 7)[:, 12, 0] == pytest.approx([61.0, 61.0])
     assert answer.paths is not None
     assert answer.paths.source.tolist() == [Source.PHYSICS] * 2
+    assert set(covariance_records(answer.paths)["expert"].tolist()) == {Expert.UNKNOWN}
     model = {s.name: s for s in line.report(100 * MS)}["model"]
     assert model.level == Level.WARN
     assert dict(model.values)["last_failure"] == "RuntimeError: boom"
