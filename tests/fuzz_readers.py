@@ -103,6 +103,12 @@ def cases(folder: Path) -> list[Case]:
         '<nd ref="2"/><nd ref="3"/></way><relation id="7"><member type="way" role="left" ref="6"/><member type="way" '
         'role="right" ref="5"/><tag k="type" v="lanelet"/></relation></osm>'
     )
+    opendrive = (
+        '<?xml version="1.0"?><OpenDRIVE><header/><road id="1" length="9" junction="-1"><planView><geometry s="0" '
+        'x="0" y="0" hdg="0" length="9"><arc curvature="0.02"/></geometry></planView><lanes><laneSection s="0"><right>'
+        '<lane id="-1" type="driving"><width sOffset="0" a="3" b="0.1" c="0" d="0"/></lane></right></laneSection>'
+        "</lanes></road></OpenDRIVE>"
+    )
     torch.save({"trajnet": {"version": 4, "config": {}}, "state_dict": {"model.a": torch.zeros(3)}}, folder / "a.ckpt")
     np.savez(
         folder / "a.npz", version=1, time_s=np.array([0.5, 1.0]), timestamp_ns=np.array([0]), count=np.array([1]),
@@ -118,6 +124,7 @@ def cases(folder: Path) -> list[Case]:
         Case("scene.parquet", lambda p: load_scene(p, with_map=True), of(ROOT / "sim/scenes/crossing_small.parquet")),
         Case("scene.xml", load_scene, commonroad.encode()),
         Case("map.osm", load_map, lanelet2.encode()),
+        Case("map.xodr", load_map, opendrive.encode()),
         Case("map_projector_info.yaml", lambda p: projection_of(read_projector_info(p), p), info),
         Case("walkers.txt", load_scene, b"0\t1\t2.0\t3.0\n10\t1\t2.5\t3.0\n10\t2\t4.5\t3.0\n"),
         Case("train.yaml", lambda p: load_yaml(TrainConfig, p), of(ROOT / "configs/urban.yaml")),
