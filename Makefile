@@ -7,7 +7,7 @@ DEV := .venv-dev/bin/python
 MAKE_VENV := $(PYTHON) tools/make_venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit ros format clean .venv .venv-dev .venv-ros
+.PHONY: help demo docs test lint types unit ros format clean .venv .venv-dev .venv-ros .onnxruntime-headers
 
 help: ## show this list
 	@echo "trajnet: what make can do"
@@ -17,6 +17,9 @@ help: ## show this list
 
 demo: .venv ## replay a bundled scene with the shipped model; writes out/demo/report.html
 	@.venv/bin/trajnet demo
+
+docs: .venv-dev ## the documentation site: out/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(DEV) -m mkdocs build --quiet --strict && echo "open out/site/index.html"
 
 test: lint types unit ros ## everything that CI checks
 
@@ -28,7 +31,7 @@ types: .venv-dev ## mypy --strict on the library, programs and tests
 	$(DEV) -m mypy
 
 # One thread per process: JOBS of them share the cores already.
-unit: .venv-dev ## all tests but those of ROS: unit, property, integration, browser
+unit: .venv-dev .onnxruntime-headers ## all tests but those of ROS: unit, property, integration, browser
 	OMP_NUM_THREADS=1 $(DEV) -m pytest -n $(JOBS) --dist worksteal --ignore=tests/ros tests
 
 # Where ROS 2 cannot be installed the same tests run without it, and skip with the reason.
@@ -41,7 +44,7 @@ format: .venv-dev ## rewrite the sources in ruff's format
 	$(DEV) -m ruff format .
 
 clean: ## remove what make made: environments, builds, caches, the demo's report
-	rm -rf .venv .venv-dev .venv-ros .venv-colcon build install log dist *.egg-info out/demo
+	rm -rf .venv .venv-dev .venv-ros .venv-colcon .onnxruntime-headers build install log dist *.egg-info out/demo out/site
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find trajnet tests tools sim export launch -name __pycache__ -prune -exec rm -rf {} +
 
@@ -53,3 +56,7 @@ clean: ## remove what make made: environments, builds, caches, the demo's report
 
 .venv-ros: .venv-dev
 	@$(DEV) tests/ros/make_ros_env.py
+
+# The headers for examples/cpp. Where they cannot be had, its test skips with the reason.
+.onnxruntime-headers: .venv-dev
+	@$(DEV) tools/onnxruntime_headers.py $@ || true

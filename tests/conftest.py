@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test may depend on how fast the machine is.
+settings.register_profile("trajnet", deadline=None)
+settings.load_profile("trajnet")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -77,8 +77,8 @@ def cases(folder: Path) -> list[Case]:
     from trajnet.inference.recorded import RecordedPredictor
     from trajnet.replay.faults import FaultPlan
     from trajnet.scenes.map_projection import projection_of, read_projector_info
+    from trajnet.training.checkpoint import checkpoint_model
     from trajnet.training.config import TrainConfig
-    from trajnet.training.train import checkpoint_model
 
     point = "<point><x>{}</x><y>{}</y></point>"
     state = (
@@ -124,6 +124,43 @@ def cases(folder: Path) -> list[Case]:
         Case("faults.yaml", lambda p: load_yaml(FaultPlan, p), of(ROOT / "sim/faults/all.yaml")),
         Case("last.ckpt", checkpoint_model, of(folder / "a.ckpt")),
         Case("recorded.npz", RecordedPredictor, of(folder / "a.npz")),
+        *data_set_cases(folder),
+    ]
+
+
+def data_set_cases(folder: Path) -> list[Case]:
+    """Return the readers of data sets' own files; what is read beside a file is whole."""
+    from tests.unit.datasets import test_drone_csv as csv
+    from tests.unit.scenes import nuplan_files, test_av2_sensor, womd_files
+    from trajnet.datasets.files import load_scene, load_scenes
+    from trajnet.scenes.tfrecord import read_records
+
+    def every(path: Path) -> int:
+        return sum(1 for _ in load_scenes(path))
+
+    def past_the_check_sum(path: Path) -> int:
+        shard = womd_files.write_shard(path.with_name("shard.tfrecord"), path.read_bytes())
+        return sum(1 for _ in load_scenes(shard)) + sum(1 for _ in read_records(shard))
+
+    levelx, highd = csv.levelx(folder), csv.highd(folder)  # their files lie in data/
+    sensor = test_av2_sensor.write_log(folder / "log")
+    shard = womd_files.write_shard(folder / "a.tfrecord", womd_files.scenario("a"), womd_files.scenario("b"))
+    walk = csv.INTERACTION + "1,1,100,car,1,2,3,0,0,4,2\n1,2,200,car,2,2,3,0,0,4,2\n"
+
+    def of(path: Path) -> bytes:
+        return path.read_bytes()
+
+    return [
+        Case("shard.tfrecord", every, of(shard)),
+        Case("scenario.bin", past_the_check_sum, womd_files.scenario()),
+        Case("log.db", every, of(nuplan_files.write_log(folder / "a.db"))),
+        Case("log/annotations.feather", load_scene, of(sensor)),
+        Case("vehicle_tracks_000.csv", lambda p: load_scene(p, "interaction"), walk.encode()),
+        Case("cases_train.csv", lambda p: list(load_scenes(p, "interaction")), csv.CASES.encode()),
+        Case("data/07_tracks.csv", lambda p: load_scene(p, "levelx"), of(levelx)),
+        Case("data/01_tracks.csv", lambda p: load_scene(p, "highd"), of(highd)),
+        Case("tgsim.csv", lambda p: list(load_scenes(p, "tgsim")), csv.TGSIM.encode()),
+        Case("trajectories_1.csv", lambda p: load_scene(p, "dlr_ut"), csv.DLR.encode()),
     ]
 
 

@@ -1,7 +1,7 @@
 """Kill commands that write, as kill -9 does, at seeded moments; what a program can read must be whole, and the same
 command again must end with what an unbroken one gives.
 
-    python -m tests.kill_nine --kills 20           # of each command: 10 by the clock, 10 by the count of Python calls
+    python -m tests.kill_nine --kills 40           # of each command: 20 by the clock, 20 by the count of Python calls
     python -m tests.kill_nine train export --kills 4
 
 The suite kills each a few times by the count of calls, which does not depend on the machine
@@ -29,8 +29,9 @@ from tests.tiny_training import ROOT, tiny_config, train_arguments
 SCENE = ROOT / "sim/scenes/crossing_small.parquet"
 #: Python files whose calls are counted: those that write, here and in the libraries that write for us.
 WRITING = (
-    "trajnet/whole_file.py", "trajnet/training/data.py", "trajnet/training/train.py", "trajnet/export/graph.py",
-    "trajnet/ros/bag_export.py", "rosbag2/writer.py", "rosbag2/storage_mcap.py", "rosbag2/storage_sqlite3.py",
+    "trajnet/whole_file.py", "trajnet/training/sources.py", "trajnet/training/finish.py", "trajnet/export/graph.py",
+    "trajnet/ros/bag_export.py", "trajnet/scenes/table.py", "trajnet/evaluate/path_writer.py",
+    "rosbag2/writer.py", "rosbag2/storage_mcap.py", "rosbag2/storage_sqlite3.py",
     "lightning/pytorch/callbacks/model_checkpoint.py", "torch/serialization.py", "numpy/lib/_npyio_impl.py",
 )  # fmt: skip
 
@@ -67,7 +68,7 @@ import sys
 from pathlib import Path
 from trajnet.config import load_yaml
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import load_training_set
+from trajnet.training.sources import load_training_set
 import numpy as np
 config = load_yaml(TrainConfig, Path(sys.argv[1]))
 time_s = np.array(config.model.time_s)
@@ -103,7 +104,7 @@ def cached_arrays(out: Path) -> dict[str, Any]:
 
 def weights(out: Path) -> dict[str, Any]:
     """Return the weights of the run if it is at its end; a checkpoint before that must be readable."""
-    from trajnet.training.train import read_checkpoint
+    from trajnet.training.checkpoint import read_checkpoint
 
     path = out / "last.ckpt"
     if not path.is_file():
@@ -126,6 +127,16 @@ def commands(folder: Path) -> dict[str, Command]:
             process(train_arguments(config, folder / "trained"), check=True)
         return folder / "trained/last.ckpt"
 
+    def recorded() -> Path:
+        if not (folder / "recorded.mcap").is_file():
+            words = ["-m", "trajnet", "bag", "export", str(SCENE), "--out", str(folder / "recorded.mcap")]
+            process(words, check=True)
+        return folder / "recorded.mcap"
+
+    def saved(out: Path) -> list[str]:
+        words = ["-m", "trajnet", "evaluate", "--dataset", "scenes", "--data", str(SCENE), "--stride", "20"]
+        return [*words, "--save", str(out / "paths.parquet"), "--json", str(out / "report.json")]
+
     def bag(name: str) -> Callable[[Path], list[str]]:
         return lambda out: ["-m", "trajnet", "bag", "export", str(SCENE), "--model", "cv", "--out", str(out / name)]
 
@@ -135,6 +146,14 @@ def commands(folder: Path) -> dict[str, Command]:
             lambda out: ["-m", "trajnet", "export", str(checkpoint()), "--out", str(out / "tiny.onnx")], file_bytes
         ),
         "cache": Command(lambda out: ["-c", CACHE, str(config), str(ROOT / "sim"), str(out)], cached_arrays),
+        "convert": Command(
+            lambda out: ["-m", "trajnet", "convert", str(SCENE), str(out / "scene.parquet")], file_bytes
+        ),
+        "import": Command(
+            lambda out: ["-m", "trajnet", "bag", "import", str(recorded()), "--out", str(out / "scene.parquet")],
+            file_bytes,
+        ),
+        "save": Command(saved, file_bytes),
         "bag-mcap": Command(bag("bag.mcap"), file_bytes),
         "bag-db3": Command(bag("bag.db3"), file_bytes),
         "bag-folder": Command(bag("bag"), file_bytes),

@@ -24,8 +24,9 @@ from trajnet.export.graph import write_model
 from trajnet.inference.contract import CARD_KEY, Contract, read_contract
 from trajnet.inference.domain import Domain, domain_lines
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import joined, load_parts
 from trajnet.training.domain import training_domain
+from trajnet.training.sources import load_parts
+from trajnet.training.training_set import joined
 
 
 def read_model(path: Path) -> tuple[onnx.ModelProto, Contract, str]:

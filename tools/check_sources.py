@@ -15,8 +15,8 @@ import numpy as np
 
 from trajnet.config import load_yaml
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import load_training_set
 from trajnet.training.source_check import FLAGS, augmented_flags, source_accuracy
+from trajnet.training.sources import load_training_set
 
 
 def main() -> None:

@@ -21,6 +21,9 @@ FLAGS = (
     *("--disable-dev-shm-usage", "--disable-default-apps", "--remote-debugging-pipe"),
 )
 
+#: Whether one of our reports has drawn itself.
+REPORT_READY = "document.documentElement.dataset.ready === 'true'"
+
 #: Program that puts the pipe's ends where Chromium expects them (3 to read, 4 to write) and executes Chromium.
 LAUNCH = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
@@ -112,15 +115,17 @@ class Browser:
                 raise TimeoutError(f"{expression}: not true within {self._timeout_s} s")
             time.sleep(0.02)
 
-    def open(self, url: str, *, width: int = 1280, height: int = 800, dark: bool = False) -> None:
-        """Show a page in a window of this size and wait until the report is ready."""
+    def open(
+        self, url: str, *, width: int = 1280, height: int = 800, dark: bool = False, ready: str = REPORT_READY
+    ) -> None:
+        """Show a page in a window of this size and wait until it is ready: an expression, by default a report's."""
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=scheme)
         self._load("about:blank")  # so that a page loads again if only its fragment changes
         self.events.clear()
         self._load(url)
-        self.wait_for("document.documentElement.dataset.ready === 'true'")
+        self.wait_for(ready)
 
     def _load(self, url: str) -> None:
         """Go to a page and wait for its load event; before that there may be no document to ask."""

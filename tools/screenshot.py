@@ -4,7 +4,8 @@
     trajnet demo
     python tools/screenshot.py out/demo/report.html docs/images/demo.png --at "t=14&theme=light" --size 1440x860
 
-``--at`` is the part of the page's address after #: t (seconds), theme (light, dark), select (a track's id).
+``--at`` is the part of the page's address after #: t (seconds), theme (light, dark), select (a track's id),
+track (the same, in the middle of the picture).
 """
 
 from __future__ import annotations

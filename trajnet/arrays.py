@@ -1,4 +1,4 @@
-"""Structs of arrays: choose rows, join parts, overwrite rows, and make room for more slots.
+"""Structs of arrays: choose rows, join parts, and make room for more slots.
 
 A struct of arrays is a dataclass that derives from StructOfArrays. Each of its fields holds one entry per row: an
 array with the rows in its first dimension, a tuple (of ids), a dict of such arrays, another struct of arrays, or None
@@ -8,7 +8,7 @@ where the struct allows it. Fields that all rows share (a timestamp, a grid of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from itertools import chain
 from typing import Any, ClassVar, TypeVar, overload
 
@@ -111,31 +111,6 @@ def _joined(owner: type, name: str, values: list[Any]) -> Any:
             )
         return {key: _joined(owner, name, [value[key] for value in values]) for key in first}
     return _none_only(first)
-
-
-def overwrite(base: Struct, rows: NDArray[Any], part: Struct) -> Struct:
-    """Return base with its rows (indices) replaced by those of part, in order; for arrays, tuples and None only.
-
-    Raises InputError if a shared field differs, ValueError if part has another number of rows.
-    """
-    _require_same_shared(base, part)
-    changed: dict[str, Any] = {}
-    for name in _LAYOUTS[type(base)][0]:
-        changed[name] = _overwritten(getattr(base, name), rows, getattr(part, name))
-    return replace(base, **changed)  # type: ignore[type-var]  # every subclass is a dataclass
-
-
-def _overwritten(values: Any, rows: NDArray[Any], part: Any) -> Any:
-    if isinstance(values, tuple):
-        entries = list(values)
-        for row, entry in zip(rows.tolist(), part, strict=True):
-            entries[row] = entry
-        return tuple(entries)
-    if values is None or part is None:
-        return _none_only(part if values is None else values)
-    changed: NDArray[Any] = values.copy()
-    changed[rows] = part
-    return changed
 
 
 def _require_same_shared(first: StructOfArrays, other: StructOfArrays) -> None:

@@ -12,6 +12,12 @@ def wrap_angle(angle_rad: FloatArray) -> FloatArray:
     return wrapped
 
 
+def within_half_turn(yaw_rad: FloatArray) -> FloatArray:
+    """Return yaws (N,) wrapped to [-pi, pi]: models take them as float32, where whole turns cost precision."""
+    beyond = np.abs(yaw_rad) > np.pi
+    return np.where(beyond, wrap_angle(yaw_rad), yaw_rad) if beyond.any() else yaw_rad
+
+
 def rotate(points: FloatArray, angle_rad: FloatArray | float) -> FloatArray:
     """Rotate points (..., 2) by angle_rad, which broadcasts against points[..., 0]."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)

@@ -10,6 +10,7 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,10 +47,15 @@ DEFAULT_SIZE_M: FloatArray = np.array(
 )
 
 
+#: How far the sum of an object's probabilities may be from 1.
+PROBABILITY_SLACK = 1e-3
+
+
 class Source(IntEnum):
     """The origin of a row's predicted paths.
 
-    JUDGED: the model answered, and by the object's own past errors another expert's path is the most probable one.
+    JUDGED: the model answered, and by the object's own past errors another expert's path is the most probable one. Only
+    a stream gives it, never a predictor.
     """
 
     MODEL = 0
@@ -59,11 +65,15 @@ class Source(IntEnum):
 
 
 class Expert(IntEnum):
-    """Who predicted one mode of an object, where predictions judge themselves (trajnet.inference.judging)."""
+    """Who predicted one mode of an object, where predictions judge themselves (trajnet.inference.judging).
+
+    UNKNOWN: none of the three that are weighed; physics answered, and nobody judged.
+    """
 
     MODEL = 0
     CONSTANT_VELOCITY = 1
     STANDING = 2
+    UNKNOWN = 3
 
 
 def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -80,6 +90,14 @@ def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]
     if array.dtype.kind == "i" and array is not value and not np.array_equal(array, value):
         raise InputError(f"{owner}.{name}: expected whole numbers that fit {array.dtype}, got others")
     return array
+
+
+@lru_cache(maxsize=64)
+def _are_future_times(time_s: bytes) -> bool:
+    """Whether float64 times are strictly increasing, finite and above 0. Cached: most predictions share theirs."""
+    times = np.frombuffer(time_s)
+    rising = len(times) > 0 and times[0] > 0 and (times[1:] > times[:-1]).all()
+    return bool(rising and times[-1] < np.inf)
 
 
 def _timestamp(owner: str, value: Any) -> int:
@@ -183,8 +201,8 @@ class Prediction(StructOfArrays):
     covariance_m2 (N, K, T, 2, 2): of position_m given the mode, map frame.
     probability (N, K): each row sums to 1.
     source (N,): Source values. age_s (N,): time since the observation that the path is based on.
-    expert (N, K): Expert values, who predicted each mode; None where predictions do not judge themselves: then every
-    mode is of the row's source. It means nothing in rows of Source.PHYSICS.
+    expert (N, K): Expert values, who predicted each mode: UNKNOWN in rows of physics, stale ones too; None where
+    predictions do not judge themselves: then every mode is of the row's source.
     """
 
     SHARED = ("timestamp_ns", "time_s")
@@ -206,8 +224,7 @@ class Prediction(StructOfArrays):
         put = object.__setattr__
         put(self, "track_id", tuple(self.track_id))
         time_s = np.ascontiguousarray(self.time_s, dtype=np.float64)
-        rising = time_s.ndim == 1 and len(time_s) > 0 and time_s[0] > 0 and (time_s[1:] > time_s[:-1]).all()
-        if not rising or time_s[-1] == np.inf:
+        if time_s.ndim != 1 or not _are_future_times(time_s.tobytes()):
             raise InputError(f"Prediction.time_s: expected strictly increasing times above 0 s, got {time_s}")
         put(self, "time_s", time_s)
         count, steps = len(self.track_id), len(time_s)
@@ -245,13 +262,13 @@ class Prediction(StructOfArrays):
         return int(self.probability.shape[1])
 
     def usable_rows(self) -> BoolArray:
-        """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 (within 1e-3) and variances >= 0."""
+        """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 and variances >= 0."""
         count = len(self)
         if count == 0:
             return np.ones(0, dtype=np.bool_)
         paths = (self.position_m, self.yaw_rad, self.covariance_m2)
         with np.errstate(over="ignore", invalid="ignore"):
-            fine: BoolArray = np.abs(self.probability.sum(axis=1) - 1.0) < 1e-3
+            fine: BoolArray = np.abs(self.probability.sum(axis=1) - 1.0) < PROBABILITY_SLACK
             all_finite = np.isfinite(sum(float(v.sum()) for v in paths))  # then every value is finite: the usual case
         if not all_finite:
             for value in paths:

@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tests.replay_scenes import Fan, crossing_scene
 from tools.chromium import NAMES, Browser, find_chromium
+from trajnet.cli.main import build
+from trajnet.inference import ConstantTurnRate
 from trajnet.replay.html_report import write_report
 from trajnet.replay.replay import ReplayOptions
 from trajnet.replay.summary import run_replay
+from trajnet.scenes import write_scene
 from trajnet.timing.clock import VirtualClock
 
 pytestmark = pytest.mark.browser
@@ -258,3 +262,130 @@ def test_the_screenshot_tool_makes_a_picture_of_the_size_asked_for(
     head = picture.read_bytes()[:24]
     assert head[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", head[16:]) == (900, 700)
+
+
+def test_an_address_leads_to_an_object_at_a_time_and_a_new_one_to_another(still: Browser) -> None:
+    still.open(f"{still_page(still)}#t=3.2&track=car-0&play=0")
+    still.wait_for("!document.getElementById('detail').hidden")
+    assert now_ms(still) == 3200
+    context = f"{CANVAS}.getContext('2d')"
+    middle = f"[...{context}.getImageData({CANVAS}.width / 2 - 2, {CANVAS}.height / 2, 1, 1).data]"
+    close = still.evaluate(HASH)
+    assert "car-0" in still.evaluate("document.getElementById('detail').innerText")
+    assert still.evaluate(middle)[:3] != [238, 241, 244]  # not the ground: the car is there
+    still.evaluate("location.hash = '#t=5&track=car-1&play=0'")
+    still.wait_for("document.getElementById('detail').innerText.includes('car-1')")
+    assert now_ms(still) == 5000
+    assert still.evaluate(HASH) != close
+
+
+def still_page(browser: Browser) -> str:
+    return str(browser.evaluate("location.href.split('#')[0]"))
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a report of two models beside each other."""
+    path = tmp_path_factory.mktemp("compared") / "both.html"
+    scene, options = crossing_scene(8.0, scene_id="crossing"), ReplayOptions(warmup_frames=3)
+    time_s = np.arange(1.0, 7.0) * 0.5
+    first, second = (
+        run_replay(scene, model, options, clock=VirtualClock()) for model in (Fan(time_s), ConstantTurnRate(time_s))
+    )
+    write_report(first, path, others=[second])
+    return path.as_uri()
+
+
+#: The pixels of every canvas as one number each.
+HASHES = HASH.replace(
+    "const c = " + CANVAS + ", pixels",
+    "const hashed = [...document.querySelectorAll('canvas')].map((c) => { const pixels",
+).replace("done(hash);", "return hash; }); done(hashed);")
+
+
+def test_two_models_share_time_place_layers_and_selection(browser: Browser, compared: str) -> None:
+    browser.open(f"{compared}#t=2&play=0")
+    names = "[...document.querySelectorAll('.pane .model')].map((e) => e.textContent)"
+    assert browser.evaluate(names) == ["fan", "ctrv"]
+    first = browser.evaluate(HASHES)
+    assert len(first) == 2
+    assert first[0] != first[1]
+    scrub(browser, 5000)
+    later = browser.evaluate(HASHES)
+    assert later[0] != first[0]
+    assert later[1] != first[1]
+    scrub(browser, 2000)
+    assert browser.evaluate(HASHES) == first
+    browser.mouse("mouseWheel", 300, 300, deltaX=0, deltaY=-400)
+    browser.wait_for("true")
+    zoomed = browser.evaluate(HASHES)
+    assert zoomed[0] != first[0]
+    assert zoomed[1] != first[1]
+    browser.mouse("mouseMoved", 1, 1)
+    browser.key("f")
+    assert browser.evaluate(HASHES) == first
+    press(browser, "layer-modes")  # without paths both show the same
+    press(browser, "layer-ellipses")
+    same = browser.evaluate(HASHES)
+    assert same[0] == same[1]
+    x, y = browser.evaluate(f"{FIND}{CAR_RGB}")
+    browser.click(x, y)
+    browser.wait_for("!document.getElementById('detail').hidden")
+    detail = browser.evaluate("document.getElementById('detail').innerText")
+    assert "fan" in detail
+    assert "ctrv" in detail
+    assert complaints(browser) == []
+
+
+def test_the_figures_of_two_models_are_in_one_table_and_the_panel_shows_either(browser: Browser, compared: str) -> None:
+    browser.open(f"{compared}#t=2&play=0", width=1600, height=900)
+    head = browser.evaluate("[...document.querySelectorAll('#compare-table th')].map((e) => e.textContent)")
+    assert head == ["", "fan", "ctrv", "constant velocity"]
+    labels = browser.evaluate(
+        "[...document.querySelectorAll('#compare-table tbody tr')].map((e) => e.cells[0].textContent)"
+    )
+    for expected in ("all, top ADE", "car, top ADE", "jump, m", "p99, ms"):
+        assert expected in labels
+    box = "document.getElementById('compare-table').parentElement"
+    assert browser.evaluate(f"{box}.scrollWidth <= {box}.clientWidth")
+    contract = "document.getElementById('contract').innerText"
+    assert "physics" not in browser.evaluate(contract)
+    browser.evaluate("document.querySelector('[data-model=\"1\"]').click()")
+    assert "physics, nothing learned" in browser.evaluate(contract)
+    assert browser.evaluate("document.querySelector('[data-model=\"1\"]').getAttribute('aria-pressed')") == "true"
+    assert browser.evaluate("document.getElementById('card').hidden")
+    assert complaints(browser) == []
+
+
+def test_the_page_of_the_worst_objects_leads_to_their_replays(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "scenes").mkdir()
+    write_scene(crossing_scene(8.0), tmp_path / "scenes" / "a crossing.parquet")
+    arguments = [
+        "evaluate",
+        "--dataset",
+        "scenes",
+        "--data",
+        str(tmp_path / "scenes"),
+        "--model",
+        "ctrv",
+        "--jobs",
+        "1",
+    ]
+    made = [*arguments, "--horizon", "2", "--stride", "10", "--worst", "3", "--report", str(tmp_path / "worst.html")]
+    result = CliRunner().invoke(build(), made)
+    assert result.exit_code == 0, result.output
+    browser.open((tmp_path / "worst.html").as_uri())
+    assert complaints(browser) == []
+    cards = "[...document.querySelectorAll('.card')].filter((e) => e.querySelector('h3 a'))"
+    assert browser.evaluate(f"{cards}.length") == 6  # of errors and of surprise; nobody stands
+    picture = "document.querySelector('.card svg').outerHTML"
+    assert "100%" in browser.evaluate(picture)
+    assert browser.evaluate(f"{cards}.every((e) => e.scrollWidth <= e.clientWidth)")
+    title = browser.evaluate(f"{cards}[0].querySelector('h3').textContent")
+    browser.open(browser.evaluate(f"{cards}[0].querySelector('a').href"))
+    browser.wait_for("!document.getElementById('detail').hidden")
+    _, track, where = title.split(" · ")
+    assert browser.evaluate("document.querySelector('#detail header span').textContent") == track
+    assert now_ms(browser) == pytest.approx(1000 * float(where.removeprefix("crossing, ").removesuffix(" s")), abs=50)
+    assert "error, mean / final" in browser.evaluate("document.getElementById('detail').innerText")
+    assert complaints(browser) == []

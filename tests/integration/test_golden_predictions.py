@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trajnet.datasets.files import load_scene
 from trajnet.inference import NO_JUDGING, PHYSICS, GuardOptions, Stream, load_predictor
 from trajnet.timing.hardware import cpu_model
+from trajnet.tracking.store import TrackPolicy
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -30,7 +31,8 @@ def played(model: str, scene_name: str) -> tuple[str, dict[str, NDArray[np.float
     scene = load_scene(ROOT / "sim" / "scenes" / f"{scene_name}.parquet", with_map=True)
     predictor = load_predictor(model if model in PHYSICS else ROOT / "trajnet" / "models" / f"{model}.onnx")
     # Whether the network may be asked is another question: trajnet-nuscenes, say, was never shown 10 Hz.
-    stream = Stream.for_scene(scene, predictor, guard=GuardOptions(domain=False), judging=NO_JUDGING)
+    policy = TrackPolicy(filter_positions=False)
+    stream = Stream.for_scene(scene, predictor, policy, guard=GuardOptions(domain=False), judging=NO_JUDGING)
     digest, kept = hashlib.sha256(), {}
     for index, frame in enumerate(scene.frames()):
         answer = stream.update(frame, frame.timestamp_ns)

@@ -14,7 +14,7 @@ from trajnet.datasets.own_split import OWN_SPLITS
 from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.vru import VRU
 from trajnet.training.config import SourceConfig
-from trajnet.training.data import source_files
+from trajnet.training.sources import source_files
 from trajnet.types import ObjectClass
 
 

@@ -12,7 +12,7 @@ from trajnet.datasets.folders import part_files
 from trajnet.datasets.registry import dataset_named
 from trajnet.evaluate import open_dataset
 from trajnet.training.config import SourceConfig
-from trajnet.training.data import source_files
+from trajnet.training.sources import source_files
 from trajnet.types import ObjectClass
 
 #: Files of every part; nuscenes_agents without the 3, 1 and 2 scenes that nuscenes_mini has too.

@@ -10,7 +10,7 @@ from trajnet.datasets.files import load_scene
 from trajnet.evaluate import evaluate
 from trajnet.inference import GuardOptions, OnnxPredictor, Stream, load_predictor
 from trajnet.models import default_model, nuscenes_model, universal_model
-from trajnet.training.train import checkpoint_model
+from trajnet.training.checkpoint import checkpoint_model
 
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
 MODELS = (default_model(), nuscenes_model(), universal_model())

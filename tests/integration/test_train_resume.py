@@ -1,5 +1,6 @@
 """A training run killed at any moment goes on from its last checkpoint with the result of an unbroken one."""
 
+import csv
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import torch
 import yaml
 
 from tests.tiny_training import ROOT, tiny_config, train_arguments
-from trajnet.training.train import LOCK, read_checkpoint
+from trajnet.training.checkpoint import read_checkpoint
+from trajnet.training.run_files import LOCK
 from trajnet.whole_file import only_process
 
 EPOCHS = 12
@@ -49,18 +51,20 @@ def test_killed_and_resumed_equals_unbroken(config: Path, changes: dict[str, Any
         config = tmp_path / "everything.yaml"
         config.write_text(yaml.safe_dump({**values, **changes}))
     subprocess.run(command(config, unbroken), check=True, cwd=ROOT, capture_output=True)
-    kills = 0
-    for wanted in (1, 5):  # kill once after the first epoch and once in the middle, whatever it is doing then
-        process = subprocess.Popen(
-            command(config, broken), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        while process.poll() is None and epochs_done(broken) < wanted:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
-        assert 1 <= epochs_done(broken) <= EPOCHS
-    assert kills >= 1, "the run ended before it could be killed: raise EPOCHS"
+    assert stopped(config, broken, signal.SIGKILL, 1)[0] == -signal.SIGKILL
+    code, said = stopped(config, broken, signal.SIGINT, 5)
+    assert code == 130
+    assert said.endswith(
+        f"of {EPOCHS} epochs are in {broken / 'last.ckpt'}; run the same command again to go on from there\n"
+    )
+    assert "trajnet: interrupted; " in said
+    assert "Traceback" not in said
     subprocess.run(command(config, broken), check=True, cwd=ROOT, capture_output=True)
+    assert metrics(broken) == metrics(unbroken)
+    assert [row["epoch"] for row in metrics(broken)] == [str(epoch) for epoch in range(1, EPOCHS + 1)]
+    best, best_got = (read_checkpoint(folder / "best.ckpt") for folder in (unbroken, broken))
+    assert best["trajnet"]["best"] == best_got["trajnet"]["best"]
+    assert all(torch.equal(weight, best_got["state_dict"][name]) for name, weight in best["state_dict"].items())
     expected, got = (read_checkpoint(folder / "last.ckpt") for folder in (unbroken, broken))
     assert expected["trajnet"]["epochs_done"] == got["trajnet"]["epochs_done"] == EPOCHS
     assert expected["state_dict"].keys() == got["state_dict"].keys()
@@ -77,6 +81,25 @@ def test_killed_and_resumed_equals_unbroken(config: Path, changes: dict[str, Any
     subprocess.run(command(config, broken), check=True, cwd=ROOT, capture_output=True)
     again = read_checkpoint(broken / "last.ckpt")["state_dict"]
     assert all(torch.equal(weight, again[name]) for name, weight in expected["state_dict"].items())
+
+
+def stopped(config: Path, out: Path, by: signal.Signals, wanted: int) -> tuple[int, str]:
+    """Send the signal after this many epochs, whatever the run is doing then; return its exit code and its stderr."""
+    process = subprocess.Popen(
+        command(config, out), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and epochs_done(out) < wanted:
+        time.sleep(0.01)
+    process.send_signal(by)
+    said = process.communicate()[1]
+    assert 1 <= epochs_done(out) < EPOCHS, "the run ended before it could be stopped: raise EPOCHS"
+    return process.returncode, said
+
+
+def metrics(out: Path) -> list[dict[str, str]]:
+    """Return the lines of metrics.csv without the time that epochs took."""
+    with (out / "metrics.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
 def epochs_done(out: Path) -> int:

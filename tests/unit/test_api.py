@@ -97,7 +97,7 @@ def test_a_picture_has_every_object_and_path(scene: trajnet.Scene, tmp_path: Pat
     space = "{http://www.w3.org/2000/svg}"
     titles = {e.text for e in root.iter(f"{space}title")}
     assert {title.split(", ")[0] for title in titles if title} == set(scene.frame(30).track_id)
-    paths = [e for e in root.iter(f"{space}polyline") if e.get("stroke") == "#ff7f0e"]
+    paths = [e for e in root.iter(f"{space}polyline") if e.get("stroke") == "#e69f00"]
     assert len(paths) == len(prediction) * prediction.modes
     assert len(list(root.iter(f"{space}ellipse"))) == len(prediction)
 

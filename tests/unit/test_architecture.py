@@ -37,14 +37,16 @@ ONLY_IN = {
     "onnxscript": ("trajnet.export",),
     "onnxslim": ("trajnet.export",),
     "rclpy": ("trajnet.ros.node", "trajnet.ros.player"),
+    "rerun": ("trajnet.view",),
     "typer": ("trajnet.cli",),
     "rich": ("trajnet.cli",),
+    "ray": ("trajnet.engine",),
 }
 
 #: What the vehicle must not load to predict: none of it need be installed there.
 NOT_AT_RUNTIME = {
     *("torch", "lightning", "onnx", "onnxscript", "onnxslim", "rclpy", "pyarrow", "pandas", "PIL", "matplotlib"),
-    *("commonroad", "rosbags", "mcap", "typer", "rich"),
+    *("commonroad", "pyxodr_omega_prime", "rosbags", "mcap", "rerun", "typer", "rich"),
     *("trajnet.scenes", "trajnet.datasets", "trajnet.training", "trajnet.export", "trajnet.evaluate"),
     *("trajnet.replay", "trajnet.cli"),
 }

@@ -11,23 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from trajnet.arrays import MIN_SLOTS, StructOfArrays, concat, grown, overwrite
+from trajnet.arrays import MIN_SLOTS, StructOfArrays, concat, grown
 from trajnet.errors import InputError
-
-
-@dataclass(frozen=True, eq=False)
-class Optional(StructOfArrays):
-    position_m: NDArray[Any]
-    label: NDArray[Any] | None = None
-
-
-def test_what_both_parts_lack_stays_so_when_rows_are_overwritten() -> None:
-    base, part = Optional(np.zeros(2)), Optional(np.ones(1))
-    changed = overwrite(base, np.array([1]), part)
-    assert changed.label is None
-    assert changed.position_m.tolist() == [0.0, 1.0]
-    with pytest.raises(TypeError):
-        overwrite(base, np.array([1]), replace(part, label=np.ones(1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,20 +125,6 @@ class Flat(StructOfArrays):
     timestamp_ns: int
     track_id: tuple[str, ...]
     position_m: NDArray[Any]
-
-
-def test_rows_are_overwritten_and_the_original_stays() -> None:
-    base = Flat(0, ("a", "b", "c"), np.zeros((3, 2)))
-    part = Flat(0, ("z", "y"), np.array([[1.0, 2.0], [3.0, 4.0]]))
-    changed = overwrite(base, np.array([2, 0]), part)
-    assert changed.track_id == ("y", "b", "z")
-    assert changed.position_m.tolist() == [[3.0, 4.0], [0.0, 0.0], [1.0, 2.0]]
-    assert base.track_id == ("a", "b", "c")
-    assert not base.position_m.any()
-    with pytest.raises(InputError, match=r"Flat\.timestamp_ns: expected 0 in all parts, got 1"):
-        overwrite(base, np.array([0]), replace(part, timestamp_ns=1))
-    with pytest.raises(ValueError, match="zip"):
-        overwrite(base, np.array([0]), part)
 
 
 @dataclass(frozen=True, eq=False)

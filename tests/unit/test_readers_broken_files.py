@@ -19,7 +19,7 @@ from trajnet.datasets.files import load_map, load_scene
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.inference.recorded import RecordedPredictor
 from trajnet.replay.faults import FaultPlan
-from trajnet.training.train import checkpoint_model
+from trajnet.training.checkpoint import checkpoint_model
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -27,7 +27,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 def test_broken_files_of_every_kind_are_refused_and_whole_ones_are_read(tmp_path: Path) -> None:
     every = cases(tmp_path)
-    assert len(every) == 9
+    assert len(every) == 19
     for case in every:
         assert strangers(case, 25, 1, tmp_path) == []
         (tmp_path / case.name).write_bytes(case.content)

@@ -32,7 +32,8 @@ from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, TrajnetError
 from trajnet.timing.hardware import describe_hardware
 from trajnet.training.config import SourceConfig
-from trajnet.training.data import TrainingSet, load_training_set
+from trajnet.training.sources import load_training_set
+from trajnet.training.training_set import TrainingSet
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Numbers of observations of a 10 Hz history that the model is given: up to 5 s.

@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajnet.training.data import Batch
+from trajnet.training.batches import Batch
 from trajnet.training.loss import LossConfig, winner_takes_all
-from trajnet.training.model import ContextTensors, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.tensors import ContextTensors
 
 
 def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> Tensor:

@@ -18,9 +18,10 @@ from trajnet.datasets.files import find_scenes, load_scene
 from trajnet.datasets.window_context import nothing_around
 from trajnet.datasets.windows import Windows, windows_of_scene
 from trajnet.errors import InputError
+from trajnet.training.batches import Batch, steady_velocities
 from trajnet.training.config import SourceConfig
-from trajnet.training.data import HISTORY, Batch, TrainingSet, steady_velocities, training_set
 from trajnet.training.model_input import ModelInput, unpacked
+from trajnet.training.training_set import HISTORY, TrainingSet, training_set
 
 FUTURE_S = 0.5 * np.arange(1.0, 13.0)
 

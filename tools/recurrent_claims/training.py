@@ -12,11 +12,13 @@ import torch
 
 from tools.recurrent_claims.histories import Arrange, arranging
 from tools.recurrent_claims.networks import Network
+from trajnet.training.batches import Batches
 from trajnet.training.config import AugmentConfig, OptimizerConfig, SourceConfig, TrainConfig
-from trajnet.training.data import Batches, TrainingSet
+from trajnet.training.learner import Learner, min_ade
 from trajnet.training.loss import LossConfig, winner_takes_all
-from trajnet.training.model import ModelConfig, TrajectoryModel
-from trajnet.training.train import Learner, min_ade
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
+from trajnet.training.training_set import TrainingSet
 
 log = logging.getLogger(__name__)
 

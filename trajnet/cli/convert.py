@@ -14,11 +14,13 @@ from trajnet.cli.own import (
     Crs,
     MapFile,
     Rate,
+    SplitBy,
     ToCrs,
     UnitNames,
     show_checks,
     table_options,
 )  # fmt: skip
+from trajnet.cli.workers import Jobs, RayAddress, chosen_executor
 from trajnet.datasets.registry import format_names
 from trajnet.errors import InputError
 
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from trajnet.check import SceneCheck
+    from trajnet.cli.conversion import Conversion, Converted
     from trajnet.tabular import TableOptions
-    from trajnet.types import Scene
+
+#: Files that are worth the start of another process.
+FILES_PER_PROCESS = 40
 
 
 def convert(
@@ -52,57 +57,109 @@ def convert(
     crs: Crs = None,
     to_crs: ToCrs = None,
     units: UnitNames = None,
+    split_by: SplitBy = None,
     checked: Annotated[
         bool, typer.Option("--check/--no-check", help="Check each scene as `trajnet check` does.")
     ] = True,
+    jobs: Jobs = 0,
+    ray: RayAddress = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="A folder: also convert files that have not changed since the last time.")
+    ] = False,
 ) -> None:
     """Convert recorded scenes, or tables of your own (CSV, Parquet, JSON lines), to Parquet tables.
 
-    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file in it
-    that cannot be read is left out and listed with the reason; then, and where the check finds a mistake, the exit code
-    is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the command with exit
-    code 2.
+    Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file of
+    several scenes (TFRecord) becomes a folder with a table of each. A file in a folder that cannot be read is left out
+    and listed with the reason, what was read before its broken part stays; then, and where the check finds a mistake,
+    the exit code is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the
+    command with exit code 2.
 
         trajnet convert tracks.csv out/
 
         trajnet convert tracks.csv out/ --columns x=pos_e,y=pos_n --classes classes.yaml --units time=ms,angle=deg
 
-        trajnet convert data/commonroad_ngsim tables/ngsim
-    """
-    from rich.progress import track
+        trajnet convert all.csv out/ --split-by recordingId
 
-    from trajnet.check import check_scene
+        trajnet convert data/commonroad_ngsim tables/ngsim
+
+    A folder is shared between processes. Interrupted in any way, the same command goes on: files whose size, time and
+    options are those of their table are left as they are.
+    """
+    from trajnet.cli.conversion import Earlier, convert_one
+    from trajnet.cli.progress import progress_bar
     from trajnet.cli.terminal import Console
-    from trajnet.datasets.files import with_map_of
-    from trajnet.scenes import write_scene
 
     console, errors = Console(), Console(stderr=True)
-    options = table_options(columns, classes, rate, crs, to_crs, units)
-    pairs = _targets(source, target, _files(source, kind, options))
-    counts: dict[str, Counter[str]] = {}
-    left_out: list[InputError] = []
-    checks: list[SceneCheck] = []
-    for original, table in track(pairs, description="converting", console=errors, transient=True):
-        try:
-            found, scene, notes = _read(original, kind, with_map, options)
-        except InputError as error:
-            if not source.is_dir():
-                raise
-            left_out.append(error)
-            continue
-        if len(pairs) == 1:
-            _print_notes(notes, errors)
-        scene = with_map_of(scene, map_file)
-        checks += [check_scene(scene)] if checked else []
-        write_scene(scene, table)
-        counts.setdefault(found, Counter()).update(_count(scene, table))
-    if left_out:  # before the summary: a closed pipe on stdout must not hide them
-        _list_left_out(left_out, len(pairs), errors)
-    if counts:
-        console.print(_summary(counts))
+    options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
+    wanted = _conversions(source, target, kind, with_map, options, map_file, checked, split_by)
+    earlier = Earlier(target, again=again) if source.is_dir() else None
+    to_do, before = (wanted, []) if earlier is None else earlier.split(wanted)
+    tally = _Tally(before)
+    executor = chosen_executor(jobs, ray, len(to_do), worth=FILES_PER_PROCESS)
+    with progress_bar(errors, "converting", "converting") as progress:
+        for one, came in zip(to_do, executor.map(convert_one, to_do), strict=True):
+            if came.error is not None and not source.is_dir():
+                raise came.error
+            if earlier is not None:
+                earlier.note(one, came)
+            tally.add(came)
+            progress(tally.files, len(wanted))
+    for note in tally.notes if len(wanted) == 1 else ():
+        errors.print(note, soft_wrap=True, markup=False, highlight=False)
+    if tally.left_out:  # before the summary: a closed pipe on stdout must not hide them
+        _list_left_out(tally.left_out, len(wanted), errors)
+    if tally.counts:
+        console.print(_summary(tally.counts))
         console.print(f"written to {target}", soft_wrap=True)
-    if show_checks(checks, errors) or left_out:
+    if before:
+        console.print(f"{len(before):,} of these tables are from before: their files have not changed", soft_wrap=True)
+    if show_checks(tally.checks, errors) or tally.left_out:
         raise typer.Exit(1)
+
+
+class _Tally:
+    """The sum of what came of the files. counts: kind -> what is counted of its tables."""
+
+    def __init__(self, before: list[Converted]) -> None:
+        self.counts: dict[str, Counter[str]] = {}
+        self.left_out: list[InputError] = []
+        self.checks: list[SceneCheck] = []
+        self.notes: tuple[str, ...] = ()
+        self.files = 0
+        for came in before:
+            self.add(came)
+
+    def add(self, came: Converted) -> None:
+        self.files += 1
+        if came.error is not None:
+            self.left_out.append(came.error)
+        if came.counts:
+            self.counts.setdefault(came.kind, Counter()).update(came.counts)
+        self.checks += came.checks
+        self.notes = came.notes
+
+
+def _conversions(
+    source: Path,
+    target: Path,
+    kind: str,
+    with_map: bool,
+    options: TableOptions | None,
+    map_file: Path | None,
+    checked: bool,
+    split_by: str | None,
+) -> list[Conversion]:
+    from trajnet.cli.conversion import Conversion
+
+    if options is not None and kind not in ("auto", "own"):
+        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
+    if split_by is not None and (source.is_dir() or target.suffix.lower() == ".parquet"):
+        raise InputError("split-by: expected one table as SRC and a folder as DST, as it makes several of one")
+    return [
+        Conversion(original, table, kind, with_map, options, map_file, checked, table != target, split_by)
+        for original, table in _targets(source, target, _files(source, kind, options))
+    ]
 
 
 def _files(source: Path, kind: str, options: TableOptions | None) -> list[Path]:
@@ -116,25 +173,6 @@ def _files(source: Path, kind: str, options: TableOptions | None) -> list[Path]:
     if not files:
         raise InputError(f"{source}: expected tables ({', '.join(OWN_SUFFIXES)}, .parquet), found none")
     return files
-
-
-def _read(original: Path, kind: str, with_map: bool, options: TableOptions | None) -> tuple[str, Scene, list[str]]:
-    """Return the kind of a file, its scene, and what was chosen and mended in a table of one's own."""
-    from trajnet.datasets.files import load_scene, scene_kind
-    from trajnet.scenes.own_table import read_own
-    from trajnet.tabular import TableOptions
-
-    if options is not None and kind not in ("auto", "own"):
-        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
-    found = "own" if options is not None else scene_kind(original) if kind == "auto" else kind
-    if found == "own":
-        return found, *read_own(original, options or TableOptions())
-    return found, load_scene(original, found, with_map=with_map), []
-
-
-def _print_notes(notes: list[str], console: Console) -> None:
-    for note in notes:
-        console.print(note, soft_wrap=True, markup=False, highlight=False)
 
 
 def _list_left_out(reasons: list[InputError], files: int, console: Console) -> None:
@@ -154,7 +192,7 @@ def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, 
     if as_file:
         return [(source, target)]
     root = source if source.is_dir() else source.parent
-    pairs = [(file, target / file.relative_to(root).with_suffix(".parquet")) for file in files]
+    pairs = [(file, target / _table_name(file.relative_to(root))) for file in files]
     twice = [table for table, times in Counter(table for _, table in pairs).items() if times > 1]
     if twice:
         raise InputError(
@@ -163,16 +201,9 @@ def _targets(source: Path, target: Path, files: list[Path]) -> list[tuple[Path, 
     return pairs
 
 
-def _count(scene: Scene, table: Path) -> dict[str, int]:
-    return {
-        "scenes": 1,
-        "tracks": len(scene.track_id),
-        "frames": scene.frame_count,
-        "rows": len(scene.row_frame),
-        "targets": int(scene.is_target.sum()),
-        "lanes": len(scene.lanes),
-        "bytes": table.stat().st_size,
-    }
+def _table_name(file: Path) -> Path:
+    """Return a file's name with the suffix of a table; one that counts the shards (tfrecord-00000-of-01000) stays."""
+    return file.with_name(f"{file.name}.parquet") if "-of-" in file.suffix else file.with_suffix(".parquet")
 
 
 def _summary(counts: dict[str, Counter[str]]) -> Table:

@@ -26,7 +26,8 @@ def demo(
     Prints the latency by stage, the errors against the recorded future next to constant velocity, and what some faults
     do to them: the scene once more under each, as fast as it goes.
     """
-    from trajnet.cli.replay import parse_rate, run_and_show
+    from trajnet.cli.replay import Settings, run_models, show_runs
+    from trajnet.cli.replay_options import parse_rate
     from trajnet.cli.terminal import Console
     from trajnet.config import load_yaml
     from trajnet.datasets.files import load_scene
@@ -36,9 +37,9 @@ def demo(
 
     predictor = load_predictor(one_model(model))
     loaded = load_scene(scene if scene is not None else bundled(SCENE), with_map=True)
-    options = ReplayOptions(rate=parse_rate(rate))
-    plan = load_yaml(FaultPlan, bundled(FAULTS))
-    run_and_show(loaded, predictor, options, Console(), faults=plan, report=out / "report.html")
+    settings = Settings(ReplayOptions(rate=parse_rate(rate)), faults=load_yaml(FaultPlan, bundled(FAULTS)))
+    console, report = Console(), out / "report.html"
+    show_runs(run_models(loaded, [predictor], settings, console, report), console, None, report)
 
 
 def bundled(path: Path) -> Path:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trajnet.cli import evaluate_tables as tables
+from trajnet.cli.evaluate_source import name_the_bag, prepared, with_map
+from trajnet.cli.evaluate_worst import Replayed, object_sinks, worst_page
 from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.cli.own import MapFile
 from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
 from trajnet.datasets import registry
-from trajnet.datasets.scenes import SCENES
 from trajnet.errors import InputError
 from trajnet.inference.domain import outside_words
 from trajnet.whole_file import write_text
@@ -76,6 +75,14 @@ Calibration = Annotated[
 ReportFile = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML page with pictures.")
 ]
+ObjectsFile = Annotated[
+    Path | None,
+    typer.Option("--objects", metavar="FILE", help="A table of all scored objects to filter (Parquet), see the docs."),
+]
+Worst = Annotated[
+    int,
+    typer.Option(metavar="N", help="With --report: the N worst objects by error, false motion and surprise."),
+]
 Topic = Annotated[str | None, typer.Option(help="bag: of the tracked objects, if not the only one.")]
 PredictionsTopic = Annotated[str | None, typer.Option(help="bag: of the recorded predictions, if not the only one.")]
 
@@ -109,6 +116,8 @@ def evaluate(
     breakdown: Breakdown = False,
     calibration: Calibration = False,
     report_file: ReportFile = None,
+    objects: ObjectsFile = None,
+    worst: Worst = 0,
     topic: Topic = None,
     predictions_topic: PredictionsTopic = None,
     ignore_domain: IgnoreDomain = False,
@@ -131,19 +140,29 @@ def evaluate(
 
         trajnet evaluate --dataset scenes --data sim/scenes --stride 10 --model model.onnx --rates 10,5,2 \
             --drops 0,0.1,0.3,0.5 --report evaluation.html
+
+    Pictures of the objects that went worst, each with a link into the replay of its scene:
+
+        trajnet evaluate --dataset scenes --data my_scenes/ --model urban --stride 5 --worst 20 --report worst.html
+
+    Every scored object in a table, to find the scenarios that matter: pandas.read_parquet("objects.parquet")
+
+        trajnet evaluate --dataset scenes --data my_scenes/ --model urban --objects objects.parquet
     """
     from trajnet.cli.terminal import Console
     from trajnet.evaluate import evaluate as score
+    from trajnet.evaluate.html_report import page
     from trajnet.timing.hardware import usable_cores
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
-    require_folders(json=json_file, save=save, report=report_file)
+    require_folders(json=json_file, save=save, report=report_file, objects=objects)
     if dataset != "bag" and (topic is not None or predictions_topic is not None):
         raise InputError(f"topic: expected none with dataset {dataset}; topics are for bag")
     with (
-        _prepared(dataset, data, topic, predictions_topic) as (named, scenes, recorded),
-        _with_map(named, scenes, map_file) as source,
+        prepared(dataset, data, topic, predictions_topic) as (named, scenes, recorded),
+        with_map(named, scenes, map_file) as source,
+        object_sinks(objects, worst, report_file) as (sink, keeper),
         progress_bar(Console(stderr=True), "reading", "evaluating") as progress,
     ):
         report = score(
@@ -161,27 +180,21 @@ def evaluate(
             seed=seed,
             domain=not ignore_domain,
             self_judging=self_judging,
+            sink=sink,
             progress=progress,
         )
-    report["dataset"], report["data"] = dataset, str(data)
-    if recorded is not None:
-        _name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
+        spec = report["models"][0]["spec"]
+        report["dataset"], report["data"] = dataset, str(data)
+        if recorded is not None:
+            name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
+        if report_file is not None:  # while the scenes of a bag are there
+            how = Replayed(spec, domain=not ignore_domain, self_judging=self_judging)
+            write_text(report_file, worst_page(report_file, report, keeper, how) if worst else page(report))
     if json_file is not None:
         emit_json(json_file, report)
-    if report_file is not None:
-        from trajnet.evaluate.html_report import page
-
-        write_text(report_file, page(report))
     show(
         report, Console(stderr=json_file == STDOUT), breakdown=breakdown, calibration=calibration
     )  # last: a closed pipe loses no file
-
-
-def _name_the_bag(report: dict[str, Any], recorded: Path, bag: str) -> None:
-    """Name the bag, not the temporary file of its recorded predictions, as what was scored."""
-    for entry in report["models"]:
-        if entry["spec"] == str(recorded):
-            entry["spec"] = bag
 
 
 def _numbers(name: str, text: str | None) -> list[float]:
@@ -190,38 +203,6 @@ def _numbers(name: str, text: str | None) -> list[float]:
         return [float(part) for part in (text or "").split(",") if part.strip()]
     except ValueError as error:
         raise InputError(f"{name}: expected numbers with commas between them, got {text!r}") from error
-
-
-@contextmanager
-def _prepared(
-    dataset: str, data: Path, topic: str | None, predictions: str | None
-) -> Iterator[tuple[str, Path, Path | None]]:
-    """Yield the dataset and its data for the library, which reads no bags, and a bag's recorded predictions."""
-    if dataset != "bag":
-        yield dataset, data, None
-        return
-    from trajnet.cli.bag import for_evaluation
-
-    with for_evaluation(data, topic, predictions) as (scene, recorded):
-        yield "scenes", scene, recorded
-
-
-@contextmanager
-def _with_map(dataset: str, data: Path, map_file: Path | None) -> Iterator[Path]:
-    """Yield the data as it is where no map is given, else a folder of its scenes as tables that have that map."""
-    if map_file is None:
-        yield data
-        return
-    from trajnet.datasets.files import find_scenes, load_scene, with_map_of
-    from trajnet.scenes import write_scene
-
-    if dataset != SCENES.name:
-        raise InputError(f"map: expected none with dataset {dataset}, whose maps are its own; it is for scenes and bag")
-    with tempfile.TemporaryDirectory(prefix="trajnet-map-") as folder:
-        for path in find_scenes(data):
-            inside = path.relative_to(data) if data.is_dir() else Path(path.name)
-            write_scene(with_map_of(load_scene(path), map_file), Path(folder) / inside.with_suffix(".parquet"))
-        yield Path(folder)
 
 
 def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, calibration: bool = False) -> None:
@@ -235,6 +216,7 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
     models, dataset = report["models"], dataset_of_report(report)
     for each in _tables(report, dataset):
         console.print(each)
+    tables.show_womd(models, console)
     tables.show_consistency(models, console)
     if breakdown:
         tables.show_breakdown(models, console)

@@ -62,6 +62,22 @@ def scene_table(title: str, models: list[dict[str, Any]], counts: dict[str, int]
     return made
 
 
+def show_womd(models: list[dict[str, Any]], console: Console) -> None:
+    """Print the figures of Waymo's challenge, where there are any: their mean, and two of them divided."""
+    if not all("womd" in entry for entry in models):
+        return
+    names = [entry["model"] for entry in models]
+    made = table("Waymo's challenge, mean over classes and 3, 5 and 8 s", names)
+    for metric in models[0]["womd"]["mean"]:
+        row(made, metric, [entry["womd"]["mean"][metric] for entry in models])
+    for name, horizons in models[0]["womd"]["by_class"].items():
+        for horizon, counted in horizons.items():
+            found = [entry["womd"]["by_class"][name][horizon] for entry in models]
+            for metric in ("minADE", "soft_mAP"):
+                row(made, f"{metric} {name} {horizon} s ({counted['objects']:,})", [each[metric] for each in found])
+    console.print(made)
+
+
 def show_calibration_lines(models: list[dict[str, Any]], console: Console) -> None:
     """One line for each model: expected calibration error and the worst coverage."""
     for entry in models:

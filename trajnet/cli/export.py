@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast, get_args
 
 import typer
 
-from trajnet.cli.progress import progress_bar
+from trajnet.cli.progress import progress_bar, progress_items
 from trajnet.config import require
 from trajnet.errors import InputError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="last.ckpt of a training run.")],
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="last.ckpt or best.ckpt of a training run.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write.")],
     step_s: Annotated[
         float,
@@ -80,7 +80,7 @@ def export(
     from trajnet.export import check_graph, export_model, parity
     from trajnet.export.graph import make_contract, write_model
     from trajnet.protocols.precision_gate import make_variant
-    from trajnet.training.train import checkpoint_model
+    from trajnet.training.checkpoint import checkpoint_model
 
     show_warnings()
     console, status = Console(), Console(stderr=True)
@@ -90,10 +90,12 @@ def export(
     model, config, about = checkpoint_model(checkpoint)
     time_s = path_times(step_s, config.model.time_s[-1])
     card_text, measured = card_and_metrics(card, metrics)
-    with status.status("exporting") as line:
+    with progress_items(status) as report:
+        report("exporting the graph", 0, 1)
         graph, proto = export_model(model, time_s, flavour=shape)
         operators = check_graph(proto, graph, flavour=shape)
-        found = parity(graph, proto, progress=lambda text: line.update(f"torch against ONNX Runtime, {text}"))
+        report("exporting the graph", 1, 1)
+        found = parity(graph, proto, progress=report)
     contract = make_contract(graph, config, about, proto.SerializeToString(), shape)
     contract = dataclasses.replace(contract, parity_max_error_m=found.max_error_m, metrics=headline(measured))
     console.print(tables.parity_table(contract, operators, found))

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from trajnet import __version__
+from trajnet.cli.interrupt import interrupt_behind, leave_interrupted
 from trajnet.errors import DependencyError, InputError, TrajnetError, in_words, install_advice
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 EXTRAS = {
     "typer": "tools", "rich": "tools", "pyarrow": "tools", "PIL": "tools", "torch": "train", "lightning": "train",
     "tensorboard": "train", "onnx": "train", "onnxscript": "train", "onnxslim": "train", "commonroad": "train",
-    "rosbags": "ros", "mcap": "ros", "mcap_ros2": "ros", "onnxruntime": "cpu",
+    "rosbags": "ros", "mcap": "ros", "mcap_ros2": "ros", "onnxruntime": "cpu", "rerun": "view",
 }  # fmt: skip
 
 
@@ -42,6 +43,7 @@ def build() -> "typer.Typer":
         predict,
         replay,
         train,
+        view,
     )  # fmt: skip
 
     app = typer.Typer(
@@ -85,6 +87,7 @@ def build() -> "typer.Typer":
         export.export,
         info.info,
         play.play,
+        view.view,
     ):
         app.command()(command)
     app.add_typer(bag.app, name="bag")
@@ -129,13 +132,20 @@ def main() -> None:
         fail(InputError(f"{error.filename or 'a file'}: {error.strerror or in_words(error)}"))
     except UnicodeError as error:
         fail(InputError(f"expected text in UTF-8: {in_words(error)}"))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as interrupt:
+        leave_interrupted(interrupt)
     except SystemExit as stop:
-        if isinstance(stop.__context__, BrokenPipeError):  # rich and typer answer it by exit code 1
-            leave_closed_pipe()
+        leave_for_its_cause(stop)
         raise
+
+
+def leave_for_its_cause(stop: SystemExit) -> None:
+    """Leave in our own way where a library answered an interrupt or a closed pipe by an exit code; else return."""
+    interrupt = interrupt_behind(stop)
+    if interrupt is not None:
+        leave_interrupted(interrupt)
+    if isinstance(stop.__context__, BrokenPipeError):  # rich and typer answer it by exit code 1
+        leave_closed_pipe()
 
 
 def leave_closed_pipe() -> NoReturn:

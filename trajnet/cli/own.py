@@ -43,12 +43,17 @@ UnitNames = Annotated[
         help="Own table: time=s|ms|us|ns, angle=rad|deg|compass, speed=mps|kmh|mph|fps, length=m|cm|mm|ft.",
     ),
 ]  # fmt: skip
+SplitBy = Annotated[
+    str | None,
+    typer.Option("--split-by", metavar="COLUMN", help="Own table: a scene for each value, such as recordingId."),
+]
 MapFile = Annotated[
     Path | None,
     typer.Option(
         "--map",
         metavar="FILE",
-        help="The map: Lanelet2 .osm, CommonRoad .xml, Argoverse 2 log_map_archive_*.json, or a scene that has one.",
+        help="The map: Lanelet2 .osm, CommonRoad .xml, OpenDRIVE .xodr, Argoverse 2 log_map_archive_*.json, or a scene "
+        "that has one.",
     ),
 ]
 
@@ -60,13 +65,18 @@ def table_options(
     crs: str | None,
     to_crs: str | None,
     units: str | None,
+    *,
+    own: bool = False,
 ) -> TableOptions | None:
-    """Return the options of an own table; None where none is given. Raises InputError, ConfigError."""
+    """Return the options of an own table; None where none is given and it need not be one (own).
+
+    Raises InputError, ConfigError.
+    """
     from trajnet.scenes.own_table import read_classes
     from trajnet.tabular import TableOptions, Units
     from trajnet.tabular.options import pairs
 
-    if all(given is None for given in (columns, classes, rate_hz, crs, to_crs, units)):
+    if not own and all(given is None for given in (columns, classes, rate_hz, crs, to_crs, units)):
         return None
     return TableOptions(
         columns=pairs("columns", columns),

@@ -61,6 +61,13 @@ def one_model(models: list[str] | None) -> str:
     return models[0] if models else str(default_model())
 
 
+def default_models(models: list[str] | None) -> list[str]:
+    """Return the models of a command that runs several, each once: the default model where none is named."""
+    from trajnet.models import default_model
+
+    return list(dict.fromkeys(models or [])) or [str(default_model())]
+
+
 def model_file(model: str) -> str:
     """Return the path of a bundled model that is named; any other name or path as it is."""
     from trajnet.models import model_named

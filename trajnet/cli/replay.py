@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,65 +17,61 @@ from trajnet.cli.predictor import (
     CudaGraph,
     EngineCache,
     IgnoreDomain,
-    Model,
     Provider,
     SelfJudging,
     Threads,
-    one_model,
+    default_models,
     open_predictor,
 )
+from trajnet.cli.progress import progress_passes
+from trajnet.cli.replay_film import Films, Follow, Gif, Mp4, Start, Stop
+from trajnet.cli.replay_options import (
+    Agents,
+    BudgetMs,
+    FaultsFile,
+    JsonFile,
+    Models,
+    Rate,
+    Report,
+    Scenes,
+    Warmup,
+    parse_rate,
+)
+from trajnet.cli.replay_several import compared_table, replay_folder
+from trajnet.cli.replay_tables import live_line, show
 from trajnet.errors import InputError
-from trajnet.inference.domain import outside_words
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from trajnet.inference import GpuOptions, Predictor
     from trajnet.replay.faults import FaultPlan
-    from trajnet.replay.replay import FrameTiming, ReplayOptions
+    from trajnet.replay.replay import ReplayOptions
     from trajnet.replay.summary import Run
     from trajnet.types import Scene
 
-#: Seconds between two updates of the live line; more often would disturb what it reports.
-LIVE_PERIOD_S = 0.25
-
 
 def replay(
-    scene: Annotated[
-        Path, typer.Argument(help="A scene file: .parquet, CommonRoad .xml, nuScenes or ETH/UCY .txt; a bag.")
-    ],
-    model: Model = None,
+    scene: Scenes,
+    model: Models = None,
     map_file: MapFile = None,
-    rate: Annotated[
-        str,
-        typer.Option(
-            help="Times faster than recorded; max (or 0): as fast as possible, which gives service times only."
-        ),
-    ] = "1.0",
-    agents: Annotated[
-        int | None,
-        typer.Option(help="Load: fill every frame that has objects up to exactly this many with shifted copies."),
-    ] = None,
-    budget_ms: Annotated[float, typer.Option(help="Latency above which a frame has missed its deadline.")] = 50.0,
-    warmup: Annotated[
-        int | None, typer.Option(metavar="FRAMES", help="Frames left out of the figures; 5 by default.")
-    ] = None,
+    rate: Rate = "1.0",
+    agents: Agents = None,
+    budget_ms: BudgetMs = 50.0,
+    warmup: Warmup = None,
     provider: Provider = "cpu",
     engine_cache: EngineCache = None,
     cuda_graph: CudaGraph = False,
     threads: Threads = 1,
     self_judging: SelfJudging = True,
-    faults: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="YAML of faults: the scene is replayed again under each, at full speed."),
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Everything measured, and the hardware; - prints it.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page with the animation here.")
-    ] = None,
+    faults: FaultsFile = None,
+    json_file: JsonFile = None,
+    report: Report = None,
+    gif: Gif = None,
+    mp4: Mp4 = None,
+    start: Start = 0.0,
+    stop: Stop = math.inf,
+    follow: Follow = None,
     ignore_domain: IgnoreDomain = False,
 ) -> None:
     """Play a scene on its own clock into the predictor and time every frame.
@@ -84,6 +80,16 @@ def replay(
     example a bundled scene, filled up to 64 agents, with one thread:
 
         trajnet replay sim/scenes/intersection.parquet --model model.onnx --agents 64 --json latency.json
+
+    Two models beside each other, in one animation and one table, and all scenes of a folder with an index of pages:
+
+        trajnet replay sim/scenes/intersection.parquet --model urban --model universal --report both.html
+
+        trajnet replay sim/scenes --rate max --report pages/
+
+    Ten seconds of it for a slide, with one object in the middle:
+
+        trajnet replay sim/scenes/intersection.parquet --rate max --gif turn.gif --start 10 --stop 20 --follow car-16
 
     What dropped frames, jitter, new ids, noise and the like do to the paths, next to no fault:
 
@@ -96,82 +102,114 @@ def replay(
     from trajnet.replay.faults import FaultPlan
     from trajnet.replay.replay import ReplayOptions
     from trajnet.ros.bag_import import open_scene
+    from trajnet.ros.bags import is_bag
 
     plan = None if faults is None else load_yaml(FaultPlan, faults)
     options = ReplayOptions(rate=parse_rate(rate), budget_ms=budget_ms, warmup_frames=warmup, self_judging=self_judging)
-    require_folders(json=json_file, report=report)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
-    run_and_show(
-        with_map_of(open_scene(scene, with_map=report is not None), map_file),
-        open_predictor(one_model(model), provider, threads, gpu),
-        options,
-        Console(stderr=json_file == STDOUT),
-        agents=agents,
-        threads=threads,
-        gpu=gpu,
-        ignore_domain=ignore_domain,
-        faults=plan,
-        json_file=json_file,
-        report=report,
-    )
+    settings = Settings(options, agents, threads, gpu, ignore_domain, plan)
+    console, whole_folder = Console(stderr=json_file == STDOUT), scene.is_dir() and not is_bag(scene)
+    require_folders(json=json_file, report=None if whole_folder else report)
+    if whole_folder and report is not None and report.is_file():
+        raise InputError(f"report: expected a folder for the pages of the scenes of {scene}, got the file {report}")
+    films = Films(gif, mp4, start, stop, follow)
+    films.require(models=len(default_models(model)), whole_folder=whole_folder)
+    predictors = [open_predictor(name, provider, threads, gpu) for name in default_models(model)]
+
+    def play(path: Path, page: Path | None) -> list[Run]:
+        loaded = with_map_of(open_scene(path, with_map=page is not None or films.wanted), map_file)
+        return run_models(loaded, predictors, settings, console, page)
+
+    if whole_folder:
+        found, failed = replay_folder(scene, play, console, report)
+        if json_file is not None:
+            emit_json(json_file, found)
+        if failed:
+            raise typer.Exit(1)
+        return
+    runs = play(scene, report)
+    if films.wanted:
+        films.write(runs[0], console)
+    show_runs(runs, console, json_file, report)
 
 
-def parse_rate(text: str) -> float:
-    """Return a rate above 0; ``max`` and 0 are infinity. Raises InputError for anything else."""
-    try:
-        rate = math.inf if text == "max" else float(text)
-    except ValueError:
-        rate = math.nan
-    if not rate >= 0:
-        raise InputError(f"rate: expected a number above 0, or max (or 0) for as fast as possible, got {text!r}")
-    return rate or math.inf
+@dataclass(frozen=True)
+class Settings:
+    """How to replay. threads, gpu: what predictors were loaded with, for the record. ignore_domain: ask them always.
 
-
-def run_and_show(
-    scene: Scene,
-    predictor: Predictor,
-    options: ReplayOptions,
-    console: Console,
-    *,
-    agents: int | None = None,
-    threads: int = 1,
-    gpu: GpuOptions | None = None,
-    ignore_domain: bool = False,
-    faults: FaultPlan | None = None,
-    json_file: Path | None = None,
-    report: Path | None = None,
-) -> Run:
-    """Replay with a live line where the console is a terminal, print the tables, write the files asked for.
-
-    threads, gpu: what the predictor was loaded with, for the record. ignore_domain: ask the predictor about every
-    object, also those outside of its domain. faults: what to try on the same scene afterwards.
+    faults: what to try on the same scene afterwards.
     """
+
+    options: ReplayOptions
+    agents: int | None = None
+    threads: int = 1
+    gpu: GpuOptions | None = None
+    ignore_domain: bool = False
+    faults: FaultPlan | None = None
+
+
+def run_models(
+    scene: Scene, predictors: Sequence[Predictor], settings: Settings, console: Console, report: Path | None
+) -> list[Run]:
+    """Replay a scene with each predictor in turn, and write the page where one is asked for."""
+    from trajnet.replay.html_report import write_report
+
+    runs = [run_model(scene, predictor, settings, console) for predictor in predictors]
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        write_report(runs[0], report, others=runs[1:])
+    return runs
+
+
+def run_model(scene: Scene, predictor: Predictor, settings: Settings, console: Console) -> Run:
+    """Replay with a live line where the console is a terminal."""
     from trajnet.inference import GpuOptions, GuardOptions
     from trajnet.replay.fault_runs import fault_document, require_known_future, run_faults
-    from trajnet.replay.html_report import write_report
-    from trajnet.replay.summary import document, run_replay
+    from trajnet.replay.summary import run_replay
     from trajnet.timing.clock import WallClock
 
-    used, guard = gpu or GpuOptions(), GuardOptions(domain=not ignore_domain)
+    options, guard, faults = settings.options, GuardOptions(domain=not settings.ignore_domain), settings.faults
     if faults is not None:
         require_known_future(scene, predictor)  # before the replay, which takes as long as the recording
-    console.print(_what_is_played(scene, predictor, options.rate), highlight=False)
+    console.print(_what_is_played(scene, predictor, options.rate), highlight=False, soft_wrap=True)
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
         run = run_replay(
-            scene, predictor, options, agents=agents, threads=threads, gpu=used, guard=guard, on_frame=on_frame
+            scene,
+            predictor,
+            options,
+            agents=settings.agents,
+            threads=settings.threads,
+            gpu=settings.gpu or GpuOptions(),
+            guard=guard,
+            on_frame=on_frame,
         )
     if faults is not None:
-        under_faults = run_faults(scene, predictor, faults, WallClock(), guard=guard, judging=options.judging)
+        with progress_passes("replay under faults") as progress:
+            under_faults = run_faults(
+                scene, predictor, faults, WallClock(), guard=guard, judging=options.judging, progress=progress
+            )
         run = dataclasses.replace(run, faults=fault_document(under_faults, faults.seed))
-    found = document(run)
+    return run
+
+
+def show_runs(runs: Sequence[Run], console: Console, json_file: Path | None, report: Path | None) -> None:
+    """Write the document, and print the tables of one run, or the one that compares several."""
+    from trajnet.replay.summary import document
+
+    documents = [document(run) for run in runs]
     if json_file is not None:
-        emit_json(json_file, found)
-    if report is not None:
-        write_report(run, report)
-    show(found, console)  # last: a closed pipe loses no file
+        emit_json(json_file, documents[0] if len(runs) == 1 else compared_document(documents))
+    if len(runs) == 1:  # last: a closed pipe loses no file
+        show(documents[0], console)
+    else:
+        console.print(compared_table(documents))
     if report is not None:
         console.print(f"Report: {report}", highlight=False, soft_wrap=True)
-    return run
+
+
+def compared_document(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the document of several models on one scene."""
+    return {"version": documents[0]["version"], "runs": documents}
 
 
 def _what_is_played(scene: Scene, predictor: Predictor, rate: float) -> str:
@@ -180,207 +218,3 @@ def _what_is_played(scene: Scene, predictor: Predictor, rate: float) -> str:
         f"Replaying [bold]{scene.scene_id}[/] ({scene.frame_count} frames, {scene.duration_s:.1f} s, "
         f"{len(scene.track_id)} tracks) {pace} with [bold]{predictor.name}[/]"
     )
-
-
-@contextmanager
-def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Callable[[FrameTiming], None] | None]:
-    """Yield a callback that keeps one status line up to date on a terminal; None where the output goes elsewhere."""
-    if not console.is_terminal:
-        yield None
-        return
-    from rich.live import Live
-    from rich.text import Text
-
-    total_ms: list[float] = []
-    shown_ns = 0
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-
-        def on_frame(timing: FrameTiming) -> None:
-            nonlocal shown_ns
-            total_ms.append(timing.stage_ns("total") * 1e-6)
-            if timing.finished_ns - shown_ns < LIVE_PERIOD_S * 1e9:
-                return
-            shown_ns = timing.finished_ns
-            ordered = sorted(total_ms)
-            missed = sum(v > budget_ms for v in ordered)
-            line = (
-                f"frame {timing.index + 1}/{frames}  {timing.objects} objects  now {total_ms[-1]:.2f} ms  "
-                f"p50 {ordered[len(ordered) // 2]:.2f}  max {ordered[-1]:.2f}  over budget {missed}"
-            )
-            live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
-
-        yield on_frame
-
-
-def show(found: dict[str, Any], console: Console) -> None:
-    """Print the document of a replay: latency by stage, counts, errors next to constant velocity."""
-    counted = (
-        "Service time in ms"
-        if found["load"]["rate"] == "max"
-        else "Latency in ms from the scheduled time of each frame"
-    )
-    console.print(f"\n[bold]{counted}[/]", _latency_table(found), sep="\n")
-    _show_errors(found, console)
-    _show_faults(found, console)
-    lines = [*_frame_lines(found), *_path_lines(found), *_machine_lines(found["hardware"]), *_failure(found["guard"])]
-    console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)
-
-
-def _frame_lines(found: dict[str, Any]) -> list[str]:
-    """Return what became of the frames, a line for each count."""
-    load, frames, deadline = found["load"], found["frames"], found["deadline"]
-    return [
-        f"deadline   {deadline['misses']} of {deadline['frames']} frames over {deadline['budget_ms']:g} ms",
-        f"frames     {frames['served']} served, {frames['dropped']} dropped, {frames['late']} late",
-        f"backlog    at most {frames['backlog_max']} frames",
-        f"warm-up    the first {load['warmup_frames']} frames are not counted",
-        f"agents     {_agents(load)}",
-    ]
-
-
-def _path_lines(found: dict[str, Any]) -> list[str]:
-    """Return which predictor the paths came from, how steady they were, and what failed."""
-    guard, name = found["guard"], found["model"]["name"]
-    return [
-        f"paths      {guard['model_rows']} {name}, {guard['physics_rows']} fall-back, {guard['stale_rows']} stale",
-        *_outside(name, guard),
-        *_self_judging(found["self_judging"]),
-        *_steadiness(found),
-        f"failures   {guard['failures']} calls, {guard['non_finite_rows']} paths not finite",
-    ]
-
-
-def _outside(name: str, guard: dict[str, Any]) -> list[str]:
-    """Return one line where objects were outside of what the model was trained on."""
-    said = outside_words(name, guard)
-    return [f"domain     {said} (--ignore-domain asks the model)"] if said else []
-
-
-def _self_judging(judging: dict[str, Any]) -> list[str]:
-    """One line about how often the object's own past errors put another expert first, where there were any."""
-    if not judging["evident_rows"]:
-        return []
-    led = f"constant velocity led {judging['velocity_rows']}, standing {judging['standing_rows']}"
-    return [f"judged     {judging['evident_rows']} rows by their own past errors: {led}"]
-
-
-def _machine_lines(hardware: dict[str, Any]) -> list[str]:
-    from trajnet.timing.hardware import runtime_words
-
-    return [
-        f"hardware   {hardware['cpu']}, {hardware['cores_usable']} of {hardware['cores']} cores",
-        f"runtime    {runtime_words(hardware)}",
-        *_stolen(hardware),
-    ]
-
-
-def _failure(guard: dict[str, Any]) -> list[str]:
-    """Return one line with the last failed call's error where a call has failed."""
-    return [f"           the last: {guard['last_failure']}"] if guard["last_failure"] else []
-
-
-def _stolen(hardware: dict[str, Any]) -> list[str]:
-    """One line where a hypervisor gave the cores to others: what it took is in the tails above."""
-    if not hardware["stolen_s"]:
-        return []
-    return [f"stolen     {hardware['stolen_s']:.2f} s of these cores went to other guests of the host meanwhile"]
-
-
-def _agents(load: dict[str, Any]) -> str:
-    low, high = load["agents_per_frame_min"], load["agents_per_frame_max"]
-    if low == high:
-        return f"exactly {high} in every frame"
-    asked = load["agents_asked"]
-    exactly = "" if asked is None else f", exactly {asked} in every frame that has any"
-    return f"{low} to {high} per frame, {load['agents_per_frame_mean']:.1f} on average{exactly}"
-
-
-def _latency_table(found: dict[str, Any]) -> Table:
-    table = _table()
-    for column in ("stage", "p50", "p95", "p99", "max", "frames"):
-        table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=True)
-    for stage, figures in found["latency_ms"].items():
-        values = [f"{figures[k]:.2f}" for k in ("p50", "p95", "p99", "max")]
-        name = "track update" if stage == "tracks" else stage
-        table.add_row(name, *values, str(figures["count"]), style="bold" if stage == "total" else None)
-    return table
-
-
-def _show_errors(found: dict[str, Any], console: Console) -> None:
-    mine = found["errors_m"]["model"]
-    if not mine["groups"]:
-        console.print(
-            "The scene is too short to compare paths: no object is recorded in a frame and for "
-            f"{mine['horizon_s']:g} s after it, which the model's first steps need.\n",
-            highlight=False,
-            soft_wrap=True,
-        )
-        return
-    columns = _error_columns(found)
-    table = _table()
-    table.add_column("objects", no_wrap=True)
-    table.add_column("paths", justify="right", no_wrap=True)
-    for name, (_, k) in columns.items():
-        table.add_column(f"{name}\nminADE_{k}/minFDE_{k}", justify="right", no_wrap=True)
-    for group, errors in mine["groups"].items():
-        found_by = [(who["groups"][group], k) for who, k in columns.values()]
-        cells = [f"{of[f'minADE_{k}']:.2f} / {of[f'minFDE_{k}']:5.2f}" for of, k in found_by]
-        table.add_row(group, f"{errors['count']:,}", *cells, style="bold" if group == "all" else None)
-    console.print(f"[bold]Error against the recorded future in m, {mine['horizon_s']:g} s ahead[/]", table, sep="\n")
-
-
-def _error_columns(found: dict[str, Any]) -> dict[str, tuple[dict[str, Any], int]]:
-    """Return for each column's title whose errors it shows, and of the best of how many paths."""
-    errors_m, modes = found["errors_m"], found["model"]["modes"]
-    columns = {"most probable": (errors_m["model"], 1)}
-    if modes > 1:
-        columns[f"best of {modes}"] = (errors_m["model"], modes)
-    if found["model"]["name"] != "cv":
-        columns["constant velocity"] = (errors_m["cv"], 1)
-    return columns
-
-
-def _steadiness(found: dict[str, Any]) -> list[str]:
-    """One line about how steady the paths were from frame to frame."""
-    mine, cv = (found["consistency"][who].get("all") for who in ("model", "cv"))
-    if mine is None or cv is None:
-        return []
-    jumps = f"the best path jumps {mine['jump_m']:.2f} m between frames (constant velocity {cv['jump_m']:.2f})"
-    return [
-        f"steadiness {jumps}, the best mode flips {mine['flips_per_object_minute']:.1f} times per object and minute"
-    ]
-
-
-def _show_faults(found: dict[str, Any], console: Console) -> None:
-    """Print a row for each fault and strength: errors next to those without it, service time, and what was counted."""
-    if "faults" not in found:
-        return
-    runs = found["faults"]["runs"]
-    table = _table()
-    for column in ("fault", "minADE_1", "without", "no path", "p50 ms", "p99 ms", "counted"):
-        words = column in ("fault", "counted")
-        table.add_column(column, justify="left" if words else "right", no_wrap=column != "counted")
-    for run in runs:
-        table.add_row(*_fault_cells(run))
-    console.print(f"[bold]Under faults, {runs[0]['judged']:,} objects and instants in every row[/]", table, sep="\n")
-
-
-def _fault_cells(run: dict[str, Any]) -> list[str]:
-    name = run["fault"] if run["fault"] == "none" else f"{run['fault']} {run['strength']:g}"
-    errors_m = (run["errors_m"]["minADE_1"], run["errors_m_without"]["minADE_1"])
-    errors = ("-" if value is None else f"{value:.2f}" for value in errors_m)
-    times = (f"{run['service_ms'][q]:.2f}" for q in ("p50", "p99"))
-    return [name, *errors, f"{run['missing_share']:.1%}", *times, counted(run["counters"])]
-
-
-def counted(counters: dict[str, Any]) -> str:
-    """Return the decisions that were taken at all, beside those of every frame."""
-    usual = ("frames", "calls", "model_rows", "last_failure")
-    return ", ".join(f"{name} {value}" for name, value in counters.items() if value and name not in usual)
-
-
-def _table() -> Table:
-    from rich import box
-    from rich.table import Table
-
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from trajnet.cli.own import MapFile
+from trajnet.datasets.scenes import SCENES
+from trajnet.errors import ConfigError
+from trajnet.scenes.rows import require_file
+
+if TYPE_CHECKING:
+    from trajnet.training.config import SourceConfig, TrainConfig
 
 
 def train(
@@ -14,32 +24,130 @@ def train(
         list[Path],
         typer.Option(envvar="TRAJNET_DATA", help="Folder with the data sets that FILE names; repeat for several."),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, logs and the cache of windows.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="For last.ckpt, best.ckpt, metrics.csv, the configuration, logs and windows."),
+    ],
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Instead of the configuration's. More than a finished run has: it goes on with another cycle of the "
+            "learning rate.",
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Start from these weights (fine-tuning): a bundled model's name (urban, universal) or a checkpoint.",
+        ),
+    ] = None,
+    map_file: MapFile = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
     devices: Annotated[int, typer.Option(help="Devices on each machine.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines; start the same command on each with torchrun's variables.")] = 1,
     strategy: Annotated[str, typer.Option(help="Lightning's strategy: auto, ddp, ...")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves torch's own choice.")] = 0,
-    progress: Annotated[bool, typer.Option(help="Show progress bars.")] = True,
-    init: Annotated[
-        Path | None, typer.Option(metavar="CKPT", help="Start from the weights of this checkpoint (fine-tuning).")
-    ] = None,
+    progress: Annotated[
+        bool, typer.Option(help="Show bars on a terminal; without, and elsewhere, a line for each epoch.")
+    ] = True,
 ) -> None:
     """Train a model. Killed at any moment, the same command goes on from the last epoch with the same result.
 
         trajnet train --config configs/nuscenes.yaml --data ../data --out out/nuscenes
 
-    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/last.ckpt --out MODEL.onnx`.
+    From the weights of a shipped model, on recordings of your own:
+
+        trajnet train --config configs/finetune.yaml --data ../data --init urban --out out/tuned
+
+    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/best.ckpt --out MODEL.onnx`.
     """
     from trajnet.cli.logs import show_warnings
+    from trajnet.cli.progress import progress_items
+    from trajnet.cli.terminal import Console
     from trajnet.config import load_yaml
     from trajnet.training.config import TrainConfig
     from trajnet.training.train import train as run
 
     show_warnings()
-    loaded = load_yaml(TrainConfig, config)
-    checkpoint = run(
-        loaded, data, out, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy, threads=threads,
-        progress=progress, init=init,
-    )  # fmt: skip
-    print(f"checkpoint {checkpoint}\nnext: trajnet export {checkpoint} --out {loaded.name}.onnx")
+    start = None if init is None else checkpoint_file(init)
+    loaded = with_map(with_epochs(load_yaml(TrainConfig, config), epochs), map_file)
+    console = Console(stderr=True)
+    with progress_items(console) as report:
+        try:
+            checkpoint = run(
+                loaded, data, out, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy,
+                threads=threads, progress=progress and sys.stdout.isatty(), init=start,
+                given=config.read_text(encoding="utf-8"), report=report,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(how_to_go_on(out, loaded.optimizer.epochs)) from None
+    print(what_is_there(checkpoint, loaded.name))
+
+
+def what_is_there(last: Path, name: str) -> str:
+    """Return which checkpoints a finished run has left, and what to do next."""
+    from trajnet.training.checkpoint import read_checkpoint
+    from trajnet.training.run_files import BEST
+    from trajnet.training.run_state import RunState
+
+    best, run = last.parent / BEST, RunState.of(read_checkpoint(last)["trajnet"])
+    lines = [f"checkpoint {last} (epoch {run.done})"]
+    if run.best is not None and best.is_file():
+        lines.append(f"checkpoint {best} (epoch {run.best.epoch}, the lowest validation loss)")
+        last = best
+    return "\n".join([*lines, f"next: trajnet export {last} --out {name}.onnx"])
+
+
+def checkpoint_file(name: str) -> Path:
+    """Return the checkpoint of a bundled model by its name, or the file of this path. Raises ConfigError for others."""
+    from trajnet.models import checkpoint_named, checkpoint_names
+
+    path = checkpoint_named(name) or Path(name)
+    if path.suffix == ".onnx" or not path.is_file():
+        got = "a model file, which has no weights to train on" if path.suffix == ".onnx" else "no such file"
+        raise ConfigError(
+            f"init: expected {' or '.join(checkpoint_names())}, the bundled models with a checkpoint, or the path of a "
+            f"checkpoint (last.ckpt, best.ckpt), got {name!r}: {got}"
+        )
+    return path
+
+
+def with_epochs(config: TrainConfig, epochs: int | None) -> TrainConfig:
+    """Return the configuration with this number of epochs; None leaves its own. Raises ConfigError for none at all."""
+    if epochs is None:
+        return config
+    return dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, epochs=epochs))
+
+
+def with_map(config: TrainConfig, map_file: Path | None) -> TrainConfig:
+    """Return the configuration with this map for its sources of kind scenes that name none; None leaves it.
+
+    Raises InputError for a file that is not there, ConfigError where no source takes it.
+    """
+    if map_file is None:
+        return config
+    require_file(map_file)
+
+    def mapped(sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
+        path = str(map_file.resolve())
+        takes = [source.kind == SCENES.name and not source.map for source in sources]
+        return tuple(dataclasses.replace(s, map=path) if t else s for s, t in zip(sources, takes, strict=True))
+
+    changed = dataclasses.replace(config, train=mapped(config.train), validation=mapped(config.validation))
+    if changed == config:
+        raise ConfigError("map: expected a source of kind scenes without a map of its own to take it, got none")
+    return changed
+
+
+def how_to_go_on(out: Path, epochs: int) -> str:
+    """Return what an interrupted training has and how it is continued."""
+    from trajnet.training.checkpoint import read_checkpoint
+    from trajnet.training.run_files import LAST
+
+    last = out / LAST
+    if not last.is_file():
+        return "no epoch was finished; run the same command again to begin anew, with the windows built so far"
+    done = read_checkpoint(last)["trajnet"]["epochs_done"]
+    return f"{done} of {epochs} epochs are in {last}; run the same command again to go on from there"

@@ -114,6 +114,12 @@ def _turned_px(view: MapView, pixels_per_m: float) -> NDArray[np.int16]:
     return turned.reshape(2, HEADINGS * 4, -1)
 
 
+@lru_cache(maxsize=8)
+def _reach_px(view: MapView, pixels_per_m: float) -> int:
+    """Return a number of pixels greater than the distance from an object to any of the view's points."""
+    return int(np.abs(_turned_px(view, pixels_per_m)).max()) + 1
+
+
 class _Lookup:
     """A field prepared for one view: the indices of an object's points are one row of a table plus one number.
 
@@ -129,8 +135,8 @@ class _Lookup:
     def __init__(
         self, distance: NDArray[np.int8], direction: NDArray[np.int8] | None, pixels_per_m: float, view: MapView
     ) -> None:
-        along_x, along_y = (pixels.astype(np.int32) for pixels in _turned_px(view, pixels_per_m))
-        reach_px = int(max(np.abs(along_x).max(), np.abs(along_y).max())) + 1
+        turned_px = _turned_px(view, pixels_per_m)
+        reach_px = _reach_px(view, pixels_per_m)
         rows, columns = distance.shape[:2]
         whole = np.full((rows + 2 * reach_px, columns + 2 * reach_px, 4), OUTSIDE_MAP, np.int8)
         whole[:rows, :columns] = distance
@@ -142,7 +148,9 @@ class _Lookup:
         self.reach_px, self.columns = reach_px, whole.shape[1]
         self.last_px = np.array([rows, columns]) - 1.0 + 2 * reach_px
         self.pixel: NDArray[np.int32] = whole.view(np.int32).reshape(-1)
-        self.offset = (along_x - reach_px) * self.columns + (along_y - reach_px)
+        self.offset: NDArray[np.int32] = np.multiply(turned_px[0], self.columns, dtype=np.int32)
+        self.offset += turned_px[1]
+        self.offset -= reach_px * (self.columns + 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,9 @@ from trajnet.errors import InputError
 from trajnet.scenes.av2_map import read_av2_map
 from trajnet.scenes.formats import SceneFormat
 from trajnet.scenes.lanelet2 import read_lanelet2
+from trajnet.scenes.opendrive import read_opendrive
 from trajnet.scenes.rows import require_file
 from trajnet.types import Lane, RasterMap, Scene
-
-#: What to do with a map in OpenDRIVE. Its library brings a desktop program with it and is no dependency of ours.
-OPENDRIVE_ADVICE = (
-    "convert it to CommonRoad first: pip install commonroad-scenario-designer, then "
-    "crdesigner map-convert-opendrive -i MAP.xodr -o MAP.xml"
-)
 
 
 def scene_kind(path: Path) -> str:
@@ -27,10 +23,9 @@ def scene_kind(path: Path) -> str:
 
 def _format_of(path: Path) -> SceneFormat:
     require_file(path)
-    suffix = path.suffix.lower()
-    fitting = [found for found in scene_formats() if suffix in found.suffixes]
+    fitting = [found for found in scene_formats() if found.fits(path)]
     if not fitting:
-        raise InputError(f"{path}: expected a scene as {', '.join(_suffixes())}, got {path.name!r}")
+        raise InputError(f"{path}: expected a scene as {', '.join(_shown_names())}, got {path.name!r}")
     row = _first_row(path) if any(found.recognise is not None for found in fitting) else b""
     for found in fitting:
         if found.recognise is None or found.recognise(row):
@@ -43,8 +38,8 @@ def _format_of(path: Path) -> SceneFormat:
     )
 
 
-def _suffixes() -> list[str]:
-    return list(dict.fromkeys(suffix for found in scene_formats() for suffix in found.suffixes))
+def _shown_names() -> list[str]:
+    return list(dict.fromkeys(name for found in scene_formats() for name in found.shown_names()))
 
 
 def _first_row(path: Path) -> bytes:
@@ -65,13 +60,34 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
     frame).
     """
     path = Path(path)
+    return _format_named(path, kind).read(path, with_map)
+
+
+def load_scenes(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Iterator[Scene]:
+    """Yield the scenes of one file, one by one; only formats such as TFRecord have files of several.
+
+    kind, with_map and errors: as in load_scene; a broken file is noticed when its broken part is reached.
+    """
+    path = Path(path)
+    found = _format_named(path, kind)
+    if found.read_many is None:
+        yield found.read(path, with_map)
+    else:
+        yield from found.read_many(path, with_map)
+
+
+def holds_several(path: Path | str, kind: str = "auto") -> bool:
+    """Return whether the file's format may hold several scenes. Raises InputError as load_scene."""
+    return _format_named(Path(path), kind).read_many is not None
+
+
+def _format_named(path: Path, kind: str) -> SceneFormat:
     _require_kind(kind)
-    found = _format_of(path) if kind == "auto" else next(f for f in scene_formats() if f.name == kind)
-    return found.read(path, with_map)
+    return _format_of(path) if kind == "auto" else next(f for f in scene_formats() if f.name == kind)
 
 
 def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
-    """Return the lanes and the raster of a map: Lanelet2 .osm, Argoverse 2 .json, or any scene file that has one.
+    """Return the lanes and the raster of a map: Lanelet2, OpenDRIVE, Argoverse 2, or any scene file that has one.
 
     Raises InputError if the file cannot be read or has neither.
     """
@@ -81,8 +97,7 @@ def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
     if path.suffix.lower() == ".json":
         return read_av2_map(path), None
     if path.suffix.lower() == ".xodr":
-        require_file(path)
-        raise InputError(f"{path}: expected a map that trajnet reads, got OpenDRIVE; {OPENDRIVE_ADVICE}")
+        return read_opendrive(path), None
     found = _format_of(path)
     if found.read_lanes is not None:
         return found.read_lanes(path), None
@@ -111,21 +126,25 @@ def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; check the path")
     _require_kind(kind)
-    suffixes = _suffixes()
-    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in suffixes and f.is_file() and _is_scene(f, kind))
+    formats = scene_formats()
+    files = sorted(
+        f for f in path.rglob("*") if any(found.fits(f) for found in formats) and f.is_file() and _is_scene(f, kind)
+    )
     files = [f for f in files if not any(part.startswith(".") for part in f.relative_to(path).parts)]
     if not files:
-        raise InputError(f"{path}: expected scene files ({', '.join(suffixes)}), found none")
+        raise InputError(f"{path}: expected scene files ({', '.join(_shown_names())}), found none")
     return files
 
 
 def _is_scene(path: Path, kind: str) -> bool:
     """Return whether a file of a folder is a scene of this kind; notes and licences are not."""
     try:
-        found = scene_kind(path)
+        found = _format_of(path)
     except InputError:
         return False
-    return kind in ("auto", found)
+    if found.is_companion is not None and found.is_companion(path):
+        return False
+    return kind in ("auto", found.name)
 
 
 def _require_kind(kind: str) -> None:

@@ -29,7 +29,8 @@ def part_windows(
     times_s = dataset.windows.future_time_s if future_time_s is None else future_time_s
     parts = []
     for file in part_files(dataset, roots, name):
-        scene = load_scene(file, "auto" if dataset.format is None else dataset.format.name)
+        own = dataset.format  # of a converted data set, the files are tables
+        scene = load_scene(file, own.name if own is not None and own.fits(file) else "auto")
         parts.append(windows_of_scene(scene, dataset.windows.rows(scene, part), part.history_time_s, times_s))
     windows = concat([found for found in parts if len(found)], what="windows")
     _require_count(dataset, part, windows, whole=future_time_s is None)

@@ -7,16 +7,24 @@ from pathlib import PurePath
 
 from trajnet.datasets.apolloscape import APOLLOSCAPE
 from trajnet.datasets.argoverse2 import ARGOVERSE2
+from trajnet.datasets.av2_sensor import AV2_SENSOR
 from trajnet.datasets.description import Dataset
+from trajnet.datasets.dlr_ut import DLR_UT
 from trajnet.datasets.dut import DUT
 from trajnet.datasets.eth_ucy import ETH_UCY
+from trajnet.datasets.highd import HIGHD
+from trajnet.datasets.interaction import INTERACTION
+from trajnet.datasets.levelx import LEVELX
 from trajnet.datasets.mona import MONA
+from trajnet.datasets.nuplan import NUPLAN
 from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.datasets.nuscenes_agents import NUSCENES_AGENTS
 from trajnet.datasets.nuscenes_mini import NUSCENES_MINI
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.sind import SIND
+from trajnet.datasets.tgsim import TGSIM
 from trajnet.datasets.vru import VRU
+from trajnet.datasets.womd import WOMD
 from trajnet.errors import ConfigError, InputError
 from trajnet.scenes.formats import COMMONROAD, OWN, TABLE, SceneFormat
 
@@ -26,11 +34,19 @@ DATASETS: tuple[Dataset, ...] = (
     APOLLOSCAPE,
     VRU,
     ARGOVERSE2,
+    AV2_SENSOR,
+    WOMD,
+    NUPLAN,
     NUSCENES_AGENTS,
     NUSCENES_MINI,
     MONA,
     DUT,
     SIND,
+    INTERACTION,
+    LEVELX,
+    HIGHD,
+    TGSIM,
+    DLR_UT,
     SCENES,
 )
 

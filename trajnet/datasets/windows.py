@@ -19,6 +19,9 @@ from trajnet.arrays import StructOfArrays
 from trajnet.errors import InputError
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene, TrackFrame
 
+#: Windows that are looked up at once, so that a long recording needs little more memory than its windows.
+BLOCK = 16_384
+
 
 @dataclass(frozen=True, eq=False)
 class Windows(StructOfArrays):
@@ -128,49 +131,76 @@ def _look_up(
         np.zeros(count),
     )
     tolerance_s = 0.25 * (float(np.diff(history_time_s).min()) if steps > 1 else 1.0)
-    window_of_row = np.full(len(scene.row_frame), -1)
-    window_of_row[wanted] = np.arange(count)
-    row_time_s = (scene.timestamp_ns[scene.row_frame] - (scene.timestamp_ns[0] if scene.frame_count else 0)) * 1e-9
-    for track_rows in scene.rows_by_track():
-        window = window_of_row[track_rows]
-        last = track_rows[window >= 0]
-        if not len(last):
-            continue
-        window, time_s, last_s = window[window >= 0], row_time_s[track_rows], row_time_s[last]
-        ask_s = last_s[:, None] + history_time_s
-        nearest = _nearest(time_s, ask_s)
-        found.observed[window] = np.abs(time_s[nearest] - ask_s) < tolerance_s
-        found.source_row[window] = track_rows[nearest]
-        found.seen_for_s[window] = last_s - time_s[0]
-        found.future_m[window], found.future_valid[window] = _interpolate(
-            time_s, scene.position_m[track_rows], last_s[:, None] + future_time_s, max_gap_s
+    tracks = _Tracks.of(scene)
+    for start in range(0, count, BLOCK):
+        part = slice(start, start + BLOCK)
+        track = scene.row_track[wanted[part], None]
+        last_s = tracks.frame_time_s[scene.row_frame[wanted[part], None]]
+        ask_s = last_s + history_time_s
+        nearest = tracks.nearest(track, ask_s)
+        found.observed[part] = np.abs(tracks.time_s[nearest] - ask_s) < tolerance_s
+        found.source_row[part] = tracks.row[nearest]
+        found.seen_for_s[part] = (last_s - tracks.time_s[tracks.begin[track]])[:, 0]
+        found.future_m[part], found.future_valid[part] = tracks.interpolate(
+            track, scene.position_m, last_s + future_time_s, max_gap_s
         )
     return found
 
 
-def _nearest(time_s: FloatArray, ask_s: FloatArray) -> IntArray:
-    """Return the index of the time nearest to each asked time. time_s (L,) increasing, ask_s any shape."""
-    right = np.clip(np.searchsorted(time_s, ask_s), 0, len(time_s) - 1)
-    left = np.maximum(right - 1, 0)
-    return np.where(np.abs(time_s[left] - ask_s) <= np.abs(time_s[right] - ask_s), left, right)
+class _Tracks(NamedTuple):
+    """The R rows of a scene track by track, each in order of time, so that one search serves all tracks.
 
-
-def _interpolate(
-    time_s: FloatArray, value: FloatArray, ask_s: FloatArray, max_gap_s: float
-) -> tuple[FloatArray, BoolArray]:
-    """Interpolate linearly between the observations around each asked time.
-
-    Return positions (A, T, 2) for ask_s (A, T), and where they are valid (A, T). time_s (L,), value (L, 2).
+    row (R,), time_s (R,): row in the scene, and its time. key (R,): rises with track and frame. begin, end (M,): where
+    the rows of each track begin and end. frame_time_s (F,): since the scene's first frame.
     """
-    slack_s = 1e-6
-    right = np.clip(np.searchsorted(time_s, ask_s - slack_s), 0, len(time_s) - 1)
-    exact = np.abs(time_s[right] - ask_s) <= slack_s
-    left = np.where(exact, right, np.maximum(right - 1, 0))
-    gap_s = time_s[right] - time_s[left]
-    valid = exact | ((ask_s < time_s[-1]) & (ask_s > time_s[0]) & (gap_s <= max_gap_s + slack_s))
-    weight = np.where(gap_s > 0, (ask_s - time_s[left]) / np.where(gap_s > 0, gap_s, 1.0), 0.0)[..., None]
-    points = (1.0 - weight) * value[left] + weight * value[right]
-    return np.where(valid[..., None], points, 0.0), valid
+
+    row: IntArray
+    time_s: FloatArray
+    key: IntArray
+    begin: IntArray
+    end: IntArray
+    frame_time_s: FloatArray
+
+    @classmethod
+    def of(cls, scene: Scene) -> _Tracks:
+        row = np.argsort(scene.row_track, kind="stable")
+        track, frame = scene.row_track[row].astype(np.int64), scene.row_frame[row]
+        bounds = np.searchsorted(track, np.arange(len(scene.track_id) + 1))
+        frame_time_s = (scene.timestamp_ns - (scene.timestamp_ns[0] if scene.frame_count else 0)) * 1e-9
+        key = track * (scene.frame_count + 1) + frame
+        return cls(row, frame_time_s[frame], key, bounds[:-1], bounds[1:], frame_time_s)
+
+    def at_or_after(self, track: IntArray, ask_s: FloatArray) -> IntArray:
+        """Return the place of the first row at or after each asked time (W, A) of the tracks (W, 1), else the last."""
+        frame = np.searchsorted(self.frame_time_s, ask_s)
+        place = np.searchsorted(self.key, track * (len(self.frame_time_s) + 1) + frame)
+        return np.clip(place, self.begin[track], self.end[track] - 1)
+
+    def nearest(self, track: IntArray, ask_s: FloatArray) -> IntArray:
+        """Return the place of the row nearest to each asked time (W, A) of the tracks (W, 1)."""
+        right = self.at_or_after(track, ask_s)
+        left = np.maximum(right - 1, self.begin[track])
+        return np.where(np.abs(self.time_s[left] - ask_s) <= np.abs(self.time_s[right] - ask_s), left, right)
+
+    def interpolate(
+        self, track: IntArray, value: FloatArray, ask_s: FloatArray, max_gap_s: float
+    ) -> tuple[FloatArray, BoolArray]:
+        """Interpolate linearly between the observations around each asked time.
+
+        Return positions (W, T, 2) for ask_s (W, T) of the tracks (W, 1), and where they are valid (W, T). value (R, 2):
+        of the scene's rows.
+        """
+        slack_s = 1e-6
+        right = self.at_or_after(track, ask_s - slack_s)
+        exact = np.abs(self.time_s[right] - ask_s) <= slack_s
+        left = np.where(exact, right, np.maximum(right - 1, self.begin[track]))
+        left_s = self.time_s[left]
+        gap_s = self.time_s[right] - left_s
+        between = (ask_s < self.time_s[self.end[track] - 1]) & (ask_s > self.time_s[self.begin[track]])
+        valid = exact | (between & (gap_s <= max_gap_s + slack_s))
+        weight = np.where(gap_s > 0, (ask_s - left_s) / np.where(gap_s > 0, gap_s, 1.0), 0.0)[..., None]
+        points = (1.0 - weight) * value[self.row[left]] + weight * value[self.row[right]]
+        return np.where(valid[..., None], points, 0.0), valid
 
 
 def recorded_positions(

@@ -8,8 +8,9 @@ import numpy as np
 
 from trajnet import metrics
 from trajnet.evaluate.paths import horizon_steps
-from trajnet.evaluate.scoring import Scores
-from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
+from trajnet.evaluate.scoring import REGIONS
+from trajnet.evaluate.tally import Sums, Tally
+from trajnet.types import CLASS_NAMES, FloatArray
 
 #: The region whose coverage is judged: of the whole mixture, as a consumer gets it.
 REGION = "mixture_region"
@@ -19,7 +20,7 @@ REGION = "mixture_region"
 ENOUGH_OBJECTS = 100
 
 
-def calibration(scores: Scores, time_s: FloatArray) -> dict[str, Any]:
+def calibration(tally: Tally, time_s: FloatArray) -> dict[str, Any]:
     """Coverage, its worst deviations and the reliability table of one predictor.
 
     coverage: a row for all objects and each class at each horizon: class, horizon_s, objects, and for each level
@@ -29,32 +30,29 @@ def calibration(scores: Scores, time_s: FloatArray) -> dict[str, Any]:
     reliability: for each bin of the most probable mode's probability: from, to, objects, stated (mean probability) and
     happened (share of objects whose closest mode it is). ECE_top_mode: the error that these rows sum up to.
     """
-    rows = [r for name, chosen in _classes(scores) for r in _coverage_rows(scores, chosen, name, time_s)]
-    whole = scores.known[:, -1]
+    groups = [("all", tally.everything), *zip(CLASS_NAMES, tally.by_class, strict=True)]
+    rows = [r for name, sums in groups for r in _coverage_rows(sums, name, time_s)]
+    top = tally.everything.top[-1]
     return {
         "region": REGION,
         "coverage": rows,
         "worst": _worst([r for r in rows if r["class"] == "all"]),
         "worst_of_classes": _worst([r for r in rows if r["class"] != "all" and r["objects"] >= ENOUGH_OBJECTS]),
-        "reliability": _reliability(scores, whole),
-        "ECE_top_mode": metrics.expected_calibration_error(scores.probability[whole, 0], scores.closest[whole, -1] == 0)
-        if whole.any()
-        else None,
+        "reliability": _reliability(top),
+        "ECE_top_mode": metrics.calibration_error_of(top) if tally.everything.count[-1] else None,
     }
 
 
-def _classes(scores: Scores) -> list[tuple[str, BoolArray]]:
-    everything = np.ones(len(scores), dtype=np.bool_)
-    return [("all", everything), *((name, scores.object_class == value) for value, name in enumerate(CLASS_NAMES))]
-
-
-def _coverage_rows(scores: Scores, chosen: BoolArray, name: str, time_s: FloatArray) -> list[dict[str, Any]]:
+def _coverage_rows(sums: Sums, name: str, time_s: FloatArray) -> list[dict[str, Any]]:
     found = []
     for column, end in enumerate(horizon_steps(time_s)):
-        share = scores.share[REGION][chosen & scores.known[:, column], column]
-        if len(share):
-            covered = {f"{100 * level:.0f}": 100 * float((share < level).mean()) for level in metrics.COVERAGE_LEVELS}
-            found.append({"class": name, "horizon_s": float(time_s[end - 1]), "objects": len(share), **covered})
+        count, inside = int(sums.count[column]), sums.covered[column, REGIONS.index(REGION)]
+        if count:
+            covered = {
+                f"{100 * level:.0f}": 100 * float(within / count)
+                for level, within in zip(metrics.COVERAGE_LEVELS, inside, strict=True)
+            }
+            found.append({"class": name, "horizon_s": float(time_s[end - 1]), "objects": count, **covered})
     return found
 
 
@@ -68,10 +66,8 @@ def _worst(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     return {**kept, "level": level, "covered": level + deviation, "deviation_points": deviation}
 
 
-def _reliability(scores: Scores, whole: BoolArray) -> list[dict[str, Any]]:
-    if not whole.any():
-        return []
-    count, stated, happened = metrics.reliability(scores.probability[whole, 0], scores.closest[whole, -1] == 0)
+def _reliability(sums: FloatArray) -> list[dict[str, Any]]:
+    count, stated, happened = metrics.reliability_of(sums)
     bins = len(count)
     return [
         {

@@ -16,15 +16,18 @@ from trajnet.evaluate.report import dataset_of_report
 COLOURS = ("var(--a)", "var(--b)", "var(--c)", "var(--d)")
 
 
-def page(report: dict[str, Any]) -> str:
-    """Return the page of a report of ``evaluate``; nothing in it asks the network for anything."""
+def page(report: dict[str, Any], *, first: Iterable[str] = ()) -> str:
+    """Return the page of a report of ``evaluate``; nothing in it asks the network for anything.
+
+    first: sections of HTML that come before the others.
+    """
     headline = dataset_of_report(report).headline
     counts, last_s = report["counts"], list(report["counts"]["by_horizon"])[-1]
     return filled(
         f"{report['dataset']} {report['split']}".strip() + " · trajnet evaluate",
         f"{counts['whole']:,} objects whose next {last_s} s are recorded. Errors in m; {headline}: mean "
         f"displacement of the best of the {headline.rpartition('_')[2]} most probable paths.",
-        _sections(report, headline),
+        [*first, *_sections(report, headline)],
     )
 
 

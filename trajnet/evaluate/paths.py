@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays
 from trajnet.errors import ContractError
@@ -20,11 +21,14 @@ class ScoredPaths(StructOfArrays):
     """What was predicted for N objects: K modes, most probable first, at the T times of the benchmark.
 
     position_m (N, K, T, 2): map frame. covariance_m2 (N, K, T, 2, 2). probability (N, K).
+    source (N,), expert (N,): as in Prediction, the expert that of the most probable mode.
     """
 
     position_m: FloatArray
     covariance_m2: FloatArray
     probability: FloatArray
+    source: NDArray[np.int8]
+    expert: NDArray[np.int8] | None = None
 
 
 def horizon_steps(time_s: FloatArray) -> list[int]:
@@ -57,4 +61,6 @@ def paths_at(prediction: Prediction, rows: slice | IntArray, current_m: FloatArr
         at.positions(current_m, best.position_m[rows]),
         at.covariances(present_m2, best.covariance_m2[rows]),
         best.probability[rows],
+        best.source[rows],
+        None if best.expert is None else best.expert[rows, 0],
     )

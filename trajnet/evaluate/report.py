@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ from trajnet import config
 from trajnet.datasets.description import Dataset
 from trajnet.datasets.registry import dataset_named
 from trajnet.datasets.scenes import SCENES
-from trajnet.evaluate import robustness, steadiness
+from trajnet.datasets.womd import WOMD
+from trajnet.evaluate import robustness, steadiness, womd
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.evaluation_set import DEFAULT_HORIZON_S, EvaluationSet, open_dataset
+from trajnet.evaluate.mined import Labelled, ObjectSink
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
-from trajnet.evaluate.runner import ModelResult, Progress, model_results, run_models
-from trajnet.evaluate.scoring import DEFINITIONS, SOCIAL_GAN, Scores, means, social_gan
+from trajnet.evaluate.runner import ModelResult, Progress, SavedPaths, model_results
+from trajnet.evaluate.scoring import DEFINITIONS
+from trajnet.evaluate.tally import Sums, Tally
+from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import PHYSICS, Predictor, load_predictor
-from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
+from trajnet.types import CLASS_NAMES, FloatArray
 
 #: Raised when a report of before can no longer be read the same way.
 REPORT_VERSION = 1
@@ -47,6 +52,7 @@ def evaluate(
     seed: int = 0,
     domain: bool = True,
     self_judging: bool = True,
+    sink: ObjectSink | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
@@ -56,7 +62,7 @@ def evaluate(
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
     seed decides which. domain: whether objects outside of what a model was trained on are left to physics, as on the
     road; False: models are asked about every object. self_judging:
-    whether models judge themselves in streamed scenes, see docs/self-judging.md.
+    whether models judge themselves in streamed scenes, see docs/self-judging.md. sink: takes every scored object.
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
@@ -75,6 +81,7 @@ def evaluate(
             progress(before + done, units)
 
     saved = asked or specs
+    official = _official(opened)
     with ExitStack() as stack:
         writer = None if save is None else stack.enter_context(PathWriter(save, with_model=len(saved) > 1))
         counts: dict[str, Any] = {}
@@ -84,20 +91,20 @@ def evaluate(
             specs,
             jobs=jobs,
             progress=report_progress,
-            save=None if writer is None else lambda spec, paths: writer.write(labels[spec], paths),
-            saved_specs=saved,
+            save=_takers(writer, official, specs, saved, labels),
             domain=domain,
             self_judging=self_judging,
-        ):  # summed up one by one: the scores of all models at once would be gigabytes
-            counts = counts or _counts(result.scores, opened)
+            sink=None if sink is None else Labelled(sink, labels),
+        ):
+            counts = counts or _counts(result.tally, opened)
             entries.append(
                 {
                     **_description(labels[spec], spec, predictors[spec], result),
-                    **_summary(result.scores, opened),
+                    **_summary(result.tally, opened),
                     **_steadiness(result),
+                    **({} if official is None else {"womd": official.summary(spec)}),
                 }
             )
-            del result
     report = {
         "report_version": REPORT_VERSION,
         "dataset": opened.name,
@@ -110,17 +117,20 @@ def evaluate(
         "counts": counts,
         "models": entries,
         "definitions": {**DEFINITIONS, **steadiness.DEFINITIONS},
+        **({} if official is None else {"womd_definitions": womd.DEFINITIONS}),
         "versions": _versions(any(p.model_file is not None for p in predictors.values())),
     }
     if thinned is not None:
         before = len(specs) * len(opened.units)
-        worn = run_models(
-            thinned,
-            specs,
-            jobs=jobs,
-            progress=lambda done, total: report_progress(done, total, before),
-            domain=domain,
-            self_judging=self_judging,
+        worn = dict(
+            model_results(
+                thinned,
+                specs,
+                jobs=jobs,
+                progress=lambda done, total: report_progress(done, total, before),
+                domain=domain,
+                self_judging=self_judging,
+            )
         )
         report["robustness"] = {
             "seed": seed,
@@ -129,6 +139,34 @@ def evaluate(
             "cells": robustness.robustness_report(worn, labels, rates_hz, drops),
         }
     return report
+
+
+def _official(opened: EvaluationSet) -> womd.WomdFigures | None:
+    """Return what collects the figures of the data set's own benchmark, where they differ from the general ones."""
+    if opened.name != WOMD.name:
+        return None
+    return womd.WomdFigures(
+        sorted({file for unit in opened.units if isinstance(unit, WindowUnit) for file in unit.files})
+    )
+
+
+def _takers(
+    writer: PathWriter | None,
+    official: womd.WomdFigures | None,
+    specs: Sequence[str],
+    saved: Sequence[str],
+    labels: dict[str, str],
+) -> dict[str, Callable[[SavedPaths], None]]:
+    """Return what takes the paths of each predictor: the file for those that are saved, and the official figures."""
+
+    def take(spec: str, paths: SavedPaths) -> None:
+        if writer is not None and spec in saved:
+            writer.write(labels[spec], paths)
+        if official is not None:
+            official.add(spec, paths)
+
+    taken = specs if official is not None else saved if writer is not None else ()
+    return {spec: partial(take, spec) for spec in taken}
 
 
 def dataset_of_report(report: dict[str, Any]) -> Dataset:
@@ -159,67 +197,59 @@ def _horizons(time_s: FloatArray) -> list[str]:
     return [f"{time_s[end - 1]:g}" for end in horizon_steps(time_s)]
 
 
-def _classes(scores: Scores) -> list[tuple[str, BoolArray]]:
-    return [
-        (name, scores.object_class == value)
-        for value, name in enumerate(CLASS_NAMES)
-        if (scores.object_class == value).any()
-    ]
+def _classes(tally: Tally) -> list[tuple[int, str, Sums]]:
+    """Return each class of which there is any object."""
+    every = zip(CLASS_NAMES, tally.by_class, strict=True)
+    return [(value, name, sums) for value, (name, sums) in enumerate(every) if sums.objects]
 
 
-def _counts(scores: Scores, opened: EvaluationSet) -> dict[str, Any]:
+def _groups(tally: Tally) -> list[tuple[str, Sums]]:
+    """Return each group in order of its first appearance."""
+    return [(group, sums) for group, sums in tally.by_group.items() if group]
+
+
+def _counts(tally: Tally, opened: EvaluationSet) -> dict[str, Any]:
     """Objects by horizon, class and scene; whole: those whose future is recorded to the last horizon."""
-    whole = scores.known[:, -1]
-    names = _horizons(opened.time_s)
+    everything, names = tally.everything, _horizons(opened.time_s)
     return {
-        "objects": len(scores),
-        "whole": int(whole.sum()),
-        "by_horizon": {name: int(scores.known[:, i].sum()) for i, name in enumerate(names)},
-        "by_class": {name: int((rows & whole).sum()) for name, rows in _classes(scores)},
-        "by_scene": {str(group): int((rows & whole).sum()) for group, rows in _groups(scores)},
+        "objects": everything.objects,
+        "whole": int(everything.count[-1]),
+        "by_horizon": {name: int(everything.count[i]) for i, name in enumerate(names)},
+        "by_class": {name: int(sums.count[-1]) for _, name, sums in _classes(tally)},
+        "by_scene": {group: int(sums.count[-1]) for group, sums in _groups(tally)},
     }
 
 
-def _groups(scores: Scores) -> list[tuple[str, BoolArray]]:
-    """Each group in order of its first appearance."""
-    return [(g, scores.group == g) for g in dict.fromkeys(scores.group.tolist()) if g]
-
-
-def _summary(scores: Scores, opened: EvaluationSet) -> dict[str, Any]:
+def _summary(tally: Tally, opened: EvaluationSet) -> dict[str, Any]:
     """metrics: over all objects whose whole future is recorded; then the same divided up.
 
     mean_over_scenes is the unweighted mean of per_scene, as the ETH/UCY benchmark takes it.
     """
-    extra = _joint_metrics(opened)
-    everything = np.ones(len(scores), dtype=np.bool_)
 
-    def at_end(rows: BoolArray) -> dict[str, float]:
-        return {**means(scores, rows, -1), **extra(scores, rows)} if (rows & scores.known[:, -1]).any() else {}
+    def by_horizon(sums: Sums) -> dict[str, dict[str, float]]:
+        return {name: sums.means(i) for i, name in enumerate(_horizons(opened.time_s))}
 
-    def by_horizon(rows: BoolArray) -> dict[str, dict[str, float]]:
-        return {name: means(scores, rows, i) for i, name in enumerate(_horizons(opened.time_s))}
-
-    per_scene = {group: at_end(rows) for group, rows in _groups(scores)}
+    per_scene = {group: {**sums.means(-1), **tally.joint_of(group=group)} for group, sums in _groups(tally)}
     summed = [m for m in per_scene.values() if m]
     return {
-        "metrics": at_end(everything),
-        "per_horizon": by_horizon(everything),
-        "per_class": {n: {"metrics": at_end(r), "per_horizon": by_horizon(r)} for n, r in _classes(scores)},
+        "metrics": {**tally.everything.means(-1), **tally.joint_of()},
+        "per_horizon": by_horizon(tally.everything),
+        "per_class": {
+            name: {
+                "metrics": {**sums.means(-1), **tally.joint_of(object_class=value)},
+                "per_horizon": by_horizon(sums),
+            }
+            for value, name, sums in _classes(tally)
+        },
         "per_scene": per_scene,
         "mean_over_scenes": {k: float(np.mean([m[k] for m in summed])) for k in summed[0]} if summed else {},
-        "breakdown": breakdown(scores, opened.time_s, opened.dataset.ranks),
-        "calibration": calibration(scores, opened.time_s),
+        "breakdown": breakdown(tally, opened.time_s, opened.dataset.ranks),
+        "calibration": calibration(tally, opened.time_s),
     }
 
 
 def _steadiness(result: ModelResult) -> dict[str, Any]:
     return {"consistency": steadiness.summary(result.steps)} if len(result.steps) else {}
-
-
-def _joint_metrics(opened: EvaluationSet) -> Callable[[Scores, BoolArray], dict[str, float]]:
-    """Metrics of several objects together: only what the data set's benchmark asks for."""
-    asked = set(opened.dataset.metrics) & set(SOCIAL_GAN)
-    return social_gan if asked else lambda _scores, _rows: {}
 
 
 def _versions(with_onnx: bool) -> dict[str, str]:

@@ -25,7 +25,6 @@ from trajnet.errors import InputError
 from trajnet.evaluate.evaluation_set import EvaluationSet
 from trajnet.evaluate.paths import ScoredPaths, horizon_steps
 from trajnet.evaluate.runner import ModelResult
-from trajnet.evaluate.scoring import means
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit, played
 from trajnet.inference import Stream
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene
@@ -110,6 +109,10 @@ class ThinnedUnit:
     @property
     def group(self) -> str:
         return self.cell.key
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
 
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, ScoredPaths]]:
         scene = _scene(self.path)
@@ -208,8 +211,8 @@ def robustness_report(
     for cell in cells(rates_hz, drops):
         row: dict[str, Any] = {"rate_hz": cell.rate_hz, "drop": cell.drop, "kind": cell.kind if cell.drop else "none"}
         for spec, result in results.items():
-            chosen = (result.scores.group == cell.key) & result.scores.known[:, -1]
-            row["objects"] = int(chosen.sum())
-            row.setdefault("models", {})[labels[spec]] = means(result.scores, chosen, -1)
+            sums = result.tally.by_group.get(cell.key)
+            row["objects"] = 0 if sums is None else int(sums.count[0])
+            row.setdefault("models", {})[labels[spec]] = {} if sums is None else sums.means(0)
         rows.append(row)
     return rows

@@ -9,10 +9,13 @@ from __future__ import annotations
 import functools
 import itertools
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -22,9 +25,11 @@ from trajnet.arrays import concat
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError, TrajnetError
 from trajnet.evaluate.evaluation_set import EvaluationSet
+from trajnet.evaluate.mined import Mined, ObjectSink, mine
 from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
-from trajnet.evaluate.scoring import Scores, score
+from trajnet.evaluate.scoring import SOCIAL_GAN, Scores, score, shown_for_s
 from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
+from trajnet.evaluate.tally import Tally, added, tally
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
 from trajnet.inference import (
     NO_JUDGING,
@@ -39,6 +44,9 @@ from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray
 
 Counters = TypeVar("Counters", GuardCounters, JudgingCounters)
+
+#: Units that each process has at hand: what is done before its turn waits in memory.
+UNITS_AHEAD = 2
 
 #: Called after every unit with the number of units done and their total.
 Progress = Callable[[int, int], None]
@@ -55,29 +63,37 @@ class SavedPaths:
     position_m: FloatArray
 
 
+#: Takes the scored paths of a unit.
+SavePaths = Callable[[SavedPaths], None]
+
+
 @dataclass(frozen=True, eq=False)
 class UnitResult:
-    """scores is None where the unit has nothing to score. guard: what the fall-back had to do. paths: if asked for.
+    """tally is None where the unit has nothing to score. scores, paths: if asked for.
 
-    judging: what came of the predictions judging themselves; zeros where they do not.
+    guard: what the fall-back had to do. judging: what came of the predictions judging themselves, if they do.
     steps: how steady the answers were from frame to frame; of scenes only, windows have no frames that follow.
+    mined: what there is to say about each object, if asked for.
     """
 
+    tally: Tally | None
     scores: Scores | None
     guard: GuardCounters
     judging: JudgingCounters
     paths: tuple[SavedPaths, ...]
     steps: Steps
+    mined: tuple[Mined, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class ModelResult:
-    """What one predictor reached on a dataset."""
+    """What one predictor reached on a dataset. scores: of every object, only if asked for."""
 
-    scores: Scores
+    tally: Tally
     guard: GuardCounters
     judging: JudgingCounters
     steps: Steps
+    scores: Scores | None = None
 
 
 def run_unit(
@@ -86,28 +102,37 @@ def run_unit(
     time_s: FloatArray,
     *,
     keep_paths: bool = False,
+    keep_scores: bool = True,
+    joint: bool = False,
     domain: bool = True,
     self_judging: bool = True,
+    worst: int | None = None,
 ) -> UnitResult:
-    """Score one predictor on one unit of work. domain: see GuardOptions.
+    """Score one predictor on one unit of work. joint: see tally. domain: see GuardOptions. worst: None: no mining.
 
     self_judging: whether models judge themselves, which windows never do: a benchmark's windows are shown without their
     surroundings up to the last frame, so earlier answers tell nothing.
     """
     whole_scene = not isinstance(unit, WindowUnit)
     # Windows in lockstep are no objects of one scene: none may take over another's state.
-    policy = TrackPolicy(handover=whole_scene, restart_leaps=whole_scene)
+    policy = TrackPolicy(handover=whole_scene, restart_leaps=whole_scene, filter_positions=whole_scene)
     judging = None if self_judging and whole_scene else NO_JUDGING
     made = WatchedStream if isinstance(unit, SceneUnit) else Stream
     stream = made(predictor, policy, guard=GuardOptions(domain=domain), judging=judging)
-    scores, paths = [], []
+    total, kept, paths, mined = None, list[Scores](), list[SavedPaths](), list[Mined]()
     for windows, predicted in unit.run(stream, time_s):
-        scores.append(score(windows, predicted, unit.group, whole_scene=whole_scene))
+        scores = score(windows, predicted, unit.group, whole_scene=whole_scene)
+        total = added(total, tally(scores, joint=joint))
+        if keep_scores:
+            kept.append(scores)
         if keep_paths:
             paths.append(_saved(windows, predicted))
+        if worst is not None:
+            mined.append(mine(windows, predicted, shown_for_s(windows, whole_scene=whole_scene), worst))
     steps = stream.steps() if isinstance(stream, WatchedStream) else NO_STEPS
     judged = JudgingCounters() if stream.judge is None else stream.judge.counters
-    return UnitResult(concat(scores) if scores else None, stream.guard.counters, judged, tuple(paths), steps)
+    scores_kept = concat(kept) if kept else None
+    return UnitResult(total, scores_kept, stream.guard.counters, judged, tuple(paths), steps, tuple(mined))
 
 
 def _saved(windows: Windows, paths: ScoredPaths) -> SavedPaths:
@@ -120,19 +145,21 @@ def run_models(
     *,
     jobs: int = 1,
     progress: Progress | None = None,
-    save: Callable[[str, SavedPaths], None] | None = None,
-    saved_specs: Sequence[str] = (),
+    save: Mapping[str, SavePaths] = MappingProxyType({}),
     domain: bool = True,
     self_judging: bool = True,
 ) -> dict[str, ModelResult]:
-    """Score every predictor on the dataset -> spec -> result; see model_results, which keeps only one in memory."""
+    """Score every predictor on the dataset -> spec -> result with the scores of every object, 3 to 4 kB each.
+
+    model_results needs no such memory.
+    """
     results = model_results(
         dataset,
         specs,
         jobs=jobs,
         progress=progress,
         save=save,
-        saved_specs=saved_specs,
+        keep_scores=True,
         domain=domain,
         self_judging=self_judging,
     )
@@ -145,54 +172,58 @@ def model_results(
     *,
     jobs: int = 1,
     progress: Progress | None = None,
-    save: Callable[[str, SavedPaths], None] | None = None,
-    saved_specs: Sequence[str] = (),
+    save: Mapping[str, SavePaths] = MappingProxyType({}),
+    keep_scores: bool = False,
     domain: bool = True,
     self_judging: bool = True,
+    sink: ObjectSink | None = None,
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
-    A caller that sums each result up before it asks for the next has the scores of one predictor in memory.
-    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save is called with the paths of
-    saved_specs, in order. ContractError for a predictor that does not reach the dataset's last time, InputError if
-    there is nothing to score.
+    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save: that of a predictor's spec takes its
+    paths, in order. sink: takes every scored object, under its predictor's spec. Memory: a tally and 26 bytes for each
+    pair of steadiness, of one predictor, and the units that are worked on. ContractError for a predictor that does not
+    reach the dataset's last time, InputError if there is nothing to score.
     """
     if jobs < 1:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
     for spec in specs:
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
+    joint = bool(set(dataset.dataset.metrics) & set(SOCIAL_GAN))
+    worst = None if sink is None else sink.worst
     work = [
-        Work(unit, spec, save is not None and spec in saved_specs, domain, self_judging)
+        Work(unit, spec, spec in save, keep_scores, joint, domain, self_judging, worst)
         for spec in specs
         for unit in dataset.units
     ]
     results = _results(work, dataset.time_s, jobs)
     done = 0
     for spec in specs:
-        parts, guard, judging, steps = list[Scores](), GuardCounters(), JudgingCounters(), list[Steps]()
-        for result in itertools.islice(results, len(dataset.units)):
-            parts += [] if result.scores is None else [result.scores]
+        total, kept, steps = None, list[Scores](), list[Steps]()
+        guard, judging = GuardCounters(), JudgingCounters()
+        for unit, result in zip(dataset.units, itertools.islice(results, len(dataset.units)), strict=True):
+            total = added(total, result.tally)
+            kept += [] if result.scores is None else [result.scores]
             steps.append(result.steps)
             _add(guard, result.guard)
             _add(judging, result.judging)
             for paths in result.paths:
-                if save is not None:
-                    save(spec, paths)
+                save[spec](paths)
+            for mined in result.mined:
+                if sink is not None:
+                    sink.add(spec, unit, mined)
             done += 1
             if progress is not None:
                 progress(done, len(work))
-        _require_scored(dataset, parts)
-        scores = concat(parts)
-        parts.clear()  # as large as scores
-        yield spec, ModelResult(scores, guard, judging, concat(steps))
-        del scores
+        whole = _require_scored(dataset, total)
+        yield spec, ModelResult(whole, guard, judging, concat(steps), concat(kept) if kept else None)
 
 
-def _require_scored(dataset: EvaluationSet, parts: Sequence[Scores]) -> None:
-    """Raise InputError unless the future of some object is recorded up to the last time that is scored."""
-    objects = sum(part.known.sum(axis=0) for part in parts) if parts else np.zeros(1, np.int64)
-    if objects[-1]:
-        return
+def _require_scored(dataset: EvaluationSet, total: Tally | None) -> Tally:
+    """Return the tally; InputError unless the future of some object is recorded up to the last time that is scored."""
+    objects = np.zeros(1, np.int64) if total is None else total.everything.count
+    if total is not None and objects[-1]:
+        return total
     message = (
         f"{dataset.name}: expected objects whose future is recorded for {dataset.time_s[-1]:g} s, got none; "
         f"a recording must show an object in a scored frame and for {dataset.time_s[-1]:g} s after it"
@@ -214,8 +245,11 @@ class Work(NamedTuple):
     unit: Unit
     spec: str
     keep_paths: bool
+    keep_scores: bool
+    joint: bool
     domain: bool
     self_judging: bool
+    worst: int | None
 
 
 def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:
@@ -227,11 +261,17 @@ def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitRe
             yield _run(one, load(one.spec), time_s)
         return
     # A fresh interpreter for each worker: a fork would copy ONNX Runtime's threads half-way.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures: list[Future[UnitResult]] = [pool.submit(_run_in_worker, one, time_s) for one in work]
+    fresh = multiprocessing.get_context("spawn")
+    # Ctrl-C ends the workers at once and without a traceback.
+    with ProcessPoolExecutor(jobs, fresh, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
+        futures = deque[Future[UnitResult]]()
         try:
+            for one in work:
+                futures.append(pool.submit(_run_in_worker, one, time_s))
+                if len(futures) >= UNITS_AHEAD * jobs:
+                    yield futures.popleft().result()
             while futures:
-                yield futures.pop(0).result()
+                yield futures.popleft().result()
         except BrokenProcessPool as error:
             raise TrajnetError(
                 "evaluation: a worker process died, out of memory perhaps; try fewer with --jobs"
@@ -242,9 +282,8 @@ def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitRe
 
 
 def _run(one: Work, predictor: Predictor, time_s: FloatArray) -> UnitResult:
-    return run_unit(
-        one.unit, predictor, time_s, keep_paths=one.keep_paths, domain=one.domain, self_judging=one.self_judging
-    )
+    _, _, *options = one._fields
+    return run_unit(one.unit, predictor, time_s, **{name: getattr(one, name) for name in options})
 
 
 def _run_in_worker(one: Work, time_s: FloatArray) -> UnitResult:

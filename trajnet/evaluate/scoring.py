@@ -1,8 +1,4 @@
-"""Every metric of every object, and their means over any choice of objects.
-
-Per object and per horizon a value, NaN where the future is not recorded up to that horizon. Means are taken at the
-end over all objects at once, so they do not depend on how the work was divided.
-"""
+"""Every metric of every object: a value for each horizon, NaN where the future is not recorded up to it."""
 
 from __future__ import annotations
 
@@ -36,7 +32,11 @@ SOCIAL_GAN = ("SocialGAN_best_of_20_ADE", "SocialGAN_best_of_20_FDE")
 #: Ranks k of minADE_k whose error is kept step by step, for the division by seconds.
 STEPWISE = (1, 5, 6, 10, 20)
 
-_REGIONS = ("mixture_region", "top_mode_ellipse", "closest_mode_ellipse")
+#: Regions whose coverage is judged.
+REGIONS = ("mixture_region", "top_mode_ellipse", "closest_mode_ellipse")
+
+#: Every metric that is a mean of one value of each object.
+METRICS = (*DISTANCE_METRICS, _NLL)
 
 #: What each name in a report means. A suffix _k counts the k most probable modes, all of them where there are fewer.
 DEFINITIONS = {
@@ -103,8 +103,8 @@ def score(windows: Windows, paths: ScoredPaths, group: str, *, whole_scene: bool
     """
     steps = horizon_steps(windows.future_time_s)
     count, modes = paths.probability.shape
-    values = {name: np.full((count, len(steps)), np.nan) for name in (*DISTANCE_METRICS, _NLL)}
-    share = {name: np.full((count, len(steps)), np.nan) for name in _REGIONS}
+    values = {name: np.full((count, len(steps)), np.nan) for name in METRICS}
+    share = {name: np.full((count, len(steps)), np.nan) for name in REGIONS}
     closest = np.zeros((count, len(steps)), dtype=np.int64)
     known = np.zeros((count, len(steps)), dtype=np.bool_)
     mean_m, final_m = np.full((2, count, modes), np.nan)
@@ -153,30 +153,3 @@ def _of_best_mode(displacement_m: FloatArray, probability: FloatArray, k: int) -
     row = np.arange(len(best))
     chosen: FloatArray = displacement_m[row, metrics.ranked(probability)[row, best]]
     return chosen
-
-
-def means(scores: Scores, rows: BoolArray, column: int) -> dict[str, float]:
-    """Each metric over the objects of rows (N,) whose future is recorded up to the horizon; empty without any."""
-    chosen = np.flatnonzero(rows & scores.known[:, column])
-    if not len(chosen):
-        return {}
-    found = {name: float(value[chosen, column].mean()) for name, value in scores.values.items()}
-    for region, share in scores.share.items():
-        for level in metrics.COVERAGE_LEVELS:
-            found[f"coverage_{round(100 * level)}_{region}"] = float((share[chosen, column] < level).mean())
-    closest, probability = scores.closest[chosen, column], scores.probability[chosen]
-    found["ECE_top_mode"] = metrics.expected_calibration_error(probability[:, 0], closest == 0)
-    hit = closest[:, None] == np.arange(probability.shape[1])
-    found["ECE_all_modes"] = metrics.expected_calibration_error(probability.ravel(), hit.ravel())
-    return found
-
-
-def social_gan(scores: Scores, rows: BoolArray) -> dict[str, float]:
-    """Return the joint best of 20 over the objects of rows (N,); a sequence is what shares scene and frame."""
-    chosen = np.flatnonzero(rows & scores.known[:, -1])
-    _, place = np.unique(scores.scene_id[chosen], return_inverse=True)
-    sequence = place.ravel() * (int(scores.frame.max()) + 1) + scores.frame[chosen]
-    return {
-        name: metrics.social_gan_best_of(error_m[chosen, :20], sequence)
-        for name, error_m in zip(SOCIAL_GAN, (scores.mean_m, scores.final_m), strict=True)
-    }

@@ -32,6 +32,10 @@ class Unit(Protocol):
     def group(self) -> str:
         """What reports sum up beside the whole: the scene, or "" where there is no such division."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Among these are the scenes of all its objects."""
+
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, ScoredPaths]]:
         """Play the unit into a new stream: batches of objects with their futures, and their paths at time_s."""
 
@@ -81,6 +85,10 @@ class SceneUnit:
     @property
     def group(self) -> str:
         return self.name or self.path.stem
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
 
     def run(self, stream: Stream, time_s: FloatArray) -> Iterator[tuple[Windows, ScoredPaths]]:
         scene = load_scene(self.path, with_map=stream.predictor.requirements.view is not None)

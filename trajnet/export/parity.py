@@ -25,6 +25,8 @@ _OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}
 QUANTISED = "DynamicQuantizeLSTM"
 #: Every operator that is a recurrent layer.
 RECURRENT = ("LSTM", "GRU", "RNN", QUANTISED)
+#: Told what is being compared, how many comparisons are done, and of how many.
+Progress = Callable[[str, int, int], None]
 _FORBIDDEN = ("Loop", "Scan", "If")
 
 
@@ -84,9 +86,12 @@ def parity(
     *,
     batches: Iterable[int] = range(1, 257),
     steps: int = RECURRENT_STEPS,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda what, done, total: None,
 ) -> Parity:
-    """Run torch and ONNX Runtime side by side on batches of these sizes, and for steps that feed each its own state."""
+    """Run torch and ONNX Runtime side by side on batches of these sizes, and for steps that feed each its own state.
+
+    progress: told of both what it is, how many are done, and of how many.
+    """
     both = _Both(graph, proto)
     with torch.inference_mode():
         sizes = list(batches)
@@ -128,16 +133,15 @@ class _Both:
         return float(error_m.max()), list(expected[count:]), got[count:]
 
 
-def _batch_error_m(both: _Both, sizes: Sequence[int], progress: Callable[[str], None]) -> float:
+def _batch_error_m(both: _Both, sizes: Sequence[int], progress: Progress) -> float:
     worst_m = 0.0
-    for size in sizes:
+    for done, size in enumerate(sizes, start=1):
         worst_m = _worse(worst_m, both.run(example_inputs(both.graph, size, seed=size))[0])
-        if size % 64 == 0:
-            progress(f"N = {size}: {worst_m:.2e} m")
+        progress("torch against ONNX Runtime, batches", done, len(sizes))
     return worst_m
 
 
-def _recurrent_error_m(both: _Both, steps: int, progress: Callable[[str], None]) -> float:
+def _recurrent_error_m(both: _Both, steps: int, progress: Progress) -> float:
     """Return the largest error over steps in which each side goes on from its own state; a few tracks begin anew."""
     worst_m, count = 0.0, 16
     torch_state: list[torch.Tensor] | None = None
@@ -151,6 +155,5 @@ def _recurrent_error_m(both: _Both, steps: int, progress: Callable[[str], None])
             inputs = (*inputs[: len(inputs) - len(both.states)], *torch_state)
         error_m, torch_state, onnx_state = both.run(inputs, onnx_state)
         worst_m = _worse(worst_m, error_m)
-        if (step + 1) % 250 == 0:
-            progress(f"step {step + 1}: {worst_m:.2e} m")
+        progress("torch against ONNX Runtime, steps", step + 1, steps)
     return worst_m

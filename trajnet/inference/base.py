@@ -51,7 +51,10 @@ class Predictor(Protocol):
         """Total time spent in the model's graph so far, ns; 0 for predictors without a graph."""
 
     def predict(self, observations: Observations) -> Prediction:
-        """Return one set of paths per row of observations, in the same order, from observations.timestamp_ns on."""
+        """Return one set of paths per row of observations, in the same order, from observations.timestamp_ns on.
+
+        The arrays of a predictor with a model file are new ones, into which the caller may write.
+        """
 
     def forget(self, slots: IntArray) -> None:
         """Drop the state of these slots: the next observation of each starts a new track."""

@@ -43,14 +43,14 @@ class DomainCheck:
         self._middle_s, self._reach_s = 0.5 * (shortest_s + longest_s), 0.5 * (longest_s - shortest_s)
         # Per slot: mean time between observations, s (NaN: unknown), and whether the object was too fast before.
         self._interval_s, self._fast = np.zeros(0), np.zeros(0, np.bool_)
-        self._any_fast = False
+        self._any_fast = self._any_unknown = False
 
     def reasons(self, observations: Observations) -> NDArray[np.int8] | None:
         """Return an Outside for each row, (N,); None where all rows are inside."""
         slot = observations.slot
         if not len(slot):
             return None
-        slots = int(slot.max()) + 1
+        slots = observations.slots
         if slots > len(self._fast):
             self._interval_s, self._fast = grown(self._interval_s, slots), grown(self._fast, slots)
         outside_rate = None if self._any_rate else self._outside_rate(observations, slot)
@@ -73,15 +73,19 @@ class DomainCheck:
         dt_s, reset = observations.dt_s, observations.reset
         mean_s = self._interval_s.take(slot)
         mean_s += NEWEST_WEIGHT * (dt_s - mean_s)
-        mean_s[reset] = np.nan
-        unknown = np.isnan(mean_s)
-        if unknown.any():
-            second = unknown & ~reset
+        any_reset = len(observations.begun) > 0
+        if any_reset:
+            mean_s[reset] = np.nan
+        if any_reset or self._any_unknown:
+            second = np.isnan(mean_s) & ~reset
             mean_s[second] = dt_s[second]
-        self._interval_s[slot] = mean_s
+            self._interval_s[slot] = mean_s
+            self._any_unknown = bool(np.isnan(self._interval_s).any())
+        else:
+            self._interval_s[slot] = mean_s
         mean_s -= self._middle_s
         outside: BoolArray = np.abs(mean_s) > self._reach_s
-        if reset.any():
+        if any_reset:
             outside[reset] = 2 * np.count_nonzero(outside) > len(reset) - np.count_nonzero(reset)
         return outside
 

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import numpy as np
 
-from trajnet.arrays import overwrite
 from trajnet.config import require
 from trajnet.context.surroundings import Surroundings
 from trajnet.errors import InputError, in_words
+from trajnet.inference.assembly import assembled, copied, others_than
 from trajnet.inference.base import Predictor
 from trajnet.inference.domain_check import DomainCheck, Outside
 from trajnet.inference.guard_counters import GuardCounters
@@ -52,7 +52,7 @@ class GuardOptions:
     done (offline, deterministic).
     max_objects: largest number of rows given to the predictor, chosen by priority (see most_important); None: no limit.
     fallback: predictor for rows without a usable path; must work from a single observation. Without a budget it is
-    called only for frames that need it. None: constant velocity.
+    called only for frames that need it. None: constant velocity, which is then asked only for the rows that need it.
     domain: whether rows outside of the domain that the model file states are left to the fall-back; False: the
     predictor is given every row.
     clock_ns, caller: clock of the budget and executor of the calls, replaceable for tests. caller None: a Worker.
@@ -106,6 +106,8 @@ class Guard:
         self._worker = (options.caller or Worker()) if options.budget_s is not None else None
         self._late: tuple[Future[Prediction], Observations] | None = None
         self._missed = MissedFrames()
+        # Constant velocity needs no earlier frame of a track, so it is asked for no more rows than are needed.
+        self._fallback_sees_all = options.fallback is not None
 
     def start_ns(self) -> int:
         """Return the start of a budget, to be passed to answer; 0 without a budget."""
@@ -121,6 +123,7 @@ class Guard:
     ) -> Prediction:
         """Return finite paths for each row of observations, in their order, with the predictor's modes and times.
 
+        The arrays are the caller's, who may write into them.
         ego: the ego vehicle, which sets the priorities if there are more than max_objects rows.
         surroundings: computes the surroundings of all rows; its time counts towards the budget.
         begin_ns: start_ns when work on the frame began; None: now.
@@ -130,7 +133,7 @@ class Guard:
         begin_ns = self.start_ns() if begin_ns is None else begin_ns
         safe = self.fallback.predict(observations) if self._worker is not None else None
         rows = self._rows_to_show(observations, ego)
-        shown = observations if rows is None else self._shown(observations, rows)
+        shown, others = (observations, None) if rows is None else self._shown(observations, rows)
         result = None
         if rows is None or len(rows):
             call = self.predictor.predict
@@ -146,11 +149,18 @@ class Guard:
             self.counters.non_finite_rows += len(shown) - served
         if result is not None and served == count:
             return result
-        safe = (self.fallback.predict(observations) if safe is None else safe).with_modes(self.predictor.modes)
         if result is None or fine is None:
-            return safe
-        usable = result if served == len(result) else result.select(fine)
-        return overwrite(safe, np.flatnonzero(fine) if rows is None else rows[fine], usable)
+            safe = self.fallback.predict(observations) if safe is None else safe
+            safe = safe.with_modes(self.predictor.modes)
+            return copied(safe) if self._fallback_sees_all else safe
+        good = np.flatnonzero(fine) if rows is None else rows[fine]
+        left = others_than(good, count)
+        if safe is not None or self._fallback_sees_all:
+            safe = (self.fallback.predict(observations) if safe is None else safe).select(left)
+        else:
+            asked = others if others is not None and len(others) == len(left) else observations.select(left)
+            safe = self.fallback.predict(asked)
+        return assembled(observations, good, result, fine, left, safe)
 
     def forget(self, slots: IntArray) -> None:
         self._missed.forget(slots)
@@ -180,11 +190,11 @@ class Guard:
         self.counters.count_outside(reasons)
         return np.flatnonzero(reasons == Outside.NO)
 
-    def _shown(self, observations: Observations, rows: IntArray) -> Observations:
-        """Return these rows; mark the others as missed by the predictor."""
-        others = np.delete(np.arange(len(observations)), rows)
-        self._missed.mark_missed(observations.select(others))
-        return observations.select(rows)
+    def _shown(self, observations: Observations, rows: IntArray) -> tuple[Observations, Observations]:
+        """Return these rows, and the others after marking them as missed by the predictor."""
+        others = observations.select(others_than(rows, len(observations)))
+        self._missed.mark_missed(others)
+        return observations.select(rows), others
 
     def _predict_with(
         self, surroundings: MakeSurroundings, all_rows: Observations, rows: IntArray | None, asked: Observations
@@ -277,7 +287,7 @@ class Guard:
             )
         if result.expert is not None:
             raise InputError(f"{predictor.name}: expected no Prediction.expert of a predictor, got one")
-        return result
+        return result if predictor.model_file is not None else copied(result)
 
     def _failed(self, error: BaseException) -> None:
         self.counters.failures += 1

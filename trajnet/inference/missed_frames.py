@@ -46,13 +46,13 @@ class MissedFrames:
 
     def up_to_date(self, observations: Observations) -> BoolArray:
         """Return the rows (N,) of tracks of which the predictor was given every frame."""
-        self._grow(observations.slot)
+        self._slots = grown(self._slots, observations.slots)
         slot = observations.slot
         return np.asarray(self._slots.has_state[slot] & ~self._slots.outdated[slot] & ~observations.reset)
 
     def since_shown(self, observations: Observations) -> Observations:
         """Return the observations with reset, dt_s and previous_* relative to the last ones given to the predictor."""
-        self._grow(observations.slot)
+        self._slots = grown(self._slots, observations.slots)
         slot = observations.slot
         has_state = self._slots.has_state[slot]
         if not self._any_outdated and (has_state | observations.reset).all():
@@ -85,7 +85,7 @@ class MissedFrames:
 
     def mark_missed(self, observations: Observations) -> None:
         """Record that the predictor was not given these rows."""
-        self._grow(observations.slot)
+        self._slots = grown(self._slots, observations.slots)
         slot, reset = observations.slot, observations.reset
         self._slots.has_state[slot[reset]] = False
         self._slots.outdated[slot[reset]] = False
@@ -104,7 +104,3 @@ class MissedFrames:
         """Drop these slots' states: the next observation of each starts a new track."""
         slots = np.asarray(slots, dtype=np.int64)
         self._slots.has_state[slots[slots < len(self._slots.has_state)]] = False
-
-    def _grow(self, slot: IntArray) -> None:
-        if len(slot):
-            self._slots = grown(self._slots, int(slot.max()) + 1)

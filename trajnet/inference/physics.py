@@ -5,6 +5,8 @@ The model is compared with them, and they replace its paths where it gives none.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from trajnet.arrays import grown
@@ -26,6 +28,9 @@ SIGMA_POSITION_M = 0.3
 MAX_YAW_RATE_RADPS = 1.0
 MAX_CURVATURE_PER_M = 0.2
 
+#: Share of a class's highest speed up to which rounding decides nothing.
+SURELY_SLOWER = 0.999
+
 _WHEELED: BoolArray = np.array(WHEELED)
 
 
@@ -35,6 +40,10 @@ def observed_velocity(observations: Observations) -> FloatArray:
     Speeds are limited to the highest of the object's class (tracking.plausibility): jitter between two frames that are
     a millisecond apart would otherwise give absurd ones.
     """
+    if observations.velocity_valid.all():
+        speed_mps = np.hypot(observations.velocity_mps[:, 0], observations.velocity_mps[:, 1])
+        if (speed_mps <= SURELY_SLOWER * max_speed_mps(observations.object_class)).all():  # nearly always
+            return observations.velocity_mps
     fresh = observations.reset | (observations.dt_s <= 0)
     dt_s = np.where(fresh, 1.0, observations.dt_s)[:, None]
     differenced = np.where(fresh[:, None], 0.0, (observations.position_m - observations.previous_position_m) / dt_s)
@@ -63,14 +72,23 @@ def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray
 
 def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray:
     """Return covariances (N, T, 2, 2), m^2 in the map frame, for constant motion along course_rad (N,)."""
-    along_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ALONG_MPS2 * time_s**2) ** 2
-    across_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ACROSS_MPS2 * time_s**2) ** 2
+    along_m2, across_m2 = _growing_variances(time_s.tobytes())
     cos, sin = np.cos(course_rad)[:, None], np.sin(course_rad)[:, None]
     spread = np.empty((len(course_rad), len(time_s), 2, 2))
     spread[:, :, 0, 0] = cos * cos * along_m2 + sin * sin * across_m2
     spread[:, :, 1, 1] = sin * sin * along_m2 + cos * cos * across_m2
     spread[:, :, 0, 1] = spread[:, :, 1, 0] = cos * sin * (along_m2 - across_m2)
     return spread
+
+
+@lru_cache(maxsize=16)
+def _growing_variances(time_s: bytes) -> tuple[FloatArray, FloatArray]:
+    """Return the variances (T,) along and across the course, m^2."""
+    squared = np.frombuffer(time_s) ** 2
+    return (
+        SIGMA_POSITION_M**2 + (0.5 * SIGMA_ALONG_MPS2 * squared) ** 2,
+        SIGMA_POSITION_M**2 + (0.5 * SIGMA_ACROSS_MPS2 * squared) ** 2,
+    )
 
 
 def single_mode(

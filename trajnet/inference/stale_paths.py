@@ -18,7 +18,7 @@ class _Slots(StructOfArrays):
     """Stored path of each slot.
 
     reported (S,): the newest frame reports the track (scratch). path (S, T + 1, K, POINT_COLUMNS): begins with the
-    observed pose at time 0. probability (S, K). expert (S, K): who predicted each mode; zero where that is not known.
+    observed pose at time 0. probability (S, K). expert (S, K): who predicted each mode; unused without experts.
     """
 
     reported: BoolArray
@@ -47,8 +47,7 @@ class PathMemory:
     def keep(self, observations: Observations, prediction: Prediction) -> None:
         """Keep the newest prediction; store the previous one's paths of tracks that are missing now."""
         slot = observations.slot
-        if len(slot):
-            self._slots = grown(self._slots, int(slot.max()) + 1)
+        self._slots = grown(self._slots, observations.slots)
         if self._newest is not None:
             reported = self._slots.reported
             reported[slot] = True

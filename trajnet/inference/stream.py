@@ -116,14 +116,15 @@ class Stream:
             make = None if surroundings is not None else self._surroundings_maker()
             if self.judge is not None:
                 self.judge.observe(observations)
-            fresh = undirected(observations, self.guard.answer(observations, ego, surroundings=make, begin_ns=asked_ns))
+            fresh = self.guard.answer(observations, ego, surroundings=make, begin_ns=asked_ns)
+            hold_undirected(observations, fresh)
             if self.judge is not None:
                 fresh = self.judge.judged(observations, fresh)
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
-            coasting = self.store.coasting()
             answer = fresh
-            if coasting.track_id:
+            if self.store.any_coasting:
+                coasting = self.store.coasting()
                 self.guard.counters.stale_rows += len(coasting.track_id)
                 answer = concat([fresh, self._memory.recall(coasting, frame.timestamp_ns)])
         self._latest = answer
@@ -162,19 +163,16 @@ def self_judge(predictor: Predictor, judging: JudgingOptions | None) -> SelfJudg
     return SelfJudge(predictor.modes, predictor.time_s, judging)
 
 
-def undirected(observations: Observations, prediction: Prediction) -> Prediction:
-    """Return the prediction with objects of unknown direction staying in place, with isotropic covariance.
+def hold_undirected(observations: Observations, prediction: Prediction) -> None:
+    """Let objects of unknown direction stay in place, with isotropic covariance; the prediction's arrays change.
 
     The direction is unknown for an object that was observed once or has never moved, if neither yaw nor velocity is
     measured: its path would just follow the map's axes. Modes keep their probabilities and the trace of the covariance.
     """
     row = np.flatnonzero(~observations.direction_known)
     if not len(row):
-        return prediction
-    position_m, covariance_m2 = prediction.position_m.copy(), prediction.covariance_m2.copy()
-    yaw_rad = prediction.yaw_rad.copy()
-    position_m[row] = observations.position_m[row, None, None]
-    yaw_rad[row] = observations.yaw_rad[row, None, None]
-    variance = 0.5 * np.trace(covariance_m2[row], axis1=-2, axis2=-1)
-    covariance_m2[row] = variance[..., None, None] * np.eye(2)
-    return replace(prediction, position_m=position_m, yaw_rad=yaw_rad, covariance_m2=covariance_m2)
+        return
+    prediction.position_m[row] = observations.position_m[row, None, None]
+    prediction.yaw_rad[row] = observations.yaw_rad[row, None, None]
+    variance = 0.5 * np.trace(prediction.covariance_m2[row], axis1=-2, axis2=-1)
+    prediction.covariance_m2[row] = variance[..., None, None] * np.eye(2)

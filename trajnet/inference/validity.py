@@ -8,28 +8,33 @@ import numpy as np
 
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, FloatArray, ObjectClass, Prediction, Source
+from trajnet.types import PROBABILITY_SLACK, BoolArray, FloatArray, ObjectClass, Prediction, Source
 
 #: Tolerance on the distance reachable at the highest speed of the class, m: size, jitter, a late timestamp.
 REACH_SLACK_M = 10.0
 #: Allowed difference of a covariance's off-diagonal elements relative to its trace: float32 rounding.
 ASYMMETRY = 1e-6
 
-_FIRST_SOURCE, _LAST_SOURCE = int(min(Source)), int(max(Source))
+#: Sources that a predictor may give: all before JUDGED.
+_FIRST_SOURCE, _LAST_SOURCE = int(Source.MODEL), int(Source.STALE)
 
 
 def servable_rows(prediction: Prediction, observations: Observations) -> BoolArray:
     """Return the rows that may be served, (N,).
 
     Finite, with probabilities that sum to 1 (Prediction.usable_rows), covariances that are symmetric and positive
-    definite, a known source, an age from 0 on, and no point further from the object than its class can get by then.
+    definite, a source that predictors may give (not JUDGED, which is the stream's word), an age from 0 on, and no point
+    further from the object than its class can get by then.
     prediction: a row for each of observations.
     """
-    fine = prediction.usable_rows()
-    if not len(fine):
-        return fine
-    fine &= _positive_definite(prediction)
-    fine &= _within_reach(prediction, observations)
+    if not len(prediction):
+        return np.ones(0, np.bool_)
+    if _all_usable(prediction) and _all_within_reach(prediction, observations):  # nearly always
+        fine = np.ones(len(prediction), np.bool_)
+    else:
+        fine = prediction.usable_rows()
+        fine &= _positive_definite(prediction)
+        fine &= _within_reach(prediction, observations)
     fine &= (prediction.age_s >= 0.0) & (prediction.age_s < np.inf)
     fine &= (prediction.source >= _FIRST_SOURCE) & (prediction.source <= _LAST_SOURCE)
     return fine
@@ -38,12 +43,42 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
 def _positive_definite(prediction: Prediction) -> BoolArray:
     xx, xy, yx, yy = np.moveaxis(prediction.covariance_m2.reshape(len(prediction), -1, 4), -1, 0)
     with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are found elsewhere
+        proper = (xx > 0.0) & (xx * yy - xy * yx > 0.0) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
+    return np.asarray(proper.all(axis=1))
+
+
+def _all_usable(prediction: Prediction) -> bool:
+    """Whether all rows are surely usable and their covariances proper, but for positions, which are not looked at."""
+    covariance_m2 = prediction.covariance_m2.reshape(-1, 4)
+    xx, xy, yx, yy = covariance_m2.T
+    probability = prediction.probability
+    with np.errstate(over="ignore", invalid="ignore"):
         determinant = xx * yy
         determinant -= xy * yx
-        if determinant.min() > 0.0 and xx.min() > 0.0 and np.array_equal(xy, yx):  # nearly always
-            return np.ones(len(prediction), np.bool_)
-        proper = (xx > 0.0) & (determinant > 0.0) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
-    return np.asarray(proper.all(axis=1))
+        return bool(
+            determinant.min() > 0.0
+            and determinant.max() < np.inf  # so all of them are finite, and yy is above 0, too
+            and xx.min() > 0.0
+            and (xy == yx).all()
+            and np.isfinite(prediction.yaw_rad.sum())
+            and probability.min() >= 0.0
+            and np.abs(probability.sum(axis=1) - 1.0).max() < PROBABILITY_SLACK
+        )
+
+
+def _all_within_reach(prediction: Prediction, observations: Observations) -> bool:
+    """Whether all points are within the reach of _within_reach, by the extremes of the modes: so they are finite."""
+    reach_m = _reach_of_classes(prediction.time_s.tobytes(), 1).take(observations.object_class, axis=0)
+    count, modes, times = prediction.yaw_rad.shape
+    position_m = prediction.position_m.reshape(count, modes, times * 2)  # NumPy is slow along axes of two elements
+    here_m = np.tile(observations.position_m, times)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ahead_m, behind_m = position_m.max(axis=1), position_m.min(axis=1)
+        ahead_m -= here_m
+        np.subtract(here_m, behind_m, out=behind_m)
+        np.maximum(ahead_m, behind_m, out=ahead_m)
+        ahead_m -= reach_m
+        return bool(ahead_m.max() <= 0.0)
 
 
 def _within_reach(prediction: Prediction, observations: Observations) -> BoolArray:

@@ -12,6 +12,7 @@ from trajnet.metrics.consistency import SAME_MANOEUVRE_M, common_steps, mode_fli
 from trajnet.metrics.displacement import (
     argoverse2_miss,
     brier_min_fde,
+    calibration_error_of,
     closest_mode,
     displacement,
     expected_calibration_error,
@@ -20,7 +21,8 @@ from trajnet.metrics.displacement import (
     min_fde,
     nuscenes_miss,
     ranked,
-    reliability,
+    reliability_of,
+    reliability_sums,
     social_gan_best_of,
 )
 from trajnet.metrics.energy import half_energy_distance_m
@@ -43,6 +45,7 @@ __all__ = [
     "VARIANCE_FLOOR_M2",
     "argoverse2_miss",
     "brier_min_fde",
+    "calibration_error_of",
     "closest_mode",
     "closest_mode_share",
     "common_steps",
@@ -61,7 +64,8 @@ __all__ = [
     "nuscenes_miss",
     "path_jump",
     "ranked",
-    "reliability",
+    "reliability_of",
+    "reliability_sums",
     "social_gan_best_of",
     "top_mode_share",
 ]

@@ -121,28 +121,40 @@ def expected_calibration_error(confidence: FloatArray, correct: BoolArray, *, bi
     For mode probabilities: confidence is the most probable mode's, correct says whether it is closest_mode (the "top
     mode" error); or all modes of all objects with whether each is closest (the "all modes" error).
     """
-    count, mean, share = reliability(confidence, correct, bins=bins)
+    if not np.size(confidence):
+        raise InputError("confidence: expected at least one, got none")
+    return calibration_error_of(reliability_sums(confidence, correct, bins=bins))
+
+
+def calibration_error_of(sums: FloatArray) -> float:
+    """Return the expected calibration error from reliability_sums (3, bins) of some objects."""
+    count, mean, share = reliability_of(sums)
     filled = count > 0
     return float((count[filled] * np.abs(mean[filled] - share[filled])).sum() / count.sum())
 
 
-def reliability(
-    confidence: FloatArray, correct: BoolArray, *, bins: int = 10
-) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Return a reliability table: count, mean confidence and share correct of each bin, each (bins,).
+def reliability_sums(confidence: FloatArray, correct: BoolArray, *, bins: int = 10) -> FloatArray:
+    """Return the count, the sum of confidences and the number correct of each bin, (3, bins), to be added up.
 
-    confidence, correct and the bins as in expected_calibration_error; mean and share are NaN for an empty bin.
+    confidence, correct and the bins as in expected_calibration_error.
     """
     confidence = finite("confidence", confidence, (None,))
     correct = np.asarray(correct, dtype=np.bool_)
-    if correct.shape != confidence.shape or not confidence.size:
+    if correct.shape != confidence.shape:
         raise InputError(f"correct: expected one for each of {len(confidence)} confidences, got shape {correct.shape}")
-    if confidence.min() < 0 or confidence.max() > 1 + 1e-6:
+    if confidence.min(initial=0.0) < 0 or confidence.max(initial=0.0) > 1 + 1e-6:
         raise InputError(f"confidence: expected values in [0, 1], got {confidence.min()} to {confidence.max()}")
     # The small offset keeps 0.3 in (0.2, 0.3] although 0.3 * 10 rounds to above 3.
     place = np.clip(np.ceil(confidence * bins - 1e-9).astype(np.int64) - 1, 0, bins - 1)
-    count = np.bincount(place, minlength=bins)
+    weights = (None, confidence, correct)
+    return np.array([np.bincount(place, weights=w, minlength=bins) for w in weights], dtype=np.float64)
+
+
+def reliability_of(sums: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Return a reliability table: count, mean confidence and share correct of each bin, each (bins,).
+
+    sums: reliability_sums (3, bins). mean and share are NaN for an empty bin.
+    """
     with np.errstate(invalid="ignore"):
-        mean = np.bincount(place, weights=confidence, minlength=bins) / count
-        share = np.bincount(place, weights=correct, minlength=bins) / count
-    return count, mean, share
+        mean, share = sums[1:] / sums[0]
+    return sums[0].astype(np.int64), mean, share

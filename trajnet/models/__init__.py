@@ -20,6 +20,17 @@ def model_named(name: str) -> Path | None:
     return FOLDER / f"{PREFIX}{short}.onnx" if short in model_names() else None
 
 
+def checkpoint_names() -> list[str]:
+    """Return the names of the bundled models whose checkpoint is there to be trained on, the default first."""
+    return [name for name in model_names() if (FOLDER / f"{PREFIX}{name}.ckpt").is_file()]
+
+
+def checkpoint_named(name: str) -> Path | None:
+    """Return the checkpoint of a bundled model, named as ``urban`` or ``trajnet-urban``; None for any other name."""
+    short = name.removeprefix(PREFIX)
+    return FOLDER / f"{PREFIX}{short}.ckpt" if short in checkpoint_names() else None
+
+
 def default_model() -> Path:
     """Return the model for cars, lorries, cyclists and pedestrians, trained on open data and generated traffic."""
     return FOLDER / "trajnet-urban.onnx"

@@ -14,8 +14,9 @@ from trajnet.errors import InputError
 from trajnet.evaluate import evaluate
 from trajnet.export.graph import export_model, make_contract, write_model
 from trajnet.json_safe import write_json
+from trajnet.training.checkpoint import checkpoint_model
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.train import checkpoint_model, train
+from trajnet.training.train import train
 
 log = logging.getLogger(__name__)
 

@@ -8,16 +8,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
 
 import trajnet
 from trajnet.bench.latency import BenchOptions, measure
 from trajnet.datasets.registry import dataset_named
 from trajnet.errors import InputError
-from trajnet.evaluate import EvaluationSet, ModelResult, open_dataset, run_models
-from trajnet.evaluate.runner import Progress
-from trajnet.evaluate.scoring import means
+from trajnet.evaluate import EvaluationSet, ModelResult, open_dataset
+from trajnet.evaluate.runner import Progress, model_results
 from trajnet.export.graph import StepGraph, write_model
 from trajnet.export.parity import check_graph, parity
 from trajnet.export.precision import in_precision
@@ -126,17 +124,18 @@ def compare(before: Path, after: Path, data: GateData, progress: Progress | None
     model = OnnxPredictor(before)
     dataset = data.opened(float(model.time_s[-1]))
     # On every object and as the files predict: what physics or self-judging puts right would hide what is lost.
-    results = run_models(dataset, [str(before), str(after)], progress=progress, domain=False, self_judging=False)
+    results = dict(
+        model_results(dataset, [str(before), str(after)], progress=progress, domain=False, self_judging=False)
+    )
     fp32, variant = (_min_fde_m(results[str(path)]) for path in (before, after))
     stood_in = [results[str(path)].guard.physics_rows for path in (before, after)]
-    objects = int(results[str(before)].scores.known[:, -1].sum())
+    objects = int(results[str(before)].tally.everything.count[-1])
     return PrecisionGate(str(data), objects, fp32[0], variant[0], fp32[1], variant[1], stood_in[1] - stood_in[0])
 
 
 def _min_fde_m(result: ModelResult) -> tuple[float, float]:
     """Return minFDE in m of all modes (20 at most) and of the most probable one. Raises InputError for no objects."""
-    scores = result.scores
-    found = means(scores, np.ones(len(scores), np.bool_), -1)
+    found = result.tally.everything.means(-1)
     if not found:
         raise InputError("gate: expected objects whose future is recorded to the last step, got none")
     return found["minFDE_20"], found["minFDE_1"]

@@ -11,6 +11,7 @@ import html
 import json
 import re
 import zlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.replay.compare import compared
 from trajnet.replay.replay import STAGES, RecordedPaths
 from trajnet.replay.summary import Run, document
 from trajnet.types import CLASS_NAMES, FloatArray, Lane, RasterMap, Scene
@@ -40,26 +42,43 @@ LANE_TOLERANCE_M = 0.05
 _STRIDES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
-def write_report(run: Run, path: Path) -> None:
-    """Write the page, whole or not at all. Raises InputError where the file cannot be written."""
-    write_text(path, build_report(run))
+def write_report(run: Run, path: Path, *, others: Sequence[Run] = (), keep: Collection[int] = ()) -> None:
+    """Write the page of build_report, whole or not at all. Raises InputError where the file cannot be written."""
+    write_text(path, build_report(run, others=others, keep=keep))
 
 
-def build_report(run: Run, *, max_bytes: int = MAX_BYTES) -> str:
-    """Return the page as text; at most max_bytes unless even predictions of every 100th frame are too many."""
+def build_report(
+    run: Run, *, others: Sequence[Run] = (), keep: Collection[int] = (), max_bytes: int = MAX_BYTES
+) -> str:
+    """Return the page as text; at most max_bytes unless even predictions of every 100th frame are too many.
+
+    others: other models on the same scene, drawn beside the first; max_bytes is for each of them. keep: frames whose
+    predictions are in the page however thin it is.
+    """
     page = ""
     for stride in _STRIDES:
-        page = _page(run, stride)
-        if len(page) <= max_bytes:
+        page = _page(run, others, stride, frozenset(keep))
+        if len(page) <= max_bytes * (1 + len(others)):
             break
     return page
 
 
-def _page(run: Run, stride: int) -> str:
+def _page(run: Run, others: Sequence[Run], stride: int, keep: frozenset[int]) -> str:
     folder = resources.files("trajnet.replay")
     template, css, js = ((folder / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
     block = Block()
-    values = {**_static(run), "drawing": _drawing(run, stride, block), "block": block.index}
+    values = {
+        **_static(run),
+        "stages": STAGES,
+        "classes": CLASS_NAMES,
+        "drawing": {**_scene_drawing(run.recorded, block), **_run_drawing(run, stride, keep, block, "")},
+        "others": [
+            {**_static(other), "drawing": _run_drawing(other, stride, keep, block, f"@{i}")}
+            for i, other in enumerate(others, start=1)
+        ],
+        "compared": compared([document(each) for each in (run, *others)]),
+        "block": block.index,
+    }
     data = json.dumps(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     parts = {
         "title": html.escape(f"{run.recorded.scene_id} · {run.replay.predictor_name} · trajnet"),
@@ -84,6 +103,12 @@ class Block:
         self.index[name] = (dtype, len(self._bytes), array.size)
         self._bytes += array.tobytes()
         self._bytes += b"\0" * (-len(self._bytes) % 4)
+
+    def join(self, other: Block, ending: str) -> None:
+        """Append the arrays of another block, their names with this ending."""
+        for name, (dtype, offset, size) in other.index.items():
+            self.index[name + ending] = (dtype, offset + len(self._bytes), size)
+        self._bytes += other._bytes
 
     def encoded(self) -> str:
         return base64.b64encode(zlib.compress(bytes(self._bytes), 9)).decode("ascii")
@@ -120,38 +145,57 @@ def _static(run: Run) -> dict[str, Any]:
         "trained on": ", ".join(contract.training.datasets),
         "licence": contract.training.licence + (" (non-commercial)" if contract.training.non_commercial else ""),
     }  # fmt: skip
+    found = document(run)
     return {
-        "document": document(run),
+        "document": found,
         "contract": summary,
         "card": "" if file is None else file.card,
-        "stages": STAGES,
-        "classes": CLASS_NAMES,
+        "self_judging": _self_judging_words(found["self_judging"], found["guard"]["model_rows"]),
     }
 
 
-def _drawing(run: Run, stride: int, block: Block) -> dict[str, Any]:
-    """Fill the block with what the animation shows; returns the rest that it needs."""
-    scene, result = run.recorded, run.replay
+def _self_judging_words(judging: dict[str, Any], model_rows: int) -> str:
+    """Return how many of the model's rows were judged and who led them. judging: as in the document."""
+    judged = judging["evident_rows"]
+    if not judged:
+        return "no rows judged" if judging["on"] else "off"
+    led = ", ".join(
+        f"{name} led {judging[key] / judged:.1%}"
+        for name, key in (("constant velocity", "velocity_rows"), ("standing", "standing_rows"))
+    )
+    return f"{judged:,} of the model's {model_rows:,} rows judged by their own past errors; of these {led}"
+
+
+def _scene_drawing(scene: Scene, block: Block) -> dict[str, Any]:
+    """Fill the block with what the animation shows of the scene; returns the rest that it needs."""
     middle_m = np.round(0.5 * (scene.position_m.min(axis=0) + scene.position_m.max(axis=0)))
     _add_rows(scene, middle_m, block)
     _add_lanes(scene.lanes, middle_m, block)
-    thinned = _thinned(len(result.time_s))
-    shown = [p for p in result.paths if p.frame % stride == 0]
-    point_scale_m = _add_paths(shown, thinned, result.modes, scene.frame_count, block)
-    latency_us = np.array([[t.stage_ns(s) // 1000 for s in STAGES] for t in result.timings], dtype=np.int64)
-    block.add("latency_us", latency_us, "u4")
-    times_s = result.time_s[thinned.points]
     return {
         "track_ids": scene.track_id,
         "object_class": scene.object_class.tolist(),
         "size_m": scene.size_m.round(2).tolist(),
+        "min_drawn_probability": MIN_DRAWN_PROBABILITY,
+        "raster": _add_raster(scene.raster, scene.position_m, middle_m, block),
+    }
+
+
+def _run_drawing(run: Run, stride: int, keep: frozenset[int], block: Block, ending: str) -> dict[str, Any]:
+    """Fill the block with one model's paths and latencies, their names with this ending; returns what they mean."""
+    result = run.replay
+    thinned = _thinned(len(result.time_s))
+    shown = [p for p in result.paths if p.frame % stride == 0 or p.frame in keep]
+    own = Block()
+    point_scale_m = _add_paths(shown, thinned, result.modes, run.recorded.frame_count, own)
+    latency_us = np.array([[t.stage_ns(s) // 1000 for s in STAGES] for t in result.timings], dtype=np.int64)
+    own.add("latency_us", latency_us, "u4")
+    block.join(own, ending)
+    return {
         "modes": result.modes,
-        "path_time_s": times_s.round(3).tolist(),
+        "path_time_s": result.time_s[thinned.points].round(3).tolist(),
         "ellipse_points": thinned.ellipses.tolist(),
         "point_scale_m": point_scale_m,
         "prediction_stride": stride,
-        "min_drawn_probability": MIN_DRAWN_PROBABILITY,
-        "raster": _add_raster(scene.raster, scene.position_m, middle_m, block),
     }
 
 

@@ -4,10 +4,13 @@
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
-const doc = data.document;
 const drawing = data.drawing;
+// One run for each model; what others have in the block ends with @1, @2, ...
+const runs = [data, ...data.others].map((run) => ({ ...run, drawing: { ...drawing, ...run.drawing } }));
+let doc = data.document; // of the run that the panel shows
 const SOURCES = ["model", "physics", "stale", "judged"];
 const HISTORY_S = 3;
+const CLOSE_M = 90;
 
 const fixed = (value, digits) => (value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits));
 const milliseconds = (value) => (value === null ? "–" : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
@@ -38,8 +41,14 @@ function arrays(buffer) {
   return found;
 }
 
+// The arrays of one run: the shared ones and its own.
+function arraysOfRun(all, index) {
+  const ending = `@${index}`, own = Object.entries(all).filter(([name]) => index && name.endsWith(ending));
+  return { ...all, ...Object.fromEntries(own.map(([name, values]) => [name.slice(0, -ending.length), values])) };
+}
+
 // Points of every drawn mode, in metres from the object: the sums of the second differences, modulo 16 bits.
-function decodePoints(a, perMode) {
+function decodePoints(a, perMode, scale_m) {
   const points = new Float32Array(a.point_low.length);
   for (let start = 0; start < points.length; start += 2 * perMode) {
     for (let axis = 0; axis < 2; axis++) {
@@ -48,7 +57,7 @@ function decodePoints(a, perMode) {
         const at = start + 2 * i + axis;
         step += (a.point_low[at] | (a.point_high[at] << 8));
         value += step;
-        points[at] = ((value << 16) >> 16) * drawing.point_scale_m;
+        points[at] = ((value << 16) >> 16) * scale_m;
       }
     }
   }
@@ -56,11 +65,12 @@ function decodePoints(a, perMode) {
 }
 
 class Recording {
-  constructor(a) {
+  constructor(a, run) {
     this.a = a;
+    this.run = run;
     this.frames = a.time_ms.length;
-    this.perMode = drawing.path_time_s.length;
-    this.points = decodePoints(a, this.perMode);
+    this.perMode = run.drawing.path_time_s.length;
+    this.points = decodePoints(a, this.perMode, run.drawing.point_scale_m);
     this.modeStart = new Uint32Array(a.drawn.length + 1);
     a.drawn.forEach((count, i) => { this.modeStart[i + 1] = this.modeStart[i] + count; });
     this.predictedFrame = new Int32Array(this.frames);
@@ -137,7 +147,7 @@ class Recording {
     const row = this.rowOf[at].get(track);
     if (row === undefined) return null;
     const index = this.a.prediction_start[at] + row - this.a.row_start[at];
-    const x = this.x(row), y = this.y(row), modes = [];
+    const x = this.x(row), y = this.y(row), count = this.run.drawing.modes, modes = [];
     for (let m = 0; m < this.a.drawn[index]; m++) {
       const mode = this.modeStart[index] + m;
       const path = [[x, y]];
@@ -145,14 +155,14 @@ class Recording {
         const p = 2 * (mode * this.perMode + i);
         path.push([x + this.points[p], y + this.points[p + 1]]);
       }
-      modes.push({ path, mode, probability: this.a.probability[index * drawing.modes + m] / 255 });
+      modes.push({ path, mode, probability: this.a.probability[index * count + m] / 255 });
     }
-    const shares = Array.from(this.a.probability.subarray(index * drawing.modes, (index + 1) * drawing.modes), (v) => v / 255);
+    const shares = Array.from(this.a.probability.subarray(index * count, (index + 1) * count), (v) => v / 255);
     return { modes, shares, source: SOURCES[this.a.source[index]], ms: this.a.time_ms[at] };
   }
 
   ellipse(mode, which) {
-    const at = 3 * (mode * drawing.ellipse_points.length + which), q = this.a.ellipse;
+    const at = 3 * (mode * this.run.drawing.ellipse_points.length + which), q = this.a.ellipse;
     return { major: (q[at] / 25) ** 2, minor: (q[at + 1] / 25) ** 2, angle: (q[at + 2] / 256) * Math.PI - Math.PI / 2 };
   }
 
@@ -160,7 +170,7 @@ class Recording {
   error(track, prediction, path) {
     let sum = 0, last = 0;
     for (let i = 0; i < this.perMode; i++) {
-      const truth = this.recorded(track, Math.round(prediction.ms + 1000 * drawing.path_time_s[i]));
+      const truth = this.recorded(track, Math.round(prediction.ms + 1000 * this.run.drawing.path_time_s[i]));
       if (!truth) return null;
       last = Math.hypot(path[i + 1][0] - truth[0], path[i + 1][1] - truth[1]);
       sum += last;
@@ -181,19 +191,23 @@ const LAYERS = [
   ["labels", "Ids", '<path d="M8 10 12 2l4 8M9.6 7.5h4.8" stroke-width="1.4"/>'],
 ];
 
+// What all views have in common: they show the same place, layers and selection.
+const SHARED = ["x", "y", "zoom", "smallest", "fitted", "on", "selected", "hovered"];
+
 class View {
-  constructor(recording) {
+  constructor(recording, canvas, shared) {
     this.recording = recording;
-    this.canvas = $("view");
+    this.canvas = canvas;
     this.context = this.canvas.getContext("2d");
-    this.on = Object.fromEntries(LAYERS.map(([name]) => [name, name !== "labels"]));
-    this.selected = null;
-    this.hovered = null;
+    this.shared = shared;
     this.poses = [];
-    this.fitted = true;
     this.makeRoads();
     this.raster = drawing.raster ? this.makeRaster() : null;
     this.readColours();
+  }
+
+  static sharedState() {
+    return { fitted: true, selected: null, hovered: null, on: Object.fromEntries(LAYERS.map(([name]) => [name, name !== "labels"])) };
   }
 
   readColours() {
@@ -252,12 +266,11 @@ class View {
   }
 
   resize() {
-    const box = $("stage").getBoundingClientRect();
+    const box = this.canvas.parentElement.getBoundingClientRect();
     this.width = Math.max(box.width, 1); this.height = Math.max(box.height, 1);
     this.ratio = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(this.width * this.ratio);
     this.canvas.height = Math.round(this.height * this.ratio);
-    if (this.fitted) this.fit();
   }
 
   fit() {
@@ -266,6 +279,14 @@ class View {
     this.zoom = Math.min(this.width / wide, this.height / high, 30);
     this.smallest = 0.25 * this.zoom;
     this.fitted = true;
+  }
+
+  // Bring a track into the middle, close enough to see its paths.
+  centreOn(track, ms) {
+    const rec = this.recording, pose = rec.pose(track, rec.frameAt(ms), ms), row = pose ? null : rec.rowsOfTrack[track][0];
+    [this.x, this.y] = pose ? [pose.x, pose.y] : [rec.x(row), rec.y(row)];
+    this.zoom = clamp(Math.min(this.width, this.height) / CLOSE_M, this.smallest, 120);
+    this.fitted = false;
   }
 
   zoomAt(factor, sx = this.width / 2, sy = this.height / 2) {
@@ -331,7 +352,7 @@ class View {
   }
 
   drawTruth(pose) {
-    const c = this.context, horizonMs = 1000 * drawing.path_time_s[drawing.path_time_s.length - 1];
+    const c = this.context, times = this.recording.run.drawing.path_time_s, horizonMs = 1000 * times[times.length - 1];
     const points = [[pose.x, pose.y], ...this.recording.between(pose.track, this.ms + 1, this.ms + horizonMs)];
     if (points.length < 2) return;
     c.globalAlpha = 0.75 * this.faded(pose.track);
@@ -366,7 +387,7 @@ class View {
     c.fillStyle = c.strokeStyle = this.classColour(pose.track);
     c.lineWidth = this.pixels(1);
     for (const { path, mode, probability } of prediction.modes) {
-      drawing.ellipse_points.forEach((point, which) => {
+      this.recording.run.drawing.ellipse_points.forEach((point, which) => {
         const { major, minor, angle } = this.recording.ellipse(mode, which), [x, y] = path[point + 1];
         c.beginPath();
         c.ellipse(x, y, major, minor, angle, 0, 2 * Math.PI);
@@ -476,6 +497,10 @@ class View {
   }
 }
 
+for (const name of SHARED) {
+  Object.defineProperty(View.prototype, name, { get() { return this.shared[name]; }, set(value) { this.shared[name] = value; } });
+}
+
 // ------------------------------------------------------------------------------------------------------------ playback
 
 const ICONS = {
@@ -487,9 +512,9 @@ const ICONS = {
 };
 
 class Player {
-  constructor(recording, view) {
+  constructor(recording, views) {
     this.recording = recording;
-    this.view = view;
+    this.views = views;
     this.ms = 0;
     this.playing = false;
     this.last = null;
@@ -547,7 +572,7 @@ class Player {
   }
 
   render() {
-    this.view.draw(this.ms);
+    this.views.forEach((view) => view.draw(this.ms));
     $("scrub").value = this.ms;
     $("clock").textContent = `${(this.ms / 1000).toFixed(1)} / ${(this.recording.endMs / 1000).toFixed(1)} s`;
     this.onTime(this.ms, this.frame);
@@ -601,8 +626,9 @@ function hover(view, player, sx, sy) {
     const prediction = view.recording.prediction(track, view.frame), pose = view.poses.find((p) => p.track === track);
     const speed = pose.known & 2 ? ` · ${pose.speed.toFixed(1)} m/s` : "";
     tip.textContent = `${data.classes[drawing.object_class[track]]} ${drawing.track_ids[track]}${speed}${prediction ? ` · ${prediction.source} ${Math.round(100 * prediction.shares[0])} %` : ""}`;
-    tip.style.left = `${clamp(sx + 14, 4, Math.max(4, view.width - tip.offsetWidth - 4))}px`;
-    tip.style.top = `${clamp(sy + 16, 4, Math.max(4, view.height - 34))}px`;
+    const { offsetLeft: left, offsetTop: top } = view.canvas.parentElement;
+    tip.style.left = `${left + clamp(sx + 14, 4, Math.max(4, view.width - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${top + clamp(sy + 16, 4, Math.max(4, view.height - 34))}px`;
   }
   if (track !== view.hovered) { view.hovered = track; player.redraw(); }
 }
@@ -612,12 +638,11 @@ function select(view, player, track) {
   player.redraw();
 }
 
-function showDetail(view) {
-  const box = $("detail"), track = view.selected;
+function showDetail(views) {
+  const view = views[0], box = $("detail"), track = view.selected;
   box.hidden = track === null;
   if (track === null) return;
-  const rec = view.recording, pose = view.poses.find((p) => p.track === track), prediction = rec.prediction(track, view.frame);
-  const colour = view.classColour(track), [length, width] = drawing.size_m[track];
+  const pose = view.poses.find((p) => p.track === track), colour = view.classColour(track), [length, width] = drawing.size_m[track];
   const close = element("button", { type: "button", "aria-label": "Close", id: "deselect" }, "×");
   const heading = element("header", {}, element("i", { class: "dot", style: `background:${colour}` }), element("span", { title: drawing.track_ids[track] }, drawing.track_ids[track]), close);
   const facts = [["class", data.classes[drawing.object_class[track]]], ["size", `${length.toFixed(1)} × ${width.toFixed(1)} m`]];
@@ -627,16 +652,21 @@ function showDetail(view) {
   } else {
     facts.push(["now", "not observed"]);
   }
-  const bars = element("div", { class: "bars" });
-  if (pose && prediction) {
-    facts.push(["path from", prediction.source]);
-    const errors = prediction.modes.map((m) => rec.error(track, prediction, m.path));
-    if (errors[0]) facts.push(["error, mean / final", `${errors[0].mean.toFixed(2)} / ${errors[0].final.toFixed(2)} m`]);
-    prediction.shares.forEach((share, i) => {
-      bars.append(element("span", {}, `${i + 1}`), element("b", { style: `width:${Math.max(100 * share, 1)}%;background:${colour};opacity:${0.3 + 0.7 * share}` }), element("span", {}, `${(100 * share).toFixed(0)} %`));
-    });
-  }
-  box.replaceChildren(heading, definitions(element("dl"), facts), bars);
+  box.replaceChildren(heading, definitions(element("dl"), facts), ...(pose ? views.flatMap((each) => pathDetail(each, track, colour, views.length > 1)) : []));
+}
+
+// What one model says about a track: where its paths come from, their error, their probabilities.
+function pathDetail(view, track, colour, named) {
+  const rec = view.recording, prediction = rec.prediction(track, view.frame);
+  const head = named ? [element("h3", {}, modelName(runs.indexOf(rec.run)))] : [];
+  if (!prediction) return head;
+  const facts = [["path from", prediction.source]], bars = element("div", { class: "bars" });
+  const error = rec.error(track, prediction, prediction.modes[0].path);
+  if (error) facts.push(["error, mean / final", `${error.mean.toFixed(2)} / ${error.final.toFixed(2)} m`]);
+  prediction.shares.forEach((share, i) => {
+    bars.append(element("span", {}, `${i + 1}`), element("b", { style: `width:${Math.max(100 * share, 1)}%;background:${colour};opacity:${0.3 + 0.7 * share}` }), element("span", {}, `${(100 * share).toFixed(0)} %`));
+  });
+  return [...head, definitions(element("dl"), facts), bars];
 }
 
 function definitions(list, facts) {
@@ -732,17 +762,13 @@ function logTicks(low, high) {
 }
 
 class Panel {
-  constructor(recording, player) {
-    this.recording = recording;
+  constructor(recordings, player) {
+    this.recordings = recordings;
     this.player = player;
     this.stage = "total";
-    const stages = data.stages.length;
-    this.latency = Object.fromEntries(data.stages.map((name, s) => [name, Array.from({ length: recording.a.latency_us.length / stages }, (_, f) => recording.a.latency_us[f * stages + s] / 1000)]));
     this.showHead();
-    this.showTiles();
-    this.showTables();
-    this.showFaults();
-    this.showFacts();
+    this.showCompared();
+    this.use(0);
     for (const name of data.stages) {
       const button = element("button", { type: "button", "data-stage": name }, STAGE_NAMES[name]);
       button.onclick = () => { this.stage = name; this.drawCharts(); };
@@ -750,10 +776,40 @@ class Panel {
     }
   }
 
+  // Show the figures of one run.
+  use(index) {
+    this.recording = this.recordings[index];
+    doc = runs[index].document;
+    const stages = data.stages.length, all = this.recording.a.latency_us;
+    this.latency = Object.fromEntries(data.stages.map((name, s) => [name, Array.from({ length: all.length / stages }, (_, f) => all[f * stages + s] / 1000)]));
+    this.showTiles();
+    this.showTables();
+    this.showFaults();
+    this.showFacts(runs[index]);
+    [...$("models").children].forEach((button, i) => button.setAttribute("aria-pressed", String(i === index)));
+  }
+
+  // A row for each figure, a column for each model, the best of a row marked.
+  showCompared() {
+    if (runs.length < 2) return;
+    $("compare-card").hidden = false;
+    runs.forEach((_, i) => {
+      const button = element("button", { type: "button", "data-model": String(i) }, modelName(i));
+      button.onclick = () => { this.use(i); this.drawCharts(); };
+      $("models").append(button);
+    });
+    $("compare-note").textContent = data.compared.note;
+    table("compare-table", [["", ...data.compared.models]], data.compared.rows.map(([label, values, digits]) => {
+      const known = values.filter((v) => v !== null), least = Math.min(...known);
+      const best = values.flatMap((v, i) => (known.length > 1 && v === least && digits !== null ? [i + 1] : []));
+      return { cells: [label, ...values.map((v) => (v === null ? "–" : digits === null ? v.toLocaleString("en") : fixed(v, digits)))], best };
+    }));
+  }
+
   showHead() {
     const rate = doc.load.rate === "max" ? "as fast as possible" : `${doc.load.rate}× real time`;
     $("scene").textContent = doc.scene.id;
-    $("subtitle").textContent = `${doc.model.name} · ${doc.scene.tracks} tracks, ${doc.scene.frames} frames, ${doc.scene.duration_s.toFixed(1)} s · ${rate}`;
+    $("subtitle").textContent = `${runs.map((run) => run.document.model.name).join(" beside ")} · ${doc.scene.tracks} tracks, ${doc.scene.frames} frames, ${doc.scene.duration_s.toFixed(1)} s · ${rate}`;
     const present = data.classes.map((name, c) => [name, drawing.object_class.filter((o) => o === c).length]).filter(([, n]) => n);
     $("classes").replaceChildren(...present.map(([name, n]) => element("span", {}, element("i", { class: "dot", style: `background:var(--${name})` }), `${name} ${n}`)));
     if (drawing.prediction_stride > 1) $("classes").append(element("span", {}, `predictions of every ${drawing.prediction_stride}. frame are in this file`));
@@ -798,8 +854,8 @@ class Panel {
   }
 
   showFaults() {
+    $("faults-card").hidden = !doc.faults;
     if (!doc.faults) return;
-    $("faults-card").hidden = false;
     const runs = doc.faults.runs, k = doc.model.modes, many = k > 1, usual = ["frames", "calls", "model_rows", "last_failure"];
     $("faults-note").textContent = `Mean displacement in metres of the newest path that a consumer holds, at ${runs[0].judged.toLocaleString("en")} objects and instants, the same in every row; in brackets without the fault. Served as fast as possible, ms.`;
     const pair = (run, name) => `${fixed(run.errors_m[name], 2)} (${fixed(run.errors_m_without[name], 2)})`;
@@ -811,10 +867,13 @@ class Panel {
     }));
   }
 
-  showFacts() {
-    const own = Object.entries(data.contract);
+  showFacts(run) {
+    const own = Object.entries(run.contract);
+    $("contract").replaceChildren();
+    $("run").replaceChildren();
     definitions($("contract"), own.length ? own : [["name", doc.model.name], ["kind", "physics, nothing learned"], ["modes", doc.model.modes], ["horizon", `${doc.model.horizon_s} s in ${doc.model.steps} steps`]]);
-    if (data.card) { $("card").hidden = false; $("card").querySelector("pre").textContent = data.card; }
+    $("card").hidden = !run.card;
+    $("card").querySelector("pre").textContent = run.card;
     const h = doc.hardware, g = doc.guard, t = doc.tracks, f = doc.frames;
     definitions($("run"), [
       ["cpu", `${h.cpu}, ${h.cores_usable} of ${h.cores} cores`], ["platform", h.platform], ["provider", `${h.provider}, ${h.threads} thread${h.threads === 1 ? "" : "s"}`],
@@ -823,6 +882,7 @@ class Panel {
       ["frames", `${f.served} served, ${f.dropped} dropped, ${f.late} late, backlog at most ${f.backlog_max}`],
       ["tracks", `${t.born} born, ${t.removed} removed`],
       ["rows", `${g.model_rows} model, ${g.physics_rows} physics, ${g.stale_rows} stale`],
+      ["self-judging", data.self_judging],
       ["failures", `${g.failures} calls, ${g.non_finite_rows} rows not finite`],
       ["scene", doc.scene.source || doc.scene.id], ["scene's licence", doc.scene.licence || "not stated"],
     ]);
@@ -925,7 +985,7 @@ class Panel {
 
 // --------------------------------------------------------------------------------------------------------------- start
 
-// #t=12.5&play=0&theme=dark&select=ID opens the page in that state.
+// #t=12.5&play=0&theme=dark&select=ID opens the page in that state; track=ID also brings the object into the middle.
 function wishes() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
@@ -934,22 +994,53 @@ function setTheme(name) {
   document.documentElement.dataset.theme = name;
 }
 
+// Go to the time and the track that the address asks for.
+function follow(wish, player) {
+  const view = player.views[0], asked = wish.track ?? wish.select, track = drawing.track_ids.indexOf(asked);
+  player.ms = clamp(Math.round(1000 * Number(wish.t || 0)) || 0, 0, player.recording.endMs);
+  if (asked !== undefined) view.selected = track < 0 ? null : track;
+  if (wish.track !== undefined && track >= 0) view.centreOn(track, player.ms);
+  if (wish.play === "0") player.pause();
+}
+
+// The model of a run, with its id where two have the same name.
+const modelName = (index) => data.compared.models[index];
+
+// A canvas for each model, with its name where there are several.
+function makeCanvases() {
+  const first = $("view");
+  return runs.map((run, i) => {
+    const canvas = i ? element("canvas", { tabindex: "0", role: "img", "aria-label": first.getAttribute("aria-label") }) : first;
+    if (i) $("panes").append(element("div", { class: "pane" }, canvas));
+    if (runs.length > 1) canvas.parentElement.append(element("span", { class: "model" }, modelName(i)));
+    return canvas;
+  });
+}
+
 async function start() {
   const wish = wishes(), dark = matchMedia("(prefers-color-scheme: dark)");
   setTheme(wish.theme || (dark.matches ? "dark" : "light"));
-  const recording = new Recording(arrays(await inflate($("block").textContent)));
-  const view = new View(recording), player = new Player(recording, view), panel = new Panel(recording, player);
-  const themed = (name) => { setTheme(name); view.readColours(); player.redraw(); };
+  const all = arrays(await inflate($("block").textContent)), shared = View.sharedState();
+  const recordings = runs.map((run, i) => new Recording(arraysOfRun(all, i), run));
+  const views = makeCanvases().map((canvas, i) => new View(recordings[i], canvas, shared));
+  const view = views[0], player = new Player(recordings[0], views), panel = new Panel(recordings, player);
+  const themed = (name) => { setTheme(name); views.forEach((each) => each.readColours()); player.redraw(); };
   $("theme").onclick = () => themed(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
   if (!wish.theme) dark.addEventListener("change", () => themed(dark.matches ? "dark" : "light"));
-  player.onTime = (ms) => { panel.showTime(ms); showDetail(view); };
+  player.onTime = (ms) => { panel.showTime(ms); showDetail(views); };
   setUpControls(view, player);
-  setUpPointer(view, player);
-  const resized = () => { view.resize(); panel.drawCharts(); player.render(); };
-  if (wish.select !== undefined) view.selected = drawing.track_ids.includes(wish.select) ? drawing.track_ids.indexOf(wish.select) : null;
-  player.ms = clamp(1000 * Number(wish.t || 0) || 0, 0, recording.endMs);
+  views.forEach((each) => setUpPointer(each, player));
+  const resized = () => {
+    views.forEach((each) => each.resize());
+    if (view.fitted) view.fit();
+    panel.drawCharts();
+    player.render();
+  };
   resized();
+  follow(wish, player);
+  player.render();
   new ResizeObserver(resized).observe($("stage"));
+  addEventListener("hashchange", () => { follow(wishes(), player); player.redraw(); });
   if (wish.play !== "0" && !matchMedia("(prefers-reduced-motion: reduce)").matches) player.play();
   document.documentElement.dataset.ready = "true";
 }

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from trajnet.errors import InputError
+
 MAGIC = b"\x89MCAP0\r\n"
 _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK = 3, 4, 5, 6
 #: Recorders write chunks of some megabytes; a larger one is not believed.
@@ -77,7 +79,10 @@ class CutMcap:
         with self._path.open("rb") as file:
             size = file.seek(0, io.SEEK_END)
             file.seek(len(MAGIC))
-            yield from _messages(file, size, {}, {})
+            try:
+                yield from _messages(file, size, {}, {})
+            except InputError as error:
+                raise InputError(f"{self._path}: {error}") from error
 
 
 def _messages(
@@ -85,7 +90,7 @@ def _messages(
 ) -> Iterator[_Message]:
     """Yield the messages of the records in a stream of this size, up to the first that is not whole or makes no sense.
 
-    schemas, channels: names by number, filled on the way.
+    schemas, channels: names by number, filled on the way. InputError for a compression that is not known.
     """
     while len(head := stream.read(9)) == 9:
         opcode, length = struct.unpack("<BQ", head)
@@ -110,7 +115,10 @@ def _messages(
 
 
 def _unpacked(chunk: bytes) -> bytes:
-    """Return the records of a chunk, as far as they are there. Raises struct.error for what is none."""
+    """Return the records of a chunk, as far as they are there.
+
+    Raises struct.error for what is none, InputError for a compression that is not known.
+    """
     (size,) = struct.unpack_from("<Q", chunk, 16)
     compression = _text(chunk, 28)
     packed = chunk[32 + len(compression.encode()) + 8 :]
@@ -129,6 +137,8 @@ def _unpacked(chunk: bytes) -> bytes:
             return bytes(lz4.frame.LZ4FrameDecompressor().decompress(packed, max_length=size))
         except RuntimeError as error:
             raise struct.error(str(error)) from error
+    if compression:
+        raise InputError(f"compression of a chunk: expected none, lz4 or zstd, got {compression!r}")
     return packed
 
 

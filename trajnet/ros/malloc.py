@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _KEEP_BYTES = 256 << 20
@@ -21,3 +22,18 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError):
         return False
     return bool(mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES)) and bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_BYTES))
+
+
+def settle() -> None:
+    """Tell Python's garbage collector that what lives now lives on; call it when everything is loaded.
+
+    A full collection then looks only at what came later: 0.1 ms instead of 20. Without one Python keeps up to 2,000
+    freed tuples of each of 20 lengths, which come one by one over hours (0.6 of them a message): see tidy.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def tidy() -> None:
+    """Collect garbage, and give back what Python keeps of freed tuples; call it from time to time between frames."""
+    gc.collect()

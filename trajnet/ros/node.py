@@ -58,7 +58,7 @@ from trajnet.ros.health_messages import (
     encode_published_time,
 )
 from trajnet.ros.log_forwarding import forward_logs, stop_forwarding
-from trajnet.ros.malloc import keep_freed_memory
+from trajnet.ros.malloc import keep_freed_memory, settle, tidy
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
@@ -70,6 +70,8 @@ OUTPUT_TOPIC = "/perception/object_recognition/objects"
 #: A node without traffic checks this often (s) whether it is told to stop: once in some dozen runs of CI the signal did
 #: not wake it from a wait without an end.
 WAKE_S = 1.0
+#: Python's memory is tidied up this often (s), with the diagnostics.
+TIDY_S = 60.0
 
 
 def qos(depth: int) -> QoSProfile:
@@ -94,6 +96,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._pipeline: Pipeline | None = None
         self._active = False
         self._last_message_ns: int | None = None
+        self._tidied_ns = 0
         self._entities: dict[str, Any] = {}
         self._beside: Beside | None = None
         # A steady clock: with use_sim_time the node's own stops with the bag, and silence has to be reported then.
@@ -164,6 +167,8 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         if self._beside is not None:
             self._beside.reset(time.monotonic_ns())
         self._last_message_ns = None
+        settle()
+        self._tidied_ns = time.monotonic_ns()
         self._active = True
         self._timer.reset()
         return super().on_activate(state)
@@ -334,6 +339,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def _publish_diagnostics(self) -> None:
         if self._pipeline is None or not self._active:
             return
+        if time.monotonic_ns() - self._tidied_ns > TIDY_S * 1e9:
+            tidy()
+            self._tidied_ns = time.monotonic_ns()
         try:
             self._pipeline.diagnostics.output = self._look_around()
             now_ns = time.monotonic_ns()

@@ -219,7 +219,7 @@ class Pipeline:
             now_ns if monotonic_ns is None else monotonic_ns,
             answer.kind,
             processing_ms=(self._clock_ns() - begin) * 1e-6,
-            model_rows=int(rows[Source.MODEL]),
+            model_rows=int(rows[Source.MODEL] + rows[Source.JUDGED]),
             physics_rows=int(rows[Source.PHYSICS]),
             stale_rows=int(rows[Source.STALE]),
             judged_rows=int(rows[Source.JUDGED]),
@@ -255,7 +255,7 @@ class Pipeline:
     def _impossible(self) -> int:
         """Return how many objects have moved, or were said to move, as their class cannot."""
         counters = self.stream.store.counters
-        return counters.restarted + counters.implausible_speed
+        return counters.restarted + counters.shifted + counters.implausible_speed
 
     def report(self, monotonic_ns: int, judged: Mapping[str, Judged] | None = None) -> tuple[Status, ...]:
         """Return the statuses of diagnostics.STATUSES, with what had to be mended and the guard refused.
@@ -266,6 +266,7 @@ class Pipeline:
             "input": {
                 **asdict(self._cleaner.counters),
                 "restarted": self.stream.store.counters.restarted,
+                "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
             },
             "model": {

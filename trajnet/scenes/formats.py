@@ -5,11 +5,12 @@ A data set with a format of its own describes it in its file of trajnet.datasets
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
-from trajnet.errors import DependencyError
+from trajnet.errors import DependencyError, InputError
 from trajnet.types import Lane, Scene
 
 #: Text files are told apart by their first row; both suffixes occur for all of them.
@@ -25,6 +26,9 @@ class SceneFormat:
     recognise: returns whether the first row of a text file (not blank, stripped) is of this format; None where the
     suffix is enough. content: that row in words, for error messages.
     read_lanes: returns the lanes of a file, which need not hold a scene.
+    names: patterns (fnmatch, in lower case) of file names that are of this format whatever their suffix.
+    read_many: yields the scenes of a file one by one, for formats whose files hold several; read then refuses those.
+    is_companion: returns whether a file is read with another one beside it and is no scene of its own in a folder.
     """
 
     name: str
@@ -33,6 +37,30 @@ class SceneFormat:
     recognise: Callable[[bytes], bool] | None = None
     content: str = ""
     read_lanes: Callable[[Path], tuple[Lane, ...]] | None = None
+    names: tuple[str, ...] = ()
+    read_many: Callable[[Path, bool], Iterator[Scene]] | None = None
+    is_companion: Callable[[Path], bool] | None = None
+
+    def fits(self, path: Path) -> bool:
+        """Return whether a file of this name may be of this format; recognise decides between those that fit."""
+        name = path.name.lower()
+        return path.suffix.lower() in self.suffixes or any(fnmatch(name, pattern) for pattern in self.names)
+
+    def shown_names(self) -> tuple[str, ...]:
+        """Return the suffixes and the patterns of names, for messages."""
+        return (*self.suffixes, *self.names)
+
+
+def only_scene(path: Path, scenes: Iterator[Scene]) -> Scene:
+    """Return the one scene of a file. Raises InputError if the file holds none or several."""
+    first = next(scenes, None)
+    if first is None:
+        raise InputError(f"{path}: expected a scene, got a file without any")
+    if next(scenes, None) is not None:
+        raise InputError(
+            f"{path}: expected a file of one scene, got one of several; `trajnet convert` makes a table of each"
+        )
+    return first
 
 
 def numbers_in_columns(count: int) -> Callable[[bytes], bool]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trajnet.errors import ConfigError, DependencyError, InputError
 from trajnet.scenes.rows import require_file
-from trajnet.tabular import TableOptions, columns_of, scene_of_columns
+from trajnet.tabular import TableOptions, columns_of, scene_of_columns, split_columns
+from trajnet.tabular.columns import Columns
 from trajnet.tabular.options import DEGREES, REQUIRED, SPELLINGS
 from trajnet.types import Scene
 
@@ -25,12 +28,44 @@ def read_own(path: Path, options: TableOptions = TableOptions()) -> tuple[Scene,
     The scene has the file's name as its id and, unless the options say otherwise, as its source. Raises InputError that
     names the file.
     """
+    columns = _columns(path)
+    named = replace(options, scene_id=path.stem, source=options.source or path.name)
+    with _naming(path):
+        return scene_of_columns(columns, named)
+
+
+def read_own_split(path: Path, by: str, options: TableOptions = TableOptions()) -> Iterator[tuple[Scene, list[str]]]:
+    """Yield the scene of each value of a column, as read_own does; its id is the file's name and the value.
+
+    Characters of a value that a file's name should not have become ``_``. Raises InputError that names the file, also
+    where two values become the same id.
+    """
+    columns, taken = _columns(path), set[str]()
+    with _naming(path):
+        for value, part in split_columns(columns, by):
+            name = f"{path.stem}-" + re.sub(r"[^\w.+-]", "_", value)
+            if name in taken:
+                raise InputError(f"split-by: expected values of {by} that differ as names of files, got {value!r} too")
+            taken.add(name)
+            try:
+                yield scene_of_columns(part, replace(options, scene_id=name, source=options.source or path.name))
+            except InputError as error:
+                raise InputError(f"{by} {value}: {error}") from error
+
+
+def _columns(path: Path) -> Columns:
     require_file(path)
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path}: expected a table of at most {MAX_BYTES >> 30} GiB, got a larger one; split it")
-    named = replace(options, scene_id=path.stem, source=options.source or path.name)
+    with _naming(path):
+        return columns_of(_arrow_table(path))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the file's name before the message of an InputError that lacks it."""
     try:
-        return scene_of_columns(columns_of(_arrow_table(path)), named)
+        yield
     except InputError as error:
         text = str(error)
         raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from error

@@ -105,9 +105,9 @@ def _frames(scene_id: str, rows: Rows, extra: Sequence[tuple[int, int]]) -> _Fra
     time_ns = np.concatenate([time_ns, np.array([t for _, t in added], np.int64)])
     by_time = np.argsort(time_ns, kind="stable")
     number, time_ns = number[by_time], time_ns[by_time]
-    place = {int(n): i for i, n in enumerate(number)}
-    frame_of_row = np.fromiter((place[int(n)] for n in rows.frame_number), np.int64, len(rows.frame_number))
-    return _Frames(number, time_ns, frame_of_row)
+    place = np.empty(len(number), np.int64)
+    place[by_time] = np.arange(len(number))
+    return _Frames(number, time_ns, place[frame_of_row])
 
 
 class _Tracks(NamedTuple):

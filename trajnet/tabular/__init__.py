@@ -6,5 +6,6 @@ Nothing here imports pandas, polars, pyarrow, xarray or pyproj before a call nee
 from trajnet.tabular.build import log_notes, scene_of_columns
 from trajnet.tabular.columns import columns_of
 from trajnet.tabular.options import TableOptions, Units
+from trajnet.tabular.recordings import split_columns
 
-__all__ = ["TableOptions", "Units", "columns_of", "log_notes", "scene_of_columns"]
+__all__ = ["TableOptions", "Units", "columns_of", "log_notes", "scene_of_columns", "split_columns"]

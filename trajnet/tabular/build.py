@@ -24,6 +24,7 @@ from trajnet.tabular.options import (
     role_of,
 )  # fmt: skip
 from trajnet.tabular.projection import project
+from trajnet.tabular.recordings import require_one_clock
 from trajnet.tabular.times import timestamps
 from trajnet.types import CLASS_NAMES, DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, Scene
 
@@ -64,6 +65,8 @@ def scene_of_columns(columns: Columns, options: TableOptions) -> tuple[Scene, li
     """
     named, notes = _named(columns, options)
     table = _read(columns, named, options, notes)
+    unused = [name for name in columns if name not in named.values()]
+    require_one_clock(columns, unused, named["time"], table.timestamp_ns, table.track, table.names)
     _leave_out(table)
     if options.rate_hz is not None:
         binned = bin_stamps(table.timestamp_ns, table.track, table.position_m, table.velocity_mps, options.rate_hz)
@@ -237,7 +240,7 @@ def _require_single(table: _Table, options: TableOptions) -> None:
         raise InputError(
             f"scene {options.scene_id!r}: expected each track once at a time, got {table.names[table.track[row]]!r} "
             f"twice at {table.timestamp_ns[row]} ns, and {int(twice.sum()):,} such rows; are ids used for several "
-            "objects, or times too coarse?"
+            "objects, times too coarse, or are these several recordings (convert --split-by)?"
         )
 
 

@@ -8,7 +8,10 @@ The time is an argument (now_ns): no clock is read here. The policy for faulty i
 - a frame that arrives late (now_ns - timestamp above late_s) still holds the newest data: it is used and counted;
 - a track that misses frames keeps its slot and its state; when it comes back, dt is the time it was gone;
 - a displacement that no velocity of the object's class explains (plausibility) restarts the track at its new position:
-  an id was swapped or reused, or the tracker restarted. A measured speed beyond the class counts as not measured;
+  an id was swapped or reused, or the tracker restarted. A smaller leap out of a steady track moves the track to its
+  new place, and its velocity stays. A measured speed beyond the class counts as not measured;
+- white noise of the positions, where a track shows it, is filtered out (position_filter): the observations' positions
+  are the filtered ones;
 - a track that appears where a vanished one is predicted to be inherits its slot and state (see id_handover);
 - after more than timeout_s without an observation a track is removed and its slot is reused.
 
@@ -20,6 +23,7 @@ the scene is rotated: see motion.causal_heading.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -29,15 +33,26 @@ from trajnet.arrays import MIN_SLOTS, StructOfArrays, grown
 from trajnet.config import require
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, surroundings_of
-from trajnet.geometry import wrap_angle
+from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
 from trajnet.tracking.motion import causal_heading, steady_velocity
-from trajnet.tracking.plausibility import too_fast_for_class, unexplained
+from trajnet.tracking.plausibility import (
+    MOST_IN_A_ROW,
+    WOBBLE_KEPT,
+    deviation,
+    out_of_line,
+    too_fast_for_class,
+    unexplained,
+)
+from trajnet.tracking.position_filter import PositionFilter
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 #: Columns of the state that each slot holds: numbers (pose), and masks of what is known.
-_POSITION, _YAW, _ANCHOR, _STEADY, _POSE_COLUMNS = slice(0, 2), 2, slice(3, 5), slice(5, 7), 7
+_POSITION, _YAW, _ANCHOR, _STEADY, _WOBBLE, _STEPS, _SHIFTS, _POSE_COLUMNS = (
+    *(slice(0, 2), 2, slice(3, 5), slice(5, 7)),
+    *(7, 8, 9, 10),
+)
 _YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _DISPLACED, _KNOWN_COLUMNS = 0, 1, 2, 3, 4
 
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
@@ -52,8 +67,10 @@ class TrackPolicy:
     reset_jump_s: a stamp that goes back further than this means that the clock was restarted.
     heading_step_m: distance that an object must move before a heading is derived, where the source gives none.
     handover: whether a track that appears where a vanished one is predicted to be inherits its state.
-    restart_leaps: whether a displacement that no velocity of the class explains restarts the track. Switched off for
-    benchmarks whose windows must be used as recorded.
+    restart_leaps: whether a displacement that no velocity of the class explains restarts the track, and a smaller leap
+    moves it.
+    filter_positions: whether noise that a track shows is filtered out of its positions, see position_filter.
+    Both are switched off for benchmarks whose windows must be used as recorded.
     """
 
     timeout_s: float = 1.0
@@ -62,6 +79,7 @@ class TrackPolicy:
     heading_step_m: float = 0.3
     handover: bool = True
     restart_leaps: bool = True
+    filter_positions: bool = True
 
     def __post_init__(self) -> None:
         for name in ("timeout_s", "late_s", "reset_jump_s", "heading_step_m"):
@@ -76,6 +94,7 @@ class TrackCounters:
     resumed: tracks that came back after missing frames.
     handed_over: tracks that appeared under a new id and inherited the state of a vanished one; not counted as born.
     restarted: observations whose displacement no velocity of the class explains; the track was restarted there.
+    shifted: observations that leapt out of a steady track by less; the track was moved there with its velocity.
     implausible_speed: measured velocities above the highest speed of the class, treated as not measured.
     """
 
@@ -89,6 +108,7 @@ class TrackCounters:
     resumed: int = 0
     handed_over: int = 0
     restarted: int = 0
+    shifted: int = 0
     implausible_speed: int = 0
 
 
@@ -125,6 +145,16 @@ class Observations(StructOfArrays):
     size_m: FloatArray
     surroundings: Surroundings | None = None
 
+    @cached_property
+    def slots(self) -> int:
+        """How many slots there must be room for: one more than the largest, 0 without rows."""
+        return int(self.slot.max()) + 1 if len(self.slot) else 0
+
+    @cached_property
+    def begun(self) -> IntArray:
+        """The slots of the rows that are reset, (B,)."""
+        return self.slot[self.reset]
+
     def make_surroundings(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
         """Return the required surroundings of the rows: samples of the map, and the other rows as neighbours."""
         velocity_mps = self.velocity_mps
@@ -146,8 +176,9 @@ class Coasting(StructOfArrays):
 class _Slots(StructOfArrays):
     """The state of the track in each slot.
 
-    seen_ns (S,): time of its last observation. pose (S, _POSE_COLUMNS): its numbers. known (S, _KNOWN_COLUMNS): masks
-    of what is known of it. object_class (S,).
+    seen_ns (S,): time of its last observation. pose (S, _POSE_COLUMNS): its numbers; of them wobble, steps (see
+    plausibility.out_of_line) and shifts: how many of its last steps in a row were leaps. known (S,
+    _KNOWN_COLUMNS): masks of what is known of it. object_class (S,).
     """
 
     seen_ns: IntArray
@@ -173,12 +204,15 @@ class TrackStore:
             np.zeros(0, np.int64), np.zeros((0, _POSE_COLUMNS)), np.zeros((0, _KNOWN_COLUMNS), np.bool_),
             np.zeros(0, np.int8),
         )  # fmt: skip
+        self.position_filter = PositionFilter() if self.policy.filter_positions else None
         self._allocate(MIN_SLOTS)
 
     def _allocate(self, slots: int) -> None:
         """Make room for at least this many slots; the added ones are free, and the lowest is taken first."""
         before = self.capacity
         self._slots = grown(self._slots, slots)
+        if self.position_filter is not None:
+            self.position_filter.allocate(self.capacity)
         self._free.extend(range(self.capacity - 1, before - 1, -1))
 
     @property
@@ -203,6 +237,8 @@ class TrackStore:
         self._slot_of.clear()
         self._missing.clear()
         self._free = list(range(self.capacity - 1, -1, -1))
+        if self.position_filter is not None:
+            self.position_filter.reset()
 
     def update(self, frame: TrackFrame, now_ns: int) -> tuple[FrameStatus, Observations | None]:
         """Take one frame at the time now_ns; return its status and observations, None where the frame is dropped."""
@@ -289,15 +325,24 @@ class TrackStore:
             displacement_m[new], dt_s[new] = 0.0, 0.0
             last[new, _POSITION] = last[new, _ANCHOR] = frame.position_m[new]
             known[new, _YAW_VALID] = frame.yaw_valid[new]
+        if self.policy.restart_leaps:
+            self._shift(frame, displacement_m, dt_s, last, known, leapt)
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
+        position_m = frame.position_m
+        if self.position_filter is not None:
+            position_m = self.position_filter.filtered(
+                slot, reset, dt_s, position_m, frame.velocity_mps, frame.velocity_valid
+            )
+            if position_m is not frame.position_m:
+                displacement_m = position_m - last[:, _POSITION]
         previous_position_m, known_before = last[:, _POSITION], known[:, _HEADING_KNOWN]
         velocity_mps = frame.velocity_mps
         if not frame.velocity_valid.all():
             velocity_mps = np.where(frame.velocity_valid[:, None], velocity_mps, 0.0)
         heading = causal_heading(
-            frame.position_m,
-            _within_half_turn(frame.yaw_rad),
+            position_m,
+            within_half_turn(frame.yaw_rad),
             frame.yaw_valid,
             velocity_mps,
             displacement_m=displacement_m,
@@ -311,7 +356,7 @@ class TrackStore:
         )
         self._slots.seen_ns[slot] = frame.timestamp_ns
         self._slots.pose[slot] = np.concatenate(
-            [frame.position_m, heading.yaw_rad[:, None], heading.anchor_m, steady_mps], axis=1
+            [position_m, heading.yaw_rad[:, None], heading.anchor_m, steady_mps, last[:, _WOBBLE:]], axis=1
         )
         now_known = np.empty_like(known)
         now_known[:, _YAW_VALID], now_known[:, _HEADING_KNOWN] = frame.yaw_valid, heading.known
@@ -324,7 +369,7 @@ class TrackStore:
             reported = set(frame.track_id)
             self._missing = [live for live in self._slot_of.items() if live[0] not in reported]
         return Observations(
-            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, frame.position_m, heading.yaw_rad, frame.yaw_valid,
+            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, position_m, heading.yaw_rad, frame.yaw_valid,
             previous_position_m, np.where(known_before, last[:, _YAW], heading.yaw_rad), known[:, _YAW_VALID],
             heading.known, heading.directed, velocity_mps, frame.velocity_valid, steady_mps, frame.object_class,
             frame.size_m,
@@ -339,29 +384,81 @@ class TrackStore:
         known: BoolArray,
         born: list[int],
     ) -> list[int]:
-        """Return and count the rows of known tracks whose displacement since their last observation is implausible."""
+        """Return and count the rows of known tracks whose displacement since their last observation is implausible.
+
+        A second observation is judged by the measured velocity, of sources that measure any, and after a leap as if
+        the object stood; but not after MOST_IN_A_ROW leaps: then its speed alone counts, or such a track would begin
+        anew for ever.
+        """
+        judged, steady_mps = known[:, _DISPLACED], last[:, _STEADY]
+        if not judged.all():
+            steady_mps = steady_mps * judged[:, None]
+            shifts, moving = last[:, _SHIFTS], frame.velocity_mps[frame.velocity_valid].any()
+            judged = judged | (frame.velocity_valid & moving | (shifts > 0)) & (shifts < MOST_IN_A_ROW)
         leapt = unexplained(
             displacement_m,
             dt_s,
             frame.object_class,
             measured_mps=frame.velocity_mps,
             measured=frame.velocity_valid,
-            steady_mps=last[:, _STEADY],
-            steady=known[:, _DISPLACED],
+            steady_mps=steady_mps,
+            steady=judged,
+            wobble_m=last[:, _WOBBLE],
         )
         leapt[born] = False
         rows: list[int] = np.flatnonzero(leapt).tolist()
         self.counters.restarted += len(rows)
         return rows
 
+    def _shift(
+        self,
+        frame: TrackFrame,
+        displacement_m: FloatArray,
+        dt_s: FloatArray,
+        last: FloatArray,
+        known: BoolArray,
+        leapt: list[int],
+    ) -> None:
+        """Move tracks that leapt out of their line to where they are now, velocity and history as they were.
+
+        displacement_m and the last position and anchor change in place, as do wobble, steps and shifts. leapt: rows
+        that began anew.
+        """
+        off_m = deviation(
+            displacement_m,
+            dt_s,
+            measured_mps=frame.velocity_mps,
+            measured=frame.velocity_valid,
+            steady_mps=last[:, _STEADY],
+        )
+        wobble_m, steps, shifts = last[:, _WOBBLE], last[:, _STEPS], last[:, _SHIFTS]
+        shifted = out_of_line(off_m, dt_s, frame.object_class, wobble_m=wobble_m, steps=steps)
+        if shifted.any():
+            shifted &= shifts < MOST_IN_A_ROW
+            rows = np.flatnonzero(shifted)
+            leap_m = displacement_m[rows] - last[rows, _STEADY] * dt_s[rows, None]
+            displacement_m[rows] -= leap_m
+            last[rows, _POSITION] += leap_m
+            last[rows, _ANCHOR] += leap_m
+            self.counters.shifted += len(rows)
+            off_m[rows] = 0.0
+        wobble_m *= WOBBLE_KEPT
+        np.maximum(wobble_m, off_m, out=wobble_m)
+        steps += 1.0
+        shifted[leapt] = True
+        shifts += 1.0
+        shifts *= shifted
+        steady = known[:, _DISPLACED]
+        if not steady.all():
+            last[~steady, _WOBBLE:_SHIFTS] = 0.0
+
+    @property
+    def any_coasting(self) -> bool:
+        """Whether there are live tracks that the newest frame did not report."""
+        return bool(self._missing)
+
     def coasting(self) -> Coasting:
         """Return the live tracks that the newest frame did not report, in the order of their birth."""
         slot = np.array([s for _, s in self._missing], dtype=np.int64)
         age_s: FloatArray = np.asarray(((self.newest_ns or 0) - self._slots.seen_ns[slot]) * 1e-9, dtype=np.float64)
         return Coasting(tuple(t for t, _ in self._missing), slot, age_s)
-
-
-def _within_half_turn(yaw_rad: FloatArray) -> FloatArray:
-    """Return yaws (N,) wrapped to [-pi, pi]: models take them as float32, where whole turns cost precision."""
-    beyond = np.abs(yaw_rad) > np.pi
-    return np.where(beyond, wrap_angle(yaw_rad), yaw_rad) if beyond.any() else yaw_rad

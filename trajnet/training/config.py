@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from trajnet.config import require
 from trajnet.datasets.description import Dataset
 from trajnet.datasets.registry import dataset_named, dataset_names
+from trajnet.datasets.scenes import SCENES
 from trajnet.inference.domain import DrivingSide
 from trajnet.training.loss import LossConfig
-from trajnet.training.model import ModelConfig
+from trajnet.training.model_config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,10 @@ class SourceConfig:
     kind: a data set of trajnet.datasets.registry; split: one of its parts (``train``, ``pedestrians/train``). A
     benchmark gives its own windows; where it allows other future times, with a future at all the model's knots, masked
     where nothing was recorded. Other data sets are cut into sliding windows: history_s at rate_hz, one every stride
-    frames, with at least min_future_s of recorded future; first, count: a range of their sorted files (count 0: all of
-    them); without: names of scenes that are left out. kind ``scenes`` takes every scene file under path instead of a
-    split.
+    frames, with at least min_future_s of recorded future; only, without: names of scenes that alone are taken, or are
+    left out; first, count: a range of the sorted files that remain (count 0: all of them). kind ``scenes`` takes every
+    scene file under path instead of a split. Its map: a file, which is that of all its scenes, or a folder that has a
+    map for each of them, called as the scene; it takes the place of the scenes' own. Below a data folder, or absolute.
 
     Of all windows only every ``every``-th is taken; of those of objects that stay within 1 m, every
     ``standing_every``-th of these. derive_velocity: a velocity that was not measured is that of the last displacement.
@@ -41,7 +43,9 @@ class SourceConfig:
     min_future_s: float = 2.0
     first: int = 0
     count: int = 0
+    only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    map: str = ""
     every: int = 1
     standing_every: int = 1
     densify: int = 1
@@ -72,7 +76,10 @@ class SourceConfig:
             f"source: kind {self.kind!r}: expected {'a split' if has_parts else 'no split'}, got {self.split!r}; "
             "split goes with data sets that have parts",
         )
-
+        require(
+            not self.map or self.kind == SCENES.name,
+            f"source: kind {self.kind!r}: expected no map, whose scenes have their own; map belongs to kind scenes",
+        )
         require(
             self.dataset.windows is None or (self.densify == 1 and not self.map_shift_m and not self.driven_share),
             f"source: kind {self.kind!r}: expected no densify, map_shift_m or driven_share: they are for sliding "
@@ -83,6 +90,11 @@ class SourceConfig:
     def dataset(self) -> Dataset:
         """The description of the data set."""
         return dataset_named(self.kind)
+
+    @property
+    def name(self) -> str:
+        """What messages call it: the folder of its scenes, or its data set and split."""
+        return self.path or f"{self.kind} {self.split}"
 
     @property
     def trained_history_s(self) -> float:
@@ -192,6 +204,10 @@ class TrainConfig:
         require(
             not self.augment.hide_directions or (self.model.map is not None and self.model.map.directions),
             "augment.hide_directions: expected only with model.map.directions: true, for there is nothing else to hide",
+        )
+        require(
+            self.model.map is not None or not any(source.map for source in (*self.train, *self.validation)),
+            "map: expected none in the sources of a model that sees no map (model.map)",
         )
         require(bool(self.train) and bool(self.validation), "train, validation: expected at least one source each")
         require(

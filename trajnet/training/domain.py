@@ -10,7 +10,7 @@ from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.inference.domain import DRIVING_SIDES, SPEED_EDGES_MPS, SPEED_QUANTILES, ClassDomain, Domain
 from trajnet.tracking.motion import steady_velocity
 from trajnet.training.config import AugmentConfig, TrainConfig
-from trajnet.training.data import TrainingSet
+from trajnet.training.training_set import TrainingSet
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
 

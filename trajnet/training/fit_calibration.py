@@ -8,16 +8,18 @@ factor of the logits (temperature scaling: Guo et al. 2017, On Calibration of Mo
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from trajnet import metrics
-from trajnet.training.data import Batches
+from trajnet.training.batches import Batches
 from trajnet.training.loss import displacement, mean_over_knots
-from trajnet.training.model import PathTensors, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_input import unpacked
+from trajnet.training.tensors import PathTensors
 from trajnet.types import BoolArray, FloatArray
 
 log = logging.getLogger(__name__)
@@ -32,8 +34,13 @@ LARGEST_FACTOR = 4.0
 _STEPS = 8
 
 
-def calibrate(model: TrajectoryModel, batches: Batches) -> None:
-    """Set the model's ``spread`` and ``sharpness`` from what it predicts for the batches (evaluation mode)."""
+def calibrate(
+    model: TrajectoryModel, batches: Batches, progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
+    """Set the model's ``spread`` and ``sharpness`` from what it predicts for the batches (evaluation mode).
+
+    progress: called after each knot with their number and the total.
+    """
     model.eval()
     model.spread.fill_(1.0)
     model.sharpness.fill_(1.0)
@@ -66,6 +73,7 @@ def calibrate(model: TrajectoryModel, batches: Batches) -> None:
             rows = object_class == code
             if np.count_nonzero(rows & known[:, knot]) >= ENOUGH:
                 model.spread[knot, code] = factor(rows)
+        progress(knot + 1, model.config.knots)
     log.info("calibrated: sharpness %.3f, spread %.2f to %.2f", sharpness, model.spread.min(), model.spread.max())
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from trajnet.columns import NEIGHBOUR_COLUMNS
+from trajnet.training.batches import Batch, Batches
 from trajnet.training.config import AugmentConfig
-from trajnet.training.data import Batch, Batches, TrainingSet, joined
 from trajnet.training.model_input import unpacked
+from trajnet.training.training_set import TrainingSet, joined
 from trajnet.types import FloatArray, IntArray
 
 FLAGS: tuple[str, ...] = ("map", "directions", "velocity", "neighbours")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
-import time
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,144 +16,36 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor
-from torch.utils.data import DataLoader
 
-from trajnet import config as configs
 from trajnet.datasets.registry import require_trainable
-from trajnet.errors import ContractError, InputError
-from trajnet.inference.domain import Domain
-from trajnet.revision import git_revision
+from trajnet.training.batches import Batches
+from trajnet.training.checkpoint import WholeFiles, read_checkpoint, start_from
 from trajnet.training.config import TrainConfig
-from trajnet.training.data import Batch, Batches, TrainingSet, joined, load_parts, load_training_set
 from trajnet.training.domain import training_domain
-from trajnet.training.fit_calibration import calibrate
-from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
-from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
-from trajnet.whole_file import only_process, whole_file
+from trajnet.training.epoch_records import EpochRecords, KeepBest
+from trajnet.training.finish import finish, is_finished
+from trajnet.training.learner import Learner, WindowsDataModule
+from trajnet.training.run_files import BEST, LAST, LOCK, METRICS, keep_configuration
+from trajnet.training.run_state import RunState, continued_run, require_same_start, start_name
+from trajnet.training.sources import Report, load_parts, load_training_set
+from trajnet.training.training_set import TrainingSet, joined
+from trajnet.whole_file import only_process
 
 log = logging.getLogger(__name__)
 
-#: Raised when a checkpoint written before can no longer be read.
-CHECKPOINT_VERSION = 4
-LAST = "last.ckpt"
-#: Entries of a checkpoint's weights that are fitted after training.
-CALIBRATION = ("spread", "sharpness")
-#: Held while a run writes into its folder; the kernel frees it when the process ends, even by kill -9.
-LOCK = ".training.lock"
 
+@dataclass(frozen=True)
+class _Way:
+    """How a run is carried out; none of it changes the configuration. See train()."""
 
-class WholeFiles(TorchCheckpointIO):
-    """Writes checkpoints beside their place and renames them; Lightning's own way may copy from another disk."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write the checkpoint whole or not at all. Raises InputError if it cannot be written."""
-        del storage_options  # of remote file systems
-        save_whole(checkpoint, Path(path))
-
-
-def save_whole(values: dict[str, Any], path: Path) -> None:
-    """Save values as torch does, whole or not at all. Raises InputError if the file cannot be written."""
-    memory = io.BytesIO()  # on a full disk torch raises RuntimeErrors without the reason
-    torch.save(values, memory)
-    with whole_file(path) as part:
-        part.write_bytes(memory.getbuffer())
-
-
-class Learner(lightning.LightningModule):
-    """The model with its loss and its optimiser, as Lightning wants it."""
-
-    def __init__(self, config: TrainConfig, windows: int, steps: int) -> None:
-        super().__init__()
-        self.config = config
-        self.model = TrajectoryModel(config.model)
-        self._windows = windows
-        self._steps = steps
-        self._seconds_before = 0.0
-        self._began = time.monotonic()
-
-    def training_step(self, batch: Batch, index: int) -> Tensor:
-        # What dropout draws depends on the batch alone, or a resumed run would not go on as an unbroken one.
-        entropy = np.random.SeedSequence([self.config.seed, self.current_epoch, self.global_rank, index])
-        torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
-        paths = self.model(batch.history, batch.length, batch.surroundings)
-        loss, terms = self._loss(paths, batch)
-        self.log("train/loss", loss, prog_bar=True)
-        self.log_dict({f"train/{name}": value for name, value in terms.items()})
-        return loss
-
-    def validation_step(self, batch: Batch, index: int) -> None:
-        paths = self.model(batch.history, batch.length, batch.surroundings)
-        count = batch.length.shape[0]
-        loss, terms = self._loss(paths, batch)
-        self.log("validation/loss", loss, batch_size=count, sync_dist=True)
-        for top in sorted({1, min(5, self.config.model.modes), *self.config.model.set_sizes}):
-            value = min_ade(paths, batch.future_m, batch.valid, top)
-            self.log(f"validation/minADE_{top}", value, batch_size=count, prog_bar=True, sync_dist=True)
-        self.log("validation/nll", terms["nll"], batch_size=count, sync_dist=True)
-
-    def _loss(self, paths: PathTensors, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return winner_takes_all(paths, batch.future_m, batch.valid, self.config.loss, self.config.model.set_sizes)
-
-    def configure_optimizers(self) -> Any:
-        chosen = self.config.optimizer
-        decayed = [p for p in self.parameters() if p.dim() > 1]
-        plain = [p for p in self.parameters() if p.dim() <= 1]
-        groups = [{"params": decayed, "weight_decay": chosen.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=chosen.learning_rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, chosen.learning_rate, total_steps=self._steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        surroundings = ContextTensors(*(t.to(device) for t in batch.surroundings))
-        history, length, future_m = (t.to(device) for t in (batch.history, batch.length, batch.future_m))
-        return Batch(history, length, surroundings, future_m, batch.valid.to(device))
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["trajnet"] = {
-            "version": CHECKPOINT_VERSION,
-            "config": configs.to_dict(self.config),
-            "git_revision": git_revision(),
-            "windows": self._windows,
-            "duration_s": self._seconds_before + time.monotonic() - self._began,
-            "epochs_done": int(self.current_epoch) + 1,
-        }
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._seconds_before = float(checkpoint["trajnet"]["duration_s"])
-
-
-class WindowsDataModule(lightning.LightningDataModule):
-    """Hands Lightning the batches of the epoch that it is in."""
-
-    def __init__(self, config: TrainConfig, train: TrainingSet, validation: TrainingSet) -> None:
-        super().__init__()
-        self._config, self._train, self._validation = config, train, validation
-
-    def _loader(self, batches: Batches) -> DataLoader[Batch]:
-        return DataLoader(batches, batch_size=None, shuffle=False)
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        trainer, config = self.trainer, self._config
-        assert trainer is not None  # Lightning calls this with a trainer attached
-        return self._loader(
-            Batches(
-                self._train, config.optimizer.batch, augment=config.augment, seed=config.seed,
-                epoch=trainer.current_epoch, rank=trainer.global_rank, ranks=trainer.world_size,
-            )
-        )  # fmt: skip
-
-    def val_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(Batches(self._validation, 512))
-
-
-def min_ade(paths: PathTensors, future_m: Tensor, valid: Tensor, top: int) -> Tensor:
-    """Mean over the objects of the least ADE among the most probable ``top`` modes, over recorded knots."""
-    ade = mean_over_knots(displacement(paths, future_m), valid).t()
-    best = paths.logits.topk(top, dim=1).indices
-    return ade.gather(1, best).min(dim=1).values.mean()
+    hardware: dict[str, Any]
+    threads: int
+    progress: bool
+    init: Path | None
+    given: str
+    report: Report
+    callbacks: Sequence[Callback]
 
 
 def train(
@@ -167,68 +60,103 @@ def train(
     threads: int = 0,
     progress: bool = True,
     init: Path | None = None,
+    given: str = "",
+    report: Report = lambda what, done, total: None,
     callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
 
+    A finished run stays as it is; with more epochs in its configuration it goes on with another cycle of the learning
+    rate from its weights (see trajnet.training.run_state). out/best.ckpt is the epoch with the lowest validation loss.
+
     roots: data folders. accelerator, devices, nodes, strategy: Lightning's own (``ddp`` for several devices).
-    threads: CPU threads of torch; 0 leaves its own choice. init: checkpoint whose weights a new run starts from; a run
-    that goes on has its own.
-    Raises TrajnetError for data or a checkpoint that does not fit, and where another process trains in ``out``.
+    threads: CPU threads of torch; 0 leaves its own choice. progress: a bar on standard output instead of a line of the
+    log for each epoch. init: checkpoint whose weights a new run starts from; a run that goes on has its own.
+    given: the configuration as its author wrote it, kept beside the run. report: called while windows are built and
+    the model is calibrated.
+    Raises TrajnetError for data or a checkpoint that does not fit, and where another process trains in ``out``;
+    KeyboardInterrupt on Ctrl-C.
     """
     used = (*config.train, *config.validation)  # the calibration in the model file is fitted on the latter
     require_trainable([(s.kind, s.path) for s in used], non_commercial=config.non_commercial)
     first = getattr(rank_zero_only, "rank", 0) == 0  # the other processes of one run share its folder
+    hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
+    way = _Way(hardware, threads, progress, init, given, report, callbacks)
     with only_process(out / LOCK, "is training here") if first else contextlib.nullcontext():
-        hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
-        return _train(config, roots, out, hardware, threads, progress, init, callbacks)
+        return _train(config, roots, out, way, first=first)
 
 
-def _train(
-    config: TrainConfig,
-    roots: Sequence[Path],
-    out: Path,
-    hardware: dict[str, Any],
-    threads: int,
-    progress: bool,
-    init: Path | None,
-    callbacks: Sequence[Callback],
-) -> Path:
-    """Train as train() does, in a folder that is this run's own. hardware: for Lightning's trainer."""
+def _train(config: TrainConfig, roots: Sequence[Path], out: Path, way: _Way, *, first: bool) -> Path:
+    """Train as train() does, in a folder that is this run's own. first: whether this process writes its files."""
     lightning.seed_everything(config.seed, verbose=False)
-    if threads > 0:
-        torch.set_num_threads(threads)
-    future_time_s = np.array(config.model.time_s)
-    cache = out / "cache"
-    requirements = config.model.requirements
-    parts = load_parts(config.train, roots, future_time_s, requirements, cache)
+    if way.threads > 0:
+        torch.set_num_threads(way.threads)
+    last = out / LAST
+    run = _run(config, last, way.init)
+    if run.finished and is_finished(out):
+        log.info("%s has its %d epochs; --epochs with a larger number trains on", last, run.epochs)
+        return last
+    if first:
+        keep_configuration(out, config, way.given)
+    parts, validation = _windows(config, roots, out / "cache", way.report)
     source_windows, train_set = [len(part) for part in parts], joined(parts)
     del parts  # as large as train_set
-    validation_set = load_training_set(config.validation, roots, future_time_s, requirements, cache)
-    devices = hardware["devices"]
-    ranks = (devices if isinstance(devices, int) else 1) * int(hardware["num_nodes"])
-    epochs = config.optimizer.epochs
-    steps = epochs * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
-    learner = Learner(config, len(train_set), steps)
+    devices = way.hardware["devices"]
+    ranks = (devices if isinstance(devices, int) else 1) * int(way.hardware["num_nodes"])
+    steps = run.cycles[-1] * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
+    learner = Learner(config, len(train_set), steps, run)
     log.info("%d windows, %d parameters, %d steps", len(train_set), learner.model.parameter_count, steps)
-    last = out / LAST
+    resumes = run.done > run.before
+    if not resumes and run.before:
+        log.info("%d epochs are done; a new cycle of %d begins from their weights", run.before, run.cycles[-1])
+        start_from(learner.model, last)
+    elif not resumes and way.init is not None:
+        start_from(learner.model, way.init, non_commercial=config.non_commercial)
+    trainer = _trainer(config, out, learner, way)
+    with _interruptible():
+        data = WindowsDataModule(config, train_set, validation, run.before)
+        trainer.fit(learner, data, ckpt_path=str(last) if resumes else None)
+    if trainer.is_global_zero and trainer.current_epoch >= run.cycles[-1]:
+        finish(out, validation, training_domain(train_set, config, source_windows), way.report)
+    return last
+
+
+def _run(config: TrainConfig, last: Path, init: Path | None) -> RunState:
+    """Return the run of the last checkpoint as it goes on, or a new one. Raises InputError where it does not fit."""
     if last.is_file():
-        _require_same_run(read_checkpoint(last), config, last)
-    elif init is not None:
-        start_from(learner.model, init)
-    keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+        about = read_checkpoint(last)["trajnet"]
+        require_same_start(about, init, last)
+        return continued_run(about, config, last)
+    return RunState((config.optimizer.epochs,), init="" if init is None else start_name(init))
+
+
+def _windows(
+    config: TrainConfig, roots: Sequence[Path], cache: Path, report: Report
+) -> tuple[list[TrainingSet], TrainingSet]:
+    """Return the windows of each source of training, and all those of validation."""
+    knots_s, requirements = np.array(config.model.time_s), config.model.requirements
+    parts = load_parts(config.train, roots, knots_s, requirements, cache, report)
+    return parts, load_training_set(config.validation, roots, knots_s, requirements, cache, report)
+
+
+def _trainer(config: TrainConfig, out: Path, learner: Learner, way: _Way) -> lightning.Trainer:
+    """Return Lightning's trainer of the present cycle."""
     averages: list[Callback] = []
     if config.optimizer.average > 0:
         averages.append(EMAWeightAveraging(decay=config.optimizer.average))
-    bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if progress else []
-    trainer = lightning.Trainer(
-        **hardware,
-        max_epochs=epochs,
+    bars: list[Callback] = [TQDMProgressBar(refresh_rate=20)] if way.progress else []
+    records = [KeepBest(out / BEST, learner), EpochRecords(out / METRICS, learner, logs=not way.progress)]
+    keep = ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+    run = learner.run
+    cycle = len(run.cycles)
+    return lightning.Trainer(
+        **way.hardware,
+        max_epochs=run.cycles[-1],
         gradient_clip_val=config.optimizer.gradient_clip,
-        logger=TensorBoardLogger(str(out), name="tensorboard", version=""),
-        callbacks=[*averages, keep, *bars, *callbacks],
+        logger=TensorBoardLogger(str(out), name="tensorboard", version="" if cycle == 1 else f"cycle_{cycle}"),
+        callbacks=[*averages, *records, keep, *bars, *way.callbacks],
         plugins=[WholeFiles()],
-        enable_progress_bar=progress,
+        enable_progress_bar=way.progress,
         enable_model_summary=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
@@ -236,86 +164,16 @@ def _train(
         deterministic="warn",
         log_every_n_steps=20,
     )
-    data = WindowsDataModule(config, train_set, validation_set)
-    trainer.fit(learner, data, ckpt_path=str(last) if last.is_file() else None)
-    if trainer.is_global_zero and trainer.current_epoch >= epochs:
-        _finish(last, validation_set, training_domain(train_set, config, source_windows))
-    return last
 
 
-def _finish(path: Path, validation: TrainingSet, domain: Domain) -> None:
-    """Put into a finished run's checkpoint its domain and the calibration of its model, fitted on validation data."""
-    model, _, _ = checkpoint_model(path)
-    calibrate(model, Batches(validation, 512))
-    stored = read_checkpoint(path)
-    stored["state_dict"].update({"model.spread": model.spread, "model.sharpness": model.sharpness})
-    stored["trajnet"]["domain"] = configs.to_dict(domain)
-    save_whole(stored, path)
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of this program into a dictionary on the CPU. Raises ContractError for anything else."""
-    if not path.is_file():
-        raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got no such file")
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the block as KeyboardInterrupt; Lightning makes SystemExit of it and ignores the next ones."""
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a dozen types for a file that is none of its own
-        raise ContractError(
-            f"{path}: expected a checkpoint written by `trajnet train`, got: {type(error).__name__}"
-        ) from error
-    about = stored.get("trajnet") if isinstance(stored, dict) else None
-    if not isinstance(about, dict):
-        raise ContractError(f"{path}: expected a checkpoint written by `trajnet train`, got one of another program")
-    if about.get("version") != CHECKPOINT_VERSION:
-        raise ContractError(
-            f"{path}: checkpoint version: this trajnet reads {CHECKPOINT_VERSION}, got {about.get('version')!r}; "
-            "train again"
-        )
-    weights = stored.get("state_dict")
-    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
-        raise ContractError(f"{path}: expected a checkpoint with weights by name under 'state_dict', got none")
-    return dict(stored)
-
-
-def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str, Any]]:
-    """Return the trained model in evaluation mode, its configuration, and what the checkpoint says of the run."""
-    stored = read_checkpoint(path)
-    about = stored["trajnet"]
-    config = configs.from_dict(TrainConfig, about.get("config"), str(path))
-    model = TrajectoryModel(config.model)
-    weights = {k.removeprefix("model."): v for k, v in stored["state_dict"].items()}
-    try:
-        model.load_state_dict(weights)
-    except (RuntimeError, AttributeError, TypeError) as error:  # the last two for weights that are no tensors
-        raise ContractError(
-            f"{path}: its weights do not fit this version's model: {' '.join(str(error).split())}"
-        ) from error
-    return model.eval(), config, about
-
-
-def start_from(model: TrajectoryModel, path: Path) -> None:
-    """Give the model the weights of a checkpoint, without its calibration.
-
-    Raises ContractError for a checkpoint of a network of other sizes.
-    """
-    trained, _, _ = checkpoint_model(path)
-    weights = {name: value for name, value in trained.state_dict().items() if name not in CALIBRATION}
-    try:
-        missing, unexpected = model.load_state_dict(weights, strict=False)
-    except RuntimeError as error:
-        raise ContractError(f"{path}: its model has other sizes: {' '.join(str(error).split())}") from error
-    if unexpected or set(missing) - set(CALIBRATION):
-        names = sorted({*unexpected, *missing} - set(CALIBRATION))
-        raise ContractError(f"{path}: its model has other parts than the configuration's: {', '.join(names)}")
-
-
-def _require_same_run(stored: dict[str, Any], config: TrainConfig, path: Path) -> None:
-    # Keys that a checkpoint of before lacks have their defaults.
-    before = configs.to_dict(configs.from_dict(TrainConfig, stored["trajnet"]["config"], str(path)))
-    now = configs.to_dict(config)
-    changed = sorted(k for k in now if now[k] != before.get(k))
-    if changed:
-        raise InputError(
-            f"{path}: is of another run ({', '.join(changed)} differ); "
-            "give another --out, or the same configuration to resume"
-        )
+        yield
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None

@@ -8,6 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.unit.scenes import womd_files
+from trajnet.cli.conversion import DONE
 from trajnet.cli.convert import convert
 from trajnet.datasets.files import load_scene
 from trajnet.errors import InputError
@@ -31,7 +33,9 @@ def test_a_folder_keeps_its_tree(tmp_path: Path) -> None:
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_text(WALK)
     output = run(str(tmp_path / "in"), str(tmp_path / "out"))
-    made = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
+    made = sorted(
+        str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file() and p.name != DONE
+    )
     assert made == ["eth/a.parquet", "zara1/a.parquet", "zara1/b.parquet"]
     assert load_scene(tmp_path / "out" / "eth" / "a.parquet").position_m.tolist() == [[0, 0], [0.5, 0], [1, 0]]
     row = next(line for line in output.splitlines() if "eth_ucy" in line)
@@ -68,7 +72,7 @@ def test_a_folder_goes_on_past_a_bad_file_and_says_which(tmp_path: Path) -> None
     (tmp_path / "in" / "b.txt").write_text("0 1 0.0 0.0\n10 1 nan 0.0\n")
     result = CliRunner().invoke(app, [str(tmp_path / "in"), str(tmp_path / "out")], env={"COLUMNS": "120"})
     assert result.exit_code == 1
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.parquet", "c.parquet"]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir() if file.name != DONE) == ["a.parquet", "c.parquet"]
     assert "left out 1 of 3 files:" in result.output
     assert f"{tmp_path / 'in' / 'b.txt'}, line 2" in result.output
     row = next(line for line in result.output.splitlines() if "eth_ucy" in line)
@@ -91,3 +95,60 @@ def test_a_table_that_cannot_be_written_ends_a_folder_too(tmp_path: Path) -> Non
     (tmp_path / "out" / "a.parquet").mkdir(parents=True)
     with pytest.raises(InputError, match=r"a\.parquet: cannot be written"):
         run(str(tmp_path / "in"), str(tmp_path / "out"))
+
+
+def test_the_same_command_goes_on_and_looks_at_what_changed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "abcd":
+        (tmp_path / "in" / f"{name}.txt").write_text(WALK)
+    folders = str(tmp_path / "in"), str(tmp_path / "out")
+    assert "from before" not in run(*folders)
+    made = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out").glob("*.parquet")}
+    (tmp_path / "in" / "b.txt").write_text(WALK + "30 1 1.5 0.0\n")
+    (tmp_path / "out" / "c.parquet").unlink()
+    with (tmp_path / "out" / DONE).open("a") as noted:
+        noted.write('["d.parquet", "cut o')  # killed while it noted
+    output = run(*folders)
+    assert "2 of these tables are from before" in output
+    row = next(line for line in output.splitlines() if "eth_ucy" in line)
+    assert [word for word in row.split() if word.isdigit()] == ["4", "4", "13", "13", "0", "0"]
+    now = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out").glob("*.parquet")}
+    assert {name for name in now if now[name] != made[name]} == {"b.parquet", "c.parquet"}
+    assert "4 of these tables are from before" in run(*folders)
+    assert "from before" not in run(*folders, "--no-check")
+    assert "from before" not in run(*folders, "--no-check", "--again")
+
+
+def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(6):
+        (tmp_path / "in" / f"{number}.txt").write_text(WALK if number != 3 else "0 1 0.0 0.0\n10 1 nan 0.0\n")
+    outputs = {}
+    for jobs in ("1", "2"):
+        target = str(tmp_path / f"out{jobs}")
+        result = CliRunner().invoke(app, [str(tmp_path / "in"), target, "--jobs", jobs], env={"COLUMNS": "120"})
+        assert result.exit_code == 1
+        outputs[jobs] = result.output.replace(target, "out")
+    assert outputs["1"] == outputs["2"]
+    tables = [sorted((tmp_path / f"out{jobs}").glob("*.parquet")) for jobs in "12"]
+    assert [one.read_bytes() for one in tables[0]] == [two.read_bytes() for two in tables[1]]
+    assert len(tables[0]) == 5
+
+
+def test_a_shard_becomes_a_folder_of_tables(tmp_path: Path) -> None:
+    pytest.importorskip("google.protobuf")
+    shards = [
+        womd_files.write_shard(tmp_path / "in" / f"training.tfrecord-0000{number}-of-01000", *scenarios)
+        for number, scenarios in enumerate(
+            [[womd_files.scenario("a"), womd_files.scenario("b")], [womd_files.scenario("c")]]
+        )
+    ]
+    output = run(str(tmp_path / "in"), str(tmp_path / "out"))
+    made = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.parquet"))
+    assert made == [f"{shards[i].name}/{name}.parquet" for i, name in ((0, "a"), (0, "b"), (1, "c"))]
+    row = next(line for line in output.splitlines() if "womd" in line)
+    assert [word for word in row.split() if word.isdigit()] == ["3", "9", "9", "24", "3", "6"]
+    assert load_scene(tmp_path / "out" / made[1]).scene_id == "b"
+    run(str(shards[1]), str(tmp_path / "one.parquet"))
+    with pytest.raises(InputError, match="expected a file of one scene, got one of several"):
+        run(str(shards[0]), str(tmp_path / "two.parquet"))

@@ -173,12 +173,6 @@ def test_argoverse_maps_are_read_and_found_beside_their_scenario(tmp_path: Path,
         load_map(path)
 
 
-def test_opendrive_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
-    (tmp_path / "town.xodr").write_text("<OpenDRIVE/>")
-    with pytest.raises(InputError, match="got OpenDRIVE; convert it to CommonRoad first: pip install commonroad-scen"):
-        load_map(tmp_path / "town.xodr")
-
-
 def test_a_map_goes_to_every_command_that_plays_a_scene(run: Any, tracks: Path, tmp_path: Path) -> None:
     path = tmp_path / "log_map_archive_abc.json"
     path.write_text(json.dumps(av2_map((-20.0, 0.0))))
@@ -261,3 +255,24 @@ def test_a_folder_of_own_tables_keeps_its_tree(run: Any, tracks: Path, tmp_path:
     assert "expected own or auto with options of an own table" in run(
         "convert", tmp_path / "in", tmp_path / "out", "--columns", "x=pos_e", "--from", "vru"
     ).err  # fmt: skip
+
+
+def test_a_table_of_several_recordings_becomes_a_scene_for_each(run: Any, tmp_path: Path) -> None:
+    path, out = tmp_path / "all.csv", tmp_path / "out"
+    lines = [f"{line},{name}\n" for name in ("7", "8/a") for line in rows().splitlines()]
+    path.write_text(HEADER.strip() + ",recordingId\n" + "".join(lines))
+    refused = run("convert", path, out)
+    assert refused.code == 2
+    assert "convert --split-by recordingId" in refused.err
+    done = run("convert", path, out, "--split-by", "recordingId")
+    assert done.code == 0, done.err
+    assert sorted(table.name for table in out.iterdir()) == ["all-7.parquet", "all-8_a.parquet"]
+    scene = load_scene(out / "all-8_a.parquet")
+    assert (scene.scene_id, scene.source, scene.frame_count, scene.track_id) == ("all-8_a", "all.csv", 60, ("0", "1"))
+    one = run("convert", path, tmp_path / "one.parquet", "--split-by", "recordingId")
+    assert (one.code, "expected one table as SRC and a folder as DST" in " ".join(one.err.split())) == (2, True)
+    none = run("convert", path, out, "--split-by", "case_id")
+    assert (none.code, "split-by: expected one of time_s" in " ".join(none.err.split())) == (2, True)
+    path.write_text(path.read_text().replace(",7\n", ",8_a\n"))
+    same = run("convert", path, out, "--split-by", "recordingId")
+    assert (same.code, "that differ as names of files" in " ".join(same.err.split())) == (2, True)

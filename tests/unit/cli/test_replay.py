@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from tests.replay_scenes import crossing_scene
 from trajnet.cli.demo import demo
-from trajnet.cli.replay import parse_rate, replay, show
+from trajnet.cli.replay import replay
+from trajnet.cli.replay_options import parse_rate
+from trajnet.cli.replay_tables import show
 from trajnet.errors import ConfigError, ContractError, InputError
 from trajnet.models import nuscenes_model
 from trajnet.scenes import write_scene
@@ -86,7 +88,6 @@ def test_demo_writes_its_page(scene: Path, tmp_path: Path) -> None:
         (["--provider", "cuda"], ConfigError, "cv runs in NumPy and has neither, got cuda and 1; drop them"),
         (["--cuda-graph"], ConfigError, "engine_cache, cuda_graph: cv runs in NumPy and has neither; drop them"),
         (["--threads", "2"], ConfigError, "cv runs in NumPy and has neither, got cpu and 2; drop them"),
-        (["--model", "cv", "--model", "ctrv"], ConfigError, "model: expected one, got cv, ctrv; `trajnet evaluate`"),
         (["--model", "none.onnx"], ContractError, "none.onnx: expected a model file"),
         (["--json", "no/such/folder/x.json"], InputError, "json: expected a file in a folder that exists"),
         (["--report", "no/such/folder/x.html"], InputError, "report: expected a file in a folder that exists"),

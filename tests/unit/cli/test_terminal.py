@@ -34,6 +34,16 @@ def test_no_digit_is_cut(terminal: bool, width: int) -> None:
         assert max(len(line) for line in shown.splitlines()) <= width
 
 
+@pytest.mark.parametrize("width", [30, 40, 50, 60, 80])
+def test_a_cell_of_several_words_is_not_cut_either(width: int) -> None:
+    made = table("error in m", ["most probable", "best of 6"])
+    made.add_row("all objects", "10.88 / 12.24", "[bold]10.38 / 10.79[/]")
+    file = io.StringIO()
+    Console(file=file, force_terminal=True, width=width, color_system=None).print(made)
+    for words in ("all objects", "10.88 / 12.24", "10.38 / 10.79"):
+        assert words in file.getvalue()
+
+
 def test_into_a_pipe_a_row_stays_a_line() -> None:
     file = io.StringIO()
     console = Console(file=file, width=80)

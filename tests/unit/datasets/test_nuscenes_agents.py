@@ -16,7 +16,7 @@ from trajnet.datasets.nuscenes_agents import MINI_SCENES, NUSCENES_AGENTS, belie
 from trajnet.errors import InputError
 from trajnet.scenes import write_scene
 from trajnet.training.config import SourceConfig
-from trajnet.training.data import build_set
+from trajnet.training.sources import build_set
 from trajnet.types import ObjectClass, Scene
 
 #: Track -> the scores of its rows, in frames from 0.

@@ -25,7 +25,7 @@ from trajnet.datasets.part_windows import part_windows
 from trajnet.errors import ConfigError, InputError
 from trajnet.evaluate import open_dataset
 from trajnet.training.config import SourceConfig
-from trajnet.training.data import build_set, source_files
+from trajnet.training.sources import build_set, source_files
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from trajnet.arrays import concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView, field_of, make_field
 from trajnet.context.surroundings import InputRequirements, Surroundings
+from trajnet.datasets import window_context
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import nothing_around, scene_surroundings, window_surroundings
 from trajnet.datasets.windows import sliding_windows
@@ -22,8 +24,8 @@ from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.scenes import write_scene
-from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, FloatArray, Prediction, Scene
+from trajnet.tracking.store import Observations, TrackPolicy
+from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Scene
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
 VIEW = MapView(ahead_m=20.0, behind_m=8.0, side_m=8.0, step_m=2.0, patch=3)
@@ -62,7 +64,7 @@ def scene() -> Scene:
 
 def test_windows_see_what_a_stream_sees(scene: Scene) -> None:
     onlooker = Onlooker()
-    stream = Stream.for_scene(scene, onlooker)
+    stream = Stream.for_scene(scene, onlooker, TrackPolicy(filter_positions=False))  # windows are as recorded
     for one in scene.frames():
         stream.update(one, one.timestamp_ns)
     draw = np.random.default_rng(1)
@@ -207,3 +209,45 @@ def test_in_lockstep_windows_are_no_neighbours_and_see_their_own_surroundings() 
         assert seen.surroundings is not None
         assert not seen.surroundings.neighbours.any()
         assert not seen.surroundings.map_valid.any()
+
+
+def test_where_all_was_measured_nothing_need_be_streamed(scene: Scene) -> None:
+    """The short way must tell what a TrackStore would: with yaws of several turns, gaps, tracks that come and go."""
+    draw = np.random.default_rng(3)
+    everything = np.ones(len(scene.row_frame), np.bool_)
+    kept = np.flatnonzero(draw.random(len(scene.row_frame)) < 0.8)
+    measured = replace(
+        scene, yaw_valid=everything, velocity_valid=everything,
+        yaw_rad=scene.yaw_rad + 2.0 * np.pi * draw.integers(-2, 3, len(scene.row_frame)),
+    )  # fmt: skip
+    measured = rows_of(measured, kept)
+    assert window_context._all_measured(measured)
+    rows = draw.permutation(len(kept))[:200]
+    others = InputRequirements(neighbours=5)
+    short, long = (way(measured, rows, others) for way in (window_context._measured, window_context._streamed))
+    np.testing.assert_array_equal(short[0], long[0])
+    np.testing.assert_array_equal(short[1], long[1])
+    assert short[1].any()
+    assert len(scene_surroundings(measured, rows[:0], REQUIREMENTS)) == 0
+
+
+@pytest.mark.parametrize("lost", ["yaw", "velocity", "plausible"])
+def test_one_row_that_was_not_measured_is_streamed(scene: Scene, lost: str) -> None:
+    everything = np.ones(len(scene.row_frame), np.bool_)
+    but_one, fast = everything.copy(), scene.velocity_mps.copy()
+    but_one[17] = False
+    fast[17] = 500.0
+    measured = replace(scene, yaw_valid=everything, velocity_valid=everything)
+    changed: dict[str, dict[str, Any]] = {
+        "yaw": {"yaw_valid": but_one},
+        "velocity": {"velocity_valid": but_one},
+        "plausible": {"velocity_mps": fast},
+    }
+    assert window_context._all_measured(measured)
+    assert not window_context._all_measured(replace(measured, **changed[lost]))
+
+
+def rows_of(scene: Scene, kept: IntArray) -> Scene:
+    per_row = [name for name in vars(scene) if name.startswith("row_") or name in {
+        "position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid", "is_target"}]  # fmt: skip
+    return replace(scene, **{name: getattr(scene, name)[kept] for name in per_row})

@@ -138,3 +138,32 @@ def test_windows_in_lockstep_equal_tracks_fed_one_by_one() -> None:
         row = answer.track_id.index(str(m))
         np.testing.assert_allclose(answer.position_m[row], expected.position_m[0], atol=1e-9)
         np.testing.assert_allclose(answer.yaw_rad[row], expected.yaw_rad[0], atol=1e-12)
+
+
+def test_histories_and_futures_are_those_of_a_search_in_each_track() -> None:
+    """Many tracks with gaps, asked at once, against one track after the other."""
+    draw = np.random.default_rng(5)
+    times = np.cumsum(draw.uniform(0.05, 0.4, 60))
+    seen = {
+        name: {int(i): tuple(draw.normal(size=2)) for i in np.flatnonzero(draw.random(60) < 0.6)} for name in "abcde"
+    }
+    made = scene(times.tolist(), seen)
+    got = windows_of_scene(made, np.arange(len(made.row_frame)), HISTORY, FUTURE)
+    time_s = (made.timestamp_ns - made.timestamp_ns[0]) * 1e-9
+    for i in range(len(got)):
+        own = np.flatnonzero(made.row_track == made.row_track[i])
+        own_s, now_s = time_s[made.row_frame[own]], time_s[made.row_frame[i]]
+        assert got.seen_for_s[i] == now_s - own_s[0]
+        for j, ago_s in enumerate(HISTORY):
+            off_s = np.abs(own_s - (now_s + ago_s))
+            assert got.observed[i, j] == (off_s.min() < 0.125)
+            if got.observed[i, j]:
+                np.testing.assert_array_equal(got.position_m[i, j], made.position_m[own[off_s.argmin()]])
+        for j, ask_s in enumerate(now_s + FUTURE):
+            after = np.searchsorted(own_s, ask_s - 1e-6)
+            within = 0 < after < len(own_s) and own_s[after] - own_s[after - 1] <= 1.0 + 1e-6
+            exact = after < len(own_s) and abs(own_s[after] - ask_s) <= 1e-6
+            assert got.future_valid[i, j] == (exact or within)
+            if got.future_valid[i, j]:
+                x, y = (np.interp(ask_s, own_s, made.position_m[own, axis]) for axis in (0, 1))
+                np.testing.assert_allclose(got.future_m[i, j], [x, y], atol=1e-6)

@@ -20,6 +20,7 @@ from trajnet.evaluate.manoeuvres import (
 )
 from trajnet.evaluate.runner import run_unit
 from trajnet.evaluate.scoring import Scores, shown_for_s
+from trajnet.evaluate.tally import tally
 from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity
 
@@ -107,7 +108,7 @@ def scored(factor: list[float], probability: list[float]) -> Scores:
 def test_the_breakdown_shares_the_error_out() -> None:
     # Standing still is 6.5 / 12 of the way off on average: 32.5 m for the car, 3.25 m for the walker.
     scores = scored([0.0, 1.0], [0.6, 0.4])
-    found = breakdown(scores, TIME_S, (1, 6))
+    found = breakdown(tally(scores), TIME_S, (1, 6))
     assert found["class"]["car"]["minADE_1"] == pytest.approx({"mean": 32.5, "share_of_error": 10 / 11})
     assert found["speed"]["0.5-2 m/s"]["minADE_1"] == pytest.approx({"mean": 3.25, "share_of_error": 1 / 11})
     assert found["manoeuvre"]["straight"]["share_of_objects"] == 1.0
@@ -132,7 +133,7 @@ def test_objects_without_a_whole_future_are_in_no_part() -> None:
     assert scores is not None
     assert sorted(scores.known[:, -1].tolist()) == [False, True]
     assert scores.manoeuvre[scores.known[:, -1]].tolist() == [MANOEUVRES.index("straight")]
-    assert list(breakdown(scores, TIME_S, (1,))["class"]) == ["car"]
+    assert list(breakdown(tally(scores), TIME_S, (1,))["class"]) == ["car"]
 
 
 def test_calibration_names_the_worst_coverage_and_the_reliability() -> None:
@@ -140,7 +141,7 @@ def test_calibration_names_the_worst_coverage_and_the_reliability() -> None:
     share = np.array([[0.4] * 6, [0.93] * 6])
     share[1, 2] = 0.99
     scores.share["mixture_region"][:] = share
-    found = calibration(scores, TIME_S)
+    found = calibration(tally(scores), TIME_S)
     rows = {(r["class"], r["horizon_s"]): r for r in found["coverage"]}
     assert {k: rows["all", 6.0][k] for k in ("objects", "50", "68", "90", "95")} == {
         "objects": 2, "50": 50.0, "68": 50.0, "90": 50.0, "95": 100.0,

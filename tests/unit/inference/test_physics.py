@@ -14,7 +14,7 @@ from trajnet.geometry import rotate, rotate_covariance, wrap_angle
 from trajnet.inference import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Predictor
 from trajnet.inference.physics import MAX_YAW_RATE_RADPS
 from trajnet.tracking.plausibility import LIMITS
-from trajnet.tracking.store import TrackStore
+from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 TIME_S = np.array([0.5, 1.0, 2.0, 6.0])
@@ -23,7 +23,7 @@ EVERY = pytest.mark.parametrize("make", PHYSICS.values(), ids=PHYSICS)
 
 
 def played(predictor: Predictor, *frames: TrackFrame) -> Prediction:
-    store = TrackStore()
+    store = TrackStore(TrackPolicy(filter_positions=False))  # physics states its errors for positions as measured
     for one in frames:
         seen = store.update(one, one.timestamp_ns)[1]
         assert seen is not None

@@ -24,12 +24,14 @@ from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import nothing_around
 from trajnet.datasets.windows import sliding_windows
 from trajnet.errors import InputError
+from trajnet.training.batches import Batch, Batches, steady_velocities
 from trajnet.training.config import AugmentConfig, OptimizerConfig
-from trajnet.training.data import Batch, Batches, TrainingSet, steady_velocities, training_set
 from trajnet.training.features import FEATURE_COLUMNS
 from trajnet.training.loss import LossConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import unpacked
+from trajnet.training.training_set import TrainingSet, training_set
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = ModelConfig(hidden=8, decoder_hidden=8, embedding=8, modes=3)

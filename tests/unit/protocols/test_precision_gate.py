@@ -33,10 +33,11 @@ from trajnet.inference.contract import PrecisionGate, read_contract
 from trajnet.protocols import precision_gate as gates
 from trajnet.protocols.precision_gate import GateData, Variant, bundled, compare, make_variant
 from trajnet.scenes import write_scene
+from trajnet.training.checkpoint import CHECKPOINT_VERSION
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import unpacked
-from trajnet.training.train import CHECKPOINT_VERSION
 
 FLOAT, HALF, INT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8
 ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from trajnet.ros.bag_predictions import prediction_of
 from trajnet.ros.bags import PREDICTED_TOPIC, TRACKED_TOPIC, bag_topics, predictions_from_bag, typestore
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects, decode_predicted, encode_predicted, encode_tracked
 from trajnet.ros.conventions import object_ids
+from trajnet.ros.cut_bags import MAGIC
 from trajnet.ros.definitions import PREDICTED_OBJECTS, TRACKED_OBJECTS, TYPE_HASHES
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.scenes import write_scene
@@ -271,6 +273,24 @@ def test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(compr
     half = range(21, 30) if compression is rosbag2.CompressionMode.NONE else range(20, 21)
     assert found[2] in half
     assert [found[i] for i in (0, 1, 3)] == [10, 20, 30]
+
+
+@pytest.mark.parametrize("compression", ["brotli", "Zstd"])
+def test_a_cut_recording_with_an_unknown_compression_is_refused_by_name(compression: str, tmp_path: Path) -> None:
+    """Read as if it were not compressed, its records would be noise: nothing would be found, and nothing told."""
+
+    def record(opcode: int, content: bytes) -> bytes:
+        return struct.pack("<BQ", opcode, len(content)) + content
+
+    def text(value: str) -> bytes:
+        return struct.pack("<I", len(value)) + value.encode()
+
+    chunk = struct.pack("<QQQI", 0, 0, 100, 0) + text(compression) + struct.pack("<Q", 64) + bytes(range(64))
+    path = tmp_path / "cut.mcap"
+    path.write_bytes(MAGIC + record(1, text("ros2") + text("a recorder")) + record(6, chunk))
+    expected = f"cut.mcap: compression of a chunk: expected none, lz4 or zstd, got '{compression}'"
+    with pytest.raises(InputError, match=expected):
+        import_bag(path)
 
 
 # --- what cannot be read

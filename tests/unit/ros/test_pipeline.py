@@ -31,7 +31,7 @@ from trajnet.ros.published_paths import PathGrid, PresentObjects
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.ros.visual import covariance_records
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import Expert, FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 MS = 1_000_000
 SERVING = Identity("fan 1", "cpu", "cpu", uses_model=True)
@@ -161,7 +161,9 @@ def test_every_truncation_of_a_message_is_bad_and_harmless() -> None:
 def test_a_model_that_raises_leaves_every_object_a_path() -> None:
     fan = Fan()
     line = pipeline(fan)
-    line.process(message(0, "a", "b"), 0)
+    before = line.process(message(0, "a", "b"), 0)
+    assert before.paths is not None
+    assert set(covariance_records(before.paths)["expert"].tolist()) == {Expert.MODEL}
     fan.error = RuntimeError("boom")
     answer = line.process(message(100, "a", "b"), 100 * MS)
     got = said(answer.objects)
@@ -169,6 +171,7 @@ def test_a_model_that_raises_leaves_every_object_a_path() -> None:
     assert got.path_pose.reshape(2, 13, 7)[:, 12, 0] == pytest.approx([61.0, 61.0])
     assert answer.paths is not None
     assert answer.paths.source.tolist() == [Source.PHYSICS] * 2
+    assert set(covariance_records(answer.paths)["expert"].tolist()) == {Expert.UNKNOWN}
     model = {s.name: s for s in line.report(100 * MS)}["model"]
     assert model.level == Level.WARN
     assert dict(model.values)["last_failure"] == "RuntimeError: boom"
@@ -585,6 +588,25 @@ def test_an_object_that_leaps_begins_anew_and_is_told() -> None:
     assert "leapt" in status.message
     assert dict(status.values)["restarted_total"] == "1"
     assert dict(status.values)["implausible_speed_total"] == "0"
+
+
+def test_a_small_leap_is_no_motion_and_is_told() -> None:
+    """The same with 2 m, as of a detection on another part of the car: the path of the shipped model was 89 m long."""
+    parameters = Parameters.of({"budget_ms": 0.0})
+    longest_m: dict[float, list[float]] = {}
+    for leap_m in (0.0, 2.0):
+        line = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
+        for step in range(30):
+            one = frame(100 * step, "a", speed=10.0)
+            one = replace(one, position_m=one.position_m + [leap_m if step >= 20 else 0.0, 0.0])
+            answer = line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+            got = said(answer.objects)
+            legs_m = np.diff(got.path_pose[:, :2].reshape(len(got.path_confidence), -1, 2), axis=1)
+            longest_m.setdefault(leap_m, []).append(float(np.hypot(*legs_m.T).sum(axis=0).max()))
+    status = statuses(line, 2900)["input"]
+    assert status.level == Level.WARN
+    assert (dict(status.values)["shifted_total"], dict(status.values)["restarted_total"]) == ("1", "0")
+    assert np.array(longest_m[2.0][20:]) == pytest.approx(np.array(longest_m[0.0][20:]), rel=0.2)
 
 
 def test_a_path_that_a_class_cannot_drive_is_replaced_and_told() -> None:

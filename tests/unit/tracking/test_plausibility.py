@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trajnet.tracking.plausibility import max_speed_mps, unexplained
+from trajnet.tracking.plausibility import deviation, max_speed_mps, out_of_line, unexplained
 from trajnet.types import ObjectClass
 
 CAR, WALKER = ObjectClass.CAR, ObjectClass.PEDESTRIAN
@@ -71,3 +71,44 @@ def test_what_is_no_displacement_is_not_explained(value: float) -> None:
 def test_every_class_has_a_highest_speed() -> None:
     every = np.arange(len(ObjectClass), dtype=np.int8)
     assert max_speed_mps(every).tolist() == [100, 100, 45, 45, 100, 25, 12]
+
+
+def leapt(
+    off_m: float, *, dt_s: float = 0.1, wobble_m: float = 0.0, steps: int = 10, object_class: ObjectClass = CAR
+) -> bool:
+    """Return whether one step is out of its track's line."""
+    numbers = (np.array([value], float) for value in (off_m, dt_s))
+    found = out_of_line(
+        *numbers, np.array([object_class], np.int8), wobble_m=np.array([wobble_m]), steps=np.array([float(steps)])
+    )
+    return bool(found[0])
+
+
+def test_a_steady_track_is_left_by_less_than_a_wobbling_one() -> None:
+    # A car at 10 Hz: 0.5 + 10 * 0.1 * (0.4 + 0.05) = 0.95 m, and twice the wobble; a pedestrian: 0.35 + 0.18 m.
+    assert not leapt(0.94)
+    assert leapt(0.96)
+    assert not leapt(1.9, wobble_m=0.5)
+    assert leapt(2.0, wobble_m=0.5)
+    assert not leapt(0.52, object_class=WALKER)
+    assert leapt(0.54, object_class=WALKER)
+    # At 2 Hz: 0.5 + 10 * 0.5 * (0.4 + 0.25) = 3.75 m.
+    assert not leapt(3.7, dt_s=0.5)
+    assert leapt(3.8, dt_s=0.5)
+
+
+def test_a_track_without_a_past_is_not_judged_by_it() -> None:
+    assert not leapt(2.0, steps=3)
+    assert leapt(2.0, steps=4)
+
+
+def test_the_deviation_is_from_the_velocity_that_fits_better() -> None:
+    moved_m, dt_s = np.array([[1.0, 0.0], [3.0, 0.0]]), np.full(2, 0.1)
+    off_m = deviation(
+        moved_m,
+        dt_s,
+        measured_mps=np.array([[0.0, 0.0], [25.0, 0.0]]),
+        measured=np.array([False, True]),
+        steady_mps=np.array([[10.0, 0.0], [10.0, 0.0]]),
+    )
+    np.testing.assert_allclose(off_m, [0.0, 0.5])

@@ -347,6 +347,101 @@ def test_a_leap_that_no_car_makes_starts_the_track_anew() -> None:
         np.testing.assert_allclose(seen.steady_velocity_mps, [[10.0, 0.0]], atol=1e-6)
 
 
+def streamed(
+    place_m: list[tuple[float, float]], *, hz: float = 10.0, velocity: tuple[float, float] | None = None
+) -> tuple[TrackStore, list[Observations]]:
+    """Return the store and the observations of one car that is at these places, frame by frame."""
+    store, found = TrackStore(), []
+    for step, place in enumerate(place_m):
+        _, seen = store.update(frame(step / hz, {"a": place}, velocity=velocity), 0)
+        assert seen is not None
+        found.append(seen)
+    return store, found
+
+
+@pytest.mark.parametrize("velocity", [(10.0, 0.0), None])
+@pytest.mark.parametrize("leap", [(2.0, 0.0), (-2.0, 0.0), (0.0, 2.0), (1.0, 0.0)])
+def test_a_small_leap_out_of_a_steady_track_is_no_motion(
+    leap: tuple[float, float], velocity: tuple[float, float] | None
+) -> None:
+    """10 m/s, and 2 m beside that in one step of 0.1 s: the model took it for 30 m/s, and its path was 84 m long."""
+    places = [(step + (leap[0] if step >= 10 else 0.0), leap[1] if step >= 10 else 0.0) for step in range(20)]
+    store, found = streamed(places, velocity=velocity)
+    for step, seen in enumerate(found[1:], start=1):
+        assert not seen.reset.any()
+        assert seen.position_m.tolist() == [list(places[step])]  # where it is stays where it is seen
+        np.testing.assert_allclose(seen.position_m - seen.previous_position_m, [[1.0, 0.0]], atol=1e-9)
+        np.testing.assert_allclose(seen.yaw_rad, 0.0, atol=1e-9)
+        if step > 1 or velocity is not None:
+            np.testing.assert_allclose(seen.steady_velocity_mps, [[10.0, 0.0]], atol=1e-6)
+    assert (store.counters.shifted, store.counters.restarted) == (1, 0)
+
+
+def test_a_detection_that_leaps_and_comes_back_is_no_motion_either_time() -> None:
+    store, found = streamed([(step, 2.0 if step == 10 else 0.0) for step in range(20)])
+    assert store.counters.shifted == 2
+    for seen in found[1:]:
+        np.testing.assert_allclose(seen.position_m - seen.previous_position_m, [[1.0, 0.0]], atol=1e-9)
+
+
+def test_a_velocity_that_stays_another_one_is_believed_after_two_steps() -> None:
+    store, found = streamed([(step + 1.5 * max(0, step - 10), 0.0) for step in range(20)])
+    moved_m = [float((seen.position_m - seen.previous_position_m)[0, 0]) for seen in found]
+    np.testing.assert_allclose(moved_m[11:15], [1.0, 1.0, 2.5, 2.5], atol=1e-6)
+    assert store.counters.shifted == 2
+
+
+def test_a_track_that_wobbles_is_taken_as_it_comes() -> None:
+    """A detector's noise of 0.5 m along each axis: hardly a step in a thousand is taken for a leap."""
+    noise_m = np.random.default_rng(0).normal(0.0, 0.5, (3_000, 2))
+    store, _ = streamed([(step + x, y) for step, (x, y) in enumerate(noise_m.tolist())])
+    assert store.counters.restarted + store.counters.shifted <= 10
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_ids_that_swap_for_one_frame_are_leaps_both_times(measured: bool) -> None:
+    """Two cars 9 m apart: back in its place a track had 90 m/s, as its class can, and a path of 169 m."""
+    store = TrackStore()
+    for step in range(20):
+        away = 9.0 if step == 10 else 0.0
+        places = {"a": (step + away, 0.0), "b": (step + 9.0 - away, 0.0)}
+        _, seen = store.update(frame(0.1 * step, places, velocity=(10.0, 0.0) if measured else None), 0)
+        assert seen is not None
+        moved_m = seen.position_m - seen.previous_position_m
+        assert seen.reset.tolist() == [step in (0, 10, 11)] * 2
+        np.testing.assert_allclose(moved_m, [[0.0 if step in (0, 10, 11) else 1.0, 0.0]] * 2, atol=1e-9)
+    assert store.counters.restarted == 4
+
+
+def test_a_leap_at_the_second_observation_is_told_by_the_velocity_of_the_first() -> None:
+    for place, restarted in (((1.0, 0.0), 0), ((10.0, 0.0), 1)):
+        store = TrackStore()
+        store.update(frame(0.0, {"a": (0.0, 0.0)}, velocity=(10.0, 0.0)), 0)
+        store.update(frame(0.1, {"a": place}, velocity=(10.0, 0.0)), 0)
+        assert store.counters.restarted == restarted
+
+
+def test_a_source_whose_velocities_are_wrong_is_believed_in_the_third_step() -> None:
+    """30 m/s at 10 Hz, and a velocity of 5 m/s that is always said: a track that began anew for ever had no history."""
+    store = TrackStore()
+    for step in range(10):
+        _, seen = store.update(frame(0.1 * step, {"a": (3.0 * step, 0.0)}, velocity=(5.0, 0.0)), 0)
+        assert seen is not None
+        assert seen.reset.tolist() == [step < 3]
+
+
+def test_a_leap_and_a_gap_tell_of_each_other_only() -> None:
+    """Wobble and past are the track's own: one that is born in the slot of another begins without them."""
+    store = TrackStore(TrackPolicy(timeout_s=0.1))
+    for step in range(10):
+        store.update(frame(0.1 * step, {"a": (step, 0.0)}), 0)
+    for step in range(3):
+        _, seen = store.update(frame(5.0 + 0.1 * step, {"b": (2.0 * step * step, 50.0)}), 0)
+    assert seen is not None
+    assert seen.slot.tolist() == [0]
+    assert store.counters.shifted == 0
+
+
 def test_an_id_used_again_by_a_pedestrian_elsewhere_starts_anew() -> None:
     store = TrackStore()
     for step in range(10):

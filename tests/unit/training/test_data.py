@@ -21,31 +21,21 @@ from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate, wrap_angle
 from trajnet.scenes.formats import write_scene
 from trajnet.tracking.store import TrackPolicy, TrackStore
+from trajnet.training.augment import borrowed, disturbed, mirrored, noise, paced, resized, thinned
+from trajnet.training.batches import Batch, Batches, as_batch
 from trajnet.training.config import AugmentConfig, SourceConfig, TrainConfig
-from trajnet.training.data import (
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
+from trajnet.training.model_input import unpacked
+from trajnet.training.sources import build_set, cache_key, load_training_set, source_files
+from trajnet.training.training_set import (
     HISTORY,
-    Batch,
-    Batches,
     TrainingSet,
-    as_batch,
-    borrowed,
-    build_set,
-    cache_key,
-    disturbed,
     joined,
-    load_training_set,
-    mirrored,
-    noise,
-    paced,
-    resized,
-    source_files,
-    thinned,
     thinned_set,
     training_set,
     with_derived_velocities,
 )
-from trajnet.training.model import ModelConfig, TrajectoryModel
-from trajnet.training.model_input import unpacked
 from trajnet.types import DEFAULT_SIZE_M, RasterMap
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"

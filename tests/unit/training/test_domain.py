@@ -10,8 +10,8 @@ import pytest
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.errors import ConfigError
 from trajnet.training.config import AugmentConfig, SourceConfig, TrainConfig
-from trajnet.training.data import TrainingSet, joined
 from trajnet.training.domain import rates, speeds, training_domain
+from trajnet.training.training_set import TrainingSet, joined
 from trajnet.types import ObjectClass
 
 SOURCE = SourceConfig("scenes", path="scenes")

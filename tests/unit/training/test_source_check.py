@@ -9,8 +9,8 @@ import pytest
 
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.training.config import AugmentConfig
-from trajnet.training.data import TrainingSet
 from trajnet.training.source_check import FLAGS, augmented_flags, source_accuracy
+from trajnet.training.training_set import TrainingSet
 
 WINDOWS, STEPS = 1_500, 3
 HIDDEN = AugmentConfig(hide_velocity=0.4, hide_map=0.4, hide_directions=0.2, hide_neighbours=0.2, borrow=True)

@@ -23,8 +23,8 @@ Number = TypeVar("Number", bound=np.generic)
 EARLY_SHARE = 0.05
 #: Two stamps that should be a horizon apart may differ by this much less (ns).
 SLACK_NS = 1_000_000
-#: A time that does not come.
-NEVER = np.iinfo(np.int64).max
+#: A time that does not come, and one that is over.
+NEVER, ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 #: An answer stands for at most so many times the cadence: a gap in the observations is no evidence.
 MAX_WEIGHT = 2.0
 
@@ -63,12 +63,14 @@ def flat(values: NDArray[Number]) -> NDArray[Number]:
 class _Slots(StructOfArrays):
     """made_ns (S, L): when each answer was kept. due_ns (S, L): when it is judged next, NEVER after the last time.
 
-    newest (S,): place of the newest answer. count (S,): answers kept since the track began.
+    newest (S,): place of the newest answer. next_ns (S,): when the next one may be kept. count (S,): answers kept since
+    the track began.
     """
 
     made_ns: IntArray
     due_ns: IntArray
     newest: IntArray
+    next_ns: IntArray
     count: IntArray
 
 
@@ -83,20 +85,20 @@ class Ring:
         self._reach_ns = round(reach_s * 1e9) + SLACK_NS
         self.length = math.ceil(horizons_s[-1] / (cadence_s * (1.0 - EARLY_SHARE))) + 2
         none, no_answers = np.zeros(0, np.int64), np.zeros((0, self.length), np.int64)
-        self._slots = _Slots(no_answers, no_answers, none, none)
+        self._slots = _Slots(no_answers, no_answers, none, none, none)
 
     @property
     def capacity(self) -> int:
         return len(self._slots)
 
-    def begin(self, slot: IntArray, reset: BoolArray) -> None:
-        """Make room for the slots (N,) of a frame, and forget the answers of those whose track begins (N,)."""
-        if len(slot):
-            self._slots = grown(self._slots, int(slot.max()) + 1)
-        if reset.any():
-            new = slot[reset]
-            self._slots.due_ns[new] = NEVER
-            self._slots.count[new] = 0
+    def begin(self, slots: int, begun: IntArray) -> None:
+        """Make room for this many slots, and forget the answers of those whose track begins, (B,)."""
+        if slots > len(self._slots.count):
+            self._slots = grown(self._slots, slots)
+        if len(begun):
+            self._slots.due_ns[begun] = NEVER
+            self._slots.next_ns[begun] = ALWAYS
+            self._slots.count[begun] = 0
 
     def due(self, slot: IntArray, now_ns: int) -> Due:
         """Return what the rows (N,) of a frame judge, and count it as judged."""
@@ -118,16 +120,17 @@ class Ring:
 
     def keep(self, slot: IntArray, now_ns: int, wanted: BoolArray) -> Kept:
         """Return the places for the answers of the rows (N,) that are to be kept now. wanted (N,): that may be."""
-        newest, count = self._slots.newest.take(slot), self._slots.count.take(slot)
-        since_ns = now_ns - self._slots.made_ns[slot, newest]
-        row = np.flatnonzero(wanted & ((count == 0) | (since_ns >= self._keep_ns)))
+        row = np.flatnonzero((self._slots.next_ns.take(slot) <= now_ns) & wanted)
         if not len(row):
             return Kept(row, row, np.zeros(0), row)
-        kept, first = slot[row], count[row] == 0
-        place = (newest[row] + 1) % self.length
+        kept = slot[row]
+        newest, count = self._slots.newest[kept], self._slots.count[kept]
+        since_ns = now_ns - self._slots.made_ns[kept, newest]
+        place = (newest + 1) % self.length
         self._slots.made_ns[kept, place] = now_ns
         self._slots.due_ns[kept, place] = now_ns + self._horizon_ns[0]
         self._slots.newest[kept] = place
-        self._slots.count[kept] += 1
-        weight = np.where(first, 1.0, np.minimum(since_ns[row] / self._cadence_ns, MAX_WEIGHT))
-        return Kept(row, kept * self.length + place, weight, count[row] + 1)
+        self._slots.next_ns[kept] = now_ns + self._keep_ns
+        self._slots.count[kept] = count + 1
+        weight = np.where(count == 0, 1.0, np.minimum(since_ns / self._cadence_ns, MAX_WEIGHT))
+        return Kept(row, kept * self.length + place, weight, count + 1)

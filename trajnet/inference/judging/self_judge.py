@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -100,9 +100,11 @@ class SelfJudge:
 
     def _weigh(self, observations: Observations) -> None:
         slot = observations.slot
-        self._ring.begin(slot, observations.reset)
-        self._posterior.begin(slot, observations.reset, observations.dt_s)
-        self._answers = grown(self._answers, self._ring.capacity)
+        slots, begun = observations.slots, observations.begun
+        self._ring.begin(slots, begun)
+        self._posterior.begin(slot, observations.dt_s, slots, begun)
+        if self._ring.capacity > len(self._answers.weight):
+            self._answers = grown(self._answers, self._ring.capacity)
         due = self._ring.due(slot, observations.timestamp_ns)
         if not len(due.row):
             return
@@ -118,7 +120,10 @@ class SelfJudge:
         self.counters.judgements += len(due.row)
 
     def judged(self, observations: Observations, prediction: Prediction) -> Prediction:
-        """Return the prediction with the experts that have earned it and adapted covariances; keep it for later."""
+        """Return the prediction with the experts that have earned it and adapted covariances; keep it for later.
+
+        The prediction's own arrays change.
+        """
         velocity_mps = velocity_of(observations)
         model = prediction.source == _MODEL
         result = prediction
@@ -128,11 +133,8 @@ class SelfJudge:
             return result
         group = groups_of(observations, velocity_mps)
         self.spread.keep(observations, result, group, model)
-        if not self.spread.judgements:
-            return result
-        if result.covariance_m2 is prediction.covariance_m2:  # the predictor's own, which must not change
-            result = replace(result, covariance_m2=result.covariance_m2.copy())
-        self.spread.scale(result.covariance_m2, group, model)
+        if self.spread.judgements:
+            self.spread.scale(result.covariance_m2, group, model)
         return result
 
     def _mixed(
@@ -142,7 +144,7 @@ class SelfJudge:
         self._keep(observations, prediction, velocity_mps, model)
         weight, known = self._posterior.weights(observations.slot)
         known &= model
-        result = mixed(prediction, observations, velocity_mps, weight, known, self._spreads)
+        result = mixed(prediction, observations, velocity_mps, weight, model, known, self._spreads)
         counters = self.counters
         counters.evident_rows += int(np.count_nonzero(known))
         counters.velocity_modes += int(np.count_nonzero(result.entered == CONSTANT_VELOCITY))

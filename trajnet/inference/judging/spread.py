@@ -87,8 +87,9 @@ class AdaptiveSpread:
     def observe(self, observations: Observations) -> None:
         """Judge the kept predictions whose time has come by the positions of this frame."""
         slot = observations.slot
-        self._ring.begin(slot, observations.reset)
-        self._kept = grown(self._kept, self._ring.capacity)
+        self._ring.begin(observations.slots, observations.begun)
+        if self._ring.capacity > len(self._kept.group):
+            self._kept = grown(self._kept, self._ring.capacity)
         due = self._ring.due(slot, observations.timestamp_ns)
         if not len(due.row):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -144,7 +145,9 @@ def _played(
         yield from map(play, jobs)
         return
     # A fresh interpreter for each worker: a fork would copy ONNX Runtime's threads half-way.
-    with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    fresh = multiprocessing.get_context("spawn")
+    # Ctrl-C ends the workers at once and without a traceback.
+    with ProcessPoolExecutor(options.jobs, fresh, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
         waiting: list[Future[Played]] = [pool.submit(play, job) for job in jobs]
         try:
             while waiting:

@@ -31,7 +31,7 @@ def test_an_outlier_does_not_decide_for_good() -> None:
 
 def test_without_evidence_the_weights_are_the_prior() -> None:
     posterior = Posterior(JudgingOptions(prior=PRIOR))
-    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    posterior.begin(NOW, np.zeros(1), 1, NOW)
     weight, known = posterior.weights(NOW)
     np.testing.assert_allclose(weight, [PRIOR])
     assert known.tolist() == [False]
@@ -39,37 +39,37 @@ def test_without_evidence_the_weights_are_the_prior() -> None:
 
 def test_evidence_adds_up_and_fades() -> None:
     posterior = Posterior(JudgingOptions(prior=PRIOR, memory_s=2.0, doubt=0.0))
-    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    posterior.begin(NOW, np.zeros(1), 1, NOW)
     judgement = np.array([[-3.0, -1.0, 0.0]])
     posterior.add(np.zeros(2, np.int64), np.repeat(judgement, 2, axis=0), np.array([1.0, 0.5]))  # one slot twice
     expected = np.array(PRIOR) * np.exp(1.5 * judgement[0])
     weight, known = posterior.weights(NOW)
     np.testing.assert_allclose(weight[0], expected / expected.sum())
     assert known.tolist() == [True]
-    posterior.begin(NOW, np.array([False]), np.array([2.0]))
+    posterior.begin(NOW, np.array([2.0]), 1, NOW[:0])
     expected = np.array(PRIOR) * np.exp(1.5 * judgement[0] / np.e)
     np.testing.assert_allclose(posterior.weights(NOW)[0][0], expected / expected.sum())
 
 
 def test_doubt_keeps_a_share_of_the_prior_whatever_the_evidence() -> None:
     posterior = Posterior(JudgingOptions(prior=PRIOR, doubt=0.2))
-    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    posterior.begin(NOW, np.zeros(1), 1, NOW)
     posterior.add(np.zeros(100, np.int64), np.tile([-12.0, -12.0, 0.0], (100, 1)), np.ones(100))
     np.testing.assert_allclose(posterior.weights(NOW)[0], [[0.1, 0.06, 0.84]])
 
 
 def test_a_track_that_begins_has_no_evidence() -> None:
     posterior = Posterior(JudgingOptions(prior=PRIOR))
-    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    posterior.begin(NOW, np.zeros(1), 1, NOW)
     posterior.add(NOW, np.array([[-3.0, -1.0, 0.0]]), np.ones(1))
-    posterior.begin(NOW, np.array([True]), np.zeros(1))
+    posterior.begin(NOW, np.zeros(1), 1, NOW)
     weight, known = posterior.weights(NOW)
     np.testing.assert_allclose(weight, [PRIOR])
     assert not known.any()
 
 
 def test_the_order_of_the_weights_is_that_of_the_experts() -> None:
-    assert [int(e) for e in Expert] == list(range(EXPERTS))
+    assert [int(e) for e in Expert] == [*range(EXPERTS), Expert.UNKNOWN]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def ran(times_s: list[float], *, ring: Ring | None = None) -> tuple[list[float],
     kept, judged = [], []
     for index, time_s in enumerate(times_s):
         now_ns = round(time_s * 1e9)
-        ring.begin(SLOT, np.array([index == 0]))
+        ring.begin(1, SLOT[: index == 0])
         due = ring.due(SLOT, now_ns)
         judged += [(time_s, a, int(h)) for a, h in zip(due.age_s.tolist(), due.horizon.tolist(), strict=True)]
         if len(ring.keep(SLOT, now_ns, np.ones(1, np.bool_)).row):
@@ -59,7 +59,7 @@ def test_an_answer_stands_for_the_time_since_the_one_before() -> None:
     ring = Ring(0.5, HORIZONS_S, 4.0)
     found = []
     for index, time_s in enumerate([0.0, 0.6, 1.1, 5.0]):
-        ring.begin(SLOT, np.array([index == 0]))
+        ring.begin(1, SLOT[: index == 0])
         found += ring.keep(SLOT, round(time_s * 1e9), np.ones(1, np.bool_)).weight.tolist()
     assert found == pytest.approx([1.0, 1.2, 1.0, MAX_WEIGHT])
 
@@ -67,7 +67,7 @@ def test_an_answer_stands_for_the_time_since_the_one_before() -> None:
 def test_a_new_track_in_the_slot_has_none_of_the_answers() -> None:
     ring = Ring(0.5, HORIZONS_S, 4.0)
     ran([0.0, 0.5], ring=ring)
-    ring.begin(SLOT, np.array([True]))
+    ring.begin(1, SLOT)
     assert not len(ring.due(SLOT, 2_000_000_000).row)
     kept = ring.keep(SLOT, 2_000_000_000, np.ones(1, np.bool_))
     assert kept.weight.tolist() == [1.0]
@@ -75,7 +75,7 @@ def test_a_new_track_in_the_slot_has_none_of_the_answers() -> None:
 
 def test_rows_that_may_not_be_kept_are_not_kept() -> None:
     ring = Ring(0.5, HORIZONS_S, 4.0)
-    ring.begin(SLOT, np.array([True]))
+    ring.begin(1, SLOT)
     assert not len(ring.keep(SLOT, 0, np.zeros(1, np.bool_)).row)
     assert not len(ring.due(SLOT, 10**9).row)
 
@@ -84,7 +84,7 @@ def test_answers_stay_when_the_ring_grows() -> None:
     ring = Ring(0.5, HORIZONS_S, 4.0)
     ran([0.0], ring=ring)
     many = np.arange(500, dtype=np.int64)
-    ring.begin(many, many > 0)
+    ring.begin(len(many), many[many > 0])
     due = ring.due(many, 10**9)
     assert due.row.tolist() == [0]
     assert due.age_s == pytest.approx([1.0])

@@ -113,7 +113,8 @@ def paths(top_m: np.ndarray, other_m: np.ndarray) -> ScoredPaths:
     """Two modes of 60 and 40 %, with standard deviations of 1 m."""
     position_m = np.stack([top_m, other_m], axis=1)
     covariance = np.broadcast_to(np.eye(2), (*position_m.shape, 2))
-    return ScoredPaths(position_m, covariance, np.tile([0.6, 0.4], (len(top_m), 1)))
+    count = len(top_m)
+    return ScoredPaths(position_m, covariance, np.tile([0.6, 0.4], (count, 1)), np.zeros(count, np.int8))
 
 
 def test_scores_of_two_modes() -> None:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import base64
 import math
-import struct
-import zlib
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, Lane, Prediction, RasterMap, Scene, TrackFrame
+from trajnet.picture.palette import CLASS_COLOURS, PATH, ROAD, WALK
+from trajnet.picture.png import grey_png
+from trajnet.types import CLASS_NAMES, FloatArray, Lane, Prediction, RasterMap, Scene, TrackFrame
 from trajnet.whole_file import write_text
 
 WIDTH_PX, MAX_HEIGHT_PX = 800, 800
 MARGIN_M, HISTORY_S = 10.0, 2.0
-#: Fill of each class, in the order of ObjectClass.
-COLOURS = ("#7f7f7f", "#1f77b4", "#17527a", "#0b3954", "#9467bd", "#2ca02c", "#d62728")
-PATH, ROAD, WALK = "#ff7f0e", "#e8e8e8", "#f3f0e6"
 #: The radius in standard deviations of the ellipse that covers 90 % of a two-dimensional Gaussian.
 RADIUS_90 = math.sqrt(-2 * math.log(0.1))
 
@@ -97,24 +93,9 @@ def _raster(raster: RasterMap | None) -> list[str]:
         return []
     size_m = np.array(raster.drivable.shape) / raster.pixels_per_m
     x, y = raster.origin_m
-    picture = base64.b64encode(_png(raster.drivable.T)).decode()
+    picture = base64.b64encode(grey_png(raster.drivable.T)).decode()
     place = f'x="{x:.2f}" y="{y:.2f}" width="{size_m[0]:.2f}" height="{size_m[1]:.2f}"'
     return [f'<image {place} preserveAspectRatio="none" href="data:image/png;base64,{picture}"/>']
-
-
-def _png(mask: BoolArray) -> bytes:
-    """Return rows (H, W) of a mask as a grey PNG, 8 bits (RFC 2083): roads grey, all else white."""
-    height, width = mask.shape
-    pixels: NDArray[np.uint8] = np.where(mask, 232, 255).astype(np.uint8)
-    rows = np.hstack([np.zeros((height, 1), np.uint8), pixels])
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)), chunk(b"IEND", b""))
-    )
 
 
 def _histories(scene: Scene, index: int) -> list[str]:
@@ -142,7 +123,8 @@ def _boxes(now: TrackFrame) -> list[str]:
         kind = int(now.object_class[row])
         boxes.append(
             f'<rect transform="{turn}" x="{-length / 2:.2f}" y="{-width / 2:.2f}" width="{length:.2f}" '
-            f'height="{width:.2f}" fill="{COLOURS[kind]}"><title>{escape(name)}, {CLASS_NAMES[kind]}</title></rect>'
+            f'height="{width:.2f}" fill="{CLASS_COLOURS[kind]}">'
+            f"<title>{escape(name)}, {CLASS_NAMES[kind]}</title></rect>"
         )
     return boxes
 

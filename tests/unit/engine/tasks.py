@@ -1,0 +1,46 @@
+"""Functions that the tests give to executors; workers import them by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from trajnet.errors import InputError
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def refuse_three(number: int) -> int:
+    if number == 3:
+        raise InputError("three: expected another number, got 3")
+    return number
+
+
+def die_once(task: tuple[int, str]) -> int:
+    """Kill the own process the first time that a marked number comes."""
+    number, folder = task
+    marker = Path(folder) / f"died-{number}"
+    if number in {2, 7} and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def die_always(number: int) -> int:
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def wait_for_file(task: tuple[int, str]) -> int:
+    """Say that it began, then wait until it is let go; ten seconds at most, should a test fail."""
+    number, folder = task
+    (Path(folder) / f"began-{number}-{os.getpid()}").touch()
+    end = time.monotonic() + 10.0
+    while not (Path(folder) / "go").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    return number

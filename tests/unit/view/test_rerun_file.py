@@ -1,0 +1,81 @@
+"""The recording for rerun, read back with rerun's own program."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.replay_scenes import Fan, crossing_scene
+from trajnet.cli.main import build, missing
+from trajnet.errors import InputError
+from trajnet.scenes import write_scene
+from trajnet.types import Scene
+from trajnet.view import write_rerun
+
+pytest.importorskip("rerun", reason="rerun-sdk is not installed")
+
+
+def rerun(*arguments: str) -> str:
+    """Run rerun's program and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rerun", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    made = crossing_scene(0.4)
+    return replace(made, track_id=("ego", *made.track_id[1:]))
+
+
+@pytest.fixture(scope="module")
+def recording(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rerun") / "scene.rrd"
+    assert write_rerun(path, scene, Fan(np.arange(1.0, 7.0) * 0.5)) == scene.frame_count
+    return path
+
+
+def test_rerun_verifies_the_recording(recording: Path) -> None:
+    assert "verified without error" in rerun("rrd", "verify", str(recording))
+
+
+def test_it_has_map_boxes_histories_paths_by_rank_and_ego_on_the_time_of_the_scene(recording: Path) -> None:
+    stats = rerun("rrd", "stats", str(recording))
+    entities = set(re.findall(r"^(/\S+): \d+", stats, re.M))
+    drawn = {f"/world/{name}" for name in ("map", "objects", "ego", "history", "paths/0", "paths/1", "paths/2")}
+    assert drawn <= entities
+    assert "scene_time" in stats
+
+
+def test_its_content_is_that_of_the_scene(recording: Path, scene: Scene) -> None:
+    printed = rerun("rrd", "print", "-vvv", str(recording))
+    assert printed.count("ego car 7.0 m/s 60%") == scene.frame_count
+    assert "crossing fan" in printed
+
+
+def test_the_command_writes_a_file_or_asks_for_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    write_scene(crossing_scene(1.0), tmp_path / "scene.parquet")
+    base = ["view", str(tmp_path / "scene.parquet"), "--model", "cv"]
+    result = CliRunner().invoke(build(), [*base, "--save", str(tmp_path / "scene.rrd")])
+    assert result.exit_code == 0, result.output
+    assert "scene.rrd: 11 frames" in result.output
+    refused = CliRunner().invoke(build(), base)
+    assert isinstance(refused.exception, InputError)
+    assert "expected a screen for rerun's viewer, got none; --save FILE.rrd" in str(refused.exception)
+
+
+def test_without_rerun_the_extra_is_named() -> None:
+    said = missing(ModuleNotFoundError("no", name="rerun"))
+    assert said is not None
+    assert "trajnet-av[view]" in str(said)

@@ -1,0 +1,52 @@
+"""One prediction from a predictor's rows and physics' rows, written once into new arrays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.tracking.store import Observations
+from trajnet.types import BoolArray, IntArray, Prediction
+
+
+def copied(prediction: Prediction) -> Prediction:
+    """Return the prediction with arrays of its own: predictors may keep theirs."""
+    return replace(prediction, **{name: getattr(prediction, name).copy() for name in (*Prediction.PER_MODE, "source")})
+
+
+def others_than(rows: IntArray, count: int) -> IntArray:
+    """Return the numbers from 0 to count - 1 that are not among rows, in order."""
+    left = np.ones(count, np.bool_)
+    left[rows] = False
+    return np.flatnonzero(left)
+
+
+def assembled(
+    observations: Observations, served: IntArray, result: Prediction, fine: BoolArray, left: IntArray, safe: Prediction
+) -> Prediction:
+    """Return a prediction of all observations with the modes of result, in new arrays.
+
+    served (S,): the rows of the fine rows (of a mask) of result, in order. left (L,): the other rows; safe has a row
+    for each, with at most as many modes: its first one is repeated with probability 0.
+    """
+    count = len(observations)
+    some = None if len(served) == len(result) else np.flatnonzero(fine)
+
+    def filled(name: str) -> NDArray[Any]:
+        wanted, other = getattr(result, name), getattr(safe, name)
+        whole: NDArray[Any] = np.empty((count, *wanted.shape[1:]), wanted.dtype)
+        whole[served] = wanted if some is None else wanted[some]
+        whole[left] = other
+        return whole
+
+    if 1 < safe.modes < result.modes:
+        safe = safe.with_modes(result.modes)
+    probability = filled("probability")
+    probability[left, safe.modes :] = 0.0
+    return Prediction(
+        observations.timestamp_ns, observations.track_id, result.time_s, filled("position_m"), filled("yaw_rad"),
+        filled("covariance_m2"), probability, filled("source"), filled("age_s"),
+    )  # fmt: skip

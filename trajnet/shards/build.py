@@ -1,0 +1,105 @@
+"""Builds shards group by group, in many processes and by many commands at once; what is complete is never built again.
+
+A group is a few input files whose rows become one or several shards. Its stamp (see trajnet.engine.stamp_of) names all
+of its files: STAMP.json, written last, lists the shards STAMP-0000.npy and so on. So a group is complete or it is not
+there, and other settings or changed files are other groups.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from trajnet.engine import Executor
+from trajnet.errors import InputError
+from trajnet.shards.reader import Shard
+from trajnet.shards.store import Arrays, write_shards
+from trajnet.whole_file import write_text
+
+#: Called after every group with the number of groups done and their total.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Group:
+    """What becomes a few shards. stamp: names them. what: what the function that makes their arrays is called with."""
+
+    stamp: str
+    what: Any
+
+
+def build_groups(
+    groups: Sequence[Group],
+    folder: Path,
+    make: Callable[[Any], list[dict[str, Any]]],
+    executor: Executor,
+    *,
+    progress: Progress | None = None,
+) -> list[list[Shard]]:
+    """Return the shards of each group, made where they are not there yet.
+
+    make: returns the arrays of a group, see write_shards; it runs in the executor's processes. A group that another
+    command is building meanwhile is left to it and waited for at the end.
+    Raises InputError if something cannot be written or read, and what ``make`` raises.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for wait in (False, True):
+        missing = [group for group in groups if not _index(folder, group.stamp).is_file()]
+        built = executor.map(partial(_build, folder, make, wait), missing)
+        for done, _ in enumerate(built, len(groups) - len(missing) + 1):
+            if progress is not None:
+                progress(done, len(groups))
+    return [read_group(folder, group.stamp) for group in groups]
+
+
+def read_group(folder: Path, stamp: str) -> list[Shard]:
+    """Return the shards of a complete group. Raises InputError if it is not there or was damaged."""
+    index = _index(folder, stamp)
+    try:
+        listed = [Shard(folder / name, int(rows)) for name, rows in json.loads(index.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{index}: expected a list of shards, got: {error}; remove it, it is built again") from error
+    for shard in listed:
+        if not shard.path.is_file():
+            raise InputError(f"{shard.path}: is missing; remove {index.name}, it is built again")
+    return listed
+
+
+def _index(folder: Path, stamp: str) -> Path:
+    return folder / f"{stamp}.json"
+
+
+def _build(folder: Path, make: Callable[[Any], list[dict[str, Any]]], wait: bool, group: Group) -> None:
+    """Build a group unless it is there, or another process builds it and ``wait`` is false."""
+    with _alone(folder / f".{group.stamp}.lock", wait) as alone:
+        if alone and not _index(folder, group.stamp).is_file():
+            parts: list[Arrays] = list(make(group.what))
+            write_text(_index(folder, group.stamp), json.dumps(write_shards(parts, folder / group.stamp)))
+
+
+@contextmanager
+def _alone(lock: Path, wait: bool) -> Iterator[bool]:
+    """Hold the lock file during the block; yield whether it is held. The kernel frees it when the process ends.
+
+    On a file system without locks every process has it: then a group may be built twice, which harms nothing.
+    """
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            pass
+        yield True
+        lock.unlink(missing_ok=True)
+    finally:
+        os.close(handle)

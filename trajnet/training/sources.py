@@ -1,0 +1,232 @@
+"""Sources of windows: which files and maps they read, the windows of these, and the cache that keeps them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from trajnet.context.map_field import MapField
+from trajnet.context.surroundings import InputRequirements, scene_field
+from trajnet.datasets.files import find_scenes, load_map, load_scene
+from trajnet.datasets.folders import part_files
+from trajnet.datasets.part_windows import part_windows
+from trajnet.datasets.window_context import scene_surroundings, window_surroundings
+from trajnet.datasets.windows import sliding_windows
+from trajnet.errors import InputError
+from trajnet.scenes.densify import densified
+from trajnet.training.config import SourceConfig
+from trajnet.training.training_set import TrainingSet, joined, thinned_set, training_set, with_derived_velocities
+from trajnet.types import BoolArray, FloatArray, Scene
+from trajnet.whole_file import whole_file
+
+log = logging.getLogger(__name__)
+
+
+#: Part of every cache key: raise it when the code below makes other arrays of the same files.
+CACHE_VERSION = 7
+#: What a map in a folder of maps ends with: see trajnet.datasets.files.load_map.
+MAP_SUFFIXES = (".osm", ".xml", ".json", ".parquet")
+#: Told of what takes long: what it is, how many parts of it are done, and of how many.
+Report = Callable[[str, int, int], None]
+
+
+def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:
+    """Return the files a source reads, from the first of the data folders that has them. Raises InputError."""
+    dataset = source.dataset
+    if dataset.windows is not None:
+        return part_files(dataset, roots, source.split)
+    files = part_files(dataset, roots, source.split) if dataset.parts else find_scenes(_path_below(roots, source.path))
+    for key in ("only", "without"):
+        unknown = set(getattr(source, key)) - {file.stem for file in files}
+        if unknown:
+            raise InputError(f"{source.name}: {key}: no scene is called {', '.join(sorted(unknown))}")
+    files = [f for f in files if f.stem not in source.without and (not source.only or f.stem in source.only)]
+    chosen = files[source.first : source.first + source.count] if source.count else files[source.first :]
+    if not chosen:
+        raise InputError(
+            f"{source.path or source.kind}: expected more than {source.first} scene files, got {len(files)}"
+        )
+    return chosen
+
+
+def map_files(source: SourceConfig, files: Sequence[Path], roots: Sequence[Path]) -> list[Path]:
+    """Return the map of each of the source's files; none where the source names no map.
+
+    Raises InputError where there is no such file, or not one map for each scene in a folder of maps.
+    """
+    if not source.map:
+        return []
+    given = _path_below(roots, source.map)
+    if given.is_file():
+        return [given] * len(files)
+    beside: dict[str, list[Path]] = {}
+    for path in sorted(given.iterdir()):
+        if path.suffix.lower() in MAP_SUFFIXES and path not in files:
+            beside.setdefault(path.stem, []).append(path)
+    for file in files:
+        found = beside.get(file.stem, [])
+        if len(found) != 1:
+            got = ", ".join(path.name for path in found) or "none"
+            raise InputError(f"{given}: expected one map called as the scene {file.stem}, got {got}")
+    return [beside[file.stem][0] for file in files]
+
+
+def _path_below(roots: Sequence[Path], path: str) -> Path:
+    for root in roots:
+        if (root / path).exists():
+            return root / path
+    raise InputError(
+        f"data: expected a folder {path!r} under {' or '.join(map(str, roots))}; give its parent with --data"
+    )
+
+
+def build_set(
+    source: SourceConfig,
+    roots: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    report: Report = lambda what, done, total: None,
+) -> TrainingSet:
+    """Return the source's windows with these future times and these surroundings. Raises InputError."""
+    files, rule = source_files(source, roots), source.dataset.windows
+    if rule is None:
+        return _sliding_set(source, files, map_files(source, files, roots), future_time_s, requirements, report)
+    own_s = rule.future_time_s
+    if not rule.other_futures and not (len(own_s) == len(future_time_s) and np.allclose(own_s, future_time_s)):
+        raise InputError(f"{source.kind}: its future times are {own_s} s, the model's knots {future_time_s} s")
+    windows = part_windows(source.dataset, roots, source.split, future_time_s if rule.other_futures else None)
+    return training_set(windows, window_surroundings(windows, files, requirements))
+
+
+def _sliding_set(
+    source: SourceConfig,
+    files: Sequence[Path],
+    maps: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    report: Report,
+) -> TrainingSet:
+    """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
+    step_s = 1.0 / source.rate_hz
+    history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
+    read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
+    read_map = functools.lru_cache(maxsize=1)(load_map)  # one map may be that of all scenes
+    parts = []
+    for done, path in enumerate(files):
+        report(f"windows of {source.name}, files", done, len(files))
+        scene = read(path, requirements.view is not None)
+        if maps:
+            lanes, raster = read_map(maps[done])
+            scene = replace(scene, lanes=lanes, raster=raster)
+        scene = densified(scene, source.densify)
+        windows = sliding_windows(
+            scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
+        )
+        if len(windows):
+            draw = _draw_of(path)
+            field = _map_field(source, scene, requirements, draw)
+            shift_m = _map_shift_m(source, len(windows), draw)
+            around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
+            parts.append(training_set(windows, around))
+    if not parts:
+        raise InputError(
+            f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
+            f"got none in {len(files)} files"
+        )
+    return joined(parts)
+
+
+def _draw_of(path: Path) -> np.random.Generator:
+    """Return a generator that depends on the file's name alone, so that a set is the same whenever it is built."""
+    return np.random.default_rng(list(hashlib.sha256(path.stem.encode()).digest()))
+
+
+def _map_field(
+    source: SourceConfig, scene: Scene, requirements: InputRequirements, draw: np.random.Generator
+) -> MapField | None:
+    """Return the scene's map; of a share of the scenes only where traffic was recorded counts as drivable."""
+    raster, driven = scene.raster, draw.random() < source.driven_share
+    if driven and raster is not None and raster.direction is not None and raster.direction.any():
+        on: BoolArray = np.any(raster.direction != 0, axis=-1)
+        scene = replace(scene, raster=replace(raster, drivable=on))
+    return scene_field(scene, requirements)
+
+
+def _map_shift_m(source: SourceConfig, windows: int, draw: np.random.Generator) -> FloatArray:
+    """(W, 2): by how much each window's map is moved; 0 for half of the scenes."""
+    moved = source.map_shift_m if draw.random() < 0.5 else 0.0
+    shift_m: FloatArray = draw.uniform(-moved, moved, (windows, 2))
+    return shift_m
+
+
+def cache_key(
+    source: SourceConfig,
+    files: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    maps: Sequence[Path] = (),
+) -> str:
+    """Return a key that changes with the settings, the code's version and every byte of the files and their maps."""
+    shown = {name: value for name, value in asdict(source).items() if name != "driving_side"}  # changes no window
+    for name in ("only", "map"):  # the files are in the key anyway; windows of before these keys stay valid
+        del shown[name]
+    settings = [CACHE_VERSION, shown, list(map(float, future_time_s)), asdict(requirements)]
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    for path in (*files, *dict.fromkeys(maps)):
+        digest.update(path.name.encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    digest.update(b"".join(b"m" + path.name.encode() for path in maps))
+    return digest.hexdigest()[:24]
+
+
+def load_training_set(
+    sources: Sequence[SourceConfig],
+    roots: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    cache: Path,
+    report: Report = lambda what, done, total: None,
+) -> TrainingSet:
+    """Return the windows of the sources, from the cache folder where they were built before. report: see Report."""
+    return joined(load_parts(sources, roots, future_time_s, requirements, cache, report))
+
+
+def load_parts(
+    sources: Sequence[SourceConfig],
+    roots: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    cache: Path,
+    report: Report = lambda what, done, total: None,
+) -> list[TrainingSet]:
+    """Return the windows of each source; see load_training_set."""
+    parts = []
+    for source in sources:
+        files, what = source_files(source, roots), f"windows of {source.name}, files"
+        report(what, 0, len(files))
+        key = cache_key(source, files, future_time_s, requirements, map_files(source, files, roots))
+        path = cache / f"windows-{key}.npz"
+        if path.is_file():
+            try:
+                with np.load(path) as stored:
+                    parts.append(TrainingSet(**{f.name: stored[f.name] for f in fields(TrainingSet)}))
+                report(f"{what} built before", len(files), len(files))
+                continue
+            except Exception as error:  # NumPy's reader raises what its parsing stumbles over
+                log.warning("%s: unreadable (%s), built anew", path, error)
+        whole = build_set(source, roots, future_time_s, requirements, report)
+        part = thinned_set(whole, source.every, source.standing_every)
+        if source.derive_velocity:
+            part = with_derived_velocities(part)
+        with whole_file(path) as unfinished:
+            np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
+        parts.append(part)
+        report(what, len(files), len(files))
+    return parts
