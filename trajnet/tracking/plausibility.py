@@ -9,7 +9,7 @@ whose tracker leaps, 0.4 %. A track's recent wobble counts as jitter, too.
 Smaller leaps are told by the track itself (out_of_line): a track that has kept to its velocity within centimetres does
 not leave it by a metre in a tenth of a second, while one whose tracker wobbles does. Such a step is a correction of the
 tracker, not motion: the track goes on from its new place with the velocity that it had. Of those 1.8 million
-steps 9 are taken for one (ApolloScape: 0.1 %); with noise of 0.5 m along each axis at 10 Hz one in a few thousand is,
+steps 10 are taken for one (ApolloScape: 0.1 %); with noise of 0.5 m along each axis at 10 Hz one in a few thousand is,
 which costs the news of one step.
 """
 

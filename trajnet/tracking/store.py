@@ -386,15 +386,15 @@ class TrackStore:
     ) -> list[int]:
         """Return and count the rows of known tracks whose displacement since their last observation is implausible.
 
-        A second observation is judged by the measured velocity, of sources that measure any, and after a leap as if
-        the object stood; but not after MOST_IN_A_ROW leaps: then its speed alone counts, or such a track would begin
-        anew for ever.
+        The observation after a leap, which may be the way back of a swap, is judged by the measured velocity and as if
+        the object stood; but not after MOST_IN_A_ROW leaps: then its speed alone counts, as in other second
+        observations, or such a track would begin anew for ever.
         """
         judged, steady_mps = known[:, _DISPLACED], last[:, _STEADY]
         if not judged.all():
             steady_mps = steady_mps * judged[:, None]
-            shifts, moving = last[:, _SHIFTS], frame.velocity_mps[frame.velocity_valid].any()
-            judged = judged | (frame.velocity_valid & moving | (shifts > 0)) & (shifts < MOST_IN_A_ROW)
+            shifts = last[:, _SHIFTS]
+            judged = judged | (shifts > 0) & (shifts < MOST_IN_A_ROW)
         leapt = unexplained(
             displacement_m,
             dt_s,
