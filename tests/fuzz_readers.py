@@ -103,6 +103,12 @@ def cases(folder: Path) -> list[Case]:
         '<nd ref="2"/><nd ref="3"/></way><relation id="7"><member type="way" role="left" ref="6"/><member type="way" '
         'role="right" ref="5"/><tag k="type" v="lanelet"/></relation></osm>'
     )
+    opendrive = (
+        '<?xml version="1.0"?><OpenDRIVE><header/><road id="1" length="9" junction="-1"><planView><geometry s="0" '
+        'x="0" y="0" hdg="0" length="9"><arc curvature="0.02"/></geometry></planView><lanes><laneSection s="0"><right>'
+        '<lane id="-1" type="driving"><width sOffset="0" a="3" b="0.1" c="0" d="0"/></lane></right></laneSection>'
+        "</lanes></road></OpenDRIVE>"
+    )
     torch.save({"trajnet": {"version": 4, "config": {}}, "state_dict": {"model.a": torch.zeros(3)}}, folder / "a.ckpt")
     np.savez(
         folder / "a.npz", version=1, time_s=np.array([0.5, 1.0]), timestamp_ns=np.array([0]), count=np.array([1]),
@@ -118,6 +124,7 @@ def cases(folder: Path) -> list[Case]:
         Case("scene.parquet", lambda p: load_scene(p, with_map=True), of(ROOT / "sim/scenes/crossing_small.parquet")),
         Case("scene.xml", load_scene, commonroad.encode()),
         Case("map.osm", load_map, lanelet2.encode()),
+        Case("map.xodr", load_map, opendrive.encode()),
         Case("map_projector_info.yaml", lambda p: projection_of(read_projector_info(p), p), info),
         Case("walkers.txt", load_scene, b"0\t1\t2.0\t3.0\n10\t1\t2.5\t3.0\n10\t2\t4.5\t3.0\n"),
         Case("train.yaml", lambda p: load_yaml(TrainConfig, p), of(ROOT / "configs/urban.yaml")),
@@ -131,8 +138,9 @@ def cases(folder: Path) -> list[Case]:
 def data_set_cases(folder: Path) -> list[Case]:
     """Return the readers of data sets' own files; what is read beside a file is whole."""
     from tests.unit.datasets import test_drone_csv as csv
-    from tests.unit.scenes import nuplan_files, test_av2_sensor, womd_files
+    from tests.unit.scenes import nuplan_files, nuscenes_files, test_av2_sensor, womd_files
     from trajnet.datasets.files import load_scene, load_scenes
+    from trajnet.scenes.nuscenes_map import read_nuscenes_map
     from trajnet.scenes.tfrecord import read_records
 
     def every(path: Path) -> int:
@@ -150,7 +158,12 @@ def data_set_cases(folder: Path) -> list[Case]:
     def of(path: Path) -> bytes:
         return path.read_bytes()
 
+    boxes = nuscenes_files.write_tables(folder)
+    streets = folder / "maps" / "expansion" / "boston-seaport.json"
+
     return [
+        Case("v1.0-mini/sample_annotation.json", every, of(boxes)),
+        Case("streets.json", read_nuscenes_map, of(streets)),
         Case("shard.tfrecord", every, of(shard)),
         Case("scenario.bin", past_the_check_sum, womd_files.scenario()),
         Case("log.db", every, of(nuplan_files.write_log(folder / "a.db"))),

@@ -63,7 +63,8 @@ def test_the_messages_of_the_troubleshooting_page_are_those_of_the_code(root: Pa
 
 
 def test_the_table_of_data_sets_is_that_of_the_registry(root: Path) -> None:
-    rows = {row.split("|")[1].strip(): row for row in read(root, "datasets.md").splitlines() if row.startswith("| `")}
+    table = read(root, "datasets.md").partition("\n## ")[0]
+    rows = {row.split("|")[1].strip(): row for row in table.splitlines() if row.startswith("| `")}
     for dataset in DATASETS:
         row = rows[f"`{dataset.name}`"]
         assert dataset.licence in row

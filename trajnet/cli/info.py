@@ -31,7 +31,6 @@ def info(
 
         trajnet info MODEL.onnx
     """
-    from rich.markdown import Markdown
     from rich.table import Table
 
     from trajnet.cli.terminal import Console
@@ -84,7 +83,7 @@ def info(
             tensors.add_row(side, tensor.name, tensor.dtype, " x ".join(tensor.shape), tensor.unit)
     console.print(tensors)
     if predictor.model_file.card:
-        console.print(Markdown(predictor.model_file.card))
+        console.print_markdown(predictor.model_file.card)
 
 
 def precision_of(contract: Contract) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import rich.console
+from rich.markdown import Markdown
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -30,6 +31,14 @@ class Console(rich.console.Console):
                 self._print_table(each, options)
             else:
                 super().print(each, **options)
+
+    def print_markdown(self, text: str) -> None:
+        """Print Markdown; as it is written where a table in it would be cut, since rich cuts the cells of those."""
+        drawn = Markdown(text)
+        if "".join(part.text for part in self.render(drawn)).count("…") > text.count("…"):
+            super().print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            super().print(drawn)
 
     def _print_table(self, table: Table, options: dict[str, Any]) -> None:
         self._keep_unwrapped_columns_whole(table)

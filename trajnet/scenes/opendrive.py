@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: Distance of a border's points, m. Borders are off by about a quarter of it times the change of direction in it.
 STEP_M = 0.5
+#: A longer road is a broken number: its points would not fit into memory.
+LONGEST_M = 100_000.0
 #: Types of lanes for vehicles and riders, of those that OpenDRIVE knows.
 DRIVABLE = frozenset(
     {
@@ -58,6 +60,7 @@ def read_opendrive(path: Path) -> tuple[Lane, ...]:
     broken: list[str] = []
     for road in roads:
         try:
+            _require_length(road)
             lanes += _lanes(Road(road, resolution=STEP_M), broken)
         except Exception as error:  # pyxodr lets whatever a broken road leads to escape
             broken.append(f"road {road.get('id')}: {in_words(error)}")
@@ -66,6 +69,13 @@ def read_opendrive(path: Path) -> tuple[Lane, ...]:
     if broken:
         log.warning("%s: left out %d lanes or roads, the first: %s", path, len(broken), broken[0])
     return tuple(lanes)
+
+
+def _require_length(road: Any) -> None:
+    """Raise InputError unless the geometry of a road has a length that a road can have."""
+    lengths_m = [float(part.get("length")) for part in road.findall("planView/geometry")]
+    if not 0 < sum(lengths_m) <= LONGEST_M or min(lengths_m) < 0:
+        raise InputError(f"expected a length above 0 and up to {LONGEST_M:g} m, got {sum(lengths_m):g}")
 
 
 def _reason(roads: list[Any], broken: list[str]) -> str:

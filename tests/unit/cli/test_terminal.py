@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from trajnet.cli.evaluate_tables import table
+from trajnet.cli.replay_tables import that_fit
 from trajnet.cli.terminal import Console, stacked
 
 FIGURES = [f"{10.25 * k:.3f}" for k in range(1, 9)]
@@ -62,3 +63,19 @@ def test_other_things_print_as_ever() -> None:
     file = io.StringIO()
     Console(file=file, width=80).print("a", "b", 7)
     assert file.getvalue() == "a b 7\n"
+
+
+@pytest.mark.parametrize(("terminal", "width"), [(True, 40), (True, 200), (False, 80)])
+def test_no_digit_of_a_table_in_markdown_is_cut(terminal: bool, width: int) -> None:
+    row = "| trajnet-urban |" + "".join(f" {figure} |" for figure in FIGURES)
+    text = f"# Card\n\n| model |{'number |' * len(FIGURES)}\n|{'---|' * (1 + len(FIGURES))}\n{row}\n"
+    file = io.StringIO()
+    Console(file=file, force_terminal=terminal, width=width, color_system=None).print_markdown(text)
+    for words in ("trajnet-urban", *FIGURES):
+        assert words in file.getvalue()
+
+
+def test_a_line_has_the_parts_that_fit() -> None:
+    assert that_fit(("frame 1/9", "now 1.25 ms", "max 2.50"), 22) == "frame 1/9  now 1.25 ms"
+    assert that_fit(("frame 1/9", "now 1.25 ms"), 21) == "frame 1/9"
+    assert that_fit(("frame 1/9",), 5) == ""

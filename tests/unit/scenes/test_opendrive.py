@@ -84,8 +84,13 @@ def test_where_traffic_keeps_left_lanes_lead_the_other_way(tmp_path: Path) -> No
 def test_broken_roads_are_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     nowhere = road("7", geometry(0, 0, 10, "<circle/>"), 10.0, "", lane(-1, "driving", 3.0))
     widthless = road("8", geometry(0, 0, 10), 10.0, "", '<lane id="-1" type="driving"/>')
-    assert len(read_opendrive(write(tmp_path, STRAIGHT, nowhere, widthless))) == 4
-    assert "left out 2 lanes or roads, the first: road 7" in caplog.text
+    endless = road("9", geometry(0, 0, 1e12), 1e12, "", lane(-1, "driving", 3.0))
+    assert len(read_opendrive(write(tmp_path, STRAIGHT, nowhere, widthless, endless))) == 4
+    assert "left out 3 lanes or roads, the first: road 7" in caplog.text
+    with pytest.raises(
+        InputError, match=r"got none of 1 roads: road 9: .*length above 0 and up to 100000 m, got 1e\+12"
+    ):
+        read_opendrive(write(tmp_path, endless))
 
 
 @pytest.mark.parametrize(
