@@ -156,7 +156,10 @@ class Parameters:
         choices=("sole", "cross_check", "fall_back"),
     )
     other_wait_ms: float = _parameter(
-        60.0, "Role fall_back: how long ours waits for the other's answer to the same objects.", minimum=0, maximum=1000
+        60.0,
+        "Role fall_back: how long ours waits for the other's answer to the same objects.",
+        minimum=0.0,
+        maximum=1000.0,
     )
     other_silent_s: float = _parameter(
         1.0, "Role fall_back: ours leaves at once while the other has been silent for this.", minimum=0.1, maximum=60.0
