@@ -26,7 +26,6 @@ from trajnet.inference.domain import Domain, domain_lines
 from trajnet.training.config import TrainConfig
 from trajnet.training.domain import training_domain
 from trajnet.training.sources import load_parts
-from trajnet.training.training_set import joined
 
 
 def read_model(path: Path) -> tuple[onnx.ModelProto, Contract, str]:
@@ -56,7 +55,7 @@ def domain_of(contract: Contract, config: TrainConfig, roots: list[Path], cache:
             f"expected the {contract.training.windows:,} windows that {contract.name} was trained on, "
             f"the data give {sum(windows):,}"
         )
-    return training_domain(joined(parts), config, windows)
+    return training_domain(parts, config, windows)
 
 
 def main(arguments: list[str] | None = None) -> int:

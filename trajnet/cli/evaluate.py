@@ -15,6 +15,7 @@ from trajnet.cli.files import STDOUT, emit_json, require_folders
 from trajnet.cli.own import MapFile
 from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
+from trajnet.cli.workers import RayAddress
 from trajnet.datasets import registry
 from trajnet.errors import InputError
 from trajnet.inference.domain import outside_words
@@ -107,6 +108,7 @@ def evaluate(
     json_file: JsonFile = None,
     save: SaveFile = None,
     jobs: Jobs = 0,
+    ray: RayAddress = None,
     horizon: Horizon = None,
     stride: Stride = 1,
     rates: Rates = None,
@@ -170,7 +172,8 @@ def evaluate(
             source,
             split,
             [*(model_file(name) for name in model or []), *([] if recorded is None else [str(recorded)])],
-            jobs=jobs or usable_cores(),
+            jobs=jobs or (usable_cores() if ray is None else 0),
+            ray=ray,
             horizon_s=horizon,
             stride=stride,
             targets_only=recorded is not None,

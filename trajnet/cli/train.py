@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trajnet.cli.own import MapFile
+from trajnet.cli.workers import Jobs, RayAddress
 from trajnet.datasets.scenes import SCENES
 from trajnet.errors import ConfigError
 from trajnet.scenes.rows import require_file
@@ -52,6 +53,11 @@ def train(
     progress: Annotated[
         bool, typer.Option(help="Show bars on a terminal; without, and elsewhere, a line for each epoch.")
     ] = True,
+    jobs: Jobs = 0,
+    ray: RayAddress = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that read and augment batches meanwhile. The result does not depend on it.")
+    ] = 0,
 ) -> None:
     """Train a model. Killed at any moment, the same command goes on from the last epoch with the same result.
 
@@ -61,14 +67,16 @@ def train(
 
         trajnet train --config configs/finetune.yaml --data ../data --init urban --out out/tuned
 
-    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/last.ckpt --out MODEL.onnx`.
+    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/best.ckpt --out MODEL.onnx`.
     """
     from trajnet.cli.logs import show_warnings
     from trajnet.cli.progress import progress_items
     from trajnet.cli.terminal import Console
     from trajnet.config import load_yaml
+    from trajnet.timing.hardware import usable_cores
     from trajnet.training.config import TrainConfig
     from trajnet.training.train import train as run
+    from trajnet.training.window_store import DataWorkers
 
     show_warnings()
     start = None if init is None else checkpoint_file(init)
@@ -80,10 +88,25 @@ def train(
                 loaded, data, out, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy,
                 threads=threads, progress=progress and sys.stdout.isatty(), init=start,
                 given=config.read_text(encoding="utf-8"), report=report,
+                workers=DataWorkers(jobs or (usable_cores() if ray is None else 0), ray, workers),
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(how_to_go_on(out, loaded.optimizer.epochs)) from None
-    print(f"checkpoint {checkpoint}\nnext: trajnet export {checkpoint} --out {loaded.name}.onnx")
+    print(what_is_there(checkpoint, loaded.name))
+
+
+def what_is_there(last: Path, name: str) -> str:
+    """Return which checkpoints a finished run has left, and what to do next."""
+    from trajnet.training.checkpoint import read_checkpoint
+    from trajnet.training.run_files import BEST
+    from trajnet.training.run_state import RunState
+
+    best, run = last.parent / BEST, RunState.of(read_checkpoint(last)["trajnet"])
+    lines = [f"checkpoint {last} (epoch {run.done})"]
+    if run.best is not None and best.is_file():
+        lines.append(f"checkpoint {best} (epoch {run.best.epoch}, the lowest validation loss)")
+        last = best
+    return "\n".join([*lines, f"next: trajnet export {last} --out {name}.onnx"])
 
 
 def checkpoint_file(name: str) -> Path:

@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-import multiprocessing
-import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -23,7 +18,8 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import concat
 from trajnet.datasets.windows import Windows
-from trajnet.errors import InputError, TrajnetError
+from trajnet.engine import InProcess, executor_for
+from trajnet.errors import InputError
 from trajnet.evaluate.evaluation_set import EvaluationSet
 from trajnet.evaluate.mined import Mined, ObjectSink, mine
 from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
@@ -45,8 +41,6 @@ from trajnet.types import FloatArray
 
 Counters = TypeVar("Counters", GuardCounters, JudgingCounters)
 
-#: Units that each process has at hand: what is done before its turn waits in memory.
-UNITS_AHEAD = 2
 
 #: Called after every unit with the number of units done and their total.
 Progress = Callable[[int, int], None]
@@ -144,6 +138,7 @@ def run_models(
     specs: Sequence[str],
     *,
     jobs: int = 1,
+    ray: str | None = None,
     progress: Progress | None = None,
     save: Mapping[str, SavePaths] = MappingProxyType({}),
     domain: bool = True,
@@ -157,6 +152,7 @@ def run_models(
         dataset,
         specs,
         jobs=jobs,
+        ray=ray,
         progress=progress,
         save=save,
         keep_scores=True,
@@ -171,6 +167,7 @@ def model_results(
     specs: Sequence[str],
     *,
     jobs: int = 1,
+    ray: str | None = None,
     progress: Progress | None = None,
     save: Mapping[str, SavePaths] = MappingProxyType({}),
     keep_scores: bool = False,
@@ -180,12 +177,13 @@ def model_results(
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
-    jobs: processes; 1 works in this one. domain, self_judging: see run_unit. save: that of a predictor's spec takes its
-    paths, in order. sink: takes every scored object, under its predictor's spec. Memory: a tally and 26 bytes for each
-    pair of steadiness, of one predictor, and the units that are worked on. ContractError for a predictor that does not
-    reach the dataset's last time, InputError if there is nothing to score.
+    jobs: processes; 1 works in this one. ray: address of a Ray cluster that works instead, see executor_for.
+    domain, self_judging: see run_unit. save: that of a predictor's spec takes its paths, in order. sink: takes every
+    scored object, under its predictor's spec. Memory: a tally and 26 bytes for each pair of steadiness, of one
+    predictor, and the units that are worked on. ContractError for a predictor that does not reach the dataset's last
+    time, InputError if there is nothing to score.
     """
-    if jobs < 1:
+    if jobs < 1 and ray is None:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
     for spec in specs:
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
@@ -196,7 +194,7 @@ def model_results(
         for spec in specs
         for unit in dataset.units
     ]
-    results = _results(work, dataset.time_s, jobs)
+    results = _results(work, dataset.time_s, jobs, ray)
     done = 0
     for spec in specs:
         total, kept, steps = None, list[Scores](), list[Steps]()
@@ -252,33 +250,14 @@ class Work(NamedTuple):
     worst: int | None
 
 
-def _results(work: list[Work], time_s: FloatArray, jobs: int) -> Iterator[UnitResult]:
+def _results(work: list[Work], time_s: FloatArray, jobs: int, ray: str | None) -> Iterator[UnitResult]:
     """Yield the result of each piece of work, in order."""
-    jobs = min(jobs, len(work))
-    if jobs <= 1:
+    executor = executor_for(jobs if ray is not None else min(jobs, len(work)), ray)
+    if isinstance(executor, InProcess):
         load = functools.lru_cache(functools.partial(load_predictor, time_s=time_s))
-        for one in work:
-            yield _run(one, load(one.spec), time_s)
-        return
-    # A fresh interpreter for each worker: a fork would copy ONNX Runtime's threads half-way.
-    fresh = multiprocessing.get_context("spawn")
-    # Ctrl-C ends the workers at once and without a traceback.
-    with ProcessPoolExecutor(jobs, fresh, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
-        futures = deque[Future[UnitResult]]()
-        try:
-            for one in work:
-                futures.append(pool.submit(_run_in_worker, one, time_s))
-                if len(futures) >= UNITS_AHEAD * jobs:
-                    yield futures.popleft().result()
-            while futures:
-                yield futures.popleft().result()
-        except BrokenProcessPool as error:
-            raise TrajnetError(
-                "evaluation: a worker process died, out of memory perhaps; try fewer with --jobs"
-            ) from error
-        finally:
-            for future in futures:
-                future.cancel()
+        yield from executor.map(lambda one: _run(one, load(one.spec), time_s), work)
+    else:
+        yield from executor.map(functools.partial(_run_in_worker, time_s=time_s), work)
 
 
 def _run(one: Work, predictor: Predictor, time_s: FloatArray) -> UnitResult:

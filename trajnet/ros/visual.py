@@ -33,7 +33,7 @@ CLOUD: np.dtype[Any] = np.dtype(
         ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("time_s", "<f4"), ("x_m", "<f8"), ("y_m", "<f8"),
         ("cov_xx_m2", "<f4"), ("cov_xy_m2", "<f4"), ("cov_yy_m2", "<f4"),
         ("probability", "<f4"), ("age_s", "<f4"), ("object", "<u4"), ("path", "<u4"), ("source", "<u4"),
-        ("expert", "<u4"),
+        ("expert", "<u4"), ("extended", "<u4"),
     ]
 )  # fmt: skip
 
@@ -126,6 +126,7 @@ def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
     records["path"] = np.arange(modes)[None, :, None]
     records["source"] = paths.source[:, None, None]
     records["expert"] = experts_of(paths)[:, :, None]
+    records["extended"] = paths.time_s > paths.predicted_until_s + 1e-9
     return records.reshape(-1)
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trajnet.engine import Executor
+from trajnet.engine import Executor, InProcess
 from trajnet.errors import InputError
 from trajnet.shards.reader import Shard
 from trajnet.shards.store import Arrays, write_shards
@@ -52,7 +52,8 @@ def build_groups(
     folder.mkdir(parents=True, exist_ok=True)
     for wait in (False, True):
         missing = [group for group in groups if not _index(folder, group.stamp).is_file()]
-        built = executor.map(partial(_build, folder, make, wait), missing)
+        chosen = executor if len(missing) > 1 else InProcess()  # a worker takes seconds to start
+        built = chosen.map(partial(_build, folder, make, wait), missing)
         for done, _ in enumerate(built, len(groups) - len(missing) + 1):
             if progress is not None:
                 progress(done, len(groups))

@@ -12,9 +12,9 @@ from trajnet.tracking.motion import causal_heading, steady_velocity
 from trajnet.tracking.store import TrackPolicy
 from trajnet.training.augment import disturbed, thinned
 from trajnet.training.config import AugmentConfig
-from trajnet.training.model import ContextTensors
 from trajnet.training.model_input import ModelInput
-from trajnet.training.training_set import TrainingSet
+from trajnet.training.tensors import ContextTensors
+from trajnet.training.training_set import TrainingSet, WindowSource
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Batches(torch.utils.data.Dataset[Batch]):
 
     def __init__(
         self,
-        data: TrainingSet,
+        data: WindowSource,
         batch: int,
         *,
         augment: AugmentConfig | None = None,
@@ -59,14 +59,14 @@ class Batches(torch.utils.data.Dataset[Batch]):
         #: Rows of the data in the order of the batches.
         self.order = order
         self._chunks = [order[i : i + batch] for i in range(0, len(order), batch)]
-        self._arrays = {f.name: torch.from_numpy(getattr(data, f.name)) for f in fields(TrainingSet)}
+        self._data = data
 
     def __len__(self) -> int:
         return len(self._chunks)
 
     def __getitem__(self, index: int) -> Batch:
-        rows = torch.from_numpy(self._chunks[index])
-        window = {name: values[rows] for name, values in self._arrays.items()}
+        chosen = self._data.select(self._chunks[index])
+        window = {f.name: torch.from_numpy(getattr(chosen, f.name)) for f in fields(TrainingSet)}
         keep = window["observed"]
         if self._augment is not None:
             entropy = np.random.SeedSequence([self._seed, self._epoch, self._rank, index]).generate_state(1, np.uint64)

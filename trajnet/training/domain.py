@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from trajnet.arrays import StructOfArrays, concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.inference.domain import DRIVING_SIDES, SPEED_EDGES_MPS, SPEED_QUANTILES, ClassDomain, Domain
 from trajnet.tracking.motion import steady_velocity
@@ -14,31 +17,49 @@ from trajnet.training.training_set import TrainingSet
 from trajnet.types import CLASS_NAMES, BoolArray, FloatArray
 
 
-def training_domain(data: TrainingSet, config: TrainConfig, source_windows: Sequence[int]) -> Domain:
-    """Return the domain of a model trained on these windows with this configuration.
+def training_domain(parts: Iterable[TrainingSet], config: TrainConfig, source_windows: Sequence[int]) -> Domain:
+    """Return the domain of a model trained on the windows of all parts with this configuration.
 
-    source_windows: number of windows of each of config.train, in its order.
+    source_windows: number of windows of each of config.train, in its order. Raises InputError if there are no parts.
     """
-    speed_mps = speeds(data)
-    has_neighbours = np.asarray((data.neighbours[..., NEIGHBOUR_COLUMNS.valid] > 0).any(axis=(1, 2)))
+    shown = concat([_shown_of(part) for part in parts], what="training windows")
     sides = dict.fromkeys(DRIVING_SIDES, 0)
     for source, windows in zip(config.train, source_windows, strict=True):
         sides[source.driving_side] += int(windows)
     return Domain(
         classes={
-            name: _of_class(speed_mps[data.object_class == value])
+            name: _of_class(shown.speed_mps[shown.object_class == value])
             for value, name in enumerate(CLASS_NAMES)
-            if (data.object_class == value).any()
+            if (shown.object_class == value).any()
         },
-        rates_hz=rates(data, config.augment),
+        rates_hz=_rates(shown.shortest_s, shown.reach_s, config.augment),
         driving_sides={side: windows for side, windows in sides.items() if windows},
-        map_share=_share(data.map_valid),
-        neighbours_share=_share(has_neighbours),
-        velocity_share=_share(data.velocity_valid[:, -1]),
+        map_share=_share(shown.map_valid),
+        neighbours_share=_share(shown.has_neighbours),
+        velocity_share=_share(shown.velocity_measured),
         pace=1.0 + config.augment.pace,
         drop=config.augment.drop,
         position_noise_m=config.augment.position_noise_m,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown(StructOfArrays):
+    """What a domain takes of W windows, each (W,); see speeds and _intervals."""
+
+    speed_mps: FloatArray
+    shortest_s: FloatArray
+    reach_s: FloatArray
+    object_class: NDArray[np.int8]
+    map_valid: BoolArray
+    has_neighbours: BoolArray
+    velocity_measured: BoolArray
+
+
+def _shown_of(data: TrainingSet) -> _Shown:
+    has_neighbours = np.asarray((data.neighbours[..., NEIGHBOUR_COLUMNS.valid] > 0).any(axis=(1, 2)))
+    measured = data.velocity_valid[:, -1]
+    return _Shown(speeds(data), *_intervals(data), data.object_class, data.map_valid, has_neighbours, measured)
 
 
 def speeds(data: TrainingSet) -> FloatArray:
@@ -74,7 +95,10 @@ def rates(data: TrainingSet, augment: AugmentConfig) -> tuple[tuple[float, int],
     A window's rate is that of its shortest interval between observations. Each stride gets its expected share of the
     windows whose history is long enough for it.
     """
-    shortest_s, reach_s = _intervals(data)
+    return _rates(*_intervals(data), augment)
+
+
+def _rates(shortest_s: FloatArray, reach_s: FloatArray, augment: AugmentConfig) -> tuple[tuple[float, int], ...]:
     known = np.isfinite(shortest_s)
     intervals_s, inverse = np.unique(np.round(shortest_s[known], 3), return_inverse=True)
     found: dict[float, float] = {}

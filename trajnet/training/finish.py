@@ -12,7 +12,7 @@ from trajnet.training.checkpoint import checkpoint_model, read_checkpoint, save_
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.run_files import BEST, LAST
 from trajnet.training.sources import Report
-from trajnet.training.training_set import TrainingSet
+from trajnet.training.training_set import WindowSource
 
 
 def is_finished(out: Path) -> bool:
@@ -20,7 +20,7 @@ def is_finished(out: Path) -> bool:
     return all("domain" in read_checkpoint(path)["trajnet"] for path in _checkpoints(out))
 
 
-def finish(out: Path, validation: TrainingSet, domain: Domain, report: Report) -> None:
+def finish(out: Path, validation: WindowSource, domain: Domain, report: Report) -> None:
     """Put into the checkpoints of a run its domain and the calibration of their models, fitted on validation data."""
     for path in _checkpoints(out):
         if "domain" in read_checkpoint(path)["trajnet"]:  # of an earlier cycle, or done before a kill

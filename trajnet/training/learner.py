@@ -18,9 +18,11 @@ from trajnet.training.batches import Batch, Batches
 from trajnet.training.checkpoint import CHECKPOINT_VERSION
 from trajnet.training.config import TrainConfig
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
-from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
 from trajnet.training.run_state import RunState
-from trajnet.training.training_set import TrainingSet
+from trajnet.training.tensors import ContextTensors, PathTensors
+from trajnet.training.training_set import WindowSource
+from trajnet.training.window_store import DataWorkers
 
 
 class Learner(lightning.LightningModule):
@@ -110,14 +112,25 @@ class Learner(lightning.LightningModule):
 class WindowsDataModule(lightning.LightningDataModule):
     """Hands Lightning the batches of the epoch that it is in."""
 
-    def __init__(self, config: TrainConfig, train: TrainingSet, validation: TrainingSet, before: int = 0) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        train: WindowSource,
+        validation: WindowSource,
+        before: int = 0,
+        workers: DataWorkers = DataWorkers(),
+    ) -> None:
         """Take the windows of both. before: epochs of earlier cycles of the run, which had other batches."""
         super().__init__()
+        self._workers = workers
         self._before = before
         self._config, self._train, self._validation = config, train, validation
 
     def _loader(self, batches: Batches) -> DataLoader[Batch]:
-        return DataLoader(batches, batch_size=None, shuffle=False)
+        count = self._workers.count
+        # Ray's threads, half-way copied by a fork, would stop a worker for good.
+        start = "spawn" if count and self._workers.ray is not None else None
+        return DataLoader(batches, batch_size=None, shuffle=False, num_workers=count, multiprocessing_context=start)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         trainer, config = self.trainer, self._config

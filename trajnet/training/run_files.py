@@ -11,6 +11,8 @@ from trajnet.training.config import TrainConfig
 from trajnet.whole_file import write_text
 
 #: The newest epoch; a run that goes on begins here.
+#: Folder of the windows, in shards.
+WINDOWS = "windows"
 LAST = "last.ckpt"
 #: The epoch with the lowest validation loss.
 BEST = "best.ckpt"

@@ -23,7 +23,7 @@ from trajnet.errors import InputError
 from trajnet.scenes.densify import densified
 from trajnet.training.config import SourceConfig
 from trajnet.training.training_set import TrainingSet, joined, thinned_set, training_set, with_derived_velocities
-from trajnet.types import BoolArray, FloatArray, Scene
+from trajnet.types import BoolArray, FloatArray, Lane, RasterMap, Scene
 from trajnet.whole_file import whole_file
 
 log = logging.getLogger(__name__)
@@ -114,33 +114,51 @@ def _sliding_set(
     report: Report,
 ) -> TrainingSet:
     """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
-    step_s = 1.0 / source.rate_hz
-    history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
-    read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
-    read_map = functools.lru_cache(maxsize=1)(load_map)  # one map may be that of all scenes
     parts = []
     for done, path in enumerate(files):
         report(f"windows of {source.name}, files", done, len(files))
-        scene = read(path, requirements.view is not None)
-        if maps:
-            lanes, raster = read_map(maps[done])
-            scene = replace(scene, lanes=lanes, raster=raster)
-        scene = densified(scene, source.densify)
-        windows = sliding_windows(
-            scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s
-        )
-        if len(windows):
-            draw = _draw_of(path)
-            field = _map_field(source, scene, requirements, draw)
-            shift_m = _map_shift_m(source, len(windows), draw)
-            around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
-            parts.append(training_set(windows, around))
+        part = scene_set(source, path, maps[done] if maps else None, future_time_s, requirements)
+        parts += [] if part is None else [part]
     if not parts:
         raise InputError(
             f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
             f"got none in {len(files)} files"
         )
     return joined(parts)
+
+
+def scene_set(
+    source: SourceConfig,
+    path: Path,
+    map_file: Path | None,
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+) -> TrainingSet | None:
+    """Return the sliding windows of one scene with the map that the source gives it; None where there are none.
+
+    map_file: takes the place of the scene's own map.
+    """
+    step_s = 1.0 / source.rate_hz
+    history_s: FloatArray = np.linspace(-source.history_s, 0.0, round(source.history_s / step_s) + 1)
+    read = source.dataset.read or (lambda path, with_map: load_scene(path, with_map=with_map))
+    scene = read(path, requirements.view is not None)
+    if map_file is not None:
+        lanes, raster = _map_of(map_file)
+        scene = replace(scene, lanes=lanes, raster=raster)
+    scene = densified(scene, source.densify)
+    windows = sliding_windows(scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s)
+    if not len(windows):
+        return None
+    draw = _draw_of(path)
+    field = _map_field(source, scene, requirements, draw)
+    shift_m = _map_shift_m(source, len(windows), draw)
+    around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
+    return training_set(windows, around)
+
+
+@functools.lru_cache(maxsize=1)  # one map may be that of all scenes
+def _map_of(path: Path) -> tuple[tuple[Lane, ...], RasterMap | None]:
+    return load_map(path)
 
 
 def _draw_of(path: Path) -> np.random.Generator:

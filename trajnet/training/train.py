@@ -19,17 +19,18 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from trajnet.datasets.registry import require_trainable
+from trajnet.engine import executor_for
 from trajnet.training.batches import Batches
 from trajnet.training.checkpoint import WholeFiles, read_checkpoint, start_from
-from trajnet.training.config import TrainConfig
+from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.domain import training_domain
 from trajnet.training.epoch_records import EpochRecords, KeepBest
 from trajnet.training.finish import finish, is_finished
 from trajnet.training.learner import Learner, WindowsDataModule
-from trajnet.training.run_files import BEST, LAST, LOCK, METRICS, keep_configuration
+from trajnet.training.run_files import BEST, LAST, LOCK, METRICS, WINDOWS, keep_configuration
 from trajnet.training.run_state import RunState, continued_run, require_same_start, start_name
-from trajnet.training.sources import Report, load_parts, load_training_set
-from trajnet.training.training_set import TrainingSet, joined
+from trajnet.training.sources import Report
+from trajnet.training.window_store import DataWorkers, StoredWindows, stored_windows
 from trajnet.whole_file import only_process
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class _Way:
     given: str
     report: Report
     callbacks: Sequence[Callback]
+    workers: DataWorkers
 
 
 def train(
@@ -63,6 +65,7 @@ def train(
     given: str = "",
     report: Report = lambda what, done, total: None,
     callbacks: Sequence[Callback] = (),
+    workers: DataWorkers = DataWorkers(),
 ) -> Path:
     """Train to the end and return the last checkpoint. A run that was killed goes on from out/last.ckpt.
 
@@ -73,7 +76,7 @@ def train(
     threads: CPU threads of torch; 0 leaves its own choice. progress: a bar on standard output instead of a line of the
     log for each epoch. init: checkpoint whose weights a new run starts from; a run that goes on has its own.
     given: the configuration as its author wrote it, kept beside the run. report: called while windows are built and
-    the model is calibrated.
+    the model is calibrated. workers: who makes the data.
     Raises TrajnetError for data or a checkpoint that does not fit, and where another process trains in ``out``;
     KeyboardInterrupt on Ctrl-C.
     """
@@ -81,7 +84,7 @@ def train(
     require_trainable([(s.kind, s.path) for s in used], non_commercial=config.non_commercial)
     first = getattr(rank_zero_only, "rank", 0) == 0  # the other processes of one run share its folder
     hardware = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes, "strategy": strategy}
-    way = _Way(hardware, threads, progress, init, given, report, callbacks)
+    way = _Way(hardware, threads, progress, init, given, report, callbacks, workers)
     with only_process(out / LOCK, "is training here") if first else contextlib.nullcontext():
         return _train(config, roots, out, way, first=first)
 
@@ -98,9 +101,7 @@ def _train(config: TrainConfig, roots: Sequence[Path], out: Path, way: _Way, *, 
         return last
     if first:
         keep_configuration(out, config, way.given)
-    parts, validation = _windows(config, roots, out / "cache", way.report)
-    source_windows, train_set = [len(part) for part in parts], joined(parts)
-    del parts  # as large as train_set
+    train_set, validation = _windows(config, roots, out / WINDOWS, way)
     devices = way.hardware["devices"]
     ranks = (devices if isinstance(devices, int) else 1) * int(way.hardware["num_nodes"])
     steps = run.cycles[-1] * len(Batches(train_set, config.optimizer.batch, ranks=max(ranks, 1)))
@@ -114,10 +115,11 @@ def _train(config: TrainConfig, roots: Sequence[Path], out: Path, way: _Way, *, 
         start_from(learner.model, way.init, non_commercial=config.non_commercial)
     trainer = _trainer(config, out, learner, way)
     with _interruptible():
-        data = WindowsDataModule(config, train_set, validation, run.before)
+        data = WindowsDataModule(config, train_set, validation, run.before, way.workers)
         trainer.fit(learner, data, ckpt_path=str(last) if resumes else None)
     if trainer.is_global_zero and trainer.current_epoch >= run.cycles[-1]:
-        finish(out, validation, training_domain(train_set, config, source_windows), way.report)
+        domain = training_domain(train_set.chunks(), config, train_set.source_windows)
+        finish(out, validation, domain, way.report)
     return last
 
 
@@ -131,12 +133,19 @@ def _run(config: TrainConfig, last: Path, init: Path | None) -> RunState:
 
 
 def _windows(
-    config: TrainConfig, roots: Sequence[Path], cache: Path, report: Report
-) -> tuple[list[TrainingSet], TrainingSet]:
-    """Return the windows of each source of training, and all those of validation."""
+    config: TrainConfig, roots: Sequence[Path], folder: Path, way: _Way
+) -> tuple[StoredWindows, StoredWindows]:
+    """Return the windows of training and of validation, built in the folder where they are not there yet."""
     knots_s, requirements = np.array(config.model.time_s), config.model.requirements
-    parts = load_parts(config.train, roots, knots_s, requirements, cache, report)
-    return parts, load_training_set(config.validation, roots, knots_s, requirements, cache, report)
+    executor = executor_for(way.workers.jobs, way.workers.ray)
+
+    def of(sources: Sequence[SourceConfig], what: str) -> StoredWindows:
+        def progress(done: int, total: int) -> None:
+            way.report(f"windows of {what}, groups of files", done, total)
+
+        return stored_windows(sources, roots, knots_s, requirements, folder, executor=executor, progress=progress)
+
+    return of(config.train, "training"), of(config.validation, "validation")
 
 
 def _trainer(config: TrainConfig, out: Path, learner: Learner, way: _Way) -> lightning.Trainer:

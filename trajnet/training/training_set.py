@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import StructOfArrays, concat
 from trajnet.context.surroundings import Surroundings
 from trajnet.datasets.windows import Windows
-from trajnet.types import BoolArray
+from trajnet.types import BoolArray, IntArray
 
 Float32Array = NDArray[np.float32]
 
@@ -41,6 +41,16 @@ class TrainingSet(StructOfArrays):
     map_distance: NDArray[np.int8]
     map_valid: BoolArray
     neighbours: Float32Array
+
+
+class WindowSource(Protocol):
+    """Windows from which batches are taken: a TrainingSet in memory, or shards on the disk."""
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+
+    def select(self, rows: IntArray) -> TrainingSet:
+        """Return copies of these windows, in their order."""
 
 
 #: Arrays of a TrainingSet that are about the history, with its steps in the second dimension.
@@ -98,10 +108,10 @@ def with_derived_velocities(data: TrainingSet) -> TrainingSet:
 def joined(parts: Sequence[TrainingSet]) -> TrainingSet:
     """Return the windows of all parts, shorter histories padded in front as not observed."""
     steps = max((part.observed.shape[1] for part in parts), default=0)
-    return concat([_padded(part, steps) for part in parts], what="training windows")
+    return concat([padded(part, steps) for part in parts], what="training windows")
 
 
-def _padded(part: TrainingSet, steps: int) -> TrainingSet:
+def padded(part: TrainingSet, steps: int) -> TrainingSet:
     """Return the windows with this many steps of history."""
     missing = steps - part.observed.shape[1]
     if not missing:
@@ -117,14 +127,17 @@ def _padded(part: TrainingSet, steps: int) -> TrainingSet:
 STANDS_WITHIN_M = 1.0
 
 
-def thinned_set(whole: TrainingSet, every: int, standing_every: int = 1) -> TrainingSet:
+def thinned_set(
+    whole: TrainingSet, every: int, standing_every: int = 1, *, first: int = 0, first_standing: int = 0
+) -> TrainingSet:
     """Return every ``every``-th window; of those of objects that stand, every ``standing_every``-th of these.
 
-    Most of what a street shows is parked, and one window of it is much like the next.
+    Most of what a street shows is parked, and one window of it is much like the next. first, first_standing: where the
+    counts begin, below ``every`` and ``standing_every``.
     """
-    rows = np.arange(len(whole))[::every]
+    rows = np.arange(len(whole))[first::every]
     away_m = np.linalg.norm(np.concatenate([whole.position_m[rows], whole.future_m[rows]], axis=1), axis=-1)
     recorded = np.concatenate([whole.observed[rows], whole.future_valid[rows]], axis=1)
     stands = ~(recorded & (away_m >= STANDS_WITHIN_M)).any(axis=1)
-    kept = ~stands | ((np.cumsum(stands) - 1) % standing_every == 0)
+    kept = ~stands | ((np.cumsum(stands) - 1) % standing_every == first_standing)
     return whole.select(rows[kept])

@@ -116,9 +116,29 @@ def load_cv(**changes: Any) -> Pipeline:
     return Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
 
 
-def test_a_horizon_beyond_the_model_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"horizon_s: expected at most the 6 s .* got 8"):
-        pipeline(horizon_s=8.0)
+def test_a_horizon_beyond_what_was_measured_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"horizon_s: expected at most 15 s \(the model predicts 6 s\), got 16"):
+        pipeline(horizon_s=16.0)
+
+
+def test_paths_beyond_the_model_go_straight_on_wider_and_labelled() -> None:
+    short, long = pipeline().process(message(0, "a"), 0), (line := pipeline(horizon_s=10.0)).process(message(0, "a"), 0)
+    assert short.paths is not None
+    assert long.paths is not None
+    assert np.array_equal(long.paths.position_m[:, :, :13], short.paths.position_m)  # nothing else has changed
+    assert np.array_equal(long.paths.covariance_m2[:, :, :13], short.paths.covariance_m2)
+    assert np.array_equal(long.paths.yaw_rad[:, :, :13], short.paths.yaw_rad)
+    got = said(long.objects)
+    assert got.pose_count.tolist() == [21] * 3
+    assert got.path_pose.reshape(3, 21, 7)[0, :, 0] == pytest.approx(
+        said(short.objects).path_pose[12, 0] + (np.arange(21) - 12) * 5.0 - np.where(np.arange(21) == 0, 1.0, 0.0)
+    )  # the fan is 1 m ahead but at 0 s
+    added = long.paths.covariance_m2[0, 0, [16, 20]] - long.paths.covariance_m2[0, 0, 12]
+    assert added == pytest.approx(np.array([1.5 * 2, 1.5 * 4]).reshape(2, 1, 1) ** 2 * np.eye(2))
+    assert covariance_records(long.paths)["extended"].reshape(3, 21).sum(axis=1).tolist() == [8] * 3
+    assert not covariance_records(short.paths)["extended"].any()
+    values = dict(statuses(line)["model"].values)
+    assert (values["horizon_s"], values["predicted_until_s"]) == ("10", "6")
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", bytes(100), b"\x00\x01\x00\x00" + b"\xff" * 64, b"garbage" * 50])

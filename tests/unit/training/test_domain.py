@@ -60,7 +60,7 @@ def test_the_domain_counts_windows_by_class_speed_side_and_surroundings() -> Non
     left = replace(SOURCE, driving_side="left")
     augment = AugmentConfig(pace=0.2, drop=0.3, position_noise_m=0.25)
     config = TrainConfig("made", "none", False, (left, SOURCE), (SOURCE,), augment=augment)
-    got = training_domain(joined([cars, walkers]), config, [4, 1])
+    got = training_domain([cars, walkers], config, [4, 1])
     assert list(got.classes) == ["car", "pedestrian"]
     assert (got.classes["car"].windows, got.classes["pedestrian"].windows) == (4, 1)
     counts = dict(zip(got.speed_edges_mps, got.classes["car"].speed_windows, strict=True))
@@ -74,7 +74,7 @@ def test_the_domain_counts_windows_by_class_speed_side_and_surroundings() -> Non
 def test_one_leap_among_thousands_does_not_widen_the_range() -> None:
     data = windows([10.0] * 5_000 + [80.0])
     config = TrainConfig("made", "none", False, (SOURCE,), (SOURCE,))
-    assert training_domain(data, config, [5_001]).classes["car"].speed_mps == (10.0, 10.0)
+    assert training_domain([data], config, [5_001]).classes["car"].speed_mps == (10.0, 10.0)
 
 
 def test_rates_are_those_after_the_strides_for_windows_that_are_long_enough() -> None:

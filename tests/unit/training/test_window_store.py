@@ -1,0 +1,135 @@
+"""Windows in shards are those in memory; batches depend neither on the shards nor on who reads them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from trajnet.context.map_field import MapView
+from trajnet.context.surroundings import InputRequirements
+from trajnet.datasets.files import load_scene
+from trajnet.engine import InProcess, ProcessPool
+from trajnet.errors import InputError
+from trajnet.scenes import write_scene
+from trajnet.training import window_store
+from trajnet.training.batches import Batch, Batches
+from trajnet.training.config import AugmentConfig, SourceConfig
+from trajnet.training.sources import load_training_set
+from trajnet.training.training_set import TrainingSet
+from trajnet.training.window_store import StoredWindows, stored_windows
+
+SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
+FUTURE_S = np.array([0.5, 1.0])
+REQUIREMENTS = InputRequirements(MapView(ahead_m=16.0, behind_m=6.0, side_m=11.0, step_m=2.0, patch=3), 3)
+SOURCE = SourceConfig("scenes", path="roads", history_s=1.0, stride=20, min_future_s=1.0)
+SHORT = replace(SOURCE, path="more", history_s=0.5, stride=30, derive_velocity=True)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sources of several scenes: bundled ones, moved along x."""
+    folder = tmp_path_factory.mktemp("data")
+    scene = load_scene(SCENES / "crossing_small.parquet")
+    for name, count in (("roads", 5), ("more", 2)):
+        for number in range(count):
+            moved = replace(scene, position_m=scene.position_m + np.array([3.0 * number, 0.0]))
+            write_scene(moved, folder / name / f"{number}.parquet")
+    return folder
+
+
+@pytest.fixture
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_store, "GROUP_FILES", 2)
+
+
+def build(root: Path, folder: Path, *sources: SourceConfig) -> StoredWindows:
+    return stored_windows(sources, [root], FUTURE_S, REQUIREMENTS, folder)
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_stored_windows_are_those_in_memory(root: Path, tmp_path: Path) -> None:
+    memory = load_training_set([SOURCE, SHORT], [root], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
+    stored = build(root, tmp_path / "windows", SOURCE, SHORT)
+    assert len(stored) == len(memory) == sum(stored.source_windows)
+    rows = np.random.default_rng(0).permutation(len(memory))
+    expected, got = memory.select(rows), stored.select(rows)
+    (whole,) = stored.chunks()
+    for f in fields(TrainingSet):
+        np.testing.assert_array_equal(getattr(got, f.name), getattr(expected, f.name), err_msg=f.name)
+        np.testing.assert_array_equal(getattr(whole, f.name), getattr(memory, f.name), err_msg=f.name)
+        assert getattr(got, f.name).dtype == getattr(memory, f.name).dtype
+    assert len(stored.select(rows[:0])) == 0
+    with pytest.raises(IndexError, match="expected 0 to"):
+        stored.select(np.array([len(stored)]))
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_several_processes_build_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    for name, executor in (("one", InProcess()), ("two", ProcessPool(2))):
+        stored_windows([SOURCE], [root], FUTURE_S, REQUIREMENTS, tmp_path / name, executor=executor)
+    files = [sorted((tmp_path / name).iterdir()) for name in ("one", "two")]
+    assert [file.name for file in files[0]] == [file.name for file in files[1]]
+    assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]
+    assert sum(file.suffix == ".json" for file in files[0]) == 3  # of two, two and one scene
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_only_groups_of_changed_files_or_settings_are_built_again(tmp_path: Path, root: Path) -> None:
+    own = tmp_path / "data"
+    for file in (root / "roads").iterdir():
+        (own / "roads").mkdir(parents=True, exist_ok=True)
+        (own / "roads" / file.name).write_bytes(file.read_bytes())
+    build(own, tmp_path / "w", SOURCE)
+    before = {file.name for file in (tmp_path / "w").iterdir()}
+    os.utime(own / "roads" / "3.parquet", (1, 1))
+    build(own, tmp_path / "w", replace(SOURCE, driving_side="left"))
+    added = {file.name for file in (tmp_path / "w").iterdir()} - before
+    assert sorted(Path(name).suffix for name in added) == [".json", ".npy"]
+    build(own, tmp_path / "w", replace(SOURCE, stride=40))
+    assert len({file.name for file in (tmp_path / "w").iterdir()}) == len(before) + 2 + 6
+    for _ in range(2):
+        stored_windows([SOURCE], [own], FUTURE_S, REQUIREMENTS, tmp_path / "c", by_content=True)
+        os.utime(own / "roads" / "3.parquet", (2, 2))
+    assert len(list((tmp_path / "c").iterdir())) == 6
+
+
+def test_thinning_takes_its_share_of_many_short_files(root: Path, tmp_path: Path) -> None:
+    whole = build(root, tmp_path / "w", SOURCE)
+    fifth = build(root, tmp_path / "w", replace(SOURCE, every=5))
+    assert abs(len(fifth) - len(whole) / 5) <= 5  # of each file one at most
+    again = build(root, tmp_path / "again", replace(SOURCE, every=5))
+    np.testing.assert_array_equal(fifth.select(np.arange(5)).future_m, again.select(np.arange(5)).future_m)
+
+
+def test_a_source_without_windows_is_named(root: Path, tmp_path: Path) -> None:
+    late = replace(SOURCE, min_future_s=1000.0)
+    with pytest.raises(InputError, match=r"roads: expected objects with 1000 s of recorded future, got none in 5"):
+        stored_windows([late], [root], np.array([1000.0]), REQUIREMENTS, tmp_path / "w")
+
+
+def tensors(batch: Batch) -> list[torch.Tensor]:
+    return [batch.history, batch.length, *batch.surroundings, batch.future_m, batch.valid]
+
+
+def test_batches_are_the_same_whoever_makes_them(root: Path, tmp_path: Path) -> None:
+    augment = AugmentConfig(strides=(1, 2), position_noise_m=0.1, hide_map=0.3, noise_memory_s=1.0, pace=0.2)
+    memory = load_training_set([SOURCE, SHORT], [root], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
+    stored = build(root, tmp_path / "w", SOURCE, SHORT)
+    expected = all_batches(memory, augment, 0)
+    assert len(expected) > 8
+    for workers in (0, 1, 3):
+        got = all_batches(stored, augment, workers)
+        assert len(got) == len(expected)
+        for one, two in zip(got, expected, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(two), strict=True))
+
+
+def all_batches(data: TrainingSet | StoredWindows, augment: AugmentConfig, workers: int) -> list[Batch]:
+    batches = Batches(data, 16, augment=augment, seed=1, epoch=2)
+    return list(DataLoader(batches, batch_size=None, num_workers=workers))

@@ -1,0 +1,207 @@
+"""Training windows on the disk: built in shards by any number of processes, read batch by batch.
+
+A source is cut into groups of files (see trajnet.shards). A group is named by its files' sizes and times and by the
+settings, so only what changed is built again, and a build that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.arrays import concat
+from trajnet.context.surroundings import InputRequirements
+from trajnet.engine import Executor, InProcess, stamp_of
+from trajnet.errors import InputError
+from trajnet.scenes.av2_map import map_beside
+from trajnet.shards import Group, Shard, ShardReader, build_groups
+from trajnet.shards.build import Progress
+from trajnet.training.config import SourceConfig
+from trajnet.training.sources import CACHE_VERSION, build_set, map_files, scene_set, source_files
+from trajnet.training.training_set import TrainingSet, padded, thinned_set, with_derived_velocities
+from trajnet.types import FloatArray, IntArray
+
+log = logging.getLogger(__name__)
+
+#: A group has at most so many files, and no second file beyond so many bytes of files: a worker holds its windows.
+GROUP_FILES, GROUP_BYTES = 128, 16_000_000
+#: Windows that are looked at together where all are asked for.
+CHUNK = 16_384
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """How the windows of some files of a source are made; files None: all of a benchmark's part, by its own rule.
+
+    maps: one for each of the files, or none.
+    """
+
+    source: SourceConfig
+    roots: tuple[Path, ...]
+    files: tuple[Path, ...] | None
+    maps: tuple[Path, ...]
+    future_time_s: tuple[float, ...]
+    requirements: InputRequirements
+
+
+@dataclass(frozen=True)
+class DataWorkers:
+    """Who makes the data. Neither windows nor batches depend on it.
+
+    jobs: processes that build the windows; ray: address of a Ray cluster that builds them instead (see executor_for).
+    count: processes that read and augment batches while the model is trained; 0 does it in between.
+    """
+
+    jobs: int = 1
+    ray: str | None = None
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise InputError(f"workers: expected at least 0, got {self.count}")
+
+
+class StoredWindows:
+    """Windows of several sources in shards. Only what is asked for is read; shorter histories are padded in front.
+
+    source_windows: number of windows of each source.
+    """
+
+    def __init__(self, sources: Sequence[Sequence[Shard]]) -> None:
+        """Look at the shards of each source. Raises InputError for a source without any."""
+        self._readers = [ShardReader(shards) for shards in sources]
+        self.source_windows = [len(reader) for reader in self._readers]
+        self._end = np.cumsum(self.source_windows)
+        self._steps = max(reader.record["observed"].shape[0] for reader in self._readers)
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return int(self._end[-1])
+
+    def select(self, rows: IntArray) -> TrainingSet:
+        """Return copies of these windows, in their order. Raises IndexError if one does not exist."""
+        rows = np.asarray(rows, np.int64)
+        source = np.searchsorted(self._end, rows, side="right")
+        order = np.argsort(source, kind="stable")
+        parts = []
+        for number in np.unique(source).tolist() if len(rows) else [0]:
+            if number >= len(self._readers):
+                raise IndexError(f"rows: expected 0 to {len(self) - 1}, got {rows.max()}")
+            first = int(self._end[number]) - self.source_windows[number]
+            records = self._readers[number].read(rows[source == number] - first)
+            parts.append(padded(_as_set(records), self._steps))
+        place = np.empty(len(rows), np.int64)
+        place[order] = np.arange(len(rows))
+        whole = concat(parts, what="training windows")
+        return whole if len(parts) == 1 else whole.select(place)
+
+    def chunks(self) -> Iterator[TrainingSet]:
+        """Yield all windows in their order, so many at once that they need little memory."""
+        for begin in range(0, len(self), CHUNK):
+            yield self.select(np.arange(begin, min(begin + CHUNK, len(self))))
+
+
+def _as_set(records: NDArray[np.void]) -> TrainingSet:
+    return TrainingSet(**{f.name: np.ascontiguousarray(records[f.name]) for f in fields(TrainingSet)})
+
+
+def stored_windows(
+    sources: Sequence[SourceConfig],
+    roots: Sequence[Path],
+    future_time_s: FloatArray,
+    requirements: InputRequirements,
+    folder: Path,
+    *,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    by_content: bool = False,
+) -> StoredWindows:
+    """Return the windows of the sources, built in the folder where they are not there yet.
+
+    executor: by default this process. progress: called with the groups of all sources done and their number.
+    by_content: know files by every byte instead of size and time. Raises InputError as source_files and build_set do.
+    """
+    recipes = [_recipes(source, roots, future_time_s, requirements) for source in sources]
+    groups = [Group(_stamp(recipe, by_content), recipe) for source in recipes for recipe in source]
+    found = iter(build_groups(groups, folder, _windows_of, executor or InProcess(), progress=progress))
+    shards = [[shard for _ in source for shard in next(found)] for source in recipes]
+    for source, of_source in zip(sources, shards, strict=True):
+        if not of_source:
+            raise InputError(
+                f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
+                f"got none in {len(source_files(source, roots))} files"
+            )
+    return StoredWindows(shards)
+
+
+def _recipes(
+    source: SourceConfig, roots: Sequence[Path], future_time_s: FloatArray, requirements: InputRequirements
+) -> list[_Recipe]:
+    """Return the groups of a source: of its files, or one of all where a benchmark has its own windows."""
+    files, future = source_files(source, roots), tuple(map(float, future_time_s))
+    if source.dataset.windows is not None:
+        return [_Recipe(source, tuple(roots), None, (), future, requirements)]
+    groups: list[list[Path]] = [[]]
+    size = 0
+    for file in files:
+        size += file.stat().st_size
+        if groups[-1] and (len(groups[-1]) >= GROUP_FILES or size > GROUP_BYTES):
+            groups.append([])
+            size = file.stat().st_size
+        groups[-1].append(file)
+    map_of = dict(zip(files, map_files(source, files, roots), strict=False))  # empty where the source names none
+    return [
+        _Recipe(source, (), tuple(group), tuple(map_of[file] for file in group if map_of), future, requirements)
+        for group in groups
+    ]
+
+
+def _stamp(recipe: _Recipe, by_content: bool) -> str:
+    source = recipe.source
+    files = recipe.files if recipe.files is not None else source_files(source, recipe.roots)
+    maps = [*recipe.maps] or [beside for file in files if (beside := map_beside(file)) is not None]
+    # Which files are chosen shows in the files themselves; the driving side changes no window.
+    chosen = ("driving_side", "path", "first", "count", "only", "without", "map")
+    shown = {name: value for name, value in asdict(source).items() if name not in chosen}
+    settings = (CACHE_VERSION, shown, recipe.future_time_s, asdict(recipe.requirements))
+    return stamp_of([*files, *maps], settings, content=by_content)
+
+
+def _windows_of(recipe: _Recipe) -> list[dict[str, NDArray[np.generic]]]:
+    """Return the arrays of the windows of a group, file by file."""
+    source, future_time_s = recipe.source, np.array(recipe.future_time_s)
+    if recipe.files is None:
+        whole = build_set(source, recipe.roots, future_time_s, recipe.requirements)
+        return [_finished(whole, source, 0, 0)]
+    parts = []
+    for number, file in enumerate(recipe.files):
+        map_file = recipe.maps[number] if recipe.maps else None
+        part = scene_set(source, file, map_file, future_time_s, recipe.requirements)
+        if part is not None:
+            parts.append(_finished(part, source, *_begin_of(source, file.stem)))
+    return [part for part in parts if len(part["observed"])]
+
+
+def _begin_of(source: SourceConfig, name: str) -> tuple[int, int]:
+    """Return where thinning begins to count in a file, drawn from its name.
+
+    Counting from 0 everywhere, many short files would give more than their share.
+    """
+    draw = np.random.default_rng(list(hashlib.sha256(f"thinned {name}".encode()).digest()))
+    return int(draw.integers(source.every)), int(draw.integers(source.standing_every))
+
+
+def _finished(
+    part: TrainingSet, source: SourceConfig, first: int, first_standing: int
+) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of windows that are thinned and have the velocities that the source asks for."""
+    part = thinned_set(part, source.every, source.standing_every, first=first, first_standing=first_standing)
+    if source.derive_velocity:
+        part = with_derived_velocities(part)
+    return {f.name: getattr(part, f.name) for f in fields(TrainingSet)}
