@@ -131,8 +131,9 @@ def cases(folder: Path) -> list[Case]:
 def data_set_cases(folder: Path) -> list[Case]:
     """Return the readers of data sets' own files; what is read beside a file is whole."""
     from tests.unit.datasets import test_drone_csv as csv
-    from tests.unit.scenes import nuplan_files, test_av2_sensor, womd_files
+    from tests.unit.scenes import nuplan_files, nuscenes_files, test_av2_sensor, womd_files
     from trajnet.datasets.files import load_scene, load_scenes
+    from trajnet.scenes.nuscenes_map import read_nuscenes_map
     from trajnet.scenes.tfrecord import read_records
 
     def every(path: Path) -> int:
@@ -150,7 +151,12 @@ def data_set_cases(folder: Path) -> list[Case]:
     def of(path: Path) -> bytes:
         return path.read_bytes()
 
+    boxes = nuscenes_files.write_tables(folder)
+    streets = folder / "maps" / "expansion" / "boston-seaport.json"
+
     return [
+        Case("v1.0-mini/sample_annotation.json", every, of(boxes)),
+        Case("streets.json", read_nuscenes_map, of(streets)),
         Case("shard.tfrecord", every, of(shard)),
         Case("scenario.bin", past_the_check_sum, womd_files.scenario()),
         Case("log.db", every, of(nuplan_files.write_log(folder / "a.db"))),

@@ -54,7 +54,8 @@ PROBABILITY_SLACK = 1e-3
 class Source(IntEnum):
     """The origin of a row's predicted paths.
 
-    JUDGED: the model answered, and by the object's own past errors another expert's path is the most probable one.
+    JUDGED: the model answered, and by the object's own past errors another expert's path is the most probable one. Only
+    a stream gives it, never a predictor.
     """
 
     MODEL = 0
@@ -64,11 +65,15 @@ class Source(IntEnum):
 
 
 class Expert(IntEnum):
-    """Who predicted one mode of an object, where predictions judge themselves (trajnet.inference.judging)."""
+    """Who predicted one mode of an object, where predictions judge themselves (trajnet.inference.judging).
+
+    UNKNOWN: none of the three that are weighed; physics answered, and nobody judged.
+    """
 
     MODEL = 0
     CONSTANT_VELOCITY = 1
     STANDING = 2
+    UNKNOWN = 3
 
 
 def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -196,8 +201,8 @@ class Prediction(StructOfArrays):
     covariance_m2 (N, K, T, 2, 2): of position_m given the mode, map frame.
     probability (N, K): each row sums to 1.
     source (N,): Source values. age_s (N,): time since the observation that the path is based on.
-    expert (N, K): Expert values, who predicted each mode; None where predictions do not judge themselves: then every
-    mode is of the row's source. It means nothing in rows of Source.PHYSICS.
+    expert (N, K): Expert values, who predicted each mode: UNKNOWN in rows of physics, stale ones too; None where
+    predictions do not judge themselves: then every mode is of the row's source.
     """
 
     SHARED = ("timestamp_ns", "time_s")

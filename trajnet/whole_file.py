@@ -99,6 +99,8 @@ def _flush(path: Path) -> None:
 @contextmanager
 def _part(path: Path, *, folder: bool) -> Iterator[Path]:
     """Yield an empty, locked part of the target that no other process writes; it is removed at the end."""
+    if not path.name:  # "/" or "."
+        raise InputError(f"{path}: expected the name of a {'folder' if folder else 'file'} to write, got none")
     path.parent.mkdir(parents=True, exist_ok=True)
     part, handle = _claim(path, folder)
     try:

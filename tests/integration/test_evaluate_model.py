@@ -18,7 +18,8 @@ from trajnet.export.graph import export_model, write_model
 from trajnet.inference import Stream, load_predictor
 from trajnet.inference.contract import CONTRACT_VERSION, Contract, Training
 from trajnet.scenes import write_scene
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.types import CLASS_NAMES, Scene
 
 pytestmark = pytest.mark.slow

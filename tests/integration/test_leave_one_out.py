@@ -10,7 +10,7 @@ import pytest
 from trajnet.config import load_yaml
 from trajnet.protocols.leave_one_out import KEPT, leave_one_out
 from trajnet.training.config import OptimizerConfig, TrainConfig
-from trajnet.training.model import ModelConfig
+from trajnet.training.model_config import ModelConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 

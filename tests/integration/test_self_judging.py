@@ -78,6 +78,7 @@ def test_the_node_counts_and_labels_it(asked: bool) -> None:
         assert answer.paths.source.tolist() == [Source.JUDGED]
         assert int(values["standing_rows_total"]) > 10
         assert int(values["judged_rows_total"]) >= int(values["standing_rows_total"])
+        assert int(values["model_rows_total"]) == 40  # those that were judged, too
         assert records["expert"][0] == Expert.STANDING  # of the likeliest path
         assert float(values["fallback_share"]) == 0.0  # it is none
     else:

@@ -199,3 +199,9 @@ def test_a_folder_has_one_writer_until_it_ends_or_is_killed(tmp_path: Path) -> N
     other.wait()
     assert begin().startswith(f"{os.getpid()} on ")
     assert begin().startswith(f"{os.getpid()} on ")
+
+
+@pytest.mark.parametrize("path", ["/", "."])
+def test_a_path_without_a_name_is_refused(path: str) -> None:
+    with pytest.raises(InputError, match="expected the name of a file to write, got none"), whole_file(Path(path)):
+        pass

@@ -15,7 +15,8 @@ from tools.recurrent_claims.networks import CELLS, LSTM, NETWORKS, RELU, TANH, w
 from tools.recurrent_claims.training import Recipe, Trained, errors, fit
 from trajnet.training.batches import Batches
 from trajnet.training.config import AugmentConfig, OptimizerConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.training_set import TrainingSet
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from trajnet.training.batches import Batch
 from trajnet.training.loss import LossConfig, winner_takes_all
-from trajnet.training.model import ContextTensors, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.tensors import ContextTensors
 
 
 def state_gradients(encoder: nn.RNNBase, embedded: Tensor, gradient: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from trajnet.inference.contract import Cell
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 
 
 def ordinary_start(encoder: nn.RNNBase) -> None:

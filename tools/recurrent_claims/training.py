@@ -16,7 +16,8 @@ from trajnet.training.batches import Batches
 from trajnet.training.config import AugmentConfig, OptimizerConfig, SourceConfig, TrainConfig
 from trajnet.training.learner import Learner, min_ade
 from trajnet.training.loss import LossConfig, winner_takes_all
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.training_set import TrainingSet
 
 log = logging.getLogger(__name__)

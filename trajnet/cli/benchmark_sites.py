@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +14,10 @@ from trajnet.errors import InputError
 from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from rich.console import Console
+    from rich.table import Table
+
+    from trajnet.protocols.sites.table import Table as SiteTable
 
 Data = Annotated[
     list[Path] | None,
@@ -81,8 +82,7 @@ def sites(
 
         trajnet benchmark sites --site yard=recordings/yard --sites yard
     """
-    from rich.console import Console
-
+    from trajnet.cli.terminal import Console
     from trajnet.models import default_model
     from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites
     from trajnet.protocols.sites.conditions import conditions_named
@@ -109,19 +109,32 @@ def sites(
         write_text(report_file, page(report))
     if json_file is not None:
         emit_json(json_file, report)
-    out = sys.stderr if json_file == STDOUT else sys.stdout
-    show(report, out, breakdown=breakdown)  # last: a closed pipe loses no file
+    show(report, Console(stderr=json_file == STDOUT), breakdown=breakdown)  # last: a closed pipe loses no file
 
 
-def show(report: dict[str, Any], out: TextIO, *, breakdown: bool = False) -> None:
-    """Print the tables; lines are as wide as they need to be unless out is a terminal."""
-    from trajnet.protocols.sites.plain_text import plain_text
+def show(report: dict[str, Any], console: Console, *, breakdown: bool = False) -> None:
+    """Print the headline and the tables."""
     from trajnet.protocols.sites.tables import fallback_lines, headline_lines, site_tables, summary_tables
 
-    width = shutil.get_terminal_size().columns if out.isatty() else None
-    print(*headline_lines(report), *fallback_lines(report), "", sep="\n", file=out)
+    lines = "\n".join([*headline_lines(report), *fallback_lines(report), ""])
+    console.print(lines, markup=False, highlight=False, soft_wrap=True)
     for table in (*summary_tables(report), *site_tables(report, everything=breakdown)):
-        print(plain_text(table, width), file=out)
+        console.print(printed(table))
+
+
+def printed(table: SiteTable) -> Table:
+    """Return a table of texts as one that the console prints: the first column on the left, the others on the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    title = Text(f"{table.title}\n{table.note}" if table.note else table.title)
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(table.head):
+        made.add_column(Text(name), justify="right" if place else "left", no_wrap=True)
+    for row in table.rows or (("none", *[""] * (len(table.head) - 1)),):
+        made.add_row(*(Text(cell) for cell in row))
+    return made
 
 
 def _words(text: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,6 @@ class Conversion:
     """A file, the table that it becomes, and the options of the command.
 
     in_folder: whether DST is a folder: a file that may hold several scenes then has their tables in a folder there.
-    split_by: column of a table of one's own that has a value for each recording, which become tables beside ``table``.
     """
 
     original: Path
@@ -39,7 +38,6 @@ class Conversion:
     map_file: Path | None
     checked: bool
     in_folder: bool
-    split_by: str | None = None
 
     @property
     def stamp(self) -> str:
@@ -103,22 +101,34 @@ def _counts(scene: Scene) -> dict[str, int]:
 def _scenes(one: Conversion) -> Iterator[tuple[str, Scene, list[str], Path]]:
     """Yield a file's kind, each of its scenes, what was chosen and mended in a table of one's own, and the table."""
     found = "own" if one.options is not None else scene_kind(one.original) if one.kind == "auto" else one.kind
-    if one.split_by is not None:
-        for scene, notes in read_own_split(one.original, one.split_by, one.options or TableOptions()):
-            log_notes(scene.scene_id, notes)
-            yield found, scene, [], one.table.with_name(f"{scene.scene_id}.parquet")
+    if one.options is not None and one.options.split_by is not None:
+        yield from _in_folder(one, found, _parts(one, one.options, one.options.split_by))
     elif found == "own":
         yield found, *read_own(one.original, one.options or TableOptions()), one.table
     elif not (one.in_folder and holds_several(one.original, found)):
         yield found, load_scene(one.original, found, with_map=one.with_map), [], one.table
     else:
-        written = set[str]()
-        for scene in load_scenes(one.original, found, with_map=one.with_map):
-            name = re.sub(r"[^\w.-]", "_", scene.scene_id.rsplit("/", 1)[-1])
-            if name in written:
-                raise InputError(f"{one.original}: expected scenes with ids of their own, got {name!r} twice")
-            written.add(name)
-            yield found, scene, [], one.table.with_suffix("") / f"{name}.parquet"
+        yield from _in_folder(one, found, load_scenes(one.original, found, with_map=one.with_map))
+
+
+def _parts(one: Conversion, options: TableOptions, by: str) -> Iterator[Scene]:
+    """Yield the recordings of a table of one's own; what was left out or mended is logged for each."""
+    for scene, notes in read_own_split(one.original, by, options):
+        log_notes(scene.scene_id, notes)
+        yield scene
+
+
+def _in_folder(one: Conversion, kind: str, scenes: Iterable[Scene]) -> Iterator[tuple[str, Scene, list[str], Path]]:
+    """Yield the scenes of a file with the tables that they become, in a folder of the file's name."""
+    if not one.in_folder:
+        raise InputError(f"{one.table}: expected a folder as DST because {one.original} holds several scenes")
+    written = set[str]()
+    for scene in scenes:
+        name = re.sub(r"[^\w.-]", "_", scene.scene_id.rsplit("/", 1)[-1])
+        if name in written:
+            raise InputError(f"{one.original}: expected scenes with ids of their own, got {name!r} twice")
+        written.add(name)
+        yield kind, scene, [], one.table.with_suffix("") / f"{name}.parquet"
 
 
 class Earlier:

@@ -70,10 +70,10 @@ def convert(
     """Convert recorded scenes, or tables of your own (CSV, Parquet, JSON lines), to Parquet tables.
 
     Every later step reads tables fast and needs no reader of the original format. A folder keeps its tree. A file of
-    several scenes (TFRecord) becomes a folder with a table of each. A file in a folder that cannot be read is left out
-    and listed with the reason, what was read before its broken part stays; then, and where the check finds a mistake,
-    the exit code is 1 instead of 0. A single file that cannot be read, or a table that cannot be written, ends the
-    command with exit code 2.
+    several scenes (TFRecord, --split-by) becomes a folder with a table of each. A file in a folder that cannot be read
+    is left out and listed with the reason, what was read before its broken part stays; then, and where the check finds
+    a mistake, the exit code is 1 instead of 0. A single file that cannot be read, or a table that cannot be written,
+    ends the command with exit code 2.
 
         trajnet convert tracks.csv out/
 
@@ -91,8 +91,10 @@ def convert(
     from trajnet.cli.terminal import Console
 
     console, errors = Console(), Console(stderr=True)
-    options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
-    wanted = _conversions(source, target, kind, with_map, options, map_file, checked, split_by)
+    options = table_options(columns, classes, rate, crs, to_crs, units, split_by)
+    if options is not None and kind not in ("auto", "own"):
+        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
+    wanted = _conversions(source, target, kind, with_map, options, map_file, checked)
     earlier = Earlier(target, again=again) if source.is_dir() else None
     to_do, before = (wanted, []) if earlier is None else earlier.split(wanted)
     tally = _Tally(before)
@@ -148,16 +150,11 @@ def _conversions(
     options: TableOptions | None,
     map_file: Path | None,
     checked: bool,
-    split_by: str | None,
 ) -> list[Conversion]:
     from trajnet.cli.conversion import Conversion
 
-    if options is not None and kind not in ("auto", "own"):
-        raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
-    if split_by is not None and (source.is_dir() or target.suffix.lower() == ".parquet"):
-        raise InputError("split-by: expected one table as SRC and a folder as DST, as it makes several of one")
     return [
-        Conversion(original, table, kind, with_map, options, map_file, checked, table != target, split_by)
+        Conversion(original, table, kind, with_map, options, map_file, checked, in_folder=table != target)
         for original, table in _targets(source, target, _files(source, kind, options))
     ]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="last.ckpt of a training run.")],
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="last.ckpt or best.ckpt of a training run.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write.")],
     step_s: Annotated[
         float,

@@ -14,10 +14,15 @@ STDOUT = Path("-")
 
 
 def require_folders(**paths: Path | None) -> None:
-    """Raise InputError unless the folder of every file exists. paths: option -> its file, None where not given."""
+    """Raise InputError unless every path can be a file in a folder that exists.
+
+    paths: option -> its file, None where not given.
+    """
     for option, path in paths.items():
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{option}: expected a file in a folder that exists, got {path}")
+        if path is not None and path.is_dir():
+            raise InputError(f"{option}: expected a file, got the folder {path}")
 
 
 def emit_json(path: Path, values: dict[str, Any]) -> None:

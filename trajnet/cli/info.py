@@ -7,17 +7,21 @@ from typing import Annotated
 
 import typer
 
+from trajnet.cli.files import STDOUT, require_folders
 from trajnet.cli.predictor import model_file
 from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import Contract
 from trajnet.inference.domain import domain_lines
+from trajnet.whole_file import write_text
 
 FLAVOURS = {"streaming": "one operator for each", "unrolled": "written out as matrix products and gates"}
 
 
 def info(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model's name, or a file.")] = "urban",
-    as_json: Annotated[bool, typer.Option("--json", help="The contract as JSON, for machines.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the contract as JSON; - prints it alone.")
+    ] = None,
 ) -> None:
     """Show a model's contract (tensors, units, horizon, training data, licence, parity) and its model card.
 
@@ -27,18 +31,20 @@ def info(
 
         trajnet info MODEL.onnx
     """
-    from rich.markdown import Markdown
     from rich.table import Table
 
     from trajnet.cli.terminal import Console
     from trajnet.inference import OnnxPredictor
 
     model = Path(model_file(name))
+    require_folders(json=json_file)
     predictor = OnnxPredictor(model)
     contract = predictor.model_file.contract
-    if as_json:
+    if json_file == STDOUT:
         print(contract.to_json())
         return
+    if json_file is not None:
+        write_text(json_file, contract.to_json() + "\n")
     console = Console()
     facts = Table(title=f"{contract.name} {contract.model_id}", title_justify="left", show_header=False)
     training = contract.training
@@ -77,7 +83,7 @@ def info(
             tensors.add_row(side, tensor.name, tensor.dtype, " x ".join(tensor.shape), tensor.unit)
     console.print(tensors)
     if predictor.model_file.card:
-        console.print(Markdown(predictor.model_file.card))
+        console.print_markdown(predictor.model_file.card)
 
 
 def precision_of(contract: Contract) -> str:

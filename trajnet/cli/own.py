@@ -65,18 +65,14 @@ def table_options(
     crs: str | None,
     to_crs: str | None,
     units: str | None,
-    *,
-    own: bool = False,
+    split_by: str | None = None,
 ) -> TableOptions | None:
-    """Return the options of an own table; None where none is given and it need not be one (own).
-
-    Raises InputError, ConfigError.
-    """
+    """Return the options of an own table; None where none is given. Raises InputError, ConfigError."""
     from trajnet.scenes.own_table import read_classes
     from trajnet.tabular import TableOptions, Units
     from trajnet.tabular.options import pairs
 
-    if not own and all(given is None for given in (columns, classes, rate_hz, crs, to_crs, units)):
+    if all(given is None for given in (columns, classes, rate_hz, crs, to_crs, units, split_by)):
         return None
     return TableOptions(
         columns=pairs("columns", columns),
@@ -85,6 +81,7 @@ def table_options(
         rate_hz=rate_hz,
         crs=crs,
         to_crs=to_crs,
+        split_by=split_by,
     )
 
 

@@ -109,7 +109,7 @@ def replay(
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     settings = Settings(options, agents, threads, gpu, ignore_domain, plan)
     console, whole_folder = Console(stderr=json_file == STDOUT), scene.is_dir() and not is_bag(scene)
-    require_folders(json=json_file, report=report)
+    require_folders(json=json_file, report=None if whole_folder else report)
     if whole_folder and report is not None and report.is_file():
         raise InputError(f"report: expected a folder for the pages of the scenes of {scene}, got the file {report}")
     films = Films(gif, mp4, start, stop, follow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +39,24 @@ def live_line(console: Console, frames: int, budget_ms: float) -> Iterator[Calla
             shown_ns = timing.finished_ns
             ordered = sorted(total_ms)
             missed = sum(v > budget_ms for v in ordered)
-            line = (
-                f"frame {timing.index + 1}/{frames}  {timing.objects} objects  now {total_ms[-1]:.2f} ms  "
-                f"p50 {ordered[len(ordered) // 2]:.2f}  max {ordered[-1]:.2f}  over budget {missed}"
-            )
-            live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+            parts = (
+                f"frame {timing.index + 1}/{frames}", f"now {total_ms[-1]:.2f} ms", f"over budget {missed}",
+                f"{timing.objects} objects", f"p50 {ordered[len(ordered) // 2]:.2f}", f"max {ordered[-1]:.2f}",
+            )  # fmt: skip
+            live.update(Text(that_fit(parts, console.width), no_wrap=True, overflow="crop"), refresh=True)
 
         yield on_frame
+
+
+def that_fit(parts: Sequence[str], width: int) -> str:
+    """Return the first of these parts in a line that is no wider than a terminal: none of them is cut."""
+    line = ""
+    for part in parts:
+        longer = f"{line}  {part}".lstrip()
+        if len(longer) > width:
+            break
+        line = longer
+    return line
 
 
 def show(found: dict[str, Any], console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import rich.console
+from rich.markdown import Markdown
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -31,7 +32,16 @@ class Console(rich.console.Console):
             else:
                 super().print(each, **options)
 
+    def print_markdown(self, text: str) -> None:
+        """Print Markdown; as it is written where a table in it would be cut, since rich cuts the cells of those."""
+        drawn = Markdown(text)
+        if "".join(part.text for part in self.render(drawn)).count("…") > text.count("…"):
+            super().print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            super().print(drawn)
+
     def _print_table(self, table: Table, options: dict[str, Any]) -> None:
+        self._keep_unwrapped_columns_whole(table)
         needs = Measurement.get(self, self.options.update(max_width=UNLIMITED, width=UNLIMITED), table)
         if needs.maximum <= self.width:
             super().print(table, **options)
@@ -44,6 +54,17 @@ class Console(rich.console.Console):
             super().print(table, **options)
         else:
             super().print(stacked(table), soft_wrap=True, highlight=False)
+
+    def _keep_unwrapped_columns_whole(self, table: Table) -> None:
+        """Make columns that are not wrapped as wide as their longest cell: rich would cut those of several words."""
+        unlimited = self.options.update(max_width=UNLIMITED, width=UNLIMITED)
+        for column in table.columns:
+            if column.no_wrap:
+                cells = (column.header, *column.cells)
+                column.min_width = max(
+                    Measurement.get(self, unlimited, _text(cell) if isinstance(cell, str) else cell).maximum
+                    for cell in cells
+                )
 
 
 def stacked(table: Table) -> Text:
@@ -58,4 +79,8 @@ def stacked(table: Table) -> Text:
 
 
 def _plain(content: Any) -> str:
-    return Text.from_markup(content).plain if isinstance(content, str) else str(content)
+    return _text(content).plain if isinstance(content, str) else str(content)
+
+
+def _text(content: str) -> Text:
+    return Text.from_markup(content)

@@ -67,7 +67,7 @@ def train(
 
         trajnet train --config configs/finetune.yaml --data ../data --init urban --out out/tuned
 
-    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/last.ckpt --out MODEL.onnx`.
+    Watch it with `tensorboard --logdir out/nuscenes`; then `trajnet export out/nuscenes/best.ckpt --out MODEL.onnx`.
     """
     from trajnet.cli.logs import show_warnings
     from trajnet.cli.progress import progress_items
@@ -92,7 +92,21 @@ def train(
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(how_to_go_on(out, loaded.optimizer.epochs)) from None
-    print(f"checkpoint {checkpoint}\nnext: trajnet export {checkpoint} --out {loaded.name}.onnx")
+    print(what_is_there(checkpoint, loaded.name))
+
+
+def what_is_there(last: Path, name: str) -> str:
+    """Return which checkpoints a finished run has left, and what to do next."""
+    from trajnet.training.checkpoint import read_checkpoint
+    from trajnet.training.run_files import BEST
+    from trajnet.training.run_state import RunState
+
+    best, run = last.parent / BEST, RunState.of(read_checkpoint(last)["trajnet"])
+    lines = [f"checkpoint {last} (epoch {run.done})"]
+    if run.best is not None and best.is_file():
+        lines.append(f"checkpoint {best} (epoch {run.best.epoch}, the lowest validation loss)")
+        last = best
+    return "\n".join([*lines, f"next: trajnet export {last} --out {name}.onnx"])
 
 
 def checkpoint_file(name: str) -> Path:

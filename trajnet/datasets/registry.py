@@ -20,6 +20,7 @@ from trajnet.datasets.nuplan import NUPLAN
 from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.datasets.nuscenes_agents import NUSCENES_AGENTS
 from trajnet.datasets.nuscenes_mini import NUSCENES_MINI
+from trajnet.datasets.nuscenes_tables import NUSCENES_TABLES
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.sind import SIND
 from trajnet.datasets.tgsim import TGSIM
@@ -39,6 +40,7 @@ DATASETS: tuple[Dataset, ...] = (
     NUPLAN,
     NUSCENES_AGENTS,
     NUSCENES_MINI,
+    NUSCENES_TABLES,
     MONA,
     DUT,
     SIND,

@@ -38,8 +38,9 @@ from trajnet.inference.contract import (
 from trajnet.inference.domain import Domain
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.training.config import TrainConfig
-from trajnet.training.model import ContextTensors, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_input import ModelInput
+from trajnet.training.tensors import ContextTensors
 from trajnet.types import CLASS_NAMES, FloatArray
 from trajnet.whole_file import whole_file
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, FloatArray, IntArray, Prediction
+from trajnet.types import BoolArray, IntArray, Prediction
 
 
 def copied(prediction: Prediction) -> Prediction:
@@ -33,9 +35,9 @@ def assembled(
     count = len(observations)
     some = None if len(served) == len(result) else np.flatnonzero(fine)
 
-    def filled(name: str) -> FloatArray:
+    def filled(name: str) -> NDArray[Any]:
         wanted, other = getattr(result, name), getattr(safe, name)
-        whole: FloatArray = np.empty((count, *wanted.shape[1:]), wanted.dtype)
+        whole: NDArray[Any] = np.empty((count, *wanted.shape[1:]), wanted.dtype)
         whole[served] = wanted if some is None else wanted[some]
         whole[left] = other
         return whole

@@ -16,7 +16,9 @@ class GuardCounters:
 
     failures: calls that raised. deadline_misses: calls that exceeded the budget, or were skipped because an earlier one
     was still running. non_finite_rows: rows of the model that were rejected (see servable_rows): NaN, probabilities
-    that do not sum to 1, an invalid covariance, a path faster than the object's class can move.
+    that do not sum to 1, an invalid covariance, a path faster than the object's class can move, a source that a
+    predictor may not give (unknown, or JUDGED).
+    model_rows: rows that the model answered, whatever self-judging made of them: those of Source.JUDGED are among them.
     over_limit_rows: rows beyond max_objects, which the model was not given. outside_domain_rows: rows outside of what
     the model was trained on, which it was not given either; of them outside_class_rows by their class,
     outside_rate_rows by their rate, outside_speed_rows by their speed, the first that holds (see domain_check).

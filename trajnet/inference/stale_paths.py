@@ -18,7 +18,7 @@ class _Slots(StructOfArrays):
     """Stored path of each slot.
 
     reported (S,): the newest frame reports the track (scratch). path (S, T + 1, K, POINT_COLUMNS): begins with the
-    observed pose at time 0. probability (S, K). expert (S, K): who predicted each mode; zero where that is not known.
+    observed pose at time 0. probability (S, K). expert (S, K): who predicted each mode; unused without experts.
     """
 
     reported: BoolArray

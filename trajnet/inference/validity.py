@@ -15,14 +15,16 @@ REACH_SLACK_M = 10.0
 #: Allowed difference of a covariance's off-diagonal elements relative to its trace: float32 rounding.
 ASYMMETRY = 1e-6
 
-_FIRST_SOURCE, _LAST_SOURCE = int(min(Source)), int(max(Source))
+#: Sources that a predictor may give: all before JUDGED.
+_FIRST_SOURCE, _LAST_SOURCE = int(Source.MODEL), int(Source.STALE)
 
 
 def servable_rows(prediction: Prediction, observations: Observations) -> BoolArray:
     """Return the rows that may be served, (N,).
 
     Finite, with probabilities that sum to 1 (Prediction.usable_rows), covariances that are symmetric and positive
-    definite, a known source, an age from 0 on, and no point further from the object than its class can get by then.
+    definite, a source that predictors may give (not JUDGED, which is the stream's word), an age from 0 on, and no point
+    further from the object than its class can get by then.
     prediction: a row for each of observations.
     """
     if not len(prediction):

@@ -145,11 +145,25 @@ def _static(run: Run) -> dict[str, Any]:
         "trained on": ", ".join(contract.training.datasets),
         "licence": contract.training.licence + (" (non-commercial)" if contract.training.non_commercial else ""),
     }  # fmt: skip
+    found = document(run)
     return {
-        "document": document(run),
+        "document": found,
         "contract": summary,
         "card": "" if file is None else file.card,
+        "self_judging": _self_judging_words(found["self_judging"], found["guard"]["model_rows"]),
     }
+
+
+def _self_judging_words(judging: dict[str, Any], model_rows: int) -> str:
+    """Return how many of the model's rows were judged and who led them. judging: as in the document."""
+    judged = judging["evident_rows"]
+    if not judged:
+        return "no rows judged" if judging["on"] else "off"
+    led = ", ".join(
+        f"{name} led {judging[key] / judged:.1%}"
+        for name, key in (("constant velocity", "velocity_rows"), ("standing", "standing_rows"))
+    )
+    return f"{judged:,} of the model's {model_rows:,} rows judged by their own past errors; of these {led}"
 
 
 def _scene_drawing(scene: Scene, block: Block) -> dict[str, Any]:

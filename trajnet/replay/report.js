@@ -882,6 +882,7 @@ class Panel {
       ["frames", `${f.served} served, ${f.dropped} dropped, ${f.late} late, backlog at most ${f.backlog_max}`],
       ["tracks", `${t.born} born, ${t.removed} removed`],
       ["rows", `${g.model_rows} model, ${g.physics_rows} physics, ${g.stale_rows} stale`],
+      ["self-judging", data.self_judging],
       ["failures", `${g.failures} calls, ${g.non_finite_rows} rows not finite`],
       ["scene", doc.scene.source || doc.scene.id], ["scene's licence", doc.scene.licence || "not stated"],
     ]);

@@ -73,8 +73,8 @@ class Cycle:
 
     kind: used; late (used, but old when it came); dropped (out of order or a duplicate); bad (could not be decoded);
     failed (could be decoded, but something raised and no objects left).
-    model_rows, physics_rows, stale_rows, judged_rows: objects by the source of their path; judged: answered by the
-    model, and another expert's path put first by the object's own past errors.
+    model_rows, physics_rows, stale_rows: objects by who answered. judged_rows: those of the model, another expert's
+    path of which was put first by the object's own past errors (Source.JUDGED).
     over_limit_rows: objects that the model was not asked about because there were more than it may be given.
     outside_class_rows, outside_rate_rows, outside_speed_rows: objects that it was not asked about because it was never
     trained on their class, rate or speed.
@@ -108,7 +108,7 @@ class Cycle:
     @property
     def rows(self) -> int:
         """How many objects left with a path."""
-        return self.model_rows + self.physics_rows + self.stale_rows + self.judged_rows
+        return self.model_rows + self.physics_rows + self.stale_rows
 
     @property
     def outside_domain_rows(self) -> int:

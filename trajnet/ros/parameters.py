@@ -92,7 +92,10 @@ class Parameters:
         maximum=1024,
     )
     horizon_s: float = _parameter(
-        6.0, "Length of the published paths. A model refuses more than it was trained for.", minimum=0.1, maximum=60.0
+        6.0,
+        "Length of the published paths. What is beyond the model's own goes straight on, wider, labelled, up to 15 s.",
+        minimum=0.1,
+        maximum=60.0,
     )
     path_step_s: float = _parameter(
         0.5, "Time between the points of a published path (Autoware: 0.5).", minimum=0.05, maximum=10.0

@@ -219,7 +219,7 @@ class Pipeline:
             now_ns if monotonic_ns is None else monotonic_ns,
             answer.kind,
             processing_ms=(self._clock_ns() - begin) * 1e-6,
-            model_rows=int(rows[Source.MODEL]),
+            model_rows=int(rows[Source.MODEL] + rows[Source.JUDGED]),
             physics_rows=int(rows[Source.PHYSICS]),
             stale_rows=int(rows[Source.STALE]),
             judged_rows=int(rows[Source.JUDGED]),
@@ -274,8 +274,17 @@ class Pipeline:
                 **({} if self.stream.judge is None else asdict(self.stream.judge.counters)),
             },
         }
+        horizon = (
+            ("horizon_s", f"{self._grid.time_s[-1]:g}"),
+            ("predicted_until_s", f"{min(self._grid.predicted_until_s, self._grid.time_s[-1]):g}"),
+        )
         return tuple(
-            replace(s, values=s.values + tuple((f"{k}_total", str(v)) for k, v in more.get(s.name, {}).items()))
+            replace(
+                s,
+                values=s.values
+                + (horizon if s.name == "model" else ())
+                + tuple((f"{k}_total", str(v)) for k, v in more.get(s.name, {}).items()),
+            )
             for s in self.diagnostics.report(monotonic_ns, judged)
         )
 
@@ -346,7 +355,9 @@ class Pipeline:
     def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, found: _Found) -> Answer:
         frame, objects = cleaned.frame, cleaned.objects
         covariance_m2 = objects.pose_covariance.reshape(-1, 6, 6)[:, :2, :2]
-        present = PresentObjects(frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, objects.pose[:, 2])
+        present = PresentObjects(
+            frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, objects.pose[:, 2], frame.object_class
+        )
         paths = held(self._grid.paths(prediction, present, self._parameters.max_paths), cleaned.hold)
         data = encode_predicted(predicted_objects(cleaned, paths))
         found.stages_ns.append(("encode", self._clock_ns()))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
+from trajnet.inference.extension import LONGEST_S, Extension
 from trajnet.inference.resample import Resampler
 from trajnet.types import BoolArray, FloatArray, Prediction
 
@@ -18,7 +20,8 @@ class PublishedPaths:
 
     time_s (T,), position_m (N, K, T, 2), yaw_rad (N, K, T), covariance_m2 (N, K, T, 2, 2), probability (N, K) in
     falling order, summing to 1, source (N,), age_s (N,), expert (N, K): as in trajnet.types.Prediction. z_m (N,):
-    height of the object, which its paths keep.
+    height of the object, which its paths keep. predicted_until_s: what is later is an extension
+    (trajnet.inference.extension).
     """
 
     time_s: FloatArray
@@ -30,6 +33,7 @@ class PublishedPaths:
     source: NDArray[np.int8]
     age_s: FloatArray
     expert: NDArray[np.int8] | None = None
+    predicted_until_s: float = math.inf
 
     def __len__(self) -> int:
         return len(self.probability)
@@ -37,32 +41,41 @@ class PublishedPaths:
 
 @dataclass(frozen=True, eq=False)
 class PresentObjects:
-    """Where N objects are now: position_m (N, 2), yaw_rad, yaw_valid (N,), covariance_m2 (N, 2, 2), z_m (N,)."""
+    """Where N objects are now: position_m (N, 2), yaw_rad, yaw_valid (N,), covariance_m2 (N, 2, 2), z_m (N,).
+
+    object_class (N,): ObjectClass values, for paths beyond the predicted ones; None takes every object for unknown.
+    """
 
     position_m: FloatArray
     yaw_rad: FloatArray
     yaw_valid: BoolArray
     covariance_m2: FloatArray
     z_m: FloatArray
+    object_class: NDArray[np.int8] | None = None
 
 
 class PathGrid:
     """From a predictor's times to 0, step_s, 2 step_s, ... horizon_s.
 
-    Between the predicted points as trajnet.inference.resample has it, the same as in the evaluation.
+    Between the predicted points as trajnet.inference.resample has it, the same as in the evaluation; beyond them as
+    trajnet.inference.extension has it.
 
-    Raises ConfigError where the horizon is beyond the predictor's last time.
+    Raises ConfigError where the horizon is beyond the predictor's last time and what may be added to it.
     """
 
     def __init__(self, predicted_s: FloatArray, horizon_s: float, step_s: float) -> None:
         last_s = float(predicted_s[-1])
         require(
-            horizon_s <= last_s + 1e-9,
-            f"horizon_s: expected at most the {last_s:g} s that the model predicts, got {horizon_s:g}",
+            horizon_s <= max(last_s, LONGEST_S) + 1e-9,
+            f"horizon_s: expected at most {max(last_s, LONGEST_S):g} s (the model predicts {last_s:g} s), "
+            f"got {horizon_s:g}",
         )
         points = int(horizon_s / step_s + 1e-9) + 1
         self.time_s: FloatArray = np.arange(points, dtype=np.float64) * step_s
-        self._resampler = Resampler(predicted_s, self.time_s)
+        inside = self.time_s <= last_s + 1e-9
+        self.predicted_until_s = last_s
+        self._resampler = Resampler(predicted_s, self.time_s[inside])
+        self._extension = Extension(predicted_s, self.time_s[~inside])
 
     def paths(self, prediction: Prediction, present: PresentObjects, max_paths: int) -> PublishedPaths:
         """Return the likeliest max_paths of each object, led by its present pose.
@@ -76,15 +89,26 @@ class PathGrid:
 
         yaw_later = best.yaw_rad[:, :kept]
         yaw_now = np.where(present.yaw_valid, present.yaw_rad, yaw_later[:, 0, 0])
-        at = self._resampler
+        at, path_m, covariance_m2 = self._resampler, best.position_m[:, :kept], best.covariance_m2[:, :kept]
+        position_m = at.positions(present.position_m, path_m)
+        yaw_rad, wider_m2 = at.yaws(yaw_now, yaw_later), at.covariances(present.covariance_m2, covariance_m2)
+        beyond = self._extension
+        if len(beyond):
+            classes = present.object_class
+            classes = np.zeros(len(best), dtype=np.int8) if classes is None else classes
+            later_m2 = beyond.covariances(covariance_m2[:, :, -1], classes)
+            position_m = np.concatenate([position_m, beyond.positions(present.position_m, path_m)], axis=2)
+            yaw_rad = np.concatenate([yaw_rad, beyond.yaws(yaw_later[:, :, -1])], axis=2)
+            wider_m2 = np.concatenate([wider_m2, later_m2], axis=2)
         return PublishedPaths(
             time_s=self.time_s,
-            position_m=at.positions(present.position_m, best.position_m[:, :kept]),
-            yaw_rad=at.yaws(yaw_now, yaw_later),
-            covariance_m2=at.covariances(present.covariance_m2, best.covariance_m2[:, :kept]),
+            position_m=position_m,
+            yaw_rad=yaw_rad,
+            covariance_m2=wider_m2,
             probability=probability,
             z_m=present.z_m,
             source=best.source,
             age_s=best.age_s,
             expert=None if best.expert is None else best.expert[:, :kept],
+            predicted_until_s=self.predicted_until_s,
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trajnet.ros.cdr_writer import CdrWriter
 from trajnet.ros.published_paths import PublishedPaths
-from trajnet.types import FloatArray
+from trajnet.types import Expert, FloatArray, Source
 
 #: Red, green, blue of a path by where it comes from: model, physics, stale, judged.
 SOURCE_RGB: NDArray[np.float32] = np.array(
@@ -33,7 +33,7 @@ CLOUD: np.dtype[Any] = np.dtype(
         ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("time_s", "<f4"), ("x_m", "<f8"), ("y_m", "<f8"),
         ("cov_xx_m2", "<f4"), ("cov_xy_m2", "<f4"), ("cov_yy_m2", "<f4"),
         ("probability", "<f4"), ("age_s", "<f4"), ("object", "<u4"), ("path", "<u4"), ("source", "<u4"),
-        ("expert", "<u4"),
+        ("expert", "<u4"), ("extended", "<u4"),
     ]
 )  # fmt: skip
 
@@ -125,8 +125,17 @@ def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
     records["object"] = np.arange(count)[:, None, None]
     records["path"] = np.arange(modes)[None, :, None]
     records["source"] = paths.source[:, None, None]
-    records["expert"] = 0 if paths.expert is None else paths.expert[:, :, None]
+    records["expert"] = experts_of(paths)[:, :, None]
+    records["extended"] = paths.time_s > paths.predicted_until_s + 1e-9
     return records.reshape(-1)
+
+
+def experts_of(paths: PublishedPaths) -> NDArray[np.int8]:
+    """Return Expert values (N, K): where nothing judges itself, MODEL in rows of the model and UNKNOWN in others."""
+    if paths.expert is not None:
+        return paths.expert
+    row = np.where(paths.source == Source.MODEL, np.int8(Expert.MODEL), np.int8(Expert.UNKNOWN))
+    return np.repeat(row[:, None], paths.probability.shape[1], axis=1)
 
 
 def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> bytes:

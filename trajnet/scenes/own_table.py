@@ -35,20 +35,16 @@ def read_own(path: Path, options: TableOptions = TableOptions()) -> tuple[Scene,
 
 
 def read_own_split(path: Path, by: str, options: TableOptions = TableOptions()) -> Iterator[tuple[Scene, list[str]]]:
-    """Yield the scene of each value of a column, as read_own does; its id is the file's name and the value.
+    """Yield the scene of each value of a column, as read_own does; its id is the file's name, ``/`` and the value.
 
-    Characters of a value that a file's name should not have become ``_``. Raises InputError that names the file, also
-    where two values become the same id.
+    Raises InputError that names the file and the value.
     """
-    columns, taken = _columns(path), set[str]()
+    columns = _columns(path)
     with _naming(path):
         for value, part in split_columns(columns, by):
-            name = f"{path.stem}-" + re.sub(r"[^\w.+-]", "_", value)
-            if name in taken:
-                raise InputError(f"split-by: expected values of {by} that differ as names of files, got {value!r} too")
-            taken.add(name)
+            named = replace(options, scene_id=f"{path.stem}/{value}", source=options.source or path.name)
             try:
-                yield scene_of_columns(part, replace(options, scene_id=name, source=options.source or path.name))
+                yield scene_of_columns(part, named)
             except InputError as error:
                 raise InputError(f"{by} {value}: {error}") from error
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from trajnet.scenes.lane_shapes import crossing, normals, thin_lane
 from trajnet.types import FloatArray, Lane
 
 #: LaneCenter.LaneType.
@@ -23,8 +24,8 @@ BIKE_LANE = 3
 HALF_WIDTH_M, HALF_BIKE_WIDTH_M = 1.8, 0.9
 #: A boundary is not taken nearer or farther from the centre line than this: some belong to the whole roadway.
 NEAREST_M, FARTHEST_M = 0.5, 3.5
-#: Points are left out where the line stays within this distance: Waymo's are 0.5 m apart on straight roads too.
-TOLERANCE_M = 0.02
+#: Distances are measured at every so many points, and interpolated: Waymo's points are 0.5 m apart.
+EVERY = 4
 #: Features that a scene has no place for.
 LEFT_OUT = ("stop_sign", "speed_bump", "driveway")
 
@@ -47,7 +48,7 @@ def womd_lanes(features: Any) -> tuple[tuple[Lane, ...], Counter[str]]:
                 continue
             lanes.append(_lane(str(feature.id), feature.lane, centre_m, lines))
         elif feature.HasField("crosswalk"):
-            found = _crosswalk(str(feature.id), _points(feature.crosswalk.polygon))
+            found = crossing(str(feature.id), _points(feature.crosswalk.polygon))
             lanes += [] if found is None else [found]
             left_out["crosswalk"] += found is None
         else:
@@ -71,41 +72,22 @@ def _points(found: Any) -> FloatArray:
 
 def _lane(name: str, lane: Any, centre_m: FloatArray, lines: Mapping[int, Any]) -> Lane:
     half_m = HALF_BIKE_WIDTH_M if lane.type == BIKE_LANE else HALF_WIDTH_M
-    left_m = _border(centre_m, lane.left_boundaries, lines, half_m, 1.0)
-    right_m = _border(centre_m, lane.right_boundaries, lines, half_m, -1.0)
-    thinned = shapely.simplify(shapely.linestrings([left_m, right_m, centre_m]), TOLERANCE_M)
-    return Lane(name, *(np.round(shapely.get_coordinates(line), 3) for line in thinned))
+    left = normals(centre_m)
+    on_left_m, on_right_m = (
+        _away_m(centre_m, segments, lines, half_m)[:, None]
+        for segments in (lane.left_boundaries, lane.right_boundaries)
+    )
+    return thin_lane(name, centre_m + on_left_m * left, centre_m - on_right_m * left, centre_m)
 
 
-def _border(centre_m: FloatArray, segments: Any, lines: Mapping[int, Any], half_m: float, side: float) -> FloatArray:
-    """Return the border (P, 2) beside the centre line (P, 2); side: 1 left, -1 right."""
+def _away_m(centre_m: FloatArray, segments: Any, lines: Mapping[int, Any], half_m: float) -> FloatArray:
+    """Return how far the border on one side is away from the centre line (P, 2) at each of its points, (P,)."""
     away_m = np.full(len(centre_m), half_m)
-    points = shapely.points(centre_m)
     for segment in segments:
         line = lines.get(segment.boundary_feature_id)
-        if line is None:
-            continue
-        part = slice(max(segment.lane_start_index, 0), max(segment.lane_end_index + 1, 0))
-        away_m[part] = shapely.distance(line, points[part])
-    ahead = np.empty_like(centre_m)
-    ahead[0], ahead[-1] = centre_m[1] - centre_m[0], centre_m[-1] - centre_m[-2]
-    ahead[1:-1] = centre_m[2:] - centre_m[:-2]
-    ahead /= np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
-    away_m = side * np.clip(away_m, NEAREST_M, FARTHEST_M)
-    border_m: FloatArray = centre_m + away_m[:, None] * np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
-    return border_m
-
-
-def _crosswalk(name: str, polygon_m: FloatArray) -> Lane | None:
-    if len(polygon_m) < 3:
-        return None
-    around = shapely.oriented_envelope(shapely.multipoints(polygon_m))
-    if around.geom_type != "Polygon":
-        return None
-    corners_m = shapely.get_coordinates(around)[:4]
-    if np.hypot(*(corners_m[1] - corners_m[0])) < np.hypot(*(corners_m[2] - corners_m[1])):
-        corners_m = np.roll(corners_m, -1, axis=0)
-    one_m, other_m = corners_m[:2], corners_m[[3, 2]]
-    turned = np.cross(np.append(one_m[1] - one_m[0], 0.0), np.append(other_m[0] - one_m[0], 0.0))[2]
-    left_m, right_m = (other_m, one_m) if turned > 0 else (one_m, other_m)
-    return Lane(f"crossing {name}", left_m, right_m, 0.5 * (left_m + right_m), drivable=False, one_way=False)
+        part = np.arange(max(segment.lane_start_index, 0), min(segment.lane_end_index + 1, len(centre_m)))
+        if line is not None and len(part):
+            asked = np.append(part[:-1:EVERY], part[-1])
+            away_m[part] = np.interp(part, asked, shapely.distance(line, shapely.points(centre_m[asked])))
+    within_m: FloatArray = np.clip(away_m, NEAREST_M, FARTHEST_M)
+    return within_m

@@ -78,7 +78,7 @@ def prediction_columns(prediction: Prediction) -> dict[str, NDArray[Any]]:
 
     time_s counts from timestamp_ns; x, y in m and yaw in rad in the map frame; xx, xy, yy: covariance of x, y in m^2;
     source: model, physics, stale or judged; age_s: time since the observation that the path is based on;
-    expert: who predicted the mode, None for physics and where predictions do not judge themselves.
+    expert: who predicted the mode, None for physics, stale or not, and where predictions do not judge themselves.
     """
     objects, modes, steps = len(prediction), prediction.modes, len(prediction.time_s)
     row = np.repeat(np.arange(objects), modes * steps)
@@ -107,14 +107,20 @@ def _experts(prediction: Prediction) -> NDArray[Any]:
     if prediction.expert is None:
         return np.full(objects * modes * steps, None, dtype=object)
     names: NDArray[Any] = np.array(EXPERT_NAMES, dtype=object)[prediction.expert]
-    names[prediction.source == Source.PHYSICS] = None  # its modes bear the label of the model that was not used
+    names[prediction.expert == Expert.UNKNOWN] = None
     return np.repeat(names.ravel(), steps)
 
 
 def prediction_dataset(prediction: Prediction) -> Any:
-    """Return the prediction as an xarray.Dataset over track_id, mode, time_s and axis. Raises DependencyError."""
+    """Return the prediction as an xarray.Dataset over track_id, mode, time_s and axis.
+
+    source and expert are names; expert is "unknown" in rows of physics, and everywhere if nothing judges itself.
+    Raises DependencyError without xarray.
+    """
     xarray = import_or_say("xarray", "a data set")
     path = ("track_id", "mode", "time_s")
+    unjudged = np.full(prediction.probability.shape, Expert.UNKNOWN)
+    expert = unjudged if prediction.expert is None else prediction.expert
     return xarray.Dataset(
         {
             "position_m": ((*path, "axis"), prediction.position_m),
@@ -123,6 +129,7 @@ def prediction_dataset(prediction: Prediction) -> Any:
             "probability": (("track_id", "mode"), prediction.probability),
             "source": (("track_id",), np.array(SOURCE_NAMES)[prediction.source]),
             "age_s": (("track_id",), prediction.age_s),
+            "expert": (("track_id", "mode"), np.array(EXPERT_NAMES)[expert]),
         },
         coords={
             "track_id": list(prediction.track_id),

@@ -74,14 +74,16 @@ class TableOptions:
 
     columns: what a row has (a key of SPELLINGS, or the column that trajnet writes, such as position_x) -> the table's
     name for it. classes: the table's class -> one of CLASS_NAMES; ``*`` stands for all others. rate_hz: bin the stamps
-    to this rate. crs, to_crs: coordinate system of x and y, and the one wanted (see projection). scene_id, source,
-    licence: of the scene. Raises InputError for what is unknown.
+    to this rate. split_by: a column whose values are recordings of their own; only files are split. crs, to_crs:
+    coordinate system of x and y, and the one wanted (see projection). scene_id, source, licence: of the scene. Raises
+    InputError for what is unknown.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
     units: Units = Units()
     rate_hz: float | None = None
+    split_by: str | None = None
     crs: str | None = None
     to_crs: str | None = None
     scene_id: str = "table"

@@ -3,14 +3,14 @@
 A displacement is explained if it lies near the prediction of a known velocity: the measured one, or the steady one from
 earlier displacements. The gate around the prediction allows for the tracker's jitter, an error of that velocity, and
 the acceleration that the class is capable of. A track whose velocity is not known yet may have moved at any speed of
-its class. The limits are generous: of 340,000 recorded steps of nine data sets they reject the leaps of ApolloScape's
-tracker (0.7 %) and one other step.
+its class. The limits are generous: of 1.8 million recorded steps of nine data sets they reject 6, and of ApolloScape's,
+whose tracker leaps, 0.4 %. A track's recent wobble counts as jitter, too.
 
 Smaller leaps are told by the track itself (out_of_line): a track that has kept to its velocity within centimetres does
 not leave it by a metre in a tenth of a second, while one whose tracker wobbles does. Such a step is a correction of the
-tracker, not motion: the track goes on from its new place with the velocity that it had. Of 1.4 million recorded steps
-of nine data sets 5 are taken for one; with noise of 0.5 m along each axis at 10 Hz it is one in 3,000, and costs the
-news of one step.
+tracker, not motion: the track goes on from its new place with the velocity that it had. Of those 1.8 million
+steps 9 are taken for one (ApolloScape: 0.1 %); with noise of 0.5 m along each axis at 10 Hz one in a few thousand is,
+which costs the news of one step.
 """
 
 from __future__ import annotations

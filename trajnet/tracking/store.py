@@ -177,7 +177,7 @@ class _Slots(StructOfArrays):
     """The state of the track in each slot.
 
     seen_ns (S,): time of its last observation. pose (S, _POSE_COLUMNS): its numbers; of them wobble, steps (see
-    plausibility.out_of_line) and shifts: how many of the last steps in a row moved the track. known (S,
+    plausibility.out_of_line) and shifts: how many of its last steps in a row were leaps. known (S,
     _KNOWN_COLUMNS): masks of what is known of it. object_class (S,).
     """
 
@@ -326,7 +326,7 @@ class TrackStore:
             last[new, _POSITION] = last[new, _ANCHOR] = frame.position_m[new]
             known[new, _YAW_VALID] = frame.yaw_valid[new]
         if self.policy.restart_leaps:
-            self._shift(frame, displacement_m, dt_s, last, known)
+            self._shift(frame, displacement_m, dt_s, last, known, leapt)
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
         position_m = frame.position_m
@@ -384,15 +384,25 @@ class TrackStore:
         known: BoolArray,
         born: list[int],
     ) -> list[int]:
-        """Return and count the rows of known tracks whose displacement since their last observation is implausible."""
+        """Return and count the rows of known tracks whose displacement since their last observation is implausible.
+
+        A second observation is judged by the measured velocity, of sources that measure any, and after a leap as if
+        the object stood; but not after MOST_IN_A_ROW leaps: then its speed alone counts, or such a track would begin
+        anew for ever.
+        """
+        judged, steady_mps = known[:, _DISPLACED], last[:, _STEADY]
+        if not judged.all():
+            steady_mps = steady_mps * judged[:, None]
+            shifts, moving = last[:, _SHIFTS], frame.velocity_mps[frame.velocity_valid].any()
+            judged = judged | (frame.velocity_valid & moving | (shifts > 0)) & (shifts < MOST_IN_A_ROW)
         leapt = unexplained(
             displacement_m,
             dt_s,
             frame.object_class,
             measured_mps=frame.velocity_mps,
             measured=frame.velocity_valid,
-            steady_mps=last[:, _STEADY],
-            steady=known[:, _DISPLACED],
+            steady_mps=steady_mps,
+            steady=judged,
             wobble_m=last[:, _WOBBLE],
         )
         leapt[born] = False
@@ -401,11 +411,18 @@ class TrackStore:
         return rows
 
     def _shift(
-        self, frame: TrackFrame, displacement_m: FloatArray, dt_s: FloatArray, last: FloatArray, known: BoolArray
+        self,
+        frame: TrackFrame,
+        displacement_m: FloatArray,
+        dt_s: FloatArray,
+        last: FloatArray,
+        known: BoolArray,
+        leapt: list[int],
     ) -> None:
         """Move tracks that leapt out of their line to where they are now, velocity and history as they were.
 
-        displacement_m and the last position and anchor change in place, as do wobble, steps and shifts.
+        displacement_m and the last position and anchor change in place, as do wobble, steps and shifts. leapt: rows
+        that began anew.
         """
         off_m = deviation(
             displacement_m,
@@ -428,11 +445,12 @@ class TrackStore:
         wobble_m *= WOBBLE_KEPT
         np.maximum(wobble_m, off_m, out=wobble_m)
         steps += 1.0
+        shifted[leapt] = True
         shifts += 1.0
         shifts *= shifted
         steady = known[:, _DISPLACED]
         if not steady.all():
-            last[~steady, _WOBBLE:] = 0.0
+            last[~steady, _WOBBLE:_SHIFTS] = 0.0
 
     @property
     def any_coasting(self) -> bool:

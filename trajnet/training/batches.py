@@ -12,8 +12,8 @@ from trajnet.tracking.motion import causal_heading, steady_velocity
 from trajnet.tracking.store import TrackPolicy
 from trajnet.training.augment import disturbed, thinned
 from trajnet.training.config import AugmentConfig
-from trajnet.training.model import ContextTensors
 from trajnet.training.model_input import ModelInput
+from trajnet.training.tensors import ContextTensors
 from trajnet.training.training_set import TrainingSet, WindowSource
 
 

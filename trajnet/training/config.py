@@ -10,7 +10,7 @@ from trajnet.datasets.registry import dataset_named, dataset_names
 from trajnet.datasets.scenes import SCENES
 from trajnet.inference.domain import DrivingSide
 from trajnet.training.loss import LossConfig
-from trajnet.training.model import ModelConfig
+from trajnet.training.model_config import ModelConfig
 
 
 @dataclass(frozen=True)

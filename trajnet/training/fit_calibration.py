@@ -17,8 +17,9 @@ from torch import Tensor
 from trajnet import metrics
 from trajnet.training.batches import Batches
 from trajnet.training.loss import displacement, mean_over_knots
-from trajnet.training.model import PathTensors, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_input import unpacked
+from trajnet.training.tensors import PathTensors
 from trajnet.types import BoolArray, FloatArray
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,9 @@ from trajnet.training.batches import Batch, Batches
 from trajnet.training.checkpoint import CHECKPOINT_VERSION
 from trajnet.training.config import TrainConfig
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
-from trajnet.training.model import ContextTensors, PathTensors, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
 from trajnet.training.run_state import RunState
+from trajnet.training.tensors import ContextTensors, PathTensors
 from trajnet.training.training_set import WindowSource
 from trajnet.training.window_store import DataWorkers
 

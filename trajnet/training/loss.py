@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trajnet.config import require
-from trajnet.training.model import PathTensors, gaussian_nll
+from trajnet.training.tensors import PathTensors
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,10 @@ def winner_takes_all(
         terms["expected_ade_m"] = (torch.exp(log_probability) * ade.detach().t()).sum(dim=1).mean()
         total = total + config.expected * terms["expected_ade_m"]
     return total, terms
+
+
+def gaussian_nll(error_x: Tensor, error_y: Tensor, xx: Tensor, xy: Tensor, yy: Tensor) -> Tensor:
+    """Return -log N(error; 0, C) in nats for planar errors; all arguments have one shape."""
+    determinant = torch.clamp(xx * yy - xy * xy, min=1e-8)
+    squared = (yy * error_x * error_x - 2.0 * xy * error_x * error_y + xx * error_y * error_y) / determinant
+    return 0.5 * (squared + torch.log(determinant)) + math.log(2.0 * math.pi)

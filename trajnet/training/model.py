@@ -24,30 +24,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from trajnet.columns import INPUT_COLUMNS, PATH_PLANES
-from trajnet.config import require
-from trajnet.context.map_field import INT8_MAX, MapView
-from trajnet.context.surroundings import InputRequirements
-from trajnet.inference.contract import Cell, state_names
-from trajnet.training.features import (
-    CLASSES,
-    FEATURE_COLUMNS,
-    NEIGHBOUR_FEATURES,
-    PRODUCTS,
-    Features,
-    FeatureSet,
-    direction_matrices,
-    neighbour_matrices,
-    of_class,
-    picking,
-)
+from trajnet.columns import INPUT_COLUMNS
+from trajnet.inference.contract import state_names
+from trajnet.training.encoders import MapEncoder, NeighbourAttention, recurrent
+from trajnet.training.features import CLASSES, FEATURE_COLUMNS, Features, FeatureSet, of_class, picking
+from trajnet.training.model_config import ModelConfig
+from trajnet.training.tensors import ContextTensors, PathTensors
 from trajnet.types import WHEELED
 
 #: Numbers for each knot and mode: acceleration, turn, logarithms of the variances along and across, correlation.
@@ -65,241 +52,6 @@ MAX_FREE_OFFSET_RAD = 1.2
 TURN_SCALE_RAD = 0.1
 #: Relative margin of the product of variances over the squared covariance: some tens of float32's rounding errors.
 ROUNDING = 4e-6
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The sizes of the model.
-
-    cell: the recurrent cell of encoder and decoder. hidden, decoder_hidden, embedding: widths. modes: K.
-    decoder_stride: knots for each step of the decoder, which is most of the computation of a step of the model.
-    sets: growing numbers of modes, the last of them K. The first sets[0] modes are a set that covers the future by
-    itself, the first sets[1] are the next larger one, and so on; the probability of a mode of a later set is never
-    above that of an earlier one. So the first few paths by probability are as good as a model with so few modes.
-    knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
-    map: the sample points of the map around an object, or None. Each patch of them becomes map_channels[0] numbers,
-    each 2 x 2 patches map_channels[1], and so on; all patches of the last level together become map_width.
-    neighbours: number of nearest objects in the attention, attention: its width. context: width of what the decoder
-    starts from. dropout: in training, of the context, the map and the decoder's outputs.
-    Raises ConfigError for sizes out of range.
-    """
-
-    cell: Cell = "lstm"
-    hidden: int = 128
-    decoder_hidden: int = 64
-    decoder_embedding: int = 32
-    decoder_stride: int = 1
-    layers: int = 1
-    embedding: int = 64
-    context: int = 128
-    modes: int = 6
-    sets: tuple[int, ...] = ()
-    knots: int = 12
-    knot_step_s: float = 0.5
-    uses_velocity: bool = False
-    map: MapView | None = None
-    map_channels: tuple[int, ...] = (16,)
-    map_width: int = 96
-    neighbours: int = 0
-    attention: int = 32
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in (
-            "hidden", "decoder_hidden", "decoder_embedding", "decoder_stride", "layers", "embedding", "context",
-            "modes", "knots", "knot_step_s", "map_width", "attention",
-        ):  # fmt: skip
-            require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
-        require(
-            self.knots % self.decoder_stride == 0,
-            f"model.decoder_stride: expected a divisor of knots ({self.knots}), got {self.decoder_stride}",
-        )
-        require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
-        require(
-            bool(self.map_channels) and min(self.map_channels) > 0,
-            f"model.map_channels: expected numbers above 0, got {list(self.map_channels)}",
-        )
-        squares = 2 ** (len(self.map_channels) - 1)
-        require(
-            self.map is None or not any(patches % squares for patches in self.map.shape[:2]),
-            f"model.map_channels: {len(self.map_channels)} levels need numbers of patches that {squares} divides, got "
-            f"{self.map and self.map.shape[:2]}",
-        )
-        require(0 <= self.dropout < 1, f"model.dropout: expected [0, 1), got {self.dropout}")
-        sizes = (0, *self.sets)
-        require(
-            all(a < b for a, b in pairwise(sizes)) and (not self.sets or sizes[-1] == self.modes),
-            f"model.sets: expected growing numbers up to modes ({self.modes}), got {list(self.sets)}",
-        )
-
-    @property
-    def set_sizes(self) -> tuple[int, ...]:
-        """The numbers of modes in the nested sets; one set of all modes by default."""
-        return self.sets or (self.modes,)
-
-    @property
-    def requirements(self) -> InputRequirements:
-        """The surroundings that the model needs."""
-        return InputRequirements(self.map, self.neighbours)
-
-    @property
-    def time_s(self) -> tuple[float, ...]:
-        """The future times of the knots (T,)."""
-        return tuple(round(self.knot_step_s * (i + 1), 9) for i in range(self.knots))
-
-
-class ContextTensors(NamedTuple):
-    """The tensors of contract.surroundings_tensors; those that the model does not need may be empty."""
-
-    map_distance: Tensor
-    neighbours: Tensor
-
-
-class PathTensors(NamedTuple):
-    """K modes at T knots: planes (6, K, T, N) of PATH_PLANES, each (K, T, N) by its name; logits (N, K)."""
-
-    planes: Tensor
-    logits: Tensor
-
-    @property
-    def x_m(self) -> Tensor:
-        return self.planes[PATH_PLANES.index("x_m")]
-
-    @property
-    def y_m(self) -> Tensor:
-        return self.planes[PATH_PLANES.index("y_m")]
-
-    @property
-    def yaw_rad(self) -> Tensor:
-        return self.planes[PATH_PLANES.index("yaw_rad")]
-
-    @property
-    def cov_xx_m2(self) -> Tensor:
-        return self.planes[PATH_PLANES.index("cov_xx_m2")]
-
-    @property
-    def cov_xy_m2(self) -> Tensor:
-        return self.planes[PATH_PLANES.index("cov_xy_m2")]
-
-    @property
-    def cov_yy_m2(self) -> Tensor:
-        return self.planes[PATH_PLANES.index("cov_yy_m2")]
-
-
-def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
-    """Return the recurrent layer. Each kind has its own remedy for vanishing and exploding gradients.
-
-    lstm, gru: gates and an additive state, through which gradients neither vanish nor explode for long contexts; the
-    forget gate of the LSTM starts open (bias 1: Jozefowicz et al. 2015). rnn-relu: the recurrent matrix starts as the
-    identity with zero bias, so at first the state is simply carried on (Le, Jaitly, Hinton 2015). rnn-tanh: the plain
-    network, without a remedy. The trainer clips the gradient's norm for all of them.
-    """
-    if cell == "lstm":
-        lstm = nn.LSTM(inputs, hidden, layers)
-        for layer in range(layers):
-            with torch.no_grad():
-                getattr(lstm, f"bias_ih_l{layer}")[hidden : 2 * hidden].fill_(1.0)
-                getattr(lstm, f"bias_hh_l{layer}").zero_()
-        return lstm
-    if cell == "gru":
-        return nn.GRU(inputs, hidden, layers)
-    if cell == "rnn-tanh":
-        return nn.RNN(inputs, hidden, layers, nonlinearity="tanh")
-    relu = nn.RNN(inputs, hidden, layers, nonlinearity="relu")
-    for layer in range(layers):
-        nn.init.eye_(getattr(relu, f"weight_hh_l{layer}"))
-        nn.init.normal_(getattr(relu, f"weight_ih_l{layer}"), std=0.01)
-        nn.init.zeros_(getattr(relu, f"bias_hh_l{layer}"))
-        nn.init.zeros_(getattr(relu, f"bias_ih_l{layer}"))
-    return relu
-
-
-class MapEncoder(nn.Module):
-    """Encode the map around objects: (N, *view.shape, 4) int8 -> (N, width).
-
-    A first layer encodes each patch; with more than one number of channels, each further layer joins 2 x 2 patches into
-    one; a last layer takes all of them. Patches that do not overlap are one matrix product; convolutions with so few
-    channels cost several times as much. Directions of traffic are seen in the object's own axes: the weights of the
-    first layer are turned instead of the points, because there are far fewer of them.
-    """
-
-    def __init__(self, view: MapView, channels: tuple[int, ...], width: int, dropout: float) -> None:
-        super().__init__()
-        rows, columns, points = view.shape
-        # Without directions the fourth number of a point is always 0: leaving it out would cost more than taking it.
-        self.patch = nn.Linear(points * 4, channels[0])
-        self.patches, self.directions = rows * columns, view.directions
-        self.to_map_axes: Tensor
-        if view.directions:
-            self.register_buffer("to_map_axes", direction_matrices(points), persistent=False)
-        self.larger = nn.ModuleList(nn.Linear(4 * few, many) for few, many in pairwise(channels))
-        self.grids = [(rows >> i, columns >> i) for i in range(len(channels))]
-        self.flat = self.grids[-1][0] * self.grids[-1][1] * channels[-1]
-        self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
-
-    def forward(self, map_distance: Tensor, axes: Tensor | None) -> Tensor:
-        """Return (N, width) for map_distance (N, *view.shape, 4).
-
-        axes (N, PRODUCTS): those of FeatureSet; unused in a model without directions.
-        """
-        # Scaled weights instead of scaled inputs: a constant in the exported graph.
-        weight, wide = self.patch.weight.t() * (1.0 / INT8_MAX), self.patch.in_features  # (wide, channels)
-        if self.directions:
-            assert axes is not None  # a model with directions makes them
-            channels = self.patch.out_features
-            of_axes = torch.matmul(self.to_map_axes, weight).reshape(len(PRODUCTS), -1)  # (PRODUCTS, wide * channels)
-            turned = torch.matmul(axes, of_axes).reshape(-1, wide, channels)  # (N, wide, channels)
-            points = map_distance.reshape(-1, self.patches, wide).to(torch.float32)  # (N, patches, wide)
-            # The bias is added to all patches in one row: sums of longer rows are cheaper.
-            seen = torch.matmul(points, turned).reshape(-1, self.patches * channels)  # (N, patches * channels)
-            seen = torch.relu(seen + self.patch.bias.repeat(self.patches)).reshape(-1, channels)  # (N * patches, ch.)
-        else:
-            points = map_distance.reshape(-1, wide).to(torch.float32)  # (N * patches, wide)
-            seen = torch.relu(torch.matmul(points, weight) + self.patch.bias)  # (N * patches, channels)
-        for layer, (rows, columns) in zip(self.larger, self.grids[1:], strict=True):
-            # 2 x 2 patches side by side: (N, rows, 2, columns, 2 * channels) -> (N, rows, columns, 2, 2 * channels)
-            squares = seen.reshape(-1, rows, 2, columns, 2 * seen.shape[-1]).transpose(2, 3)
-            seen = torch.relu(layer(squares.reshape(-1, 4 * seen.shape[-1])))  # (N * rows * columns, next channels)
-        out: Tensor = self.out(seen.reshape(-1, self.flat))  # (N, width)
-        return out
-
-
-class NeighbourAttention(nn.Module):
-    """Attention of each object over its neighbours by their pose and motion, with a null option of score 0."""
-
-    def __init__(self, query_width: int, width: int) -> None:
-        super().__init__()
-        first = nn.Linear(len(NEIGHBOUR_FEATURES), width)
-        self.embed = nn.Sequential(first, nn.ReLU(), nn.Linear(width, width), nn.ReLU())
-        self.query = nn.Linear(query_width, width)
-        self.scale = width**-0.5
-        self.to_products: Tensor
-        self.to_known: Tensor
-        for name, values in neighbour_matrices().items():
-            self.register_buffer(name, values, persistent=False)
-
-    def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> Tensor:
-        """Return (N, width) for neighbours (N, k, NEIGHBOUR_COLUMNS), axes (N, PRODUCTS) and own (N, query_width).
-
-        axes: those of FeatureSet. The embeddings serve as keys and as values: the layer that takes the result is linear
-        and can learn the value projection itself.
-        """
-        count = neighbours.shape[1]
-        products = torch.matmul(neighbours, self.to_products) * axes.unsqueeze(1)  # (N, k, PRODUCTS)
-        _, valid = torch.split(products, [PRODUCTS.valid.start, 1], -1)  # (N, k, 1)
-        # The sums and scales are applied to the weights instead of the inputs: constants in the exported graph.
-        first = self.embed[0]
-        assert isinstance(first, nn.Linear)
-        weight = torch.matmul(first.weight, self.to_known)  # (width, PRODUCTS)
-        seen = nn.functional.linear(products.reshape(-1, len(PRODUCTS)), weight, first.bias)  # (N * k, width)
-        seen = self.embed[1:](seen).reshape(-1, count, self.query.out_features)  # (N, k, width)
-        # Scaled weights instead of scaled scores: a constant in the exported graph.
-        query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)  # (N, width)
-        score = torch.matmul(seen, query.unsqueeze(2))  # (N, k, width) @ (N, width, 1) -> (N, k, 1)
-        share = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
-        share = share / (1.0 + share.sum(dim=1, keepdim=True))  # the 1 is the null option, with a score of 0
-        out: Tensor = torch.matmul(share.reshape(-1, 1, count), seen).squeeze(1)  # (N, 1, k) @ (N, k, width)
-        return out
 
 
 class TrajectoryModel(nn.Module):
@@ -545,10 +297,3 @@ class TrajectoryModel(nn.Module):
     def parameter_count(self) -> int:
         """The number of trained weights."""
         return sum(p.numel() for p in self.parameters())
-
-
-def gaussian_nll(error_x: Tensor, error_y: Tensor, xx: Tensor, xy: Tensor, yy: Tensor) -> Tensor:
-    """Return -log N(error; 0, C) in nats for planar errors; all arguments have one shape."""
-    determinant = torch.clamp(xx * yy - xy * xy, min=1e-8)
-    squared = (yy * error_x * error_x - 2.0 * xy * error_x * error_y + xx * error_y * error_y) / determinant
-    return 0.5 * (squared + torch.log(determinant)) + math.log(2.0 * math.pi)

@@ -97,6 +97,10 @@ def test_a_file_that_cannot_be_read_is_one_sentence(
 
 
 BAD = {
+    "an output that is a folder": (
+        ("replay", SCENE, "--report", "tests"),
+        "report: expected a file, got the folder tests",
+    ),
     "no such model": (("info", "nowhere.onnx"), "got no such file"),
     "not a model": (("info", "README.md"), "expected a model that ONNX Runtime can load"),
     "no such checkpoint": (("export", "nowhere.ckpt", "--out", "{tmp}/m.onnx"), "got no such file"),
@@ -148,7 +152,7 @@ def test_checkpoint_of_another_version(
 
 
 def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["trajnet", "info", str(default_model()), "--json"])
+    monkeypatch.setattr(sys, "argv", ["trajnet", "info", str(default_model()), "--json", "-"])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert not stopped.value.code

@@ -259,20 +259,20 @@ def test_a_folder_of_own_tables_keeps_its_tree(run: Any, tracks: Path, tmp_path:
 
 def test_a_table_of_several_recordings_becomes_a_scene_for_each(run: Any, tmp_path: Path) -> None:
     path, out = tmp_path / "all.csv", tmp_path / "out"
-    lines = [f"{line},{name}\n" for name in ("7", "8/a") for line in rows().splitlines()]
+    lines = [f"{line},{name}\n" for name in ("7", "8 a") for line in rows().splitlines()]
     path.write_text(HEADER.strip() + ",recordingId\n" + "".join(lines))
     refused = run("convert", path, out)
     assert refused.code == 2
     assert "convert --split-by recordingId" in refused.err
     done = run("convert", path, out, "--split-by", "recordingId")
     assert done.code == 0, done.err
-    assert sorted(table.name for table in out.iterdir()) == ["all-7.parquet", "all-8_a.parquet"]
-    scene = load_scene(out / "all-8_a.parquet")
-    assert (scene.scene_id, scene.source, scene.frame_count, scene.track_id) == ("all-8_a", "all.csv", 60, ("0", "1"))
+    assert sorted(table.name for table in (out / "all").iterdir()) == ["7.parquet", "8_a.parquet"]
+    scene = load_scene(out / "all" / "8_a.parquet")
+    assert (scene.scene_id, scene.source, scene.frame_count, scene.track_id) == ("all/8 a", "all.csv", 60, ("0", "1"))
     one = run("convert", path, tmp_path / "one.parquet", "--split-by", "recordingId")
-    assert (one.code, "expected one table as SRC and a folder as DST" in " ".join(one.err.split())) == (2, True)
+    assert (one.code, "expected a folder as DST because" in " ".join(one.err.split())) == (2, True)
     none = run("convert", path, out, "--split-by", "case_id")
     assert (none.code, "split-by: expected one of time_s" in " ".join(none.err.split())) == (2, True)
     path.write_text(path.read_text().replace(",7\n", ",8_a\n"))
     same = run("convert", path, out, "--split-by", "recordingId")
-    assert (same.code, "that differ as names of files" in " ".join(same.err.split())) == (2, True)
+    assert (same.code, "ids of their own, got '8_a' twice" in " ".join(same.err.split())) == (2, True)

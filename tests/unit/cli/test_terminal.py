@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from trajnet.cli.evaluate_tables import table
+from trajnet.cli.replay_tables import that_fit
 from trajnet.cli.terminal import Console, stacked
 
 FIGURES = [f"{10.25 * k:.3f}" for k in range(1, 9)]
@@ -34,6 +35,16 @@ def test_no_digit_is_cut(terminal: bool, width: int) -> None:
         assert max(len(line) for line in shown.splitlines()) <= width
 
 
+@pytest.mark.parametrize("width", [30, 40, 50, 60, 80])
+def test_a_cell_of_several_words_is_not_cut_either(width: int) -> None:
+    made = table("error in m", ["most probable", "best of 6"])
+    made.add_row("all objects", "10.88 / 12.24", "[bold]10.38 / 10.79[/]")
+    file = io.StringIO()
+    Console(file=file, force_terminal=True, width=width, color_system=None).print(made)
+    for words in ("all objects", "10.88 / 12.24", "10.38 / 10.79"):
+        assert words in file.getvalue()
+
+
 def test_into_a_pipe_a_row_stays_a_line() -> None:
     file = io.StringIO()
     console = Console(file=file, width=80)
@@ -52,3 +63,19 @@ def test_other_things_print_as_ever() -> None:
     file = io.StringIO()
     Console(file=file, width=80).print("a", "b", 7)
     assert file.getvalue() == "a b 7\n"
+
+
+@pytest.mark.parametrize(("terminal", "width"), [(True, 40), (True, 200), (False, 80)])
+def test_no_digit_of_a_table_in_markdown_is_cut(terminal: bool, width: int) -> None:
+    row = "| trajnet-urban |" + "".join(f" {figure} |" for figure in FIGURES)
+    text = f"# Card\n\n| model |{'number |' * len(FIGURES)}\n|{'---|' * (1 + len(FIGURES))}\n{row}\n"
+    file = io.StringIO()
+    Console(file=file, force_terminal=terminal, width=width, color_system=None).print_markdown(text)
+    for words in ("trajnet-urban", *FIGURES):
+        assert words in file.getvalue()
+
+
+def test_a_line_has_the_parts_that_fit() -> None:
+    assert that_fit(("frame 1/9", "now 1.25 ms", "max 2.50"), 22) == "frame 1/9  now 1.25 ms"
+    assert that_fit(("frame 1/9", "now 1.25 ms"), 21) == "frame 1/9"
+    assert that_fit(("frame 1/9",), 5) == ""

@@ -22,10 +22,10 @@ from trajnet.datasets import nuscenes
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.errors import ContractError, InputError, TrajnetError
-from trajnet.evaluate import evaluate, open_dataset, run_models, units
+from trajnet.evaluate import EvaluationSet, evaluate, open_dataset, run_models, units
 from trajnet.evaluate.paths import horizon_steps, paths_at
 from trajnet.evaluate.runner import run_unit
-from trajnet.evaluate.scoring import score
+from trajnet.evaluate.scoring import Scores, score
 from trajnet.evaluate.tally import joint_errors, means, social_gan
 from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream, load_predictor
@@ -111,6 +111,13 @@ class Broken(ConstantVelocity):
         raise RuntimeError("no such luck")
 
 
+def scores_of(dataset: EvaluationSet, spec: str) -> Scores:
+    """Return the scores of every object."""
+    scores = run_models(dataset, [spec])[spec].scores
+    assert scores is not None
+    return scores
+
+
 def test_horizons_are_the_whole_seconds_and_the_last_time() -> None:
     assert horizon_steps(nuscenes.FUTURE_S) == [2, 4, 6, 8, 10, 12]
     assert horizon_steps(np.arange(1.0, 13.0) * 0.4) == [5, 10, 12]
@@ -150,7 +157,7 @@ def test_other_times_are_interpolated_from_the_current_position() -> None:
 
 def test_scene_scores_are_right_to_the_object(folder: Path) -> None:
     dataset = open_dataset("scenes", folder / "first.parquet", None, horizon_s=4.0)
-    result = run_models(dataset, ["cv"])["cv"].scores
+    result = scores_of(dataset, "cv")
     # The futures: car frames 0..80, whole for 0..40. walker 11..59, whole for 11..19. car 2 as car.
     assert len(result) == 71 + 39 + 71
     whole = np.isfinite(result.values["minADE_1"][:, -1])
@@ -166,7 +173,7 @@ def test_scene_scores_are_right_to_the_object(folder: Path) -> None:
 
 def test_a_gap_in_the_recording_is_not_interpolated(folder: Path) -> None:
     dataset = open_dataset("scenes", folder / "second.parquet", None, horizon_s=2.0)
-    scores = run_models(dataset, ["cv"])["cv"].scores
+    scores = scores_of(dataset, "cv")
     # Track c misses frames 30..49: nothing before it is whole once its horizon reaches into the gap.
     # a: 61 whole of 81 frames; b: 50 of 70; c: frames 0..9 and 50..60.
     assert np.isfinite(scores.values["minADE_1"][:, -1]).sum() == 61 + 50 + 10 + 11
@@ -175,7 +182,7 @@ def test_a_gap_in_the_recording_is_not_interpolated(folder: Path) -> None:
 def test_every_frame_is_streamed_whatever_the_stride(folder: Path) -> None:
     every = open_dataset("scenes", folder / "second.parquet", None, horizon_s=3.0)
     third = open_dataset("scenes", folder / "second.parquet", None, horizon_s=3.0, stride=3)
-    a, b = (run_models(d, ["kalman"])["kalman"].scores for d in (every, third))
+    a, b = (scores_of(d, "kalman") for d in (every, third))
     rows = (a.frame - 100) % 3 == 0
     assert rows.sum() == len(b)
     assert np.array_equal(a.values["minADE_1"][rows], b.values["minADE_1"], equal_nan=True)
@@ -183,9 +190,9 @@ def test_every_frame_is_streamed_whatever_the_stride(folder: Path) -> None:
 
 def test_batches_change_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = open_dataset("scenes", folder, None, horizon_s=3.0)
-    whole = run_models(dataset, ["kalman"])["kalman"].scores
+    whole = scores_of(dataset, "kalman")
     monkeypatch.setattr(units, "BATCH", 60)
-    pieces = run_models(dataset, ["kalman"])["kalman"].scores
+    pieces = scores_of(dataset, "kalman")
     assert np.array_equal(whole.values["mixture_NLL"], pieces.values["mixture_NLL"], equal_nan=True)
     assert whole.frame.tolist() == pieces.frame.tolist()
 

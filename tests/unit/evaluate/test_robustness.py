@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.evaluate.test_evaluate import invoke, scene_of, straight, wavy
+from tests.unit.evaluate.test_evaluate import invoke, scene_of, scores_of, straight, wavy
 from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.errors import ConfigError, InputError
 from trajnet.evaluate import EvaluationSet, evaluate, open_dataset
 from trajnet.evaluate.robustness import Cell, cells, robustness_set, scored_frames, shown_rows
-from trajnet.evaluate.runner import run_models, run_unit
+from trajnet.evaluate.runner import run_unit
 from trajnet.inference import load_predictor
 from trajnet.scenes import write_scene
 from trajnet.types import Scene
@@ -104,7 +104,7 @@ def test_every_cell_scores_the_same_objects_against_the_same_future(file: Path) 
 def test_what_a_cell_predicts_is_what_a_thinned_recording_gives(tmp_path: Path, file: Path) -> None:
     dataset = open_dataset("scenes", file, None, horizon_s=2.0)
     thinned = robustness_set(dataset, [2.0], [0.0], 0)
-    first = run_models(thinned, ["kalman"])["kalman"].scores
+    first = scores_of(thinned, "kalman")
     scene = made()
     every = scene_of(
         {t: [(f // 5, *(scene.position_m[r] - [400_000.0, 5_300_000.0])) for r, f in zip(
@@ -113,9 +113,9 @@ def test_what_a_cell_predicts_is_what_a_thinned_recording_gives(tmp_path: Path, 
         hz=2.0,
     )  # fmt: skip
     write_scene(every, tmp_path / "slow" / "made.parquet")
-    slow = run_models(open_dataset("scenes", tmp_path / "slow", None, horizon_s=2.0, stride=4), ["kalman"])["kalman"]
-    later = slow.scores.frame > 100
-    assert first.values["minADE_1"] == pytest.approx(slow.scores.values["minADE_1"][later], abs=1e-6)
+    slow = scores_of(open_dataset("scenes", tmp_path / "slow", None, horizon_s=2.0, stride=4), "kalman")
+    later = slow.frame > 100
+    assert first.values["minADE_1"] == pytest.approx(slow.values["minADE_1"][later], abs=1e-6)
 
 
 def test_a_scene_of_one_frame_has_nothing_to_score() -> None:

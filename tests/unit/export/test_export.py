@@ -23,7 +23,8 @@ from trajnet.inference import OnnxPredictor
 from trajnet.inference.contract import Contract
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}

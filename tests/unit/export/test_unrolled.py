@@ -16,7 +16,9 @@ from trajnet.export import StepGraph, check_graph, export_model, parity
 from trajnet.export.graph import example_inputs
 from trajnet.export.parity import RECURRENT
 from trajnet.export.unrolled import Unrolled, unrolled
-from trajnet.training.model import ModelConfig, TrajectoryModel, recurrent
+from trajnet.training.encoders import recurrent
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 

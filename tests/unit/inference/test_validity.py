@@ -11,7 +11,7 @@ import pytest
 from tests.frames import frame, observed
 from trajnet.inference import ConstantVelocity
 from trajnet.inference.validity import REACH_SLACK_M, servable_rows
-from trajnet.types import ObjectClass, Prediction
+from trajnet.types import ObjectClass, Prediction, Source
 
 TIME_S = np.array([1.0, 2.0])
 PLACES = {"a": (0.0, 0.0), "b": (5e5, 4e6), "c": (20.0, 0.0)}
@@ -47,6 +47,7 @@ def test_a_good_prediction_is_served() -> None:
         ("yaw_rad", np.inf),
         ("probability", 0.5),
         ("source", 77),
+        ("source", Source.JUDGED),
         ("source", -1),
         ("age_s", np.nan),
         ("age_s", np.inf),

@@ -20,7 +20,8 @@ from trajnet.bench.startup import StartUp
 from trajnet.context.map_field import MapView
 from trajnet.export.graph import export_model, make_contract, write_model
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = ROOT / "export" / "check_device.py"

@@ -28,7 +28,8 @@ from trajnet.training.batches import Batch, Batches, steady_velocities
 from trajnet.training.config import AugmentConfig, OptimizerConfig
 from trajnet.training.features import FEATURE_COLUMNS
 from trajnet.training.loss import LossConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import unpacked
 from trajnet.training.training_set import TrainingSet, training_set
 

@@ -35,7 +35,8 @@ from trajnet.protocols.precision_gate import GateData, Variant, bundled, compare
 from trajnet.scenes import write_scene
 from trajnet.training.checkpoint import CHECKPOINT_VERSION
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import unpacked
 
 FLOAT, HALF, INT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8

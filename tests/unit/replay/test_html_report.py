@@ -102,6 +102,21 @@ def test_document_has_everything_that_was_measured() -> None:
     assert found["errors_m"]["cv"]["groups"]["all"]["minADE_1"] == pytest.approx(0.0, abs=1e-6)
 
 
+def test_page_says_how_many_rows_were_judged_and_who_led(run: Run) -> None:
+    assert parts(build_report(run))[0]["self_judging"] == "off"
+    counters = {**run.replay.judging_counters, "evident_rows": 2000, "velocity_rows": 60, "standing_rows": 31}
+    rows = {**run.replay.guard_counters, "model_rows": 2500}
+    options = dataclasses.replace(run.replay.options, self_judging=True)
+    on = dataclasses.replace(run.replay, options=options)
+    assert parts(build_report(dataclasses.replace(run, replay=on)))[0]["self_judging"] == "no rows judged"
+    led = dataclasses.replace(on, judging_counters=counters, guard_counters=rows)
+    assert parts(build_report(dataclasses.replace(run, replay=led)))[0]["self_judging"] == (
+        "2,000 of the model's 2,500 rows judged by their own past errors; "
+        "of these constant velocity led 3.0%, standing led 1.6%"
+    )
+    assert '["self-judging", data.self_judging]' in build_report(run)
+
+
 def test_document_says_when_only_service_times_were_measured() -> None:
     scene = straight_scene(np.ones((8, 1), dtype=bool))
     found = document(run_replay(scene, ConstantVelocity(TIME_S), ReplayOptions(rate=math.inf), clock=VirtualClock()))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import subprocess
 import sys
+import weakref
 
 import pytest
+
+from trajnet.ros.malloc import settle, tidy
 
 CODE = """
 import resource
@@ -36,3 +40,24 @@ def test_freed_memory_is_used_again() -> None:
     without, kept = map(int, done.stdout.split())
     assert kept < 100  # 20 rounds of 6.4 MB are 31,000 pages
     assert without > kept
+
+
+class _Knot:
+    """An object that only a collection of garbage frees."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_has_settled_is_not_looked_at_again_and_garbage_still_is() -> None:
+    gc.disable()
+    settle()
+    try:
+        assert gc.get_freeze_count() > 1_000
+        gone = weakref.ref(_Knot())
+        assert gone() is not None
+        tidy()
+        assert gone() is None
+    finally:
+        gc.unfreeze()
+        gc.enable()

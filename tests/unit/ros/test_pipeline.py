@@ -29,8 +29,9 @@ from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
 from trajnet.ros.published_paths import PathGrid, PresentObjects
 from trajnet.ros.to_autoware import tracked_objects
+from trajnet.ros.visual import covariance_records
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import Expert, FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 MS = 1_000_000
 SERVING = Identity("fan 1", "cpu", "cpu", uses_model=True)
@@ -115,9 +116,29 @@ def load_cv(**changes: Any) -> Pipeline:
     return Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
 
 
-def test_a_horizon_beyond_the_model_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"horizon_s: expected at most the 6 s .* got 8"):
-        pipeline(horizon_s=8.0)
+def test_a_horizon_beyond_what_was_measured_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"horizon_s: expected at most 15 s \(the model predicts 6 s\), got 16"):
+        pipeline(horizon_s=16.0)
+
+
+def test_paths_beyond_the_model_go_straight_on_wider_and_labelled() -> None:
+    short, long = pipeline().process(message(0, "a"), 0), (line := pipeline(horizon_s=10.0)).process(message(0, "a"), 0)
+    assert short.paths is not None
+    assert long.paths is not None
+    assert np.array_equal(long.paths.position_m[:, :, :13], short.paths.position_m)  # nothing else has changed
+    assert np.array_equal(long.paths.covariance_m2[:, :, :13], short.paths.covariance_m2)
+    assert np.array_equal(long.paths.yaw_rad[:, :, :13], short.paths.yaw_rad)
+    got = said(long.objects)
+    assert got.pose_count.tolist() == [21] * 3
+    assert got.path_pose.reshape(3, 21, 7)[0, :, 0] == pytest.approx(
+        said(short.objects).path_pose[12, 0] + (np.arange(21) - 12) * 5.0 - np.where(np.arange(21) == 0, 1.0, 0.0)
+    )  # the fan is 1 m ahead but at 0 s
+    added = long.paths.covariance_m2[0, 0, [16, 20]] - long.paths.covariance_m2[0, 0, 12]
+    assert added == pytest.approx(np.array([1.5 * 2, 1.5 * 4]).reshape(2, 1, 1) ** 2 * np.eye(2))
+    assert covariance_records(long.paths)["extended"].reshape(3, 21).sum(axis=1).tolist() == [8] * 3
+    assert not covariance_records(short.paths)["extended"].any()
+    values = dict(statuses(line)["model"].values)
+    assert (values["horizon_s"], values["predicted_until_s"]) == ("10", "6")
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", bytes(100), b"\x00\x01\x00\x00" + b"\xff" * 64, b"garbage" * 50])
@@ -140,7 +161,9 @@ def test_every_truncation_of_a_message_is_bad_and_harmless() -> None:
 def test_a_model_that_raises_leaves_every_object_a_path() -> None:
     fan = Fan()
     line = pipeline(fan)
-    line.process(message(0, "a", "b"), 0)
+    before = line.process(message(0, "a", "b"), 0)
+    assert before.paths is not None
+    assert set(covariance_records(before.paths)["expert"].tolist()) == {Expert.MODEL}
     fan.error = RuntimeError("boom")
     answer = line.process(message(100, "a", "b"), 100 * MS)
     got = said(answer.objects)
@@ -148,6 +171,7 @@ def test_a_model_that_raises_leaves_every_object_a_path() -> None:
     assert got.path_pose.reshape(2, 13, 7)[:, 12, 0] == pytest.approx([61.0, 61.0])
     assert answer.paths is not None
     assert answer.paths.source.tolist() == [Source.PHYSICS] * 2
+    assert set(covariance_records(answer.paths)["expert"].tolist()) == {Expert.UNKNOWN}
     model = {s.name: s for s in line.report(100 * MS)}["model"]
     assert model.level == Level.WARN
     assert dict(model.values)["last_failure"] == "RuntimeError: boom"

@@ -179,7 +179,7 @@ def test_a_prediction_has_a_row_for_each_object_mode_and_time() -> None:
 
 
 def test_the_expert_of_a_mode_is_named_except_where_physics_answered() -> None:
-    source, expert = np.array([Source.JUDGED, Source.PHYSICS], np.int8), np.array([[2, 1], [0, 0]], np.int8)
+    source, expert = np.array([Source.JUDGED, Source.PHYSICS], np.int8), np.array([[2, 1], [3, 3]], np.int8)
     columns = prediction_columns(replace(prediction(), source=source, expert=expert))
     assert columns["source"].tolist() == ["judged"] * 6 + ["physics"] * 6
     assert columns["expert"].tolist() == ["standing"] * 3 + ["constant_velocity"] * 3 + [None] * 6
@@ -190,6 +190,10 @@ def test_a_prediction_goes_to_xarray() -> None:
     found = prediction().to_xarray()
     assert float(found.position_m.sel(track_id="b", mode=1, time_s=1.0, axis="y")) == 21.0
     assert found.source.values.tolist() == ["model", "stale"]
+    assert found.expert.values.tolist() == [["unknown"] * 2] * 2
+    judged = replace(prediction(), expert=np.array([[2, 0], [3, 3]], np.int8)).to_xarray()
+    assert judged.expert.sel(track_id="a").values.tolist() == ["standing", "model"]
+    assert judged.expert.sel(track_id="b").values.tolist() == ["unknown"] * 2
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,12 @@ def leapt(
     off_m: float, *, dt_s: float = 0.1, wobble_m: float = 0.0, steps: int = 10, object_class: ObjectClass = CAR
 ) -> bool:
     """Return whether one step is out of its track's line."""
-    numbers = (np.array([value], float) for value in (off_m, dt_s))
     found = out_of_line(
-        *numbers, np.array([object_class], np.int8), wobble_m=np.array([wobble_m]), steps=np.array([float(steps)])
+        np.array([off_m]),
+        np.array([dt_s]),
+        np.array([object_class], np.int8),
+        wobble_m=np.array([wobble_m]),
+        steps=np.array([float(steps)]),
     )
     return bool(found[0])
 

@@ -398,6 +398,38 @@ def test_a_track_that_wobbles_is_taken_as_it_comes() -> None:
     assert store.counters.restarted + store.counters.shifted <= 10
 
 
+@pytest.mark.parametrize("measured", [True, False])
+def test_ids_that_swap_for_one_frame_are_leaps_both_times(measured: bool) -> None:
+    """Two cars 9 m apart: back in its place a track had 90 m/s, as its class can, and a path of 169 m."""
+    store = TrackStore()
+    for step in range(20):
+        away = 9.0 if step == 10 else 0.0
+        places = {"a": (step + away, 0.0), "b": (step + 9.0 - away, 0.0)}
+        _, seen = store.update(frame(0.1 * step, places, velocity=(10.0, 0.0) if measured else None), 0)
+        assert seen is not None
+        moved_m = seen.position_m - seen.previous_position_m
+        assert seen.reset.tolist() == [step in (0, 10, 11)] * 2
+        np.testing.assert_allclose(moved_m, [[0.0 if step in (0, 10, 11) else 1.0, 0.0]] * 2, atol=1e-9)
+    assert store.counters.restarted == 4
+
+
+def test_a_leap_at_the_second_observation_is_told_by_the_velocity_of_the_first() -> None:
+    for place, restarted in (((1.0, 0.0), 0), ((10.0, 0.0), 1)):
+        store = TrackStore()
+        store.update(frame(0.0, {"a": (0.0, 0.0)}, velocity=(10.0, 0.0)), 0)
+        store.update(frame(0.1, {"a": place}, velocity=(10.0, 0.0)), 0)
+        assert store.counters.restarted == restarted
+
+
+def test_a_source_whose_velocities_are_wrong_is_believed_in_the_third_step() -> None:
+    """30 m/s at 10 Hz, and a velocity of 5 m/s that is always said: a track that began anew for ever had no history."""
+    store = TrackStore()
+    for step in range(10):
+        _, seen = store.update(frame(0.1 * step, {"a": (3.0 * step, 0.0)}, velocity=(5.0, 0.0)), 0)
+        assert seen is not None
+        assert seen.reset.tolist() == [step < 3]
+
+
 def test_a_leap_and_a_gap_tell_of_each_other_only() -> None:
     """Wobble and past are the track's own: one that is born in the slot of another begins without them."""
     store = TrackStore(TrackPolicy(timeout_s=0.1))

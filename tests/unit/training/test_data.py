@@ -24,7 +24,8 @@ from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.training.augment import borrowed, disturbed, mirrored, noise, paced, resized, thinned
 from trajnet.training.batches import Batch, Batches, as_batch
 from trajnet.training.config import AugmentConfig, SourceConfig, TrainConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import unpacked
 from trajnet.training.sources import build_set, cache_key, load_training_set, source_files
 from trajnet.training.training_set import (

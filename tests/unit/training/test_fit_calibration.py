@@ -6,7 +6,7 @@ import torch
 
 from trajnet import metrics
 from trajnet.training.fit_calibration import fitted_sharpness, fitted_spread
-from trajnet.training.model import PathTensors
+from trajnet.training.tensors import PathTensors
 
 
 def modes_apart(logits: torch.Tensor) -> PathTensors:

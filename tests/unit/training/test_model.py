@@ -17,6 +17,7 @@ from trajnet.context.map_field import INT8_MAX, MapView
 from trajnet.errors import ConfigError
 from trajnet.geometry import rotate
 from trajnet.training.batches import steady_velocities
+from trajnet.training.loss import gaussian_nll
 from trajnet.training.model import (
     HEADS,
     MAX_ACCELERATION_MPS2,
@@ -24,13 +25,11 @@ from trajnet.training.model import (
     MAX_CURVATURE_PER_M,
     MAX_FREE_OFFSET_RAD,
     MAX_TURN_RATE_RADPS,
-    ContextTensors,
-    ModelConfig,
-    PathTensors,
     TrajectoryModel,
-    gaussian_nll,
 )
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import ModelInput
+from trajnet.training.tensors import ContextTensors, PathTensors
 from trajnet.types import ObjectClass
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")

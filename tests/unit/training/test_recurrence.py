@@ -7,7 +7,7 @@ and rectified activation carries it unchanged, gates keep it, clipping bounds it
 import pytest
 import torch
 
-from trajnet.training.model import recurrent
+from trajnet.training.encoders import recurrent
 
 HIDDEN, STEPS, COUNT = 32, 100, 8
 

@@ -11,7 +11,8 @@ from trajnet import config as configs
 from trajnet.errors import ConfigError, ContractError
 from trajnet.training.checkpoint import CHECKPOINT_VERSION, start_from
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.train import train
 
 

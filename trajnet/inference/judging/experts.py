@@ -10,7 +10,7 @@ from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, Expert, FloatArray, IntArray, ObjectClass
 
 #: As plain numbers: NumPy looks up each comparison with an enumeration.
-CONSTANT_VELOCITY, STANDING = int(Expert.CONSTANT_VELOCITY), int(Expert.STANDING)
+CONSTANT_VELOCITY, STANDING, UNKNOWN = int(Expert.CONSTANT_VELOCITY), int(Expert.STANDING), int(Expert.UNKNOWN)
 
 #: Standard deviation of constant velocity along each axis, where past errors have put it first: a * t ** b in m.
 #: Fitted to the median error of such objects; ConstantVelocity's own covariance is that of any object, five times this.

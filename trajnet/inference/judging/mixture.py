@@ -8,13 +8,12 @@ path of the most probable expert leaves.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.inference.judging.experts import CONSTANT_VELOCITY, Spreads
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, UNKNOWN, Spreads
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
@@ -40,22 +39,22 @@ def places(share: FloatArray, others: FloatArray, allowed: BoolArray) -> Places:
     share (N, K): of the model's modes. others (N, 2): of constant velocity and standing. allowed (N,): rows that may
     change.
     """
-    least = share.argmin(axis=1)
-    enters = np.maximum(others[:, 0], others[:, 1]) > share[np.arange(len(share)), least]
+    enters = np.maximum(others[:, 0], others[:, 1]) > share.min(axis=1)
     enters &= allowed
-    first = np.flatnonzero(enters)
-    share, others, least = share[first], others[first], least[first]
-    count, modes = share.shape
-    rows = np.arange(count)
-    heavier = others.argmax(axis=1)
-    row, mode, expert = first, least, heavier + 1
-    if modes > 1 and count:
-        share[rows, least] = np.inf
-        lighter, next_least = 1 - heavier, share.argmin(axis=1)
-        also = np.flatnonzero(others[rows, lighter] > share[rows, next_least])
-        row = np.concatenate([row, first[also]])
-        mode = np.concatenate([mode, next_least[also]])
-        expert = np.concatenate([expert, lighter[also] + 1])
+    row = np.flatnonzero(enters)
+    count, modes = len(row), share.shape[1]
+    if not count:
+        return Places(row, row, row, 0)
+    share, others = share[row], others[row]
+    mode = share.argmin(axis=1)
+    expert = 1 + (others[:, 1] > others[:, 0])
+    if modes > 1:
+        share[np.arange(count), mode] = np.inf
+        also = np.flatnonzero(np.minimum(others[:, 0], others[:, 1]) > share.min(axis=1))
+        if len(also):
+            row = np.concatenate([row, row[also]])
+            mode = np.concatenate([mode, share[also].argmin(axis=1)])
+            expert = np.concatenate([expert, 3 - expert[also]])
     return Places(row, mode, expert, count)
 
 
@@ -75,31 +74,44 @@ def mixed(
     observations: Observations,
     velocity_mps: FloatArray,
     weight: FloatArray,
+    model: BoolArray,
     allowed: BoolArray,
     spreads: Spreads,
 ) -> Mixed:
     """Put other experts among the modes of the allowed rows (N,), in the prediction's own arrays; return it labelled.
 
-    weight (N, EXPERTS): of each expert. velocity_mps (N, 2): with which constant velocity goes on. Rows that no other
-    expert enters keep their values. A row whose most probable mode is another expert's is Source.JUDGED.
+    weight (N, EXPERTS): of each expert. velocity_mps (N, 2): with which constant velocity goes on. model (N,): rows
+    that the model answered; the experts of others are UNKNOWN. Rows that no other expert enters keep their values. A
+    row whose most probable mode is another expert's is Source.JUDGED.
     """
     share = weight[:, 0, None] * prediction.probability
     row, mode, expert, rows = places(share, weight[:, 1:], allowed)
     label = np.zeros(share.shape, np.int8)
+    label[~model] = UNKNOWN
+    labelled = Prediction(
+        prediction.timestamp_ns, prediction.track_id, prediction.time_s, prediction.position_m, prediction.yaw_rad,
+        prediction.covariance_m2, prediction.probability, prediction.source, prediction.age_s, label,
+    )  # fmt: skip
     if not rows:
-        return Mixed(replace(prediction, expert=label), expert, label[:0, 0])
-    label[row, mode] = expert
+        return Mixed(labelled, expert, label[:0, 0])
+    place = row * share.shape[1] + mode  # one index is faster than two
+    label.reshape(-1)[place] = expert
     going_mps = velocity_mps[row] * (expert == CONSTANT_VELOCITY)[:, None]
     path_m = prediction.time_s[:, None] * going_mps[:, None]
     path_m += observations.position_m[row, None]
-    prediction.position_m[row, mode] = path_m
-    prediction.yaw_rad[row, mode] = observations.yaw_rad[row, None]
-    prediction.covariance_m2[row, mode] = spreads.of(expert, observations.object_class[row])
-    share[row, mode] = weight[row, expert]
+    _paths(prediction.position_m)[place] = path_m
+    _paths(prediction.yaw_rad)[place] = observations.yaw_rad[row, None]
+    _paths(prediction.covariance_m2)[place] = spreads.of(expert, observations.object_class[row])
+    share.reshape(-1)[place] = weight[row, expert]
     changed = row[:rows]
     part = share[changed]
     prediction.probability[changed] = part / part.sum(axis=1, keepdims=True)
     leading = label[changed, part.argmax(axis=1)]
     ahead = np.flatnonzero(leading)
     prediction.source[changed[ahead]] = _JUDGED
-    return Mixed(replace(prediction, expert=label), expert, leading[ahead])
+    return Mixed(labelled, expert, leading[ahead])
+
+
+def _paths(values: FloatArray) -> FloatArray:
+    """Return the view (N * K, ...) of values (N, K, ...)."""
+    return values.reshape(-1, *values.shape[2:])

@@ -21,8 +21,8 @@ from trajnet.arrays import grown
 from trajnet.config import require
 from trajnet.types import BoolArray, Expert, FloatArray, IntArray
 
-#: Number of experts; arrays of weights have the order of Expert.
-EXPERTS = len(Expert)
+#: Number of experts that are weighed; arrays of weights have the order of Expert, whose last value is not one of them.
+EXPERTS = int(Expert.UNKNOWN)
 #: Lower limit of a log likelihood: a leap of the tracker must not decide for good.
 FLOOR = -12.0
 
@@ -93,34 +93,32 @@ class Posterior:
         self._doubted = options.doubt * np.array(options.prior)
         self._believed = 1.0 - options.doubt
         self._memory_s = options.memory_s
-        self._evidence = np.zeros((0, EXPERTS + 1))  # the last column: how much has been judged, 0 at first
+        # (EXPERTS + 1, S); the last row: how much has been judged, 0 at first. NumPy is slow along short rows.
+        self._evidence = np.zeros((EXPERTS + 1, 0))
 
     def begin(self, slot: IntArray, dt_s: FloatArray, slots: int, begun: IntArray) -> None:
         """Fade what is known of the rows of a frame, (N,) each, and forget the slots whose track begins, (B,).
 
         slots: for how many there must be room.
         """
-        if slots > len(self._evidence):
-            self._evidence = grown(self._evidence, slots)
-        self._evidence[slot] *= np.exp(dt_s / -self._memory_s)[:, None]
+        self._evidence = grown(self._evidence, slots, axis=1)
+        self._evidence[:, slot] *= np.exp(dt_s / -self._memory_s)
         if len(begun):
-            self._evidence[begun] = 0.0
+            self._evidence[:, begun] = 0.0
 
     def add(self, slot: IntArray, log_likelihood: FloatArray, weight: FloatArray) -> None:
         """Add J judgements: slot (J,), of which some may be the same, log_likelihood (J, EXPERTS), weight (J,)."""
         part = np.empty((len(slot), EXPERTS + 1))
         part[:, :EXPERTS] = log_likelihood * weight[:, None]
         part[:, EXPERTS] = weight
-        np.add.at(self._evidence, slot, part)
+        np.add.at(self._evidence.T, slot, part)
 
     def weights(self, slot: IntArray) -> tuple[FloatArray, BoolArray]:
         """Return the probability of each expert (N, EXPERTS), the prior where nothing was judged, and where it was."""
-        evidence = self._evidence[slot]
-        log_weight = evidence[:, :EXPERTS] + self._log_prior
-        # Column by column: NumPy is slow along axes of a few elements.
-        largest = np.maximum(np.maximum(log_weight[:, 0], log_weight[:, 1]), log_weight[:, 2])
-        log_weight -= largest[:, None]
-        weight: FloatArray = np.exp(log_weight)
-        weight *= (self._believed / (weight[:, 0] + weight[:, 1] + weight[:, 2]))[:, None]
-        weight += self._doubted
-        return weight, evidence[:, EXPERTS] > 0
+        evidence = self._evidence.take(slot, axis=1)
+        weight: FloatArray = evidence[:EXPERTS] + self._log_prior[:, None]
+        weight -= weight.max(axis=0)
+        np.exp(weight, out=weight)
+        weight *= self._believed / weight.sum(axis=0)
+        weight += self._doubted[:, None]
+        return weight.T, evidence[EXPERTS] > 0

@@ -144,7 +144,7 @@ class SelfJudge:
         self._keep(observations, prediction, velocity_mps, model)
         weight, known = self._posterior.weights(observations.slot)
         known &= model
-        result = mixed(prediction, observations, velocity_mps, weight, known, self._spreads)
+        result = mixed(prediction, observations, velocity_mps, weight, model, known, self._spreads)
         counters = self.counters
         counters.evident_rows += int(np.count_nonzero(known))
         counters.velocity_modes += int(np.count_nonzero(result.entered == CONSTANT_VELOCITY))

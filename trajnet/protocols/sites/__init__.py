@@ -5,5 +5,5 @@ of a recording is shown, and with how much noise. objects: who is scored, and wh
 for each of them, as scalars. play: a recorded scene streamed to predictors under a condition. bootstrap: intervals by
 resampled tracks. breakdown: cells and their errors. events: false motion, missed starts, false stops, calibration.
 targets: what a model ought to reach. survey: what a site has. report: the report and its headline. benchmark: all of
-it. tables, plain_text, page: the report as text and as HTML.
+it. tables: the report as tables of texts. page: the report as HTML.
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trajnet.evaluate.html_report import filled, section, table
-from trajnet.protocols.sites.plain_text import Table
+from trajnet.protocols.sites.table import Table
 from trajnet.protocols.sites.tables import fallback_lines, headline_lines, site_line, site_tables, summary_tables
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trajnet.protocols.sites.breakdown import CELLS
-from trajnet.protocols.sites.plain_text import Table
+from trajnet.protocols.sites.table import Table
 
 #: Stands beside a site that a model was trained on: its recordings, others of its data set, or nobody knows.
 MARKS = {"no": "", "same data set": " ~", "same recordings": " *", "unknown": " ?"}

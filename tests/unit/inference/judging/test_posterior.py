@@ -69,7 +69,7 @@ def test_a_track_that_begins_has_no_evidence() -> None:
 
 
 def test_the_order_of_the_weights_is_that_of_the_experts() -> None:
-    assert [int(e) for e in Expert] == list(range(EXPERTS))
+    assert [int(e) for e in Expert] == [*range(EXPERTS), Expert.UNKNOWN]
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,35 @@ def test_a_stale_path_keeps_its_labels() -> None:
     np.testing.assert_array_equal(stale.expert, before.expert)
 
 
+def test_the_experts_of_rows_that_physics_answered_are_unknown_also_when_stale() -> None:
+    class Late(Says):
+        def predict(self, observations: Observations) -> Prediction:
+            if observations.timestamp_ns > 2_950_000_000:
+                raise RuntimeError
+            return super().predict(observations)
+
+    stream = judged(Late([(5.0, 0.0), (8.0, 0.0)], [0.6, 0.4]))
+    answers = fed(stream, [*standing(3.1), frame(3.2, {})])
+    assert answers[29].source.tolist() == [Source.JUDGED]
+    for answer, source in ((answers[30], Source.PHYSICS), (answers[-1], Source.STALE)):
+        assert answer.source.tolist() == [source]
+        assert answer.expert is not None
+        assert answer.expert.tolist() == [[Expert.UNKNOWN] * 2]
+
+
+def test_a_predictor_that_claims_to_be_judged_is_refused_and_counted() -> None:
+    class Claims(Says):
+        def predict(self, observations: Observations) -> Prediction:
+            answer = super().predict(observations)
+            return replace(answer, source=np.full(len(observations), Source.JUDGED, np.int8))
+
+    stream = judged(Claims([(5.0, 0.0)], [1.0]))
+    answers = fed(stream, standing(1.0))
+    assert all(a.source.tolist() == [Source.PHYSICS] for a in answers)
+    counters = stream.guard.counters
+    assert (counters.non_finite_rows, counters.model_rows) == (len(answers), 0)
+
+
 def test_an_object_that_was_not_seen_for_a_while_keeps_its_evidence() -> None:
     stream = judged()
     fed(stream, standing(3.0))

@@ -29,8 +29,10 @@ from trajnet.inference.onnx.predictor import fill
 from trajnet.inference.onnx.session import import_onnxruntime
 from trajnet.tracking.store import Observations, TrackPolicy, TrackStore
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import ContextTensors, ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import ModelInput
+from trajnet.training.tensors import ContextTensors
 from trajnet.types import CLASS_NAMES, ObjectClass, Prediction, Source, TrackFrame
 
 ABOUT = {"git_revision": "abc", "epochs_done": 1, "windows": 2, "duration_s": 3.0}

@@ -17,7 +17,8 @@ from trajnet.inference import GpuOptions
 from trajnet.inference.onnx.engine import Bucket, Engine, _graph_options
 from trajnet.inference.onnx.session import open_session, provider_options
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.model import ModelConfig, TrajectoryModel
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 

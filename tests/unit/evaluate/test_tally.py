@@ -1,0 +1,130 @@
+"""Sums instead of scores: parts add up to the whole, and what is kept does not grow with the objects."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Future
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.unit.evaluate.test_evaluate import scene_of, scores_of, straight, wavy
+from trajnet.arrays import concat
+from trajnet.evaluate import open_dataset, runner
+from trajnet.evaluate.breakdown import breakdown
+from trajnet.evaluate.calibration import calibration
+from trajnet.evaluate.runner import UNITS_AHEAD, model_results
+from trajnet.evaluate.scoring import METRICS, Scores
+from trajnet.evaluate.tally import Tally, means, tally
+from trajnet.scenes import write_scene
+
+HORIZON_S = 3.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three scenes, in a folder of their own."""
+    for number in range(3):
+        tracks = {"car": straight(range(61), 10), "walker": straight(range(9, 50), 1.2, 5), "c": wavy(range(61), 20)}
+        write_scene(scene_of(tracks, scene_id=f"s{number}"), tmp_path / "scenes" / f"s{number}.parquet")
+    return tmp_path / "scenes"
+
+
+def scores(folder: Path) -> Scores:
+    return scores_of(open_dataset("scenes", folder, None, horizon_s=HORIZON_S), "kalman")
+
+
+def test_parts_add_up_to_the_whole(folder: Path) -> None:
+    every = scores(folder)
+    cuts = [0, 10, 11, 200, len(every)]
+    total = tally(every.select(slice(*cuts[:2])))
+    for begin, end in pairwise(cuts[1:]):
+        total.add(tally(every.select(slice(begin, end))))
+    whole = tally(every)
+    assert (total.everything.count == whole.everything.count).all()
+    assert (total.everything.covered == whole.everything.covered).all()
+    for got, expected in zip(leaves(total), leaves(whole), strict=True):
+        assert got == (
+            expected if isinstance(expected[1], str) else (expected[0], pytest.approx(expected[1], rel=1e-9))
+        )
+    assert list(total.by_group) == ["s0", "s1", "s2"]
+    for value, sums in enumerate(total.by_class):
+        rows = every.object_class == value
+        assert sums.means(-1) == pytest.approx(means(every, rows, -1), rel=1e-12)
+
+
+def leaves(of: Tally) -> list[tuple[str, Any]]:
+    """Return the leaves of breakdown and calibration."""
+    time_s = np.arange(1.0, 7.0) * 0.5
+    return [*flat(breakdown(of, time_s, (1, 5))).items(), *flat(calibration(of, time_s)).items()]
+
+
+def flat(found: Any, name: str = "") -> dict[str, Any]:
+    """Return the leaves of a report by their place in it."""
+    inside = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else None
+    if inside is None:
+        return {name: found}
+    return {place: leaf for key, value in inside for place, leaf in flat(value, f"{name}/{key}").items()}
+
+
+def test_a_mean_is_that_of_the_objects_whose_future_is_known(folder: Path) -> None:
+    every = scores(folder)
+    rows = np.arange(len(every)) % 2 == 0
+    found = means(every, rows, 0)
+    for name in METRICS:
+        assert found[name] == pytest.approx(np.nanmean(every.values[name][rows, 0]), rel=1e-12)
+    assert means(every, np.zeros(len(every), np.bool_), 0) == {}
+
+
+def test_what_is_kept_of_a_scene_does_not_grow_with_its_objects(folder: Path) -> None:
+    """Before, 3 to 4 kB of every object were: 2.5 GB for 85 scenes."""
+    every = scores(folder)
+    many = concat([every] * 20)
+    assert len(many) > 4_000
+    assert len(pickle.dumps(tally(many))) == pytest.approx(len(pickle.dumps(tally(every))), rel=0.01)
+    dataset = open_dataset("scenes", folder, None, horizon_s=HORIZON_S)
+    ((_, result),) = model_results(dataset, ["cv"])
+    assert result.scores is None
+    per_pair = len(pickle.dumps(result.steps)) / len(result.steps)
+    assert per_pair < 40
+
+
+def test_a_bounded_number_of_units_is_in_flight(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done before its turn waits in memory, and so does what is not asked for yet."""
+    waiting: list[int] = []
+
+    class Pool:
+        def __init__(self, jobs: int, mp_context: Any) -> None:
+            self.submitted = 0
+
+        def __enter__(self) -> Pool:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+            self.submitted += 1
+            waiting.append(self.submitted - taken)
+            future: Future[Any] = Future()
+            future.set_result(function(*arguments))
+            return future
+
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", Pool)
+    taken = 0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal taken
+        taken = done
+
+    dataset = open_dataset("scenes", folder, None, horizon_s=HORIZON_S)
+    specs = ["cv", "ctrv", "kalman"]
+    alone = dict(model_results(dataset, specs))
+    shared = dict(model_results(dataset, specs, jobs=2, progress=progress))
+    assert max(waiting) == UNITS_AHEAD * 2 < len(specs) * len(dataset.units)
+    for spec in specs:
+        assert shared[spec].tally.everything.means(-1) == alone[spec].tally.everything.means(-1)
