@@ -14,10 +14,11 @@ import pytest
 
 from tests.unit.evaluate.test_evaluate import scene_of, scores_of, straight, wavy
 from trajnet.arrays import concat
-from trajnet.evaluate import open_dataset, runner
+from trajnet.engine.base import AHEAD
+from trajnet.evaluate import open_dataset
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
-from trajnet.evaluate.runner import UNITS_AHEAD, model_results
+from trajnet.evaluate.runner import model_results
 from trajnet.evaluate.scoring import METRICS, Scores
 from trajnet.evaluate.tally import Tally, means, tally
 from trajnet.scenes import write_scene
@@ -98,13 +99,10 @@ def test_a_bounded_number_of_units_is_in_flight(folder: Path, monkeypatch: pytes
     waiting: list[int] = []
 
     class Pool:
-        def __init__(self, jobs: int, mp_context: Any) -> None:
+        def __init__(self, jobs: int, mp_context: Any, initializer: Callable[[], None]) -> None:
             self.submitted = 0
 
-        def __enter__(self) -> Pool:
-            return self
-
-        def __exit__(self, *_: object) -> None:
+        def shutdown(self, **_: bool) -> None:
             return None
 
         def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -114,7 +112,7 @@ def test_a_bounded_number_of_units_is_in_flight(folder: Path, monkeypatch: pytes
             future.set_result(function(*arguments))
             return future
 
-    monkeypatch.setattr(runner, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr("trajnet.engine.pool.ProcessPoolExecutor", Pool)
     taken = 0
 
     def progress(done: int, total: int) -> None:
@@ -125,6 +123,6 @@ def test_a_bounded_number_of_units_is_in_flight(folder: Path, monkeypatch: pytes
     specs = ["cv", "ctrv", "kalman"]
     alone = dict(model_results(dataset, specs))
     shared = dict(model_results(dataset, specs, jobs=2, progress=progress))
-    assert max(waiting) == UNITS_AHEAD * 2 < len(specs) * len(dataset.units)
+    assert max(waiting) == AHEAD * 2 < len(specs) * len(dataset.units)
     for spec in specs:
         assert shared[spec].tally.everything.means(-1) == alone[spec].tally.everything.means(-1)
