@@ -132,6 +132,10 @@ class Parameters:
         "A track that appears where one that has just vanished must be by now takes over its history: a tracker that "
         "loses an object for a moment gives it a new id.",
     )
+    filter_positions: bool = _parameter(
+        True,
+        "White noise that a track's measured positions show is filtered out before prediction (docs/evaluation.md).",
+    )
     late_s: float = _parameter(
         0.2,
         "Objects older than this when they arrive count as late. They are used all the same.",
@@ -242,6 +246,7 @@ class Parameters:
             late_s=self.late_s,
             reset_jump_s=self.clock_reset_s,
             handover=self.track_handover,
+            filter_positions=self.filter_positions,
         )
 
 
