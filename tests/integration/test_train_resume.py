@@ -86,14 +86,20 @@ def test_killed_and_resumed_equals_unbroken(config: Path, changes: dict[str, Any
 def stopped(config: Path, out: Path, by: signal.Signals, wanted: int) -> tuple[int, str]:
     """Send the signal after this many epochs, whatever the run is doing then; return its exit code and its stderr."""
     process = subprocess.Popen(
-        command(config, out), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+        command(config, out), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=answer_interrupts,
+    )  # fmt: skip
     while process.poll() is None and epochs_done(out) < wanted:
         time.sleep(0.01)
     process.send_signal(by)
     said = process.communicate()[1]
     assert 1 <= epochs_done(out) < EPOCHS, "the run ended before it could be stopped: raise EPOCHS"
     return process.returncode, said
+
+
+def answer_interrupts() -> None:
+    """Undo what a shell does to the commands that it runs in the background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def metrics(out: Path) -> list[dict[str, str]]:

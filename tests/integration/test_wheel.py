@@ -47,8 +47,21 @@ def test_the_vehicle_needs_three_libraries_and_a_runtime(wheel: zipfile.ZipFile)
     metadata = email.message_from_bytes(wheel.read(name))
     needs = metadata.get_all("Requires-Dist", [])
     assert {need.split(">")[0] for need in needs if "extra ==" not in need} == {"numpy", "pyyaml", "shapely"}
-    assert {"cpu", "gpu", "tools", "train", "ros", "frames", "geo", "dev"} == set(
-        metadata.get_all("Provides-Extra", [])
-    )
+    extras = {
+        "cpu",
+        "gpu",
+        "tools",
+        "train",
+        "ros",
+        "frames",
+        "geo",
+        "opendrive",
+        "womd",
+        "view",
+        "cluster",
+        "docs",
+        "dev",
+    }
+    assert extras == set(metadata.get_all("Provides-Extra", []))
     assert metadata["License"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.10"
