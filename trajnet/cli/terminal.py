@@ -43,17 +43,19 @@ class Console(rich.console.Console):
     def _print_table(self, table: Table, options: dict[str, Any]) -> None:
         self._keep_unwrapped_columns_whole(table)
         needs = Measurement.get(self, self.options.update(max_width=UNLIMITED, width=UNLIMITED), table)
-        if needs.maximum <= self.width:
-            super().print(table, **options)
-        elif not self.is_terminal:
-            before = self.width
-            self.width = needs.maximum
-            super().print(table, **options)
-            self.width = before
-        elif needs.minimum <= self.width:
-            super().print(table, **options)
-        else:
+        if self.is_terminal and needs.minimum > self.width:
             super().print(stacked(table), soft_wrap=True, highlight=False)
+            return
+        # The title on its own: rich would squeeze it into the width of the table.
+        title, table.title = table.title, None
+        if title is not None:
+            super().print(title, style="table.title", highlight=False, soft_wrap=not self.is_terminal)
+        before = self.width
+        if not self.is_terminal:
+            self.width = max(before, needs.maximum)
+        super().print(table, **options)
+        self.width = before
+        table.title = title
 
     def _keep_unwrapped_columns_whole(self, table: Table) -> None:
         """Make columns that are not wrapped as wide as their longest cell: rich would cut those of several words."""

@@ -53,6 +53,16 @@ def test_into_a_pipe_a_row_stays_a_line() -> None:
     assert console.width == 80
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_title_that_is_longer_than_its_table_stays_a_line(terminal: bool) -> None:
+    title = "the default model, recorded, without a map: going and staying"
+    made = Table("site", "worse", box=box.SIMPLE_HEAD, title=title)
+    made.add_row("mini", "0/5")
+    file = io.StringIO()
+    Console(file=file, force_terminal=terminal, width=80, color_system=None).print(made)
+    assert file.getvalue().splitlines()[0].rstrip() == title
+
+
 def test_a_narrow_terminal_has_a_line_for_each_cell() -> None:
     made = Table("stage", "p50\nms", box=box.SIMPLE_HEAD, title="latency")
     made.add_row("[bold]total[/]", "1.25")
