@@ -55,10 +55,6 @@ class PositionFilter:
         """Make room for this many slots; states stay."""
         self._state = np.concatenate([self._state, np.zeros((slots - len(self._state), _COLUMNS))])
 
-    def reset(self) -> None:
-        """Forget all tracks."""
-        self._state[:] = 0.0
-
     def filtered(
         self,
         slot: IntArray,

@@ -237,8 +237,6 @@ class TrackStore:
         self._slot_of.clear()
         self._missing.clear()
         self._free = list(range(self.capacity - 1, -1, -1))
-        if self.position_filter is not None:
-            self.position_filter.reset()
 
     def update(self, frame: TrackFrame, now_ns: int) -> tuple[FrameStatus, Observations | None]:
         """Take one frame at the time now_ns; return its status and observations, None where the frame is dropped."""

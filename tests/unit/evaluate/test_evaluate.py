@@ -279,6 +279,21 @@ def test_windows_are_fed_in_lockstep_and_scored_by_hand() -> None:
     assert result.paths[0].track_id.tolist() == ["goes", "stops"]
 
 
+def test_windows_are_shown_as_recorded() -> None:
+    """A benchmark's positions are not filtered, however noisy they are beside the measured velocities."""
+    unit, future_s = two_walkers()
+    noisy_m = unit.windows.position_m + 0.3 * np.array([1.0, -1.0, 1.0, -1.0, 1.0])[:, None]
+    windows = replace(
+        unit.windows,
+        position_m=noisy_m,
+        velocity_mps=np.broadcast_to([1.0, 0.0], noisy_m.shape),
+        velocity_valid=np.ones(noisy_m.shape[:2], np.bool_),
+    )
+    found = run_unit(WindowUnit(windows, "", ()), ConstantVelocity(future_s), future_s, keep_paths=True)
+    first_m = found.paths[0].position_m[:, 0, 0]
+    np.testing.assert_allclose(first_m, noisy_m[:, -1] + [future_s[0], 0.0], atol=1e-9)
+
+
 def test_the_joint_best_of_20_tells_sequences_apart() -> None:
     unit, future_s = two_walkers()
     apart = replace(unit.windows, frame=np.array([104, 105]))

@@ -67,6 +67,24 @@ def test_positions_without_noise_pass_as_they_are(dt_s: float) -> None:
     np.testing.assert_array_equal(filtered(position_m, velocity_mps, dt_s=dt_s), position_m)
 
 
+def test_motion_that_no_velocity_tells_is_not_taken_for_noise() -> None:
+    """An object that is shaken by more than its positions' noise is followed: filtering it would cost more."""
+    draw = np.random.default_rng(5)
+    shaken_m = np.cumsum(draw.normal(scale=0.3, size=(80, 100, 2)), axis=0)
+    measured = shaken_m + draw.normal(scale=0.03, size=shaken_m.shape)
+    error_m = filtered(measured, np.zeros_like(measured)) - shaken_m
+    assert rms(error_m[20:]) < 2.5 * 0.03
+
+
+def test_a_tenth_of_every_surprise_counts() -> None:
+    """However long a track was only noise, its filtered position follows within a few steps."""
+    position_m, velocity_mps = straight(400, speed_mps=0.0)
+    measured = noisy(position_m, 0.1, 20)
+    answer = filtered(measured, np.broadcast_to(velocity_mps[:, None], measured.shape))
+    share = (answer[1:] - answer[:-1])[300:] / (measured[1:] - answer[:-1])[300:]
+    assert share.min() > MIN_GAIN - 1e-9
+
+
 def test_a_velocity_that_is_wrong_moves_nothing() -> None:
     position_m, velocity_mps = straight(60)
     answer = filtered(position_m[:, None], 0.7 * velocity_mps[:, None])
@@ -118,6 +136,13 @@ def test_extreme_numbers_end_in_finite_positions() -> None:
     assert np.isfinite(filtered(position_m, np.zeros_like(position_m))).all()
 
 
+def test_a_track_is_filtered_again_after_extreme_numbers() -> None:
+    extreme = np.array([0.0, 1.7e308, -1.7e308, 0.0])[:, None, None] * np.ones((1, 20, 2))
+    noise = noisy(straight(60, speed_mps=0.0)[0], 0.1, 20)
+    answer = filtered(np.concatenate([extreme, noise]), np.zeros((64, 20, 2)))
+    assert rms(answer[-20:]) < 0.7 * rms(noise[-20:])
+
+
 def test_the_steady_gain_is_the_limit_of_the_kalman_filter() -> None:
     for ratio in (1e-4, 0.03, 1.0, 50.0, 1e12):
         variance = 1.0
@@ -143,6 +168,20 @@ def test_a_slot_that_is_used_again_knows_nothing_of_the_track_before() -> None:
         assert last is not None
         assert last.slot.tolist() == [0]
         np.testing.assert_array_equal(last.position_m, [[500.0, 0.1 * step**2]])
+
+
+def test_velocities_and_headings_come_from_the_filtered_positions() -> None:
+    position_m, velocity_mps = straight(60)
+    noise = noisy(position_m, 0.1, 1)[:, 0]
+    error_mps = {}
+    for on in (True, False):
+        store, derived = TrackStore(TrackPolicy(filter_positions=on)), []
+        for i, place in enumerate(noise):
+            _, seen = store.update(frame(i / RATE_HZ, {"a": tuple(place)}, velocity=tuple(velocity_mps[i])), i)
+            assert seen is not None
+            derived.append(seen.steady_velocity_mps[0] - velocity_mps[i])
+        error_mps[on] = rms(np.array(derived[20:]))
+    assert error_mps[True] < 0.6 * error_mps[False]
 
 
 def test_the_policy_switches_it_off() -> None:
