@@ -485,3 +485,14 @@ def test_a_track_born_in_a_used_slot_has_not_leapt() -> None:
     assert seen is not None
     assert seen.slot.tolist() == [0]
     assert (store.counters.born, store.counters.restarted) == (2, 0)
+
+
+def test_a_leap_out_of_line_gives_no_heading() -> None:
+    """A standing object that its tracker puts 1.2 m aside has not driven there."""
+    store = TrackStore()
+    for i in range(10):
+        feed(store, frame(i / 10, {"a": (3.0, 4.0)}, yaw=None))
+    seen = feed(store, frame(1.0, {"a": (3.0, 5.2)}, yaw=None))
+    assert store.counters.shifted == 1
+    assert (seen.heading_known.tolist(), seen.direction_known.tolist()) == ([False], [False])
+    np.testing.assert_allclose(seen.steady_velocity_mps, 0.0, atol=1e-12)
