@@ -22,14 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tests.tiny_training import ROOT, tiny_config, train_arguments
 
 SCENE = ROOT / "sim/scenes/crossing_small.parquet"
 #: Python files whose calls are counted: those that write, here and in the libraries that write for us.
 WRITING = (
-    "trajnet/whole_file.py", "trajnet/training/sources.py", "trajnet/training/finish.py", "trajnet/export/graph.py",
+    "trajnet/whole_file.py", "trajnet/shards/build.py", "trajnet/shards/store.py", "trajnet/training/finish.py",
+    "trajnet/export/graph.py",
     "trajnet/ros/bag_export.py", "trajnet/scenes/table.py", "trajnet/evaluate/path_writer.py",
     "rosbag2/writer.py", "rosbag2/storage_mcap.py", "rosbag2/storage_sqlite3.py",
     "lightning/pytorch/callbacks/model_checkpoint.py", "torch/serialization.py", "numpy/lib/_npyio_impl.py",
@@ -68,11 +67,11 @@ import sys
 from pathlib import Path
 from trajnet.config import load_yaml
 from trajnet.training.config import TrainConfig
-from trajnet.training.sources import load_training_set
+from trajnet.training.window_store import stored_windows
 import numpy as np
 config = load_yaml(TrainConfig, Path(sys.argv[1]))
 time_s = np.array(config.model.time_s)
-load_training_set(config.train, [Path(sys.argv[2])], time_s, config.model.requirements, Path(sys.argv[3]))
+stored_windows(config.train, [Path(sys.argv[2])], time_s, config.model.requirements, Path(sys.argv[3]))
 """
 
 
@@ -92,14 +91,6 @@ def visible(out: Path) -> list[Path]:
 
 def file_bytes(out: Path) -> dict[str, Any]:
     return {str(f.relative_to(out)): f.read_bytes() for f in visible(out)}
-
-
-def cached_arrays(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for file in visible(out):
-        with np.load(file) as stored:
-            found[file.name] = {name: stored[name].tobytes() for name in stored.files}
-    return found
 
 
 def weights(out: Path) -> dict[str, Any]:
@@ -145,7 +136,7 @@ def commands(folder: Path) -> dict[str, Command]:
         "export": Command(
             lambda out: ["-m", "trajnet", "export", str(checkpoint()), "--out", str(out / "tiny.onnx")], file_bytes
         ),
-        "cache": Command(lambda out: ["-c", CACHE, str(config), str(ROOT / "sim"), str(out)], cached_arrays),
+        "cache": Command(lambda out: ["-c", CACHE, str(config), str(ROOT / "sim"), str(out)], file_bytes),
         "convert": Command(
             lambda out: ["-m", "trajnet", "convert", str(SCENE), str(out / "scene.parquet")], file_bytes
         ),

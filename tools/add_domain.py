@@ -25,7 +25,7 @@ from trajnet.inference.contract import CARD_KEY, Contract, read_contract
 from trajnet.inference.domain import Domain, domain_lines
 from trajnet.training.config import TrainConfig
 from trajnet.training.domain import training_domain
-from trajnet.training.sources import load_parts
+from trajnet.training.window_store import stored_windows
 
 
 def read_model(path: Path) -> tuple[onnx.ModelProto, Contract, str]:
@@ -48,14 +48,13 @@ def domain_of(contract: Contract, config: TrainConfig, roots: list[Path], cache:
     """Return the domain of a model trained with this configuration. Raises InputError if this model was not."""
     if contract.name != config.name:
         raise InputError(f"expected the configuration of {contract.name}, got that of {config.name}")
-    parts = load_parts(config.train, roots, np.array(config.model.time_s), config.model.requirements, cache)
-    windows = [len(part) for part in parts]
-    if sum(windows) != contract.training.windows:
+    windows = stored_windows(config.train, roots, np.array(config.model.time_s), config.model.requirements, cache)
+    if len(windows) != contract.training.windows:
         raise InputError(
             f"expected the {contract.training.windows:,} windows that {contract.name} was trained on, "
-            f"the data give {sum(windows):,}"
+            f"the data give {len(windows):,}"
         )
-    return training_domain(parts, config, windows)
+    return training_domain(windows.chunks(), config, windows.source_windows)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, help="the configuration that it was trained with")
     parser.add_argument("--data", type=Path, action="append", required=True, help="folder of its data; repeat it")
     parser.add_argument("--out", type=Path, help="the file to write; by default the model itself")
-    parser.add_argument("--cache", type=Path, help="cache of a training run's windows; by default none is kept")
+    parser.add_argument("--cache", type=Path, help="the windows folder of a training run; by default none is kept")
     given = parser.parse_args(arguments)
     try:
         config, (_, contract, _) = load_yaml(TrainConfig, given.config), read_model(given.model)

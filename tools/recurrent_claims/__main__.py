@@ -32,8 +32,8 @@ from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, TrajnetError
 from trajnet.timing.hardware import describe_hardware
 from trajnet.training.config import SourceConfig
-from trajnet.training.sources import load_training_set
 from trajnet.training.training_set import TrainingSet
+from trajnet.training.window_store import stored_windows
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Numbers of observations of a 10 Hz history that the model is given: up to 5 s.
@@ -50,10 +50,13 @@ class Data:
     def load(self, source: SourceConfig) -> TrainingSet:
         """Return the windows of a source."""
         if self.root is not None:
-            return load_training_set([source], [self.root], histories.FUTURE_S, InputRequirements(), self.cache)
+            return self._stored(source, self.root)
         stand_in = SourceConfig("scenes", path="scenes/crossing_small.parquet", history_s=2.0, stride=5)
-        whole = load_training_set([stand_in], [ROOT / "sim"], histories.FUTURE_S, InputRequirements(), self.cache)
+        whole = self._stored(stand_in, ROOT / "sim")
         return histories.recent(whole, 5) if source.kind == "nuscenes" else whole
+
+    def _stored(self, source: SourceConfig, root: Path) -> TrainingSet:
+        return stored_windows([source], [root], histories.FUTURE_S, InputRequirements(), self.cache).everything()
 
     def pedestrians(self, most: int) -> TrainingSet:
         """Return at most so many windows of pedestrians at 50 Hz."""

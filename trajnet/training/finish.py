@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from trajnet import config as configs
@@ -11,8 +12,10 @@ from trajnet.training.batches import Batches
 from trajnet.training.checkpoint import checkpoint_model, read_checkpoint, save_whole
 from trajnet.training.fit_calibration import calibrate
 from trajnet.training.run_files import BEST, LAST
-from trajnet.training.sources import Report
 from trajnet.training.training_set import WindowSource
+
+#: Told of what takes long: what it is, how many parts of it are done, and of how many.
+Report = Callable[[str, int, int], None]
 
 
 def is_finished(out: Path) -> bool:

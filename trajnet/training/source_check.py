@@ -16,7 +16,7 @@ from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.training.batches import Batch, Batches
 from trajnet.training.config import AugmentConfig
 from trajnet.training.model_input import unpacked
-from trajnet.training.training_set import TrainingSet, joined
+from trajnet.training.training_set import WindowSource, joined
 from trajnet.types import FloatArray, IntArray
 
 FLAGS: tuple[str, ...] = ("map", "directions", "velocity", "neighbours")
@@ -35,7 +35,7 @@ def validity_flags(batch: Batch) -> FloatArray:
 
 
 def augmented_flags(
-    sets: Sequence[TrainingSet], augment: AugmentConfig, *, per_source: int = 2_000, batch: int = 256
+    sets: Sequence[WindowSource], augment: AugmentConfig, *, per_source: int = 2_000, batch: int = 256
 ) -> tuple[FloatArray, IntArray]:
     """Return flags (N, len(FLAGS)) and sources (N,) of up to per_source windows of each set, augmented mixed."""
     rng = np.random.default_rng(0)

@@ -1,13 +1,12 @@
-"""Sources of windows: which files and maps they read, the windows of these, and the cache that keeps them."""
+"""Sources of windows: which files and maps they read, and the windows of these."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +21,16 @@ from trajnet.datasets.windows import sliding_windows
 from trajnet.errors import InputError
 from trajnet.scenes.densify import densified
 from trajnet.training.config import SourceConfig
-from trajnet.training.training_set import TrainingSet, joined, thinned_set, training_set, with_derived_velocities
+from trajnet.training.training_set import TrainingSet, joined, training_set
 from trajnet.types import BoolArray, FloatArray, Lane, RasterMap, Scene
-from trajnet.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
 
-#: Part of every cache key: raise it when the code below makes other arrays of the same files.
+#: Part of the name of stored windows: raise it when the code below makes other arrays of the same files.
 CACHE_VERSION = 7
 #: What a map in a folder of maps ends with: see trajnet.datasets.files.load_map.
 MAP_SUFFIXES = (".osm", ".xml", ".json", ".parquet")
-#: Told of what takes long: what it is, how many parts of it are done, and of how many.
-Report = Callable[[str, int, int], None]
 
 
 def source_files(source: SourceConfig, roots: Sequence[Path]) -> list[Path]:
@@ -92,12 +88,11 @@ def build_set(
     roots: Sequence[Path],
     future_time_s: FloatArray,
     requirements: InputRequirements,
-    report: Report = lambda what, done, total: None,
 ) -> TrainingSet:
     """Return the source's windows with these future times and these surroundings. Raises InputError."""
     files, rule = source_files(source, roots), source.dataset.windows
     if rule is None:
-        return _sliding_set(source, files, map_files(source, files, roots), future_time_s, requirements, report)
+        return _sliding_set(source, files, map_files(source, files, roots), future_time_s, requirements)
     own_s = rule.future_time_s
     if not rule.other_futures and not (len(own_s) == len(future_time_s) and np.allclose(own_s, future_time_s)):
         raise InputError(f"{source.kind}: its future times are {own_s} s, the model's knots {future_time_s} s")
@@ -111,13 +106,11 @@ def _sliding_set(
     maps: Sequence[Path],
     future_time_s: FloatArray,
     requirements: InputRequirements,
-    report: Report,
 ) -> TrainingSet:
     """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
     parts = []
-    for done, path in enumerate(files):
-        report(f"windows of {source.name}, files", done, len(files))
-        part = scene_set(source, path, maps[done] if maps else None, future_time_s, requirements)
+    for number, path in enumerate(files):
+        part = scene_set(source, path, maps[number] if maps else None, future_time_s, requirements)
         parts += [] if part is None else [part]
     if not parts:
         raise InputError(
@@ -182,69 +175,3 @@ def _map_shift_m(source: SourceConfig, windows: int, draw: np.random.Generator) 
     moved = source.map_shift_m if draw.random() < 0.5 else 0.0
     shift_m: FloatArray = draw.uniform(-moved, moved, (windows, 2))
     return shift_m
-
-
-def cache_key(
-    source: SourceConfig,
-    files: Sequence[Path],
-    future_time_s: FloatArray,
-    requirements: InputRequirements,
-    maps: Sequence[Path] = (),
-) -> str:
-    """Return a key that changes with the settings, the code's version and every byte of the files and their maps."""
-    shown = {name: value for name, value in asdict(source).items() if name != "driving_side"}  # changes no window
-    for name in ("only", "map"):  # the files are in the key anyway; windows of before these keys stay valid
-        del shown[name]
-    settings = [CACHE_VERSION, shown, list(map(float, future_time_s)), asdict(requirements)]
-    digest = hashlib.sha256(json.dumps(settings).encode())
-    for path in (*files, *dict.fromkeys(maps)):
-        digest.update(path.name.encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    digest.update(b"".join(b"m" + path.name.encode() for path in maps))
-    return digest.hexdigest()[:24]
-
-
-def load_training_set(
-    sources: Sequence[SourceConfig],
-    roots: Sequence[Path],
-    future_time_s: FloatArray,
-    requirements: InputRequirements,
-    cache: Path,
-    report: Report = lambda what, done, total: None,
-) -> TrainingSet:
-    """Return the windows of the sources, from the cache folder where they were built before. report: see Report."""
-    return joined(load_parts(sources, roots, future_time_s, requirements, cache, report))
-
-
-def load_parts(
-    sources: Sequence[SourceConfig],
-    roots: Sequence[Path],
-    future_time_s: FloatArray,
-    requirements: InputRequirements,
-    cache: Path,
-    report: Report = lambda what, done, total: None,
-) -> list[TrainingSet]:
-    """Return the windows of each source; see load_training_set."""
-    parts = []
-    for source in sources:
-        files, what = source_files(source, roots), f"windows of {source.name}, files"
-        report(what, 0, len(files))
-        key = cache_key(source, files, future_time_s, requirements, map_files(source, files, roots))
-        path = cache / f"windows-{key}.npz"
-        if path.is_file():
-            try:
-                with np.load(path) as stored:
-                    parts.append(TrainingSet(**{f.name: stored[f.name] for f in fields(TrainingSet)}))
-                report(f"{what} built before", len(files), len(files))
-                continue
-            except Exception as error:  # NumPy's reader raises what its parsing stumbles over
-                log.warning("%s: unreadable (%s), built anew", path, error)
-        whole = build_set(source, roots, future_time_s, requirements, report)
-        part = thinned_set(whole, source.every, source.standing_every)
-        if source.derive_velocity:
-            part = with_derived_velocities(part)
-        with whole_file(path) as unfinished:
-            np.savez(unfinished, **{f.name: getattr(part, f.name) for f in fields(TrainingSet)})
-        parts.append(part)
-        report(what, len(files), len(files))
-    return parts

@@ -25,11 +25,10 @@ from trajnet.training.checkpoint import WholeFiles, read_checkpoint, start_from
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.domain import training_domain
 from trajnet.training.epoch_records import EpochRecords, KeepBest
-from trajnet.training.finish import finish, is_finished
+from trajnet.training.finish import Report, finish, is_finished
 from trajnet.training.learner import Learner, WindowsDataModule
 from trajnet.training.run_files import BEST, LAST, LOCK, METRICS, WINDOWS, keep_configuration
 from trajnet.training.run_state import RunState, continued_run, require_same_start, start_name
-from trajnet.training.sources import Report
 from trajnet.training.window_store import DataWorkers, StoredWindows, stored_windows
 from trajnet.whole_file import only_process
 

@@ -101,6 +101,10 @@ class StoredWindows:
         whole = concat(parts, what="training windows")
         return whole if len(parts) == 1 else whole.select(place)
 
+    def everything(self) -> TrainingSet:
+        """Return copies of all windows, in their order."""
+        return self.select(np.arange(len(self)))
+
     def chunks(self) -> Iterator[TrainingSet]:
         """Yield all windows in their order, so many at once that they need little memory."""
         for begin in range(0, len(self), CHUNK):

@@ -27,7 +27,7 @@ from trajnet.training.config import AugmentConfig, SourceConfig, TrainConfig
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import unpacked
-from trajnet.training.sources import build_set, cache_key, load_training_set, source_files
+from trajnet.training.sources import build_set, source_files
 from trajnet.training.training_set import (
     HISTORY,
     TrainingSet,
@@ -478,29 +478,6 @@ def test_joined_pads_shorter_histories_in_front(data: TrainingSet) -> None:
     assert not both.observed[len(data) :, :-3].any()
     np.testing.assert_array_equal(both.position_m[len(data) :, -3:], data.position_m[:, -3:])
     np.testing.assert_array_equal(both.map_distance[len(data) :], data.map_distance)
-
-
-def test_windows_are_cached_by_content_and_built_anew_when_the_cache_is_corrupt(tmp_path: Path) -> None:
-    folder = tmp_path / "scenes"
-    folder.mkdir()
-    (folder / "a.parquet").write_bytes((SCENES / "crossing_small.parquet").read_bytes())
-    first = load_training_set([SOURCE], [tmp_path], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
-    (stored,) = (tmp_path / "cache").iterdir()
-    again = load_training_set([SOURCE], [tmp_path], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
-    for f in fields(TrainingSet):
-        np.testing.assert_array_equal(getattr(first, f.name), getattr(again, f.name))
-    assert first.map_valid.all()
-    assert first.neighbours[..., -1].any()
-    stored.write_bytes(stored.read_bytes()[:1000])
-    rebuilt = load_training_set([SOURCE], [tmp_path], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
-    np.testing.assert_array_equal(first.future_m, rebuilt.future_m)
-    files = source_files(SOURCE, [tmp_path])
-    key = cache_key(SOURCE, files, FUTURE_S, REQUIREMENTS)
-    assert key != cache_key(SourceConfig("scenes", path="scenes", history_s=2.0), files, FUTURE_S, REQUIREMENTS)
-    assert key != cache_key(SOURCE, files, FUTURE_S, replace(REQUIREMENTS, neighbours=4))
-    assert key != cache_key(SOURCE, files, FUTURE_S, InputRequirements(replace(MapView(), step_m=1.0), 3))
-    (folder / "b.parquet").write_bytes((SCENES / "motorway.parquet").read_bytes())
-    assert key != cache_key(SOURCE, source_files(SOURCE, [tmp_path]), FUTURE_S, REQUIREMENTS)
 
 
 @pytest.fixture(scope="module")

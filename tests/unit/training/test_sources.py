@@ -15,7 +15,8 @@ from trajnet.datasets.files import load_scene
 from trajnet.errors import ConfigError, InputError
 from trajnet.scenes import write_scene
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.sources import build_set, cache_key, load_training_set, map_files, source_files
+from trajnet.training.sources import build_set, map_files, source_files
+from trajnet.training.window_store import stored_windows
 
 SCENE = Path(__file__).resolve().parents[3] / "sim" / "scenes" / "crossing_small.parquet"
 FUTURE_S = np.array([0.5, 1.0])
@@ -73,26 +74,18 @@ def test_a_scene_without_its_map_is_named(root: Path) -> None:
 
 
 def test_windows_with_another_map_are_built_anew_and_those_of_before_stay(root: Path) -> None:
-    files = source_files(SOURCE, [root])
-    key = cache_key(SOURCE, files, FUTURE_S, WITH_MAP)
-    mapped = cache_key(SOURCE, files, FUTURE_S, WITH_MAP, [root / "map.parquet"] * 2)
-    (root / "map.parquet").write_bytes(b"another")
-    assert len({key, mapped, cache_key(SOURCE, files, FUTURE_S, WITH_MAP, [root / "map.parquet"] * 2)}) == 3
-    # Keys of the configuration that only choose files or maps are not part of it.
-    assert key == cache_key(replace(SOURCE, only=("a", "b"), map="maps"), files, FUTURE_S, WITH_MAP)
+    def named(source: SourceConfig) -> set[str]:
+        stored_windows([source], [root], FUTURE_S, WITH_MAP, root / "windows", by_content=True)
+        return {path.name for path in (root / "windows").iterdir()}
 
-
-def test_each_source_tells_how_many_of_its_files_are_done(root: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-
-    def report(what: str, done: int, total: int) -> None:
-        told.append((what, done, total))
-
-    for _ in range(2):
-        load_training_set([SOURCE], [root], FUTURE_S, WITH_MAP, root / "cache", report)
-    name = "windows of scenes, files"
-    first = [(name, 0, 2), (name, 0, 2), (name, 1, 2), (name, 2, 2)]
-    assert told == [*first, (name, 0, 2), (f"{name} built before", 2, 2)]
+    first = named(SOURCE)
+    mapped = named(replace(SOURCE, map="map.parquet"))
+    write_scene(replace(load_scene(SCENE), lanes=load_scene(SCENE).lanes[:1]), root / "map.parquet")
+    assert len(first) < len(mapped) < len(named(replace(SOURCE, map="map.parquet")))
+    assert first < mapped
+    # Keys of the configuration that only choose files are not part of it.
+    before = named(SOURCE)
+    assert named(replace(SOURCE, only=("a", "b"))) == before
 
 
 def test_maps_are_for_scenes_and_for_models_that_see_them() -> None:

@@ -20,8 +20,8 @@ from trajnet.scenes import write_scene
 from trajnet.training import window_store
 from trajnet.training.batches import Batch, Batches
 from trajnet.training.config import AugmentConfig, SourceConfig
-from trajnet.training.sources import load_training_set
-from trajnet.training.training_set import TrainingSet
+from trajnet.training.sources import build_set
+from trajnet.training.training_set import TrainingSet, joined, with_derived_velocities
 from trajnet.training.window_store import StoredWindows, stored_windows
 
 SCENES = Path(__file__).resolve().parents[3] / "sim" / "scenes"
@@ -52,14 +52,23 @@ def build(root: Path, folder: Path, *sources: SourceConfig) -> StoredWindows:
     return stored_windows(sources, [root], FUTURE_S, REQUIREMENTS, folder)
 
 
+def in_memory(root: Path) -> TrainingSet:
+    """Return the windows of SOURCE and SHORT, built without a store."""
+    one, other = (build_set(source, [root], FUTURE_S, REQUIREMENTS) for source in (SOURCE, SHORT))
+    return joined([one, with_derived_velocities(other)])
+
+
 @pytest.mark.usefixtures("small_groups")
 def test_stored_windows_are_those_in_memory(root: Path, tmp_path: Path) -> None:
-    memory = load_training_set([SOURCE, SHORT], [root], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
+    memory = in_memory(root)
     stored = build(root, tmp_path / "windows", SOURCE, SHORT)
     assert len(stored) == len(memory) == sum(stored.source_windows)
     rows = np.random.default_rng(0).permutation(len(memory))
     expected, got = memory.select(rows), stored.select(rows)
+    assert memory.map_valid.all()
+    assert memory.neighbours[..., -1].any()
     (whole,) = stored.chunks()
+    np.testing.assert_array_equal(stored.everything().position_m, memory.position_m)
     for f in fields(TrainingSet):
         np.testing.assert_array_equal(getattr(got, f.name), getattr(expected, f.name), err_msg=f.name)
         np.testing.assert_array_equal(getattr(whole, f.name), getattr(memory, f.name), err_msg=f.name)
@@ -99,6 +108,36 @@ def test_only_groups_of_changed_files_or_settings_are_built_again(tmp_path: Path
     assert len(list((tmp_path / "c").iterdir())) == 6
 
 
+def test_other_inputs_of_the_model_are_other_windows(root: Path, tmp_path: Path) -> None:
+    """What the old windows are named by changes with all that their arrays depend on."""
+    build(root, tmp_path / "w", SOURCE)
+    finer = InputRequirements(replace(MapView(), step_m=1.0), 3)
+    for source, requirements in (
+        (replace(SOURCE, history_s=2.0), REQUIREMENTS), (SOURCE, replace(REQUIREMENTS, neighbours=4)), (SOURCE, finer),
+    ):  # fmt: skip
+        before = len(list((tmp_path / "w").iterdir()))
+        stored_windows([source], [root], FUTURE_S, requirements, tmp_path / "w")
+        assert len(list((tmp_path / "w").iterdir())) == before + 2
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_building_tells_how_many_groups_are_done(root: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    for _ in range(2):  # the second time there is nothing to do
+        stored_windows(
+            [SOURCE], [root], FUTURE_S, REQUIREMENTS, tmp_path / "w", progress=lambda *done: told.append(done)
+        )
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_shard_that_was_cut_is_named(root: Path, tmp_path: Path) -> None:
+    build(root, tmp_path / "w", SOURCE)
+    (shard,) = (tmp_path / "w").glob("*.npy")
+    shard.write_bytes(shard.read_bytes()[:1000])
+    with pytest.raises(InputError, match=shard.name):
+        build(root, tmp_path / "w", SOURCE).everything()
+
+
 def test_thinning_takes_its_share_of_many_short_files(root: Path, tmp_path: Path) -> None:
     whole = build(root, tmp_path / "w", SOURCE)
     fifth = build(root, tmp_path / "w", replace(SOURCE, every=5))
@@ -119,7 +158,7 @@ def tensors(batch: Batch) -> list[torch.Tensor]:
 
 def test_batches_are_the_same_whoever_makes_them(root: Path, tmp_path: Path) -> None:
     augment = AugmentConfig(strides=(1, 2), position_noise_m=0.1, hide_map=0.3, noise_memory_s=1.0, pace=0.2)
-    memory = load_training_set([SOURCE, SHORT], [root], FUTURE_S, REQUIREMENTS, tmp_path / "cache")
+    memory = in_memory(root)
     stored = build(root, tmp_path / "w", SOURCE, SHORT)
     expected = all_batches(memory, augment, 0)
     assert len(expected) > 8
