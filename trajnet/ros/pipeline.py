@@ -268,6 +268,7 @@ class Pipeline:
                 "restarted": self.stream.store.counters.restarted,
                 "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
+                "filtered": self.stream.store.counters.filtered,
             },
             "model": {
                 "non_finite_rows": self.stream.guard.counters.non_finite_rows,

@@ -45,10 +45,9 @@ _SQUARES, _PRODUCTS, _SQUARES_WEIGHT, _PRODUCTS_WEIGHT = 8, 9, 10, 11
 
 
 class PositionFilter:
-    """The state of the filter for each slot of a track store. moved: rows that were moved by more than 1 cm."""
+    """The state of the filter for each slot of a track store."""
 
     def __init__(self) -> None:
-        self.moved = 0
         self._state: FloatArray = np.zeros((0, _COLUMNS))
 
     def allocate(self, slots: int) -> None:
@@ -85,7 +84,6 @@ class PositionFilter:
             answer_m = position_m.copy()
             expected_m = state[noisy, _FILTERED] + step_m[noisy]
             answer_m[noisy] = expected_m + gain[noisy, None] * (position_m[noisy] - expected_m)
-            self.moved += int(np.count_nonzero(np.abs(answer_m[noisy] - position_m[noisy]).max(axis=1) > 0.01))
         state[:, _MEASURED], state[:, _FILTERED], state[:, _SURPRISE] = position_m, answer_m, surprise_m
         state[:, _VELOCITY], state[:, _HAS_VELOCITY] = velocity_mps, velocity_valid
         self._state[slot] = state

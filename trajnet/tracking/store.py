@@ -55,6 +55,9 @@ _POSITION, _YAW, _ANCHOR, _STEADY, _WOBBLE, _STEPS, _SHIFTS, _POSE_COLUMNS = (
 )
 _YAW_VALID, _HEADING_KNOWN, _STEADY_KNOWN, _DISPLACED, _KNOWN_COLUMNS = 0, 1, 2, 3, 4
 
+#: An observation that the filter of positions moves by more along an axis is counted as filtered (m).
+_FILTERED_M = 0.01
+
 FrameStatus = Literal["used", "late", "out_of_order", "duplicate", "clock_reset"]
 
 
@@ -96,6 +99,7 @@ class TrackCounters:
     restarted: observations whose displacement no velocity of the class explains; the track was restarted there.
     shifted: observations that leapt out of a steady track by less; the track was moved there with its velocity.
     implausible_speed: measured velocities above the highest speed of the class, treated as not measured.
+    filtered: observations whose position was moved by more than 1 cm because their track shows noise.
     """
 
     frames: int = 0
@@ -110,6 +114,7 @@ class TrackCounters:
     restarted: int = 0
     shifted: int = 0
     implausible_speed: int = 0
+    filtered: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,6 +339,8 @@ class TrackStore:
             )
             if position_m is not frame.position_m:
                 displacement_m = position_m - last[:, _POSITION]
+                moved_m = np.abs(position_m - frame.position_m).max(axis=1)
+                self.counters.filtered += int(np.count_nonzero(moved_m > _FILTERED_M))
         previous_position_m, known_before = last[:, _POSITION], known[:, _HEADING_KNOWN]
         velocity_mps = frame.velocity_mps
         if not frame.velocity_valid.all():

@@ -590,6 +590,19 @@ def test_an_object_that_leaps_begins_anew_and_is_told() -> None:
     assert dict(status.values)["implausible_speed_total"] == "0"
 
 
+@pytest.mark.parametrize("filter_positions", [True, False])
+def test_noisy_positions_are_filtered_and_counted(filter_positions: bool) -> None:
+    parameters = Parameters.of({"budget_ms": 0.0, "filter_positions": filter_positions})
+    line, draw = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0), np.random.default_rng(3)
+    for step in range(30):
+        one = frame(100 * step, "a", speed=10.0)
+        one = replace(one, position_m=one.position_m + draw.normal(scale=0.1, size=(1, 2)))
+        line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+    status = statuses(line, 2900)["input"]
+    assert status.level == Level.OK
+    assert (int(dict(status.values)["filtered_total"]) > 10) == filter_positions
+
+
 def test_a_small_leap_is_no_motion_and_is_told() -> None:
     """The same with 2 m, as of a detection on another part of the car: the path of the shipped model was 89 m long."""
     parameters = Parameters.of({"budget_ms": 0.0})

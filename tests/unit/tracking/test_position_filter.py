@@ -120,15 +120,16 @@ def test_a_track_alone_and_among_others_is_filtered_alike() -> None:
 def test_without_a_velocity_or_over_a_long_step_the_position_is_taken_as_measured() -> None:
     one = PositionFilter()
     one.allocate(1)
-    slot, draw = np.zeros(1, np.int64), np.random.default_rng(1)
+    slot, draw, moved = np.zeros(1, np.int64), np.random.default_rng(1), 0
     for i in range(40):
         z = draw.normal(scale=0.1, size=(1, 2))
         usable = i % 4 != 3
         dt_s = np.array([0.1 if usable or i % 8 == 3 else 1.5])
         answer = one.filtered(slot, np.array([i == 0]), dt_s, z, np.zeros((1, 2)), np.array([usable or dt_s[0] > 1]))
+        moved += not np.array_equal(answer, z)
         if not usable:
             np.testing.assert_array_equal(answer, z)
-    assert one.moved > 10
+    assert moved > 10
 
 
 def test_extreme_numbers_end_in_finite_positions() -> None:
@@ -186,7 +187,7 @@ def test_velocities_and_headings_come_from_the_filtered_positions() -> None:
 
 def test_the_policy_switches_it_off() -> None:
     position_m, velocity_mps = straight(30)
-    moved = {}
+    moved, counted = {}, {}
     for on in (True, False):
         store = TrackStore(TrackPolicy(filter_positions=on))
         moved[on] = 0.0
@@ -194,5 +195,8 @@ def test_the_policy_switches_it_off() -> None:
             _, seen = store.update(frame(i / RATE_HZ, {"a": tuple(place)}, velocity=tuple(velocity_mps[i])), i)
             assert seen is not None
             moved[on] += float(np.abs(seen.position_m - place).max())
+        counted[on] = store.counters.filtered
     assert moved[True] > 0.5
     assert moved[False] == 0.0
+    assert counted[True] > 15
+    assert counted[False] == 0
