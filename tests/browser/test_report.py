@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.replay_scenes import Fan, crossing_scene
-from tools.chromium import NAMES, Browser, find_chromium
+from tools.chromium import Browser
 from trajnet.cli.main import build
 from trajnet.inference import ConstantTurnRate
 from trajnet.replay.html_report import write_report
@@ -59,16 +59,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     options = ReplayOptions(warmup_frames=3)
     write_report(run_replay(scene, Fan(np.arange(1.0, 7.0) * 0.5), options, clock=VirtualClock()), path)
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip(f"no Chromium in PATH ({', '.join(NAMES)}): install Debian's chromium to look at the report")
-    opened = Browser(chromium, tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

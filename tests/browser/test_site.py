@@ -8,14 +8,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tools.chromium import NAMES, Browser, find_chromium
+from tools.chromium import Browser
 
 _HEADING = re.compile(r"^# (.+)$", re.MULTILINE)
 _TAG = re.compile(r"<[^>]+>")
@@ -32,16 +31,6 @@ def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip(f"no Chromium in PATH ({', '.join(NAMES)}): install Debian's chromium to look at the site")
-    opened = Browser(chromium, tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 def listed_pages(root: Path) -> dict[str, Path]:
