@@ -83,14 +83,17 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     code = (
         "from tests.unit.engine.tasks import wait_for_file\n"
         "from trajnet.engine import ProcessPool\n"
-        f"list(ProcessPool(2).map(wait_for_file, [(n, {str(tmp_path)!r}) for n in range(2)]))"
+        f"folders = {[str(tmp_path), str(tmp_path), str(tmp_path / 'free')]}\n"
+        "list(ProcessPool(3).map(wait_for_file, enumerate(folders)))"
     )
+    (tmp_path / "free").mkdir()
+    (tmp_path / "free" / "go").touch()  # the third worker has nothing left to do
     script = tmp_path / "run.py"
     script.write_text(f"if __name__ == '__main__':\n    {code.replace(chr(10), chr(10) + '    ')}\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with (tmp_path / "stderr").open("w") as words:
         parent = subprocess.Popen([sys.executable, str(script)], env=environment, start_new_session=True, stderr=words)
-    while len(began := list(tmp_path.glob("began-*"))) < 2 and parent.poll() is None:
+    while len(began := list(tmp_path.rglob("began-*"))) < 3 and parent.poll() is None:
         time.sleep(0.02)
     workers = [int(file.name.rsplit("-", 1)[1]) for file in began]
     if how == signal.SIGINT:
@@ -101,7 +104,7 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     for worker in workers:
         while _runs(worker):  # a worker that stays lets the test hang, and pytest's own limit end it
             time.sleep(0.02)
-    assert len(workers) == 2
+    assert len(workers) == 3
     assert "SpawnProcess" not in (tmp_path / "stderr").read_text()  # a traceback of each worker
 
 
