@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.unit.evaluate.test_evaluate import scene_of, scores_of, straight, wavy
+from trajnet import metrics
 from trajnet.arrays import concat
 from trajnet.engine.base import AHEAD
 from trajnet.evaluate import open_dataset
@@ -22,6 +24,7 @@ from trajnet.evaluate.runner import model_results
 from trajnet.evaluate.scoring import METRICS, Scores
 from trajnet.evaluate.tally import Tally, means, tally
 from trajnet.scenes import write_scene
+from trajnet.types import ObjectClass
 
 HORIZON_S = 3.0
 
@@ -53,9 +56,35 @@ def test_parts_add_up_to_the_whole(folder: Path) -> None:
             expected if isinstance(expected[1], str) else (expected[0], pytest.approx(expected[1], rel=1e-9))
         )
     assert list(total.by_group) == ["s0", "s1", "s2"]
+    for name, sums in total.by_group.items():  # s0 and s2 are in several parts
+        assert sums.means(0) == pytest.approx(means(every, every.group == name, -1), rel=1e-12)
+        assert sums.objects == int((every.group == name).sum())
+    assert total.everything.objects == len(every)
     for value, sums in enumerate(total.by_class):
         rows = every.object_class == value
         assert sums.means(-1) == pytest.approx(means(every, rows, -1), rel=1e-12)
+
+
+def test_joint_metrics_add_up_and_a_sequence_is_of_one_scene(folder: Path) -> None:
+    every = scores(folder)
+    every = replace(every, mean_m=np.random.default_rng(0).random((len(every), 3)), final_m=every.mean_m)
+    total = tally(every.select(slice(0, 200)), joint=True)
+    total.add(tally(every.select(slice(200, len(every))), joint=True))
+    known = every.known[:, -1]
+    sequences: dict[tuple[str, int], Any] = {}
+    for row in np.flatnonzero(known):
+        key = (str(every.scene_id[row]), int(every.frame[row]))
+        sequences[key] = sequences.get(key, 0.0) + every.mean_m[row]
+    by_scene = {name: sum(m.min() for (s, _), m in sequences.items() if s == name) for name in ("s0", "s1", "s2")}
+    assert total.joint_of()["SocialGAN_best_of_20_ADE"] == pytest.approx(sum(by_scene.values()) / known.sum())
+    ones = known & (every.group == "s1")
+    assert total.joint_of(group="s1")["SocialGAN_best_of_20_ADE"] == pytest.approx(by_scene["s1"] / ones.sum())
+    walkers = total.joint_of(object_class=ObjectClass.PEDESTRIAN)["SocialGAN_best_of_20_ADE"]
+    assert walkers == pytest.approx(
+        every.mean_m[known & (every.object_class == ObjectClass.PEDESTRIAN)].min(axis=1).mean()
+    )
+    assert total.joint_of(group="none") == {}
+    assert tally(every).joint_of() == {}
 
 
 def leaves(of: Tally) -> list[tuple[str, Any]]:
@@ -79,6 +108,17 @@ def test_a_mean_is_that_of_the_objects_whose_future_is_known(folder: Path) -> No
     for name in METRICS:
         assert found[name] == pytest.approx(np.nanmean(every.values[name][rows, 0]), rel=1e-12)
     assert means(every, np.zeros(len(every), np.bool_), 0) == {}
+
+
+def test_calibration_of_the_first_mode_and_of_all_are_told_apart(folder: Path) -> None:
+    every, draw = scores(folder), np.random.default_rng(0)
+    share = -np.sort(-draw.dirichlet(np.ones(3), len(every)), axis=1)
+    every = replace(every, probability=share, closest=draw.integers(0, 3, every.closest.shape))
+    share, hit = share[every.known[:, 0]], every.closest[every.known[:, 0], 0, None] == np.arange(3)
+    found = means(every, np.ones(len(every), np.bool_), 0)
+    assert found["ECE_top_mode"] == pytest.approx(metrics.expected_calibration_error(share[:, 0], hit[:, 0]))
+    assert found["ECE_all_modes"] == pytest.approx(metrics.expected_calibration_error(share.ravel(), hit.ravel()))
+    assert found["ECE_top_mode"] > 1.1 * found["ECE_all_modes"] > 0
 
 
 def test_what_is_kept_of_a_scene_does_not_grow_with_its_objects(folder: Path) -> None:
