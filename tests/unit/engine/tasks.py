@@ -41,6 +41,14 @@ def die_always(number: int) -> int:
     return number
 
 
+def note_and_die(task: tuple[int, str]) -> int:
+    """Note the attempt, then kill the own process, every time."""
+    number, folder = task
+    (Path(folder) / f"died-{number}-{os.getpid()}").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
 def wait_for_file(task: tuple[int, str]) -> int:
     """Say that it began, then wait until it is let go; ten seconds at most, should a test fail."""
     number, folder = task

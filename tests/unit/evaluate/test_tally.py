@@ -13,18 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.evaluate.test_evaluate import scene_of, scores_of, straight, wavy
+from tests.domains import Stated
+from tests.unit.evaluate.test_evaluate import Broken, scene_of, scores_of, straight, two_walkers, wavy
 from trajnet import metrics
 from trajnet.arrays import concat
 from trajnet.engine.base import AHEAD
 from trajnet.evaluate import open_dataset
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
-from trajnet.evaluate.runner import model_results
+from trajnet.evaluate.runner import model_results, run_unit
 from trajnet.evaluate.scoring import METRICS, Scores
 from trajnet.evaluate.tally import Tally, means, tally
+from trajnet.evaluate.units import WindowUnit
+from trajnet.inference import Stream
 from trajnet.scenes import write_scene
-from trajnet.types import ObjectClass
+from trajnet.tracking.store import TrackPolicy
+from trajnet.types import FloatArray, ObjectClass
 
 HORIZON_S = 3.0
 
@@ -132,6 +136,34 @@ def test_what_is_kept_of_a_scene_does_not_grow_with_its_objects(folder: Path) ->
     assert result.scores is None
     per_pair = len(pickle.dumps(result.steps)) / len(result.steps)
     assert per_pair < 40
+
+
+def test_what_predictors_did_is_added_up_over_the_units(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = open_dataset("scenes", folder, None, horizon_s=HORIZON_S)
+    time_s = dataset.time_s
+    for made in (Broken(time_s), Stated(time_s)):
+        monkeypatch.setattr("trajnet.evaluate.runner.load_predictor", lambda *_, made=made, **__: made)
+        ((_, result),) = model_results(dataset, ["made"])
+        units = [run_unit(unit, made, time_s) for unit in dataset.units]
+        for name in ("model_rows", "physics_rows", "failures"):
+            assert getattr(result.guard, name) == sum(getattr(unit.guard, name) for unit in units)
+        assert result.guard.last_failure == units[-1].guard.last_failure
+        assert result.judging.judgements == sum(unit.judging.judgements for unit in units)
+    assert result.judging.judgements > 0
+
+
+def test_windows_are_tracks_of_their_own_that_do_not_judge_themselves() -> None:
+    unit, future_s = two_walkers()
+    streams: list[Stream] = []
+
+    class Watched(WindowUnit):
+        def run(self, stream: Stream, time_s: FloatArray) -> Any:
+            streams.append(stream)
+            return super().run(stream, time_s)
+
+    run_unit(Watched(unit.windows, "", ()), Stated(future_s), future_s)
+    assert streams[0].judge is None
+    assert streams[0].store.policy == TrackPolicy(handover=False, restart_leaps=False, filter_positions=False)
 
 
 def test_a_bounded_number_of_units_is_in_flight(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
