@@ -98,13 +98,9 @@ def test_of_many_unlikely_paths_the_likeliest_is_shown(played: tuple[Scene, Repl
     (paths,) = (found for found in run.paths if found.frame == 30)
     best = np.full_like(paths.probability, 0.01)
     best[:, 1] = 0.04
-    shown, alone = (
-        np.asarray(Film(scene, replace(run, paths=[replace(paths, **given)])).image(30))
-        for given in (
-            {"probability": best},
-            {"probability": best[:, 1:2], "offset_m": paths.offset_m[:, 1:2]},
-        )
-    )
+    all_of_them = replace(paths, probability=best)
+    likeliest = replace(paths, probability=best[:, 1:2], offset_m=paths.offset_m[:, 1:2])
+    shown, alone = (np.asarray(Film(scene, replace(run, paths=[one])).image(30)) for one in (all_of_them, likeliest))
     assert np.array_equal(shown, alone)
     assert not np.array_equal(shown, np.asarray(Film(scene, replace(run, paths=[])).image(30)))
 
