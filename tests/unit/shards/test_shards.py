@@ -37,6 +37,11 @@ def test_rows_come_back_in_any_order(tmp_path: Path, small: int) -> None:
     for name, values in arrays(0, 13).items():
         np.testing.assert_array_equal(got[name], values[rows], err_msg=name)
         assert got[name].dtype == values.dtype
+    reader.read(rows)
+    copy = pickle.loads(pickle.dumps(reader))
+    np.testing.assert_array_equal(copy.read(rows), got)
+    del copy  # closes files of its own
+    np.testing.assert_array_equal(reader.read(rows), got)
     assert len(reader) == 13
     assert len(reader.read(rows[:0])) == 0
     np.testing.assert_array_equal(np.load(tmp_path / "a-0001.npy", mmap_mode="r")["place_m"], arrays(5, 5)["place_m"])
@@ -64,6 +69,10 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     reader = ShardReader([Shard(tmp_path / name, rows)])
     with pytest.raises(IndexError, match="expected 0 to 3, got 4"):
         reader.read(np.array([4]))
+    others, _ = write_shards([{**arrays(4, 2), "valid": np.ones(2)}], tmp_path / "others")[0]
+    mixed = ShardReader([Shard(tmp_path / name, rows), Shard(tmp_path / others, 2)])
+    with pytest.raises(InputError, match=r"others-0000\.npy: expected records as in cut-0000\.npy, got others"):
+        mixed.read(np.array([rows]))
     os.truncate(tmp_path / name, (tmp_path / name).stat().st_size - 1)
     with pytest.raises(InputError, match="ends before row 3"):
         reader.read(np.array([3]))
