@@ -217,5 +217,5 @@ def test_the_projector_of_tiles_is_beside_them_or_beside_their_folder(tmp_path: 
 
 
 def test_a_folder_without_tiles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected a folder with the .osm tiles of a Lanelet2 map, found none"):
+    with pytest.raises(InputError, match=r"expected a folder with the \.osm tiles of a Lanelet2 map, found none"):
         load_map(tmp_path)
