@@ -36,7 +36,8 @@ def colcon() -> Path:
 def test_colcon_builds_and_installs_the_package(colcon: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     base = ["--build-base", str(tmp_path / "build"), "--install-base", str(tmp_path / "install"), *options]
     # As docs/ros.md says: programs then run with the environment's own Python.
-    command = [str(colcon), "-m", "colcon", "--log-base", str(tmp_path / "log"), "build", "--base-paths", str(ROOT), *base]
+    program = [str(colcon), "-m", "colcon", "--log-base", str(tmp_path / "log")]
+    command = [*program, "build", "--base-paths", str(ROOT), *base]
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "AMENT_PREFIX_PATH")}
     before = sorted(p.name for p in ROOT.iterdir())
     built = subprocess.run(
