@@ -16,9 +16,9 @@ import numpy as np
 
 from trajnet.arrays import concat
 from trajnet.context.surroundings import InputRequirements
+from trajnet.datasets.files import companions_of
 from trajnet.engine import Executor, InProcess, stamp_of
 from trajnet.errors import InputError
-from trajnet.scenes.av2_map import map_beside
 from trajnet.shards import Group, Piece, Shard, ShardReader, build_groups
 from trajnet.shards.build import Progress
 from trajnet.training.config import SourceConfig
@@ -170,12 +170,13 @@ def _recipes(
 def _stamp(recipe: _Recipe, by_content: bool) -> str:
     source = recipe.source
     files = recipe.files if recipe.files is not None else source_files(source, recipe.roots)
-    maps = [*recipe.maps] or [beside for file in files if (beside := map_beside(file)) is not None]
+    format_name = "auto" if source.dataset.format is None else source.dataset.format.name
+    beside = [*recipe.maps] or [other for file in files for other in companions_of(file, format_name)]
     # Which files are chosen shows in the files themselves; the driving side changes no window.
     chosen = ("driving_side", "path", "first", "count", "only", "without", "map")
     shown = {name: value for name, value in asdict(source).items() if name not in chosen}
     settings = (CACHE_VERSION, shown, recipe.future_time_s, asdict(recipe.requirements))
-    return stamp_of([*files, *maps], settings, content=by_content)
+    return stamp_of([*files, *dict.fromkeys(beside)], settings, content=by_content)
 
 
 def _windows_of(recipe: _Recipe) -> list[Piece]:
