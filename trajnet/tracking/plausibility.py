@@ -32,6 +32,7 @@ LIMITS: dict[ObjectClass, tuple[float, float, float, float]] = {
     ObjectClass.PEDESTRIAN: (0.8, 3.0, 4.0, 12.0),
 }
 _LIMITS: FloatArray = np.array([LIMITS[c] for c in ObjectClass])
+_MAX_MPS: FloatArray = _LIMITS[:, 3].copy()
 #: Deviation from its velocity that is no leap in any track of the class: floor (m).
 _FLOOR_M: FloatArray = np.array([0.35 if c == ObjectClass.PEDESTRIAN else 0.5 for c in ObjectClass])
 _QUIET_M = 0.2
@@ -47,7 +48,7 @@ _ALWAYS_JITTER_M = float(_LIMITS[:, 0].min()) / 2**0.5
 
 def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
     """Return the highest speed of each object's class, (N,) in m/s."""
-    return np.asarray(_LIMITS[object_class, 3])
+    return np.asarray(_MAX_MPS.take(object_class))
 
 
 def too_fast_for_class(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> BoolArray:
