@@ -192,7 +192,8 @@ class Guard:
         if reasons is None:
             return None
         self.counters.count_outside(reasons)
-        return (reasons == INSIDE).nonzero()[0]
+        inside: IntArray = (reasons == INSIDE).nonzero()[0]
+        return inside
 
     def _predict_with(
         self, surroundings: MakeSurroundings, all_rows: Observations, rows: IntArray | None, asked: Observations
