@@ -37,8 +37,8 @@ _MOST_M = 1e6
 #: Variances below (0.1 mm)^2 are rounding.
 _LEAST_M2 = 1e-8
 
-# Rows of each slot's state: measured and filtered position, measured velocity, last surprise, forgetful sums of d . d and
-# of d . d_before, and of their weights, and whether a velocity was measured. Without a last surprise the weight is 0.
+# Rows of each slot's state: measured and filtered position, measured velocity, last surprise, forgetful sums of d . d
+# and of d . d_before, and of their weights, and whether a velocity was measured. No last surprise: its weight is 0.
 _MEASURED, _FILTERED, _VELOCITY, _SURPRISE = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)
 _SUMS, _WEIGHTS, _HAS_VELOCITY, _ROWS = slice(8, 10), slice(10, 12), 12, 13
 
@@ -94,8 +94,10 @@ class PositionFilter:
         return answer_m
 
 
-def _noisy(state: FloatArray, known: BoolArray, dt_s: FloatArray, surprise_m: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Take surprises (2, N) into the sums of the state (_ROWS, N), in place; return the M noisy objects, their gain (M,).
+def _noisy(
+    state: FloatArray, known: BoolArray, dt_s: FloatArray, surprise_m: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """Take surprises (2, N) into the state (_ROWS, N), in place; return the M noisy rows and their gain, (M,).
 
     Surprises beyond what a track is used to are shortened in place: the next ones are compared with them.
     """

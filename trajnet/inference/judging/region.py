@@ -17,6 +17,8 @@ _DISC = np.sqrt(-2.0 * np.log1p(-_HELD))[:, None] * np.stack([np.cos(_ANGLE_RAD)
 _HALF_STEP = 0.025
 #: Added to every variance (m^2), so that a degenerate one has a density.
 _FLOOR_M2 = 1e-4
+#: Below this NumPy's exponential takes 20 times as long: its results underflow.
+_LEAST_EXPONENT = -700.0
 
 
 def held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray, truth_m: FloatArray) -> FloatArray:
@@ -34,7 +36,7 @@ def _held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray
     determinant = np.maximum(xx * yy - xy * xy, _FLOOR_M2 * _FLOOR_M2)
     root = np.sqrt(xx)
     slope, rest = xy / root, np.sqrt(determinant) / root
-    dx_m, dy_m = np.moveaxis(mean_m - truth_m[:, None], -1, 0)
+    dx_m, dy_m = mean_m[..., 0] - truth_m[:, :1], mean_m[..., 1] - truth_m[:, 1:]
     count, modes = probability.shape
     # Monomials of the points: the truth, which is the origin, then those of every mode, (J, 6, 1 + K * 19).
     powers = np.zeros((count, 6, modes * len(_DISC) + 1))
@@ -50,7 +52,8 @@ def _held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray
     along_x, along_y = -2.0 * a * dx_m - b * dy_m, -2.0 * c * dy_m - b * dx_m
     factors = np.stack([a, b, c, along_x, along_y, -0.5 * (along_x * dx_m + along_y * dy_m)], axis=-1)
     height = probability / np.sqrt(determinant)
-    density = (height[:, None] @ np.exp(factors @ powers))[:, 0]
+    exponent = np.maximum(factors @ powers, _LEAST_EXPONENT)
+    density = (height[:, None] @ np.exp(exponent, out=exponent))[:, 0]
     denser = (density[:, 1:] > density[:, :1]).reshape(count, modes, -1).sum(axis=2) / (len(_DISC) + 1.0)
     share: FloatArray = (denser * probability).sum(axis=1) + _HALF_STEP
     return share
