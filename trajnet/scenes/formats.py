@@ -18,6 +18,18 @@ TEXT_SUFFIXES = (".txt", ".csv")
 
 
 @dataclass(frozen=True)
+class Everybody:
+    """Where the agents are that a format's files do not list, and how they join a scene.
+
+    file: returns the recording of all agents for a scene's file, None where there is none. join: returns the scene with
+    those agents of it that were not in it; what it has at a time must not tell of later ones.
+    """
+
+    file: Callable[[Path], Path | None]
+    join: Callable[[Scene, Path], Scene]
+
+
+@dataclass(frozen=True)
 class SceneFormat:
     """A file format whose files become scenes.
 
@@ -29,6 +41,7 @@ class SceneFormat:
     names: patterns (fnmatch, in lower case) of file names that are of this format whatever their suffix.
     read_many: yields the scenes of a file one by one, for formats whose files hold several; read then refuses those.
     is_companion: returns whether a file is read with another one beside it and is no scene of its own in a folder.
+    everybody: for files that list some of the agents that were there; None where they list all.
     """
 
     name: str
@@ -40,6 +53,7 @@ class SceneFormat:
     names: tuple[str, ...] = ()
     read_many: Callable[[Path, bool], Iterator[Scene]] | None = None
     is_companion: Callable[[Path], bool] | None = None
+    everybody: Everybody | None = None
 
     def fits(self, path: Path) -> bool:
         """Return whether a file of this name may be of this format; recognise decides between those that fit."""

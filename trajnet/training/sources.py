@@ -13,22 +13,22 @@ import numpy as np
 
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, scene_field
-from trajnet.datasets.files import find_scenes, load_map, load_scene
+from trajnet.datasets.files import find_scenes, load_map, load_scene, with_everybody
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.window_context import scene_surroundings, window_surroundings
-from trajnet.datasets.windows import sliding_windows
+from trajnet.datasets.windows import Windows, sliding_windows
 from trajnet.errors import InputError
 from trajnet.scenes.densify import densified
 from trajnet.training.config import SourceConfig
 from trajnet.training.training_set import TrainingSet, joined, training_set
-from trajnet.types import BoolArray, FloatArray, Lane, RasterMap, Scene
+from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, Lane, RasterMap, Scene
 
 log = logging.getLogger(__name__)
 
 
 #: Part of the name of stored windows: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 7
+CACHE_VERSION = 8
 #: What a map in a folder of maps ends with: see trajnet.datasets.files.load_map.
 MAP_SUFFIXES = (".osm", ".xml", ".json", ".parquet")
 
@@ -138,8 +138,12 @@ def scene_set(
     if map_file is not None:
         lanes, raster = _map_of(map_file)
         scene = replace(scene, lanes=lanes, raster=raster)
+    listed = scene.track_id
+    if requirements.all_agents:
+        scene = with_everybody(scene, path)
     scene = densified(scene, source.densify)
     windows = sliding_windows(scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s)
+    windows = windows.select(_chosen(source, windows, listed))
     if not len(windows):
         return None
     draw = _draw_of(path)
@@ -147,6 +151,14 @@ def scene_set(
     shift_m = _map_shift_m(source, len(windows), draw)
     around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
     return training_set(windows, around)
+
+
+def _chosen(source: SourceConfig, windows: Windows, listed: Sequence[str]) -> BoolArray:
+    """Return the windows (W,) that the source takes: of its classes, and of the tracks that its files list, or all."""
+    chosen = np.ones(len(windows), np.bool_)
+    if source.classes:
+        chosen &= np.isin(windows.object_class, [CLASS_NAMES.index(name) for name in source.classes])
+    return chosen if source.all_agents else chosen & np.isin(windows.track_id, listed)
 
 
 @functools.lru_cache(maxsize=1)  # one map may be that of all scenes

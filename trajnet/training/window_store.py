@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import concat
 from trajnet.context.surroundings import InputRequirements
+from trajnet.datasets.files import agents_file
 from trajnet.engine import Executor, InProcess, stamp_of
 from trajnet.errors import InputError
 from trajnet.scenes.av2_map import map_beside
@@ -170,6 +171,8 @@ def _stamp(recipe: _Recipe, by_content: bool) -> str:
     source = recipe.source
     files = recipe.files if recipe.files is not None else source_files(source, recipe.roots)
     maps = [*recipe.maps] or [beside for file in files if (beside := map_beside(file)) is not None]
+    if recipe.requirements.all_agents:
+        maps += [beside for file in files if (beside := agents_file(file)) is not None]
     # Which files are chosen shows in the files themselves; the driving side changes no window.
     chosen = ("driving_side", "path", "first", "count", "only", "without", "map")
     shown = {name: value for name, value in asdict(source).items() if name not in chosen}
