@@ -40,7 +40,7 @@ AGENTS: Agents = {
 
 def frames_of(scene: Scene, name: str) -> list[int]:
     rows = scene.row_track == scene.track_id.index(name)
-    return scene.frame_number[scene.row_frame[rows]].tolist()
+    return list(map(int, scene.frame_number[scene.row_frame[rows]]))
 
 
 def test_everybody_is_in_the_scene_once(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_source_may_take_windows_of_all_agents_and_of_some_classes(tmp_path: P
     future_s = np.array([1.0, 2.0])
 
     def classes(requirements: InputRequirements, **change: object) -> list[int]:
-        changed = SourceConfig(**{**vars(source), **change})  # type: ignore[arg-type]
+        changed = SourceConfig(**{**vars(source), **change})
         return sorted(set(build_set(changed, [tmp_path], future_s, requirements).object_class.tolist()))
 
     listed = [int(ObjectClass.CAR), int(ObjectClass.TRUCK)]
