@@ -193,7 +193,11 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The whole run. name becomes the model's name; licence, non_commercial go into the model file."""
+    """The whole run. name becomes the model's name; licence, non_commercial go into the model file.
+
+    teachers: checkpoints of models that the windows are shown to as well, and whose modes it learns from (see
+    trajnet.training.teachers); from the folder in which the command runs, or absolute.
+    """
 
     name: str
     licence: str
@@ -201,6 +205,7 @@ class TrainConfig:
     train: tuple[SourceConfig, ...]
     validation: tuple[SourceConfig, ...]
     seed: int = 0
+    teachers: tuple[str, ...] = ()
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

@@ -23,9 +23,10 @@ class ModelConfig:
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
     map: the sample points of the map around an object, or None. Each patch of them becomes map_channels[0] numbers,
     each 2 x 2 patches map_channels[1], and so on; all patches of the last level together become map_width.
-    neighbours: number of nearest objects in the attention, attention: its width. all_agents: whether neighbours are all
-    agents that were there, also those that a benchmark's own files do not list (see InputRequirements). context: width
-    of what the decoder starts from. dropout: in training, of the context, the map and the decoder's outputs.
+    neighbours: number of nearest objects in the attention, attention: its width, attention_heads: how many
+    times it looks. all_agents: whether neighbours are all agents that were there, also those that a benchmark's own
+    files do not list (see InputRequirements). context: width of what the decoder starts from. dropout: in training, of
+    the context, the map and the decoder's outputs.
     Raises ConfigError for sizes out of range.
     """
 
@@ -48,12 +49,13 @@ class ModelConfig:
     neighbours: int = 0
     all_agents: bool = False
     attention: int = 32
+    attention_heads: int = 1
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name in (
             "hidden", "decoder_hidden", "decoder_embedding", "decoder_stride", "layers", "embedding", "context",
-            "modes", "knots", "knot_step_s", "map_width", "attention",
+            "modes", "knots", "knot_step_s", "map_width", "attention", "attention_heads",
         ):  # fmt: skip
             require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
         require(
