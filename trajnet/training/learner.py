@@ -36,7 +36,12 @@ class Learner(lightning.LightningModule):
         self.model = TrajectoryModel(config.model)
         #: The run so far; whoever finds a better epoch replaces it.
         self.run = run or RunState((config.optimizer.epochs,))
-        self._teachers = Teachers.load(config.teachers, config.model) if config.teachers else None
+        #: None without any; no module of this one, so that neither checkpoints nor the optimiser know them.
+        self._teachers = (
+            Teachers.load(config.teachers, config.model, non_commercial=config.non_commercial)
+            if config.teachers
+            else None
+        )
         self._windows = windows
         self._steps = steps
         self._began = time.monotonic()

@@ -39,10 +39,11 @@ class Teachers:
         self._models = [model.eval().requires_grad_(False) for model in models]
 
     @classmethod
-    def load(cls, paths: Sequence[str], student: ModelConfig) -> Teachers:
-        """Load the checkpoints. Raises ConfigError for a teacher that sees or predicts something else than the student.
+    def load(cls, paths: Sequence[str], student: ModelConfig, *, non_commercial: bool) -> Teachers:
+        """Load the checkpoints. non_commercial: what the student's configuration says.
 
-        Raises ContractError for a file that is no checkpoint.
+        Raises ConfigError for a teacher that sees or predicts something else than the student, and for one whose
+        licence forbids the student's use; ContractError for a file that is no checkpoint.
         """
         models = []
         for path in paths:
@@ -52,6 +53,11 @@ class Teachers:
                 raise ConfigError(
                     f"teachers: {path}: expected the student's map, neighbours and knots, got {theirs.requirements} "
                     f"and {theirs.knots} knots of {theirs.knot_step_s:g} s"
+                )
+            if config.non_commercial and not non_commercial:
+                raise ConfigError(
+                    f"teachers: {path}: it is for non-commercial use only ({config.licence}), and so is what learns "
+                    "from it: set non_commercial: true and name that licence"
                 )
             models.append(model)
         return cls(models)
