@@ -68,7 +68,9 @@ def read_group(folder: Path, stamp: str) -> list[Shard]:
             Shard(folder / name, tuple((int(rows), int(size)) for rows, size in pieces))
             for name, pieces in json.loads(index.read_text(encoding="utf-8"))
         ]
-    except (OSError, ValueError, TypeError) as error:
+        if not all(0 < value < 2**63 for shard in listed for piece in shard.pieces for value in piece):
+            raise ValueError("a count that is none")
+    except (OSError, ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{index}: expected a list of shards, got: {error}; remove it, it is built again") from error
     for shard in listed:
         if not shard.path.is_file():

@@ -138,9 +138,10 @@ def test_only_what_is_not_complete_is_built(tmp_path: Path) -> None:
     (tmp_path / "s" / "g3-0000.bin").unlink()
     with pytest.raises(InputError, match=r"g3-0000\.bin: is missing; remove g3\.json"):
         build_groups(groups(None), tmp_path / "s", make, InProcess())
-    (tmp_path / "s" / "g3.json").write_text("[[")
-    with pytest.raises(InputError, match=r"g3\.json: expected a list of shards"):
-        build_groups(groups(None), tmp_path / "s", make, InProcess())
+    for damaged in ("[[", '[["g3-0000.bin", [[1e999, 5]]]]', '[["g3-0000.bin", [[8, -5]]]]'):
+        (tmp_path / "s" / "g3.json").write_text(damaged)
+        with pytest.raises(InputError, match=r"g3\.json: expected a list of shards"):
+            build_groups(groups(None), tmp_path / "s", make, InProcess())
 
 
 def test_a_group_that_another_command_builds_is_waited_for(tmp_path: Path) -> None:
