@@ -163,6 +163,7 @@ def run_models(
 
 def run_model(scene: Scene, predictor: Predictor, settings: Settings, console: Console) -> Run:
     """Replay with a live line where the console is a terminal."""
+    from trajnet.cli.terminal import Console
     from trajnet.inference import GpuOptions, GuardOptions
     from trajnet.replay.fault_runs import fault_document, require_known_future, run_faults
     from trajnet.replay.summary import run_replay
@@ -171,7 +172,8 @@ def run_model(scene: Scene, predictor: Predictor, settings: Settings, console: C
     options, guard, faults = settings.options, GuardOptions(domain=not settings.ignore_domain), settings.faults
     if faults is not None:
         require_known_future(scene, predictor)  # before the replay, which takes as long as the recording
-    console.print(_what_is_played(scene, predictor, options.rate), highlight=False, soft_wrap=True)
+    # Standard error, so that a closed pipe on standard output ends the program after its files are written.
+    Console(stderr=True).print(_what_is_played(scene, predictor, options.rate), highlight=False, soft_wrap=True)
     with live_line(console, scene.frame_count, options.budget_ms) as on_frame:
         run = run_replay(
             scene,

@@ -97,3 +97,19 @@ def test_a_closed_pipe_loses_no_report(scenes: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
     assert json.loads((tmp_path / "report.json").read_text())["counts"]["whole"] > 0
     assert (tmp_path / "report.html").read_text().rstrip().endswith("</html>")
+
+
+def test_a_closed_pipe_loses_no_report_of_a_replay(scenes: Path, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    scene = next(scenes.glob("*.parquet")) if scenes.is_dir() else scenes
+    words = ["replay", str(scene), "--model", "cv", "--rate", "max", "--json", str(tmp_path / "replay.json")]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "trajnet", *words],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=write, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert done.returncode == 141
+    assert json.loads((tmp_path / "replay.json").read_text())["version"]
