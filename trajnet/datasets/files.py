@@ -86,13 +86,22 @@ def _format_named(path: Path, kind: str) -> SceneFormat:
     return _format_of(path) if kind == "auto" else next(f for f in scene_formats() if f.name == kind)
 
 
+def companions_of(path: Path, kind: str = "auto") -> list[Path]:
+    """Return the files besides path that its scenes are read from, as far as they are there; none if it is no scene."""
+    try:
+        found = _format_named(path, kind)
+    except InputError:
+        return []
+    return [] if found.companions is None else list(found.companions(path))
+
+
 def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
     """Return the lanes and the raster of a map: Lanelet2, OpenDRIVE, Argoverse 2, or any scene file that has one.
 
-    Raises InputError if the file cannot be read or has neither.
+    A folder holds the tiles of a Lanelet2 map. Raises InputError if the file cannot be read or has neither.
     """
     path = Path(path)
-    if path.suffix.lower() == ".osm":
+    if path.suffix.lower() == ".osm" or path.is_dir():
         return read_lanelet2(path), None
     if path.suffix.lower() == ".json":
         return read_av2_map(path), None

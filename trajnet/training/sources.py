@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.context.map_field import MapField
-from trajnet.context.surroundings import InputRequirements, scene_field
+from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, scene_field
 from trajnet.datasets.files import find_scenes, load_map, load_scene
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.part_windows import part_windows
-from trajnet.datasets.window_context import scene_surroundings, window_surroundings
+from trajnet.datasets.window_context import known_at, window_surroundings
 from trajnet.datasets.windows import sliding_windows
 from trajnet.errors import InputError
 from trajnet.scenes.densify import densified
 from trajnet.training.config import SourceConfig
+from trajnet.training.scene_pieces import SceneWindows
 from trajnet.training.training_set import TrainingSet, joined, training_set
 from trajnet.types import BoolArray, FloatArray, Lane, RasterMap, Scene
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 #: Part of the name of stored windows: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 7
+CACHE_VERSION = 8
 #: What a map in a folder of maps ends with: see trajnet.datasets.files.load_map.
 MAP_SUFFIXES = (".osm", ".xml", ".json", ".parquet")
 
@@ -110,8 +111,8 @@ def _sliding_set(
     """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
     parts = []
     for number, path in enumerate(files):
-        part = scene_set(source, path, maps[number] if maps else None, future_time_s, requirements)
-        parts += [] if part is None else [part]
+        part = scene_windows(source, path, maps[number] if maps else None, future_time_s, requirements)
+        parts += [] if part is None else [part.data]
     if not parts:
         raise InputError(
             f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
@@ -120,13 +121,13 @@ def _sliding_set(
     return joined(parts)
 
 
-def scene_set(
+def scene_windows(
     source: SourceConfig,
     path: Path,
     map_file: Path | None,
     future_time_s: FloatArray,
     requirements: InputRequirements,
-) -> TrainingSet | None:
+) -> SceneWindows | None:
     """Return the sliding windows of one scene with the map that the source gives it; None where there are none.
 
     map_file: takes the place of the scene's own map.
@@ -144,9 +145,11 @@ def scene_set(
         return None
     draw = _draw_of(path)
     field = _map_field(source, scene, requirements, draw)
-    shift_m = _map_shift_m(source, len(windows), draw)
-    around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
-    return training_set(windows, around)
+    seen_from_m = scene.position_m[windows.row] - _map_shift_m(source, len(windows), draw)
+    yaw_rad, neighbours = known_at(scene, windows.row, requirements)
+    around = Surroundings(*map_around(requirements.view, field, seen_from_m, yaw_rad), neighbours)
+    data = training_set(windows, around)
+    return SceneWindows(scene, history_s, future_time_s, windows.row, data, field, seen_from_m, yaw_rad)
 
 
 @functools.lru_cache(maxsize=1)  # one map may be that of all scenes
