@@ -11,11 +11,10 @@ from typing import Any
 
 from trajnet import __version__
 from trajnet.check import Finding, SceneCheck, check_scene
-from trajnet.datasets.files import holds_several, load_scene, load_scenes, scene_kind, with_map_of
+from trajnet.datasets.files import companions_of, holds_several, load_scene, load_scenes, scene_kind, with_map_of
 from trajnet.engine import DoneList, stamp_of
 from trajnet.errors import InputError
 from trajnet.scenes import write_scene
-from trajnet.scenes.av2_map import map_beside
 from trajnet.scenes.own_table import read_own, read_own_split
 from trajnet.tabular import TableOptions, log_notes
 from trajnet.types import Scene
@@ -45,8 +44,9 @@ class Conversion:
     @property
     def stamp(self) -> str:
         """Return what tells whether the table would come out otherwise than before."""
-        beside = map_beside(self.original)
-        files = [file for file in (self.original, beside, self.map_file) if file is not None]
+        own = self.options is not None or self.split_by is not None
+        beside = [] if own else companions_of(self.original, self.kind)
+        files = [self.original, *beside, *([] if self.map_file is None else [self.map_file])]
         return stamp_of(files, (__version__, self.kind, self.options, self.map_file is not None, self.checked))
 
 
