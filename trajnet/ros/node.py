@@ -288,7 +288,10 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         if not self._active or self._pipeline is None:
             return
         begin_ns = time.monotonic_ns()
-        self._more.follow(self._pipeline)
+        try:
+            self._more.follow(self._pipeline)
+        except Exception as error:
+            self.get_logger().error(f"map and transforms: {in_words(error)}", throttle_duration_sec=5.0)
         answer = self._pipeline.process(data, self.get_clock().now().nanoseconds, begin_ns)
         if answer.kind in ("bad", "failed"):
             self.get_logger().warning(answer.message, throttle_duration_sec=5.0)
