@@ -58,9 +58,10 @@ class StructOfArrays:
         """
         index = rows if isinstance(rows, slice) else np.arange(len(self))[rows]
         per_row, shared = _LAYOUTS[type(self)]
-        values = {name: getattr(self, name) for name in shared}
+        held = vars(self)
+        values = {name: held[name] for name in shared}
         for name in per_row:
-            values[name] = _taken(getattr(self, name), index)
+            values[name] = _taken(held[name], index)
         return type(self)(**values)
 
 
