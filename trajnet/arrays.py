@@ -66,7 +66,7 @@ class StructOfArrays:
 
 def _taken(values: Any, index: Rows) -> Any:
     if isinstance(values, np.ndarray):
-        return values[index]
+        return values[index] if isinstance(index, slice) else values.take(index, axis=0)
     if isinstance(values, tuple):
         return values[index] if isinstance(index, slice) else tuple([values[i] for i in index.tolist()])
     if isinstance(values, StructOfArrays):

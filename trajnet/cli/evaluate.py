@@ -230,6 +230,7 @@ def show(report: dict[str, Any], console: Console, *, breakdown: bool = False, c
         tables.show_robustness(report["robustness"], (dataset.metrics[0], dataset.divided[0]), console)
     tables.show_calibration_lines(models, console)
     tables.show_self_judging(models, console)
+    tables.show_all_agents(models, console)
     for entry in models:
         _warn_of_fallback(entry, console)
 

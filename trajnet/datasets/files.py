@@ -65,6 +65,22 @@ def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) 
     return _format_named(path, kind).read(path, with_map)
 
 
+def agents_file(path: Path) -> Path | None:
+    """Return the recording of the agents that a scene's file does not list; None where there is none, or no need."""
+    everybody = _format_of(path).everybody
+    return None if everybody is None else everybody.file(path)
+
+
+def with_everybody(scene: Scene, path: Path) -> Scene:
+    """Return the scene of this file with the agents that the file does not list, where there is a recording of them.
+
+    What the scene has at a time does not tell of later ones. Its own tracks come first. Raises InputError.
+    """
+    everybody = _format_of(path).everybody
+    beside = None if everybody is None else everybody.file(path)
+    return scene if everybody is None or beside is None else everybody.join(scene, beside)
+
+
 def load_scenes(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Iterator[Scene]:
     """Yield the scenes of one file, one by one; only formats such as TFRecord have files of several.
 
@@ -88,13 +104,22 @@ def _format_named(path: Path, kind: str) -> SceneFormat:
     return _format_of(path) if kind == "auto" else next(f for f in scene_formats() if f.name == kind)
 
 
+def companions_of(path: Path, kind: str = "auto") -> list[Path]:
+    """Return the files besides path that its scenes are read from, as far as they are there; none if it is no scene."""
+    try:
+        found = _format_named(path, kind)
+    except InputError:
+        return []
+    return [] if found.companions is None else list(found.companions(path))
+
+
 def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
     """Return the lanes and the raster of a map: Lanelet2, OpenDRIVE, Argoverse 2, or any scene file that has one.
 
-    Raises InputError if the file cannot be read or has neither.
+    A folder holds the tiles of a Lanelet2 map. Raises InputError if the file cannot be read or has neither.
     """
     path = fetched(path)
-    if path.suffix.lower() == ".osm":
+    if path.suffix.lower() == ".osm" or path.is_dir():
         return read_lanelet2(path), None
     if path.suffix.lower() == ".json":
         return read_av2_map(path), None

@@ -36,7 +36,7 @@ class RayCluster:
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield the function's result for every task. Raises TrajnetError if a task loses its worker repeatedly."""
         ray = self._ray
-        call = ray.remote(num_cpus=1, max_retries=MAX_LOSSES)(_call)
+        call = ray.remote(num_cpus=1, max_retries=MAX_LOSSES - 1)(_call)
         shared = ray.put(function)  # once, however many tasks there are
         source = enumerate(tasks)
         waiting: deque[tuple[int, Any]] = deque()

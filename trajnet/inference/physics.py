@@ -32,6 +32,8 @@ MAX_CURVATURE_PER_M = 0.2
 SURELY_SLOWER = 0.999
 
 _WHEELED: BoolArray = np.array(WHEELED)
+#: As a plain number: NumPy looks up an enumeration each time.
+_PHYSICS = int(Source.PHYSICS)
 
 
 def observed_velocity(observations: Observations) -> FloatArray:
@@ -62,7 +64,7 @@ def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray
     direction of their velocity.
     """
     velocity = observed_velocity(observations)
-    along_yaw = observations.yaw_valid & _WHEELED[observations.object_class]
+    along_yaw = observations.yaw_valid & _WHEELED.take(observations.object_class)
     speed = np.hypot(velocity[:, 0], velocity[:, 1])
     heading = observations.yaw_rad
     forward = velocity[:, 0] * np.cos(heading) + velocity[:, 1] * np.sin(heading)
@@ -102,7 +104,7 @@ def single_mode(
     count = len(observations)
     return Prediction(
         observations.timestamp_ns, observations.track_id, time_s, position_m[:, None], yaw_rad[:, None],
-        covariance_m2[:, None], np.ones((count, 1)), np.full(count, Source.PHYSICS, np.int8), np.zeros(count),
+        covariance_m2[:, None], np.ones((count, 1)), np.full(count, _PHYSICS, np.int8), np.zeros(count),
     )  # fmt: skip
 
 
@@ -117,9 +119,11 @@ class ConstantVelocity(BasePredictor):
 
     def predict(self, observations: Observations) -> Prediction:
         speed, course = speed_and_course(observations)
-        direction = np.stack([np.cos(course), np.sin(course)], axis=-1)
         travelled = speed[:, None] * self.time_s
-        position = observations.position_m[:, None] + travelled[..., None] * direction[:, None]
+        position = np.empty((*travelled.shape, 2))
+        for axis, direction in enumerate((np.cos(course), np.sin(course))):
+            along = np.multiply(travelled, direction[:, None], out=position[..., axis])
+            along += observations.position_m[:, axis, None]
         yaw = np.repeat(observations.yaw_rad[:, None], len(self.time_s), axis=1)
         return single_mode(observations, self.time_s, position, yaw, growing_covariance(self.time_s, course))
 

@@ -77,7 +77,7 @@ class PathMemory:
         paths = fields_of(continued(self._slots.path, slot, self._knot_s, ask_s))
         return Prediction(
             timestamp_ns, coasting.track_id, self._time_s, *paths, self._slots.probability[slot],
-            np.full(len(slot), Source.STALE, np.int8), coasting.age_s,
+            np.full(len(slot), int(Source.STALE), np.int8), coasting.age_s,
             self._slots.expert[slot] if self._with_experts else None,
         )  # fmt: skip
 

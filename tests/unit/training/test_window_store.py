@@ -99,7 +99,7 @@ def test_only_groups_of_changed_files_or_settings_are_built_again(tmp_path: Path
     os.utime(own / "roads" / "3.parquet", (1, 1))
     build(own, tmp_path / "w", replace(SOURCE, driving_side="left"))
     added = {file.name for file in (tmp_path / "w").iterdir()} - before
-    assert sorted(Path(name).suffix for name in added) == [".json", ".npy"]
+    assert sorted(Path(name).suffix for name in added) == [".bin", ".json"]
     build(own, tmp_path / "w", replace(SOURCE, stride=40))
     assert len({file.name for file in (tmp_path / "w").iterdir()}) == len(before) + 2 + 6
     for _ in range(2):
@@ -132,7 +132,7 @@ def test_building_tells_how_many_groups_are_done(root: Path, tmp_path: Path) -> 
 
 def test_a_shard_that_was_cut_is_named(root: Path, tmp_path: Path) -> None:
     build(root, tmp_path / "w", SOURCE)
-    (shard,) = (tmp_path / "w").glob("*.npy")
+    (shard,) = (tmp_path / "w").glob("*.bin")
     shard.write_bytes(shard.read_bytes()[:1000])
     with pytest.raises(InputError, match=shard.name):
         build(root, tmp_path / "w", SOURCE).everything()
