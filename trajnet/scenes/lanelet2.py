@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -27,7 +28,8 @@ from trajnet.types import FloatArray, Lane
 log = logging.getLogger(__name__)
 
 #: Subtypes for pedestrians, the last of them Autoware's; a lanelet with another subtype or none is for vehicles.
-WALKWAYS = frozenset({"walkway", "shared_walkway", "crosswalk", "stairs", "pedestrian_lane"})
+CROSSWALK = "crosswalk"
+WALKWAYS = frozenset({"walkway", "shared_walkway", CROSSWALK, "stairs", "pedestrian_lane"})
 
 
 def read_lanelet2(path: Path) -> tuple[Lane, ...]:
@@ -43,7 +45,8 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     lanes, broken = [], []
     for name, tags, members in found.lanelets:
         try:
-            lanes.append(_lane(name, tags, members, found.ways, nodes))
+            lane = _lane(name, tags, members, found.ways, nodes)
+            lanes.append(replace(lane, signal_id=_signal_id(members, found.signals)) if lane.crosswalk else lane)
         except InputError as error:
             broken.append(str(error))
     if not lanes:
@@ -61,18 +64,20 @@ Nodes = dict[str, tuple[float, float] | None]
 class _Elements(NamedTuple):
     """The elements of a map by id. nodes: local x, y in m. degrees: latitude and longitude. ways: ids of their nodes.
 
-    lanelets: (id, tags, members as (role, id of a way)), in the order of the file.
+    lanelets: (id, tags, members as (role, id of a way or of a relation)), in the order of the file. signals: ids of
+    the regulatory elements that are traffic lights.
     """
 
     nodes: Nodes
     degrees: Nodes
     ways: dict[str, list[str]]
     lanelets: list[tuple[str, dict[str, str], list[tuple[str, str]]]]
+    signals: set[str]
 
 
 def _read_elements(path: Path) -> _Elements:
     """Read nodes, ways and lanelets, one element of the file at a time. Raises InputError for broken XML."""
-    found = _Elements({}, {}, {}, [])
+    found = _Elements({}, {}, {}, [], set())
     try:
         for _, element in ElementTree.iterparse(path):
             if element.tag in ("node", "way", "relation"):  # their children are read with them
@@ -95,6 +100,8 @@ def _add(found: _Elements, element: ElementTree.Element) -> None:
     elif (tags := _tags(element)).get("type") == "lanelet":
         members = [(each.get("role", ""), each.get("ref", "")) for each in element.iter("member")]
         found.lanelets.append((name, tags, members))
+    elif tags.get("type") == "regulatory_element" and tags.get("subtype") == "traffic_light":
+        found.signals.add(name)
 
 
 def _tags(element: ElementTree.Element) -> dict[str, str]:
@@ -155,7 +162,18 @@ def _lane(
         left_m, right_m = left_m[::-1], right_m[::-1]
     middle_m = np.mean(paired(left_m, right_m), axis=0)
     both_ways = tags.get("one_way", "yes").lower() in ("no", "false", "0")
-    return Lane(name, left_m, right_m, middle_m, drivable=_is_drivable(tags), one_way=not both_ways)
+    return Lane(
+        name, left_m, right_m, middle_m,
+        drivable=_is_drivable(tags), one_way=not both_ways, crosswalk=tags.get("subtype") == CROSSWALK,
+    )  # fmt: skip
+
+
+def _signal_id(members: list[tuple[str, str]], signals: set[str]) -> int | None:
+    """Return the id of a lanelet's first traffic lights, as Autoware's messages name them; None without any."""
+    for role, ref in members:
+        if role == "regulatory_element" and ref in signals and ref.lstrip("-").isdigit():
+            return int(ref)
+    return None
 
 
 def _border_m(

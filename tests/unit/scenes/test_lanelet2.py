@@ -183,3 +183,15 @@ def test_degrees_alone_are_projected_by_the_file_beside_the_map(tmp_path: Path) 
     )
     ((lane,), _) = load_map(write(tmp_path, text))
     np.testing.assert_allclose(lane.right_m[:, 0], [-0.0005 * 111319.49, 0.0005 * 111319.49], atol=1e-3)
+
+
+def test_a_crosswalk_knows_its_traffic_lights(tmp_path: Path) -> None:
+    lights = '<relation id="77"><tag k="type" v="regulatory_element"/><tag k="subtype" v="{}"/></relation>'
+    member = '<member type="relation" role="regulatory_element" ref="77"/><tag'
+    crosswalk = lanelet(20, 11, 10, "crosswalk").replace("<tag", member, 1)
+    for subtype, signal_id in (("traffic_light", 77), ("right_of_way", None)):
+        lanes, _ = load_map(write(tmp_path, osm(crosswalk, lights.format(subtype), lanelet(21, 11, 10))))
+        assert [(lane.crosswalk, lane.drivable, lane.signal_id) for lane in lanes] == [
+            (True, False, signal_id),
+            (False, True, None),
+        ]
