@@ -107,9 +107,8 @@ def tracks_of(scene: Scene) -> dict[str, Track]:
 
 def given_share(found: Approach, grid: CrosswalkGrid, prediction: Prediction, row: int) -> FloatArray:
     """Return the probability (1, M) of the predictor's own paths onto the crosswalks."""
-    progress_m, across_m = found.local(grid, prediction.position_m[row][None, None])
-    half_m = grid.crosswalks.half_width_m[found.crosswalk]
-    share: FloatArray = found.entered(progress_m, across_m, half_m).any(axis=-1) @ prediction.probability[row]
+    entering = found.entered(grid.crosswalks, prediction.position_m[row][None, None])
+    share: FloatArray = entering.any(axis=-1) @ prediction.probability[row]
     return share
 
 
@@ -134,8 +133,7 @@ def row_samples(
     future_m, after_s, whole = track.after(now_ns)
     if not found.valid.any() or not len(future_m):
         return []
-    progress_m, across_m = found.local(grid, future_m[None, None])
-    hits = found.entered(progress_m, across_m, grid.crosswalks.half_width_m[found.crosswalk])[0]
+    hits = found.entered(grid.crosswalks, future_m[None, None])[0]
     given = given_share(found, grid, prediction, row)[0]
     moved = np.hypot(*(future_m - here_m).T) > MOVED_M
     start_s = float(after_s[moved.argmax()]) if moved.any() else np.nan

@@ -40,9 +40,15 @@ class Crosswalks(StructOfArrays):
     has_signal: NDArray[np.bool_]
 
     def local(self, index: IntArray, position_m: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return where positions (..., 2) are along and across the axis (to its left) of crosswalks index (...)."""
-        x_m, y_m = np.moveaxis(position_m - self.begin_m[index], -1, 0)
-        axis_x, axis_y = np.moveaxis(self.axis[index], -1, 0)
+        """Return where positions are along and across the axis (to its left) of crosswalks index (...).
+
+        position_m (..., 2) or (..., *more, 2): several positions for each crosswalk.
+        """
+        alike = (...,) + (None,) * (position_m.ndim - 1 - index.ndim)
+        begin_m, axis = self.begin_m[index], self.axis[index]
+        x_m = position_m[..., 0] - begin_m[..., 0][alike]
+        y_m = position_m[..., 1] - begin_m[..., 1][alike]
+        axis_x, axis_y = axis[..., 0][alike], axis[..., 1][alike]
         return x_m * axis_x + y_m * axis_y, y_m * axis_x - x_m * axis_y
 
     def distance_m(self, index: IntArray, position_m: FloatArray) -> FloatArray:

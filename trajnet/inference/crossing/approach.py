@@ -6,11 +6,11 @@ somebody on the crosswalk or beside it goes on in the direction of the velocity 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from trajnet.context.crosswalks import REACH_M, CrosswalkGrid
+from trajnet.context.crosswalks import REACH_M, CrosswalkGrid, Crosswalks
 from trajnet.types import BoolArray, FloatArray, IntArray
 
 #: Slower objects stand (m/s).
@@ -48,20 +48,25 @@ class Approach:
     distance_bin: IntArray
     state: IntArray
 
-    def entered(self, progress_m: FloatArray, across_m: FloatArray, half_width_m: FloatArray) -> BoolArray:
-        """Return whether places (N, M, ...) in the frames of local are on the crosswalk, beyond the object's own."""
-        more = (...,) + (None,) * (progress_m.ndim - 2)
-        gone = progress_m >= np.maximum(self.progress_m, 0.0)[more] + ENTERED_M
-        return gone & (np.abs(across_m) <= half_width_m[more] + BESIDE_M)
+    def at(self, object_index: IntArray, column: IntArray) -> Approach:
+        """Return chosen pairs of an object and one of its crosswalks: all arrays are (P,)."""
+        picked = {f.name: getattr(self, f.name) for f in fields(self)}
+        paired = {name: value[object_index, column] for name, value in picked.items() if name != "speed_mps"}
+        return Approach(**paired, speed_mps=self.speed_mps[object_index])
 
-    def local(self, grid: CrosswalkGrid, position_m: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return progress and place across the axis of positions (N, M or 1, ..., 2), each (N, M, ...)."""
-        walks, extra = grid.crosswalks, position_m.ndim - 3
-        more = (...,) + (None,) * extra
-        index = np.broadcast_to(self.crosswalk[more], (*self.crosswalk.shape, *position_m.shape[2:-1]))
-        along_m, across_m = walks.local(index, position_m)
-        ahead = self.ahead[more]
-        return np.where(ahead > 0, along_m, walks.length_m[index] - along_m), across_m
+    def entered(self, walks: Crosswalks, position_m: FloatArray) -> BoolArray:
+        """Return whether positions (*shape, ..., 2) are on the crosswalks, beyond the object's own place.
+
+        shape: of the arrays, (N, M) or (P,), where a length may be 1.
+        """
+        alike = (...,) + (None,) * (position_m.ndim - 1 - self.crosswalk.ndim)
+        along_m, across_m = walks.local(self.crosswalk, position_m)
+        back = self.ahead < 0
+        along_m *= self.ahead[alike]
+        along_m += np.where(back, walks.length_m[self.crosswalk], 0.0)[alike]
+        gone: BoolArray = along_m >= (np.maximum(self.progress_m, 0.0) + ENTERED_M)[alike]
+        gone &= np.abs(across_m) <= (walks.half_width_m[self.crosswalk] + BESIDE_M)[alike]
+        return gone
 
 
 def approach_of(grid: CrosswalkGrid, position_m: FloatArray, velocity_mps: FloatArray) -> Approach:

@@ -85,11 +85,12 @@ class Crossing:
         wanted = np.where(
             found.valid, np.minimum(self._probability[found.distance_bin, found.state] * factor, 1.0), 0.0
         )
-        early = prediction.time_s <= WITHIN_S
-        progress_m, across_m = found.local(self._grid, prediction.position_m[row][:, None][:, :, :, early])
-        half_m = self._grid.crosswalks.half_width_m[found.crosswalk]
-        given = (found.entered(progress_m, across_m, half_m).any(axis=-1) * prediction.probability[row, None]).sum(-1)
-        added: FloatArray = np.maximum(wanted - given, 0.0) / np.maximum(1.0 - given, 1e-9)
+        added: FloatArray = np.zeros_like(wanted)
+        which, column = np.nonzero(wanted >= LEAST_PROBABILITY)
+        path_m = prediction.position_m[row[which], :, : np.searchsorted(prediction.time_s, WITHIN_S, side="right")]
+        entering = found.at(which, column).entered(self._grid.crosswalks, path_m).any(axis=-1)
+        given = (entering * prediction.probability[row[which]]).sum(axis=-1)
+        added[which, column] = np.maximum(wanted[which, column] - given, 0.0) / np.maximum(1.0 - given, 1e-9)
         added[added < LEAST_PROBABILITY] = 0.0
         total = added.sum(axis=1, keepdims=True)
         added *= np.minimum(1.0, (1.0 - LEFT_TO_OTHERS) / np.maximum(total, 1e-9))
@@ -133,17 +134,17 @@ class Crossing:
 
         Beyond the far end they go on.
         """
-        walks, index = self._grid.crosswalks, found.crosswalk[which, chosen]
-        ahead = found.ahead[which, chosen][:, None] * walks.axis[index]
-        entry_m = found.entry_m[which, chosen]
-        along_m = np.where(found.ahead[which, chosen] > 0, entry_m, walks.length_m[index] - entry_m)[:, None]
-        left = np.stack([-walks.axis[index][:, 1], walks.axis[index][:, 0]], axis=-1)
-        start_m = walks.begin_m[index] + along_m * walks.axis[index] + found.lateral_m[which, chosen][:, None] * left
+        walks, pair = self._grid.crosswalks, found.at(which, chosen)
+        axis, length_m = walks.axis[pair.crosswalk], walks.length_m[pair.crosswalk]
+        ahead = pair.ahead[:, None] * axis
+        along_m = np.where(pair.ahead > 0, pair.entry_m, length_m - pair.entry_m)[:, None]
+        left = np.stack([-axis[:, 1], axis[:, 0]], axis=-1)
+        start_m = walks.begin_m[pair.crosswalk] + along_m * axis + pair.lateral_m[:, None] * left
         first_m = start_m - position_m
         reach_m = np.hypot(first_m[:, 0], first_m[:, 1])
         towards = np.where(reach_m[:, None] > 1e-3, first_m / np.maximum(reach_m, 1e-3)[:, None], ahead)
-        stands = found.state[which, chosen] == 0
-        speed_mps = np.where(stands, WALKING_MPS[object_class], np.maximum(found.speed_mps[which], SLOWEST_MPS))
+        stands = pair.state == 0
+        speed_mps = np.where(stands, WALKING_MPS[object_class], np.maximum(pair.speed_mps, SLOWEST_MPS))
         gone_m = speed_mps[:, None] * np.maximum(time_s - np.where(stands, START_S, 0.0)[:, None], 0.0)
         before_m = np.minimum(gone_m, reach_m[:, None])
         path_m = position_m[:, None] + before_m[..., None] * towards[:, None]
