@@ -223,6 +223,13 @@ def test_an_archive_is_read_and_drawn_in_a_process_of_its_own() -> None:
 
 
 @pytest.mark.usefixtures("lanelet2")
+def test_it_gives_way_to_the_node_and_does_not_keep_its_real_time_priority() -> None:
+    tell = "print(os.sched_getscheduler(0), os.nice(0) >= 10, file=__import__('sys').stderr) or os.abort()"
+    with pytest.raises(InputError, match="0 True"):
+        BuildApart()(memoryview(tell.encode()))
+
+
+@pytest.mark.usefixtures("lanelet2")
 @pytest.mark.parametrize(
     ("archive", "reason"),
     [
