@@ -164,7 +164,7 @@ class TrackFrame(StructOfArrays):
     size_m: FloatArray
 
     def __post_init__(self) -> None:
-        count, put = len(self.track_id), object.__setattr__
+        count, put, held = len(self.track_id), object.__setattr__, vars(self)
         put(self, "timestamp_ns", _timestamp("TrackFrame", self.timestamp_ns))
         put(self, "track_id", tuple(self.track_id))
         for name, dtype, shape in (
@@ -176,7 +176,10 @@ class TrackFrame(StructOfArrays):
             ("velocity_valid", _BOOL, (count,)),
             ("size_m", _FLOAT64, (count, 2)),
         ):
-            put(self, name, _array("TrackFrame", name, getattr(self, name), dtype, shape))
+            value = held[name]
+            array = _array("TrackFrame", name, value, dtype, shape)
+            if array is not value:
+                put(self, name, array)
         _require_unique("TrackFrame", self.track_id)
         _require_classes("TrackFrame", self.object_class)
         _require_finite("TrackFrame", "position_m", self.position_m)
@@ -222,7 +225,7 @@ class Prediction(StructOfArrays):
     expert: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
+        put, held = object.__setattr__, vars(self)
         put(self, "track_id", tuple(self.track_id))
         time_s = np.ascontiguousarray(self.time_s, dtype=np.float64)
         if time_s.ndim != 1 or not _are_future_times(time_s.tobytes()):
@@ -243,7 +246,10 @@ class Prediction(StructOfArrays):
             ("source", _INT8, (count,)),
             ("age_s", _FLOAT64, (count,)),
         ):
-            put(self, name, _array("Prediction", name, getattr(self, name), dtype, shape))
+            value = held[name]
+            array = _array("Prediction", name, value, dtype, shape)
+            if array is not value:
+                put(self, name, array)
         if self.expert is not None:
             put(self, "expert", _array("Prediction", "expert", self.expert, _INT8, (count, modes)))
 

@@ -52,7 +52,7 @@ class PathMemory:
             reported = self._slots.reported
             reported[slot] = True
             before, path = self._newest
-            gone = np.flatnonzero(~reported[before.slot])
+            gone = (~reported.take(before.slot)).nonzero()[0]
             reported[slot] = False
             if len(gone):
                 self._store(before, path, gone)

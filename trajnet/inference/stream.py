@@ -170,7 +170,7 @@ def hold_undirected(observations: Observations, prediction: Prediction) -> None:
     The direction is unknown for an object that was observed once or has never moved, if neither yaw nor velocity is
     measured: its path would just follow the map's axes. Modes keep their probabilities and the trace of the covariance.
     """
-    row = np.flatnonzero(~observations.direction_known)
+    row = (~observations.direction_known).nonzero()[0]
     if not len(row):
         return
     prediction.position_m[row] = observations.position_m[row, None, None]
