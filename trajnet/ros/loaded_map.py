@@ -1,8 +1,11 @@
-"""A map that is ready for use."""
+"""A map that is ready for use, and the file in which the process that drew it hands it over."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from trajnet.context.map_field import MapField
 
@@ -19,3 +22,20 @@ class LoadedMap:
     def words(self) -> str:
         """How large the map is."""
         return f"{self.lanelets} lanelets" + (f" ({self.broken} broken ones left out)" if self.broken else "")
+
+    def save(self, path: Path) -> None:
+        """Write the map to an .npz file."""
+        field = self.field
+        direction = {} if field.direction is None else {"direction": field.direction}
+        counts = np.array([self.lanelets, self.broken])
+        scale = np.array(field.pixels_per_m)
+        np.savez(path, origin_m=field.origin_m, pixels_per_m=scale, distance=field.distance, counts=counts, **direction)
+
+    @staticmethod
+    def load(path: Path) -> LoadedMap:
+        """Return the map that save wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            direction = file["direction"] if "direction" in file else None
+            field = MapField(file["origin_m"], float(file["pixels_per_m"]), file["distance"], direction)
+            lanelets, broken = file["counts"].tolist()
+        return LoadedMap(field, lanelets, broken)
