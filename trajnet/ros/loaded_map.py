@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,17 +26,21 @@ class LoadedMap:
 
     def save(self, path: Path) -> None:
         """Write the map to an .npz file."""
-        field = self.field
-        direction = {} if field.direction is None else {"direction": field.direction}
-        counts = np.array([self.lanelets, self.broken])
-        scale = np.array(field.pixels_per_m)
-        np.savez(path, origin_m=field.origin_m, pixels_per_m=scale, distance=field.distance, counts=counts, **direction)
+        arrays: dict[str, Any] = {
+            "origin_m": self.field.origin_m,
+            "pixels_per_m": np.array(self.field.pixels_per_m),
+            "distance": self.field.distance,
+            "counts": np.array([self.lanelets, self.broken]),
+        }
+        if self.field.direction is not None:
+            arrays["direction"] = self.field.direction
+        np.savez(path, **arrays)
 
     @staticmethod
     def load(path: Path) -> LoadedMap:
         """Return the map that save wrote."""
         with np.load(path, allow_pickle=False) as file:
-            direction = file["direction"] if "direction" in file else None
-            field = MapField(file["origin_m"], float(file["pixels_per_m"]), file["distance"], direction)
+            scale = float(file["pixels_per_m"])
+            field = MapField(file["origin_m"], scale, file["distance"], file.get("direction"))
             lanelets, broken = file["counts"].tolist()
         return LoadedMap(field, lanelets, broken)
