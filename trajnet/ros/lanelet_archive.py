@@ -13,7 +13,6 @@ import contextlib
 import importlib
 import importlib.util
 import os
-import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -103,12 +102,10 @@ def main() -> int:
     give_way()
     archive, target = (Path(argument) for argument in sys.argv[1:3])
     try:
-        built = build(archive)
+        build(archive).save(target)
     except TrajnetError as error:
         print(error, file=sys.stderr)
         return 2
-    with target.open("wb") as file:
-        pickle.dump(built, file, protocol=5)
     return 0
 
 
