@@ -58,15 +58,16 @@ class StructOfArrays:
         """
         index = rows if isinstance(rows, slice) else np.arange(len(self))[rows]
         per_row, shared = _LAYOUTS[type(self)]
-        values = {name: getattr(self, name) for name in shared}
+        held = vars(self)
+        values = {name: held[name] for name in shared}
         for name in per_row:
-            values[name] = _taken(getattr(self, name), index)
+            values[name] = _taken(held[name], index)
         return type(self)(**values)
 
 
 def _taken(values: Any, index: Rows) -> Any:
     if isinstance(values, np.ndarray):
-        return values[index]
+        return values[index] if isinstance(index, slice) else values.take(index, 0)
     if isinstance(values, tuple):
         return values[index] if isinstance(index, slice) else tuple([values[i] for i in index.tolist()])
     if isinstance(values, StructOfArrays):

@@ -285,6 +285,11 @@ def field_of(lanes: Sequence[Lane], raster: RasterMap | None) -> MapField | None
     return make_field(*draw_lanes(lanes))
 
 
+def empty_field(pixels_per_m: float) -> MapField:
+    """Return a field of one pixel in which there is nothing."""
+    return make_field(np.zeros(2), pixels_per_m, {"drivable": np.zeros((1, 1), np.bool_)})
+
+
 def make_field(
     origin_m: FloatArray,
     pixels_per_m: float,

@@ -26,11 +26,13 @@ class InputRequirements:
     """The surroundings that a predictor requires.
 
     view: the sample points of the map, or None where the predictor uses no map.
-    neighbours: number of nearest objects, 0 for none.
+    neighbours: number of nearest objects, 0 for none. all_agents: whether the predictor learned from all agents that
+    were there as neighbours: where a benchmark's files list some of them, the others come from a recording beside them.
     """
 
     view: MapView | None = None
     neighbours: int = 0
+    all_agents: bool = False
 
     def __post_init__(self) -> None:
         require(self.neighbours >= 0, f"neighbours: expected at least 0, got {self.neighbours}")

@@ -19,7 +19,7 @@ from trajnet.context.surroundings import (
     neighbours_of,
     scene_field,
 )
-from trajnet.datasets.files import load_scene
+from trajnet.datasets.files import load_scene, with_everybody
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
 from trajnet.geometry import within_half_turn
@@ -117,6 +117,7 @@ def _streamed(scene: Scene, rows: IntArray, others: InputRequirements) -> tuple[
 def window_surroundings(windows: Windows, files: Sequence[Path], requirements: InputRequirements) -> Surroundings:
     """Return the surroundings at the last observation of every window. files: the scene of every window is among them.
 
+    Where all agents are required, neighbours are also those that a scene's file does not list (see with_everybody).
     Raises InputError if there is not exactly one file of a scene.
     """
     if not requirements:
@@ -124,12 +125,24 @@ def window_surroundings(windows: Windows, files: Sequence[Path], requirements: I
     parts, order = [], []
     for scene_id, path in files_of_scenes(np.unique(windows.scene_id).tolist(), files).items():
         rows = np.flatnonzero(windows.scene_id == scene_id)
-        scene = load_scene(path, with_map=requirements.view is not None)
-        parts.append(scene_surroundings(scene, windows.row[rows], requirements))
+        scene, at = load_scene(path, with_map=requirements.view is not None), windows.row[rows]
+        if requirements.all_agents:
+            scene = with_everybody(scene, path)
+            at = _rows_of(scene, windows.frame[rows], windows.track_id[rows])
+        parts.append(scene_surroundings(scene, at, requirements))
         order.append(rows)
     place = np.empty(len(windows), np.int64)
     place[np.concatenate(order)] = np.arange(len(windows))
     return concat(parts, what="windows").select(place)
+
+
+def _rows_of(scene: Scene, frame: IntArray, track_id: NDArray[np.str_]) -> IntArray:
+    """Return the scene's rows (W,) of these tracks in the frames of these numbers, (W,) each."""
+    track_of = {name: track for track, name in enumerate(scene.track_id)}
+    numbers = scene.frame_number[scene.row_frame].tolist()
+    row_of = {key: row for row, key in enumerate(zip(numbers, scene.row_track.tolist(), strict=True))}
+    wanted = zip(frame.tolist(), track_id.tolist(), strict=True)
+    return np.array([row_of[number, track_of[name]] for number, name in wanted], np.int64)
 
 
 def files_of_scenes(scene_ids: Iterable[str], files: Sequence[Path]) -> dict[str, Path]:

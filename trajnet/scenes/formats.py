@@ -19,6 +19,18 @@ TEXT_SUFFIXES = (".txt", ".csv")
 
 
 @dataclass(frozen=True)
+class Everybody:
+    """Where the agents are that a format's files do not list, and how they join a scene.
+
+    file: returns the recording of all agents for a scene's file, None where there is none. join: returns the scene with
+    those agents of it that were not in it; what it has at a time must not tell of later ones.
+    """
+
+    file: Callable[[Path], Path | None]
+    join: Callable[[Scene, Path], Scene]
+
+
+@dataclass(frozen=True)
 class SceneFormat:
     """A file format whose files become scenes.
 
@@ -31,6 +43,7 @@ class SceneFormat:
     read_many: yields the scenes of a file one by one, for formats whose files hold several; read then refuses those.
     is_companion: returns whether a file is read with another one beside it and is no scene of its own in a folder.
     companions: returns the other files, those that are there, that the scenes of a file are read from.
+    everybody: for files that list some of the agents that were there; None where they list all.
     """
 
     name: str
@@ -43,6 +56,7 @@ class SceneFormat:
     read_many: Callable[[Path, bool], Iterator[Scene]] | None = None
     is_companion: Callable[[Path], bool] | None = None
     companions: Callable[[Path], Sequence[Path]] | None = None
+    everybody: Everybody | None = None
 
     def fits(self, path: Path) -> bool:
         """Return whether a file of this name may be of this format; recognise decides between those that fit."""

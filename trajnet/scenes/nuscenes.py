@@ -24,6 +24,8 @@ from trajnet.types import FloatArray, ObjectClass, RasterMap, Scene
 
 FRAME_NS = 500_000_000
 COLUMNS = 18
+#: The challenge's split -> the folder it is in. What the files call val is train_val, what they call test is val.
+FOLDERS: dict[str, str] = {"train": "train", "train_val": "val", "val": "test"}
 SOURCE = "nuScenes prediction challenge"
 LICENCE = "CC BY-NC-SA 4.0 and the nuScenes terms of use: non-commercial"
 

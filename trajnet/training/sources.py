@@ -13,17 +13,18 @@ import numpy as np
 
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, scene_field
-from trajnet.datasets.files import find_scenes, load_map, load_scene
+from trajnet.datasets.files import find_scenes, load_map, load_scene, with_everybody
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.window_context import known_at, window_surroundings
-from trajnet.datasets.windows import sliding_windows
+from trajnet.datasets.windows import Windows, sliding_windows
 from trajnet.errors import InputError
+from trajnet.remote import fetched, is_remote, url_of
 from trajnet.scenes.densify import densified
 from trajnet.training.config import SourceConfig
 from trajnet.training.scene_pieces import SceneWindows
 from trajnet.training.training_set import TrainingSet, joined, training_set
-from trajnet.types import BoolArray, FloatArray, Lane, RasterMap, Scene
+from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, Lane, RasterMap, Scene
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,12 @@ def map_files(source: SourceConfig, files: Sequence[Path], roots: Sequence[Path]
 
 
 def _path_below(roots: Sequence[Path], path: str) -> Path:
+    """Return the path below the first data folder that has it; a URL needs none and is fetched."""
+    if is_remote(path):
+        return fetched(path)
     for root in roots:
+        if is_remote(root):
+            return fetched(f"{url_of(root)}/{path}")
         if (root / path).exists():
             return root / path
     raise InputError(
@@ -139,8 +145,12 @@ def scene_windows(
     if map_file is not None:
         lanes, raster = _map_of(map_file)
         scene = replace(scene, lanes=lanes, raster=raster)
+    listed = scene.track_id
+    if requirements.all_agents:
+        scene = with_everybody(scene, path)
     scene = densified(scene, source.densify)
     windows = sliding_windows(scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s)
+    windows = windows.select(_chosen(source, windows, listed))
     if not len(windows):
         return None
     draw = _draw_of(path)
@@ -150,6 +160,14 @@ def scene_windows(
     around = Surroundings(*map_around(requirements.view, field, seen_from_m, yaw_rad), neighbours)
     data = training_set(windows, around)
     return SceneWindows(scene, history_s, future_time_s, windows.row, data, field, seen_from_m, yaw_rad)
+
+
+def _chosen(source: SourceConfig, windows: Windows, listed: Sequence[str]) -> BoolArray:
+    """Return the windows (W,) that the source takes: of its classes, and of the tracks that its files list, or all."""
+    chosen = np.ones(len(windows), np.bool_)
+    if source.classes:
+        chosen &= np.isin(windows.object_class, [CLASS_NAMES.index(name) for name in source.classes])
+    return chosen if source.all_agents else chosen & np.isin(windows.track_id, listed)
 
 
 @functools.lru_cache(maxsize=1)  # one map may be that of all scenes

@@ -16,7 +16,7 @@ import numpy as np
 
 from trajnet.arrays import concat
 from trajnet.context.surroundings import InputRequirements
-from trajnet.datasets.files import companions_of
+from trajnet.datasets.files import agents_file, companions_of
 from trajnet.engine import Executor, InProcess, stamp_of
 from trajnet.errors import InputError
 from trajnet.shards import Group, Piece, Shard, ShardReader, build_groups
@@ -172,6 +172,8 @@ def _stamp(recipe: _Recipe, by_content: bool) -> str:
     files = recipe.files if recipe.files is not None else source_files(source, recipe.roots)
     format_name = "auto" if source.dataset.format is None else source.dataset.format.name
     beside = [*recipe.maps] or [other for file in files for other in companions_of(file, format_name)]
+    if recipe.requirements.all_agents:
+        beside += [agents for file in files if (agents := agents_file(file)) is not None]
     # Which files are chosen shows in the files themselves; the driving side changes no window.
     chosen = ("driving_side", "path", "first", "count", "only", "without", "map")
     shown = {name: value for name, value in asdict(source).items() if name not in chosen}

@@ -53,6 +53,14 @@ def test_rows_come_back_in_any_order(tmp_path: Path, small: int) -> None:
     got = read(pickle.loads(pickle.dumps(reader)), rows)
     for name, values in arrays(0, 13).items():
         np.testing.assert_array_equal(got[name], values[rows], err_msg=name)
+    assert {name: values.dtype for name, values in got.items()} == {
+        name: values.dtype for name, values in arrays(0, 1).items()
+    }
+    read(reader, rows)
+    copy = pickle.loads(pickle.dumps(reader))
+    read(copy, rows)
+    del copy  # closes files of its own
+    np.testing.assert_array_equal(read(reader, rows)["place_m"], got["place_m"])
     assert len(reader) == 13
     assert len(list(reader.read(rows))) == 4  # each piece once, however many of its rows are read
     assert not list(reader.read(rows[:0]))
