@@ -58,7 +58,7 @@ class Stream:
         )
         self._latest: Prediction | None = None
         self._warn_without_map = warn_without_map
-        self._use_map(map_field)
+        self.use_map(map_field)
 
     @classmethod
     def for_scene(
@@ -78,9 +78,10 @@ class Stream:
 
     def use_map_of(self, scene: Scene) -> None:
         """Use the scene's map from now on, if the predictor uses one and the scene has one."""
-        self._use_map(scene_field(scene, self.predictor.requirements))
+        self.use_map(scene_field(scene, self.predictor.requirements))
 
-    def _use_map(self, map_field: MapField | None) -> None:
+    def use_map(self, map_field: MapField | None) -> None:
+        """Use this map from the next frame on, if the predictor uses one; None: none. Tracks go on."""
         view = self.predictor.requirements.view
         if map_field is not None and view is not None:
             map_field.prepare(view)  # now, so that the first frame does not pay for it
@@ -157,7 +158,7 @@ def self_judge(predictor: Predictor, judging: JudgingOptions | None) -> SelfJudg
     """Return what judges the predictor's answers; None where nothing does. judging: see Stream."""
     if judging is None:
         judging = JudgingOptions() if predictor.model_file is not None else NO_JUDGING
-    off = not (judging.weigh or judging.adapt_spread)
+    off = not (judging.weigh or judging.adapt_spread or judging.combine)
     if off or judging.horizons_s[0] > predictor.time_s[-1]:
         return None
     return SelfJudge(predictor.modes, predictor.time_s, judging)

@@ -24,6 +24,7 @@ from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
+from trajnet.ros.into_frame import IntoFrame
 from trajnet.ros.levels import Judged, Status
 from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import Parameters
@@ -173,6 +174,7 @@ class Pipeline:
         )
         self._cleaner = MessageCleaner()
         self._map_field = field
+        self.into_frame = IntoFrame()
         self._frame_id: str | None = None
         self._logged: set[str] = set()
         self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
@@ -188,6 +190,11 @@ class Pipeline:
         """Forget every track, as after a start; the diagnostics' totals stay."""
         self.stream.reset()
         self._cleaner.reset()
+
+    def use_map(self, field: MapField) -> None:
+        """Use this map from the next message on; tracks go on."""
+        self.stream.use_map(field)
+        self._map_field = field
 
     def close(self) -> None:
         """End the thread that the budget needs."""
@@ -265,6 +272,7 @@ class Pipeline:
         more = {
             "input": {
                 **asdict(self._cleaner.counters),
+                **self.into_frame.counts(),
                 "restarted": self.stream.store.counters.restarted,
                 "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
@@ -295,6 +303,9 @@ class Pipeline:
             objects = decode_tracked(data)
         except InputError as error:
             return Answer(kind="bad", message=str(error))
+        if self._parameters.use_tf:
+            objects = self.into_frame.put(objects, self.diagnostics.expected_frame)
+            self.diagnostics.no_transform = self.into_frame.reason
         found.stages_ns.append(("decode", self._clock_ns()))
         self._follow_frame_id(objects.frame_id, found)
         cleaned = self._cleaned(objects, found)

@@ -8,6 +8,7 @@ import numpy as np
 
 from trajnet.arrays import StructOfArrays, grown
 from trajnet.config import require
+from trajnet.inference.judging.combination import Combination
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Spreads, velocity_of
 from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.mixture import mixed
@@ -79,6 +80,7 @@ class SelfJudge:
         self._points = min(len(time_s), int(np.searchsorted(time_s, reach_s - 1e-9)) + 1)
         self._knot_s = np.concatenate([[0.0], time_s[: self._points]])
         self._spreads = Spreads(time_s)
+        self._combination = Combination(time_s) if options.combine else None
         length = self._ring.length
         self._answers = _Answers(
             np.zeros((0, length, len(self._knot_s), 2, modes + 2)), np.zeros((0, length, modes)), np.zeros((0, length))
@@ -122,6 +124,8 @@ class SelfJudge:
         """
         velocity_mps = velocity_of(observations)
         model = prediction.source == _MODEL
+        if self._combination is not None:
+            self._combination.draw(observations, prediction, velocity_mps, model)
         result = prediction
         if self._options.weigh:
             result = self._mixed(observations, prediction, velocity_mps, model)
