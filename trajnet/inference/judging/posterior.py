@@ -104,7 +104,7 @@ class Posterior:
         slots: for how many there must be room.
         """
         self._evidence = grown(self._evidence, slots, axis=1)
-        self._evidence[:, slot] *= np.exp(dt_s / -self._memory_s)
+        self._evidence[:, slot] = self._evidence.take(slot, axis=1) * np.exp(dt_s / -self._memory_s)
         if len(begun):
             self._evidence[:, begun] = 0.0
 
