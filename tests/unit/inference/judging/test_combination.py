@@ -93,10 +93,10 @@ def test_rows_that_physics_answers_do_not_move() -> None:
 
 def drawn(path_m: FloatArray, velocity_mps: tuple[float, float], weight: float, *, wheeled: bool) -> FloatArray:
     weights = np.full((1, len(path_m)), weight)
-    time_s = TIME_S[: len(path_m)]
-    return combined(
-        path_m[None], np.zeros((1, 2)), np.array([velocity_mps]), time_s, weights, np.array([wheeled])
-    )[0]  # fmt: skip
+    begin_m, velocities = np.zeros((1, 2)), np.array([velocity_mps])
+    found = combined(path_m[None], begin_m, velocities, TIME_S[: len(path_m)], weights, np.array([wheeled]))
+    one: FloatArray = found[0]
+    return one
 
 
 def test_a_vehicle_keeps_the_bend_that_the_model_sees() -> None:
