@@ -62,11 +62,13 @@ from trajnet.ros.malloc import keep_freed_memory, settle, tidy
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_map_parts, warmed_up
+from trajnet.ros.signals import signals_of
 from trajnet.ros.visual import encode_cloud
 
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
 OUTPUT_TOPIC = "/perception/object_recognition/objects"
+SIGNALS_TOPIC = "/perception/traffic_light_recognition/traffic_signals"
 #: A node without traffic checks this often (s) whether it is told to stop: once in some dozen runs of CI the signal did
 #: not wake it from a wait without an end.
 WAKE_S = 1.0
@@ -218,6 +220,11 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._entities["input"] = self.create_subscription(
             TrackedObjects, topic, self._on_objects, qos(self.parameters.queue_depth), raw=True
         )
+        lights = message_class("autoware_perception_msgs", "TrafficLightGroupArray")
+        if lights is not None and self._pipeline is not None and self._pipeline.stream.crossing is not None:
+            self._entities["signals"] = self.create_subscription(
+                lights, self._topic("~/input/traffic_signals", SIGNALS_TOPIC), self._on_signals, qos(1)
+            )
         if self._beside is not None:
             other = self._topic("~/input/other_objects", OUTPUT_TOPIC) if self._is_checking else "~/input/other_objects"
             self._entities["other_input"] = self.create_subscription(
@@ -247,7 +254,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def _release(self) -> None:
         self._stop()
         for name, entity in self._entities.items():
-            if name in ("input", "other_input"):
+            if name in ("input", "other_input", "signals"):
                 self.destroy_subscription(entity)
             else:
                 self.destroy_lifecycle_publisher(entity)
@@ -275,6 +282,10 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self._publish_times(begin_ns, answer)
         except Exception as error:
             self.get_logger().error(f"debug topics: {in_words(error)}", throttle_duration_sec=5.0)
+
+    def _on_signals(self, message: Any) -> None:
+        if self._active and self._pipeline is not None and self._pipeline.stream.crossing is not None:
+            self._pipeline.stream.crossing.signals.hear(*signals_of(message))
 
     def _on_other(self, data: bytes) -> None:
         if self._active and self._beside is not None:
