@@ -14,11 +14,13 @@ import importlib
 import importlib.util
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from trajnet.context.crosswalks import crosswalks_of
 from trajnet.context.map_field import field_of
 from trajnet.errors import DependencyError, InputError, TrajnetError, in_words
 from trajnet.ros.loaded_map import LoadedMap
@@ -66,7 +68,15 @@ def _lane(lanelet: Any) -> Lane | None:
     if min(len(left_m), len(right_m)) < 2 or not (np.isfinite(left_m).all() and np.isfinite(right_m).all()):
         return None
     tags = {str(key): str(lanelet.attributes[key]) for key in lanelet.attributes.keys()}  # noqa: SIM118 - no mapping
-    return lane_between(str(lanelet.id), tags, left_m, right_m)
+    return replace(lane_between(str(lanelet.id), tags, left_m, right_m), signal_id=_signal_id(lanelet))
+
+
+def _signal_id(lanelet: Any) -> int | None:
+    """Return the id of a lanelet's first traffic lights, as Autoware's messages name them; None without any."""
+    for rule in lanelet.regulatoryElements:
+        if "subtype" in rule.attributes and str(rule.attributes["subtype"]) == "traffic_light":
+            return int(rule.id)
+    return None
 
 
 def build(archive: Path) -> LoadedMap:
@@ -76,7 +86,7 @@ def build(archive: Path) -> LoadedMap:
     field = field_of(lanes, None)
     if field is None:
         raise InputError(f"expected lanelets that vehicles may use, got none among {len(lanelets)}")
-    return LoadedMap(field, len(lanelets), broken=len(lanelets) - len(lanes))
+    return LoadedMap(field, len(lanelets), len(lanelets) - len(lanes), crosswalks_of(lanes))
 
 
 def give_way() -> None:
