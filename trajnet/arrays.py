@@ -56,12 +56,16 @@ class StructOfArrays:
 
         Raises IndexError if a row does not exist or a mask has the wrong length.
         """
-        index = rows if isinstance(rows, slice) else np.arange(len(self))[rows]
         per_row, shared = _LAYOUTS[type(self)]
         held = vars(self)
         values = {name: held[name] for name in shared}
-        for name in per_row:
-            values[name] = _taken(held[name], index)
+        if isinstance(rows, slice):
+            values.update((name, _taken(held[name], rows)) for name in per_row)
+            return type(self)(**values)
+        index = np.arange(len(self))[rows]
+        for name in per_row:  # arrays here: a call for each would take as long as the taking
+            value = held[name]
+            values[name] = value.take(index, 0) if isinstance(value, np.ndarray) else _taken(value, index)
         return type(self)(**values)
 
 

@@ -68,7 +68,8 @@ def _lane(lanelet: Any) -> Lane | None:
     if min(len(left_m), len(right_m)) < 2 or not (np.isfinite(left_m).all() and np.isfinite(right_m).all()):
         return None
     tags = {str(key): str(lanelet.attributes[key]) for key in lanelet.attributes.keys()}  # noqa: SIM118 - no mapping
-    return replace(lane_between(str(lanelet.id), tags, left_m, right_m), signal_id=_signal_id(lanelet))
+    lane = lane_between(str(lanelet.id), tags, left_m, right_m)
+    return replace(lane, signal_id=_signal_id(lanelet)) if lane.crosswalk else lane
 
 
 def _signal_id(lanelet: Any) -> int | None:
