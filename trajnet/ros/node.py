@@ -152,7 +152,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         """Load the model and warm it. Fails, and says why, where that cannot be done."""
         try:
             predictor, identity = load(self.parameters)
-            field, crosswalks = load_map_parts(self.parameters, predictor.requirements)
+            field, crosswalks = load_map_parts(self.parameters, predictor)
             self._pipeline = warmed_up(predictor, identity, self.parameters, field, crosswalks)
         except TrajnetError as error:
             self.get_logger().error(str(error))
