@@ -69,6 +69,7 @@ class Sample:
     given: float
     entered: bool
     start_s: float
+    time_ms: float
 
 
 def crosswalks(city: str) -> Crosswalks:
@@ -139,7 +140,7 @@ def row_samples(
     start_s = float(after_s[moved.argmax()]) if moved.any() else np.nan
     name, bins, states = observations.track_id[row], found.distance_bin[0], found.state[0]
     return [
-        Sample(city, name, int(bins[k]), int(states[k]), float(given[k]), bool(hits[k].any()), start_s)
+        Sample(city, name, int(bins[k]), int(states[k]), float(given[k]), bool(hits[k].any()), start_s, now_ns * 1e-6)
         for k in np.flatnonzero(found.valid[0])
         if whole or hits[k].any()
     ]
@@ -215,6 +216,23 @@ def scores(samples: list[Sample], table: FloatArray) -> str:
     return "; ".join(words) + f"; entered {truth.mean():.3f} of {len(truth)}"
 
 
+def print_lights(samples: list[Sample], file: Path) -> None:
+    """Print how often those who stand enter while the lights for pedestrians are green and are not."""
+    rows = [line.split(",") for line in file.read_text().splitlines()[1:] if line.strip()]
+    green = np.array([row[6] == "1" for row in rows])  # the four lights change together
+    index = np.searchsorted(np.array([float(row[1]) for row in rows]), [each.time_ms for each in samples], "right") - 1
+    for state, name in enumerate(STATES):
+        for i, limit_m in enumerate(DISTANCES_M):
+            for words, wanted in (("green", True), ("other", False)):
+                part = [
+                    each
+                    for each, row in zip(samples, index, strict=True)
+                    if (each.state, each.bin) == (state, i) and row >= 0 and green[row] == wanted
+                ]
+                hits = sum(each.entered for each in part)
+                print(f"lights {words}: {name} to {limit_m:g} m: {hits} of {len(part)}")
+
+
 def main(folder: str) -> int:
     """Print the table and what it is worth on each city that it was not fitted on."""
     samples: dict[str, list[Sample]] = {}
@@ -232,6 +250,7 @@ def main(folder: str) -> int:
                 f"start {np.nanmedian(start):.1f} s" if hits else "",
             )
     print(np.round(table_of(every), 2).tolist())
+    print_lights(samples["Chongqing"], Path(folder) / "Chongqing" / "TrafficLight_06_22_NR1_add_plight.csv")
     for city in SIDES:
         table = table_of([each for other in SIDES if other != city for each in samples[other]])
         print(city, "held out:", scores(samples[city], table))

@@ -17,9 +17,9 @@ import numpy as np
 
 from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.map_field import MapField, field_of
-from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, in_words
 from trajnet.inference import NO_JUDGING, PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
+from trajnet.inference.crossing.modes import Crossing
 from trajnet.inference.domain import outside_words
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
@@ -60,23 +60,22 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     return predictor, Identity(predictor.name, parameters.provider, "none (physics)", uses_model=spec not in PHYSICS)
 
 
-def load_map_parts(
-    parameters: Parameters, requirements: InputRequirements
-) -> tuple[MapField | None, Crosswalks | None]:
+def load_map_parts(parameters: Parameters, predictor: Predictor) -> tuple[MapField | None, Crosswalks | None]:
     """Return what the map that the parameters name has for the predictor and its crosswalks. Raises TrajnetError.
 
     Each is None where there is no map, it has none, or it is not used.
     """
     if not parameters.map_path:
         return None, None
-    if requirements.view is None and not parameters.crossings:
+    with_crosswalks = parameters.crossings and predictor.modes > 1
+    if predictor.requirements.view is None and not with_crosswalks:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
         return None, None
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
     lanes, raster = load_map(parameters.map_path)
-    crosswalks = crosswalks_of(lanes) if parameters.crossings else None
-    if requirements.view is None:
+    crosswalks = crosswalks_of(lanes) if with_crosswalks else None
+    if predictor.requirements.view is None:
         found = 0 if crosswalks is None else len(crosswalks)
         log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
         return None, crosswalks
@@ -208,11 +207,12 @@ class Pipeline:
         self.stream.reset()
         self._cleaner.reset()
 
-    def use_map(self, field: MapField, crosswalks: Crosswalks | None = None) -> None:
+    def use_map(self, field: MapField, crossing: Crossing | None) -> None:
         """Use this map and its crosswalks from the next message on; tracks go on."""
-        self.stream.use_map(field)
-        self.stream.use_crosswalks(crosswalks)
-        self._map_field = field
+        if self.stream.predictor.requirements.view is not None:
+            self.stream.use_map(field)
+            self._map_field = field
+        self.stream.use_crossing(crossing)
 
     def close(self) -> None:
         """End the thread that the budget needs."""
