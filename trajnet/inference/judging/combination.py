@@ -93,12 +93,13 @@ class Combination:
         """Move the most probable path of each row that the model answered, model (N,), in place."""
         weight = self.weights(observations, velocity_mps)
         weight *= model[:, None]
-        row = np.arange(len(weight))
-        mode = prediction.probability.argmax(axis=1)
-        path_m = prediction.position_m[row, mode]
-        offset_m = self._time_s[:, None] * velocity_mps[:, None]
-        offset_m += observations.position_m[:, None]
-        offset_m -= path_m
-        offset_m *= weight[:, :, None]
-        offset_m += path_m
-        prediction.position_m[row, mode] = offset_m
+        place = np.arange(len(weight)) * prediction.modes + prediction.probability.argmax(axis=1)
+        paths_m = prediction.position_m.reshape(-1, len(self._time_s), 2)  # a view
+        path_m = paths_m.take(place, axis=0)
+        for axis in (0, 1):  # NumPy is slow along axes of two elements
+            offset_m = velocity_mps[:, axis, None] * self._time_s
+            offset_m += observations.position_m[:, axis, None]
+            offset_m -= path_m[..., axis]
+            offset_m *= weight
+            path_m[..., axis] += offset_m
+        paths_m[place] = path_m
