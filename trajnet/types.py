@@ -69,12 +69,14 @@ class Expert(IntEnum):
     """Who predicted one mode of an object, where predictions judge themselves (trajnet.inference.judging).
 
     UNKNOWN: none of the three that are weighed; physics answered, and nobody judged.
+    CROSSING: the map; the object may enter a crosswalk (trajnet.inference.crossing).
     """
 
     MODEL = 0
     CONSTANT_VELOCITY = 1
     STANDING = 2
     UNKNOWN = 3
+    CROSSING = 4
 
 
 def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -343,7 +345,8 @@ class Lane:
     """One lane or walkway: left_m (P, 2), right_m (Q, 2) and centre_m (C, 2) polylines in the map frame.
 
     They run in the direction of travel. drivable: whether vehicles use it; pavements and crossings are not.
-    one_way: whether traffic goes in that direction only.
+    one_way: whether traffic goes in that direction only. crosswalk: whether people cross a road on it, along its
+    centre line. signal_id: of a crosswalk, the id of the traffic lights that people obey there; None: none is known.
     """
 
     lane_id: str
@@ -352,6 +355,8 @@ class Lane:
     centre_m: FloatArray
     drivable: bool = True
     one_way: bool = True
+    crosswalk: bool = False
+    signal_id: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("left_m", "right_m", "centre_m"):

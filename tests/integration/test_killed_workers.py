@@ -1,10 +1,11 @@
-"""A worker that is killed in the middle of any kind of work changes nothing that comes out of it."""
+"""A worker that is killed in the middle of any kind of work changes nothing that comes out of it.
+
+Calibration has no workers: test_train_goes_on has a run that was killed before it.
+"""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.kill_nine import file_bytes, weights
+from tests.kill_nine import file_bytes
 from tests.killing_pool import KillingPool
-from tests.tiny_training import ROOT, tiny_config, train_arguments
+from tests.tiny_training import ROOT
 from trajnet.cli.main import build
 from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.files import load_scene
@@ -78,30 +79,3 @@ def test_a_killed_worker_changes_no_result(
     expected = work(scenes, tmp_path / "one", InProcess(), monkeypatch)
     assert work(scenes, tmp_path / "killed", KillingPool(tmp_path / "notes"), monkeypatch) == expected
     assert (tmp_path / "notes" / "died").exists()
-
-
-KILLED_WHILE_CALIBRATING = """
-import os, runpy, signal, sys
-from trajnet.training import finish
-real, calls = finish.calibrate, []
-def calibrate(*arguments):
-    calls.append(1)
-    if len(calls) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments)
-finish.calibrate = calibrate
-sys.argv = sys.argv[1:]
-runpy.run_module("trajnet", run_name="__main__", alter_sys=True)
-"""
-
-
-def test_a_calibration_that_is_killed_is_done_by_the_same_command(tmp_path: Path) -> None:
-    """The first of two checkpoints has its calibration then, the second one has none."""
-    config = tiny_config(tmp_path, epochs=3, batch=64)
-    whole, killed = train_arguments(config, tmp_path / "whole"), train_arguments(config, tmp_path / "killed")
-    subprocess.run([sys.executable, *whole], cwd=ROOT, check=True, capture_output=True)
-    code = [sys.executable, "-c", KILLED_WHILE_CALIBRATING, *killed[1:]]
-    assert subprocess.run(code, cwd=ROOT, capture_output=True).returncode == -9
-    assert weights(tmp_path / "killed") == {}
-    subprocess.run([sys.executable, *killed], cwd=ROOT, check=True, capture_output=True)
-    assert weights(tmp_path / "killed") == weights(tmp_path / "whole") != {}

@@ -89,6 +89,9 @@ def test_a_run_that_was_killed_before_its_calibration_gets_it(tmp_path: Path, ca
     with caplog.at_level(logging.INFO):
         whole = read_checkpoint(run(tiny(tmp_path, 1), out))
     assert "(best)" in caplog.text
+    best = read_checkpoint(out / "best.ckpt")
+    for name, value in whole["state_dict"].items():  # of both the averaged weights
+        torch.testing.assert_close(value, best["state_dict"][name], rtol=0, atol=0)
     for name in ("last.ckpt", "best.ckpt"):
         stored = read_checkpoint(out / name)
         del stored["trajnet"]["domain"]

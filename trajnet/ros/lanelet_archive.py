@@ -13,13 +13,14 @@ import contextlib
 import importlib
 import importlib.util
 import os
-import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from trajnet.context.crosswalks import crosswalks_of
 from trajnet.context.map_field import field_of
 from trajnet.errors import DependencyError, InputError, TrajnetError, in_words
 from trajnet.ros.loaded_map import LoadedMap
@@ -67,7 +68,16 @@ def _lane(lanelet: Any) -> Lane | None:
     if min(len(left_m), len(right_m)) < 2 or not (np.isfinite(left_m).all() and np.isfinite(right_m).all()):
         return None
     tags = {str(key): str(lanelet.attributes[key]) for key in lanelet.attributes.keys()}  # noqa: SIM118 - no mapping
-    return lane_between(str(lanelet.id), tags, left_m, right_m)
+    lane = lane_between(str(lanelet.id), tags, left_m, right_m)
+    return replace(lane, signal_id=_signal_id(lanelet)) if lane.crosswalk else lane
+
+
+def _signal_id(lanelet: Any) -> int | None:
+    """Return the id of the first of its regulatory elements that is traffic lights, as their states name it."""
+    for element in lanelet.regulatoryElements:
+        if "subtype" in element.attributes and str(element.attributes["subtype"]) == "traffic_light":
+            return int(element.id)
+    return None
 
 
 def build(archive: Path) -> LoadedMap:
@@ -77,7 +87,7 @@ def build(archive: Path) -> LoadedMap:
     field = field_of(lanes, None)
     if field is None:
         raise InputError(f"expected lanelets that vehicles may use, got none among {len(lanelets)}")
-    return LoadedMap(field, len(lanelets), broken=len(lanelets) - len(lanes))
+    return LoadedMap(field, len(lanelets), broken=len(lanelets) - len(lanes), crosswalks=crosswalks_of(lanes))
 
 
 def give_way() -> None:
@@ -92,12 +102,10 @@ def main() -> int:
     give_way()
     archive, target = (Path(argument) for argument in sys.argv[1:3])
     try:
-        built = build(archive)
+        build(archive).save(target)
     except TrajnetError as error:
         print(error, file=sys.stderr)
         return 2
-    with target.open("wb") as file:
-        pickle.dump(built, file, protocol=5)
     return 0
 
 

@@ -69,7 +69,7 @@ from trajnet.ros.malloc import keep_freed_memory, settle, tidy
 from trajnet.ros.more_inputs import MoreInputs
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
-from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
+from trajnet.ros.pipeline import Answer, Pipeline, load, load_map_parts, warmed_up
 from trajnet.ros.visual import encode_cloud
 
 NODE_NAME = "trajnet_predictor"
@@ -151,8 +151,8 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         """Load the model and warm it. Fails, and says why, where that cannot be done."""
         try:
             predictor, identity = load(self.parameters)
-            field = load_field(self.parameters, predictor.requirements)
-            self._pipeline = warmed_up(predictor, identity, self.parameters, field)
+            field, crosswalks = load_map_parts(self.parameters, predictor.requirements)
+            self._pipeline = warmed_up(predictor, identity, self.parameters, field, crosswalks)
         except TrajnetError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE

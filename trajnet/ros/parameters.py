@@ -140,6 +140,11 @@ class Parameters:
         True,
         "White noise that a track's measured positions show is filtered out before prediction (docs/evaluation.md).",
     )
+    crossings: bool = _parameter(
+        True,
+        "People near a crosswalk of the map get paths across it among theirs, with measured probabilities "
+        "(docs/crossing.md).",
+    )
     late_s: float = _parameter(
         0.2,
         "Objects older than this when they arrive count as late. They are used all the same.",
@@ -253,6 +258,7 @@ class Parameters:
             reset_jump_s=self.clock_reset_s,
             handover=self.track_handover,
             filter_positions=self.filter_positions,
+            crossings=self.crossings,
         )
 
 

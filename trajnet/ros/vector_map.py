@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -53,7 +52,7 @@ class BuildApart:
     def __call__(self, archive: memoryview) -> LoadedMap:
         """Return the map of an archive. Raises InputError with the reason where there is none."""
         with tempfile.TemporaryDirectory(prefix="trajnet-map-") as folder:
-            source, target = Path(folder) / "map.bin", Path(folder) / "map.pickle"
+            source, target = Path(folder) / "map.bin", Path(folder) / "map.npz"
             source.write_bytes(archive)
             command = [sys.executable, "-m", "trajnet.ros.lanelet_archive", str(source), str(target)]
             self._process = subprocess.Popen(command, stderr=subprocess.PIPE)
@@ -68,9 +67,7 @@ class BuildApart:
             if code := self._process.returncode:
                 last = (said.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
                 raise InputError(last if code == 2 else f"the reader of the map ended with exit code {code}: {last}")
-            with target.open("rb") as file:
-                built: LoadedMap = pickle.load(file)
-            return built
+            return LoadedMap.load(target)
 
     def cancel(self) -> None:
         """End the build that is under way, and any later one; their calls raise."""

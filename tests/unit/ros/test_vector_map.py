@@ -220,6 +220,18 @@ def test_an_archive_is_read_and_drawn_in_a_process_of_its_own() -> None:
     places = np.array([[25.0, 0.0], [25.0, 100.0]])
     assert on_map(loaded.field, places).tolist() == [True, False]
     assert "lanelet2" not in sys.modules
+    assert loaded.field.direction is not None
+    assert np.abs(loaded.field.direction[..., 0]).max() > 100  # the road leads along x
+
+
+def test_a_map_without_directions_is_handed_over_as_it_is(tmp_path: Path) -> None:
+    drawn = make_field(np.array([1.0, -2.0]), 0.5, {"drivable": np.ones((3, 4), np.bool_)})
+    LoadedMap(drawn, 7, 2).save(tmp_path / "map.npz")
+    got = LoadedMap.load(tmp_path / "map.npz")
+    assert (got.lanelets, got.broken, got.field.pixels_per_m) == (7, 2, 0.5)
+    assert got.field.origin_m.tolist() == drawn.origin_m.tolist()
+    assert np.array_equal(got.field.distance, drawn.distance)
+    assert got.field.direction is None
 
 
 @pytest.mark.usefixtures("lanelet2")
