@@ -149,9 +149,9 @@ class Combination:
         """Move the most probable path of each row that the model answered, model (N,), in place."""
         weight = self.weights(observations, velocity_mps)
         weight *= model[:, None]
-        row = np.arange(len(weight))
-        mode = prediction.probability.argmax(axis=1)
-        prediction.position_m[row, mode] = combined(
-            prediction.position_m[row, mode], observations.position_m, velocity_mps, self._time_s, weight,
+        place = np.arange(len(weight)) * prediction.modes + prediction.probability.argmax(axis=1)
+        paths_m = prediction.position_m.reshape(-1, len(self._time_s), 2)  # a view
+        paths_m[place] = combined(
+            paths_m.take(place, axis=0), observations.position_m, velocity_mps, self._time_s, weight,
             _WHEELED.take(observations.object_class),
         )  # fmt: skip
