@@ -13,7 +13,7 @@ import numpy as np
 from trajnet.datasets.description import Dataset, Part, WindowRule
 from trajnet.datasets.folders import files_in
 from trajnet.scenes.formats import TEXT_SUFFIXES, Everybody, SceneFormat, numbers_in_columns
-from trajnet.scenes.nuscenes import COLUMNS, FOLDERS, LICENCE, read_nuscenes
+from trajnet.scenes.nuscenes import COLUMNS, FOLDERS, LICENCE, raster_files, read_nuscenes
 from trajnet.scenes.nuscenes_everybody import agents_beside, with_agents
 from trajnet.scenes.nuscenes_traffic import recorded_directions
 from trajnet.types import FloatArray, Scene
@@ -55,6 +55,7 @@ NUSCENES = Dataset(
         read_with_directions,
         numbers_in_columns(COLUMNS),
         "a number first in a row of 18 columns (nuScenes labels)",
+        companions=raster_files,
         everybody=Everybody(agents_beside, with_agents),
     ),
 )

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from trajnet.arrays import concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapField
-from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, neighbours_of, scene_field
+from trajnet.context.surroundings import (
+    InputRequirements,
+    Surroundings,
+    map_around,
+    nearest,
+    neighbours_of,
+    scene_field,
+)
 from trajnet.datasets.files import load_scene, with_everybody
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
@@ -40,12 +47,28 @@ def scene_surroundings(
     """
     field = field or scene_field(scene, requirements)
     rows = np.asarray(rows, np.int64)
-    others = InputRequirements(neighbours=requirements.neighbours)
-    known = _measured if _all_measured(scene) else _streamed
-    yaw_rad, neighbours = known(scene, rows, others)
+    yaw_rad, neighbours = known_at(scene, rows, requirements)
     seen_from_m = scene.position_m[rows] if map_shift_m is None else scene.position_m[rows] - map_shift_m
     distance, valid = map_around(requirements.view, field, seen_from_m, yaw_rad)
     return Surroundings(distance, valid, neighbours)
+
+
+def known_at(scene: Scene, rows: IntArray, requirements: InputRequirements) -> tuple[FloatArray, Float32Array]:
+    """Return yaw (W,) and neighbours (W, k, columns) of the objects at these rows as they were known at that time."""
+    others = InputRequirements(neighbours=requirements.neighbours)
+    return (_measured if _all_measured(scene) else _streamed)(scene, rows, others)
+
+
+def neighbour_rows(scene: Scene, rows: IntArray, count: int) -> IntArray:
+    """Return the rows (W, count) of the objects nearest to those at these rows (W,), nearest first; -1 for none."""
+    found = np.full((len(rows), count), -1)
+    order = np.argsort(scene.row_frame[rows], kind="stable")
+    for index in np.split(order, np.flatnonzero(np.diff(scene.row_frame[rows[order]])) + 1) if len(rows) else ():
+        span = scene.rows_of_frame(int(scene.row_frame[rows[index[0]]]))
+        other, valid = nearest(scene.position_m[span], count)
+        here = rows[index] - span.start
+        found[index] = np.where(valid[here], other[here] + span.start, -1)
+    return found
 
 
 def _all_measured(scene: Scene) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.map_field import MapField, field_of
 from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, in_words
@@ -24,6 +25,7 @@ from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
+from trajnet.ros.into_frame import IntoFrame
 from trajnet.ros.levels import Judged, Status
 from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import Parameters
@@ -58,24 +60,37 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     return predictor, Identity(predictor.name, parameters.provider, "none (physics)", uses_model=spec not in PHYSICS)
 
 
-def load_field(parameters: Parameters, requirements: InputRequirements) -> MapField | None:
-    """Return the map that the parameters name, if there is one and the predictor takes one. Raises TrajnetError."""
+def load_map_parts(
+    parameters: Parameters, requirements: InputRequirements
+) -> tuple[MapField | None, Crosswalks | None]:
+    """Return what the map that the parameters name has for the predictor and its crosswalks. Raises TrajnetError.
+
+    Each is None where there is no map, it has none, or it is not used.
+    """
     if not parameters.map_path:
-        return None
-    if requirements.view is None:
+        return None, None
+    if requirements.view is None and not parameters.crossings:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
-        return None
+        return None, None
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
-    field = field_of(*load_map(parameters.map_path))
+    lanes, raster = load_map(parameters.map_path)
+    crosswalks = crosswalks_of(lanes) if parameters.crossings else None
+    if requirements.view is None:
+        found = 0 if crosswalks is None else len(crosswalks)
+        log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
+        return None, crosswalks
+    field = field_of(lanes, raster)
     if field is None:
         raise InputError(f"map_path: expected lanes that vehicles may use in {parameters.map_path}, got none")
-    return field
+    return field, crosswalks
 
 
-def _map_use(parameters: Parameters, map_field: MapField | None) -> str:
+def _map_use(parameters: Parameters, map_field: MapField | None, crosswalks: Crosswalks | None) -> str:
     if map_field is not None:
         return parameters.map_path
+    if crosswalks is not None:
+        return f"{parameters.map_path}: crosswalks only"
     return "none" if not parameters.map_path else "none: this model uses no map"
 
 
@@ -142,7 +157,8 @@ def _is_usable(objects: TrackedObjects, row: int) -> bool:
 class Pipeline:
     """Decodes, predicts and encodes one message at a time, and keeps the diagnostics.
 
-    field: the map, for predictors that want one. clock_ns: measures how long a message takes.
+    field: the map, for predictors that want one. crosswalks: those of the map, for any predictor. clock_ns: measures
+    how long a message takes.
 
     At most ``parameters.max_objects`` objects of a frame go to the predictor, by priority (predictors.priority);
     the others get constant velocity. A frame that is out of order or a duplicate gives no objects: what followed from
@@ -155,6 +171,7 @@ class Pipeline:
         identity: Identity,
         parameters: Parameters,
         field: MapField | None = None,
+        crosswalks: Crosswalks | None = None,
         *,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -167,12 +184,14 @@ class Pipeline:
             parameters.policy(),
             guard=options,
             map_field=field,
+            crosswalks=crosswalks,
             warn_without_map=False,  # the node says at its start which map it has
             judging=None if parameters.self_judging else NO_JUDGING,
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()
         self._map_field = field
+        self.into_frame = IntoFrame()
         self._frame_id: str | None = None
         self._logged: set[str] = set()
         self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
@@ -181,13 +200,19 @@ class Pipeline:
             parameters.thresholds(),
             deadline_ms=parameters.budget_ms if parameters.budget_ms > 0 else float("inf"),
             expected_frame=parameters.frame_id,
-            map_use=_map_use(parameters, field),
+            map_use=_map_use(parameters, field, crosswalks),
         )
 
     def reset(self) -> None:
         """Forget every track, as after a start; the diagnostics' totals stay."""
         self.stream.reset()
         self._cleaner.reset()
+
+    def use_map(self, field: MapField, crosswalks: Crosswalks | None = None) -> None:
+        """Use this map and its crosswalks from the next message on; tracks go on."""
+        self.stream.use_map(field)
+        self.stream.use_crosswalks(crosswalks)
+        self._map_field = field
 
     def close(self) -> None:
         """End the thread that the budget needs."""
@@ -265,6 +290,7 @@ class Pipeline:
         more = {
             "input": {
                 **asdict(self._cleaner.counters),
+                **self.into_frame.counts(),
                 "restarted": self.stream.store.counters.restarted,
                 "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
@@ -274,6 +300,7 @@ class Pipeline:
                 "non_finite_rows": self.stream.guard.counters.non_finite_rows,
                 **({} if self.stream.judge is None else asdict(self.stream.judge.counters)),
             },
+            "map": {} if self.stream.crossing is None else asdict(self.stream.crossing.counters),
         }
         horizon = (
             ("horizon_s", f"{self._grid.time_s[-1]:g}"),
@@ -295,6 +322,9 @@ class Pipeline:
             objects = decode_tracked(data)
         except InputError as error:
             return Answer(kind="bad", message=str(error))
+        if self._parameters.use_tf:
+            objects = self.into_frame.put(objects, self.diagnostics.expected_frame)
+            self.diagnostics.no_transform = self.into_frame.reason
         found.stages_ns.append(("decode", self._clock_ns()))
         self._follow_frame_id(objects.frame_id, found)
         cleaned = self._cleaned(objects, found)
@@ -375,17 +405,21 @@ def _rows(prediction: Prediction, rows: IntArray) -> Prediction:
 
 
 def warmed_up(
-    predictor: Predictor, identity: Identity, parameters: Parameters, field: MapField | None = None
+    predictor: Predictor,
+    identity: Identity,
+    parameters: Parameters,
+    field: MapField | None = None,
+    crosswalks: Crosswalks | None = None,
 ) -> Pipeline:
     """Return a pipeline whose first frame is as fast as the others: what is done only once is done already."""
     count = parameters.warm_up_objects
     if count:
         trial_parameters = replace(parameters, budget_ms=0.0, max_objects=max(count, 1), ignore_domain=True)
-        trial = Pipeline(predictor, identity, trial_parameters, field)
+        trial = Pipeline(predictor, identity, trial_parameters, field, crosswalks)
         for step in range(2):
             trial.process(encode_tracked(tracked_objects(_made_up(count, step * 100_000_000))), 0)
         predictor.forget(np.arange(count))
-    return Pipeline(predictor, identity, parameters, field)
+    return Pipeline(predictor, identity, parameters, field, crosswalks)
 
 
 def _made_up(count: int, timestamp_ns: int) -> TrackFrame:

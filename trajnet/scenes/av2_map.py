@@ -30,6 +30,12 @@ def map_beside(scenario: Path) -> Path | None:
     return found if found.is_file() else None
 
 
+def maps_beside(scenario: Path) -> list[Path]:
+    """Return the map of a scenario's file in a list, which is empty without one."""
+    found = map_beside(scenario)
+    return [] if found is None else [found]
+
+
 def read_av2_map(path: Path) -> tuple[Lane, ...]:
     """Return the lane segments and crossings in the order of the file. Raises InputError for any other file."""
     text = read_text(path)
@@ -57,7 +63,8 @@ def _crossing(name: str, fields: Mapping[str, Any]) -> Lane:
     left_m, right_m = _points(fields["edge1"]), _points(fields["edge2"])
     if ((left_m[0] - right_m[0]) ** 2).sum() > ((left_m[0] - right_m[-1]) ** 2).sum():
         right_m = right_m[::-1]
-    return Lane(f"crossing {name}", left_m, right_m, _middle(left_m, right_m), drivable=False, one_way=False)
+    middle_m = _middle(left_m, right_m)
+    return Lane(f"crossing {name}", left_m, right_m, middle_m, drivable=False, one_way=False, crosswalk=True)
 
 
 def _points(found: Sequence[Mapping[str, float]]) -> FloatArray:

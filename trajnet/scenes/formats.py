@@ -5,12 +5,13 @@ A data set with a format of its own describes it in its file of trajnet.datasets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
 from trajnet.errors import DependencyError, InputError
+from trajnet.scenes.av2_map import map_beside, maps_beside, read_av2_map
 from trajnet.types import Lane, Scene
 
 #: Text files are told apart by their first row; both suffixes occur for all of them.
@@ -41,6 +42,7 @@ class SceneFormat:
     names: patterns (fnmatch, in lower case) of file names that are of this format whatever their suffix.
     read_many: yields the scenes of a file one by one, for formats whose files hold several; read then refuses those.
     is_companion: returns whether a file is read with another one beside it and is no scene of its own in a folder.
+    companions: returns the other files, those that are there, that the scenes of a file are read from.
     everybody: for files that list some of the agents that were there; None where they list all.
     """
 
@@ -53,6 +55,7 @@ class SceneFormat:
     names: tuple[str, ...] = ()
     read_many: Callable[[Path, bool], Iterator[Scene]] | None = None
     is_companion: Callable[[Path], bool] | None = None
+    companions: Callable[[Path], Sequence[Path]] | None = None
     everybody: Everybody | None = None
 
     def fits(self, path: Path) -> bool:
@@ -110,7 +113,6 @@ def write_scene(scene: Scene, path: Path | str) -> None:
 
 def _read_table(path: Path, _with_map: bool) -> Scene:
     _require_pyarrow()
-    from trajnet.scenes.av2_map import map_beside, read_av2_map
     from trajnet.scenes.own_table import own_parquet
     from trajnet.scenes.table import is_table, read_table
 
@@ -163,7 +165,7 @@ def _read_commonroad_lanes(path: Path) -> tuple[Lane, ...]:
 
 
 #: Parquet with Argoverse 2's columns, an Argoverse 2 scenario among them, which has its map in a file beside it.
-TABLE = SceneFormat("table", (".parquet",), _read_table)
+TABLE = SceneFormat("table", (".parquet",), _read_table, companions=maps_beside)
 COMMONROAD = SceneFormat("commonroad", (".xml",), _read_commonroad, read_lanes=_read_commonroad_lanes)
 #: Rows under a header of one's own; Parquet with such columns is read by TABLE.
 OWN = SceneFormat(

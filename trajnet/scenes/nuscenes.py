@@ -109,6 +109,13 @@ def raster_file(label_file: Path) -> tuple[Path, FloatArray, float]:
     return image_file, np.array(meta[:2]), meta[2]
 
 
+def raster_files(label_file: Path) -> list[Path]:
+    """Return the image of a scene's map and its description, as far as they are there."""
+    folders = [parent / "map_0.1" for parent in list(label_file.resolve().parents)[:3]]
+    named = (folder / name for folder in folders for name in (f"{label_file.stem}.png", f"meta_{label_file.stem}.txt"))
+    return [file for file in named if file.is_file()]
+
+
 def read_raster(label_file: Path) -> RasterMap:
     """Return the map of a label file's scene, indexed [x, y], 3 pixels per metre, without directions.
 

@@ -26,7 +26,7 @@ from trajnet.ros.diagnostics import Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
 from trajnet.ros.levels import Level, Status
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
-from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
+from trajnet.ros.pipeline import Pipeline, load, load_map_parts, warmed_up
 from trajnet.ros.published_paths import PathGrid, PresentObjects
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.ros.visual import covariance_records
@@ -466,8 +466,8 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
     fan = Seeing()
-    field = load_field(parameters, fan.requirements)
-    line = warmed_up(fan, SERVING, parameters, field)
+    field, crosswalks = load_map_parts(parameters, fan.requirements)
+    line = warmed_up(fan, SERVING, parameters, field, crosswalks)
     first = load_scene(scene).frame(0)
     line.process(encode_tracked(tracked_objects(first)), first.timestamp_ns)
     warm_up, seen = fan.seen[0], fan.seen[-1]
@@ -481,9 +481,9 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     blind.process(message(0, "a"), 0)
     assert other.seen[0] is not None
     assert not other.seen[0].map_valid.any()
-    assert load_field(Parameters(), fan.requirements) is None
+    assert load_map_parts(Parameters(), fan.requirements) == (None, None)
     assert not caplog.records
-    assert load_field(parameters, Fan.requirements) is None
+    assert load_map_parts(parameters, Fan.requirements) == (None, None)
     assert "this model uses no map" in caplog.text
 
 
@@ -492,7 +492,8 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
     pytest.importorskip("pyarrow")
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "map_path": str(scene)})
-    line = Pipeline(fan := Seeing(), SERVING, parameters, load_field(parameters, fan.requirements), clock_ns=lambda: 0)
+    field, crosswalks = load_map_parts(parameters, Seeing.requirements)
+    line = Pipeline(Seeing(), SERVING, parameters, field, crosswalks, clock_ns=lambda: 0)
     first = load_scene(scene).frame(0)
     moved = replace(first, position_m=first.position_m + moved_m)
     line.process(encode_tracked(tracked_objects(moved)), first.timestamp_ns)
@@ -505,7 +506,7 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
 
 def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.osm"):
-        load_field(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.requirements)
+        load_map_parts(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.requirements)
     points = "".join(
         f'<node id="{i}"><tag k="local_x" v="{i}"/><tag k="local_y" v="{i % 2}"/></node>' for i in range(4)
     )
@@ -516,7 +517,7 @@ def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"map_path: expected lanes that vehicles may use in .*walkways\.osm, got none"
     ):
-        load_field(Parameters(map_path=str(path)), Seeing.requirements)
+        load_map_parts(Parameters(map_path=str(path)), Seeing.requirements)
 
 
 def test_the_same_bytes_give_the_same_bytes() -> None:

@@ -40,7 +40,8 @@ def test_each_class_has_its_group() -> None:
 
 def test_between_speeds_and_times_the_weights_are_linear_and_beyond_them_constant() -> None:
     def of(speed_mps: float) -> FloatArray:
-        return weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(speed_mps, 0.0), yaw=0.0))[0]
+        found: FloatArray = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(speed_mps, 0.0), yaw=0.0))[0]
+        return found
 
     np.testing.assert_allclose(of(8.5), (of(6.0) + of(11.0)) / 2)
     np.testing.assert_array_equal(of(40.0), of(16.0))
