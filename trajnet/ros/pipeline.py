@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from trajnet.context.crosswalks import Crosswalks, crosswalks_of
+from trajnet.context.lane_paths import LanePaths, lane_paths_of
 from trajnet.context.map_field import MapField, field_of
 from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, in_words
@@ -27,7 +29,7 @@ from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Id
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
 from trajnet.ros.levels import Judged, Status
 from trajnet.ros.map_share import on_map
-from trajnet.ros.parameters import Parameters
+from trajnet.ros.parameters import DEFAULTS, Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
 from trajnet.ros.visual import encode_covariance, encode_markers
@@ -59,37 +61,45 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     return predictor, Identity(predictor.name, parameters.provider, "none (physics)", uses_model=spec not in PHYSICS)
 
 
-def load_map_parts(
-    parameters: Parameters, requirements: InputRequirements
-) -> tuple[MapField | None, Crosswalks | None]:
-    """Return what the map that the parameters name has for the predictor and its crosswalks. Raises TrajnetError.
+class MapParts(NamedTuple):
+    """What is used of a map: field by predictors that want one, crosswalks by crossings, lane_paths beyond 6 s.
 
-    Each is None where there is no map, it has none, or it is not used.
+    Each is None where there is no map, the map has none, or it is not used.
     """
+
+    field: MapField | None = None
+    crosswalks: Crosswalks | None = None
+    lane_paths: LanePaths | None = None
+
+
+def load_map_parts(parameters: Parameters, requirements: InputRequirements) -> MapParts:
+    """Return what is used of the map that the parameters name. Raises TrajnetError."""
     if not parameters.map_path:
-        return None, None
-    if requirements.view is None and not parameters.crossings:
+        return MapParts()
+    extends = parameters.horizon_s > DEFAULTS["horizon_s"]
+    if requirements.view is None and not parameters.crossings and not extends:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
-        return None, None
+        return MapParts()
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
     lanes, raster = load_map(parameters.map_path)
     crosswalks = crosswalks_of(lanes) if parameters.crossings else None
+    paths = lane_paths_of(lanes) if extends else None
     if requirements.view is None:
         found = 0 if crosswalks is None else len(crosswalks)
-        log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
-        return None, crosswalks
+        log.warning("map_path: this model uses no map; %s has %d crosswalks for it", parameters.map_path, found)
+        return MapParts(None, crosswalks, paths)
     field = field_of(lanes, raster)
     if field is None:
         raise InputError(f"map_path: expected lanes that vehicles may use in {parameters.map_path}, got none")
-    return field, crosswalks
+    return MapParts(field, crosswalks, paths)
 
 
-def _map_use(parameters: Parameters, map_field: MapField | None, crosswalks: Crosswalks | None) -> str:
-    if map_field is not None:
+def _map_use(parameters: Parameters, parts: MapParts) -> str:
+    if parts.field is not None:
         return parameters.map_path
-    if crosswalks is not None:
-        return f"{parameters.map_path}: crosswalks only"
+    if parts != MapParts():
+        return f"{parameters.map_path}: not for the model"
     return "none" if not parameters.map_path else "none: this model uses no map"
 
 
@@ -156,8 +166,7 @@ def _is_usable(objects: TrackedObjects, row: int) -> bool:
 class Pipeline:
     """Decodes, predicts and encodes one message at a time, and keeps the diagnostics.
 
-    field: the map, for predictors that want one. crosswalks: those of the map, for any predictor. clock_ns: measures
-    how long a message takes.
+    parts: of the map. clock_ns: measures how long a message takes.
 
     At most ``parameters.max_objects`` objects of a frame go to the predictor, by priority (predictors.priority);
     the others get constant velocity. A frame that is out of order or a duplicate gives no objects: what followed from
@@ -169,8 +178,7 @@ class Pipeline:
         predictor: Predictor,
         identity: Identity,
         parameters: Parameters,
-        field: MapField | None = None,
-        crosswalks: Crosswalks | None = None,
+        parts: MapParts = MapParts(),
         *,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -182,23 +190,23 @@ class Pipeline:
             predictor,
             parameters.policy(),
             guard=options,
-            map_field=field,
-            crosswalks=crosswalks,
+            map_field=parts.field,
+            crosswalks=parts.crosswalks,
             warn_without_map=False,  # the node says at its start which map it has
             judging=None if parameters.self_judging else NO_JUDGING,
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()
-        self._map_field = field
+        self._map_field = parts.field
         self._frame_id: str | None = None
         self._logged: set[str] = set()
-        self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
+        self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s, parts.lane_paths)
         self.diagnostics = Diagnostics(
             identity,
             parameters.thresholds(),
             deadline_ms=parameters.budget_ms if parameters.budget_ms > 0 else float("inf"),
             expected_frame=parameters.frame_id,
-            map_use=_map_use(parameters, field, crosswalks),
+            map_use=_map_use(parameters, parts),
         )
 
     def reset(self) -> None:
@@ -396,18 +404,17 @@ def warmed_up(
     predictor: Predictor,
     identity: Identity,
     parameters: Parameters,
-    field: MapField | None = None,
-    crosswalks: Crosswalks | None = None,
+    parts: MapParts = MapParts(),
 ) -> Pipeline:
     """Return a pipeline whose first frame is as fast as the others: what is done only once is done already."""
     count = parameters.warm_up_objects
     if count:
         trial_parameters = replace(parameters, budget_ms=0.0, max_objects=max(count, 1), ignore_domain=True)
-        trial = Pipeline(predictor, identity, trial_parameters, field, crosswalks)
+        trial = Pipeline(predictor, identity, trial_parameters, parts)
         for step in range(2):
             trial.process(encode_tracked(tracked_objects(_made_up(count, step * 100_000_000))), 0)
         predictor.forget(np.arange(count))
-    return Pipeline(predictor, identity, parameters, field, crosswalks)
+    return Pipeline(predictor, identity, parameters, parts)
 
 
 def _made_up(count: int, timestamp_ns: int) -> TrackFrame:
