@@ -22,6 +22,7 @@ from trajnet.errors import InputError
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+_FLOAT64, _INT8, _BOOL = np.dtype(np.float64), np.dtype(np.int8), np.dtype(np.bool_)
 
 
 class ObjectClass(IntEnum):
@@ -165,19 +166,22 @@ class TrackFrame(StructOfArrays):
     size_m: FloatArray
 
     def __post_init__(self) -> None:
-        count, put = len(self.track_id), object.__setattr__
+        count, put, held = len(self.track_id), object.__setattr__, vars(self)
         put(self, "timestamp_ns", _timestamp("TrackFrame", self.timestamp_ns))
         put(self, "track_id", tuple(self.track_id))
         for name, dtype, shape in (
-            ("object_class", np.int8, (count,)),
-            ("position_m", np.float64, (count, 2)),
-            ("yaw_rad", np.float64, (count,)),
-            ("yaw_valid", np.bool_, (count,)),
-            ("velocity_mps", np.float64, (count, 2)),
-            ("velocity_valid", np.bool_, (count,)),
-            ("size_m", np.float64, (count, 2)),
+            ("object_class", _INT8, (count,)),
+            ("position_m", _FLOAT64, (count, 2)),
+            ("yaw_rad", _FLOAT64, (count,)),
+            ("yaw_valid", _BOOL, (count,)),
+            ("velocity_mps", _FLOAT64, (count, 2)),
+            ("velocity_valid", _BOOL, (count,)),
+            ("size_m", _FLOAT64, (count, 2)),
         ):
-            put(self, name, _array("TrackFrame", name, getattr(self, name), dtype, shape))
+            value = held[name]
+            array = _array("TrackFrame", name, value, dtype, shape)
+            if array is not value:
+                put(self, name, array)
         _require_unique("TrackFrame", self.track_id)
         _require_classes("TrackFrame", self.object_class)
         _require_finite("TrackFrame", "position_m", self.position_m)
@@ -223,7 +227,7 @@ class Prediction(StructOfArrays):
     expert: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
+        put, held = object.__setattr__, vars(self)
         put(self, "track_id", tuple(self.track_id))
         time_s = np.ascontiguousarray(self.time_s, dtype=np.float64)
         if time_s.ndim != 1 or not _are_future_times(time_s.tobytes()):
@@ -237,16 +241,19 @@ class Prediction(StructOfArrays):
             )
         modes = probability.shape[1]
         for name, dtype, shape in (
-            ("position_m", np.float64, (count, modes, steps, 2)),
-            ("yaw_rad", np.float64, (count, modes, steps)),
-            ("covariance_m2", np.float64, (count, modes, steps, 2, 2)),
-            ("probability", np.float64, (count, modes)),
-            ("source", np.int8, (count,)),
-            ("age_s", np.float64, (count,)),
+            ("position_m", _FLOAT64, (count, modes, steps, 2)),
+            ("yaw_rad", _FLOAT64, (count, modes, steps)),
+            ("covariance_m2", _FLOAT64, (count, modes, steps, 2, 2)),
+            ("probability", _FLOAT64, (count, modes)),
+            ("source", _INT8, (count,)),
+            ("age_s", _FLOAT64, (count,)),
         ):
-            put(self, name, _array("Prediction", name, getattr(self, name), dtype, shape))
+            value = held[name]
+            array = _array("Prediction", name, value, dtype, shape)
+            if array is not value:
+                put(self, name, array)
         if self.expert is not None:
-            put(self, "expert", _array("Prediction", "expert", self.expert, np.int8, (count, modes)))
+            put(self, "expert", _array("Prediction", "expert", self.expert, _INT8, (count, modes)))
 
     def __repr__(self) -> str:
         return (

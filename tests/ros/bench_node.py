@@ -1,6 +1,6 @@
 """How long tracked objects take to become predictions at a subscriber, through real DDS between two processes.
 
-    .venv-ros/bin/python -m tests.ros.bench_node --model trajnet/models/trajnet-urban.onnx --json latency.json
+    .venv-ros/bin/python -m tests.ros.bench_node --model urban --objects 200 --seconds 180 --json latency.json
 
 One process is the predictor as users start it; this one publishes the objects on a fixed schedule and receives the
 predictions as bytes. Latency counts from the moment a frame was due, so a stall shows in all frames that it delayed.
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import struct
 import sys
 import tempfile
@@ -28,6 +27,8 @@ from tests.ros.ros_harness import Ros, real_ros
 from trajnet.ros.cdr import decode_predicted, encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC
 from trajnet.ros.to_autoware import tracked_objects
+from trajnet.timing.clock import WallClock, stolen_since
+from trajnet.timing.hardware import describe_hardware
 from trajnet.types import DEFAULT_SIZE_M, ObjectClass, TrackFrame
 
 BAR_MS = {"p50": 15.0, "p99": 40.0}
@@ -77,6 +78,8 @@ def measure(ros: Ros, options: argparse.Namespace) -> dict[str, Any]:
     publisher = ros.node.create_publisher(TrackedObjects, INPUT_TOPIC, QoSProfile(depth=10))
     ros.spin_until(lambda: publisher.get_subscription_count() > 0, "the predictor's subscription")
     ros.spin_for(1.0)
+    clock, load_before = WallClock(), os.getloadavg()[0]
+    stolen_before_s = clock.stolen_s()
     # Made beforehand: this process shares the cores with the one it measures.
     wall_ns = time.time_ns() + frames * 10_000_000
     messages = [message(number, options.objects, period_s, wall_ns) for number in range(frames)]
@@ -105,7 +108,9 @@ def measure(ros: Ros, options: argparse.Namespace) -> dict[str, Any]:
         "lost": len(counted) - len(arrived),
         "from_due_ms": summary([(received[s] - due[s]) * 1e-6 for s in arrived]),
         "from_publish_ms": summary([(received[s] - sent[s]) * 1e-6 for s in arrived]),
-        "hardware": {"cores": len(os.sched_getaffinity(0)), "machine": platform.machine(), "load": os.getloadavg()[0]},
+        "hardware": describe_hardware(),
+        "load": [load_before, os.getloadavg()[0]],
+        "stolen_s": stolen_since(stolen_before_s, clock),
     }
 
 
@@ -129,9 +134,11 @@ def main() -> int:
         found = measure(ros, options)
     for name in ("from_due_ms", "from_publish_ms"):
         print(f"{name:16}", "  ".join(f"{k} {v:.1f}" for k, v in found[name].items()))
-    print(f"{found['frames']} frames, {found['lost']} lost, {found['paths_per_object']:.1f} paths of "
-          f"{found['poses_per_path']:.0f} poses; load average {found['hardware']['load']:.1f} "
-          f"on {found['hardware']['cores']} cores")  # fmt: skip
+    hardware, load, stolen_s = found["hardware"], found["load"], found["stolen_s"]
+    print(f"{found['frames']} frames of {found['objects']} objects, {found['lost']} lost, "
+          f"{found['paths_per_object']:.1f} paths of {found['poses_per_path']:.0f} poses")  # fmt: skip
+    print(f"{hardware['cpu']}, {hardware['cores']} cores; load average {load[0]:.1f} before, {load[1]:.1f} after; "
+          f"stolen {'unknown' if stolen_s is None else f'{stolen_s:.2f} s'}")  # fmt: skip
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     reached = found["lost"] == 0 and all(found["from_publish_ms"][k] < v for k, v in BAR_MS.items())

@@ -1,4 +1,4 @@
-"""Make .venv-ros: real ROS 2 (rclpy) from PyPI wheels, and Autoware's messages built from autoware_*_msgs/.
+"""Make .venv-ros: real ROS 2 (rclpy) from PyPI wheels, and Autoware's and tf2's messages built from *_msgs/.
 
     python3 tests/ros/make_ros_env.py          # two to three minutes the first time, a moment after that
     .venv-ros/bin/python -m pytest tests/ros
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 VENV = ROOT / ".venv-ros"
 CONSTRAINTS = ROOT / "constraints-ros.txt"
-MESSAGES = tuple(sorted(HERE.glob("autoware_*_msgs")))
+MESSAGES = tuple(sorted(HERE.glob("*_msgs")))
 
 ROS = [
     "ros-rclpy",
@@ -64,6 +64,7 @@ PROJECT = [
     "rosbags",
     "mcap",
     "mcap-ros2-support",
+    "lanelet2",
     "pytest",
     "hypothesis",
 ]
@@ -225,7 +226,7 @@ def main() -> int:
     try:
         with only_one():
             once("packages", packages, install_packages, "installing ROS 2 from PyPI wheels into .venv-ros")
-            once("messages", messages, build_messages, "building Autoware's messages")
+            once("messages", messages, build_messages, "building the messages of Autoware and tf2")
     except StepError as failed:
         print(f"ros-env: {failed}", file=sys.stderr)
         return 1

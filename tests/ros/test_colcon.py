@@ -29,13 +29,15 @@ def colcon() -> Path:
         pytest.skip("colcon's pinned setuptools 68.1 is for Python up to 3.12")
     if make_colcon_env() != 0:
         pytest.skip("colcon cannot be installed here; see the message of tests/ros/make_colcon_env.py above")
-    return VENV / "bin/colcon"
+    return VENV / "bin/python"
 
 
 @pytest.mark.parametrize("options", [(), ("--symlink-install",)], ids=["copy", "symlink"])
 def test_colcon_builds_and_installs_the_package(colcon: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     base = ["--build-base", str(tmp_path / "build"), "--install-base", str(tmp_path / "install"), *options]
-    command = [str(colcon), "--log-base", str(tmp_path / "log"), "build", "--base-paths", str(ROOT), *base]
+    # As docs/ros.md says: programs then run with the environment's own Python.
+    program = [str(colcon), "-m", "colcon", "--log-base", str(tmp_path / "log")]
+    command = [*program, "build", "--base-paths", str(ROOT), *base]
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "AMENT_PREFIX_PATH")}
     before = sorted(p.name for p in ROOT.iterdir())
     built = subprocess.run(
@@ -47,6 +49,7 @@ def test_colcon_builds_and_installs_the_package(colcon: Path, tmp_path: Path, op
     # what ros2 run, ros2 launch and ros2 pkg look for
     for name in ("trajnet", "trajnet_predictor", "trajnet_player"):
         assert os.access(prefix / "lib/trajnet" / name, os.X_OK), name
+        assert (prefix / "lib/trajnet" / name).read_text().startswith(f"#!{colcon}\n")
     assert (prefix / "share/ament_index/resource_index/packages/trajnet").is_file()
     assert (prefix / "share/trajnet/package.xml").read_text() == (ROOT / "package.xml").read_text()
     for source in sorted((ROOT / "launch").iterdir()):

@@ -38,7 +38,7 @@ class Recipe:
     def configuration(self, network: Network, seed: int) -> TrainConfig:
         nowhere = (SourceConfig("scenes", path="given as arrays"),)
         return TrainConfig(
-            "claims", "none: never leaves the program", True, nowhere, nowhere, seed,
+            "claims", "none: never leaves the program", True, nowhere, nowhere, seed, (),
             replace(self.model, cell=network.cell), self.loss, self.augment, self.optimizer,
         )  # fmt: skip
 

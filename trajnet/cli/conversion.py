@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from trajnet import __version__
-from trajnet.check import SceneCheck, check_scene
-from trajnet.datasets.files import holds_several, load_scene, load_scenes, scene_kind, with_map_of
+from trajnet.check import Finding, SceneCheck, check_scene
+from trajnet.datasets.files import companions_of, holds_several, load_scene, load_scenes, scene_kind, with_map_of
 from trajnet.engine import DoneList, stamp_of
 from trajnet.errors import InputError
+from trajnet.remote import Url, put
 from trajnet.scenes import write_scene
-from trajnet.scenes.av2_map import map_beside
 from trajnet.scenes.own_table import read_own, read_own_split
 from trajnet.tabular import TableOptions, log_notes
 from trajnet.types import Scene
@@ -29,6 +30,7 @@ class Conversion:
 
     in_folder: whether DST is a folder: a file that may hold several scenes then has their tables in a folder there.
     split_by: column of a table of one's own that has a value for each recording, which become tables beside ``table``.
+    remote: where ``table`` is uploaded to, if anywhere.
     """
 
     original: Path
@@ -40,12 +42,14 @@ class Conversion:
     checked: bool
     in_folder: bool
     split_by: str | None = None
+    remote: Url | None = None
 
     @property
     def stamp(self) -> str:
         """Return what tells whether the table would come out otherwise than before."""
-        beside = map_beside(self.original)
-        files = [file for file in (self.original, beside, self.map_file) if file is not None]
+        own = self.options is not None or self.split_by is not None
+        beside = [] if own else companions_of(self.original, self.kind)
+        files = [self.original, *beside, *([] if self.map_file is None else [self.map_file])]
         return stamp_of(files, (__version__, self.kind, self.options, self.map_file is not None, self.checked))
 
 
@@ -82,6 +86,8 @@ def convert_one(one: Conversion) -> Converted:
         notes += about
         checks += [check_scene(scene)] if one.checked else []
         write_scene(scene, table)
+        if one.remote is not None:
+            put(table, one.remote.parent.joined(table.relative_to(one.table.parent).as_posix()))
         there = table.stat()
         tables.append((table.relative_to(one.table.parent).as_posix(), there.st_size, there.st_mtime_ns))
         counts.update(_counts(scene), bytes=there.st_size)
@@ -124,8 +130,8 @@ def _scenes(one: Conversion) -> Iterator[tuple[str, Scene, list[str], Path]]:
 class Earlier:
     """The tables of a folder that an earlier run made of the same files with the same options.
 
-    Files that the check found something about, or that could not be read, are not among them: they are told again.
-    Nor is anything with --with-map, whose rasters are files that no stamp looks at.
+    What the check found about them is told again. Files that could not be read are not among them, nor is anything
+    with --with-map, whose rasters are files that no stamp looks at.
     """
 
     def __init__(self, folder: Path, *, again: bool = False) -> None:
@@ -138,17 +144,18 @@ class Earlier:
         name = self._name(one)
         stamp = self._stamps[name] = one.stamp
         about = None if one.with_map or self._again else self._done.get(name, stamp)
-        if about is None:
-            return None
-        kind, counts, tables = about
-        there = all(_is_as_left(one.table.parent / name, size, time_ns) for name, size, time_ns in tables)
-        return Converted(kind, counts) if there else None
+        match about:
+            case [kind, counts, tables, checks]:
+                there = all(_is_as_left(one.table.parent / name, size, time_ns) for name, size, time_ns in tables)
+                return Converted(kind, counts, checks=_checks(checks)) if there else None
+        return None
 
     def note(self, one: Conversion, came: Converted) -> None:
         """Note the tables, complete, of a file that was looked for before."""
-        if came.error is None and not came.checks and not one.with_map:
+        if came.error is None and not one.with_map:
             name = self._name(one)
-            self._done.add(name, self._stamps[name], (came.kind, came.counts, came.tables))
+            findings = [(check.scene_id, [asdict(finding) for finding in check.findings]) for check in came.checks]
+            self._done.add(name, self._stamps[name], (came.kind, came.counts, came.tables, findings))
 
     def split(self, conversions: Sequence[Conversion]) -> tuple[list[Conversion], list[Converted]]:
         """Return what is to be done, and what came of what was done before."""
@@ -163,6 +170,11 @@ class Earlier:
 
     def _name(self, one: Conversion) -> str:
         return one.table.relative_to(self._folder).as_posix()
+
+
+def _checks(noted: list[Any]) -> tuple[SceneCheck, ...]:
+    """Return what was found, without the facts, which this command does not tell."""
+    return tuple(SceneCheck(scene_id, {}, tuple(Finding(**one) for one in found)) for scene_id, found in noted)
 
 
 def _is_as_left(table: Path, size: int, time_ns: int) -> bool:

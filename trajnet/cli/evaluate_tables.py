@@ -113,6 +113,17 @@ def show_self_judging(models: list[dict[str, Any]], console: Console) -> None:
         )  # fmt: skip
 
 
+def show_all_agents(models: list[dict[str, Any]], console: Console) -> None:
+    """One line for each model that learned from all agents: for how many objects they are its neighbours here."""
+    for entry in models:
+        if found := entry.get("all_agents"):
+            console.print(
+                f"{entry['model']}: its neighbours are all agents for {found['objects']:,} of {found['of']:,} objects, "
+                "for the others those that the data's own files list",
+                highlight=False, markup=False, soft_wrap=True,
+            )  # fmt: skip
+
+
 def show_calibration(models: list[dict[str, Any]], console: Console) -> None:
     """Print coverage next to nominal for each class and horizon, and the reliability of the most probable mode."""
     for entry in models:

@@ -57,7 +57,7 @@ def info(
         ("cell", f"{contract.cell}, {contract.layers} layer(s) of {contract.hidden}"),
         ("measured velocity", "used where valid" if contract.uses_velocity else "not used"),
         ("map", view_of(contract.needs)),
-        ("neighbours", f"the {contract.needs.neighbours} nearest" if contract.needs.neighbours else "not used"),
+        ("neighbours", neighbours_of(contract.needs)),
         ("trained on", "; ".join(training.datasets)),
         ("domain", "\n".join(domain_lines(contract.domain))),
         ("licence", training.licence),
@@ -96,6 +96,13 @@ def precision_of(contract: Contract) -> str:
         f"probable mode {gate.min_fde_1_m:.3f} m, in fp32 {gate.fp32_min_fde_1_m:.3f} m "
         f"({gate.objects:,} objects of {gate.data})"
     )
+
+
+def neighbours_of(requirements: InputRequirements) -> str:
+    """Return how many neighbours of an object are looked at, and whether it learned from all that there were."""
+    if not requirements.neighbours:
+        return "not used"
+    return f"the {requirements.neighbours} nearest" + (", of all agents" if requirements.all_agents else "")
 
 
 def view_of(requirements: InputRequirements) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from trajnet.config import require
 from trajnet.context.rasterize import draw_lanes
 from trajnet.geometry import rotate
-from trajnet.types import BoolArray, FloatArray, Lane, RasterMap
+from trajnet.types import BoolArray, FloatArray, IntArray, Lane, RasterMap
 
 #: Channels of a map. drivable becomes the signed distance to the edge of the drivable area, positive inside; each of
 #: the others becomes the distance to the nearest line.
@@ -191,14 +191,7 @@ class MapField:
             out = np.empty((count, *view.shape, 4), np.int8)
         points = lookup.offset.shape[1]
         seen = out.view(np.int32).reshape(count, points)
-        corner_m = self.origin_m - (lookup.reach_px + 1) / self.pixels_per_m
-        with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite become the lowest integer
-            place = (position_m - corner_m) * (2.0 * self.pixels_per_m)
-            np.fmax(place, 0.0, out=place)
-            np.fmin(place, 2.0 * lookup.last_px, out=place)
-            half_px = place.astype(np.int32)
-            heading = np.rint(yaw_rad * (HEADINGS / (2.0 * np.pi))).astype(np.intp) & (HEADINGS - 1)
-        row = heading * 4 + (half_px & 1) @ _HALVES
+        half_px, row = self._place(position_m, yaw_rad, lookup)
         start = (half_px >> 1) @ np.array([[lookup.columns], [1]], np.int32)
         for i in range(0, count, BLOCK):
             block = slice(i, i + BLOCK)
@@ -207,6 +200,61 @@ class MapField:
             pixel += start[block]
             lookup.pixel.take(pixel, mode="wrap", out=seen[block])
         return out
+
+    def _place(
+        self, position_m: FloatArray, yaw_rad: FloatArray, lookup: _Lookup
+    ) -> tuple[NDArray[np.int32], IntArray]:
+        """Return the half pixels (N, 2) of the objects, reach_px added, and their rows (N,) in the table of offsets."""
+        corner_m = self.origin_m - (lookup.reach_px + 1) / self.pixels_per_m
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite become the lowest integer
+            place = (position_m - corner_m) * (2.0 * self.pixels_per_m)
+            np.fmax(place, 0.0, out=place)
+            np.fmin(place, 2.0 * lookup.last_px, out=place)
+            half_px = place.astype(np.int32)
+            heading = np.rint(yaw_rad * (HEADINGS / (2.0 * np.pi))).astype(np.intp) & (HEADINGS - 1)
+        return half_px, heading * 4 + (half_px & 1) @ _HALVES
+
+    def crop(self, position_m: FloatArray, yaw_rad: FloatArray, view: MapView) -> MapCrop:
+        """Return the part of the field that N objects see, from which their samples can be made again."""
+        lookup = self.prepare(view)
+        half_px, row = self._place(position_m, yaw_rad, lookup)
+        pixel = (half_px >> 1).astype(np.int64) - lookup.reach_px
+        size = np.array(self.distance.shape[:2])
+        low = np.clip(pixel.min(axis=0, initial=int(size.max())) - lookup.reach_px, 0, size)
+        high = np.clip(pixel.max(axis=0, initial=0) + lookup.reach_px + 1, low, size)
+        whole = lookup.pixel.reshape(-1, lookup.columns)
+        seen = np.ascontiguousarray(whole[low[0] : high[0], low[1] : high[1]])
+        planes = np.moveaxis(seen.view(np.int8).reshape(*seen.shape, 4), -1, 0)
+        return MapCrop(np.ascontiguousarray(planes), self.pixels_per_m, pixel - low, row)
+
+
+@dataclass(frozen=True, eq=False)
+class MapCrop:
+    """What N objects see of a field: its pixels as planes (4, X, Y) int8, in the channels of the view.
+
+    pixel (N, 2): of each object in the planes. row (N,): see _turned_px.
+    """
+
+    planes: NDArray[np.int8]
+    pixels_per_m: float
+    pixel: IntArray
+    row: IntArray
+
+    def sample(self, view: MapView) -> NDArray[np.int8]:
+        """Return what MapField.sample returns for these objects, (N, *view.shape, 4), the same bytes."""
+        turned = _turned_px(view, self.pixels_per_m)
+        x = self.pixel[:, :1] + turned[0, self.row]
+        y = self.pixel[:, 1:] + turned[1, self.row]
+        size = self.planes.shape[1:]
+        inside = (x >= 0) & (y >= 0) & (x < size[0]) & (y < size[1])
+        flat = np.where(inside, x * size[1] + y, 0)
+        seen = np.empty((*x.shape, 4), np.int8)
+        outside = (*OUTSIDE_MAP[:2], 0, 0) if view.directions else OUTSIDE_MAP
+        for channel, plane in enumerate(self.planes.reshape(4, -1)):
+            seen[..., channel] = outside[channel]
+            if plane.size:
+                np.copyto(seen[..., channel], plane.take(flat), where=inside)
+        return seen.reshape(len(seen), *view.shape, 4)
 
 
 #: Weights of the halves along x and along y in the row index of _turned_px.
@@ -235,6 +283,11 @@ def field_of(lanes: Sequence[Lane], raster: RasterMap | None) -> MapField | None
     if not any(lane.drivable for lane in lanes):
         return None
     return make_field(*draw_lanes(lanes))
+
+
+def empty_field(pixels_per_m: float) -> MapField:
+    """Return a field of one pixel in which there is nothing."""
+    return make_field(np.zeros(2), pixels_per_m, {"drivable": np.zeros((1, 1), np.bool_)})
 
 
 def make_field(

@@ -26,11 +26,13 @@ class InputRequirements:
     """The surroundings that a predictor requires.
 
     view: the sample points of the map, or None where the predictor uses no map.
-    neighbours: number of nearest objects, 0 for none.
+    neighbours: number of nearest objects, 0 for none. all_agents: whether the predictor learned from all agents that
+    were there as neighbours: where a benchmark's files list some of them, the others come from a recording beside them.
     """
 
     view: MapView | None = None
     neighbours: int = 0
+    all_agents: bool = False
 
     def __post_init__(self) -> None:
         require(self.neighbours >= 0, f"neighbours: expected at least 0, got {self.neighbours}")
@@ -116,14 +118,28 @@ def neighbours_of(
     if count == 0 or len(yaw_rad) < 2:
         return np.zeros(shape, np.float32)
     other, valid = nearest(position_m, count)
+    own = neighbour_columns(position_m, yaw_rad, velocity_mps, size_m)
+    return seen_from(position_m, own.take(other, axis=0, mode="clip"), valid)
+
+
+def neighbour_columns(
+    position_m: FloatArray, yaw_rad: FloatArray, velocity_mps: FloatArray, size_m: FloatArray
+) -> FloatArray:
+    """Return what others see of N objects in the map frame: (N, offset, velocity, heading and size)."""
     heading = np.cos(yaw_rad[:, None] - _X_AND_Y_RAD)
     velocity_mps = np.minimum(np.maximum(velocity_mps, -FASTEST_MPS), FASTEST_MPS)
-    own = np.concatenate([position_m, velocity_mps, heading, np.log(size_m)], axis=1)
-    here = np.zeros_like(own)  # all columns: subtracting two slices of them would be slower
+    return np.concatenate([position_m, velocity_mps, heading, np.log(size_m)], axis=1)
+
+
+def seen_from(position_m: FloatArray, near: FloatArray, valid: BoolArray) -> NDArray[np.float32]:
+    """Return the neighbours (N, k, columns) of objects at position_m (N, 2); zeros where not valid (N, k).
+
+    near (N, k, D): the neighbours' neighbour_columns, which this changes.
+    """
+    here = np.zeros((len(position_m), near.shape[-1]))  # all columns: subtracting two slices of them would be slower
     here[:, NEIGHBOUR_COLUMNS.offset_m] = position_m
-    neighbours = np.empty(shape, np.float32)
+    neighbours = np.empty((*near.shape[:2], len(NEIGHBOUR_COLUMNS)), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # objects at absurd positions
-        near = own.take(other, axis=0, mode="clip")
         near -= here[:, None]
         neighbours[..., _DIFFERENCES] = near
         squared_m2 = np.square(near[..., 0])

@@ -14,6 +14,7 @@ import numpy as np
 from trajnet.datasets.description import Dataset, Part, WindowRule
 from trajnet.datasets.folders import files_in
 from trajnet.errors import InputError
+from trajnet.scenes.av2_map import maps_beside
 from trajnet.scenes.formats import TABLE, SceneFormat
 from trajnet.types import FloatArray, Scene
 
@@ -58,5 +59,7 @@ ARGOVERSE2 = Dataset(
     files=lambda folder, part: files_in(folder / part, "*/scenario_*.parquet"),
     windows=WindowRule(FUTURE_S, lambda scene, _part: np.flatnonzero(scene.is_target)),
     # A scenario is a table to everything else: only this name asks for the focal track alone.
-    format=SceneFormat("argoverse2", (".parquet",), read_focal, lambda _row: False, "an Argoverse 2 scenario"),
+    format=SceneFormat(
+        "argoverse2", (".parquet",), read_focal, lambda _row: False, "an Argoverse 2 scenario", companions=maps_beside
+    ),
 )

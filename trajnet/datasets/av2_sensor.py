@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trajnet.datasets.description import Dataset, Part
 from trajnet.datasets.folders import files_in
-from trajnet.scenes.av2_sensor import ANNOTATIONS, LICENCE, read_av2_sensor
+from trajnet.scenes.av2_sensor import ANNOTATIONS, LICENCE, poses_and_maps, read_av2_sensor
 from trajnet.scenes.formats import SceneFormat
 
 AV2_SENSOR = Dataset(
@@ -17,5 +17,5 @@ AV2_SENSOR = Dataset(
     marker="val",
     parts=(Part("train"), Part("val")),
     files=lambda folder, part: files_in(folder / part, f"*/{ANNOTATIONS}"),
-    format=SceneFormat("av2_sensor", (), read_av2_sensor, names=(ANNOTATIONS,)),
+    format=SceneFormat("av2_sensor", (), read_av2_sensor, names=(ANNOTATIONS,), companions=poses_and_maps),
 )

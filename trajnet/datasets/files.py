@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trajnet.datasets.registry import format_names, scene_formats
 from trajnet.errors import InputError
+from trajnet.remote import fetched
 from trajnet.scenes.av2_map import read_av2_map
 from trajnet.scenes.formats import SceneFormat
 from trajnet.scenes.lanelet2 import read_lanelet2
@@ -54,13 +55,30 @@ def _first_row(path: Path) -> bytes:
 def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Scene:
     """Return the scene of one file.
 
-    kind: the name of a format, or ``auto`` to tell it from the file. with_map: also read a map that is in other files:
-    nuScenes' raster, with the directions of traffic that the training scenes beside it show.
+    path: also a URL, see trajnet.remote. kind: the name of a format, or ``auto`` to tell it from the file.
+    with_map: also read a map that is in other files: nuScenes' raster, with the directions of traffic that the
+    training scenes beside it show.
     Raises InputError if the file is missing, of another kind, or holds what a scene cannot (NaN, a track twice in a
     frame).
     """
-    path = Path(path)
+    path = fetched(path)
     return _format_named(path, kind).read(path, with_map)
+
+
+def agents_file(path: Path) -> Path | None:
+    """Return the recording of the agents that a scene's file does not list; None where there is none, or no need."""
+    everybody = _format_of(path).everybody
+    return None if everybody is None else everybody.file(path)
+
+
+def with_everybody(scene: Scene, path: Path) -> Scene:
+    """Return the scene of this file with the agents that the file does not list, where there is a recording of them.
+
+    What the scene has at a time does not tell of later ones. Its own tracks come first. Raises InputError.
+    """
+    everybody = _format_of(path).everybody
+    beside = None if everybody is None else everybody.file(path)
+    return scene if everybody is None or beside is None else everybody.join(scene, beside)
 
 
 def load_scenes(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Iterator[Scene]:
@@ -68,7 +86,7 @@ def load_scenes(path: Path | str, kind: str = "auto", *, with_map: bool = False)
 
     kind, with_map and errors: as in load_scene; a broken file is noticed when its broken part is reached.
     """
-    path = Path(path)
+    path = fetched(path)
     found = _format_named(path, kind)
     if found.read_many is None:
         yield found.read(path, with_map)
@@ -86,13 +104,22 @@ def _format_named(path: Path, kind: str) -> SceneFormat:
     return _format_of(path) if kind == "auto" else next(f for f in scene_formats() if f.name == kind)
 
 
+def companions_of(path: Path, kind: str = "auto") -> list[Path]:
+    """Return the files besides path that its scenes are read from, as far as they are there; none if it is no scene."""
+    try:
+        found = _format_named(path, kind)
+    except InputError:
+        return []
+    return [] if found.companions is None else list(found.companions(path))
+
+
 def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
     """Return the lanes and the raster of a map: Lanelet2, OpenDRIVE, Argoverse 2, or any scene file that has one.
 
-    Raises InputError if the file cannot be read or has neither.
+    A folder holds the tiles of a Lanelet2 map. Raises InputError if the file cannot be read or has neither.
     """
-    path = Path(path)
-    if path.suffix.lower() == ".osm":
+    path = fetched(path)
+    if path.suffix.lower() == ".osm" or path.is_dir():
         return read_lanelet2(path), None
     if path.suffix.lower() == ".json":
         return read_av2_map(path), None
@@ -118,9 +145,10 @@ def with_map_of(scene: Scene, path: Path | str | None) -> Scene:
 def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
     """Return the scene files at path, sorted: the file itself, or those below a folder, without hidden ones.
 
-    kind limits a folder to files of that kind. Raises InputError if there are none.
+    path: also a URL, whose files are fetched. kind limits a folder to files of that kind.
+    Raises InputError if there are none.
     """
-    path = Path(path)
+    path = fetched(path)
     if path.is_file():
         return [path]
     if not path.exists():

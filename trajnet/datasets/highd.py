@@ -25,6 +25,7 @@ from trajnet.datasets.levelx import (
     beside,
     frame_rate_hz,
     levelx_scene,
+    meta_files,
     track_classes,
 )
 from trajnet.errors import InputError
@@ -99,5 +100,6 @@ HIGHD = Dataset(
         read_highd,
         lambda row: set(COLUMNS) <= set(header_names(row)) and "laneid" in header_names(row),
         "the columns frame, id, x, y, width, height, ... (highD)",
+        companions=meta_files,
     ),
 )

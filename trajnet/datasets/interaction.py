@@ -128,15 +128,25 @@ def _is_companion(path: Path) -> bool:
 
 def _lanes(path: Path) -> tuple[Lane, ...]:
     """Return the lanes of the location's map; none where it is not found. Raises InputError for several beside it."""
+    beside = sorted(path.resolve().parent.glob("*.osm"))
+    if len(beside) > 1:
+        raise InputError(f"{path.parent}: expected one Lanelet2 map (.osm) beside the tracks, got {len(beside)}")
+    found = next(iter(_maps(path)), None)
+    return () if found is None else read_lanelet2(found)
+
+
+def _maps(path: Path) -> list[Path]:
+    """Return the maps of the location that are there, the one that is read first."""
     path = path.resolve()
     location = re.sub(r"_(train|val|obs)$", "", path.stem)
     named = [path.parents[up] / "maps" / f"{name}.osm" for up in (1, 2) if up < len(path.parents)
              for name in (location, path.parent.name)]  # fmt: skip
-    beside = sorted(path.parent.glob("*.osm"))
-    if len(beside) > 1:
-        raise InputError(f"{path.parent}: expected one Lanelet2 map (.osm) beside the tracks, got {len(beside)}")
-    found = next((file for file in [*beside, *named] if file.is_file()), None)
-    return () if found is None else read_lanelet2(found)
+    return [file for file in [*sorted(path.parent.glob("*.osm")), *named] if file.is_file()]
+
+
+def _companions(path: Path) -> list[Path]:
+    pedestrians = _pedestrians(path)
+    return [*([] if pedestrians is None else [pedestrians]), *_maps(path)]
 
 
 INTERACTION = Dataset(
@@ -158,5 +168,6 @@ INTERACTION = Dataset(
         f"the columns {', '.join(COLUMNS)} (INTERACTION)",
         read_many=read_interaction_scenes,
         is_companion=_is_companion,
+        companions=_companions,
     ),
 )

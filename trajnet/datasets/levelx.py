@@ -82,6 +82,12 @@ def beside(path: Path, ending: str) -> Path:
     return found
 
 
+def meta_files(path: Path) -> list[Path]:
+    """Return the meta files of a recording that are beside its tracks."""
+    named = (path.with_name(path.name.removesuffix(TRACKS) + ending) for ending in (TRACKS_META, RECORDING_META))
+    return [file for file in named if file.is_file()]
+
+
 def frame_rate_hz(path: Path) -> float:
     """Return the frame rate that a recording's meta file states. Raises InputError."""
     rate_hz = float(CsvTable(path, ("framerate",)).numbers("framerate")[0])
@@ -117,5 +123,6 @@ LEVELX = Dataset(
         read_levelx,
         lambda row: set(COLUMNS) <= set(header_names(row)),
         "the columns trackId, frame, xCenter, yCenter, ... (levelX)",
+        companions=meta_files,
     ),
 )

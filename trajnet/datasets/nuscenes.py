@@ -12,13 +12,12 @@ import numpy as np
 
 from trajnet.datasets.description import Dataset, Part, WindowRule
 from trajnet.datasets.folders import files_in
-from trajnet.scenes.formats import TEXT_SUFFIXES, SceneFormat, numbers_in_columns
-from trajnet.scenes.nuscenes import COLUMNS, LICENCE, read_nuscenes
+from trajnet.scenes.formats import TEXT_SUFFIXES, Everybody, SceneFormat, numbers_in_columns
+from trajnet.scenes.nuscenes import COLUMNS, FOLDERS, LICENCE, raster_files, read_nuscenes
+from trajnet.scenes.nuscenes_everybody import agents_beside, with_agents
 from trajnet.scenes.nuscenes_traffic import recorded_directions
 from trajnet.types import FloatArray, Scene
 
-#: The challenge's split -> the folder it is in. What the files call val is train_val, what they call test is val.
-FOLDERS: dict[str, str] = {"train": "train", "train_val": "val", "val": "test"}
 HISTORY_S: FloatArray = np.arange(-4, 1, dtype=np.float64) * 0.5
 FUTURE_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
 
@@ -56,5 +55,7 @@ NUSCENES = Dataset(
         read_with_directions,
         numbers_in_columns(COLUMNS),
         "a number first in a row of 18 columns (nuScenes labels)",
+        companions=raster_files,
+        everybody=Everybody(agents_beside, with_agents),
     ),
 )

@@ -18,19 +18,16 @@ import numpy as np
 
 from trajnet.datasets.description import Dataset, Part
 from trajnet.datasets.folders import files_in
-from trajnet.datasets.nuscenes import FOLDERS
 from trajnet.errors import InputError
-from trajnet.scenes.nuscenes import read_raster
+from trajnet.scenes.nuscenes import FOLDERS, read_raster
+from trajnet.scenes.nuscenes_everybody import AGENTS_FOLDER, MIN_SCORE, row_scores
 from trajnet.scenes.nuscenes_traffic import recorded_directions
-from trajnet.types import BoolArray, FloatArray, RasterMap, Scene
+from trajnet.types import BoolArray, RasterMap, Scene
 
 #: Scenes of nuscenes_mini.
 MINI_SCENES: frozenset[str] = frozenset(
     f"scene-{number}" for number in ("0061", "0103", "0553", "0655", "0916", "1077", "1094", "1100")
 )
-#: Tracks whose detections have a lower mean score than this are mostly false positives. Of the pedestrians' rows 6 %
-#: go, of those of bicycles and motorcycles 30 %.
-MIN_SCORE = 0.3
 #: A track of fewer rows has no past and future that could be learned from.
 MIN_ROWS = 3
 
@@ -46,28 +43,13 @@ def believed_scene(path: Path, with_map: bool, min_score: float = MIN_SCORE) -> 
     from trajnet.scenes.table import read_table  # pyarrow is an extra
 
     scene = read_table(path)
-    score = _scores(path, scene)
+    score = row_scores(path, scene)
     rows = np.bincount(scene.row_track, minlength=len(scene.track_id))
     detections = np.bincount(scene.row_track, score > 0, minlength=len(scene.track_id))
     total = np.bincount(scene.row_track, score, minlength=len(scene.track_id))
     kept = (rows >= MIN_ROWS) & (total >= min_score * np.maximum(detections, 1))
     scene = _with_tracks(scene, kept)
     return replace(scene, raster=_raster(path)) if with_map else scene
-
-
-def _scores(path: Path, scene: Scene) -> FloatArray:
-    """Return the score of each of the scene's rows, (R,). Raises InputError for a table without them."""
-    import pyarrow.parquet as pq
-
-    columns = pq.ParquetFile(path).schema_arrow.names
-    if "score" not in columns:
-        raise InputError(f"{path}: expected a column score, got {', '.join(columns)}")
-    stored = pq.ParquetFile(path).read(columns=["track_id", "frame_number", "score"])
-    tracks, frames, scores = (stored[name].to_pylist() for name in ("track_id", "frame_number", "score"))
-    score_of = dict(zip(zip(tracks, frames, strict=True), scores, strict=True))
-    numbers = scene.frame_number[scene.row_frame].tolist()
-    rows = zip(scene.row_track.tolist(), numbers, strict=True)
-    return np.array([score_of[scene.track_id[track], number] for track, number in rows], np.float64)
 
 
 #: What a scene has for each row beside its frame and its track.
@@ -118,7 +100,7 @@ NUSCENES_AGENTS = Dataset(
         "2 Hz; the challenge's splits, as far as there are detections, without the scenes of nuscenes_mini; no map but "
         "in training, which takes the rasters of nuscenes"
     ),
-    folder="nuscenes_agents",
+    folder=AGENTS_FOLDER,
     marker="train_val",
     parts=(Part("train"), Part("train_val"), Part("val")),
     files=agents_files,

@@ -5,7 +5,13 @@ from __future__ import annotations
 from trajnet.datasets.description import Dataset, Part
 from trajnet.datasets.folders import files_in
 from trajnet.scenes.formats import SceneFormat
-from trajnet.scenes.nuscenes_tables import ANNOTATIONS, LICENCE, read_nuscenes_scenes, read_nuscenes_tables
+from trajnet.scenes.nuscenes_tables import (
+    ANNOTATIONS,
+    LICENCE,
+    other_tables,
+    read_nuscenes_scenes,
+    read_nuscenes_tables,
+)
 
 NUSCENES_TABLES = Dataset(
     name="nuscenes_tables",
@@ -18,6 +24,11 @@ NUSCENES_TABLES = Dataset(
     parts=(Part("v1.0-trainval"), Part("v1.0-mini")),
     files=lambda folder, part: files_in(folder / part, "**/*.parquet"),
     format=SceneFormat(
-        "nuscenes_tables", (), read_nuscenes_tables, names=(ANNOTATIONS,), read_many=read_nuscenes_scenes
+        "nuscenes_tables",
+        (),
+        read_nuscenes_tables,
+        names=(ANNOTATIONS,),
+        read_many=read_nuscenes_scenes,
+        companions=other_tables,
     ),
 )

@@ -77,10 +77,15 @@ def lanes_beside(path: Path) -> tuple[Lane, ...]:
 
     Its latitudes and longitudes are near 0, 0 (see trajnet.scenes.map_projection). Raises InputError for several maps.
     """
-    maps = sorted(path.parent.glob("*.osm"))
+    maps = maps_in_folder(path)
     if len(maps) > 1:
         raise InputError(f"{path.parent}: expected one Lanelet2 map (.osm) beside the tracks, got {len(maps)}")
     return read_lanelet2(maps[0]) if maps else ()
+
+
+def maps_in_folder(path: Path) -> list[Path]:
+    """Return the Lanelet2 maps in the folder of the tracks."""
+    return sorted(path.parent.glob("*.osm"))
 
 
 def sind_files(folder: Path, part: str) -> list[Path]:
@@ -107,5 +112,12 @@ SIND = Dataset(
     files=sind_files,
     group=lambda part, _scene_id: part,
     shows_groups=True,
-    format=SceneFormat("sind", (".csv",), read_sind, header_line(HEADER), f"the line {HEADER!r} (SinD)"),
+    format=SceneFormat(
+        "sind",
+        (".csv",),
+        read_sind,
+        header_line(HEADER),
+        f"the line {HEADER!r} (SinD)",
+        companions=maps_in_folder,
+    ),
 )

@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 from trajnet.arrays import concat
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapField
-from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, neighbours_of, scene_field
-from trajnet.datasets.files import load_scene
+from trajnet.context.surroundings import (
+    InputRequirements,
+    Surroundings,
+    map_around,
+    nearest,
+    neighbours_of,
+    scene_field,
+)
+from trajnet.datasets.files import load_scene, with_everybody
 from trajnet.datasets.windows import Windows
 from trajnet.errors import InputError
 from trajnet.geometry import within_half_turn
@@ -40,12 +47,28 @@ def scene_surroundings(
     """
     field = field or scene_field(scene, requirements)
     rows = np.asarray(rows, np.int64)
-    others = InputRequirements(neighbours=requirements.neighbours)
-    known = _measured if _all_measured(scene) else _streamed
-    yaw_rad, neighbours = known(scene, rows, others)
+    yaw_rad, neighbours = known_at(scene, rows, requirements)
     seen_from_m = scene.position_m[rows] if map_shift_m is None else scene.position_m[rows] - map_shift_m
     distance, valid = map_around(requirements.view, field, seen_from_m, yaw_rad)
     return Surroundings(distance, valid, neighbours)
+
+
+def known_at(scene: Scene, rows: IntArray, requirements: InputRequirements) -> tuple[FloatArray, Float32Array]:
+    """Return yaw (W,) and neighbours (W, k, columns) of the objects at these rows as they were known at that time."""
+    others = InputRequirements(neighbours=requirements.neighbours)
+    return (_measured if _all_measured(scene) else _streamed)(scene, rows, others)
+
+
+def neighbour_rows(scene: Scene, rows: IntArray, count: int) -> IntArray:
+    """Return the rows (W, count) of the objects nearest to those at these rows (W,), nearest first; -1 for none."""
+    found = np.full((len(rows), count), -1)
+    order = np.argsort(scene.row_frame[rows], kind="stable")
+    for index in np.split(order, np.flatnonzero(np.diff(scene.row_frame[rows[order]])) + 1) if len(rows) else ():
+        span = scene.rows_of_frame(int(scene.row_frame[rows[index[0]]]))
+        other, valid = nearest(scene.position_m[span], count)
+        here = rows[index] - span.start
+        found[index] = np.where(valid[here], other[here] + span.start, -1)
+    return found
 
 
 def _all_measured(scene: Scene) -> bool:
@@ -94,6 +117,7 @@ def _streamed(scene: Scene, rows: IntArray, others: InputRequirements) -> tuple[
 def window_surroundings(windows: Windows, files: Sequence[Path], requirements: InputRequirements) -> Surroundings:
     """Return the surroundings at the last observation of every window. files: the scene of every window is among them.
 
+    Where all agents are required, neighbours are also those that a scene's file does not list (see with_everybody).
     Raises InputError if there is not exactly one file of a scene.
     """
     if not requirements:
@@ -101,12 +125,24 @@ def window_surroundings(windows: Windows, files: Sequence[Path], requirements: I
     parts, order = [], []
     for scene_id, path in files_of_scenes(np.unique(windows.scene_id).tolist(), files).items():
         rows = np.flatnonzero(windows.scene_id == scene_id)
-        scene = load_scene(path, with_map=requirements.view is not None)
-        parts.append(scene_surroundings(scene, windows.row[rows], requirements))
+        scene, at = load_scene(path, with_map=requirements.view is not None), windows.row[rows]
+        if requirements.all_agents:
+            scene = with_everybody(scene, path)
+            at = _rows_of(scene, windows.frame[rows], windows.track_id[rows])
+        parts.append(scene_surroundings(scene, at, requirements))
         order.append(rows)
     place = np.empty(len(windows), np.int64)
     place[np.concatenate(order)] = np.arange(len(windows))
     return concat(parts, what="windows").select(place)
+
+
+def _rows_of(scene: Scene, frame: IntArray, track_id: NDArray[np.str_]) -> IntArray:
+    """Return the scene's rows (W,) of these tracks in the frames of these numbers, (W,) each."""
+    track_of = {name: track for track, name in enumerate(scene.track_id)}
+    numbers = scene.frame_number[scene.row_frame].tolist()
+    row_of = {key: row for row, key in enumerate(zip(numbers, scene.row_track.tolist(), strict=True))}
+    wanted = zip(frame.tolist(), track_id.tolist(), strict=True)
+    return np.array([row_of[number, track_of[name]] for number, name in wanted], np.int64)
 
 
 def files_of_scenes(scene_ids: Iterable[str], files: Sequence[Path]) -> dict[str, Path]:

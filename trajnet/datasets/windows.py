@@ -130,20 +130,16 @@ def _look_up(
         np.zeros((count, horizon), dtype=np.bool_),
         np.zeros(count),
     )
-    tolerance_s = 0.25 * (float(np.diff(history_time_s).min()) if steps > 1 else 1.0)
     tracks = _Tracks.of(scene)
     for start in range(0, count, BLOCK):
         part = slice(start, start + BLOCK)
         track = scene.row_track[wanted[part], None]
         last_s = tracks.frame_time_s[scene.row_frame[wanted[part], None]]
-        ask_s = last_s + history_time_s
-        nearest = tracks.nearest(track, ask_s)
-        found.observed[part] = np.abs(tracks.time_s[nearest] - ask_s) < tolerance_s
+        nearest, found.observed[part] = tracks.history(track, last_s, history_time_s)
         found.source_row[part] = tracks.row[nearest]
         found.seen_for_s[part] = (last_s - tracks.time_s[tracks.begin[track]])[:, 0]
-        found.future_m[part], found.future_valid[part] = tracks.interpolate(
-            track, scene.position_m, last_s + future_time_s, max_gap_s
-        )
+        future = tracks.around(track, last_s + future_time_s, max_gap_s)
+        found.future_m[part], found.future_valid[part] = future.interpolated(scene.position_m), future.valid
     return found
 
 
@@ -176,20 +172,20 @@ class _Tracks(NamedTuple):
         place = np.searchsorted(self.key, track * (len(self.frame_time_s) + 1) + frame)
         return np.clip(place, self.begin[track], self.end[track] - 1)
 
+    def history(self, track: IntArray, last_s: FloatArray, time_s: FloatArray) -> tuple[IntArray, BoolArray]:
+        """Return the places (W, H) nearest to these times (H,) from the last ones (W, 1), and which count for them."""
+        tolerance_s = 0.25 * (float(np.diff(time_s).min()) if len(time_s) > 1 else 1.0)
+        place = self.nearest(track, last_s + time_s)
+        return place, np.abs(self.time_s[place] - (last_s + time_s)) < tolerance_s
+
     def nearest(self, track: IntArray, ask_s: FloatArray) -> IntArray:
         """Return the place of the row nearest to each asked time (W, A) of the tracks (W, 1)."""
         right = self.at_or_after(track, ask_s)
         left = np.maximum(right - 1, self.begin[track])
         return np.where(np.abs(self.time_s[left] - ask_s) <= np.abs(self.time_s[right] - ask_s), left, right)
 
-    def interpolate(
-        self, track: IntArray, value: FloatArray, ask_s: FloatArray, max_gap_s: float
-    ) -> tuple[FloatArray, BoolArray]:
-        """Interpolate linearly between the observations around each asked time.
-
-        Return positions (W, T, 2) for ask_s (W, T) of the tracks (W, 1), and where they are valid (W, T). value (R, 2):
-        of the scene's rows.
-        """
+    def around(self, track: IntArray, ask_s: FloatArray, max_gap_s: float) -> Between:
+        """Return the observations around each asked time (W, T) of the tracks (W, 1)."""
         slack_s = 1e-6
         right = self.at_or_after(track, ask_s - slack_s)
         exact = np.abs(self.time_s[right] - ask_s) <= slack_s
@@ -198,9 +194,46 @@ class _Tracks(NamedTuple):
         gap_s = self.time_s[right] - left_s
         between = (ask_s < self.time_s[self.end[track] - 1]) & (ask_s > self.time_s[self.begin[track]])
         valid = exact | (between & (gap_s <= max_gap_s + slack_s))
-        weight = np.where(gap_s > 0, (ask_s - left_s) / np.where(gap_s > 0, gap_s, 1.0), 0.0)[..., None]
-        points = (1.0 - weight) * value[self.row[left]] + weight * value[self.row[right]]
-        return np.where(valid[..., None], points, 0.0), valid
+        weight = np.where(gap_s > 0, (ask_s - left_s) / np.where(gap_s > 0, gap_s, 1.0), 0.0)
+        return Between(self.row[left], self.row[right], weight, valid)
+
+
+class Between(NamedTuple):
+    """Where T asked times of W windows lie between the observations of their tracks.
+
+    left, right (W, T): rows of the scene before and after, the same one where it is at that time. weight (W, T): of the
+    right one. valid (W, T): whether the time may be interpolated.
+    """
+
+    left: IntArray
+    right: IntArray
+    weight: FloatArray
+    valid: BoolArray
+
+    def interpolated(self, value: FloatArray) -> FloatArray:
+        """Return the values (W, T, 2) of those of the scene's rows (R, 2); zeros where not valid."""
+        weight = self.weight[..., None]
+        points = (1.0 - weight) * value[self.left] + weight * value[self.right]
+        return np.where(self.valid[..., None], points, 0.0)
+
+
+class WindowRows(NamedTuple):
+    """The rows of a scene that W windows are made of. history (W, H), observed (W, H); future: of T times."""
+
+    history: IntArray
+    observed: BoolArray
+    future: Between
+
+
+def window_rows(
+    scene: Scene, rows: IntArray, history_time_s: FloatArray, future_time_s: FloatArray, *, max_gap_s: float = 1.0
+) -> WindowRows:
+    """Return what windows_of_scene takes the windows from that end at these rows (W,) of the scene."""
+    tracks = _Tracks.of(scene)
+    track = scene.row_track[rows, None]
+    last_s = tracks.frame_time_s[scene.row_frame[rows, None]]
+    nearest, observed = tracks.history(track, last_s, history_time_s)
+    return WindowRows(tracks.row[nearest], observed, tracks.around(track, last_s + future_time_s, max_gap_s))
 
 
 def recorded_positions(

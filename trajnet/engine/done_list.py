@@ -33,7 +33,8 @@ def stamp_of(files: Iterable[Path], settings: Any, *, content: bool = False) -> 
 class DoneList:
     """A file of JSON lines, one for each finished piece of work: its name, its stamp, and what is to be known of it.
 
-    A line is appended when its piece is complete. A last line that a kill cut off is ignored: its piece is done again.
+    A line is appended when its piece is complete. Any other line, as one that a kill cut off, is ignored: its piece is
+    done again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,10 +44,12 @@ class DoneList:
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         for line in text.splitlines():
             try:
-                name, stamp, about = json.loads(line)
+                entry = json.loads(line)
             except ValueError:
                 continue
-            self._done[name] = stamp, about
+            match entry:
+                case [str(name), str(stamp), about]:
+                    self._done[name] = stamp, about
 
     def get(self, name: str, stamp: str) -> Any | None:
         """Return what was noted of this piece of work if it was done with this stamp, else None."""

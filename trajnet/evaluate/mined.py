@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet import metrics
 from trajnet.arrays import StructOfArrays, concat
 from trajnet.datasets.windows import Windows
 from trajnet.evaluate import manoeuvres
 from trajnet.evaluate.paths import ScoredPaths
+from trajnet.evaluate.scoring import NLL, Scores
 from trajnet.evaluate.units import Unit
 from trajnet.types import BoolArray, FloatArray, IntArray
 
@@ -134,9 +134,9 @@ class Sinks:
             sink.add(model, unit, mined)
 
 
-def mine(windows: Windows, paths: ScoredPaths, shown_for_s: FloatArray, worst: int) -> Mined:
+def mine(windows: Windows, paths: ScoredPaths, scores: Scores, shown_for_s: FloatArray, worst: int) -> Mined:
     """Return the rows of one batch, and its worst objects with their paths. shown_for_s (N,): see scoring."""
-    rows = object_rows(windows, paths, shown_for_s)
+    rows = object_rows(windows, paths, scores, shown_for_s)
     if not worst:
         return Mined(rows, None)
     chosen = np.unique(np.concatenate([worst_rows(rows, criterion, worst) for criterion in CRITERIA]))
@@ -144,30 +144,18 @@ def mine(windows: Windows, paths: ScoredPaths, shown_for_s: FloatArray, worst: i
     return Mined(rows, everything.select(chosen))
 
 
-def object_rows(windows: Windows, paths: ScoredPaths, shown_for_s: FloatArray) -> ObjectRows:
-    """Return what there is to say about each object."""
+def object_rows(windows: Windows, paths: ScoredPaths, scores: Scores, shown_for_s: FloatArray) -> ObjectRows:
+    """Return what there is to say about each object. scores: of the same paths."""
     here_m, future_m = windows.position_m[:, -1], windows.future_m
-    whole: BoolArray = np.all(windows.future_valid, axis=1)
+    whole = scores.known[:, -1]
     first_step_m = np.where(windows.future_valid[:, :1], future_m[:, 0] - here_m, np.nan)
-    count = len(windows)
-    top_ade_m, top_fde_m, best_ade_m, best_fde_m, true_end_m, nll = np.full((6, count), np.nan)
-    manoeuvre = np.zeros(count, np.int8)
-    row = np.flatnonzero(whole)
-    if len(row):
-        predicted_m, probability, truth_m = paths.position_m[row], paths.probability[row], future_m[row]
-        displacement_m = metrics.displacement(predicted_m, truth_m)
-        top_ade_m[row] = displacement_m[:, 0].mean(axis=1)
-        top_fde_m[row] = displacement_m[:, 0, -1]
-        best_ade_m[row] = displacement_m.mean(axis=2).min(axis=1)
-        best_fde_m[row] = displacement_m[:, :, -1].min(axis=1)
-        true_end_m[row] = _length(truth_m[:, -1] - here_m[row])
-        nll[row] = metrics.mixture_nll(predicted_m, paths.covariance_m2[row], probability, truth_m)
-        manoeuvre[row] = manoeuvres.manoeuvre(here_m[row], truth_m, windows.future_time_s)
+    true_end_m = np.where(whole, _length(future_m[:, -1] - here_m), np.nan)
+    top_ade_m, top_fde_m, nll = (scores.values[name][:, -1] for name in ("minADE_1", "minFDE_1", NLL))
     return ObjectRows(
         windows.scene_id, windows.track_id, windows.frame, windows.timestamp_ns, windows.object_class, here_m,
-        _length(first_step_m) / windows.future_time_s[0], shown_for_s, whole, manoeuvre, top_ade_m, top_fde_m,
-        best_ade_m, best_fde_m, _length(paths.position_m[:, 0, -1] - here_m), true_end_m, nll,
-        paths.probability[:, 0], paths.source, paths.expert,
+        _length(first_step_m) / windows.future_time_s[0], shown_for_s, whole, scores.manoeuvre, top_ade_m, top_fde_m,
+        scores.mean_m.min(axis=1), scores.final_m.min(axis=1), _length(paths.position_m[:, 0, -1] - here_m),
+        true_end_m, nll, paths.probability[:, 0], paths.source, paths.expert,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from trajnet.evaluate import robustness, steadiness, womd
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.evaluation_set import DEFAULT_HORIZON_S, EvaluationSet, open_dataset
+from trajnet.evaluate.everybody import all_agents_of
 from trajnet.evaluate.mined import Labelled, ObjectSink
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
@@ -73,7 +74,7 @@ def evaluate(
         reach_s = [float(p.time_s[-1]) for spec, p in predictors.items() if spec not in PHYSICS]
         horizon_s = min(reach_s, default=DEFAULT_HORIZON_S)
     opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride, targets_only=targets_only)
-    labels = _labels(predictors)
+    labels, everybody = _labels(predictors), all_agents_of(opened, predictors)
     thinned = robustness.robustness_set(opened, rates_hz, drops, seed) if rates_hz or drops else None
     units = len(specs) * (len(opened.units) + (0 if thinned is None else len(thinned.units)))
 
@@ -102,6 +103,7 @@ def evaluate(
             entries.append(
                 {
                     **_description(labels[spec], spec, predictors[spec], result),
+                    **everybody.get(spec, {}),
                     **_summary(result.tally, opened),
                     **_steadiness(result),
                     **({} if official is None else {"womd": official.summary(spec)}),

@@ -124,7 +124,7 @@ def run_unit(
         if keep_paths:
             paths.append(_saved(windows, predicted))
         if worst is not None:
-            mined.append(mine(windows, predicted, shown_for_s(windows, whole_scene=whole_scene), worst))
+            mined.append(mine(windows, predicted, scores, shown_for_s(windows, whole_scene=whole_scene), worst))
     steps = stream.steps() if isinstance(stream, WatchedStream) else NO_STEPS
     judged = JudgingCounters() if stream.judge is None else stream.judge.counters
     scores_kept = concat(kept) if kept else None

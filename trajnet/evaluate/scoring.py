@@ -24,7 +24,8 @@ DISTANCE_METRICS: dict[str, tuple[Callable[[FloatArray, FloatArray, int], NDArra
     "Argoverse2_MissRate_6": (metrics.argoverse2_miss, 6),
     "Argoverse2_brier_minFDE_6": (metrics.brier_min_fde, 6),
 }
-_NLL = "mixture_NLL"
+#: The metric of the whole distribution.
+NLL = "mixture_NLL"
 
 #: Metrics of several objects together, for benchmarks that ask for them.
 SOCIAL_GAN = ("SocialGAN_best_of_20_ADE", "SocialGAN_best_of_20_FDE")
@@ -36,7 +37,7 @@ STEPWISE = (1, 5, 6, 10, 20)
 REGIONS = ("mixture_region", "top_mode_ellipse", "closest_mode_ellipse")
 
 #: Every metric that is a mean of one value of each object.
-METRICS = (*DISTANCE_METRICS, _NLL)
+METRICS = (*DISTANCE_METRICS, NLL)
 
 #: What each name in a report means. A suffix _k counts the k most probable modes, all of them where there are fewer.
 DEFINITIONS = {
@@ -52,7 +53,7 @@ DEFINITIONS = {
     "SocialGAN_best_of_20_ADE": "m; one of the 20 most probable ranks serves all pedestrians of a window of frames "
     "together, the one with the smallest sum of their ADE (Social GAN, scripts/evaluate_model.py)",
     "SocialGAN_best_of_20_FDE": "m; the same with FDE, which may choose another rank",
-    _NLL: "nats per step; -ln of the Gaussian mixture's density (1/m^2) at the true position, its log floored at "
+    NLL: "nats per step; -ln of the Gaussian mixture's density (1/m^2) at the true position, its log floored at "
     f"{metrics.LOG_DENSITY_FLOOR:g}, mean over the steps; {metrics.VARIANCE_FLOOR_M2:g} m^2 is added to each variance",
     "coverage_q_mixture_region": "share of objects whose true position at the horizon lies within the mixture's region "
     "of highest density that holds q % of it; q when calibrated",
@@ -117,7 +118,7 @@ def score(windows: Windows, paths: ScoredPaths, group: str, *, whole_scene: bool
         displacement_m = metrics.displacement(predicted_m, truth_m)
         for name, (function, k) in DISTANCE_METRICS.items():
             values[name][rows, column] = function(displacement_m, probability, k)
-        values[_NLL][rows, column] = metrics.mixture_nll(predicted_m, covariance_m2, probability, truth_m)
+        values[NLL][rows, column] = metrics.mixture_nll(predicted_m, covariance_m2, probability, truth_m)
         here = predicted_m[:, :, -1:], covariance_m2[:, :, -1:]
         share["mixture_region"][rows, column] = metrics.mixture_share(*here, probability, truth_m[:, -1:])[:, 0]
         share["top_mode_ellipse"][rows, column] = metrics.top_mode_share(*here, probability, truth_m[:, -1:])[:, 0]

@@ -19,9 +19,9 @@ def copied(prediction: Prediction) -> Prediction:
 
 def others_than(rows: IntArray, count: int) -> IntArray:
     """Return the numbers from 0 to count - 1 that are not among rows, in order."""
-    left = np.ones(count, np.bool_)
-    left[rows] = False
-    return np.flatnonzero(left)
+    among = np.zeros(count, np.bool_)
+    among[rows] = True
+    return (~among).nonzero()[0]
 
 
 def assembled(
@@ -33,13 +33,12 @@ def assembled(
     for each, with at most as many modes: its first one is repeated with probability 0.
     """
     count = len(observations)
-    some = None if len(served) == len(result) else np.flatnonzero(fine)
+    row = np.zeros(count, np.int64)  # of result; any one where safe is written over it
+    row[served] = fine.nonzero()[0]
 
     def filled(name: str) -> NDArray[Any]:
-        wanted, other = getattr(result, name), getattr(safe, name)
-        whole: NDArray[Any] = np.empty((count, *wanted.shape[1:]), wanted.dtype)
-        whole[served] = wanted if some is None else wanted[some]
-        whole[left] = other
+        whole: NDArray[Any] = getattr(result, name).take(row, axis=0)
+        whole[left] = getattr(safe, name)
         return whole
 
     if 1 < safe.modes < result.modes:

@@ -25,6 +25,10 @@ class Outside(IntEnum):
     SPEED = 3
 
 
+#: As plain numbers: NumPy looks up an enumeration each time.
+INSIDE, _CLASS, _RATE, _SPEED = (np.int8(int(reason)) for reason in Outside)
+
+
 class DomainCheck:
     """Tells, per object, why it is outside of a domain.
 
@@ -59,10 +63,10 @@ class DomainCheck:
         any_rate = outside_rate is not None and outside_rate.any()
         if not (any_rate or self._any_fast or untrained.any()):
             return None
-        reasons = np.where(fast, np.int8(Outside.SPEED), np.int8(Outside.NO))
+        reasons = np.where(fast, _SPEED, INSIDE)
         if any_rate:
-            reasons[outside_rate] = Outside.RATE
-        reasons[untrained] = Outside.CLASS
+            reasons[outside_rate] = _RATE
+        reasons[untrained] = _CLASS
         return reasons
 
     def _outside_rate(self, observations: Observations, slot: IntArray) -> BoolArray:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trajnet.types import FloatArray, ObjectClass
 
-#: Beyond this nothing was measured, s.
+#: The latest time that may be asked for, s. Beyond 10 s nothing was measured.
 LONGEST_S = 15.0
 
 #: By ObjectClass: how fast the standard deviation that is added in every direction grows, m/s.

@@ -18,7 +18,7 @@ from trajnet.context.surroundings import Surroundings
 from trajnet.errors import InputError, in_words
 from trajnet.inference.assembly import assembled, copied, others_than
 from trajnet.inference.base import Predictor
-from trajnet.inference.domain_check import DomainCheck, Outside
+from trajnet.inference.domain_check import INSIDE, DomainCheck
 from trajnet.inference.guard_counters import GuardCounters
 from trajnet.inference.missed_frames import MissedFrames
 from trajnet.inference.physics import ConstantVelocity
@@ -133,7 +133,11 @@ class Guard:
         begin_ns = self.start_ns() if begin_ns is None else begin_ns
         safe = self.fallback.predict(observations) if self._worker is not None else None
         rows = self._rows_to_show(observations, ego)
-        shown, others = (observations, None) if rows is None else self._shown(observations, rows)
+        left = None if rows is None else others_than(rows, count)
+        shown, others = observations, None
+        if rows is not None and left is not None:
+            shown, others = observations.select(rows), observations.select(left)
+            self._missed.mark_missed(others)
         result = None
         if rows is None or len(rows):
             call = self.predictor.predict
@@ -153,13 +157,13 @@ class Guard:
             safe = self.fallback.predict(observations) if safe is None else safe
             safe = safe.with_modes(self.predictor.modes)
             return copied(safe) if self._fallback_sees_all else safe
-        good = np.flatnonzero(fine) if rows is None else rows[fine]
-        left = others_than(good, count)
+        good = fine.nonzero()[0] if rows is None else rows[fine]
+        if left is None or served < len(shown):
+            left, others = others_than(good, count), None
         if safe is not None or self._fallback_sees_all:
             safe = (self.fallback.predict(observations) if safe is None else safe).select(left)
         else:
-            asked = others if others is not None and len(others) == len(left) else observations.select(left)
-            safe = self.fallback.predict(asked)
+            safe = self.fallback.predict(observations.select(left) if others is None else others)
         return assembled(observations, good, result, fine, left, safe)
 
     def forget(self, slots: IntArray) -> None:
@@ -188,13 +192,8 @@ class Guard:
         if reasons is None:
             return None
         self.counters.count_outside(reasons)
-        return np.flatnonzero(reasons == Outside.NO)
-
-    def _shown(self, observations: Observations, rows: IntArray) -> tuple[Observations, Observations]:
-        """Return these rows, and the others after marking them as missed by the predictor."""
-        others = observations.select(others_than(rows, len(observations)))
-        self._missed.mark_missed(others)
-        return observations.select(rows), others
+        inside: IntArray = (reasons == INSIDE).nonzero()[0]
+        return inside
 
     def _predict_with(
         self, surroundings: MakeSurroundings, all_rows: Observations, rows: IntArray | None, asked: Observations

@@ -54,7 +54,7 @@ class MissedFrames:
         """Return the observations with reset, dt_s and previous_* relative to the last ones given to the predictor."""
         self._slots = grown(self._slots, observations.slots)
         slot = observations.slot
-        has_state = self._slots.has_state[slot]
+        has_state = self._slots.has_state.take(slot)
         if not self._any_outdated and (has_state | observations.reset).all():
             return observations
         outdated = self._slots.outdated[slot] & ~observations.reset
@@ -86,12 +86,15 @@ class MissedFrames:
     def mark_missed(self, observations: Observations) -> None:
         """Record that the predictor was not given these rows."""
         self._slots = grown(self._slots, observations.slots)
-        slot, reset = observations.slot, observations.reset
-        self._slots.has_state[slot[reset]] = False
-        self._slots.outdated[slot[reset]] = False
-        later = self._slots.outdated[slot]
+        slot = observations.slot
+        self._slots.has_state[observations.begun] = False
+        self._slots.outdated[observations.begun] = False
+        has_state = self._slots.has_state.take(slot)
+        if not has_state.any():  # nearly always: rows outside of the model's domain, frame after frame
+            return
+        later = self._slots.outdated.take(slot)
         self._slots.missed_s[slot[later]] += observations.dt_s[later]
-        first = ~later & self._slots.has_state[slot]
+        first = ~later & has_state
         begun = slot[first]
         self._slots.outdated[begun] = True
         self._slots.missed_s[begun] = observations.dt_s[first]

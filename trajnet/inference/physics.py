@@ -32,6 +32,8 @@ MAX_CURVATURE_PER_M = 0.2
 SURELY_SLOWER = 0.999
 
 _WHEELED: BoolArray = np.array(WHEELED)
+#: As a plain number: NumPy looks up an enumeration each time.
+_PHYSICS = int(Source.PHYSICS)
 
 
 def observed_velocity(observations: Observations) -> FloatArray:
@@ -62,21 +64,22 @@ def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray
     direction of their velocity.
     """
     velocity = observed_velocity(observations)
-    along_yaw = observations.yaw_valid & _WHEELED[observations.object_class]
-    speed = np.hypot(velocity[:, 0], velocity[:, 1])
-    heading = observations.yaw_rad
-    forward = velocity[:, 0] * np.cos(heading) + velocity[:, 1] * np.sin(heading)
-    course = np.where(speed > 1e-6, np.arctan2(velocity[:, 1], velocity[:, 0]), heading)
-    return np.where(along_yaw, np.where(forward < 0, -speed, speed), speed), np.where(along_yaw, heading, course)
+    along_yaw = observations.yaw_valid & _WHEELED.take(observations.object_class)
+    x, y = velocity.T
+    speed, heading = np.hypot(x, y), observations.yaw_rad
+    course = np.where((speed > 1e-6) & ~along_yaw, np.arctan2(y, x), heading)
+    backward = x * np.cos(heading) + y * np.sin(heading) < 0
+    return np.negative(speed, out=speed, where=backward & along_yaw), course
 
 
 def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray:
     """Return covariances (N, T, 2, 2), m^2 in the map frame, for constant motion along course_rad (N,)."""
     along_m2, across_m2 = _growing_variances(time_s.tobytes())
     cos, sin = np.cos(course_rad)[:, None], np.sin(course_rad)[:, None]
+    cos2, sin2 = cos * cos, sin * sin
     spread = np.empty((len(course_rad), len(time_s), 2, 2))
-    spread[:, :, 0, 0] = cos * cos * along_m2 + sin * sin * across_m2
-    spread[:, :, 1, 1] = sin * sin * along_m2 + cos * cos * across_m2
+    np.add(cos2 * along_m2, sin2 * across_m2, out=spread[:, :, 0, 0])
+    np.add(sin2 * along_m2, cos2 * across_m2, out=spread[:, :, 1, 1])
     spread[:, :, 0, 1] = spread[:, :, 1, 0] = cos * sin * (along_m2 - across_m2)
     return spread
 
@@ -102,7 +105,7 @@ def single_mode(
     count = len(observations)
     return Prediction(
         observations.timestamp_ns, observations.track_id, time_s, position_m[:, None], yaw_rad[:, None],
-        covariance_m2[:, None], np.ones((count, 1)), np.full(count, Source.PHYSICS, np.int8), np.zeros(count),
+        covariance_m2[:, None], np.ones((count, 1)), np.full(count, _PHYSICS, np.int8), np.zeros(count),
     )  # fmt: skip
 
 
@@ -117,9 +120,11 @@ class ConstantVelocity(BasePredictor):
 
     def predict(self, observations: Observations) -> Prediction:
         speed, course = speed_and_course(observations)
-        direction = np.stack([np.cos(course), np.sin(course)], axis=-1)
         travelled = speed[:, None] * self.time_s
-        position = observations.position_m[:, None] + travelled[..., None] * direction[:, None]
+        position = np.empty((*travelled.shape, 2))
+        for axis, direction in enumerate((np.cos(course), np.sin(course))):
+            along = np.multiply(travelled, direction[:, None], out=position[..., axis])
+            along += observations.position_m[:, axis, None]
         yaw = np.repeat(observations.yaw_rad[:, None], len(self.time_s), axis=1)
         return single_mode(observations, self.time_s, position, yaw, growing_covariance(self.time_s, course))
 

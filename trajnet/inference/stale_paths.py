@@ -52,7 +52,7 @@ class PathMemory:
             reported = self._slots.reported
             reported[slot] = True
             before, path = self._newest
-            gone = np.flatnonzero(~reported[before.slot])
+            gone = (~reported.take(before.slot)).nonzero()[0]
             reported[slot] = False
             if len(gone):
                 self._store(before, path, gone)
@@ -77,7 +77,7 @@ class PathMemory:
         paths = fields_of(continued(self._slots.path, slot, self._knot_s, ask_s))
         return Prediction(
             timestamp_ns, coasting.track_id, self._time_s, *paths, self._slots.probability[slot],
-            np.full(len(slot), Source.STALE, np.int8), coasting.age_s,
+            np.full(len(slot), int(Source.STALE), np.int8), coasting.age_s,
             self._slots.expert[slot] if self.with_experts else None,
         )  # fmt: skip
 

@@ -64,8 +64,8 @@ class Stream:
         self._latest: Prediction | None = None
         self._warn_without_map = warn_without_map
         self.crossing: Crossing | None = None
-        self._use_map(map_field)
-        self._use_crosswalks(crosswalks)
+        self.use_map(map_field)
+        self.use_crosswalks(crosswalks)
 
     @classmethod
     def for_scene(
@@ -85,16 +85,18 @@ class Stream:
 
     def use_map_of(self, scene: Scene) -> None:
         """Use the scene's map from now on, if the predictor uses one and the scene has one; and its crosswalks."""
-        self._use_map(scene_field(scene, self.predictor.requirements))
-        self._use_crosswalks(crosswalks_of(scene.lanes))
+        self.use_map(scene_field(scene, self.predictor.requirements))
+        self.use_crosswalks(crosswalks_of(scene.lanes))
 
-    def _use_map(self, map_field: MapField | None) -> None:
+    def use_map(self, map_field: MapField | None) -> None:
+        """Use this map from the next frame on, if the predictor uses one; None: none. Tracks go on."""
         view = self.predictor.requirements.view
         if map_field is not None and view is not None:
             map_field.prepare(view)  # now, so that the first frame does not pay for it
         self.map_field = map_field
 
-    def _use_crosswalks(self, crosswalks: Crosswalks | None) -> None:
+    def use_crosswalks(self, crosswalks: Crosswalks | None) -> None:
+        """Use these crosswalks from the next frame on, if the policy has crossings; None: none. Tracks go on."""
         usable = crosswalks is not None and self.store.policy.crossings and self.predictor.modes > 1
         self.crossing = Crossing(crosswalks) if crosswalks is not None and usable else None
         weighs = self.judge is not None and self.judge.weighs
@@ -173,7 +175,7 @@ def self_judge(predictor: Predictor, judging: JudgingOptions | None) -> SelfJudg
     """Return what judges the predictor's answers; None where nothing does. judging: see Stream."""
     if judging is None:
         judging = JudgingOptions() if predictor.model_file is not None else NO_JUDGING
-    off = not (judging.weigh or judging.adapt_spread)
+    off = not (judging.weigh or judging.adapt_spread or judging.combine)
     if off or judging.horizons_s[0] > predictor.time_s[-1]:
         return None
     return SelfJudge(predictor.modes, predictor.time_s, judging)
@@ -185,7 +187,7 @@ def hold_undirected(observations: Observations, prediction: Prediction) -> None:
     The direction is unknown for an object that was observed once or has never moved, if neither yaw nor velocity is
     measured: its path would just follow the map's axes. Modes keep their probabilities and the trace of the covariance.
     """
-    row = np.flatnonzero(~observations.direction_known)
+    row = (~observations.direction_known).nonzero()[0]
     if not len(row):
         return
     prediction.position_m[row] = observations.position_m[row, None, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from trajnet.errors import InputError
@@ -31,9 +33,14 @@ def moved_on(previous_m: FloatArray, time_s: FloatArray, dt_s: float) -> FloatAr
     previous_m = finite("previous_m", previous_m, (None, len(time_s), 2))
     if not dt_s > 0 or time_s[0] != 0:
         raise InputError(f"dt_s, time_s: expected a time above 0 and times from 0 on, got {dt_s} and {time_s}")
-    ask_s = np.minimum(time_s[: common_steps(time_s, dt_s)] + dt_s, time_s[-1])
-    moved: FloatArray = interpolation_matrix(time_s, ask_s) @ previous_m
+    moved: FloatArray = _moving_matrix(tuple(np.asarray(time_s).tolist()), dt_s) @ previous_m
     return moved
+
+
+@lru_cache(maxsize=64)  # most recordings have one step between frames
+def _moving_matrix(time_s: tuple[float, ...], dt_s: float) -> FloatArray:
+    known_s = np.array(time_s)
+    return interpolation_matrix(known_s, np.minimum(known_s[: common_steps(known_s, dt_s)] + dt_s, known_s[-1]))
 
 
 def path_jump(previous_m: FloatArray, present_m: FloatArray) -> FloatArray:

@@ -86,6 +86,7 @@ class Beside:
         self._theirs: OrderedDict[int, PredictedObjects] = OrderedDict()
         self._due_ns: OrderedDict[int, int] = OrderedDict()  # by stamp, of those of ours that wait
         self._left_ns: int | None = None
+        self._newest_ns: int | None = None  # of ours
         self._start_ns: int | None = None
         self._heard_ns: int | None = None
         self._answers: deque[tuple[int, bool]] = deque()
@@ -95,7 +96,7 @@ class Beside:
         """Begin to listen: what waits is dropped, and the other is silent from here."""
         for waiting in (self._ours, self._theirs, self._due_ns):
             waiting.clear()
-        self._left_ns = self._heard_ns = None
+        self._left_ns = self._newest_ns = self._heard_ns = None
         self._start_ns = now_ns
 
     def silence_ns(self, now_ns: int) -> int:
@@ -111,8 +112,9 @@ class Beside:
     def ours(self, stamp_ns: int, data: bytes, now_ns: int) -> Outcome:
         """Take a message of ours."""
         outcome = Outcome()
-        if self._left_ns is not None and stamp_ns < self._left_ns - self.options.window_ns:  # the clock went back
+        if self._clock_went_back(stamp_ns):
             self.reset(now_ns)
+        self._newest_ns = stamp_ns
         if len(self._due_ns) >= KEPT_MESSAGES:
             self._leave(*next((s, self._ours[s]) for s in self._due_ns), outcome, now_ns, stood_in=True)
         _keep(self._ours, stamp_ns, data)
@@ -157,6 +159,11 @@ class Beside:
             stamp_ns = next(iter(self._due_ns))
             self._leave(stamp_ns, self._ours[stamp_ns], outcome, now_ns, stood_in=True)
         return outcome
+
+    def _clock_went_back(self, stamp_ns: int) -> bool:
+        """Return whether a stamp of ours is of a restarted clock: ours rise until the track store takes it for one."""
+        restarted = self._newest_ns is not None and stamp_ns < self._newest_ns
+        return restarted or (self._left_ns is not None and stamp_ns < self._left_ns - self.options.window_ns)
 
     def _has_left(self, stamp_ns: int) -> bool:
         return self._left_ns is not None and stamp_ns <= self._left_ns

@@ -8,7 +8,7 @@ Every message that arrives becomes one Cycle. ``Diagnostics.report`` judges the 
     model    objects answered by physics or by a stale path, failures on the way, frames without an answer, objects over
              the limit, another provider than the one asked for
     domain   objects outside of what the model was trained on, by reason; physics answers for them
-    map      which map is in use, objects that are off it
+    map      which map is in use, objects that are off it, a newer map that cannot be used
     output   other nodes that publish on the same topic
 
 A status rises at once. It falls only after everything in it has been better for recover_s (hysteresis), so a value that
@@ -25,6 +25,7 @@ from typing import Literal
 
 from trajnet.config import require
 from trajnet.ros.levels import Held, Judged, Level, Limit, Status
+from trajnet.ros.vector_map_state import VectorMapState
 
 CycleKind = Literal["used", "late", "dropped", "bad", "failed"]
 DomainUse = Literal["checked", "ignored", "not stated"]
@@ -165,7 +166,8 @@ class Totals:
 class Diagnostics:
     """Collects cycles, judges them. Times are of one monotonic clock, in nanoseconds.
 
-    map_use: which map the model sees, in words. output: as of now; the node keeps it up to date.
+    map_use: which map the model sees, in words. no_transform: why objects stay in another frame than the expected
+    one. vector_map, output: as of now; the node keeps them up to date.
     """
 
     identity: Identity
@@ -173,6 +175,8 @@ class Diagnostics:
     deadline_ms: float = math.inf
     expected_frame: str = ""
     map_use: str = "none"
+    no_transform: str = ""
+    vector_map: VectorMapState | None = None
     output: Output = Output()
     totals: Totals = field(default_factory=Totals)
 
@@ -274,7 +278,10 @@ class Diagnostics:
         dropped = self._share(lambda c: c.kind == "dropped")
         judged.check(limits.dropped_share, dropped, f"{dropped:.0%} of the frames are out of order or duplicates")
         if self.expected_frame and self._frame and self._frame != self.expected_frame:
-            judged.raise_to(Level.WARN, f"objects are in frame {self._frame!r}, expected {self.expected_frame!r}")
+            reason = f": {self.no_transform}" if self.no_transform else ""
+            judged.raise_to(
+                Level.WARN, f"objects are in frame {self._frame!r}, expected {self.expected_frame!r}{reason}"
+            )
         self._judge_objects(judged)
         duration_s = (self._cycles[-1].time_ns - self._cycles[0].time_ns) * 1e-9 if len(self._cycles) > 1 else 0.0
         rate_hz = (len(self._cycles) - 1) / duration_s if duration_s > 0 else 0.0
@@ -393,6 +400,11 @@ class Diagnostics:
 
     def _judge_map(self) -> Judged:
         judged = Judged().add("map", self.map_use)
+        if self.vector_map is not None:
+            if self.vector_map.problem:
+                judged.raise_to(Level.WARN, f"the map that came last is not used: {self.vector_map.problem}")
+            for name, count in self.vector_map.counts():
+                judged.add(f"maps_{name}_total", str(count))
         located = sum(c.located_rows for c in self._cycles)
         if located:
             off_map = sum(c.off_map_rows for c in self._cycles) / located

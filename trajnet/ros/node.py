@@ -10,18 +10,25 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      ~/output/objects/debug/published_time  autoware_internal_msgs/PublishedTime, where it is installed
      /diagnostics                    diagnostic_msgs/DiagnosticArray
 
+For models that use a map, unless the parameter vector_map is false:
+in   ~/input/vector_map              autoware_map_msgs/LaneletMapBin, transient local (trajnet.ros.vector_map)
+
+Once objects have come in another frame than frame_id, unless the parameter use_tf is false:
+in   /tf, /tf_static                 tf2_msgs/TFMessage (trajnet.ros.transforms)
+
 With the parameter role, beside another predictor (trajnet.ros.beside):
 in   ~/input/other_objects           autoware_perception_msgs/PredictedObjects of the other
 out  ~/output/disagreement           sensor_msgs/PointCloud2, how far both are apart for every object
 
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
 Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped.
+The map's is /vector_map in Autoware's launch files, which remap it, too.
 
 QoS: reliable and volatile with a history of keep last, as Autoware's map_based_prediction offers and asks for. Its
 depth there is 1; here it is queue_depth, because a state that follows each track is better for every frame: after a
 stall the frames that waited are worked off within milliseconds. DDS does not compare depths, so the two go together.
 
-Predictions leave in the frame and with the stamp of the objects that they are for.
+Predictions leave with the stamp of the objects that they are for, and in their frame or, by /tf, in frame_id.
 """
 
 from __future__ import annotations
@@ -59,6 +66,7 @@ from trajnet.ros.health_messages import (
 )
 from trajnet.ros.log_forwarding import forward_logs, stop_forwarding
 from trajnet.ros.malloc import keep_freed_memory, settle, tidy
+from trajnet.ros.more_inputs import MoreInputs
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, load, load_map_parts, warmed_up
@@ -69,6 +77,11 @@ NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
 OUTPUT_TOPIC = "/perception/object_recognition/objects"
 SIGNALS_TOPIC = "/perception/traffic_light_recognition/traffic_signals"
+MAP_TOPIC = "/map/vector_map"
+#: What Autoware's launch file of map_based_prediction remaps to the topic of the map.
+AUTOWARE_MAP_NAME = "/vector_map"
+#: Messages of /tf and /tf_static that wait: tf2's own listener keeps as many.
+TF_DEPTH = 100
 #: A node without traffic checks this often (s) whether it is told to stop: once in some dozen runs of CI the signal did
 #: not wake it from a wait without an end.
 WAKE_S = 1.0
@@ -76,13 +89,13 @@ WAKE_S = 1.0
 TIDY_S = 60.0
 
 
-def qos(depth: int) -> QoSProfile:
-    """Reliable, volatile, keep last."""
+def qos(depth: int, durability: DurabilityPolicy = DurabilityPolicy.VOLATILE) -> QoSProfile:
+    """Reliable, keep last; transient local gives a late subscriber what was published before."""
     return QoSProfile(
         depth=depth,
         history=HistoryPolicy.KEEP_LAST,
         reliability=ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.VOLATILE,
+        durability=durability,
     )
 
 
@@ -101,6 +114,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._tidied_ns = 0
         self._entities: dict[str, Any] = {}
         self._beside: Beside | None = None
+        self._more = MoreInputs(self, qos(TF_DEPTH), qos(TF_DEPTH, DurabilityPolicy.TRANSIENT_LOCAL))
         # A steady clock: with use_sim_time the node's own stops with the bag, and silence has to be reported then.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
@@ -152,6 +166,8 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             return TransitionCallbackReturn.FAILURE
         self._beside = None if self.parameters.role == "sole" else Beside(self.parameters.beside())
         self._create_entities()
+        if predictor.requirements.view is not None and self.parameters.vector_map:
+            self._more.listen_for_maps(self._map_topic(), self.parameters.frame_id, predictor.requirements.view)
         self.get_logger().info(
             f"configured: model {identity.model}, provider {identity.provider}, "
             f"map {self.parameters.map_path if parts.field is not None else 'none'}, domain {identity.domain}"
@@ -221,7 +237,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             TrackedObjects, topic, self._on_objects, qos(self.parameters.queue_depth), raw=True
         )
         lights = message_class("autoware_perception_msgs", "TrafficLightGroupArray")
-        if lights is not None and self._pipeline is not None and self._pipeline.stream.crossing is not None:
+        if lights is not None and self.parameters.crossings:  # crosswalks may come later, with the map
             self._entities["signals"] = self.create_subscription(
                 lights, self._topic("~/input/traffic_signals", SIGNALS_TOPIC), self._on_signals, qos(1)
             )
@@ -230,6 +246,11 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self._entities["other_input"] = self.create_subscription(
                 PredictedObjects, other, self._on_other, qos(self.parameters.queue_depth), raw=True
             )
+
+    def _map_topic(self) -> str:
+        remapped: str = self.resolve_topic_name(AUTOWARE_MAP_NAME)
+        otherwise: str = self.resolve_topic_name(self._topic("~/input/vector_map", MAP_TOPIC))
+        return otherwise if remapped == AUTOWARE_MAP_NAME else remapped
 
     @property
     def _is_checking(self) -> bool:
@@ -259,9 +280,14 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             else:
                 self.destroy_lifecycle_publisher(entity)
         self._entities.clear()
+        self._more.close()
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
+
+    def close(self) -> None:
+        """End what runs beside the node."""
+        self._more.close()
 
     # --- callbacks
 
@@ -269,6 +295,10 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         if not self._active or self._pipeline is None:
             return
         begin_ns = time.monotonic_ns()
+        try:
+            self._more.follow(self._pipeline)
+        except Exception as error:
+            self.get_logger().error(f"map and transforms: {in_words(error)}", throttle_duration_sec=5.0)
         answer = self._pipeline.process(data, self.get_clock().now().nanoseconds, begin_ns)
         if answer.kind in ("bad", "failed"):
             self.get_logger().warning(answer.message, throttle_duration_sec=5.0)
@@ -354,6 +384,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             tidy()
             self._tidied_ns = time.monotonic_ns()
         try:
+            self._more.follow(self._pipeline)
             self._pipeline.diagnostics.output = self._look_around()
             now_ns = time.monotonic_ns()
             beside = {} if self._beside is None else {"beside": self._beside.judge(now_ns)}
@@ -405,6 +436,7 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         stop_forwarding(log_handler)
         executor.shutdown()
+        node.close()
         node.destroy_node()
         rclpy.try_shutdown()
     return 0

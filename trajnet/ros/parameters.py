@@ -66,8 +66,12 @@ class Parameters:
     )
     map_path: str = _parameter(
         "",
-        "Path of a map for models that use one: a Lanelet2 .osm with local_x and local_y (Autoware's), or a scene file "
-        "with lanes or a raster. Its coordinates are those of the objects. Empty: none.",
+        "Path of a map for models that use one: a Lanelet2 .osm with local_x and local_y (Autoware's), a folder of "
+        "such tiles, or a scene file with lanes or a raster. Its coordinates are those of the objects. Empty: none.",
+    )
+    vector_map: bool = _parameter(
+        True,
+        "Models that use a map take the one on /map/vector_map (Autoware's), whenever it comes, for map_path's.",
     )
     provider: str = _parameter(
         "cpu",
@@ -156,9 +160,11 @@ class Parameters:
     )
     frame_id: str = _parameter(
         "map",
-        "Frame that objects are expected in; another is a warning. Paths leave in their objects' frame. Empty: any.",
+        "Frame that objects are expected in, and paths leave in. Objects in another are put into it by /tf, or, where "
+        "that cannot be done, leave in their own with a warning. Empty: any.",
         live=True,
     )
+    use_tf: bool = _parameter(True, "Put objects in another frame than frame_id into it by /tf. False: a warning only.")
     role: Role = _parameter(
         "sole",
         "Beside another predictor: cross_check publishes on ~/output/objects and compares with the other; fall_back "

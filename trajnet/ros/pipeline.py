@@ -27,6 +27,7 @@ from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
+from trajnet.ros.into_frame import IntoFrame
 from trajnet.ros.levels import Judged, Status
 from trajnet.ros.map_share import on_map
 from trajnet.ros.parameters import DEFAULTS, Parameters
@@ -198,9 +199,10 @@ class Pipeline:
         )
         self._cleaner = MessageCleaner()
         self._map_field = parts.field
+        self.into_frame = IntoFrame()
         self._frame_id: str | None = None
         self._logged: set[str] = set()
-        self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s, parts.lane_paths)
+        self._grid = self._grid_on(parts.lane_paths)
         self.diagnostics = Diagnostics(
             identity,
             parameters.thresholds(),
@@ -213,6 +215,20 @@ class Pipeline:
         """Forget every track, as after a start; the diagnostics' totals stay."""
         self.stream.reset()
         self._cleaner.reset()
+
+    def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
+        parameters = self._parameters
+        return PathGrid(self.stream.predictor.time_s, parameters.horizon_s, parameters.path_step_s, lane_paths)
+
+    def use_map(self, field: MapField, crosswalks: Crosswalks | None = None) -> None:
+        """Use this map and its crosswalks from the next message on; tracks go on.
+
+        Paths beyond the model's horizon then go straight on: the lanes of the map before are not those of this one.
+        """
+        self._grid = self._grid_on(None)
+        self.stream.use_map(field)
+        self.stream.use_crosswalks(crosswalks)
+        self._map_field = field
 
     def close(self) -> None:
         """End the thread that the budget needs."""
@@ -290,6 +306,7 @@ class Pipeline:
         more = {
             "input": {
                 **asdict(self._cleaner.counters),
+                **self.into_frame.counts(),
                 "restarted": self.stream.store.counters.restarted,
                 "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
@@ -321,6 +338,9 @@ class Pipeline:
             objects = decode_tracked(data)
         except InputError as error:
             return Answer(kind="bad", message=str(error))
+        if self._parameters.use_tf:
+            objects = self.into_frame.put(objects, self.diagnostics.expected_frame)
+            self.diagnostics.no_transform = self.into_frame.reason
         found.stages_ns.append(("decode", self._clock_ns()))
         self._follow_frame_id(objects.frame_id, found)
         cleaned = self._cleaned(objects, found)

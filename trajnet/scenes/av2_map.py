@@ -30,6 +30,12 @@ def map_beside(scenario: Path) -> Path | None:
     return found if found.is_file() else None
 
 
+def maps_beside(scenario: Path) -> list[Path]:
+    """Return the map of a scenario's file in a list, which is empty without one."""
+    found = map_beside(scenario)
+    return [] if found is None else [found]
+
+
 def read_av2_map(path: Path) -> tuple[Lane, ...]:
     """Return the lane segments and crossings in the order of the file. Raises InputError for any other file."""
     text = read_text(path)

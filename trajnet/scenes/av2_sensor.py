@@ -84,6 +84,11 @@ def read_av2_sensor(path: Path, _with_map: bool = False) -> Scene:
         raise InputError(f"{path}: {error}") from error
 
 
+def poses_and_maps(path: Path) -> list[Path]:
+    """Return the files beside the annotations that a log is read from."""
+    return [file for file in (path.with_name(POSES), *sorted(path.parent.glob(MAPS))) if file.is_file()]
+
+
 def _lanes(path: Path) -> tuple[Lane, ...]:
     found = sorted(path.parent.glob(MAPS))
     if len(found) > 1:

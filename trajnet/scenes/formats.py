@@ -5,16 +5,29 @@ A data set with a format of its own describes it in its file of trajnet.datasets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
 from trajnet.errors import DependencyError, InputError
+from trajnet.scenes.av2_map import map_beside, maps_beside, read_av2_map
 from trajnet.types import Lane, Scene
 
 #: Text files are told apart by their first row; both suffixes occur for all of them.
 TEXT_SUFFIXES = (".txt", ".csv")
+
+
+@dataclass(frozen=True)
+class Everybody:
+    """Where the agents are that a format's files do not list, and how they join a scene.
+
+    file: returns the recording of all agents for a scene's file, None where there is none. join: returns the scene with
+    those agents of it that were not in it; what it has at a time must not tell of later ones.
+    """
+
+    file: Callable[[Path], Path | None]
+    join: Callable[[Scene, Path], Scene]
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,8 @@ class SceneFormat:
     names: patterns (fnmatch, in lower case) of file names that are of this format whatever their suffix.
     read_many: yields the scenes of a file one by one, for formats whose files hold several; read then refuses those.
     is_companion: returns whether a file is read with another one beside it and is no scene of its own in a folder.
+    companions: returns the other files, those that are there, that the scenes of a file are read from.
+    everybody: for files that list some of the agents that were there; None where they list all.
     """
 
     name: str
@@ -40,6 +55,8 @@ class SceneFormat:
     names: tuple[str, ...] = ()
     read_many: Callable[[Path, bool], Iterator[Scene]] | None = None
     is_companion: Callable[[Path], bool] | None = None
+    companions: Callable[[Path], Sequence[Path]] | None = None
+    everybody: Everybody | None = None
 
     def fits(self, path: Path) -> bool:
         """Return whether a file of this name may be of this format; recognise decides between those that fit."""
@@ -96,7 +113,6 @@ def write_scene(scene: Scene, path: Path | str) -> None:
 
 def _read_table(path: Path, _with_map: bool) -> Scene:
     _require_pyarrow()
-    from trajnet.scenes.av2_map import map_beside, read_av2_map
     from trajnet.scenes.own_table import own_parquet
     from trajnet.scenes.table import is_table, read_table
 
@@ -149,7 +165,7 @@ def _read_commonroad_lanes(path: Path) -> tuple[Lane, ...]:
 
 
 #: Parquet with Argoverse 2's columns, an Argoverse 2 scenario among them, which has its map in a file beside it.
-TABLE = SceneFormat("table", (".parquet",), _read_table)
+TABLE = SceneFormat("table", (".parquet",), _read_table, companions=maps_beside)
 COMMONROAD = SceneFormat("commonroad", (".xml",), _read_commonroad, read_lanes=_read_commonroad_lanes)
 #: Rows under a header of one's own; Parquet with such columns is read by TABLE.
 OWN = SceneFormat(

@@ -5,6 +5,9 @@ border. A way lists nodes; a node's tags local_x and local_y (m, the frame ``map
 them, latitude and longitude do (see map_projection). The order of a border's points has no meaning: the direction of a
 lanelet is the one in which its left border is on the left (Lanelet2's documentation, lanelet2_core: LaneletPrimitives
 and LaneletAndAreaTagging). Elements that an editor has marked as deleted are ignored.
+
+A map may be a folder of such files, the tiles of one map (Autoware's ``lanelet2_map.osm`` for differential loading).
+They share their elements: a border may be in another tile than its lanelet, and what several tiles have counts once.
 """
 
 from __future__ import annotations
@@ -35,15 +38,17 @@ WALKWAYS = frozenset({"walkway", "shared_walkway", CROSSWALK, "stairs", "pedestr
 def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     """Return the lanelets of a map in the order of the file; broken ones are left out with a warning.
 
-    Raises InputError if the file is no such map, has no lanelets, or none that can be used.
+    path: a file, or a folder of tiles, read in the order of their names. Raises InputError if it is no such map, has no
+    lanelets, or none that can be used.
     """
-    require_file(path)
-    found = _read_elements(path)
+    found = _Elements({}, {}, {}, {}, set())
+    for tile in _tiles(path):
+        _read_elements(tile, found)
     if not found.lanelets:
         raise InputError(f"{path}: expected a Lanelet2 map, got a file without lanelets")
     nodes = found.nodes if any(found.nodes.values()) or not found.nodes else _projected(path, found.degrees)
     lanes, broken = [], []
-    for name, tags, members in found.lanelets:
+    for name, (tags, members) in found.lanelets.items():
         try:
             lane = _lane(name, tags, members, found.ways, nodes)
             lanes.append(replace(lane, signal_id=_signal_id(members, found.signals)) if lane.crosswalk else lane)
@@ -64,20 +69,30 @@ Nodes = dict[str, tuple[float, float] | None]
 class _Elements(NamedTuple):
     """The elements of a map by id. nodes: local x, y in m. degrees: latitude and longitude. ways: ids of their nodes.
 
-    lanelets: (id, tags, members as (role, id of a way or of a relation)), in the order of the file. signals: ids of
-    the regulatory elements that are traffic lights.
+    lanelets: tags, and members as (role, id of a way or of a relation), in the order of the files. signals: ids of the
+    regulatory elements that are traffic lights.
     """
 
     nodes: Nodes
     degrees: Nodes
     ways: dict[str, list[str]]
-    lanelets: list[tuple[str, dict[str, str], list[tuple[str, str]]]]
+    lanelets: dict[str, tuple[dict[str, str], list[tuple[str, str]]]]
     signals: set[str]
 
 
-def _read_elements(path: Path) -> _Elements:
-    """Read nodes, ways and lanelets, one element of the file at a time. Raises InputError for broken XML."""
-    found = _Elements({}, {}, {}, [], set())
+def _tiles(path: Path) -> list[Path]:
+    """Return the files of a map: path itself, or those of a folder by name. Raises InputError where there are none."""
+    if not path.is_dir():
+        require_file(path)
+        return [path]
+    tiles = sorted(tile for tile in path.iterdir() if tile.suffix.lower() == ".osm" and tile.is_file())
+    if not tiles:
+        raise InputError(f"{path}: expected a folder with the .osm tiles of a Lanelet2 map, found none")
+    return tiles
+
+
+def _read_elements(path: Path, found: _Elements) -> None:
+    """Add nodes, ways and lanelets, one element of the file at a time. Raises InputError for broken XML."""
     try:
         for _, element in ElementTree.iterparse(path):
             if element.tag in ("node", "way", "relation"):  # their children are read with them
@@ -86,7 +101,6 @@ def _read_elements(path: Path) -> _Elements:
                 element.clear()
     except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         raise InputError(f"{path}: expected a Lanelet2 map in OSM's XML, got a broken file ({error})") from error
-    return found
 
 
 def _add(found: _Elements, element: ElementTree.Element) -> None:
@@ -99,7 +113,7 @@ def _add(found: _Elements, element: ElementTree.Element) -> None:
         found.ways[name] = [each.get("ref", "") for each in element.iter("nd")]
     elif (tags := _tags(element)).get("type") == "lanelet":
         members = [(each.get("role", ""), each.get("ref", "")) for each in element.iter("member")]
-        found.lanelets.append((name, tags, members))
+        found.lanelets[name] = (tags, members)
     elif tags.get("type") == "regulatory_element" and tags.get("subtype") == "traffic_light":
         found.signals.add(name)
 
@@ -136,8 +150,9 @@ def _projected(path: Path, degrees: Nodes) -> Nodes:
     latitude, longitude = np.array([place for _, place in known]).T
     if np.abs(latitude).max() > 90 or np.abs(longitude).max() > 360:
         raise InputError(f"{path}: expected lat from -90 to 90 and lon from -360 to 360 degrees, got others")
-    info = path.parent / PROJECTOR_INFO
-    if info.is_file():
+    beside = [path / PROJECTOR_INFO] if path.is_dir() else []
+    info = next((each for each in [*beside, path.parent / PROJECTOR_INFO] if each.is_file()), None)
+    if info is not None:
         projection = projection_of(read_projector_info(info), info)
     else:
         projection, words = projection_without_info(latitude, longitude)
@@ -155,7 +170,11 @@ def _lane(
     ways: Mapping[str, list[str]],
     nodes: Nodes,
 ) -> Lane:
-    left_m, right_m = (_border_m(name, role, members, ways, nodes) for role in ("left", "right"))
+    return lane_between(name, tags, *(_border_m(name, role, members, ways, nodes) for role in ("left", "right")))
+
+
+def lane_between(name: str, tags: Mapping[str, str], left_m: FloatArray, right_m: FloatArray) -> Lane:
+    """Return the lane between the borders (P, 2) and (Q, 2) of a lanelet; each may run in either direction."""
     if _apart_m(left_m, right_m[::-1]) < _apart_m(left_m, right_m):
         right_m = right_m[::-1]
     if _area_m2(np.concatenate([left_m, right_m[::-1]])) > 0:  # counter-clockwise: the left border is on the right

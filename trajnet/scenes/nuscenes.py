@@ -24,6 +24,8 @@ from trajnet.types import FloatArray, ObjectClass, RasterMap, Scene
 
 FRAME_NS = 500_000_000
 COLUMNS = 18
+#: The challenge's split -> the folder it is in. What the files call val is train_val, what they call test is val.
+FOLDERS: dict[str, str] = {"train": "train", "train_val": "val", "val": "test"}
 SOURCE = "nuScenes prediction challenge"
 LICENCE = "CC BY-NC-SA 4.0 and the nuScenes terms of use: non-commercial"
 
@@ -105,6 +107,13 @@ def raster_file(label_file: Path) -> tuple[Path, FloatArray, float]:
     if len(meta) != 3 or meta[2] <= 0:
         raise InputError(f"{meta_file}: expected three lines (x_min, y_min, scale above 0), got {meta}")
     return image_file, np.array(meta[:2]), meta[2]
+
+
+def raster_files(label_file: Path) -> list[Path]:
+    """Return the image of a scene's map and its description, as far as they are there."""
+    folders = [parent / "map_0.1" for parent in list(label_file.resolve().parents)[:3]]
+    named = (folder / name for folder in folders for name in (f"{label_file.stem}.png", f"meta_{label_file.stem}.txt"))
+    return [file for file in named if file.is_file()]
 
 
 def read_raster(label_file: Path) -> RasterMap:

@@ -81,6 +81,12 @@ def read_nuscenes_scenes(path: Path, _with_map: bool = False) -> Iterator[Scene]
         yield _scene(path, name, place, sorted(of_scene[token]), boxes, maps[place])
 
 
+def other_tables(path: Path) -> list[Path]:
+    """Return the other tables and the vector maps of the data set, as far as they are there."""
+    maps = (path.parent.parent / "maps" / "expansion").glob("*.json")
+    return [file for file in sorted([*path.parent.glob("*.json"), *maps]) if file.name != path.name]
+
+
 def _scene(
     path: Path,
     name: str,

@@ -1,7 +1,7 @@
 """Builds shards group by group, in many processes and by many commands at once; what is complete is never built again.
 
 A group is a few input files whose rows become one or several shards. Its stamp (see trajnet.engine.stamp_of) names all
-of its files: STAMP.json, written last, lists the shards STAMP-0000.npy and so on. So a group is complete or it is not
+of its files: STAMP.json, written last, lists the shards STAMP-0000.bin and so on. So a group is complete or it is not
 there, and other settings or changed files are other groups.
 """
 
@@ -20,8 +20,9 @@ from typing import Any
 from trajnet.engine import Executor, InProcess
 from trajnet.errors import InputError
 from trajnet.shards.reader import Shard
-from trajnet.shards.store import Arrays, write_shards
-from trajnet.whole_file import write_text
+from trajnet.shards.shared import give_group, take_groups
+from trajnet.shards.store import Piece, write_shards
+from trajnet.whole_file import whole_file
 
 #: Called after every group with the number of groups done and their total.
 Progress = Callable[[int, int], None]
@@ -29,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Group:
-    """What becomes a few shards. stamp: names them. what: what the function that makes their arrays is called with."""
+    """What becomes a few shards. stamp: names them. what: what the function that makes their pieces is called with."""
 
     stamp: str
     what: Any
@@ -38,22 +39,26 @@ class Group:
 def build_groups(
     groups: Sequence[Group],
     folder: Path,
-    make: Callable[[Any], list[dict[str, Any]]],
+    make: Callable[[Any], list[Piece]],
     executor: Executor,
     *,
     progress: Progress | None = None,
+    shared: str = "",
 ) -> list[list[Shard]]:
     """Return the shards of each group, made where they are not there yet.
 
-    make: returns the arrays of a group, see write_shards; it runs in the executor's processes. A group that another
-    command is building meanwhile is left to it and waited for at the end.
+    make: returns the pieces of a group, see write_shards; it runs in the executor's processes. A group that another
+    command is building meanwhile is left to it and waited for at the end. shared: a folder or URL from which complete
+    groups are taken, and to which those that are made here are given; see trajnet.shards.shared.
     Raises InputError if something cannot be written or read, and what ``make`` raises.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if shared:
+        take_groups([g.stamp for g in groups if not _index(folder, g.stamp).is_file()], folder, shared)
     for wait in (False, True):
         missing = [group for group in groups if not _index(folder, group.stamp).is_file()]
         chosen = executor if len(missing) > 1 else InProcess()  # a worker takes seconds to start
-        built = chosen.map(partial(_build, folder, make, wait), missing)
+        built = chosen.map(partial(_build, folder, make, wait, shared), missing)
         for done, _ in enumerate(built, len(groups) - len(missing) + 1):
             if progress is not None:
                 progress(done, len(groups))
@@ -64,7 +69,10 @@ def read_group(folder: Path, stamp: str) -> list[Shard]:
     """Return the shards of a complete group. Raises InputError if it is not there or was damaged."""
     index = _index(folder, stamp)
     try:
-        listed = [Shard(folder / name, int(rows)) for name, rows in json.loads(index.read_text(encoding="utf-8"))]
+        listed = [
+            Shard(folder / name, tuple((int(rows), int(size)) for rows, size in pieces))
+            for name, pieces in json.loads(index.read_text(encoding="utf-8"))
+        ]
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{index}: expected a list of shards, got: {error}; remove it, it is built again") from error
     for shard in listed:
@@ -77,12 +85,16 @@ def _index(folder: Path, stamp: str) -> Path:
     return folder / f"{stamp}.json"
 
 
-def _build(folder: Path, make: Callable[[Any], list[dict[str, Any]]], wait: bool, group: Group) -> None:
+def _build(folder: Path, make: Callable[[Any], list[Piece]], wait: bool, shared: str, group: Group) -> None:
     """Build a group unless it is there, or another process builds it and ``wait`` is false."""
     with _alone(folder / f".{group.stamp}.lock", wait) as alone:
         if alone and not _index(folder, group.stamp).is_file():
-            parts: list[Arrays] = list(make(group.what))
-            write_text(_index(folder, group.stamp), json.dumps(write_shards(parts, folder / group.stamp)))
+            pieces = make(group.what)
+            listed = json.dumps(write_shards(pieces, folder / group.stamp))
+            with whole_file(_index(folder, group.stamp)) as index:
+                index.write_text(listed, encoding="utf-8")
+                if shared:  # before the group is complete here: a run that is stopped in between gives it later
+                    give_group(group.stamp, index, shared)
 
 
 @contextmanager

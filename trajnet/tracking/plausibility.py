@@ -32,8 +32,10 @@ LIMITS: dict[ObjectClass, tuple[float, float, float, float]] = {
     ObjectClass.PEDESTRIAN: (0.8, 3.0, 4.0, 12.0),
 }
 _LIMITS: FloatArray = np.array([LIMITS[c] for c in ObjectClass])
+_MAX_MPS: FloatArray = _LIMITS[:, 3].copy()
 #: Deviation from its velocity that is no leap in any track of the class: floor (m).
 _FLOOR_M: FloatArray = np.array([0.35 if c == ObjectClass.PEDESTRIAN else 0.5 for c in ObjectClass])
+_LEAST_FLOOR_M = float(_FLOOR_M.min())
 _QUIET_M = 0.2
 #: A track's wobble is the largest recent deviation; it shrinks to this share with each step.
 WOBBLE_KEPT = 0.9
@@ -47,7 +49,7 @@ _ALWAYS_JITTER_M = float(_LIMITS[:, 0].min()) / 2**0.5
 
 def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
     """Return the highest speed of each object's class, (N,) in m/s."""
-    return np.asarray(_LIMITS[object_class, 3])
+    return np.asarray(_MAX_MPS.take(object_class))
 
 
 def too_fast_for_class(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> BoolArray:
@@ -116,9 +118,9 @@ def out_of_line(
     off_m (N,): see deviation. wobble_m, steps (N,): the track's largest recent deviation and its displacements so far.
     The steady velocity lags behind an accelerating object by its time constant.
     """
-    if off_m.max(initial=0.0) <= _FLOOR_M.min():
+    if off_m.max(initial=0.0) <= _LEAST_FLOOR_M:
         return np.zeros(len(dt_s), np.bool_)
-    gate_m = _FLOOR_M[object_class] + _LIMITS[object_class, 2] * dt_s * (STEADY_TIME_S + 0.5 * dt_s)
+    gate_m = _FLOOR_M.take(object_class) + _LIMITS[:, 2].take(object_class) * dt_s * (STEADY_TIME_S + 0.5 * dt_s)
     gate_m += TIMES_WOBBLE * wobble_m
     return np.asarray((off_m > gate_m) & (steps >= ENOUGH_STEPS))
 

@@ -37,22 +37,21 @@ _MOST_M = 1e6
 #: Variances below (0.1 mm)^2 are rounding.
 _LEAST_M2 = 1e-8
 
-# Columns of each slot's state: measured and filtered position, measured velocity and whether there was one, last
-# surprise, forgetful sums of d . d and of d . d_before, and of their weights. Without a last surprise the weight is 0.
+# Rows of each slot's state: measured and filtered position, measured velocity, last surprise, forgetful sums of d . d
+# and of d . d_before, and of their weights, and whether a velocity was measured. No last surprise: its weight is 0.
 _MEASURED, _FILTERED, _VELOCITY, _SURPRISE = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)
-_SUMS, _WEIGHTS, _HAS_VELOCITY, _COLUMNS = slice(8, 10), slice(10, 12), 12, 13
-_SQUARES, _PRODUCTS, _SQUARES_WEIGHT, _PRODUCTS_WEIGHT = 8, 9, 10, 11
+_SUMS, _WEIGHTS, _HAS_VELOCITY, _ROWS = slice(8, 10), slice(10, 12), 12, 13
 
 
 class PositionFilter:
     """The state of the filter for each slot of a track store."""
 
     def __init__(self) -> None:
-        self._state: FloatArray = np.zeros((0, _COLUMNS))
+        self._state: FloatArray = np.zeros((_ROWS, 0))  # NumPy is slow along short rows
 
     def allocate(self, slots: int) -> None:
         """Make room for this many slots; states stay."""
-        self._state = np.concatenate([self._state, np.zeros((slots - len(self._state), _COLUMNS))])
+        self._state = np.concatenate([self._state, np.zeros((_ROWS, slots - self._state.shape[1]))], axis=1)
 
     def filtered(
         self,
@@ -68,50 +67,65 @@ class PositionFilter:
         slot (N,), first (N,): first observations of a track. dt_s (N,): since the last one. position_m (N, 2) and
         velocity_mps (N, 2), velocity_valid (N,): as measured. The array itself is returned where nothing is filtered.
         """
-        state = self._state.take(slot, axis=0)
-        known = velocity_valid & ~first & (dt_s <= LONGEST_STEP_S)
-        velocity_mps = np.where(velocity_valid[:, None], velocity_mps, 0.0)
-        both = known & (state[:, _HAS_VELOCITY] > 0)
-        mean_mps = velocity_mps + 0.5 * both[:, None] * (state[:, _VELOCITY] - velocity_mps)
-        step_m = mean_mps * dt_s[:, None]
+        state = self._state.take(slot, axis=1)
+        known = velocity_valid & ~first
+        known &= dt_s <= LONGEST_STEP_S
+        measured_m, measured_mps = position_m.T, velocity_mps.T
+        if not velocity_valid.all():
+            measured_mps = np.where(velocity_valid, measured_mps, 0.0)
+        step_m = state[_VELOCITY] - measured_mps
+        step_m *= 0.5 * (known & (state[_HAS_VELOCITY] > 0))
+        step_m += measured_mps
+        step_m *= dt_s
         with np.errstate(over="ignore", invalid="ignore"):
-            surprise_m = position_m - state[:, _MEASURED] - step_m
-            surprise_m[~known] = 0.0
-            gain = self._gain(state, known, dt_s, surprise_m)
+            surprise_m = measured_m - state[_MEASURED]
+            surprise_m -= step_m
+            if not known.all():
+                surprise_m[:, ~known] = 0.0
+            noisy, gain = _noisy(state, known, dt_s, surprise_m)
         answer_m = position_m
-        noisy = np.flatnonzero(gain < 1.0)
         if len(noisy):
             answer_m = position_m.copy()
-            expected_m = state[noisy, _FILTERED] + step_m[noisy]
-            answer_m[noisy] = expected_m + gain[noisy, None] * (position_m[noisy] - expected_m)
-        state[:, _MEASURED], state[:, _FILTERED], state[:, _SURPRISE] = position_m, answer_m, surprise_m
-        state[:, _VELOCITY], state[:, _HAS_VELOCITY] = velocity_mps, velocity_valid
-        self._state[slot] = state
+            expected_m = (state[_FILTERED] + step_m).take(noisy, axis=1)
+            answer_m[noisy] = (expected_m + gain * (measured_m.take(noisy, axis=1) - expected_m)).T
+        state[_MEASURED], state[_FILTERED], state[_SURPRISE] = measured_m, answer_m.T, surprise_m
+        state[_VELOCITY], state[_HAS_VELOCITY] = measured_mps, velocity_valid
+        self._state[:, slot] = state
         return answer_m
 
-    def _gain(self, state: FloatArray, known: BoolArray, dt_s: FloatArray, surprise_m: FloatArray) -> FloatArray:
-        """Take surprises (N, 2) into the rows' sums, in place; return the gain (N,) of each row, 1 where not known."""
-        usual_m = np.sqrt(state[:, _SQUARES] / np.maximum(state[:, _SQUARES_WEIGHT], 1.0))
-        limit_m = OUTLIER * np.maximum(usual_m, LEAST_USUAL_M)
-        size_m = np.hypot(surprise_m[:, 0], surprise_m[:, 1])
-        usual = size_m <= limit_m
-        surprise_m[size_m > _MOST_M] = 0.0
-        surprise_m *= (limit_m / np.maximum(size_m, limit_m))[:, None]  # in place: the next one is compared with it
-        twice = known & (state[:, _SQUARES_WEIGHT] > 0)
-        products_m2 = np.stack(
-            [(surprise_m * surprise_m).sum(axis=1), (surprise_m * state[:, _SURPRISE]).sum(axis=1)], axis=1
-        )
-        counted, kept = np.stack([known, twice], axis=1), np.exp(dt_s / -MEMORY_S)[:, None]
-        state[:, _SUMS] = np.where(counted, kept * state[:, _SUMS] + products_m2, 0.0)
-        state[:, _WEIGHTS] = np.where(counted, kept * state[:, _WEIGHTS] + 1.0, 0.0)
-        noise_m2 = -state[:, _PRODUCTS] / (state[:, _PRODUCTS_WEIGHT] + PRIOR_WEIGHT)  # 2 r
-        noisy = usual & twice & (noise_m2 > _LEAST_M2)
-        gain = np.ones(len(known))
-        if noisy.any():
-            mean_square_m2 = state[noisy, _SQUARES] / state[noisy, _SQUARES_WEIGHT]
-            other_m2 = np.maximum(mean_square_m2 - 2.0 * noise_m2[noisy], _LEAST_M2)  # 2 q
-            gain[noisy] = np.maximum(steady_gain(other_m2 / noise_m2[noisy]), MIN_GAIN)
-        return gain
+
+def _noisy(
+    state: FloatArray, known: BoolArray, dt_s: FloatArray, surprise_m: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """Take surprises (2, N) into the state (_ROWS, N), in place; return the M noisy rows and their gain, (M,).
+
+    Surprises beyond what a track is used to are shortened in place: the next ones are compared with them.
+    """
+    sums_m2, weights = state[_SUMS], state[_WEIGHTS]
+    limit_m = np.sqrt(sums_m2[0] / np.maximum(weights[0], 1.0))
+    np.maximum(limit_m, LEAST_USUAL_M, out=limit_m)
+    limit_m *= OUTLIER
+    size_m = np.hypot(surprise_m[0], surprise_m[1])
+    usual = size_m <= limit_m
+    if not usual.all():
+        surprise_m[:, size_m > _MOST_M] = 0.0
+        surprise_m *= limit_m / np.maximum(size_m, limit_m)
+    twice = known & (weights[0] > 0)
+    kept = np.exp(dt_s / -MEMORY_S)
+    sums_m2 *= kept
+    weights *= kept
+    weights += 1.0
+    for row, (other_m, counted) in enumerate(((surprise_m, known), (state[_SURPRISE], twice))):
+        product_m2 = surprise_m * other_m
+        sums_m2[row] += product_m2[0]
+        sums_m2[row] += product_m2[1]
+        sums_m2[row] *= counted
+        weights[row] *= counted
+    noise_m2 = -sums_m2[1] / (weights[1] + PRIOR_WEIGHT)  # 2 r
+    row = (usual & twice & (noise_m2 > _LEAST_M2)).nonzero()[0]
+    noise_m2 = noise_m2.take(row)
+    other_m2 = (sums_m2[0].take(row) / weights[0].take(row)) - 2.0 * noise_m2  # 2 q
+    return row, np.maximum(steady_gain(np.maximum(other_m2, _LEAST_M2) / noise_m2), MIN_GAIN)
 
 
 def steady_gain(ratio: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from trajnet.datasets.scenes import SCENES
 from trajnet.inference.domain import DrivingSide
 from trajnet.training.loss import LossConfig
 from trajnet.training.model_config import ModelConfig
+from trajnet.types import CLASS_NAMES
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class SourceConfig:
     drawn for each window. driven_share: share of the scenes with directions whose drivable area is only where traffic
     was recorded: a map that has lanes and nothing else. driving_side: on which side of the road its traffic drives, for
     the model file; changes no window.
+    all_agents: windows of the agents that its files do not list, too, where they are recorded beside them; it needs
+    model.all_agents. classes: take windows of objects of these classes only; empty: all.
     """
 
     kind: str
@@ -53,10 +56,17 @@ class SourceConfig:
     map_shift_m: float = 0.0
     driven_share: float = 0.0
     driving_side: DrivingSide = "unknown"
+    all_agents: bool = False
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("every", "standing_every", "densify"):
             require(getattr(self, name) > 0, f"source: {name}: expected at least 1, got {getattr(self, name)}")
+        unknown = set(self.classes) - set(CLASS_NAMES)
+        require(
+            not unknown,
+            f"source: classes: expected some of {', '.join(CLASS_NAMES)}, got {', '.join(sorted(unknown))}",
+        )
         require(self.map_shift_m >= 0, f"source: map_shift_m: expected at least 0, got {self.map_shift_m}")
         require(0 <= self.driven_share <= 1, f"source: driven_share: expected [0, 1], got {self.driven_share}")
         require(self.history_s > 0 and self.rate_hz > 0, "source: expected history_s and rate_hz above 0")
@@ -81,9 +91,10 @@ class SourceConfig:
             f"source: kind {self.kind!r}: expected no map, whose scenes have their own; map belongs to kind scenes",
         )
         require(
-            self.dataset.windows is None or (self.densify == 1 and not self.map_shift_m and not self.driven_share),
-            f"source: kind {self.kind!r}: expected no densify, map_shift_m or driven_share: they are for sliding "
-            "windows, and this benchmark gives its own",
+            self.dataset.windows is None
+            or not (self.densify > 1 or self.map_shift_m or self.driven_share or self.all_agents or self.classes),
+            f"source: kind {self.kind!r}: expected no densify, map_shift_m, driven_share, all_agents or classes: they "
+            "are for sliding windows, and this benchmark gives its own",
         )
 
     @property
@@ -182,7 +193,11 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The whole run. name becomes the model's name; licence, non_commercial go into the model file."""
+    """The whole run. name becomes the model's name; licence, non_commercial go into the model file.
+
+    teachers: checkpoints of models that the windows are shown to as well, and whose modes it learns from (see
+    trajnet.training.teachers); from the folder in which the command runs, or absolute.
+    """
 
     name: str
     licence: str
@@ -190,6 +205,7 @@ class TrainConfig:
     train: tuple[SourceConfig, ...]
     validation: tuple[SourceConfig, ...]
     seed: int = 0
+    teachers: tuple[str, ...] = ()
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -208,6 +224,10 @@ class TrainConfig:
         require(
             self.model.map is not None or not any(source.map for source in (*self.train, *self.validation)),
             "map: expected none in the sources of a model that sees no map (model.map)",
+        )
+        require(
+            self.model.all_agents or not any(source.all_agents for source in (*self.train, *self.validation)),
+            "all_agents: expected only in the sources of a model that sees all agents (model.all_agents)",
         )
         require(bool(self.train) and bool(self.validation), "train, validation: expected at least one source each")
         require(

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from trajnet.context.map_field import INT8_MAX, MapView
 from trajnet.inference.contract import Cell
-from trajnet.training.features import NEIGHBOUR_FEATURES, PRODUCTS, direction_matrices, neighbour_matrices
+from trajnet.training.feature_layouts import NEIGHBOUR_FEATURES, PRODUCTS
+from trajnet.training.features import direction_matrices, neighbour_matrices
 
 
 def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:
@@ -91,13 +92,17 @@ class MapEncoder(nn.Module):
 
 
 class NeighbourAttention(nn.Module):
-    """Attention of each object over its neighbours by their pose and motion, with a null option of score 0."""
+    """Attention of each object over its neighbours by their pose and motion, with a null option of score 0.
 
-    def __init__(self, query_width: int, width: int) -> None:
+    Each of its heads looks for something else: with several, one may be about who is ahead and another about who comes.
+    """
+
+    def __init__(self, query_width: int, width: int, heads: int = 1) -> None:
         super().__init__()
+        self.width, self.heads = width, heads
         first = nn.Linear(len(NEIGHBOUR_FEATURES), width)
         self.embed = nn.Sequential(first, nn.ReLU(), nn.Linear(width, width), nn.ReLU())
-        self.query = nn.Linear(query_width, width)
+        self.query = nn.Linear(query_width, heads * width)
         self.scale = width**-0.5
         self.to_products: Tensor
         self.to_known: Tensor
@@ -105,10 +110,10 @@ class NeighbourAttention(nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> Tensor:
-        """Return (N, width) for neighbours (N, k, NEIGHBOUR_COLUMNS), axes (N, PRODUCTS) and own (N, query_width).
+        """Return (N, heads * width) for neighbours (N, k, NEIGHBOUR_COLUMNS) and axes (N, PRODUCTS).
 
-        axes: those of FeatureSet. The embeddings serve as keys and as values: the layer that takes the result is linear
-        and can learn the value projection itself.
+        own (N, query_width): what is known of each object itself. axes: those of FeatureSet. The embeddings serve as
+        keys and as values: the layer that takes the result is linear and can learn the value projection itself.
         """
         count = neighbours.shape[1]
         products = torch.matmul(neighbours, self.to_products) * axes.unsqueeze(1)  # (N, k, PRODUCTS)
@@ -118,11 +123,12 @@ class NeighbourAttention(nn.Module):
         assert isinstance(first, nn.Linear)
         weight = torch.matmul(first.weight, self.to_known)  # (width, PRODUCTS)
         seen = nn.functional.linear(products.reshape(-1, len(PRODUCTS)), weight, first.bias)  # (N * k, width)
-        seen = self.embed[1:](seen).reshape(-1, count, self.query.out_features)  # (N, k, width)
+        seen = self.embed[1:](seen).reshape(-1, count, self.width)  # (N, k, width)
         # Scaled weights instead of scaled scores: a constant in the exported graph.
-        query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)  # (N, width)
-        score = torch.matmul(seen, query.unsqueeze(2))  # (N, k, width) @ (N, width, 1) -> (N, k, 1)
+        query = nn.functional.linear(own, self.query.weight * self.scale, self.query.bias * self.scale)
+        query = query.reshape(-1, self.heads, self.width).transpose(1, 2)  # (N, width, heads)
+        score = torch.matmul(seen, query)  # (N, k, width) @ (N, width, heads) -> (N, k, heads)
         share = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
         share = share / (1.0 + share.sum(dim=1, keepdim=True))  # the 1 is the null option, with a score of 0
-        out: Tensor = torch.matmul(share.reshape(-1, 1, count), seen).squeeze(1)  # (N, 1, k) @ (N, k, width)
+        out: Tensor = torch.matmul(share.transpose(1, 2), seen).reshape(-1, self.heads * self.width)
         return out

@@ -20,6 +20,7 @@ from trajnet.training.config import TrainConfig
 from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.run_state import RunState
+from trajnet.training.teachers import Teachers, taught
 from trajnet.training.tensors import ContextTensors, PathTensors
 from trajnet.training.training_set import WindowSource
 from trajnet.training.window_store import DataWorkers
@@ -35,6 +36,12 @@ class Learner(lightning.LightningModule):
         self.model = TrajectoryModel(config.model)
         #: The run so far; whoever finds a better epoch replaces it.
         self.run = run or RunState((config.optimizer.epochs,))
+        #: None without any; no module of this one, so that neither checkpoints nor the optimiser know them.
+        self._teachers = (
+            Teachers.load(config.teachers, config.model, non_commercial=config.non_commercial)
+            if config.teachers
+            else None
+        )
         self._windows = windows
         self._steps = steps
         self._began = time.monotonic()
@@ -64,6 +71,11 @@ class Learner(lightning.LightningModule):
         torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
         paths = self.model(batch.history, batch.length, batch.surroundings)
         loss, terms = self._loss(paths, batch)
+        if self._teachers is not None:
+            config = self.config
+            regression, classification = taught(paths, self._teachers.futures(batch), config.model.set_sizes)
+            loss = loss + config.loss.taught * (regression + config.loss.classification * classification)
+            terms = {**terms, "taught_ade_m": regression, "taught_classification": classification}
         self.log("train/loss", loss, prog_bar=True)
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
         for name, value in {"loss": loss, **terms}.items():

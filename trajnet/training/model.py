@@ -7,7 +7,7 @@ In the order of the data, for N objects at one time:
    heading, so the model predicts the same wherever an object is and whichever way it points.
 3. ``embed`` and ``encoder``: an LSTM whose state (layers, N, hidden) lives as long as the track.
 4. ``map_encoder``: distances to edges and dividers, and directions, at points around the object -> (N, map_width).
-   ``attention``: its k nearest neighbours -> (N, attention).
+   ``attention``: its k nearest neighbours -> (N, heads * attention).
 5. ``fuse``: encoder output, features, map and neighbours -> context (N, context).
 6. ``decoder``: an LSTM started from the context. Each of its R steps gives S = decoder_stride of the T = R S knots.
 7. ``heads``: for each of K modes and each knot an acceleration, a turn, two variances and a correlation.
@@ -32,7 +32,8 @@ from torch import Tensor, nn
 from trajnet.columns import INPUT_COLUMNS
 from trajnet.inference.contract import state_names
 from trajnet.training.encoders import MapEncoder, NeighbourAttention, recurrent
-from trajnet.training.features import CLASSES, FEATURE_COLUMNS, Features, FeatureSet, of_class, picking
+from trajnet.training.feature_layouts import FEATURE_COLUMNS
+from trajnet.training.features import CLASSES, Features, FeatureSet, of_class, picking
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.tensors import ContextTensors, PathTensors
 from trajnet.types import WHEELED
@@ -72,8 +73,9 @@ class TrajectoryModel(nn.Module):
             self.map_encoder = MapEncoder(config.map, config.map_channels, config.map_width, config.dropout)
         self.attention: NeighbourAttention | None = None
         if config.neighbours:
-            self.attention = NeighbourAttention(known, config.attention)
-        joined = known + (config.map_width if config.map else 0) + (config.attention if config.neighbours else 0)
+            self.attention = NeighbourAttention(known, config.attention, config.attention_heads)
+        beside = config.attention * config.attention_heads if config.neighbours else 0
+        joined = known + (config.map_width if config.map else 0) + beside
         self.fuse = nn.Sequential(nn.Linear(joined, context), nn.ReLU(), nn.Dropout(config.dropout))
         self.knot_code = nn.Parameter(0.1 * torch.randn(config.knots // stride, 1, inner))
         self.to_knots = nn.Linear(context, inner)

@@ -23,8 +23,10 @@ class ModelConfig:
     knots, knot_step_s: the future grid. uses_velocity: whether the tracker's measured velocity is a feature.
     map: the sample points of the map around an object, or None. Each patch of them becomes map_channels[0] numbers,
     each 2 x 2 patches map_channels[1], and so on; all patches of the last level together become map_width.
-    neighbours: number of nearest objects in the attention, attention: its width. context: width of what the decoder
-    starts from. dropout: in training, of the context, the map and the decoder's outputs.
+    neighbours: number of nearest objects in the attention, attention: its width, attention_heads: how many
+    times it looks. all_agents: whether neighbours are all agents that were there, also those that a benchmark's own
+    files do not list (see InputRequirements). context: width of what the decoder starts from. dropout: in training, of
+    the context, the map and the decoder's outputs.
     Raises ConfigError for sizes out of range.
     """
 
@@ -45,13 +47,15 @@ class ModelConfig:
     map_channels: tuple[int, ...] = (16,)
     map_width: int = 96
     neighbours: int = 0
+    all_agents: bool = False
     attention: int = 32
+    attention_heads: int = 1
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name in (
             "hidden", "decoder_hidden", "decoder_embedding", "decoder_stride", "layers", "embedding", "context",
-            "modes", "knots", "knot_step_s", "map_width", "attention",
+            "modes", "knots", "knot_step_s", "map_width", "attention", "attention_heads",
         ):  # fmt: skip
             require(getattr(self, name) > 0, f"model.{name}: expected a number above 0, got {getattr(self, name)}")
         require(
@@ -59,6 +63,7 @@ class ModelConfig:
             f"model.decoder_stride: expected a divisor of knots ({self.knots}), got {self.decoder_stride}",
         )
         require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
+        require(not self.all_agents or self.neighbours > 0, "model.all_agents: expected only with neighbours above 0")
         require(
             bool(self.map_channels) and min(self.map_channels) > 0,
             f"model.map_channels: expected numbers above 0, got {list(self.map_channels)}",
@@ -84,7 +89,7 @@ class ModelConfig:
     @property
     def requirements(self) -> InputRequirements:
         """The surroundings that the model needs."""
-        return InputRequirements(self.map, self.neighbours)
+        return InputRequirements(self.map, self.neighbours, self.all_agents)
 
     @property
     def time_s(self) -> tuple[float, ...]:

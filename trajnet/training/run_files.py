@@ -1,4 +1,4 @@
-"""The files of a run's folder, beside its cache of windows and its logs for TensorBoard."""
+"""The files of a run's folder, beside its logs for TensorBoard."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from trajnet import config as configs
 from trajnet.training.config import TrainConfig
 from trajnet.whole_file import write_text
 
-#: The newest epoch; a run that goes on begins here.
 #: Folder of the windows, in shards.
 WINDOWS = "windows"
+#: The newest epoch; a run that goes on begins here.
 LAST = "last.ckpt"
 #: The epoch with the lowest validation loss.
 BEST = "best.ckpt"

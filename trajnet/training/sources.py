@@ -12,23 +12,25 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.context.map_field import MapField
-from trajnet.context.surroundings import InputRequirements, scene_field
-from trajnet.datasets.files import find_scenes, load_map, load_scene
+from trajnet.context.surroundings import InputRequirements, Surroundings, map_around, scene_field
+from trajnet.datasets.files import find_scenes, load_map, load_scene, with_everybody
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.part_windows import part_windows
-from trajnet.datasets.window_context import scene_surroundings, window_surroundings
-from trajnet.datasets.windows import sliding_windows
+from trajnet.datasets.window_context import known_at, window_surroundings
+from trajnet.datasets.windows import Windows, sliding_windows
 from trajnet.errors import InputError
+from trajnet.remote import fetched, is_remote, url_of
 from trajnet.scenes.densify import densified
 from trajnet.training.config import SourceConfig
+from trajnet.training.scene_pieces import SceneWindows
 from trajnet.training.training_set import TrainingSet, joined, training_set
-from trajnet.types import BoolArray, FloatArray, Lane, RasterMap, Scene
+from trajnet.types import CLASS_NAMES, BoolArray, FloatArray, Lane, RasterMap, Scene
 
 log = logging.getLogger(__name__)
 
 
 #: Part of the name of stored windows: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 7
+CACHE_VERSION = 8
 #: What a map in a folder of maps ends with: see trajnet.datasets.files.load_map.
 MAP_SUFFIXES = (".osm", ".xml", ".json", ".parquet")
 
@@ -75,7 +77,12 @@ def map_files(source: SourceConfig, files: Sequence[Path], roots: Sequence[Path]
 
 
 def _path_below(roots: Sequence[Path], path: str) -> Path:
+    """Return the path below the first data folder that has it; a URL needs none and is fetched."""
+    if is_remote(path):
+        return fetched(path)
     for root in roots:
+        if is_remote(root):
+            return fetched(f"{url_of(root)}/{path}")
         if (root / path).exists():
             return root / path
     raise InputError(
@@ -110,8 +117,8 @@ def _sliding_set(
     """Return the sliding windows of every scene of these files, each with the map that the source gives it."""
     parts = []
     for number, path in enumerate(files):
-        part = scene_set(source, path, maps[number] if maps else None, future_time_s, requirements)
-        parts += [] if part is None else [part]
+        part = scene_windows(source, path, maps[number] if maps else None, future_time_s, requirements)
+        parts += [] if part is None else [part.data]
     if not parts:
         raise InputError(
             f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
@@ -120,13 +127,13 @@ def _sliding_set(
     return joined(parts)
 
 
-def scene_set(
+def scene_windows(
     source: SourceConfig,
     path: Path,
     map_file: Path | None,
     future_time_s: FloatArray,
     requirements: InputRequirements,
-) -> TrainingSet | None:
+) -> SceneWindows | None:
     """Return the sliding windows of one scene with the map that the source gives it; None where there are none.
 
     map_file: takes the place of the scene's own map.
@@ -138,15 +145,29 @@ def scene_set(
     if map_file is not None:
         lanes, raster = _map_of(map_file)
         scene = replace(scene, lanes=lanes, raster=raster)
+    listed = scene.track_id
+    if requirements.all_agents:
+        scene = with_everybody(scene, path)
     scene = densified(scene, source.densify)
     windows = sliding_windows(scene, history_s, future_time_s, stride=source.stride, min_future_s=source.min_future_s)
+    windows = windows.select(_chosen(source, windows, listed))
     if not len(windows):
         return None
     draw = _draw_of(path)
     field = _map_field(source, scene, requirements, draw)
-    shift_m = _map_shift_m(source, len(windows), draw)
-    around = scene_surroundings(scene, windows.row, requirements, field, map_shift_m=shift_m)
-    return training_set(windows, around)
+    seen_from_m = scene.position_m[windows.row] - _map_shift_m(source, len(windows), draw)
+    yaw_rad, neighbours = known_at(scene, windows.row, requirements)
+    around = Surroundings(*map_around(requirements.view, field, seen_from_m, yaw_rad), neighbours)
+    data = training_set(windows, around)
+    return SceneWindows(scene, history_s, future_time_s, windows.row, data, field, seen_from_m, yaw_rad)
+
+
+def _chosen(source: SourceConfig, windows: Windows, listed: Sequence[str]) -> BoolArray:
+    """Return the windows (W,) that the source takes: of its classes, and of the tracks that its files list, or all."""
+    chosen = np.ones(len(windows), np.bool_)
+    if source.classes:
+        chosen &= np.isin(windows.object_class, [CLASS_NAMES.index(name) for name in source.classes])
+    return chosen if source.all_agents else chosen & np.isin(windows.track_id, listed)
 
 
 @functools.lru_cache(maxsize=1)  # one map may be that of all scenes

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays, concat
 from trajnet.context.surroundings import Surroundings
-from trajnet.datasets.windows import Windows
-from trajnet.types import BoolArray, IntArray
+from trajnet.types import BoolArray, FloatArray, IntArray
 
 Float32Array = NDArray[np.float32]
 
@@ -43,6 +42,33 @@ class TrainingSet(StructOfArrays):
     neighbours: Float32Array
 
 
+class RecordedWindows(Protocol):
+    """What a training set takes of windows: see trajnet.datasets.windows.Windows."""
+
+    @property
+    def history_time_s(self) -> FloatArray: ...
+    @property
+    def observed(self) -> BoolArray: ...
+    @property
+    def position_m(self) -> FloatArray: ...
+    @property
+    def yaw_rad(self) -> FloatArray: ...
+    @property
+    def yaw_valid(self) -> BoolArray: ...
+    @property
+    def velocity_mps(self) -> FloatArray: ...
+    @property
+    def velocity_valid(self) -> BoolArray: ...
+    @property
+    def object_class(self) -> NDArray[np.int8]: ...
+    @property
+    def size_m(self) -> FloatArray: ...
+    @property
+    def future_m(self) -> FloatArray: ...
+    @property
+    def future_valid(self) -> BoolArray: ...
+
+
 class WindowSource(Protocol):
     """Windows from which batches are taken: a TrainingSet in memory, or shards on the disk."""
 
@@ -57,7 +83,7 @@ class WindowSource(Protocol):
 HISTORY = ("time_s", "observed", "position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid")
 
 
-def training_set(windows: Windows, surroundings: Surroundings) -> TrainingSet:
+def training_set(windows: RecordedWindows, surroundings: Surroundings) -> TrainingSet:
     """Return the windows and their surroundings as training arrays."""
     count, steps = windows.observed.shape
     origin = windows.position_m[:, -1:]
@@ -127,9 +153,9 @@ def padded(part: TrainingSet, steps: int) -> TrainingSet:
 STANDS_WITHIN_M = 1.0
 
 
-def thinned_set(
+def thinned_rows(
     whole: TrainingSet, every: int, standing_every: int = 1, *, first: int = 0, first_standing: int = 0
-) -> TrainingSet:
+) -> IntArray:
     """Return every ``every``-th window; of those of objects that stand, every ``standing_every``-th of these.
 
     Most of what a street shows is parked, and one window of it is much like the next. first, first_standing: where the
@@ -140,4 +166,5 @@ def thinned_set(
     recorded = np.concatenate([whole.observed[rows], whole.future_valid[rows]], axis=1)
     stands = ~(recorded & (away_m >= STANDS_WITHIN_M)).any(axis=1)
     kept = ~stands | ((np.cumsum(stands) - 1) % standing_every == first_standing)
-    return whole.select(rows[kept])
+    chosen: IntArray = rows[kept]
+    return chosen

@@ -9,22 +9,22 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trajnet.arrays import concat
 from trajnet.context.surroundings import InputRequirements
+from trajnet.datasets.files import agents_file, companions_of
 from trajnet.engine import Executor, InProcess, stamp_of
 from trajnet.errors import InputError
-from trajnet.scenes.av2_map import map_beside
-from trajnet.shards import Group, Shard, ShardReader, build_groups
+from trajnet.shards import Group, Piece, Shard, ShardReader, build_groups
 from trajnet.shards.build import Progress
 from trajnet.training.config import SourceConfig
-from trajnet.training.sources import CACHE_VERSION, build_set, map_files, scene_set, source_files
-from trajnet.training.training_set import TrainingSet, padded, thinned_set, with_derived_velocities
+from trajnet.training.scene_pieces import as_they_are, read_windows, scene_pieces
+from trajnet.training.sources import CACHE_VERSION, build_set, map_files, scene_windows, source_files
+from trajnet.training.training_set import TrainingSet, padded, thinned_rows, with_derived_velocities
 from trajnet.types import FloatArray, IntArray
 
 log = logging.getLogger(__name__)
@@ -56,11 +56,13 @@ class DataWorkers:
 
     jobs: processes that build the windows; ray: address of a Ray cluster that builds them instead (see executor_for).
     count: processes that read and augment batches while the model is trained; 0 does it in between.
+    shared: folder or URL of windows that several machines build together, see trajnet.shards.shared.
     """
 
     jobs: int = 1
     ray: str | None = None
     count: int = 0
+    shared: str = ""
 
     def __post_init__(self) -> None:
         if self.count < 0:
@@ -73,12 +75,14 @@ class StoredWindows:
     source_windows: number of windows of each source.
     """
 
-    def __init__(self, sources: Sequence[Sequence[Shard]]) -> None:
-        """Look at the shards of each source. Raises InputError for a source without any."""
+    def __init__(self, sources: Sequence[Sequence[Shard]], requirements: InputRequirements) -> None:
+        """Look at the first window of each source. Raises InputError for a source without shards."""
         self._readers = [ShardReader(shards) for shards in sources]
         self.source_windows = [len(reader) for reader in self._readers]
         self._end = np.cumsum(self.source_windows)
-        self._steps = max(reader.record["observed"].shape[0] for reader in self._readers)
+        self._requirements, self._steps = requirements, 0
+        firsts = self._end - self.source_windows
+        self._steps = max(self.select(first[None]).observed.shape[1] for first in firsts)
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -88,18 +92,21 @@ class StoredWindows:
         """Return copies of these windows, in their order. Raises IndexError if one does not exist."""
         rows = np.asarray(rows, np.int64)
         source = np.searchsorted(self._end, rows, side="right")
-        order = np.argsort(source, kind="stable")
-        parts = []
-        for number in np.unique(source).tolist() if len(rows) else [0]:
+        parts, places = [], []
+        for number in np.unique(source).tolist() if len(rows) else ():
             if number >= len(self._readers):
                 raise IndexError(f"rows: expected 0 to {len(self) - 1}, got {rows.max()}")
             first = int(self._end[number]) - self.source_windows[number]
-            records = self._readers[number].read(rows[source == number] - first)
-            parts.append(padded(_as_set(records), self._steps))
-        place = np.empty(len(rows), np.int64)
-        place[order] = np.arange(len(rows))
-        whole = concat(parts, what="training windows")
-        return whole if len(parts) == 1 else whole.select(place)
+            own = np.flatnonzero(source == number)
+            for found in self._readers[number].read(rows[own] - first):
+                windows = read_windows(found.arrays, found.inside, self._requirements)
+                parts.append(padded(windows, max(self._steps, windows.observed.shape[1])))
+                places.append(own[found.place])
+        if not parts:
+            return self.select(np.zeros(1, np.int64)).select(slice(0, 0))
+        order = np.empty(len(rows), np.int64)
+        order[np.concatenate(places)] = np.arange(len(rows))
+        return concat(parts, what="training windows").select(order)
 
     def everything(self) -> TrainingSet:
         """Return copies of all windows, in their order."""
@@ -109,10 +116,6 @@ class StoredWindows:
         """Yield all windows in their order, so many at once that they need little memory."""
         for begin in range(0, len(self), CHUNK):
             yield self.select(np.arange(begin, min(begin + CHUNK, len(self))))
-
-
-def _as_set(records: NDArray[np.void]) -> TrainingSet:
-    return TrainingSet(**{f.name: np.ascontiguousarray(records[f.name]) for f in fields(TrainingSet)})
 
 
 def stored_windows(
@@ -125,15 +128,17 @@ def stored_windows(
     executor: Executor | None = None,
     progress: Progress | None = None,
     by_content: bool = False,
+    shared: str = "",
 ) -> StoredWindows:
     """Return the windows of the sources, built in the folder where they are not there yet.
 
     executor: by default this process. progress: called with the groups of all sources done and their number.
-    by_content: know files by every byte instead of size and time. Raises InputError as source_files and build_set do.
+    shared: see build_groups. by_content: know files by every byte instead of size and time.
+    Raises InputError as source_files and build_set do.
     """
     recipes = [_recipes(source, roots, future_time_s, requirements) for source in sources]
     groups = [Group(_stamp(recipe, by_content), recipe) for source in recipes for recipe in source]
-    found = iter(build_groups(groups, folder, _windows_of, executor or InProcess(), progress=progress))
+    found = iter(build_groups(groups, folder, _windows_of, executor or InProcess(), progress=progress, shared=shared))
     shards = [[shard for _ in source for shard in next(found)] for source in recipes]
     for source, of_source in zip(sources, shards, strict=True):
         if not of_source:
@@ -141,7 +146,7 @@ def stored_windows(
                 f"{source.path or source.kind}: expected objects with {source.min_future_s:g} s of recorded future, "
                 f"got none in {len(source_files(source, roots))} files"
             )
-    return StoredWindows(shards)
+    return StoredWindows(shards, requirements)
 
 
 def _recipes(
@@ -169,27 +174,31 @@ def _recipes(
 def _stamp(recipe: _Recipe, by_content: bool) -> str:
     source = recipe.source
     files = recipe.files if recipe.files is not None else source_files(source, recipe.roots)
-    maps = [*recipe.maps] or [beside for file in files if (beside := map_beside(file)) is not None]
+    format_name = "auto" if source.dataset.format is None else source.dataset.format.name
+    beside = [*recipe.maps] or [other for file in files for other in companions_of(file, format_name)]
+    if recipe.requirements.all_agents:
+        beside += [agents for file in files if (agents := agents_file(file)) is not None]
     # Which files are chosen shows in the files themselves; the driving side changes no window.
     chosen = ("driving_side", "path", "first", "count", "only", "without", "map")
     shown = {name: value for name, value in asdict(source).items() if name not in chosen}
     settings = (CACHE_VERSION, shown, recipe.future_time_s, asdict(recipe.requirements))
-    return stamp_of([*files, *maps], settings, content=by_content)
+    return stamp_of([*files, *dict.fromkeys(beside)], settings, content=by_content)
 
 
-def _windows_of(recipe: _Recipe) -> list[dict[str, NDArray[np.generic]]]:
-    """Return the arrays of the windows of a group, file by file."""
+def _windows_of(recipe: _Recipe) -> list[Piece]:
+    """Return the pieces of the windows of a group, file by file."""
     source, future_time_s = recipe.source, np.array(recipe.future_time_s)
     if recipe.files is None:
         whole = build_set(source, recipe.roots, future_time_s, recipe.requirements)
-        return [_finished(whole, source, 0, 0)]
-    parts = []
+        return list(as_they_are(_finished(whole.select(_kept(whole, source, 0, 0)), source)))
+    pieces: list[Piece] = []
     for number, file in enumerate(recipe.files):
         map_file = recipe.maps[number] if recipe.maps else None
-        part = scene_set(source, file, map_file, future_time_s, recipe.requirements)
-        if part is not None:
-            parts.append(_finished(part, source, *_begin_of(source, file.stem)))
-    return [part for part in parts if len(part["observed"])]
+        made = scene_windows(source, file, map_file, future_time_s, recipe.requirements)
+        if made is not None:
+            kept = _kept(made.data, source, *_begin_of(source, file.stem))
+            pieces += scene_pieces(made, kept, _finished(made.data.select(kept), source), recipe.requirements)
+    return pieces
 
 
 def _begin_of(source: SourceConfig, name: str) -> tuple[int, int]:
@@ -201,11 +210,10 @@ def _begin_of(source: SourceConfig, name: str) -> tuple[int, int]:
     return int(draw.integers(source.every)), int(draw.integers(source.standing_every))
 
 
-def _finished(
-    part: TrainingSet, source: SourceConfig, first: int, first_standing: int
-) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays of windows that are thinned and have the velocities that the source asks for."""
-    part = thinned_set(part, source.every, source.standing_every, first=first, first_standing=first_standing)
-    if source.derive_velocity:
-        part = with_derived_velocities(part)
-    return {f.name: getattr(part, f.name) for f in fields(TrainingSet)}
+def _kept(whole: TrainingSet, source: SourceConfig, first: int, first_standing: int) -> IntArray:
+    return thinned_rows(whole, source.every, source.standing_every, first=first, first_standing=first_standing)
+
+
+def _finished(part: TrainingSet, source: SourceConfig) -> TrainingSet:
+    """Return the windows with the velocities that the source asks for."""
+    return with_derived_velocities(part) if source.derive_velocity else part

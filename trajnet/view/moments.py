@@ -1,4 +1,4 @@
-"""What viewers are shown of a scene, frame by frame, around an origin of its own.
+"""What viewers are shown of a scene, frame by frame, and the origin around which they draw it.
 
 Viewers draw with 32 bit, in which the coordinates of a projected map would be half a metre apart.
 """
@@ -29,7 +29,7 @@ assert len(HEIGHT_M) == len(DEFAULT_SIZE_M)
 class Moment:
     """One frame. history_m: for each object where it was in the last HISTORY_S (P, 2). prediction: best mode first.
 
-    Everything is relative to origin_m of the scene.
+    Everything is in the frame of the map: whoever draws it subtracts origin_m of the scene.
     """
 
     index: int

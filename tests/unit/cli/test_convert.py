@@ -8,11 +8,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.unit.datasets.test_drone_csv import levelx
 from tests.unit.scenes import womd_files
 from trajnet.cli.conversion import DONE
 from trajnet.cli.convert import convert
 from trajnet.datasets.files import load_scene
 from trajnet.errors import InputError
+from trajnet.types import ObjectClass
 
 WALK = "0 1 0.0 0.0\n10 1 0.5 0.0\n20 1 1.0 0.0\n"
 
@@ -117,6 +119,21 @@ def test_the_same_command_goes_on_and_looks_at_what_changed(tmp_path: Path) -> N
     assert "4 of these tables are from before" in run(*folders)
     assert "from before" not in run(*folders, "--no-check")
     assert "from before" not in run(*folders, "--no-check", "--again")
+
+
+@pytest.mark.parametrize("beside", ["07_tracksMeta.csv", "07_recordingMeta.csv"])
+def test_a_changed_file_beside_a_recording_makes_it_anew(tmp_path: Path, beside: str) -> None:
+    meta = levelx(tmp_path / "in").with_name(beside)
+    for file in list(meta.parent.iterdir()):
+        file.with_name(file.name.replace("07_", "08_")).write_bytes(file.read_bytes())
+    folders = str(tmp_path / "in"), str(tmp_path / "out"), "--no-check"
+    run(*folders)
+    assert "2 of these tables are from before" in run(*folders)
+    meta.write_text(meta.read_text().replace("pedestrian", "bicycle").replace(",25.0,", ",50.0,"))
+    assert "1 of these tables are from before" in run(*folders)
+    scene = load_scene(tmp_path / "out" / "data" / "07_tracks.parquet")
+    changed = ObjectClass.BICYCLE in scene.object_class, scene.timestamp_ns[1] - scene.timestamp_ns[0] == 20_000_000
+    assert changed == (beside == "07_tracksMeta.csv", beside != "07_tracksMeta.csv")
 
 
 def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from trajnet import __version__
 from trajnet.cli import main as cli
-from trajnet.cli.info import view_of
+from trajnet.cli.info import neighbours_of, view_of
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import CONTRACT_VERSION
@@ -188,6 +188,12 @@ def test_info_says_what_a_model_was_trained_on(
 )
 def test_the_view_of_a_model_in_words(requirements: InputRequirements, words: str) -> None:
     assert view_of(requirements).endswith(words)
+
+
+def test_the_neighbours_of_a_model_in_words() -> None:
+    assert neighbours_of(InputRequirements()) == "not used"
+    assert neighbours_of(InputRequirements(neighbours=8)) == "the 8 nearest"
+    assert neighbours_of(InputRequirements(neighbours=16, all_agents=True)) == "the 16 nearest, of all agents"
 
 
 def test_without_an_extra_the_command_names_it() -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import ray
 from ray.cluster_utils import Cluster
 
-from tests.unit.engine.tasks import refuse_three, wait_for_file
+from tests.unit.engine.tasks import note_and_die, refuse_three, wait_for_file
 from trajnet.engine import RayCluster
-from trajnet.errors import InputError
+from trajnet.errors import InputError, TrajnetError
 
 
 def kill(cluster: Any, node: Any, folder: Path) -> None:
@@ -44,7 +44,12 @@ def main(folder: Path) -> None:
         refused = ""
     except InputError as error:
         refused = str(error)
-    found = {"workers": executor.workers, "results": results, "began": began, "refused": refused}
+    try:
+        list(executor.map(note_and_die, [(0, str(folder))]))
+        lost = ""
+    except TrajnetError as error:
+        lost = str(error)
+    found = {"lost": lost, "workers": executor.workers, "results": results, "began": began, "refused": refused}
     (folder / "found.json").write_text(json.dumps(found))
     ray.shutdown()
     cluster.shutdown()  # type: ignore[no-untyped-call]

@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.engine.tasks import die_always, die_once, refuse_three, square
+from tests.unit.engine.tasks import die_always, die_once, die_once_each, refuse_three, square
 from trajnet.engine import Executor, InProcess, ProcessPool, executor_for
 from trajnet.engine.base import AHEAD
 from trajnet.errors import InputError, TrajnetError
@@ -58,6 +59,19 @@ def test_tasks_of_dead_workers_run_again(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["died-2", "died-7"]
 
 
+def test_only_tasks_that_ran_count_as_having_lost_their_worker(tmp_path: Path) -> None:
+    """The third waits through three deaths and is no more than once the cause."""
+    assert list(ProcessPool(1).map(die_once_each, [(number, str(tmp_path)) for number in range(3)])) == [0, 1, 4]
+
+
+def test_a_worker_may_die_while_nobody_asks_for_results(tmp_path: Path) -> None:
+    results = ProcessPool(1).map(die_once, [(number, str(tmp_path)) for number in range(12)])
+    found = [next(results), next(results)]
+    while any(type(thread).__name__ == "_ExecutorManagerThread" for thread in threading.enumerate()):
+        time.sleep(0.01)  # until the pool has noticed: it refuses the next task
+    assert [*found, *results] == [n * n for n in range(12)]
+
+
 def test_a_task_that_kills_its_worker_every_time_ends_the_run() -> None:
     with pytest.raises(TrajnetError, match="a worker process died 3 times at task"):
         list(ProcessPool(2).map(die_always, range(4)))
@@ -69,15 +83,17 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     code = (
         "from tests.unit.engine.tasks import wait_for_file\n"
         "from trajnet.engine import ProcessPool\n"
-        f"list(ProcessPool(2).map(wait_for_file, [(n, {str(tmp_path)!r}) for n in range(2)]))"
+        f"folders = {[str(tmp_path), str(tmp_path), str(tmp_path / 'free')]}\n"
+        "list(ProcessPool(3).map(wait_for_file, enumerate(folders)))"
     )
+    (tmp_path / "free").mkdir()
+    (tmp_path / "free" / "go").touch()  # the third worker has nothing left to do
     script = tmp_path / "run.py"
     script.write_text(f"if __name__ == '__main__':\n    {code.replace(chr(10), chr(10) + '    ')}\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    parent = subprocess.Popen(
-        [sys.executable, str(script)], env=environment, start_new_session=True, stderr=subprocess.DEVNULL
-    )
-    while len(began := list(tmp_path.glob("began-*"))) < 2 and parent.poll() is None:
+    with (tmp_path / "stderr").open("w") as words:
+        parent = subprocess.Popen([sys.executable, str(script)], env=environment, start_new_session=True, stderr=words)
+    while len(began := list(tmp_path.rglob("began-*"))) < 3 and parent.poll() is None:
         time.sleep(0.02)
     workers = [int(file.name.rsplit("-", 1)[1]) for file in began]
     if how == signal.SIGINT:
@@ -88,7 +104,8 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     for worker in workers:
         while _runs(worker):  # a worker that stays lets the test hang, and pytest's own limit end it
             time.sleep(0.02)
-    assert len(workers) == 2
+    assert len(workers) == 3
+    assert "SpawnProcess" not in (tmp_path / "stderr").read_text()  # a traceback of each worker
 
 
 def _runs(pid: int) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from trajnet.engine import RayCluster
+from trajnet.engine.base import MAX_LOSSES
 from trajnet.errors import DependencyError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,6 +48,8 @@ def test_a_node_that_is_killed_loses_no_result(tmp_path: Path, folder: Path) -> 
     assert found["workers"] == 4
     assert found["results"] == list(range(8))
     assert len(found["began"]) > len(set(found["began"]))  # on the node that was killed, and then elsewhere
+    assert found["lost"].startswith("Ray lost task 0: ")
+    assert len(list(tmp_path.glob("died-0-*"))) == MAX_LOSSES
     assert found["refused"] == "three: expected another number, got 3"
 
 

@@ -11,11 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.replay_scenes import crossing_scene
-from tests.unit.evaluate.test_evaluate import scene_of, straight, wavy
+from tests.unit.evaluate.test_evaluate import Modes, scene_of, straight, two_walkers, wavy
 from trajnet.cli.main import build
 from trajnet.evaluate import evaluate
 from trajnet.evaluate.mined import CRITERIA, ObjectRows, WorstKeeper, worst_rows
 from trajnet.evaluate.object_table import COLUMNS, ObjectTable, map_distance
+from trajnet.evaluate.runner import run_unit
+from trajnet.evaluate.units import WindowUnit
 from trajnet.scenes import write_scene
 
 
@@ -75,6 +77,33 @@ def test_the_table_has_every_scored_object_of_every_model_and_its_means_are_thos
     assert (at_2_s["leaves"]["top_ade_m"], at_2_s["leaves"]["nll"]) == (None, None)
 
 
+def test_errors_of_the_most_probable_path_and_of_the_best_by_hand() -> None:
+    """Both are said to go on at 1 m/s with 0.7, or to stand; the second one stops."""
+    unit, future_s = two_walkers()
+    (mined,) = run_unit(unit, Modes([0.0, 1.0], [0.3, 0.7], future_s), future_s, worst=0).mined
+    assert mined.worst is None
+    rows = mined.rows
+    for found, expected in (
+        (rows.top_ade_m, [0.0, 1.25]),
+        (rows.top_fde_m, [0.0, 2.0]),
+        (rows.best_ade_m, [0.0, 0.0]),
+        (rows.best_fde_m, [0.0, 0.0]),
+        (rows.top_end_m, [2.0, 2.0]),
+        (rows.true_end_m, [2.0, 0.0]),
+        (rows.speed_mps, [1.0, 0.0]),
+        (rows.confidence, [0.7, 0.7]),
+        (rows.seen_for_s, [2.0, 2.0]),
+    ):
+        assert found == pytest.approx(np.array(expected), abs=1e-9)
+    cut = unit.windows.future_valid.copy()
+    cut[1, 2:] = False
+    shorter = WindowUnit(replace(unit.windows, future_valid=cut), "", ())
+    (mined,) = run_unit(shorter, Modes([0.0, 1.0], [0.3, 0.7], future_s), future_s, worst=0).mined
+    assert mined.rows.whole.tolist() == [True, False]
+    for found in (mined.rows.top_ade_m, mined.rows.best_fde_m, mined.rows.true_end_m, mined.rows.nll):
+        assert np.isfinite(found).tolist() == [True, False]
+
+
 def test_the_command_writes_the_table(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "objects.parquet"
     arguments = ["evaluate", "--dataset", "scenes", "--data", str(folder), "--horizon", "2", "--stride", "20"]
@@ -105,6 +134,18 @@ def test_false_motion_is_that_of_objects_that_stand() -> None:
     assert worst_rows(rows, "false_motion", 10).tolist() == [2]
 
 
+def test_the_keeper_ignores_all_but_the_first_model() -> None:
+    unit, future_s = two_walkers()
+    fine, worse = (
+        run_unit(unit, Modes([factor], [1.0], future_s), future_s, worst=2).mined[0] for factor in (1.0, 50.0)
+    )
+    keeper = WorstKeeper(2)
+    for model, mined in (("fine", fine), ("worse", worse), ("fine", fine)):
+        keeper.add(model, unit, mined)
+    assert keeper.kept is not None
+    assert keeper.kept.rows.top_ade_m.max() == pytest.approx(1.25)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_keeper_has_the_worst_of_the_whole_data_whatever_the_processes(
     folder: Path, tmp_path: Path, jobs: int
@@ -124,5 +165,9 @@ def test_the_keeper_has_the_worst_of_the_whole_data_whatever_the_processes(
             if row[column] is not None:
                 worst[row["track_id"]] = max(row[column], worst.get(row["track_id"], -np.inf))
         assert keeper.kept.rows.measured(criterion)[chosen] == pytest.approx(sorted(worst.values())[::-1][:2])
+    standing = keeper.kept.rows.measured("false_motion")
+    assert np.nanmax(standing) == pytest.approx(
+        max(row["top_end_m"] for row in everything if row["manoeuvre"] == "standing"), abs=1e-9
+    )
     assert len(keeper.units) == len(keeper.kept) <= 2 * len(CRITERIA)
     assert keeper.kept.paths.position_m.shape[1:] == (1, 6, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,47 @@ def test_a_followed_object_stays_in_the_middle_with_a_dark_edge(played: tuple[Sc
         picture = film.image(index)
         assert picture.getpixel((WIDTH_PX // 2, HEIGHT_PX // 2)) == ImageColor.getrgb(CLASS_COLOURS[1])
         assert ImageColor.getrgb(TRUTH) in colours_of(picture.crop((380, 205, 420, 245)))
+
+
+def test_the_map_moves_under_a_followed_object(played: tuple[Scene, Replay]) -> None:
+    film, fresh = (Film(*played, FilmOptions(1.0, 5.0, "car-1")) for _ in range(2))
+    film.image(10)
+    assert np.array_equal(np.asarray(film.image(50)), np.asarray(fresh.image(50)))
+
+
+def test_a_followed_object_that_is_not_there_yet_is_waited_for_where_it_appears() -> None:
+    observed = np.ones((5, 2), dtype=bool)
+    observed[:3, 1] = False
+    scene = straight_scene(observed, hz=2.0)
+    run = replay(scene, Fan(np.array([0.5])), VirtualClock())
+    film = Film(scene, run, FilmOptions(follow=scene.track_id[1]))
+    places = [film._view(index).centre_m.tolist() for index in (0, 2, 3)]
+    assert places == [places[2]] * 3
+    film.image(0)
+
+
+def test_the_future_of_a_followed_object_is_shown_as_far_as_its_paths_reach(played: tuple[Scene, Replay]) -> None:
+    scene, run = played
+
+    def picture(time_s: float) -> np.ndarray:
+        film = Film(scene, replace(run, time_s=np.array([time_s]), paths=[]), FilmOptions(1.0, 5.0, "car-1"))
+        return np.asarray(film.image(10))
+
+    none = picture(0.1)
+    first, second, third = ((picture(time_s) != none).any(axis=2).sum() for time_s in (1.0, 2.0, 3.0))
+    assert 0 < first < second < third
+
+
+def test_of_many_unlikely_paths_the_likeliest_is_shown(played: tuple[Scene, Replay]) -> None:
+    scene, run = played
+    (paths,) = (found for found in run.paths if found.frame == 30)
+    best = np.full_like(paths.probability, 0.01)
+    best[:, 1] = 0.04
+    all_of_them = replace(paths, probability=best)
+    likeliest = replace(paths, probability=best[:, 1:2], offset_m=paths.offset_m[:, 1:2])
+    shown, alone = (np.asarray(Film(scene, replace(run, paths=[one])).image(30)) for one in (all_of_them, likeliest))
+    assert np.array_equal(shown, alone)
+    assert not np.array_equal(shown, np.asarray(Film(scene, replace(run, paths=[])).image(30)))
 
 
 @pytest.mark.parametrize(

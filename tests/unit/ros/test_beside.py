@@ -79,6 +79,8 @@ def test_an_older_one_of_ours_leaves_before_a_newer_one_of_theirs() -> None:
     ours(node, 20)
     assert left(theirs(node, 20, 30)) == [(0, "ours"), (20, "theirs")]
     assert left(theirs(node, 0, 31)) == []
+    assert left(theirs(node, 60, 70)) == [(60, "theirs")]
+    assert left(ours(node, 40)) == []  # older than what has left, and its answer never came
     assert left(node.due(S)) == []
 
 
@@ -106,6 +108,7 @@ def test_a_cross_check_publishes_ours_at_once_and_compares_in_either_order() -> 
     assert node.next_due_ns is None
     outcome = theirs(node, 0, 400)
     assert (left(outcome), len(outcome.pairs)) == ([], 1)
+    assert len(theirs(node, 0, 401).pairs) == 0  # the same again
     assert len(theirs(node, 100, 90).pairs) == 0
     outcome = ours(node, 100)
     assert (left(outcome), len(outcome.pairs)) == ([(100, "ours")], 1)
@@ -116,10 +119,11 @@ def test_garbage_and_another_frame_are_counted_and_ours_leaves() -> None:
     ours(node, 0)
     assert left(node.theirs(b"\x00\x01", 10 * MS)) == []
     assert left(node.due(50 * MS)) == [(0, "ours")]
-    ours(node, 100)
+    ours(node, 100, "a", "b")
     outcome = theirs(node, 100, 110, frame_id="odom")
     assert (left(outcome), outcome.pairs) == ([(100, "theirs")], [])
-    assert (node.totals.bad, node.totals.other_frame) == (1, 1)
+    assert outcome.messages == [message(100, THEIRS, frame_id="odom")]  # b is not filled in from another frame
+    assert (node.totals.bad, node.totals.other_frame, node.totals.filled) == (1, 1, 0)
 
 
 def test_no_message_of_ours_is_lost_however_many_wait() -> None:
@@ -134,6 +138,18 @@ def test_a_clock_that_went_back_starts_anew() -> None:
     theirs(node, 60_000, 60_000)
     assert left(ours(node, 100)) == []
     assert left(node.due(160 * MS)) == [(100, "ours")]
+    node.reset(200 * MS)
+    assert node.silence_ns(700 * MS) == 500 * MS
+
+
+def test_a_short_recording_that_loops_is_not_held_up_until_its_stamps_come_again() -> None:
+    """Ours never go back but when the track store takes the clock for restarted, see trajnet.tracking.frame_clock."""
+    node = beside()
+    for at_ms in (0, 2000, 4000):
+        ours(node, at_ms)
+    assert left(node.ours(500 * MS, message(500, OURS), 4100 * MS)) == []
+    assert left(node.due(4150 * MS)) == [(500, "ours")]
+    assert left(theirs(node, 600, 4200)) == [(600, "theirs")]
 
 
 def test_what_the_status_says() -> None:
@@ -141,14 +157,16 @@ def test_what_the_status_says() -> None:
     assert node.judge(0).level == Level.OK
     assert "silent for 0.6 s" in node.judge(600 * MS).message
     for at_ms in range(0, 400, 100):
-        ours(node, at_ms)
-        node.compare(theirs(node, at_ms, at_ms + 10), (at_ms + 10) * MS)
+        ours(node, at_ms, "a", "b")
+        node.compare(theirs(node, at_ms, at_ms + 10, "a"), (at_ms + 10) * MS)
     judged = node.judge(400 * MS)
     assert judged.level == Level.WARN
     assert judged.message == "100% of the objects are predicted more than 4 m apart at 3 s"
     values = dict(judged.values)
     assert (values["largest_distance_m"], values["disagreeing_share"]) == ("6.00", "1.0000")
-    assert (values["passed_on_total"], values["compared_total"]) == ("4", "4")
+    assert (values["passed_on_total"], values["compared_total"], values["unmatched_total"]) == ("4", "4", "4")
     ours(node, 500)
     node.due(550 * MS)
     assert "ours stood in for the other in 20% of the messages" in node.judge(560 * MS).message
+    later = dict(node.judge(10_560 * MS).values)  # the last ten seconds have nothing
+    assert (later["stood_in_share"], later["disagreeing_share"], later["stood_in_total"]) == ("0.0000", "0.0000", "1")

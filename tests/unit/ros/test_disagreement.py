@@ -50,6 +50,26 @@ def test_a_path_of_one_pose_or_without_a_step_reaches_no_horizon() -> None:
         assert np.isnan(compare(lines(0, {"a": [(1.0, 1.0)]}), short).distance_m).all()
 
 
+def test_a_horizon_that_some_path_does_not_reach_is_not_compared() -> None:
+    ours = lines(0, {"a": [(1.0, 1.0)]})
+    just_short = lines(0, {"a": [(1.0, 1.0)]}, poses=7, step_ms=490)
+    assert np.isfinite(compare(ours, just_short).distance_m[0]).tolist() == [True, False, False]
+    both = lines(0, {"a": [(1.0, 0.5), (1.0, 0.5)]}, poses=7)
+    one_shorter = replace(both, pose_count=np.array([7, 3]), path_pose=both.path_pose[:10])  # 3 s and 1 s
+    assert np.isfinite(compare(ours, one_shorter).distance_m[0]).tolist() == [True, False, False]
+
+
+def test_paths_without_poses_or_with_negative_confidence_are_left_out_and_an_id_counts_once() -> None:
+    ours = lines(0, {"a": [(10.0, 1.0)], "b": [(1.0, 1.0)]})
+    theirs = lines(0, {"a": [(99.0, -0.5), (10.0, 1.0)], "b": [(1.0, 1.0)]})
+    assert compare(ours, theirs).distance_m == pytest.approx(np.zeros((2, 3)))
+    empty = replace(theirs, pose_count=np.array([13, 13, 0]), path_pose=theirs.path_pose[:26])
+    assert compare(ours, empty).state.tolist() == [Compared.BOTH, Compared.WITHOUT_PATHS]
+    twice = lines(0, {"a": [(10.0, 1.0)], "c": [(99.0, 1.0)]})
+    twice = replace(twice, object_id=ours.object_id[[0, 0]])
+    assert compare(ours, twice).distance_m[0] == pytest.approx([0.0, 0.0, 0.0])
+
+
 def test_only_the_likeliest_paths_count_and_none_is_no_error() -> None:
     many = lines(0, {"a": [(float(i), 1.0 + i) for i in range(MAX_PATHS + 4)], "b": [(5.0, 1.0)]})
     at = paths_at(many)

@@ -185,6 +185,42 @@ def test_degrees_alone_are_projected_by_the_file_beside_the_map(tmp_path: Path) 
     np.testing.assert_allclose(lane.right_m[:, 0], [-0.0005 * 111319.49, 0.0005 * 111319.49], atol=1e-3)
 
 
+def split_in_tiles(folder: Path) -> Path:
+    """Write the map as a folder of two tiles: the second has the walkway, the first the way that is its left border."""
+    whole, tiles = osm(*STREET), folder / "lanelet2_map.osm"
+    tiles.mkdir()
+    write(tiles, whole.replace(STREET[2], "").replace('<way id="12">', '<way id="12x">'), "tile_0.osm")
+    write(tiles, whole.replace(STREET[0], "").replace('<way id="13">', '<way id="13x">'), "tile_1.osm")
+    (tiles / "notes.txt").write_text("no tile")
+    return tiles
+
+
+def test_the_tiles_of_a_folder_are_one_map(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    whole, _ = load_map(write(tmp_path / "whole", osm(*STREET)))
+    lanes, _ = load_map(split_in_tiles(tmp_path))
+    assert [lane.lane_id for lane in lanes] == ["20", "21", "22"]  # 21 is in both tiles, and counts once
+    for lane, other in zip(lanes, whole, strict=True):
+        assert lane.left_m.tolist() == other.left_m.tolist()
+        assert lane.right_m.tolist() == other.right_m.tolist()
+
+
+@pytest.mark.parametrize("beside", [".", "lanelet2_map.osm"])
+def test_the_projector_of_tiles_is_beside_them_or_beside_their_folder(tmp_path: Path, beside: str) -> None:
+    tiles = split_in_tiles(tmp_path)
+    for tile in tiles.glob("*.osm"):
+        write(tiles, tile.read_text().replace("local_", "other_"), tile.name)
+    place = "projector_type: LocalCartesian\nmap_origin: {latitude: 35.0, longitude: 139.0}\n"
+    (tmp_path / beside / "map_projector_info.yaml").write_text(place)
+    lanes, _ = load_map(tiles)
+    assert max(float(np.abs(lane.left_m).max()) for lane in lanes) < 1e-6  # every node is at the origin
+
+
+def test_a_folder_without_tiles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a folder with the \.osm tiles of a Lanelet2 map, found none"):
+        load_map(tmp_path)
+
+
 def test_a_crosswalk_knows_its_traffic_lights(tmp_path: Path) -> None:
     lights = '<relation id="77"><tag k="type" v="regulatory_element"/><tag k="subtype" v="{}"/></relation>'
     member = '<member type="relation" role="regulatory_element" ref="77"/><tag'

@@ -9,64 +9,104 @@ import pickle
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.unit.shards.makers import arrays, make, make_and_die_once
+from tests.unit.shards.makers import arrays, make, make_and_die_once, piece
 from trajnet.engine import InProcess, ProcessPool
 from trajnet.errors import InputError
-from trajnet.shards import Group, Shard, ShardReader, build_groups, store, write_shards
+from trajnet.shards import Group, Piece, Shard, ShardReader, build_groups, store, write_shards
+from trajnet.shards.pieces import packed, unpacked
+from trajnet.types import IntArray
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Shards of at most five rows."""
-    size = store.record_type(arrays(0, 1)).itemsize
-    monkeypatch.setattr(store, "SHARD_BYTES", 5 * size + 3)
+    """Shards of at most two pieces."""
+    size = len(packed(arrays(0, 4)))
+    monkeypatch.setattr(store, "SHARD_BYTES", 2 * size + size // 2)
     return size
 
 
+def shards(folder: Path, *pieces: Piece) -> list[Shard]:
+    return [Shard(folder / name, tuple(contents)) for name, contents in write_shards(pieces, folder / "a")]
+
+
+def read(reader: ShardReader, rows: IntArray) -> dict[str, NDArray[Any]]:
+    """Return the arrays of these rows, put together in their order."""
+    found = {name: np.empty((len(rows), *values.shape[1:]), values.dtype) for name, values in arrays(0, 1).items()}
+    for part in reader.read(rows):
+        for name, values in part.arrays.items():
+            found[name][part.place] = values[part.inside]
+    return found
+
+
 def test_rows_come_back_in_any_order(tmp_path: Path, small: int) -> None:
-    written = write_shards([arrays(0, 7), arrays(7, 0), arrays(7, 6)], tmp_path / "a")
-    assert written == [("a-0000.npy", 5), ("a-0001.npy", 5), ("a-0002.npy", 3)]
-    assert max((tmp_path / name).stat().st_size for name, _ in written) <= 5 * small + 512
-    reader = ShardReader([Shard(tmp_path / name, rows) for name, rows in written])
+    written = shards(tmp_path, piece(0, 4), piece(4, 4), piece(8, 4), piece(12, 1))
+    assert [(shard.path.name, shard.rows) for shard in written] == [("a-0000.bin", 8), ("a-0001.bin", 5)]
+    assert max(shard.path.stat().st_size for shard in written) <= 2.5 * small
+    reader = ShardReader(written)
     rows = np.array([12, 0, 4, 5, 9, 10, 4])
-    got = pickle.loads(pickle.dumps(reader)).read(rows)
+    got = read(pickle.loads(pickle.dumps(reader)), rows)
     for name, values in arrays(0, 13).items():
         np.testing.assert_array_equal(got[name], values[rows], err_msg=name)
-        assert got[name].dtype == values.dtype
+    assert {name: values.dtype for name, values in got.items()} == {
+        name: values.dtype for name, values in arrays(0, 1).items()
+    }
+    read(reader, rows)
+    copy = pickle.loads(pickle.dumps(reader))
+    read(copy, rows)
+    del copy  # closes files of its own
+    np.testing.assert_array_equal(read(reader, rows)["place_m"], got["place_m"])
     assert len(reader) == 13
-    assert len(reader.read(rows[:0])) == 0
-    np.testing.assert_array_equal(np.load(tmp_path / "a-0001.npy", mmap_mode="r")["place_m"], arrays(5, 5)["place_m"])
+    assert len(list(reader.read(rows))) == 4  # each piece once, however many of its rows are read
+    assert not list(reader.read(rows[:0]))
 
 
 def test_more_files_than_a_process_may_open(tmp_path: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajnet.shards.reader.OPEN_FILES", 2)
-    written = write_shards([arrays(0, 23)], tmp_path / "a")
-    reader = ShardReader([Shard(tmp_path / name, rows) for name, rows in written])
+    reader = ShardReader(shards(tmp_path, *(piece(4 * n, 4) for n in range(10))))
+    assert len(reader.shards) == 5
     before = len(list(Path("/proc/self/fd").iterdir()))
-    got = reader.read(np.arange(23)[::-1])
-    np.testing.assert_array_equal(got["place_m"], arrays(0, 23)["place_m"][::-1])
+    for rows in (np.arange(40)[::-1], np.arange(40)):
+        np.testing.assert_array_equal(read(reader, rows)["place_m"], arrays(0, 40)["place_m"][rows])
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected the same arrays"):
-        write_shards([arrays(0, 2), {"valid": np.ones(2, bool)}], tmp_path / "a")
     with pytest.raises(InputError, match="expected at least one, got none"):
         ShardReader([])
-    (tmp_path / "text.npy").write_text("no array")
-    with pytest.raises(InputError, match=r"text\.npy: expected a shard"):
-        ShardReader([Shard(tmp_path / "text.npy", 3)])
-    name, rows = write_shards([arrays(0, 4)], tmp_path / "cut")[0]
-    reader = ShardReader([Shard(tmp_path / name, rows)])
+    (shard,) = shards(tmp_path, piece(0, 4))
+    reader, whole = ShardReader([shard]), shard.path.read_bytes()
     with pytest.raises(IndexError, match="expected 0 to 3, got 4"):
-        reader.read(np.array([4]))
-    os.truncate(tmp_path / name, (tmp_path / name).stat().st_size - 1)
-    with pytest.raises(InputError, match="ends before row 3"):
-        reader.read(np.array([3]))
+        read(reader, np.array([4]))
+    for damaged in (whole[:-1], bytes(len(whole)), whole[:60] + bytes(len(whole) - 60)):
+        shard.path.write_bytes(damaged)
+        with pytest.raises(
+            InputError, match=r"a-0000\.bin: expected .* got: .*remove it|a-0000\.bin: expected .* bytes"
+        ):
+            read(ShardReader([shard]), np.array([3]))
+    shard.path.unlink()
+    with pytest.raises(InputError, match=r"a-0000\.bin: expected a shard"):
+        read(ShardReader([shard]), np.array([3]))
+
+
+def test_every_array_comes_back_with_its_type_and_shape() -> None:
+    given: dict[str, NDArray[Any]] = {
+        "none": np.zeros((0, 3), np.float32),
+        "one": np.array(5, np.int16),
+        "turned": np.arange(12.0).reshape(3, 4).T,
+        "odd": np.array([np.nan, -0.0, np.inf, 5e-324]),
+        "flags": np.array([True, False]),
+    }
+    got = unpacked(packed(given))
+    assert list(got) == list(given)
+    for name, values in given.items():
+        assert (got[name].dtype, got[name].shape) == (values.dtype, values.shape), name
+        assert got[name].tobytes() == values.tobytes(), name
 
 
 def groups(folder: Path | None, count: int = 5) -> list[Group]:
@@ -95,8 +135,8 @@ def test_only_what_is_not_complete_is_built(tmp_path: Path) -> None:
     assert sorted(file.name.split("-")[1] for file in (tmp_path / "notes").iterdir()) == ["0", "10", "20", "30", "40"]
     assert told == [(2, 5), (3, 5), (4, 5), (5, 5)]
     assert [shard.rows for group in got for shard in group] == [8] * 5
-    (tmp_path / "s" / "g3-0000.npy").unlink()
-    with pytest.raises(InputError, match=r"g3-0000\.npy: is missing; remove g3\.json"):
+    (tmp_path / "s" / "g3-0000.bin").unlink()
+    with pytest.raises(InputError, match=r"g3-0000\.bin: is missing; remove g3\.json"):
         build_groups(groups(None), tmp_path / "s", make, InProcess())
     (tmp_path / "s" / "g3.json").write_text("[[")
     with pytest.raises(InputError, match=r"g3\.json: expected a list of shards"):

@@ -32,7 +32,7 @@ from trajnet.training.training_set import (
     HISTORY,
     TrainingSet,
     joined,
-    thinned_set,
+    thinned_rows,
     training_set,
     with_derived_velocities,
 )
@@ -243,7 +243,7 @@ def test_where_no_window_has_a_map_none_is_borrowed(data: TrainingSet) -> None:
 
 def test_velocities_are_derived_of_the_past_where_none_was_measured(data: TrainingSet) -> None:
     """One window at 0.2 s a step, x = 0, 1, 3, 6, 10: over 0.4 s, the shortest from 0.3 s on."""
-    one = thinned_set(data, len(data))
+    one = data.select(thinned_rows(data, len(data)))
     steps = 5
     made = replace(
         one,
@@ -532,7 +532,7 @@ def test_frames_are_put_between_and_every_nth_window_is_taken(roads: Path) -> No
     assert twice.observed.shape[1] == 2 * plain.observed.shape[1] - 1
     np.testing.assert_allclose(twice.position_m[:, ::2], plain.position_m, atol=1e-5)
     np.testing.assert_allclose(twice.future_m, plain.future_m, atol=1e-5)
-    third = thinned_set(plain, 3)
+    third = plain.select(thinned_rows(plain, 3))
     assert np.array_equal(third.future_m, plain.future_m[::3])
 
 
@@ -546,7 +546,7 @@ def test_of_windows_that_stand_every_nth_is_taken_and_of_the_others_all(data: Tr
     observed[6, 0], position_m[6, 0] = False, 9.0  # what was not observed is nowhere
     made = replace(data, position_m=position_m, future_m=future_m, observed=observed, future_valid=valid)
     stands[[4, 8]] = False
-    kept = thinned_set(made, 1, standing_every=3)
+    kept = made.select(thinned_rows(made, 1, standing_every=3))
     expected = np.sort(np.concatenate([np.flatnonzero(~stands), np.flatnonzero(stands)[::3]]))
     assert np.array_equal(kept.map_distance, data.map_distance[expected])
     assert np.array_equal(kept.future_m, future_m[expected])

@@ -58,6 +58,16 @@ def in_memory(root: Path) -> TrainingSet:
     return joined([one, with_derived_velocities(other)])
 
 
+def test_a_group_has_no_second_file_beyond_its_size(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = max(file.stat().st_size for file in (root / "roads").iterdir())
+    for groups, size in ((5, 1), (3, 2 * largest), (1, 5 * largest)):
+        monkeypatch.setattr(window_store, "GROUP_BYTES", size)
+        build(root, tmp_path / str(groups), SOURCE)
+        assert len(list((tmp_path / str(groups)).glob("*.json"))) == groups
+
+
 @pytest.mark.usefixtures("small_groups")
 def test_stored_windows_are_those_in_memory(root: Path, tmp_path: Path) -> None:
     memory = in_memory(root)
@@ -99,7 +109,7 @@ def test_only_groups_of_changed_files_or_settings_are_built_again(tmp_path: Path
     os.utime(own / "roads" / "3.parquet", (1, 1))
     build(own, tmp_path / "w", replace(SOURCE, driving_side="left"))
     added = {file.name for file in (tmp_path / "w").iterdir()} - before
-    assert sorted(Path(name).suffix for name in added) == [".json", ".npy"]
+    assert sorted(Path(name).suffix for name in added) == [".bin", ".json"]
     build(own, tmp_path / "w", replace(SOURCE, stride=40))
     assert len({file.name for file in (tmp_path / "w").iterdir()}) == len(before) + 2 + 6
     for _ in range(2):
@@ -132,7 +142,7 @@ def test_building_tells_how_many_groups_are_done(root: Path, tmp_path: Path) -> 
 
 def test_a_shard_that_was_cut_is_named(root: Path, tmp_path: Path) -> None:
     build(root, tmp_path / "w", SOURCE)
-    (shard,) = (tmp_path / "w").glob("*.npy")
+    (shard,) = (tmp_path / "w").glob("*.bin")
     shard.write_bytes(shard.read_bytes()[:1000])
     with pytest.raises(InputError, match=shard.name):
         build(root, tmp_path / "w", SOURCE).everything()

@@ -90,6 +90,10 @@ def test_each_frame_has_its_objects_where_they_are(scene: Scene, content: tuple[
 
 def test_paths_are_the_stronger_the_more_probable(content: tuple[list[Any], dict[str, str]]) -> None:
     message = [m for topic, _, m in content[0] if topic == "/paths"][5]
+    histories = [m for topic, _, m in content[0] if topic == "/history"][5]
+    for entity in [*message["entities"], *histories["entities"]]:
+        numbers = [point[axis] for line in entity["lines"] for point in line["points"] for axis in "xy"]
+        assert max(map(abs, numbers)) < 200  # around the origin, as the objects are
     for entity in message["entities"]:
         alphas = [line["color"]["a"] for line in entity["lines"]]
         assert alphas == pytest.approx([0.2 + 0.8 * share for share in (0.6, 0.3, 0.1)])

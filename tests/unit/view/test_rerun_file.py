@@ -7,8 +7,10 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -60,6 +62,70 @@ def test_its_content_is_that_of_the_scene(recording: Path, scene: Scene) -> None
     printed = rerun("rrd", "print", "-vvv", str(recording))
     assert printed.count("ego car 7.0 m/s 60%") == scene.frame_count
     assert "crossing fan" in printed
+
+
+class Notes:
+    """A recording that keeps what is logged: (nanoseconds, entity, what is drawn)."""
+
+    made: ClassVar[list[Notes]] = []
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.time_ns, self.logged = -1, list[tuple[int, str, Any]]()
+        self.made.append(self)
+
+    def save(self, path: Path) -> None:
+        path.touch()
+
+    def set_time(self, timeline: str, *, duration: np.timedelta64) -> None:
+        assert timeline == "scene_time"
+        self.time_ns = int(duration.astype("timedelta64[ns]").astype(np.int64))
+
+    def log(self, entity: str, drawn: Any, **_: Any) -> None:
+        self.logged.append((self.time_ns, entity, drawn))
+
+    def flush(self) -> None: ...
+
+    def disconnect(self) -> None: ...
+
+
+def test_everything_is_drawn_around_the_origin_at_the_time_since_the_first_frame(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coordinates of the scene are of a projected map, far beyond what 32 bit tell apart, and its clock is old."""
+    monkeypatch.setattr("rerun.RecordingStream", Notes)
+    later = replace(scene, timestamp_ns=scene.timestamp_ns + 10**15)
+    write_rerun(tmp_path / "scene.rrd", later, Fan(np.arange(1.0, 7.0) * 0.5))
+    logged = Notes.made[-1].logged
+    assert sorted({time_ns for time_ns, *_ in logged}) == [-1, *(scene.timestamp_ns - scene.timestamp_ns[0]).tolist()]
+    for name, field in (("history", "strips"), ("paths/0", "strips"), ("objects", "centers"), ("map", "strips")):
+        numbers = np.concatenate(
+            [flat(getattr(drawn, field).as_arrow_array()) for _, entity, drawn in logged if entity == f"world/{name}"]
+        )
+        assert len(numbers) > 10
+        assert np.abs(numbers).max() < 200.0
+
+
+def flat(values: Any) -> np.ndarray:
+    """Return the numbers of nested lists."""
+    while isinstance(values, pa.ListArray | pa.FixedSizeListArray):
+        values = values.flatten()
+    return np.asarray(values)
+
+
+def test_unlikely_paths_are_left_out_but_the_likeliest(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rerun.RecordingStream", Notes)
+    monkeypatch.setattr("trajnet.view.rerun_file.LEAST_PROBABILITY", 0.7)
+    write_rerun(tmp_path / "scene.rrd", scene, Fan(np.arange(1.0, 7.0) * 0.5))
+    drawn = {
+        rank: [
+            len(d.strips.as_arrow_array()) for _, entity, d in Notes.made[-1].logged if entity == f"world/paths/{rank}"
+        ]
+        for rank in (0, 1)
+    }
+    assert min(drawn[0]) > 0
+    assert set(drawn[1]) == {0}
 
 
 def test_the_command_writes_a_file_or_asks_for_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,17 +32,20 @@ class JudgingOptions:
     """How predictions judge themselves.
 
     weigh: whether their errors weigh the experts. adapt_spread: whether the covariances adapt to the traffic (see
-    spread.py); both are independent. cadence_s: an answer of each track is kept so often. horizons_s: ages at which
-    each is judged; those beyond the predictor's last time are left out. prior: of model, constant velocity, standing.
+    spread.py). combine: whether the most probable path is drawn towards constant velocity (see combination.py). Each of
+    the three is independent of the others. cadence_s: an answer of each track is kept so often. horizons_s: ages at
+    which each is judged; those beyond the predictor's last time are left out. prior: of model, constant velocity,
+    standing.
     scale_floor_m, scale_mps: the scale of an error. memory_s, doubt: see above. The defaults were chosen on recordings
     other than those of docs/self-judging.md.
     """
 
     weigh: bool = True
     adapt_spread: bool = True
+    combine: bool = True
     cadence_s: float = 0.5
     horizons_s: tuple[float, ...] = (1.0, 2.0, 3.0)
-    prior: tuple[float, float, float] = (0.97, 0.01, 0.02)
+    prior: tuple[float, float, float] = (0.979, 0.001, 0.02)
     scale_floor_m: float = 0.15
     scale_mps: float = 0.2
     memory_s: float = 5.0
@@ -62,25 +65,24 @@ class JudgingOptions:
 
 
 #: Predictions leave as the predictor gave them.
-NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False)
+NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
 
 
 def log_likelihoods(
-    truth_m: FloatArray, path_m: FloatArray, probability: FloatArray, others_m: FloatArray, scale_m: FloatArray
+    truth_m: FloatArray, said_m: FloatArray, probability: FloatArray, scale_m: FloatArray
 ) -> FloatArray:
     """Return the log likelihood of J true positions under each expert, (J, EXPERTS), without common constants.
 
-    truth_m (J, 2), path_m (J, K, 2): what the model's modes said, probability (J, K), others_m (J, EXPERTS - 1, 2):
-    what the other experts said, scale_m (J,).
+    truth_m (J, 2). said_m (J, 2, K + EXPERTS - 1): x and y of the model's modes, then of the other experts.
+    probability (J, K), scale_m (J,).
     """
-    said_m = np.concatenate([path_m, others_m], axis=1)
-    said_m -= truth_m[:, None]
-    log_density = np.hypot(said_m[..., 0], said_m[..., 1])
+    off_m = said_m - truth_m[:, :, None]
+    log_density = np.hypot(off_m[:, 0], off_m[:, 1])
     log_density /= -scale_m[:, None]
     np.maximum(log_density, FLOOR, out=log_density)
-    modes = path_m.shape[1]
+    modes = probability.shape[1]
     found: FloatArray = np.empty((len(truth_m), EXPERTS))
-    found[:, Expert.MODEL] = np.log((probability * np.exp(log_density[:, :modes])).sum(axis=1))
+    found[:, 0] = np.log((probability * np.exp(log_density[:, :modes])).sum(axis=1))
     found[:, 1:] = log_density[:, modes:]
     return found
 
@@ -102,7 +104,7 @@ class Posterior:
         slots: for how many there must be room.
         """
         self._evidence = grown(self._evidence, slots, axis=1)
-        self._evidence[:, slot] *= np.exp(dt_s / -self._memory_s)
+        self._evidence[:, slot] = self._evidence.take(slot, axis=1) * np.exp(dt_s / -self._memory_s)
         if len(begun):
             self._evidence[:, begun] = 0.0
 

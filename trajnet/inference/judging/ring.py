@@ -102,35 +102,36 @@ class Ring:
 
     def due(self, slot: IntArray, now_ns: int) -> Due:
         """Return what the rows (N,) of a frame judge, and count it as judged."""
-        row, place = np.nonzero(self._slots.due_ns.take(slot, axis=0) <= now_ns)
+        row, place = (self._slots.due_ns.take(slot, axis=0) <= now_ns).nonzero()
         if not len(row):
             return Due(row, row, row, np.zeros(0))
-        judging = slot[row]
-        made_ns = self._slots.made_ns[judging, place]
-        reached = np.searchsorted(self._horizon_ns, now_ns - made_ns, side="right")  # a gap may skip some
-        later_ns = np.append(self._horizon_ns, 0)[reached]
-        over = reached == len(self._horizon_ns)
-        self._slots.due_ns[judging, place] = np.where(over, NEVER, made_ns + later_ns)
-        fresh = now_ns - made_ns <= self._reach_ns
+        entry = slot.take(row) * self.length + place
+        made_ns = self._slots.made_ns.reshape(-1).take(entry)
+        age_ns = now_ns - made_ns
+        reached = self._horizon_ns.searchsorted(age_ns, side="right")  # a gap may skip some
+        made_ns += self._horizon_ns.take(reached, mode="clip")
+        made_ns[reached == len(self._horizon_ns)] = NEVER
+        self._slots.due_ns.reshape(-1)[entry] = made_ns
+        fresh = age_ns <= self._reach_ns
         if not fresh.all():
-            row, judging, place = row[fresh], judging[fresh], place[fresh]
-            made_ns, reached = made_ns[fresh], reached[fresh]
-        age_s: FloatArray = (now_ns - made_ns).astype(np.float64) * 1e-9
-        return Due(row, judging * self.length + place, reached - 1, age_s)
+            row, entry, reached, age_ns = row[fresh], entry[fresh], reached[fresh], age_ns[fresh]
+        age_s: FloatArray = age_ns.astype(np.float64) * 1e-9
+        return Due(row, entry, reached - 1, age_s)
 
     def keep(self, slot: IntArray, now_ns: int, wanted: BoolArray) -> Kept:
         """Return the places for the answers of the rows (N,) that are to be kept now. wanted (N,): that may be."""
-        row = np.flatnonzero((self._slots.next_ns.take(slot) <= now_ns) & wanted)
+        row = ((self._slots.next_ns.take(slot) <= now_ns) & wanted).nonzero()[0]
         if not len(row):
             return Kept(row, row, np.zeros(0), row)
-        kept = slot[row]
-        newest, count = self._slots.newest[kept], self._slots.count[kept]
-        since_ns = now_ns - self._slots.made_ns[kept, newest]
-        place = (newest + 1) % self.length
-        self._slots.made_ns[kept, place] = now_ns
-        self._slots.due_ns[kept, place] = now_ns + self._horizon_ns[0]
-        self._slots.newest[kept] = place
+        kept = slot.take(row)
+        newest, number = self._slots.newest.take(kept), self._slots.count.take(kept) + 1
+        first = kept * self.length
+        made_ns, due_ns = self._slots.made_ns.reshape(-1), self._slots.due_ns.reshape(-1)
+        weight = np.minimum((now_ns - made_ns.take(first + newest)) / self._cadence_ns, MAX_WEIGHT)
+        weight[number == 1] = 1.0
+        newest = (newest + 1) % self.length
+        entry = first + newest
+        made_ns[entry], due_ns[entry] = now_ns, now_ns + self._horizon_ns[0]
+        self._slots.newest[kept], self._slots.count[kept] = newest, number
         self._slots.next_ns[kept] = now_ns + self._keep_ns
-        self._slots.count[kept] = count + 1
-        weight = np.where(count == 0, 1.0, np.minimum(since_ns / self._cadence_ns, MAX_WEIGHT))
-        return Kept(row, kept * self.length + place, weight, count + 1)
+        return Kept(row, entry, weight, number)

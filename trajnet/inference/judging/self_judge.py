@@ -8,13 +8,14 @@ import numpy as np
 
 from trajnet.arrays import StructOfArrays, grown
 from trajnet.config import require
+from trajnet.inference.judging.combination import Combination
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Spreads, velocity_of
+from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.mixture import mixed
-from trajnet.inference.judging.posterior import JudgingOptions, Posterior, log_likelihoods
+from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posterior, log_likelihoods
 from trajnet.inference.judging.ring import Ring, flat
 from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
-from trajnet.inference.resample import continued
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
@@ -45,13 +46,12 @@ class JudgingCounters:
 class _Answers(StructOfArrays):
     """The kept answers of each slot, in a ring of L.
 
-    path_m (S, L, P, K, 2): the model's, which begin with the position observed then. probability (S, L, K).
-    velocity_mps (S, L, 2): with which constant velocity went on. weight (S, L): of a judgement.
+    path_m (S, L, P, 2, K + 2): of the model's modes, of constant velocity and of standing; they begin with the position
+    observed then. probability (S, L, K): of the modes. weight (S, L): of a judgement.
     """
 
     path_m: FloatArray
     probability: FloatArray
-    velocity_mps: FloatArray
     weight: FloatArray
 
 
@@ -80,11 +80,11 @@ class SelfJudge:
         self._points = min(len(time_s), int(np.searchsorted(time_s, reach_s - 1e-9)) + 1)
         self._knot_s = np.concatenate([[0.0], time_s[: self._points]])
         self._spreads = Spreads(time_s)
+        self._combination = Combination(time_s) if options.combine else None
         length = self._ring.length
         self._answers = _Answers(
-            np.zeros((0, length, self._points + 1, modes, 2)), np.zeros((0, length, modes)),
-            np.zeros((0, length, 2)), np.zeros((0, length)),
-        )  # fmt: skip
+            np.zeros((0, length, len(self._knot_s), 2, modes + 2)), np.zeros((0, length, modes)), np.zeros((0, length))
+        )
 
     @property
     def weighs(self) -> bool:
@@ -108,15 +108,13 @@ class SelfJudge:
         due = self._ring.due(slot, observations.timestamp_ns)
         if not len(due.row):
             return
-        path_m = flat(self._answers.path_m)
-        said_m = continued(path_m, due.entry, self._knot_s, due.age_s[:, None])[:, :, 0]
-        origin_m = path_m[due.entry, 0, 0]
-        gone_m = origin_m + flat(self._answers.velocity_mps)[due.entry] * due.age_s[:, None]
         found = log_likelihoods(
-            observations.position_m[due.row], said_m, flat(self._answers.probability)[due.entry],
-            np.stack([gone_m, origin_m], axis=1), self._options.scale_floor_m + self._options.scale_mps * due.age_s,
-        )  # fmt: skip
-        self._posterior.add(slot[due.row], found, flat(self._answers.weight)[due.entry])
+            observations.position_m.take(due.row, axis=0),
+            points_at(flat(self._answers.path_m), due.entry, self._knot_s, due.age_s),
+            flat(self._answers.probability).take(due.entry, axis=0),
+            self._options.scale_floor_m + self._options.scale_mps * due.age_s,
+        )
+        self._posterior.add(slot.take(due.row), found, flat(self._answers.weight).take(due.entry))
         self.counters.judgements += len(due.row)
 
     def judged(self, observations: Observations, prediction: Prediction) -> Prediction:
@@ -126,6 +124,8 @@ class SelfJudge:
         """
         velocity_mps = velocity_of(observations)
         model = prediction.source == _MODEL
+        if self._combination is not None:
+            self._combination.draw(observations, prediction, velocity_mps, model)
         result = prediction
         if self._options.weigh:
             result = self._mixed(observations, prediction, velocity_mps, model)
@@ -147,10 +147,12 @@ class SelfJudge:
         result = mixed(prediction, observations, velocity_mps, weight, model, known, self._spreads)
         counters = self.counters
         counters.evident_rows += int(np.count_nonzero(known))
-        counters.velocity_modes += int(np.count_nonzero(result.entered == CONSTANT_VELOCITY))
-        counters.standing_modes += int(np.count_nonzero(result.entered == STANDING))
-        counters.velocity_rows += int(np.count_nonzero(result.leading == CONSTANT_VELOCITY))
-        counters.standing_rows += int(np.count_nonzero(result.leading == STANDING))
+        entered = np.bincount(result.entered, minlength=EXPERTS).tolist()
+        leading = np.bincount(result.leading, minlength=EXPERTS).tolist()
+        counters.velocity_modes += entered[CONSTANT_VELOCITY]
+        counters.standing_modes += entered[STANDING]
+        counters.velocity_rows += leading[CONSTANT_VELOCITY]
+        counters.standing_rows += leading[STANDING]
         return result.prediction
 
     def _keep(
@@ -159,9 +161,12 @@ class SelfJudge:
         kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
         if not len(kept.row):
             return
-        path_m = flat(self._answers.path_m)
-        path_m[kept.entry, 0] = observations.position_m[kept.row, None]
-        path_m[kept.entry, 1:] = prediction.position_m[kept.row, :, : self._points].swapaxes(1, 2)
-        flat(self._answers.probability)[kept.entry] = prediction.probability[kept.row]
-        flat(self._answers.velocity_mps)[kept.entry] = velocity_mps[kept.row]
+        here_m, going_mps = observations.position_m.take(kept.row, axis=0), velocity_mps.take(kept.row, axis=0)
+        path_m = np.empty((len(kept.row), *self._answers.path_m.shape[2:]))  # (M, P, 2, K + 2)
+        path_m[...] = here_m[:, None, :, None]
+        model_m = prediction.position_m.take(kept.row, axis=0)[:, :, : self._points]
+        path_m[:, 1:, :, :-2] = model_m.transpose(0, 2, 3, 1)
+        path_m[..., -2] += self._knot_s[:, None] * going_mps[:, None]
+        flat(self._answers.path_m)[kept.entry] = path_m
+        flat(self._answers.probability)[kept.entry] = prediction.probability.take(kept.row, axis=0)
         flat(self._answers.weight)[kept.entry] = kept.weight

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays, grown
+from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.region import held_by
 from trajnet.inference.judging.ring import Ring, flat
-from trajnet.inference.resample import POINT_COLUMNS, continued, points_of
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
 
@@ -30,6 +30,7 @@ CADENCE_S = 2.0
 MAX_JUDGEMENTS = 12
 #: Limits of the factor on standard deviations.
 SMALLEST, LARGEST = 0.5, 3.0
+_LOWEST, _HIGHEST = float(np.log(SMALLEST)), float(np.log(LARGEST))
 #: The first step and the smallest one, and after how much evidence (in tracks) a step is half the first.
 FIRST_STEP, LAST_STEP, HALF_AFTER = 0.15, 0.03, 20.0
 #: Objects slower than this stand (m/s): their errors are of another kind.
@@ -49,8 +50,9 @@ GROUPS = 6
 class _Kept(StructOfArrays):
     """The kept predictions of each slot, in a ring of L.
 
-    path (S, L, T + 1, K, POINT_COLUMNS): begins with the observed pose. probability (S, L, K). group (S, L). weight
-    (S, L): one over how many predictions of the track have been kept, so that no track counts like many.
+    path (S, L, T + 1, 5, K): x, y and the covariance's xx, xy, yy; begins with the observed position and no covariance.
+    probability (S, L, K). group (S, L). weight (S, L): one over how many predictions of the track have been kept, so
+    that no track counts like many.
     """
 
     path: FloatArray
@@ -67,14 +69,15 @@ class AdaptiveSpread:
         horizons_s = tuple(h for h in HORIZONS_S if h <= time_s[-1])
         self._knot_s = np.concatenate([[0.0], time_s])
         self._ring = Ring(CADENCE_S, horizons_s, horizons_s[-1] + 1.0)
+        self._horizons_s = horizons_s
         self._log_factor = np.zeros((GROUPS, len(horizons_s)))
-        self._evidence = np.zeros_like(self._log_factor)
+        self._evidence = np.zeros(self._log_factor.size)
         self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
         self._between = np.stack([np.interp(time_s, horizons_s, one) for one in np.eye(len(horizons_s))])
         self.judgements = 0
         length = self._ring.length
         self._kept = _Kept(
-            np.zeros((0, length, len(time_s) + 1, modes, POINT_COLUMNS)), np.zeros((0, length, modes)),
+            np.zeros((0, length, len(time_s) + 1, 5, modes)), np.zeros((0, length, modes)),
             np.zeros((0, length), np.int8), np.zeros((0, length)),
         )  # fmt: skip
 
@@ -93,28 +96,28 @@ class AdaptiveSpread:
         due = self._ring.due(slot, observations.timestamp_ns)
         if not len(due.row):
             return
-        some = np.arange(len(due.row))
-        if len(some) > MAX_JUDGEMENTS:
-            some = np.arange(MAX_JUDGEMENTS) * len(some) // MAX_JUDGEMENTS
-        entry, horizon = due.entry[some], due.horizon[some]
-        group = flat(self._kept.group)[entry]
-        said = continued(flat(self._kept.path), entry, self._knot_s, due.age_s[some, None])[:, :, 0]
-        squared = np.exp(2.0 * self._log_factor[group, horizon])
+        row, entry, horizon, age_s = due
+        if len(row) > MAX_JUDGEMENTS:
+            some = np.arange(MAX_JUDGEMENTS) * len(row) // MAX_JUDGEMENTS
+            row, entry, horizon, age_s = row.take(some), entry.take(some), horizon.take(some), age_s.take(some)
+        factor = flat(self._kept.group).take(entry) * len(self._horizons_s) + horizon
+        said = points_at(flat(self._kept.path), entry, self._knot_s, age_s)
+        said[:, 2:] *= np.exp(2.0 * self._log_factor.take(factor))[:, None, None]
         share = held_by(
-            said[..., :2], said[..., 3:] * squared[:, None, None], flat(self._kept.probability)[entry],
-            observations.position_m[due.row[some]],
+            said[:, :2].swapaxes(1, 2), said[:, 2:].swapaxes(1, 2), flat(self._kept.probability).take(entry, axis=0),
+            observations.position_m.take(row, axis=0),
         )  # fmt: skip
-        self._track(group, horizon, share > LEVEL, flat(self._kept.weight)[entry])
+        self._track(factor, share > LEVEL, flat(self._kept.weight).take(entry))
 
-    def _track(self, group: NDArray[np.int8], horizon: IntArray, outside: BoolArray, weight: FloatArray) -> None:
-        """Move the factors by J judgements. outside (J,): whether the truth was."""
-        self.judgements += len(group)
-        moved = np.zeros_like(self._log_factor)
-        np.add.at(moved, (group, horizon), weight * (outside - (1.0 - LEVEL)))
+    def _track(self, factor: IntArray, outside: BoolArray, weight: FloatArray) -> None:
+        """Move the factors by J judgements. factor (J,): flat index. outside (J,): whether the truth was."""
+        self.judgements += len(factor)
+        moved = np.bincount(factor, weight * (outside - (1.0 - LEVEL)), self._log_factor.size)
         step = np.maximum(LAST_STEP, FIRST_STEP / (1.0 + self._evidence / HALF_AFTER))
-        np.add.at(self._evidence, (group, horizon), weight)
-        self._log_factor += step * moved
-        np.clip(self._log_factor, np.log(SMALLEST), np.log(LARGEST), out=self._log_factor)
+        self._evidence += np.bincount(factor, weight, self._log_factor.size)
+        moved *= step
+        self._log_factor += moved.reshape(self._log_factor.shape)
+        np.minimum(np.maximum(self._log_factor, _LOWEST), _HIGHEST, out=self._log_factor)
         self._squared[:GROUPS] = np.repeat(np.square(self.factors), 4, axis=1)
 
     def keep(self, observations: Observations, prediction: Prediction, group: IntArray, model: BoolArray) -> None:
@@ -125,13 +128,14 @@ class AdaptiveSpread:
         kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
         if not len(kept.row):
             return
-        path = points_of(prediction, kept.row, lead=1)
-        path[:, 0] = 0.0
-        path[:, 0, :, :2] = observations.position_m[kept.row, None]
-        path[:, 0, :, 2] = observations.yaw_rad[kept.row, None]
+        path = np.zeros((len(kept.row), *self._kept.path.shape[2:]))  # (M, T + 1, 5, K)
+        path[:, 0, :2] = observations.position_m.take(kept.row, axis=0)[..., None]
+        path[:, 1:, :2] = prediction.position_m.take(kept.row, axis=0).transpose(0, 2, 3, 1)
+        covariance_m2 = prediction.covariance_m2.take(kept.row, axis=0).transpose(0, 2, 3, 4, 1)
+        path[:, 1:, 2:4], path[:, 1:, 4] = covariance_m2[:, :, 0], covariance_m2[:, :, 1, 1]
         flat(self._kept.path)[kept.entry] = path
-        flat(self._kept.probability)[kept.entry] = prediction.probability[kept.row]
-        flat(self._kept.group)[kept.entry] = group[kept.row]
+        flat(self._kept.probability)[kept.entry] = prediction.probability.take(kept.row, axis=0)
+        flat(self._kept.group)[kept.entry] = group.take(kept.row)
         flat(self._kept.weight)[kept.entry] = 1.0 / kept.number
 
     def scale(self, covariance_m2: FloatArray, group: IntArray, model: BoolArray) -> None:

@@ -17,6 +17,8 @@ from trajnet.types import CLASS_NAMES, BoolArray, IntArray, Prediction, Source
 
 #: One-hot rows of the classes.
 _CLASSES = np.eye(len(CLASS_NAMES), dtype=np.float32)
+#: As a plain number: NumPy looks up an enumeration each time.
+_MODEL = int(Source.MODEL)
 
 
 class OnnxPredictor:
@@ -59,7 +61,7 @@ class OnnxPredictor:
         answer = Prediction(
             observations.timestamp_ns, observations.track_id, self.time_s, np.empty((count, modes, steps, 2)),
             np.empty((count, modes, steps)), np.empty((count, modes, steps, 2, 2)), np.empty((count, modes)),
-            np.full(count, Source.MODEL, np.int8), np.zeros(count),
+            np.full(count, _MODEL, np.int8), np.zeros(count),
         )  # fmt: skip
         reset = observations.reset
         if self._forgotten:

@@ -16,16 +16,14 @@ PRIOR = (0.5, 0.3, 0.2)
 
 def test_the_log_likelihoods_are_those_of_laplace_distributions() -> None:
     truth_m = np.array([[1.0, 0.0]])
-    path_m = np.array([[[1.0, 3.0], [1.0, -4.0]]])  # 3 and 4 m away
-    others_m = np.array([[[1.0, 0.0], [0.0, 0.0]]])  # 0 and 1 m away
-    found = log_likelihoods(truth_m, path_m, np.array([[0.25, 0.75]]), others_m, np.array([2.0]))
+    said_m = np.array([[[1.0, 3.0], [1.0, -4.0], [1.0, 0.0], [0.0, 0.0]]])  # modes 3 and 4 m away, others 0 and 1
+    found = log_likelihoods(truth_m, said_m.swapaxes(1, 2), np.array([[0.25, 0.75]]), np.array([2.0]))
     expected = [np.log(0.25 * np.exp(-1.5) + 0.75 * np.exp(-2.0)), 0.0, -0.5]
     np.testing.assert_allclose(found, [expected])
 
 
 def test_an_outlier_does_not_decide_for_good() -> None:
-    far_m = np.full((1, 2, 2), 1e300)
-    found = log_likelihoods(np.zeros((1, 2)), far_m, np.array([[0.5, 0.5]]), far_m, np.ones(1))
+    found = log_likelihoods(np.zeros((1, 2)), np.full((1, 2, 4), 1e300), np.array([[0.5, 0.5]]), np.ones(1))
     np.testing.assert_allclose(found, FLOOR)
 
 

@@ -1,0 +1,91 @@
+"""The most probable path, drawn towards constant velocity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.frames import frame, observed
+from tests.unit.inference.judging.fakes import TIME_S, Says, bytes_of, driving, fed
+from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
+from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, WEIGHTS, Combination, group_of
+from trajnet.inference.judging.experts import velocity_of
+from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
+
+COMBINE_ONLY = JudgingOptions(weigh=False, adapt_spread=False)
+KNOTS = np.searchsorted(TIME_S, HORIZONS_S)
+
+
+def weights_of(one: TrackFrame) -> FloatArray:
+    observations = observed(one)
+    return Combination(TIME_S).weights(observations, velocity_of(observations))
+
+
+def answer(judging: JudgingOptions, one: TrackFrame, model: Says | None = None) -> Prediction:
+    return fed(Stream(model or driving(), judging=judging), [one])[-1]
+
+
+@pytest.mark.parametrize("kind", list(ObjectClass))
+@pytest.mark.parametrize("speed", range(len(SPEEDS_MPS)))
+def test_the_weights_are_those_of_the_table(kind: ObjectClass, speed: int) -> None:
+    one = frame(0.0, {"a": (0.0, 0.0)}, kind=kind, velocity=(SPEEDS_MPS[speed], 0.0), yaw=0.0)
+    group = int(group_of(np.array([kind], np.int8))[0])
+    np.testing.assert_allclose(weights_of(one)[0, KNOTS], WEIGHTS[group, speed])
+
+
+def test_each_class_has_its_group() -> None:
+    kinds = [ObjectClass.CAR, ObjectClass.BUS, ObjectClass.BICYCLE, ObjectClass.PEDESTRIAN, ObjectClass.UNKNOWN]
+    assert group_of(np.array(kinds, np.int8)).tolist() == [0, 0, 1, 2, 2]
+
+
+def test_between_speeds_and_times_the_weights_are_linear_and_beyond_them_constant() -> None:
+    def of(speed_mps: float) -> FloatArray:
+        found: FloatArray = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(speed_mps, 0.0), yaw=0.0))[0]
+        return found
+
+    np.testing.assert_allclose(of(8.5), (of(6.0) + of(11.0)) / 2)
+    np.testing.assert_array_equal(of(40.0), of(16.0))
+    at_11 = of(11.0)
+    assert at_11[0] == at_11[1]  # 0.5 s as 1 s
+    np.testing.assert_allclose(at_11[4], (at_11[3] + at_11[5]) / 2)  # 2.5 s between 2 and 3 s
+
+
+def test_only_the_most_probable_path_moves_by_its_weight() -> None:
+    one = frame(0.0, {"a": (3.0, 1.0)}, velocity=(11.0, 0.0), yaw=0.0)
+    plain, drawn = answer(NO_JUDGING, one), answer(COMBINE_ONLY, one)
+    weight = weights_of(one)[0][:, None]
+    velocity_m = np.array([3.0, 1.0]) + TIME_S[:, None] * np.array([11.0, 0.0])
+    np.testing.assert_allclose(drawn.position_m[0, 0], plain.position_m[0, 0] * (1 - weight) + weight * velocity_m)
+    np.testing.assert_array_equal(drawn.position_m[0, 1:], plain.position_m[0, 1:])
+    for name in ("yaw_rad", "covariance_m2", "probability", "source"):
+        np.testing.assert_array_equal(getattr(drawn, name), getattr(plain, name))
+
+
+def test_the_most_probable_path_need_not_be_the_first() -> None:
+    one = frame(0.0, {"a": (0.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0)
+    model = Says([(5.0, 0.0), (8.0, 0.0)], [0.3, 0.7])
+    moved = answer(COMBINE_ONLY, one, model).position_m != answer(NO_JUDGING, one, model).position_m
+    assert not moved[0, 0].any()
+    assert moved[0, 1, :, 0].all()
+
+
+def test_a_derived_velocity_counts_half_and_one_that_nobody_knows_nothing() -> None:
+    places: list[tuple[float, float]] = [(0.0, 0.0), (1.1, 0.0)]
+    frames = [frame(0.1 * i, {"a": place}, yaw=0.0) for i, place in enumerate(places)]
+    first, second = (observed(*frames[: i + 1]) for i in range(2))
+    combination = Combination(TIME_S)
+    assert not combination.weights(first, velocity_of(first)).any()
+    derived = combination.weights(second, velocity_of(second))[0]
+    measured = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0))[0]
+    np.testing.assert_allclose(derived, measured / 2)
+
+
+def test_rows_that_physics_answers_do_not_move() -> None:
+    class Failing(Says):
+        def predict(self, observations: object) -> Prediction:
+            raise RuntimeError("no")
+
+    one = frame(0.0, {"a": (0.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0)
+    answers = [answer(how, one, Failing([(5.0, 0.0)], [1.0])) for how in (COMBINE_ONLY, NO_JUDGING)]
+    assert answers[0].source.tolist() == [Source.PHYSICS]
+    assert bytes_of(answers[0]) == bytes_of(answers[1])

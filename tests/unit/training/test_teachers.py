@@ -1,0 +1,115 @@
+"""Teachers: their modes are futures to learn from, and nothing of them is trained or kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.unit.training.test_train import checkpoint
+from trajnet.errors import ConfigError
+from trajnet.training.batches import Batch
+from trajnet.training.config import SourceConfig, TrainConfig
+from trajnet.training.learner import Learner
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
+from trajnet.training.model_input import ModelInput
+from trajnet.training.teachers import Futures, Teachers, taught
+from trajnet.training.tensors import ContextTensors, PathTensors
+
+KNOTS, OBJECTS, MODES = 4, 3, 5
+SMALL = ModelConfig(hidden=8, decoder_hidden=8, modes=MODES, knots=KNOTS, sets=(2, MODES))
+SOURCE = SourceConfig("scenes", path="made")
+CONFIG = TrainConfig("made", "none", True, (SOURCE,), (SOURCE,), model=SMALL)
+
+
+def paths_of(x: torch.Tensor, y: torch.Tensor, logits: torch.Tensor) -> PathTensors:
+    return PathTensors(torch.stack([x, y, *([torch.zeros_like(x)] * 4)]), logits)
+
+
+def batch(steps: int = 3) -> Batch:
+    draw = torch.Generator().manual_seed(3)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=draw)
+
+    reset = torch.zeros(steps, OBJECTS)
+    reset[0] = 1.0
+    history = ModelInput(
+        displacement_m=normal(steps, OBJECTS, 2), velocity_mps=normal(steps, OBJECTS, 2),
+        steady_velocity_mps=normal(steps, OBJECTS, 2), yaw_rad=normal(steps, OBJECTS),
+        previous_yaw_rad=normal(steps, OBJECTS), dt_s=torch.full((steps, OBJECTS), 0.5), reset=reset,
+        velocity_valid=torch.zeros(steps, OBJECTS), size_m=torch.full((steps, OBJECTS, 2), 2.0),
+        map_valid=torch.zeros(steps, OBJECTS), object_class=torch.zeros(steps, OBJECTS, dtype=torch.int64),
+    )  # fmt: skip
+    nothing = ContextTensors(map_distance=torch.zeros(0), neighbours=torch.zeros(0))
+    length = torch.full((OBJECTS,), steps)
+    return Batch(history.packed(), length, nothing, normal(KNOTS, OBJECTS, 2), torch.ones(KNOTS, OBJECTS))
+
+
+def test_the_expected_displacement_of_the_closest_mode_of_each_set() -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, MODES, KNOTS, OBJECTS, generator=draw) * 5.0
+    logits = torch.randn(OBJECTS, MODES, generator=draw)
+    other_x, other_y = torch.randn(2, 6, KNOTS, OBJECTS, generator=draw) * 5.0
+    futures = Futures(other_x, other_y, torch.softmax(torch.randn(6, OBJECTS, generator=draw), 0))
+    regression, classification = taught(paths_of(x, y, logits), futures, (2, MODES))
+    expected, entropy = 0.0, 0.0
+    for n in range(OBJECTS):
+        log_p = torch.log_softmax(logits[n], 0)
+        for m in range(6):
+            ade = torch.hypot(x[:, :, n] - futures.x_m[m, :, n], y[:, :, n] - futures.y_m[m, :, n]).mean(1)
+            p = futures.probability[m, n]
+            expected += float(p * (ade[:2].min() + ade.min()) / 2) / OBJECTS
+            entropy -= float(p * log_p[ade.argmin()]) / OBJECTS
+    assert float(regression) == pytest.approx(expected, rel=1e-4)
+    assert float(classification) == pytest.approx(entropy, rel=1e-4)
+
+
+def test_a_student_that_repeats_its_teacher_has_nothing_to_learn() -> None:
+    x, y = torch.arange(2.0 * MODES * KNOTS * OBJECTS).reshape(2, MODES, KNOTS, OBJECTS)
+    p = torch.softmax(torch.randn(MODES, OBJECTS, generator=torch.Generator().manual_seed(1)), 0)
+    logits = p.log().t().clone().requires_grad_()
+    regression, classification = taught(paths_of(x, y, logits), Futures(x, y, p), (MODES,))
+    assert float(regression) == pytest.approx(1e-3, abs=1e-4)  # what keeps the square root's gradient finite
+    (gradient,) = torch.autograd.grad(classification, logits)
+    assert gradient.abs().max() < 1e-6
+
+
+def test_all_modes_of_all_teachers_are_futures_and_no_teacher_is_trained(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    models = [TrajectoryModel(replace(SMALL, hidden=hidden)) for hidden in (8, 16)]
+    files = [
+        str(checkpoint(tmp_path / f"{i}.ckpt", replace(CONFIG, model=model.config), model))
+        for i, model in enumerate(models)
+    ]
+    seen = batch()
+    futures = Teachers.load(files, SMALL, non_commercial=True).futures(seen)
+    assert futures.x_m.shape == (2 * MODES, KNOTS, OBJECTS)
+    assert torch.allclose(futures.probability.sum(dim=0), torch.ones(OBJECTS))
+    with torch.no_grad():
+        second = models[1].eval()(seen.history, seen.length, seen.surroundings)
+    assert torch.allclose(futures.y_m[MODES:], second.y_m, atol=1e-5)
+
+    alone, learner = Learner(CONFIG, 3, 1), Learner(replace(CONFIG, teachers=tuple(files)), 3, 1)
+    learner.model.load_state_dict(alone.model.state_dict())
+    assert learner.state_dict().keys() == alone.state_dict().keys()
+    assert len(list(learner.parameters())) == len(list(alone.parameters()))
+    for each in (alone, learner):
+        each.log = lambda *_, **__: None  # type: ignore[method-assign]  # there is no trainer
+        each.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
+    plain, more = (each.training_step(seen, 0) for each in (alone, learner))
+    terms = learner.train_means()
+    told = terms["taught_ade_m"] + CONFIG.loss.classification * terms["taught_classification"]
+    assert float((more - plain).detach()) == pytest.approx(told, rel=1e-4)
+    assert terms["taught_ade_m"] > 0.01
+
+
+def test_a_teacher_must_fit_and_its_licence_too(tmp_path: Path) -> None:
+    path = str(checkpoint(tmp_path / "teacher.ckpt", CONFIG, TrajectoryModel(SMALL)))
+    with pytest.raises(ConfigError, match=r"teacher\.ckpt: expected the student's map, neighbours and knots"):
+        Teachers.load([path], replace(SMALL, neighbours=3), non_commercial=True)
+    with pytest.raises(ConfigError, match=r"teacher\.ckpt: it is for non-commercial use only \(none\)"):
+        Teachers.load([path], SMALL, non_commercial=False)

@@ -1,0 +1,74 @@
+"""What a track store tells of a frame: its rows with the previous observation of each track, and who is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.arrays import StructOfArrays
+from trajnet.context.map_field import MapField
+from trajnet.context.surroundings import InputRequirements, Surroundings, surroundings_of
+from trajnet.types import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Observations(StructOfArrays):
+    """The N rows of one used frame, with the previous observation of each track. slot (N,) is unique.
+
+    reset (N,): the track's first observation; previous_* then equal the present values and dt_s is 0.
+    yaw_rad (N,): measured where yaw_valid, else derived by causal_heading, which also gives heading_known and
+    direction_known (N,). previous_yaw_rad equals the present yaw where no heading was known before: a heading that
+    becomes known is not a turn. steady_velocity_mps (N, 2): see motion. surroundings: map and neighbours of each row;
+    None until they are computed, and where the predictor uses none.
+    """
+
+    SHARED = ("timestamp_ns",)
+
+    timestamp_ns: int
+    track_id: tuple[str, ...]
+    slot: IntArray
+    reset: BoolArray
+    dt_s: FloatArray
+    position_m: FloatArray
+    yaw_rad: FloatArray
+    yaw_valid: BoolArray
+    previous_position_m: FloatArray
+    previous_yaw_rad: FloatArray
+    previous_yaw_valid: BoolArray
+    heading_known: BoolArray
+    direction_known: BoolArray
+    velocity_mps: FloatArray
+    velocity_valid: BoolArray
+    steady_velocity_mps: FloatArray
+    object_class: NDArray[np.int8]
+    size_m: FloatArray
+    surroundings: Surroundings | None = None
+
+    @cached_property
+    def slots(self) -> int:
+        """How many slots there must be room for: one more than the largest, 0 without rows."""
+        return int(self.slot.max()) + 1 if len(self.slot) else 0
+
+    @cached_property
+    def begun(self) -> IntArray:
+        """The slots of the rows that are reset, (B,)."""
+        return self.slot[self.reset]
+
+    def make_surroundings(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
+        """Return the required surroundings of the rows: samples of the map, and the other rows as neighbours."""
+        velocity_mps = self.velocity_mps
+        if not self.velocity_valid.all():
+            velocity_mps = np.where(self.velocity_valid[:, None], velocity_mps, self.steady_velocity_mps)
+        return surroundings_of(requirements, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m)
+
+
+@dataclass(frozen=True, eq=False)
+class Coasting(StructOfArrays):
+    """Live tracks that the newest frame did not report: id, slot (M,), time since their last observation (M,)."""
+
+    track_id: tuple[str, ...]
+    slot: IntArray
+    age_s: FloatArray

@@ -1,0 +1,90 @@
+"""Learning from trained models: their modes are more futures of each window than the one that was recorded.
+
+A model that learns from one recorded future of each window overfits to which of several futures happened. Several
+trained models together say more: each of their modes is a possible future, as probable as they say. The student learns
+the sets of paths that come closest to those futures in the mean: the ensemble's answer in one model (Hinton, Vinyals,
+Dean 2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trajnet.errors import ConfigError
+from trajnet.training.batches import Batch
+from trajnet.training.checkpoint import checkpoint_model
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
+from trajnet.training.tensors import PathTensors
+
+
+@dataclass(frozen=True)
+class Futures:
+    """M possible futures of N objects: x_m, y_m (M, T, N), relative to the object; probability (M, N), sums to 1."""
+
+    x_m: Tensor
+    y_m: Tensor
+    probability: Tensor
+
+
+class Teachers:
+    """Trained models that are asked, not trained. They are no part of the student and of its checkpoints."""
+
+    def __init__(self, models: Sequence[TrajectoryModel]) -> None:
+        self._models = [model.eval().requires_grad_(False) for model in models]
+
+    @classmethod
+    def load(cls, paths: Sequence[str], student: ModelConfig, *, non_commercial: bool) -> Teachers:
+        """Load the checkpoints. non_commercial: what the student's configuration says.
+
+        Raises ConfigError for a teacher that sees or predicts something else than the student, and for one whose
+        licence forbids the student's use; ContractError for a file that is no checkpoint.
+        """
+        models = []
+        for path in paths:
+            model, config, _ = checkpoint_model(Path(path))
+            theirs, ours = config.model, student
+            if (theirs.requirements, theirs.time_s) != (ours.requirements, ours.time_s):
+                raise ConfigError(
+                    f"teachers: {path}: expected the student's map, neighbours and knots, got {theirs.requirements} "
+                    f"and {theirs.knots} knots of {theirs.knot_step_s:g} s"
+                )
+            if config.non_commercial and not non_commercial:
+                raise ConfigError(
+                    f"teachers: {path}: it is for non-commercial use only ({config.licence}), and so is what learns "
+                    "from it: set non_commercial: true and name that licence"
+                )
+            models.append(model)
+        return cls(models)
+
+    @torch.no_grad()
+    def futures(self, batch: Batch) -> Futures:
+        """Return the modes of all teachers for the windows of a batch; each teacher counts the same."""
+        found = []
+        for model in self._models:
+            model.to(batch.future_m.device)
+            found.append(model(batch.history, batch.length, batch.surroundings))
+        probability = torch.cat([torch.softmax(paths.logits, 1) for paths in found], 1).t() / len(found)
+        return Futures(torch.cat([p.x_m for p in found]), torch.cat([p.y_m for p in found]), probability)
+
+
+def taught(paths: PathTensors, futures: Futures, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return the regression and the classification of K modes for possible futures, both means over the objects.
+
+    regression: the expected mean displacement (m) of the closest mode, in the mean over the sets (sizes as in
+    winner_takes_all). classification: cross entropy of the probabilities to the share of the futures that each mode is
+    the closest to.
+    """
+    x = paths.x_m.unsqueeze(1) - futures.x_m  # (K, M, T, N)
+    y = paths.y_m.unsqueeze(1) - futures.y_m
+    ade = torch.sqrt(x * x + y * y + 1e-6).mean(dim=2)  # (K, M, N)
+    best = [(futures.probability * ade[:size].min(dim=0).values).sum(dim=0).mean() for size in sizes]
+    closest = torch.zeros_like(ade).scatter_(0, ade.argmin(dim=0, keepdim=True), 1.0)  # (K, M, N)
+    share = (closest * futures.probability).sum(dim=1)  # (K, N)
+    log_probability = torch.log_softmax(paths.logits, dim=1).t()  # (K, N)
+    return torch.stack(best).mean(), -(share * log_probability).sum(dim=0).mean()
