@@ -21,17 +21,17 @@ HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
 #: Speeds of WEIGHTS (m/s): between them the weights are linear.
 SPEEDS_MPS = (0.0, 1.0, 2.0, 3.0, 6.0, 11.0, 16.0)
 #: Of constant velocity, for vehicles, riders and people, at each speed and horizon, rounded from what tools/top_path.py
-#: prints. For vehicles and riders never above 0.6: what a bend asks for, constant velocity does not know. 0 where too
-#: few were seen: riders that move, people who run.
+#: prints. For vehicles and riders never above 0.6: constant velocity knows of no vehicle ahead. 0 where too few were
+#: seen: riders that move, people who run.
 WEIGHTS: FloatArray = np.array(
     [
         [
-            [0.25, 0.15, 0.15, 0.15, 0.15],
+            [0.25, 0.15, 0.15, 0.15, 0.10],
             [0.00, 0.00, 0.00, 0.00, 0.00],
             [0.00, 0.00, 0.00, 0.00, 0.00],
             [0.00, 0.00, 0.00, 0.00, 0.00],
-            [0.25, 0.25, 0.20, 0.20, 0.20],
-            [0.60, 0.60, 0.50, 0.50, 0.45],
+            [0.45, 0.40, 0.35, 0.30, 0.30],
+            [0.60, 0.60, 0.60, 0.60, 0.50],
             [0.60, 0.60, 0.60, 0.60, 0.60],
         ],
         [
@@ -39,10 +39,10 @@ WEIGHTS: FloatArray = np.array(
             *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 6,
         ],
         [
-            [0.10, 0.10, 0.10, 0.10, 0.10],
-            [0.75, 0.60, 0.60, 0.60, 0.60],
-            [0.45, 0.35, 0.35, 0.40, 0.40],
-            [0.45, 0.35, 0.35, 0.40, 0.40],
+            [0.10, 0.05, 0.05, 0.10, 0.10],
+            [0.80, 0.65, 0.60, 0.60, 0.65],
+            [0.50, 0.35, 0.35, 0.40, 0.45],
+            [0.50, 0.35, 0.35, 0.40, 0.45],
             *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 3,
         ],
     ]
