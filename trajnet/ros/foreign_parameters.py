@@ -16,7 +16,7 @@ OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
 _LEARNED = "the model has learned this from recordings"
 _SEARCH = "objects are not assigned to lanelets"
-_CROSSWALK = "there is no rule for crosswalks"
+_CROSSWALK = "the parameter crossings switches crosswalks on and off; how often people cross is measured"
 _LANE_CHANGE = "there is no rule that detects lane changes; the model's paths contain them"
 _OVERRUN = "budget_ms, processing_warn_ms and processing_error_ms bound the time here"
 

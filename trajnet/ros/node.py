@@ -152,8 +152,8 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         """Load the model and warm it. Fails, and says why, where that cannot be done."""
         try:
             predictor, identity = load(self.parameters)
-            field, crosswalks = load_map_parts(self.parameters, predictor)
-            self._pipeline = warmed_up(predictor, identity, self.parameters, field, crosswalks)
+            parts = load_map_parts(self.parameters, predictor)
+            self._pipeline = warmed_up(predictor, identity, self.parameters, parts)
         except TrajnetError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
@@ -172,7 +172,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self._more.listen_for_maps(topic, self.parameters.frame_id, view)
         self.get_logger().info(
             f"configured: model {identity.model}, provider {identity.provider}, "
-            f"map {self.parameters.map_path if field is not None else 'none'}, domain {identity.domain}"
+            f"map {self.parameters.map_path if parts.field is not None else 'none'}, domain {identity.domain}"
         )
         if predictor.model_file is not None:
             for line in domain_lines(predictor.model_file.contract.domain):

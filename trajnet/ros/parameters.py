@@ -97,7 +97,8 @@ class Parameters:
     )
     horizon_s: float = _parameter(
         6.0,
-        "Length of the published paths. What is beyond the model's own goes straight on, wider, labelled, up to 15 s.",
+        "Length of the published paths. Beyond the model's own they go on along the map's lanes, else straight on, "
+        "wider, labelled, up to 15 s.",
         minimum=0.1,
         maximum=60.0,
     )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trajnet.context.crosswalks import crosswalks_of
 from trajnet.context.map_field import MapView, make_field
 from trajnet.errors import InputError
 from trajnet.ros import vector_map as module
@@ -20,6 +21,7 @@ from trajnet.ros.loaded_map import LoadedMap
 from trajnet.ros.map_message import MapMessage, decode_map, encode_map
 from trajnet.ros.map_share import on_map
 from trajnet.ros.vector_map import BuildApart, VectorMap, vector_map
+from trajnet.types import Lane
 
 TOPIC = "/map/vector_map"
 VIEW = MapView(ahead_m=4.0, behind_m=4.0, side_m=4.0, step_m=4.0)
@@ -242,6 +244,18 @@ def test_a_map_without_directions_is_handed_over_as_it_is(tmp_path: Path) -> Non
     assert got.field.direction is None
     assert got.crosswalks is None
     assert got.prepared(VIEW).crossing is None
+
+
+def test_crosswalks_are_handed_over_with_the_map(tmp_path: Path) -> None:
+    drawn = make_field(np.zeros(2), 1.0, {"drivable": np.ones((3, 4), np.bool_)})
+    left_m, right_m = np.array([[-2.0, 0], [-2, 10]]), np.array([[2.0, 0], [2, 10]])
+    lane = Lane("1", left_m, right_m, 0.5 * (left_m + right_m), drivable=False, crosswalk=True, signal_id=7)
+    LoadedMap(drawn, 1, crosswalks=(walks := crosswalks_of([lane]))).save(tmp_path / "map.npz")
+    got = LoadedMap.load(tmp_path / "map.npz").crosswalks
+    assert got is not None
+    assert walks is not None
+    for name in ("begin_m", "axis", "length_m", "half_width_m", "signal_id", "has_signal"):
+        assert getattr(got, name).tolist() == getattr(walks, name).tolist()
 
 
 @pytest.mark.usefixtures("lanelet2")

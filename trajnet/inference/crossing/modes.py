@@ -2,7 +2,8 @@
 
 P(crosses within 6 s) is a table (table.py). The predictor's own paths onto the crosswalk have the probability m; the
 crossing gets p = (P - m) / (1 - m), so that p + (1 - p) m = P, and nothing where m is P already. The other modes keep
-their proportions and sum to 1 - p. The number of modes stays: a crossing takes the place of the least probable ones.
+their proportions and sum to 1 - p. The most probable path stays the most probable one. The number of modes stays: a
+crossing takes the place of the least probable ones.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from trajnet.types import BoolArray, Expert, FloatArray, IntArray, ObjectClass, 
 LEAST_PROBABILITY = 0.05
 #: What is left to all other modes, at least.
 LEFT_TO_OTHERS = 0.05
+#: A crossing is no more probable than this share of the most probable path.
+BELOW_FIRST = 0.999
 #: An object gets at most so many.
 MOST_CROSSINGS = 2
 #: The table counts what happens within this time (s).
@@ -105,6 +108,8 @@ class Crossing:
         share = np.take_along_axis(share, best, axis=1)
         place = np.argsort(prediction.probability[row], axis=1, kind="stable")[:, :most]
         share[:, 1:][share[:, 1:] <= np.take_along_axis(prediction.probability[row], place[:, 1:], 1)] = 0.0
+        first = prediction.probability[row].max(axis=1)[:, None]  # a crossing never leads: the top path stays
+        np.minimum(share, BELOW_FIRST * first / (1.0 + (share > 0).sum(axis=1, keepdims=True) * first), out=share)
         which, order = np.nonzero(share > 0)
         if not len(which):
             return

@@ -12,9 +12,10 @@ from trajnet.types import BoolArray, FloatArray, IntArray
 
 #: A state is believed for this time after its stamp (s).
 STALE_S = 1.0
-#: States: unknown, red (or amber), green; by how much they multiply the probability of a crossing. Assumed.
+#: States: unknown, red (or amber), green; by how much they multiply the probability of a crossing. Measured in
+#: one city (docs/crossing.md).
 UNKNOWN, RED, GREEN = 0, 1, 2
-FACTORS: FloatArray = np.array([1.0, 0.3, 1.3])
+FACTORS: FloatArray = np.array([1.0, 0.75, 1.6])
 
 
 class SignalMemory:

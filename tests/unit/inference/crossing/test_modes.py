@@ -168,3 +168,18 @@ def test_two_crosswalks_at_a_corner_give_two_ways() -> None:
     ends = found.position_m[0, crossing, -1]
     assert (ends[:, 1] > 1).any()
     assert found.probability[0].sum() == pytest.approx(1.0)
+
+
+def test_a_crossing_never_leads() -> None:
+    walks = crosswalks_of([LANE])
+    assert walks is not None
+    one = people((1.0, -1.0))
+    found = Stream(Standing(), judging=NO_JUDGING).update(one, 0)
+    certain = np.full((4, 3), 1.0)
+    after = Crossing(walks, certain).added(observed_of(one), found)
+    assert after.expert is not None
+    crossing = after.expert[0] == Expert.CROSSING
+    assert crossing.sum() == 1
+    assert after.probability[0].argmax() == 0
+    assert after.probability[0, crossing][0] == pytest.approx(0.6 / 1.6, rel=2e-3)
+    assert after.probability[0].sum() == pytest.approx(1.0)
