@@ -23,8 +23,8 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
     """Return the rows that may be served, (N,).
 
     Finite, with probabilities that sum to 1 (Prediction.usable_rows), covariances that are symmetric and positive
-    definite, a source that predictors may give (not JUDGED, which is the stream's word), an age from 0 on, and no point
-    further from the object than its class can get by then.
+    definite, a source that predictors may give (not JUDGED, which is the stream's word), an age from 0 on, no point
+    further from the object than its class can get by then, and no step between points that its class cannot make.
     prediction: a row for each of observations.
     """
     if not len(prediction):
@@ -33,10 +33,12 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
     fine: BoolArray = (age_s >= 0.0) & (age_s < np.inf)
     fine &= source >= _FIRST_SOURCE
     fine &= source <= _LAST_SOURCE
-    if not (_all_usable(prediction) and _all_within_reach(prediction, observations)):  # nearly never
+    steps = _steps_within_reach(prediction, observations)
+    if not (steps.all() and _all_usable(prediction) and _all_within_reach(prediction, observations)):  # nearly never
         fine &= prediction.usable_rows()
         fine &= _positive_definite(prediction)
         fine &= _within_reach(prediction, observations)
+        fine &= steps
     return fine
 
 
@@ -89,6 +91,30 @@ def _within_reach(prediction: Prediction, observations: Observations) -> BoolArr
         np.abs(beyond_m, out=beyond_m)
         beyond_m -= reach_m.take(observations.object_class, axis=0)
         return np.asarray(beyond_m.max(axis=1) <= 0.0)
+
+
+def _steps_within_reach(prediction: Prediction, observations: Observations) -> BoolArray:
+    """Return the rows none of whose paths moves further along an axis from a point to the next than its class can."""
+    count, modes, times = prediction.yaw_rad.shape
+    if times < 2:
+        return np.ones(count, np.bool_)
+    flat_m = prediction.position_m.reshape(count, modes, times * 2)  # NumPy is slow along axes of two elements
+    with np.errstate(over="ignore", invalid="ignore"):
+        step_m = flat_m[..., 2:] - flat_m[..., :-2]
+        np.abs(step_m, out=step_m)
+        reach_m = _reach_of_steps(prediction.time_s.tobytes())
+        if step_m.max(initial=0.0) <= reach_m.min():  # nearly always: within the reach of the slowest class
+            return np.ones(count, np.bool_)
+        reach_m = reach_m.take(observations.object_class, axis=0)
+        return np.asarray((step_m.max(axis=1) <= reach_m).all(axis=1))
+
+
+@lru_cache(maxsize=16)
+def _reach_of_steps(time_s: bytes) -> FloatArray:
+    """Return how far an object of each class gets between times, (classes, (times - 1) * 2) m: for each axis."""
+    every = np.arange(len(ObjectClass), dtype=np.int8)
+    reach_m = max_speed_mps(every)[:, None] * np.diff(np.frombuffer(time_s)) + REACH_SLACK_M
+    return np.repeat(reach_m, 2, axis=1)
 
 
 @lru_cache(maxsize=16)

@@ -50,6 +50,7 @@ class Thresholds:
     late_share: Limit = Limit(0.05, 0.5)
     dropped_share: Limit = Limit(0.01, 0.2)
     frame_change_share: Limit = Limit(0.0, 0.2)
+    clock_reset_share: Limit = Limit(0.0, 0.2)
     without_id_share: Limit = Limit(0.0, 0.5)
     impossible_share: Limit = Limit(0.0, 0.2)
     off_map_share: Limit = Limit(0.5, 1.0)
@@ -83,7 +84,8 @@ class Cycle:
     impossible_rows: objects that began anew because their class cannot have moved so, and measured speeds that their
     class cannot have. refused_rows: paths of the model that must not go out.
     located_rows, off_map_rows: objects that were looked up on the map, and those that are off it.
-    frame_changed: the frame_id was another one before. failed: something raised, or the model gave no numbers.
+    frame_changed: the frame_id was another one before. clock_reset: the stamps went back, and a new clock began.
+    failed: something raised, or the model gave no numbers.
     """
 
     time_ns: int
@@ -103,6 +105,7 @@ class Cycle:
     located_rows: int = 0
     off_map_rows: int = 0
     frame_changed: bool = False
+    clock_reset: bool = False
     deadline_missed: bool = False
     failed: bool = False
 
@@ -150,6 +153,7 @@ class Totals:
     dropped: int = 0
     failed: int = 0
     frame_changes: int = 0
+    clock_resets: int = 0
     deadline_misses: int = 0
     failures: int = 0
     model_rows: int = 0
@@ -216,6 +220,7 @@ class Diagnostics:
         totals.dropped += cycle.kind == "dropped"
         totals.failed += cycle.kind == "failed"
         totals.frame_changes += cycle.frame_changed
+        totals.clock_resets += cycle.clock_reset
         totals.deadline_misses += cycle.deadline_missed
         totals.failures += cycle.failed
         totals.model_rows += cycle.model_rows
@@ -286,7 +291,7 @@ class Diagnostics:
         duration_s = (self._cycles[-1].time_ns - self._cycles[0].time_ns) * 1e-9 if len(self._cycles) > 1 else 0.0
         rate_hz = (len(self._cycles) - 1) / duration_s if duration_s > 0 else 0.0
         judged.add("rate_hz", f"{rate_hz:.1f}").add("silence_s", f"{silence_s:.2f}").add("frame_id", self._frame)
-        judged.add_totals(self.totals, ("messages", "bad", "late", "dropped", "frame_changes"))
+        judged.add_totals(self.totals, ("messages", "bad", "late", "dropped", "frame_changes", "clock_resets"))
         if self._last_bad:
             judged.add("last_bad_message", self._last_bad)
         return judged
@@ -294,6 +299,12 @@ class Diagnostics:
     def _judge_objects(self, judged: Judged) -> None:
         """Judge what the objects themselves say: their coordinate frame, their ids, how they move."""
         limits = self.thresholds
+        resets = sum(c.clock_reset for c in self._cycles)
+        judged.check(
+            limits.clock_reset_share,
+            self._share(lambda c: c.clock_reset),
+            f"the stamps went back {resets} time(s): a new clock or a recording that loops; every track began anew",
+        )
         changes = sum(c.frame_changed for c in self._cycles)
         judged.check(
             limits.frame_change_share,

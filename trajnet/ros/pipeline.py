@@ -244,7 +244,7 @@ class Pipeline:
         begin = self._clock_ns()
         guard = self.stream.guard.counters
         before = replace(guard)
-        impossible = self._impossible()
+        impossible, resets = self._impossible(), self.stream.store.counters.clock_reset
         found = _Found()
         try:
             answer = self._answer(data, now_ns, found)
@@ -276,6 +276,7 @@ class Pipeline:
             located_rows=found.located,
             off_map_rows=found.off_map,
             frame_changed=found.frame_changed,
+            clock_reset=self.stream.store.counters.clock_reset > resets,
             deadline_missed=guard.deadline_misses > before.deadline_misses,
             failed=bool(found.failure) or guard.failures > before.failures,
         )

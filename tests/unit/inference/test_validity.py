@@ -65,6 +65,13 @@ def test_a_path_reaches_as_far_as_its_class_can_get() -> None:
         assert bool(servable_rows(changed("position_m", path_m), SEEN)[1]) is served
 
 
+def test_a_path_moves_from_point_to_point_as_fast_as_its_class_can() -> None:
+    """Within reach of the pedestrian at 1 and at 2 s, but 12 m/s for 1 s and 10 m to spare lie between the points."""
+    for back_m, served in ((-11.9, True), (-12.1, False)):
+        path_m = np.array([[[10.0, 0.0], [back_m, 0.0]]]) + SEEN.position_m[1]
+        assert servable_rows(changed("position_m", path_m), SEEN).tolist() == [True, served, True]
+
+
 def test_symmetric_to_the_last_digit_of_float32_is_symmetric() -> None:
     almost = [[1.0, 0.3], [0.3 * (1 + 2.0**-24), 1.0]]
     assert servable_rows(changed("covariance_m2", almost), SEEN).all()

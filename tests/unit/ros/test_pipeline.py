@@ -348,6 +348,9 @@ def test_a_clock_that_starts_again_starts_the_tracks_again() -> None:
     line.process(message(60_000, "a"), 0)
     assert line.process(message(0, "a"), 0).kind == "used"
     assert line.stream.store.counters.clock_reset == 1
+    status = line.report(200_000_000)[0]
+    assert (status.level, line.diagnostics.totals.clock_resets) == (Level.ERROR, 1)  # at one of two messages
+    assert "the stamps went back 1 time(s)" in status.message
 
 
 def test_objects_over_the_limit_get_physics_and_known_ones_keep_the_model() -> None:

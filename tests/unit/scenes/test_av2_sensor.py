@@ -114,6 +114,7 @@ def test_a_slope_does_not_bend_the_plane(tmp_path: Path) -> None:
         ({"timestamp_ns": [5, 6, 7, 8]}, r"egovehicle\.feather: expected a pose at each annotated time, got none at 5"),
         ({"timestamp_ns": [START_NS] * 4}, r"annotations\.feather: .*'car' twice in frame"),
         ({"length_m": ["a"] * 4}, r"column length_m: expected numbers, got string"),
+        ({"track_uuid": pa.array([b"car\xd0"] * 4).view(pa.string())}, r"annotations\.feather: .*UTF8"),
     ],
 )
 def test_broken_logs_are_named(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
