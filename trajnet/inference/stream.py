@@ -65,7 +65,7 @@ class Stream:
         self._warn_without_map = warn_without_map
         self.crossing: Crossing | None = None
         self.use_map(map_field)
-        self.use_crosswalks(crosswalks)
+        self._use_crosswalks(crosswalks)
 
     @classmethod
     def for_scene(
@@ -86,7 +86,7 @@ class Stream:
     def use_map_of(self, scene: Scene) -> None:
         """Use the scene's map from now on, if the predictor uses one and the scene has one; and its crosswalks."""
         self.use_map(scene_field(scene, self.predictor.requirements))
-        self.use_crosswalks(crosswalks_of(scene.lanes))
+        self._use_crosswalks(crosswalks_of(scene.lanes))
 
     def use_map(self, map_field: MapField | None) -> None:
         """Use this map from the next frame on, if the predictor uses one; None: none. Tracks go on."""
@@ -95,10 +95,19 @@ class Stream:
             map_field.prepare(view)  # now, so that the first frame does not pay for it
         self.map_field = map_field
 
-    def use_crosswalks(self, crosswalks: Crosswalks | None) -> None:
-        """Use these crosswalks from the next frame on, if the policy has crossings; None: none. Tracks go on."""
-        usable = crosswalks is not None and self.store.policy.crossings and self.predictor.modes > 1
-        self.crossing = Crossing(crosswalks) if crosswalks is not None and usable else None
+    def _use_crosswalks(self, crosswalks: Crosswalks | None) -> None:
+        self.use_crossing(Crossing(crosswalks) if crosswalks is not None and self.takes_crossings else None)
+
+    @property
+    def takes_crossings(self) -> bool:
+        """Whether people near a crosswalk get crossings, where a map has any."""
+        return self.store.policy.crossings and self.predictor.modes > 1
+
+    def use_crossing(self, crossing: Crossing | None) -> None:
+        """Use the crosswalks of another map from the next frame on; the counters go on. None: of no map."""
+        if crossing is not None and self.crossing is not None:
+            crossing.counters = self.crossing.counters
+        self.crossing = crossing if self.takes_crossings else None
         weighs = self.judge is not None and self.judge.weighs
         self._memory.with_experts = weighs or self.crossing is not None
 

@@ -73,10 +73,10 @@ def _lane(lanelet: Any) -> Lane | None:
 
 
 def _signal_id(lanelet: Any) -> int | None:
-    """Return the id of the first of its regulatory elements that is traffic lights, as their states name it."""
-    for element in lanelet.regulatoryElements:
-        if "subtype" in element.attributes and str(element.attributes["subtype"]) == "traffic_light":
-            return int(element.id)
+    """Return the id of a lanelet's first traffic lights, as Autoware's messages name them; None without any."""
+    for rule in lanelet.regulatoryElements:
+        if "subtype" in rule.attributes and str(rule.attributes["subtype"]) == "traffic_light":
+            return int(rule.id)
     return None
 
 
@@ -87,7 +87,7 @@ def build(archive: Path) -> LoadedMap:
     field = field_of(lanes, None)
     if field is None:
         raise InputError(f"expected lanelets that vehicles may use, got none among {len(lanelets)}")
-    return LoadedMap(field, len(lanelets), broken=len(lanelets) - len(lanes), crosswalks=crosswalks_of(lanes))
+    return LoadedMap(field, len(lanelets), len(lanelets) - len(lanes), crosswalks_of(lanes))
 
 
 def give_way() -> None:

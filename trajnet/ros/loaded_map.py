@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trajnet.context.crosswalks import Crosswalks
-from trajnet.context.map_field import MapField
-
-#: What the names of the crosswalks' arrays in the file begin with.
-WALKS = "crosswalks_"
+from trajnet.context.map_field import MapField, MapView
+from trajnet.inference.crossing.modes import Crossing
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedMap:
     """field: what predictors see. lanelets: how many the map has. broken: of these, left out for their borders.
 
-    crosswalks: None where it has none.
+    crosswalks: those of the map; None where it has none. crossing: what puts them among the paths of people, once it
+    has been prepared.
     """
 
     field: MapField
     lanelets: int
     broken: int = 0
     crosswalks: Crosswalks | None = None
+    crossing: Crossing | None = None
 
     @property
     def words(self) -> str:
         """How large the map is."""
-        return f"{self.lanelets} lanelets" + (f" ({self.broken} broken ones left out)" if self.broken else "")
+        crosswalks = "" if self.crosswalks is None else f", {len(self.crosswalks.length_m)} crosswalks"
+        broken = f" ({self.broken} broken ones left out)" if self.broken else ""
+        return f"{self.lanelets} lanelets{broken}{crosswalks}"
+
+    def prepared(self, view: MapView | None) -> LoadedMap:
+        """Return the map with everything made that its first frame would have to wait for."""
+        if view is not None:
+            self.field.prepare(view)
+        return self if self.crosswalks is None else replace(self, crossing=Crossing(self.crosswalks))
 
     def save(self, path: Path) -> None:
         """Write the map to an .npz file."""
@@ -43,7 +51,7 @@ class LoadedMap:
         if self.field.direction is not None:
             arrays["direction"] = self.field.direction
         if self.crosswalks is not None:
-            arrays |= {f"{WALKS}{each.name}": getattr(self.crosswalks, each.name) for each in fields(Crosswalks)}
+            arrays |= {f"crosswalks.{each.name}": getattr(self.crosswalks, each.name) for each in fields(Crosswalks)}
         np.savez(path, **arrays)
 
     @staticmethod
@@ -53,6 +61,6 @@ class LoadedMap:
             scale = float(file["pixels_per_m"])
             field = MapField(file["origin_m"], scale, file["distance"], file.get("direction"))
             lanelets, broken = file["counts"].tolist()
-            walks = {each.name: file.get(f"{WALKS}{each.name}") for each in fields(Crosswalks)}
-        crosswalks = None if walks["begin_m"] is None else Crosswalks(**walks)
+            found = {each.name: file.get(f"crosswalks.{each.name}") for each in fields(Crosswalks)}
+        crosswalks = None if any(each is None for each in found.values()) else Crosswalks(**found)
         return LoadedMap(field, lanelets, broken, crosswalks)

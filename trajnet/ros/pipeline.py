@@ -19,9 +19,9 @@ import numpy as np
 from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.lane_paths import LanePaths, lane_paths_of
 from trajnet.context.map_field import MapField, field_of
-from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, in_words
 from trajnet.inference import NO_JUDGING, PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
+from trajnet.inference.crossing.modes import Crossing
 from trajnet.inference.domain import outside_words
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
@@ -73,22 +73,23 @@ class MapParts(NamedTuple):
     lane_paths: LanePaths | None = None
 
 
-def load_map_parts(parameters: Parameters, requirements: InputRequirements) -> MapParts:
+def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
     """Return what is used of the map that the parameters name. Raises TrajnetError."""
     if not parameters.map_path:
         return MapParts()
+    view, crosses = predictor.requirements.view, parameters.crossings and predictor.modes > 1
     extends = parameters.horizon_s > DEFAULTS["horizon_s"]
-    if requirements.view is None and not parameters.crossings and not extends:
+    if view is None and not crosses and not extends:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
         return MapParts()
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
     lanes, raster = load_map(parameters.map_path)
-    crosswalks = crosswalks_of(lanes) if parameters.crossings else None
+    crosswalks = crosswalks_of(lanes) if crosses else None
     paths = lane_paths_of(lanes) if extends else None
-    if requirements.view is None:
+    if view is None:
         found = 0 if crosswalks is None else len(crosswalks)
-        log.warning("map_path: this model uses no map; %s has %d crosswalks for it", parameters.map_path, found)
+        log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
         return MapParts(None, crosswalks, paths)
     field = field_of(lanes, raster)
     if field is None:
@@ -216,19 +217,20 @@ class Pipeline:
         self.stream.reset()
         self._cleaner.reset()
 
-    def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
-        parameters = self._parameters
-        return PathGrid(self.stream.predictor.time_s, parameters.horizon_s, parameters.path_step_s, lane_paths)
-
-    def use_map(self, field: MapField, crosswalks: Crosswalks | None = None) -> None:
+    def use_map(self, field: MapField, crossing: Crossing | None) -> None:
         """Use this map and its crosswalks from the next message on; tracks go on.
 
         Paths beyond the model's horizon then go straight on: the lanes of the map before are not those of this one.
         """
         self._grid = self._grid_on(None)
-        self.stream.use_map(field)
-        self.stream.use_crosswalks(crosswalks)
-        self._map_field = field
+        if self.stream.predictor.requirements.view is not None:
+            self.stream.use_map(field)
+            self._map_field = field
+        self.stream.use_crossing(crossing)
+
+    def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
+        parameters = self._parameters
+        return PathGrid(self.stream.predictor.time_s, parameters.horizon_s, parameters.path_step_s, lane_paths)
 
     def close(self) -> None:
         """End the thread that the budget needs."""

@@ -160,6 +160,7 @@ def _table(path: Path, columns: tuple[str, ...]) -> Any:
     require_file(path)
     try:
         table = feather.read_table(path, memory_map=False)
+        table.validate(full=True)  # text that is not UTF-8 would raise where it is used
     except (pa.ArrowException, OSError, ValueError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: expected a table in Feather, got one that cannot be read ({first})") from error

@@ -62,7 +62,9 @@ def shift(
         steady_mps=last[:, STEADY],
     )
     wobble_m, steps, shifts = last[:, WOBBLE], last[:, STEPS], last[:, SHIFTS]
-    shifted = out_of_line(off_m, dt_s, frame.object_class, wobble_m=wobble_m, steps=steps)
+    shifted = out_of_line(
+        off_m, dt_s, frame.object_class, wobble_m=wobble_m, steps=steps, measured=frame.velocity_valid
+    )
     rows: IntArray = (shifted & (shifts < MOST_IN_A_ROW)).nonzero()[0]
     if len(rows):
         leap_m = displacement_m[rows] - last[rows, STEADY] * dt_s[rows, None]

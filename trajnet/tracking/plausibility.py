@@ -111,16 +111,24 @@ def deviation(
 
 
 def out_of_line(
-    off_m: FloatArray, dt_s: FloatArray, object_class: NDArray[np.int8], *, wobble_m: FloatArray, steps: FloatArray
+    off_m: FloatArray,
+    dt_s: FloatArray,
+    object_class: NDArray[np.int8],
+    *,
+    wobble_m: FloatArray,
+    steps: FloatArray,
+    measured: BoolArray,
 ) -> BoolArray:
     """Return the mask (N,) of steps that the track's own past and the acceleration of its class do not explain.
 
     off_m (N,): see deviation. wobble_m, steps (N,): the track's largest recent deviation and its displacements so far.
-    The steady velocity lags behind an accelerating object by its time constant.
+    measured (N,): whether its velocity is measured. The steady velocity lags behind an accelerating object by its time
+    constant. The measured one does not: an object that is said to stand has hardly moved.
     """
     if off_m.max(initial=0.0) <= _LEAST_FLOOR_M:
         return np.zeros(len(dt_s), np.bool_)
-    gate_m = _FLOOR_M.take(object_class) + _LIMITS[:, 2].take(object_class) * dt_s * (STEADY_TIME_S + 0.5 * dt_s)
+    lag_s = np.where(measured, 0.0, STEADY_TIME_S)
+    gate_m = _FLOOR_M.take(object_class) + _LIMITS[:, 2].take(object_class) * dt_s * (lag_s + 0.5 * dt_s)
     gate_m += TIMES_WOBBLE * wobble_m
     return np.asarray((off_m > gate_m) & (steps >= ENOUGH_STEPS))
 

@@ -480,7 +480,7 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
     fan = Seeing()
-    line = warmed_up(fan, SERVING, parameters, load_map_parts(parameters, fan.requirements))
+    line = warmed_up(fan, SERVING, parameters, load_map_parts(parameters, fan))
     first = load_scene(scene).frame(0)
     line.process(encode_tracked(tracked_objects(first)), first.timestamp_ns)
     warm_up, seen = fan.seen[0], fan.seen[-1]
@@ -494,10 +494,13 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     blind.process(message(0, "a"), 0)
     assert other.seen[0] is not None
     assert not other.seen[0].map_valid.any()
-    assert load_map_parts(Parameters(), fan.requirements) == MapParts()
+    assert load_map_parts(Parameters(), fan) == MapParts()
     assert not caplog.records
-    assert load_map_parts(parameters, Fan.requirements) == MapParts()
-    assert "this model uses no map" in caplog.text
+    assert load_map_parts(parameters, Fan()) == MapParts()
+    assert "this model uses no map; of" in caplog.text  # Fan has several modes, so crosswalks were looked for
+    straight = ConstantVelocity(Fan.time_s)
+    assert load_map_parts(Parameters(map_path="/no/such/map.osm"), straight) == MapParts()
+    assert "this model uses no map; /no/such/map.osm is not read" in caplog.text
 
 
 @pytest.mark.parametrize(("moved_m", "level"), [(0.0, Level.OK), (1_500.0, Level.WARN), (80_000.0, Level.WARN)])
@@ -505,7 +508,7 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
     pytest.importorskip("pyarrow")
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "map_path": str(scene)})
-    line = Pipeline(Seeing(), SERVING, parameters, load_map_parts(parameters, Seeing.requirements), clock_ns=lambda: 0)
+    line = Pipeline(Seeing(), SERVING, parameters, load_map_parts(parameters, Seeing()), clock_ns=lambda: 0)
     first = load_scene(scene).frame(0)
     moved = replace(first, position_m=first.position_m + moved_m)
     line.process(encode_tracked(tracked_objects(moved)), first.timestamp_ns)
@@ -518,7 +521,7 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
 
 def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.osm"):
-        load_map_parts(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.requirements)
+        load_map_parts(Parameters(map_path=str(tmp_path / "no.osm")), Seeing())
     points = "".join(
         f'<node id="{i}"><tag k="local_x" v="{i}"/><tag k="local_y" v="{i % 2}"/></node>' for i in range(4)
     )
@@ -529,7 +532,7 @@ def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"map_path: expected lanes that vehicles may use in .*walkways\.osm, got none"
     ):
-        load_map_parts(Parameters(map_path=str(path)), Seeing.requirements)
+        load_map_parts(Parameters(map_path=str(path)), Seeing())
 
 
 def test_the_same_bytes_give_the_same_bytes() -> None:

@@ -191,9 +191,11 @@ class Origin:
     def __init__(self, latitude, longitude): pass
 class Point:
     def __init__(self, x, y): self.x, self.y, self.z = x, y, 0.0
+class Rule:
+    def __init__(self, id, subtype): self.id, self.attributes = id, {"subtype": subtype}
 class Lanelet:
-    def __init__(self, id, attributes, left, right):
-        self.id, self.attributes = id, attributes
+    def __init__(self, id, attributes, left, right, *rules):
+        self.id, self.attributes, self.regulatoryElements = id, attributes, [Rule(*each) for each in rules]
         self.leftBound, self.rightBound = [Point(*p) for p in left], [Point(*p) for p in right]
 class Map: pass
 def load(path, origin):
@@ -203,6 +205,8 @@ def load(path, origin):
 """
 ROAD = "(20, {'subtype': 'road'}, [(0, 2), (50, 2)], [(0, -2), (50, -2)])"
 POINT = "(22, {'subtype': 'road'}, [(0, 4)], [(0, 2), (50, 2)])"
+LIGHTS = "(5, 'right_of_way'), (77, 'traffic_light')"
+CROSSWALK = f"(23, {{'subtype': 'crosswalk'}}, [(20, -3), (20, 3)], [(24, -3), (24, 3)], {LIGHTS})"
 WALKWAY = "(21, {'subtype': 'walkway'}, [(0, 4), (50, 4)], [(0, 2), (50, 2)])"
 
 
@@ -217,8 +221,12 @@ def lanelet2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("lanelet2")
 def test_an_archive_is_read_and_drawn_in_a_process_of_its_own() -> None:
-    loaded = BuildApart()(memoryview(f"[{ROAD}, {WALKWAY}, {POINT}]".encode()))
-    assert loaded.words == "3 lanelets (1 broken ones left out)"
+    loaded = BuildApart()(memoryview(f"[{ROAD}, {WALKWAY}, {POINT}, {CROSSWALK}]".encode()))
+    assert loaded.words == "4 lanelets (1 broken ones left out), 1 crosswalks"
+    assert loaded.crosswalks is not None
+    assert loaded.crosswalks.signal_id.tolist() == [77]
+    assert loaded.crosswalks.length_m.tolist() == [6.0]
+    assert loaded.prepared(None).crossing is not None
     places = np.array([[25.0, 0.0], [25.0, 100.0]])
     assert on_map(loaded.field, places).tolist() == [True, False]
     assert "lanelet2" not in sys.modules
@@ -235,6 +243,7 @@ def test_a_map_without_directions_is_handed_over_as_it_is(tmp_path: Path) -> Non
     assert np.array_equal(got.field.distance, drawn.distance)
     assert got.field.direction is None
     assert got.crosswalks is None
+    assert got.prepared(VIEW).crossing is None
 
 
 def test_crosswalks_are_handed_over_with_the_map(tmp_path: Path) -> None:

@@ -74,7 +74,13 @@ def test_every_class_has_a_highest_speed() -> None:
 
 
 def leapt(
-    off_m: float, *, dt_s: float = 0.1, wobble_m: float = 0.0, steps: int = 10, object_class: ObjectClass = CAR
+    off_m: float,
+    *,
+    dt_s: float = 0.1,
+    wobble_m: float = 0.0,
+    steps: int = 10,
+    object_class: ObjectClass = CAR,
+    measured: bool = False,
 ) -> bool:
     """Return whether one step is out of its track's line."""
     found = out_of_line(
@@ -83,6 +89,7 @@ def leapt(
         np.array([object_class], np.int8),
         wobble_m=np.array([wobble_m]),
         steps=np.array([float(steps)]),
+        measured=np.array([measured]),
     )
     return bool(found[0])
 
@@ -98,6 +105,14 @@ def test_a_steady_track_is_left_by_less_than_a_wobbling_one() -> None:
     # At 2 Hz: 0.5 + 10 * 0.5 * (0.4 + 0.25) = 3.75 m.
     assert not leapt(3.7, dt_s=0.5)
     assert leapt(3.8, dt_s=0.5)
+
+
+def test_a_measured_velocity_does_not_lag() -> None:
+    # At 2 Hz: 0.5 + 10 * 0.5 * 0.25 = 1.75 m; at 5 Hz: 0.5 + 10 * 0.2 * 0.1 = 0.7 m.
+    assert not leapt(1.7, dt_s=0.5, measured=True)
+    assert leapt(1.8, dt_s=0.5, measured=True)
+    assert not leapt(0.69, dt_s=0.2, measured=True)
+    assert leapt(0.71, dt_s=0.2, measured=True)
 
 
 def test_a_track_without_a_past_is_not_judged_by_it() -> None:

@@ -377,6 +377,16 @@ def test_a_small_leap_out_of_a_steady_track_is_no_motion(
     assert (store.counters.shifted, store.counters.restarted) == (1, 0)
 
 
+@pytest.mark.parametrize(("hz", "leap_m"), [(2.0, 2.0), (5.0, 1.0), (10.0, 0.7)])
+def test_a_standing_car_that_is_said_to_stand_has_not_driven(hz: float, leap_m: float) -> None:
+    """A velocity of 0 is measured, and the place leaps by 2 m: taken for a start, its path was 42 m long."""
+    store, found = streamed([(leap_m if step >= 10 else 0.0, 0.0) for step in range(14)], hz=hz, velocity=(0.0, 0.0))
+    for seen in found:
+        assert (seen.position_m - seen.previous_position_m).tolist() == [[0.0, 0.0]]
+        assert seen.steady_velocity_mps.tolist() == [[0.0, 0.0]]
+    assert (store.counters.shifted, store.counters.restarted) == (1, 0)
+
+
 def test_a_detection_that_leaps_and_comes_back_is_no_motion_either_time() -> None:
     store, found = streamed([(step, 2.0 if step == 10 else 0.0) for step in range(20)])
     assert store.counters.shifted == 2
