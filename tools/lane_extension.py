@@ -1,6 +1,6 @@
 """How well paths of vehicles go on beyond the model's horizon along the lanes of the map, and straight on.
 
-    python tools/lane_extension.py DATA/nuscenes_mini/*.parquet
+    python -m tools.lane_extension DATA/nuscenes_mini/*.parquet
 
 plays the scenes through a stream with the default model (without maps), as tools/path_extension.py does, and compares
 both ways to go on with where the vehicles were 8, 10, 12 and 15 s later. The table is the one of docs/ros.md.
