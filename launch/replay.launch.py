@@ -13,17 +13,28 @@ from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
 
-TRACKED = "/perception/object_recognition/tracking/objects"
+#: Of a bag only what the predictor takes: recorded predictions would be published on the same topic as ours.
+PLAYED = ("/perception/object_recognition/tracking/objects", "/map/vector_map", "/tf", "/tf_static")
 
 ARGUMENTS = {
     "scene": ("", "A scene file; the player publishes it with /clock."),
     "bag": ("", "A rosbag2 recording, also one that was cut off; the player publishes its tracked objects and /clock."),
-    "raw": ("false", "true: `ros2 bag play` plays the bag, the recorded bytes as they are; it does not wait."),
+    "raw": ("false", "true: `ros2 bag play` plays the bag's objects, map and /tf as recorded; it does not wait."),
     "rate": ("1.0", "How many times faster than real time."),
     "loop": ("false", "Start again at the end."),
     "model": ("", "See predictor.launch.py."),
+    "map_path": ("", "See predictor.launch.py."),
     "rviz": ("false", "Show it in RViz."),
 }
+
+
+def _truth(name: str, text: str) -> bool:
+    """Return what true, True, 1, yes, on and their opposites mean. The same words as trajnet.ros.parameters.truth."""
+    if text.strip().lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.strip().lower() in ("false", "0", "no", "off"):
+        return False
+    raise RuntimeError(f"replay.launch.py: {name}: expected true or false, got {text!r}")
 
 
 def _actions(context: Any) -> list[Any]:
@@ -36,9 +47,9 @@ def _actions(context: Any) -> list[Any]:
 
     if bool(value("scene")) == bool(value("bag")):
         raise RuntimeError("replay.launch.py: expected one of scene:=FILE and bag:=FILE")
-    loop = value("loop").lower() in ("true", "1")
+    loop, raw, rviz = (_truth(name, value(name)) for name in ("loop", "raw", "rviz"))
     ends_all = Shutdown(reason="the recording has been played")
-    if value("scene") or value("raw").lower() not in ("true", "1"):
+    if value("scene") or not raw:
         # The model is loaded and warm before the predictor subscribes: the first frames are not lost.
         played = {"scene": value("scene") or value("bag"), "rate": float(value("rate")), "loop": loop}
         player = Node(
@@ -50,11 +61,11 @@ def _actions(context: Any) -> list[Any]:
             on_exit=ends_all,
         )
     else:
-        # Only the tracked objects: recorded predictions would be published on the same topic as ours.
-        command = ["ros2", "bag", "play", value("bag"), "--clock", "--rate", value("rate"), "--topics", TRACKED]
+        command = ["ros2", "bag", "play", value("bag"), "--clock", "--rate", value("rate"), "--topics", *PLAYED]
         player = ExecuteProcess(cmd=command + (["--loop"] if loop else []), output="both", on_exit=ends_all)
-    actions = [included("predictor.launch.py", model=value("model"), use_sim_time="true"), player]
-    if value("rviz") == "true":
+    handed_on = {name: value(name) for name in ("model", "map_path")}
+    actions = [included("predictor.launch.py", **handed_on, use_sim_time="true"), player]
+    if rviz:
         actions.append(included("rviz.launch.py", use_sim_time="true"))
     return actions
 

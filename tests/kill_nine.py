@@ -27,8 +27,8 @@ from tests.tiny_training import ROOT, tiny_config, train_arguments
 SCENE = ROOT / "sim/scenes/crossing_small.parquet"
 #: Python files whose calls are counted: those that write, here and in the libraries that write for us.
 WRITING = (
-    "trajnet/whole_file.py", "trajnet/shards/build.py", "trajnet/shards/store.py", "trajnet/training/finish.py",
-    "trajnet/export/graph.py",
+    "trajnet/whole_file.py", "trajnet/shards/build.py", "trajnet/shards/store.py", "trajnet/shards/pieces.py",
+    "trajnet/training/finish.py", "trajnet/export/graph.py",
     "trajnet/ros/bag_export.py", "trajnet/scenes/table.py", "trajnet/evaluate/path_writer.py",
     "rosbag2/writer.py", "rosbag2/storage_mcap.py", "rosbag2/storage_sqlite3.py",
     "lightning/pytorch/callbacks/model_checkpoint.py", "torch/serialization.py", "numpy/lib/_npyio_impl.py",

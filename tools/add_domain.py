@@ -27,6 +27,12 @@ from trajnet.training.config import TrainConfig
 from trajnet.training.domain import training_domain
 from trajnet.training.window_store import stored_windows
 
+#: Why a file that is older than the count in each file does not fit its own configuration.
+THINNED = (
+    "; its configuration thins windows (every, standing_every), which is counted in each file since: a model that was "
+    "trained before, as the shipped ones, saw others"
+)
+
 
 def read_model(path: Path) -> tuple[onnx.ModelProto, Contract, str]:
     """Return a model file's graph, contract and card. Raises InputError or ContractError for any other file."""
@@ -50,9 +56,10 @@ def domain_of(contract: Contract, config: TrainConfig, roots: list[Path], cache:
         raise InputError(f"expected the configuration of {contract.name}, got that of {config.name}")
     windows = stored_windows(config.train, roots, np.array(config.model.time_s), config.model.requirements, cache)
     if len(windows) != contract.training.windows:
+        thinned = any(source.every > 1 or source.standing_every > 1 for source in config.train)
         raise InputError(
             f"expected the {contract.training.windows:,} windows that {contract.name} was trained on, "
-            f"the data give {len(windows):,}"
+            f"the data give {len(windows):,}{THINNED if thinned else ''}"
         )
     return training_domain(windows.chunks(), config, windows.source_windows)
 

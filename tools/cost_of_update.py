@@ -7,7 +7,8 @@ Each revision runs in a process of its own on one core, with its own default mod
 They take turns of a few frames, so that what else the machine does meets both; shown is the median of the ratios of
 neighbouring turns, in processor time of the thread, to which other programs add no waiting. A slow frame of the machine
 changes one ratio, not the median. The traffic is that of ``trajnet bench`` with noise, and four objects in it are
-faster than the model's domain, so the fall-back is asked, too.
+faster than the model's domain, so the fall-back is asked, too. In it a new track takes over the one that ends in the
+same place, so all are judged in the same frames; with --apart it begins elsewhere, and every frame has judgements.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Frames of a turn, and turns that warm up: the first judgements come after a second, those of the spread after six.
-FRAMES, WARM_TURNS = 20, 4
+#: Frames of a turn, and turns that warm up: in 12 s every track of the first frame has been replaced.
+FRAMES, WARM_TURNS = 20, 6
 #: Objects outside of the model's domain: pedestrians of this speed (m/s); no leap, as the class may reach 12.
 OUTSIDE, OUTSIDE_MPS = 4, (8.0, 11.0)
+#: How far apart the next track begins with --apart (m), in turn to either side.
+APART_M = 60.0
 
 #: Runs in either tree. Reads "go" lines; answers each with the mean processor time of a turn's frames in µs.
 WORKER = f"""
@@ -57,7 +60,7 @@ for _ in sys.stdin:
 """
 
 
-def traffic(objects: int, frames: int, noise_m: float) -> list[dict[str, Any]]:
+def traffic(objects: int, frames: int, noise_m: float, apart: bool = False) -> list[dict[str, Any]]:
     """Return the fields of frames of synthetic traffic at 10 Hz with noisy positions."""
     from trajnet.bench.synthetic_traffic import synthetic_frames
     from trajnet.types import ObjectClass
@@ -70,6 +73,8 @@ def traffic(objects: int, frames: int, noise_m: float) -> list[dict[str, Any]]:
         object_class = frame.object_class.copy()
         object_class[np.flatnonzero(fast)[:OUTSIDE]] = ObjectClass.PEDESTRIAN
         position_m = frame.position_m + draw.normal(0.0, noise_m, frame.position_m.shape)
+        if apart:
+            position_m += APART_M * np.array([[int(track_id.split("-")[1]) % 2] for track_id in frame.track_id])
         found.append({**vars(frame), "object_class": object_class, "position_m": position_m})
     return found
 
@@ -105,9 +110,10 @@ def main() -> int:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--before", type=Path, required=True, help="a checkout of the revision to compare with")
-    parser.add_argument("--turns", type=int, default=60)
+    parser.add_argument("--turns", type=int, default=100)
     parser.add_argument("--objects", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--noise-m", type=float, default=0.05, help="standard deviation of positions along each axis")
+    parser.add_argument("--apart", action="store_true", help="new tracks begin elsewhere: judgements in every frame")
     parser.add_argument("--cold-mb", type=float, default=0.0, help="memory that is changed between frames, for caches")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     options = parser.parse_args()
@@ -116,7 +122,7 @@ def main() -> int:
         count = options.turns + WARM_TURNS
         with tempfile.TemporaryDirectory() as folder:
             files = Path(folder) / "frames"
-            files.write_bytes(pickle.dumps(traffic(objects, count * FRAMES, options.noise_m)))
+            files.write_bytes(pickle.dumps(traffic(objects, count * FRAMES, options.noise_m, options.apart)))
             found = np.array(turns([options.before.resolve(), ROOT], files, count, options))
         low, ratio, high = np.quantile(found[:, 1] / found[:, 0], [0.25, 0.5, 0.75])
         before_us, now_us = np.median(found, axis=0)

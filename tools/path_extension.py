@@ -42,8 +42,10 @@ def positions_at(scene: Scene, time_ns: int) -> dict[str, FloatArray]:
     return dict(zip(frame.track_id, frame.position_m, strict=True))
 
 
-def samples(scene: Scene) -> Iterator[tuple[Prediction, int, list[FloatArray | None]]]:
-    """Yield predictions, a row of each and where its object was after 6 s and at LATER_S; None: not known."""
+def samples(
+    scene: Scene, later_s: tuple[float, ...] = LATER_S
+) -> Iterator[tuple[Prediction, int, list[FloatArray | None]]]:
+    """Yield predictions, a row of each and where its object was after 6 s and at later_s; None: not known."""
     stream = Stream(load_predictor(str(default_model())), warn_without_map=False)
     first: dict[str, int] = {}
     last_ns = int(scene.timestamp_ns[0]) - EVERY_NS
@@ -55,7 +57,7 @@ def samples(scene: Scene) -> Iterator[tuple[Prediction, int, list[FloatArray | N
         if now_ns - last_ns < EVERY_NS:
             continue
         last_ns = now_ns
-        later = [positions_at(scene, now_ns + int(s * 1e9)) for s in (prediction.time_s[-1], *LATER_S)]
+        later = [positions_at(scene, now_ns + int(s * 1e9)) for s in (prediction.time_s[-1], *later_s)]
         for row, name in enumerate(frame.track_id):
             if now_ns - first[name] >= HISTORY_NS and name in later[1]:
                 yield prediction, row, [found.get(name) for found in later]

@@ -21,8 +21,8 @@ from tools.self_judging import HISTORY_S, SITES, TIME_S, Site, scenes_of
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.evaluate.units import played
 from trajnet.inference import NO_JUDGING, Predictor, Stream, load_predictor
-from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, group_of
-from trajnet.types import BoolArray, FloatArray, IntArray, Scene
+from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, combined, group_of
+from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Scene
 
 SHARES: FloatArray = np.linspace(0.0, 1.0, 21)
 LEAST = 50
@@ -37,13 +37,18 @@ GROUPS = ("vehicles", "riders", "people")
 
 
 class Seen(NamedTuple):
-    """Of W objects: group, speed (W,): index of the nearest of SPEEDS_MPS; top_m, velocity_m, truth_m (W, H, 2)."""
+    """Of W objects: group, speed (W,): index of the nearest of SPEEDS_MPS; top_m, truth_m (W, T, 2).
+
+    begin_m, velocity_mps (W, 2). wheeled (W,).
+    """
 
     group: IntArray
     speed: IntArray
     top_m: FloatArray
-    velocity_m: FloatArray
     truth_m: FloatArray
+    begin_m: FloatArray
+    velocity_mps: FloatArray
+    wheeled: BoolArray
 
 
 def top_paths(predictor: Predictor, scene: Scene, rows: IntArray, frames: BoolArray) -> FloatArray:
@@ -58,7 +63,6 @@ def top_paths(predictor: Predictor, scene: Scene, rows: IntArray, frames: BoolAr
 def seen_at(site: Site, model: str, data: Path) -> Seen:
     """Stream the site's scenes by the model and by constant velocity."""
     predictors = [load_predictor(model), load_predictor("cv")]
-    knots = np.searchsorted(TIME_S, HORIZONS_S)
     parts = []
     for scene in scenes_of(site, data):
         frames = np.arange(scene.frame_count) < (site.frames or scene.frame_count)
@@ -69,18 +73,28 @@ def seen_at(site: Site, model: str, data: Path) -> Seen:
         top_m, velocity_m = (top_paths(predictor, scene, rows, frames) for predictor in predictors)
         speed_mps = np.linalg.norm(velocity_m[:, 1] - velocity_m[:, 0], axis=-1) / (TIME_S[1] - TIME_S[0])
         group, speed = group_of(windows.object_class), np.searchsorted(EDGES_MPS, speed_mps)
-        parts.append(Seen(group, speed, top_m[:, knots], velocity_m[:, knots], windows.future_m[:, knots]))
+        velocity_mps = (velocity_m[:, 1] - velocity_m[:, 0]) / (TIME_S[1] - TIME_S[0])
+        begin_m, wheeled = windows.position_m[:, -1], np.array(WHEELED)[windows.object_class]
+        parts.append(Seen(group, speed, top_m, windows.future_m, begin_m, velocity_mps, wheeled))
     return Seen(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 def shares_of_error(seen: Seen, group: int, speed: int) -> tuple[FloatArray, int]:
     """Return the mean error with each of SHARES over that with none, (SHARES, H), and of how many objects."""
     rows = (seen.group == group) & (seen.speed == speed)
-    top_m, velocity_m, truth_m = seen.top_m[rows], seen.velocity_m[rows], seen.truth_m[rows]
-    if len(top_m) < LEAST:
-        return np.zeros((len(SHARES), len(HORIZONS_S))), len(top_m)
-    error_m = [np.linalg.norm(top_m + w * (velocity_m - top_m) - truth_m, axis=-1).mean(axis=0) for w in SHARES]
-    return np.stack(error_m) / error_m[0], len(top_m)
+    count = int(np.count_nonzero(rows))
+    if count < LEAST:
+        return np.zeros((len(SHARES), len(HORIZONS_S))), count
+    given = Seen(*(values[rows] for values in seen))
+    paths_m = (
+        combined(
+            given.top_m, given.begin_m, given.velocity_mps, TIME_S, np.full((count, len(TIME_S)), share), given.wheeled
+        )
+        for share in SHARES
+    )
+    knots = np.searchsorted(TIME_S, HORIZONS_S)
+    error_m = [np.linalg.norm(path_m - given.truth_m, axis=-1).mean(axis=0)[knots] for path_m in paths_m]
+    return np.stack(error_m) / error_m[0], count
 
 
 def main() -> None:

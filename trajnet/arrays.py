@@ -56,17 +56,22 @@ class StructOfArrays:
 
         Raises IndexError if a row does not exist or a mask has the wrong length.
         """
-        index = rows if isinstance(rows, slice) else np.arange(len(self))[rows]
         per_row, shared = _LAYOUTS[type(self)]
-        values = {name: getattr(self, name) for name in shared}
-        for name in per_row:
-            values[name] = _taken(getattr(self, name), index)
+        held = vars(self)
+        values = {name: held[name] for name in shared}
+        if isinstance(rows, slice):
+            values.update((name, _taken(held[name], rows)) for name in per_row)
+            return type(self)(**values)
+        index = np.arange(len(self))[rows]
+        for name in per_row:  # arrays here: a call for each would take as long as the taking
+            value = held[name]
+            values[name] = value.take(index, 0) if isinstance(value, np.ndarray) else _taken(value, index)
         return type(self)(**values)
 
 
 def _taken(values: Any, index: Rows) -> Any:
     if isinstance(values, np.ndarray):
-        return values[index] if isinstance(index, slice) else values.take(index, axis=0)
+        return values[index] if isinstance(index, slice) else values.take(index, 0)
     if isinstance(values, tuple):
         return values[index] if isinstance(index, slice) else tuple([values[i] for i in index.tolist()])
     if isinstance(values, StructOfArrays):

@@ -69,12 +69,14 @@ class Expert(IntEnum):
     """Who predicted one mode of an object, where predictions judge themselves (trajnet.inference.judging).
 
     UNKNOWN: none of the three that are weighed; physics answered, and nobody judged.
+    CROSSING: the map; the object may enter a crosswalk (trajnet.inference.crossing).
     """
 
     MODEL = 0
     CONSTANT_VELOCITY = 1
     STANDING = 2
     UNKNOWN = 3
+    CROSSING = 4
 
 
 def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -164,7 +166,7 @@ class TrackFrame(StructOfArrays):
     size_m: FloatArray
 
     def __post_init__(self) -> None:
-        count, put = len(self.track_id), object.__setattr__
+        count, put, held = len(self.track_id), object.__setattr__, vars(self)
         put(self, "timestamp_ns", _timestamp("TrackFrame", self.timestamp_ns))
         put(self, "track_id", tuple(self.track_id))
         for name, dtype, shape in (
@@ -176,7 +178,10 @@ class TrackFrame(StructOfArrays):
             ("velocity_valid", _BOOL, (count,)),
             ("size_m", _FLOAT64, (count, 2)),
         ):
-            put(self, name, _array("TrackFrame", name, getattr(self, name), dtype, shape))
+            value = held[name]
+            array = _array("TrackFrame", name, value, dtype, shape)
+            if array is not value:
+                put(self, name, array)
         _require_unique("TrackFrame", self.track_id)
         _require_classes("TrackFrame", self.object_class)
         _require_finite("TrackFrame", "position_m", self.position_m)
@@ -222,7 +227,7 @@ class Prediction(StructOfArrays):
     expert: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
+        put, held = object.__setattr__, vars(self)
         put(self, "track_id", tuple(self.track_id))
         time_s = np.ascontiguousarray(self.time_s, dtype=np.float64)
         if time_s.ndim != 1 or not _are_future_times(time_s.tobytes()):
@@ -243,7 +248,10 @@ class Prediction(StructOfArrays):
             ("source", _INT8, (count,)),
             ("age_s", _FLOAT64, (count,)),
         ):
-            put(self, name, _array("Prediction", name, getattr(self, name), dtype, shape))
+            value = held[name]
+            array = _array("Prediction", name, value, dtype, shape)
+            if array is not value:
+                put(self, name, array)
         if self.expert is not None:
             put(self, "expert", _array("Prediction", "expert", self.expert, _INT8, (count, modes)))
 
@@ -337,7 +345,8 @@ class Lane:
     """One lane or walkway: left_m (P, 2), right_m (Q, 2) and centre_m (C, 2) polylines in the map frame.
 
     They run in the direction of travel. drivable: whether vehicles use it; pavements and crossings are not.
-    one_way: whether traffic goes in that direction only.
+    one_way: whether traffic goes in that direction only. crosswalk: whether people cross a road on it, along its
+    centre line. signal_id: of a crosswalk, the id of the traffic lights that people obey there; None: none is known.
     """
 
     lane_id: str
@@ -346,6 +355,8 @@ class Lane:
     centre_m: FloatArray
     drivable: bool = True
     one_way: bool = True
+    crosswalk: bool = False
+    signal_id: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("left_m", "right_m", "centre_m"):

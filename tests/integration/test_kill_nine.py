@@ -28,4 +28,4 @@ def test_two_processes_on_one_cache_both_end_with_the_same_arrays(tmp_path: Path
     both = [subprocess.Popen([sys.executable, *cache.words(tmp_path / "both")], cwd=ROOT) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     assert file_bytes(tmp_path / "both") == file_bytes(tmp_path / "alone")
-    assert sorted(path.suffix for path in (tmp_path / "both").iterdir()) == [".json", ".npy"]
+    assert sorted(path.suffix for path in (tmp_path / "both").iterdir()) == [".bin", ".json"]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
 
 from tests.tiny_training import ROOT, tiny_config
 from trajnet.config import load_yaml
 from trajnet.errors import ContractError
-from trajnet.training.checkpoint import checkpoint_model, read_checkpoint
+from trajnet.training.checkpoint import CALIBRATION, checkpoint_model, read_checkpoint
 from trajnet.training.config import TrainConfig
 from trajnet.training.train import train
 
@@ -23,8 +25,20 @@ def tiny(folder: Path, epochs: int, *, average: float = 0.9) -> TrainConfig:
     return replace(config, optimizer=replace(config.optimizer, average=average))
 
 
-def run(config: TrainConfig, out: Path, init: Path | None = None) -> Path:
-    return train(config, [ROOT / "sim"], out, accelerator="cpu", progress=False, init=init, given="# as given\n")
+def run(config: TrainConfig, out: Path, init: Path | None = None, *watching: Callback) -> Path:
+    return train(
+        config, [ROOT / "sim"], out, accelerator="cpu", progress=False, init=init, given="# as given\n",
+        callbacks=watching,
+    )  # fmt: skip
+
+
+class Start(Callback):
+    """Keeps the weights that a run starts from."""
+
+    weights: dict[str, torch.Tensor]
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -36,8 +50,12 @@ def test_a_finished_run_goes_on_in_another_cycle(tmp_path: Path, caplog: pytest.
     out = tmp_path / "out"
     first = read_checkpoint(run(tiny(tmp_path, 3), out))
     assert (first["trajnet"]["cycles"], first["trajnet"]["epochs_done"]) == ([3], 3)
+    start = Start()
     with caplog.at_level(logging.INFO):
-        last = run(tiny(tmp_path, 5), out)
+        last = run(tiny(tmp_path, 5), out, None, start)
+    for name, value in start.weights.items():
+        if name.rpartition(".")[2] not in CALIBRATION:
+            torch.testing.assert_close(value, first["state_dict"][name], rtol=0, atol=0)
     assert "3 epochs are done; a new cycle of 2 begins from their weights" in caplog.text
     assert "epoch 4 of 5: " in caplog.text
     second = read_checkpoint(last)
@@ -64,6 +82,25 @@ def _is_the_best(out: Path) -> None:
     assert best["domain"] == read_checkpoint(out / "last.ckpt")["trajnet"]["domain"]
     model, _, _ = checkpoint_model(out / "best.ckpt")
     assert not torch.equal(model.spread, torch.ones_like(model.spread))
+
+
+def test_a_run_that_was_killed_before_its_calibration_gets_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    out = tmp_path / "out"
+    with caplog.at_level(logging.INFO):
+        whole = read_checkpoint(run(tiny(tmp_path, 1), out))
+    assert "(best)" in caplog.text
+    best = read_checkpoint(out / "best.ckpt")
+    for name, value in whole["state_dict"].items():  # of both the averaged weights
+        torch.testing.assert_close(value, best["state_dict"][name], rtol=0, atol=0)
+    for name in ("last.ckpt", "best.ckpt"):
+        stored = read_checkpoint(out / name)
+        del stored["trajnet"]["domain"]
+        stored["state_dict"]["model.spread"] = torch.ones_like(stored["state_dict"]["model.spread"])
+        torch.save(stored, out / name)
+    again = read_checkpoint(run(tiny(tmp_path, 1), out))
+    assert again["trajnet"]["domain"] == whole["trajnet"]["domain"]
+    torch.testing.assert_close(again["state_dict"]["model.spread"], whole["state_dict"]["model.spread"])
+    assert "domain" in read_checkpoint(out / "best.ckpt")["trajnet"]
 
 
 def test_the_configuration_that_is_kept_trains_the_same(tmp_path: Path) -> None:

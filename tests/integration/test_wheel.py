@@ -56,6 +56,7 @@ def test_the_vehicle_needs_three_libraries_and_a_runtime(wheel: zipfile.ZipFile)
         "frames",
         "geo",
         "opendrive",
+        "remote",
         "womd",
         "view",
         "cluster",

@@ -20,6 +20,7 @@ from rclpy.serialization import serialize_message
 from tf2_msgs.msg import TFMessage
 
 from tests.ros.test_node import Tracker
+from trajnet.ros.lanelet_archive import build
 from trajnet.ros.map_message import MapMessage, decode_map, encode_map
 from trajnet.ros.node import INPUT_TOPIC, MAP_TOPIC, OUTPUT_TOPIC, qos
 from trajnet.ros.transforms import decode_transforms
@@ -32,10 +33,13 @@ LATCHED = qos(1, DurabilityPolicy.TRANSIENT_LOCAL)
 BEGIN_S = 1_700_000_000  # of the objects of tests.ros.test_node
 
 
-def archive(folder: Path, *, x_m: float, lanes: int = 1) -> bytes:
-    """Return what lanelet2 itself writes of parallel lanes from x_m on, 100 m long and 4 m wide."""
+def archive(folder: Path, *, x_m: float, lanes: int = 1, crosswalk: bool = False) -> bytes:
+    """Return what lanelet2 itself writes of parallel lanes from x_m on, 100 m long and 4 m wide.
+
+    crosswalk: with one across them, which has the traffic lights 77.
+    """
     lanelet2 = pytest.importorskip("lanelet2", reason="needs lanelet2: tests/ros/make_ros_env.py")
-    from lanelet2.core import Lanelet, LaneletMap, LineString3d, Point3d, getId
+    from lanelet2.core import AttributeMap, Lanelet, LaneletMap, LineString3d, Point3d, TrafficLight, getId
 
     def border(y_m: float) -> Any:
         return LineString3d(getId(), [Point3d(getId(), x, y_m, 0.0) for x in (x_m, x_m + 100.0)])
@@ -45,6 +49,12 @@ def archive(folder: Path, *, x_m: float, lanes: int = 1) -> bytes:
         lanelet = Lanelet(getId(), border(4.0 * lane + 2.0), border(4.0 * lane - 2.0))
         lanelet.attributes["subtype"] = "road"
         town.add(lanelet)
+    if crosswalk:
+        sides = [[Point3d(getId(), x_m + x, y, 0.0) for y in (-3.0, 4.0 * lanes + 1.0)] for x in (50.0, 54.0)]
+        crossing = Lanelet(getId(), *(LineString3d(getId(), side) for side in sides))
+        crossing.attributes["subtype"] = "crosswalk"
+        crossing.addRegulatoryElement(TrafficLight(77, AttributeMap(), [border(20.0)]))
+        town.add(crossing)
     path = folder / "map.bin"
     lanelet2.io.write(str(path), town, lanelet2.io.Origin(0, 0))
     return path.read_bytes()
@@ -99,7 +109,7 @@ def test_maps_come_late_change_are_sent_again_and_are_broken_and_every_frame_is_
 
     ask_until(lambda: health.values("map").get("map") == "none", "the status without a map")
     publisher = ros.node.create_publisher(LaneletMapBin, MAP_TOPIC, LATCHED)
-    here, elsewhere = archive(tmp_path, x_m=0.0), archive(tmp_path, x_m=50_000.0, lanes=2)
+    here, elsewhere = archive(tmp_path, x_m=0.0), archive(tmp_path, x_m=50_000.0, lanes=2, crosswalk=True)
 
     publisher.publish(map_message(here))
     ask_until(lambda: health.values("map").get("map") == "/map/vector_map: 1 lanelets, town 1", "the first map")
@@ -111,7 +121,8 @@ def test_maps_come_late_change_are_sent_again_and_are_broken_and_every_frame_is_
     assert "the map that came last is not used: " in health.values("map")["message"]
     assert health.values("map")["map"] == "/map/vector_map: 1 lanelets, town 1"
     publisher.publish(map_message(elsewhere))  # of the same version
-    ask_until(lambda: health.values("map").get("map") == "/map/vector_map: 2 lanelets, town 1", "the second map")
+    second = "/map/vector_map: 3 lanelets, 1 crosswalks, town 1"
+    ask_until(lambda: health.values("map").get("map") == second, "the second map")
     ask_until(lambda: "off the map" in health.values("map")["message"], "objects off it")
     assert health.values("map")["maps_used_total"] == "2"
     assert health.values("map")["maps_received_total"] == "4"
@@ -128,12 +139,14 @@ def test_a_map_that_was_there_before_the_node_and_its_name_in_autowares_launch_f
     ros.spin_until(lambda: health.values("map").get("map", "").startswith("/town: 1 lanelets"), "the latched map")
 
 
-def test_without_the_parameter_or_a_model_that_uses_a_map_nobody_subscribes(ros: Ros) -> None:
-    for parameters in ({"model": "urban", "vector_map": False}, {"model": "cv"}):
-        node = ros.predictor(**parameters)
-        ros.ready(INPUT_TOPIC, OUTPUT_TOPIC)
-        assert ros.node.count_subscribers(MAP_TOPIC) == 0
-        assert node.interrupt() == 0
+@pytest.mark.parametrize("parameters", [{"model": "urban", "vector_map": False}, {"model": "cv"}])
+def test_without_the_parameter_or_a_model_that_uses_a_map_nobody_subscribes(
+    ros: Ros, parameters: dict[str, Any]
+) -> None:
+    ros.predictor(**parameters)
+    ros.ready(INPUT_TOPIC, OUTPUT_TOPIC)
+    Tracker(ros).ask("a")
+    assert ros.node.count_subscribers(MAP_TOPIC) == 0
 
 
 def test_objects_in_another_frame_are_put_into_the_map_once_transforms_are_there(ros: Ros) -> None:
@@ -191,3 +204,11 @@ def test_the_codecs_are_those_of_rclpy(tmp_path: Path) -> None:
     first, second = decode_transforms(serialize_message(several))
     assert (first.stamp_ns, first.parent, first.child) == (BEGIN_S * 10**9 + 500_000_000, "map", "odom")
     assert second.transform.translation_m.tolist() == [3.0, 4.0, 0.0]
+
+
+def test_the_lights_of_a_crosswalk_are_read_from_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "lights.bin").write_bytes(archive(tmp_path, x_m=0.0, crosswalk=True))
+    crosswalks = build(tmp_path / "lights.bin").crosswalks
+    assert crosswalks is not None
+    assert crosswalks.signal_id.tolist() == [77]
+    assert crosswalks.length_m.tolist() == [8.0]

@@ -63,6 +63,7 @@ class Tracker:
 
     def ask(self, *ids: str, frame_id: str = "map") -> Any:
         """Return the decoded answer to the next frame."""
+        self._ros.spin_until(lambda: self.publisher.get_subscription_count() > 0, "a node that listens")
         before = len(self.answers)
         self.publisher.publish(message(self.number, *ids, frame_id=frame_id))
         self.number += 1

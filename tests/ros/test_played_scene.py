@@ -157,16 +157,19 @@ def test_a_bag_that_was_cut_off_waits_for_the_predictor_and_loses_no_frame(ros: 
     ros.spin_until(lambda: heard() == expected, "every frame of the bag")
     assert player.wait() == 0
     assert f"played {expected} frames" in player.log
+    assert any("[WARN]" in line and "was cut off" in line for line in player.log.splitlines())  # so /rosout has it
 
 
 def test_the_player_loops_pauses_and_changes_its_rate(ros: Ros, tmp_path: Path) -> None:
     scene = town(frames=10)
     write_scene(scene, tmp_path / "short.parquet")
     frames = ros.collect(TrackedObjects, "/tracks", raw=True)
-    ros.start(
-        "trajnet.ros.player", "-r", "~/output/objects:=/tracks", scene=tmp_path / "short.parquet", loop=True, rate=5.0
-    )
+    player = ros.start(
+        "trajnet.ros.player", "-r", "~/output/objects:=/tracks",
+        scene=tmp_path / "short.parquet", loop=True, rate=5.0, loops=True,
+    )  # fmt: skip
     ros.spin_until(lambda: len(frames) > 25, "more frames than the scene has")
+    assert "parameter loops: no such parameter, ignored; did you mean loop?" in player.log
 
     def set_parameter(name: str, value: object) -> None:
         request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])

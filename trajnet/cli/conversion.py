@@ -14,6 +14,7 @@ from trajnet.check import Finding, SceneCheck, check_scene
 from trajnet.datasets.files import companions_of, holds_several, load_scene, load_scenes, scene_kind, with_map_of
 from trajnet.engine import DoneList, stamp_of
 from trajnet.errors import InputError
+from trajnet.remote import Url, put
 from trajnet.scenes import write_scene
 from trajnet.scenes.own_table import read_own, read_own_split
 from trajnet.tabular import TableOptions, log_notes
@@ -29,6 +30,7 @@ class Conversion:
 
     in_folder: whether DST is a folder: a file that may hold several scenes then has their tables in a folder there.
     split_by: column of a table of one's own that has a value for each recording, which become tables beside ``table``.
+    remote: where ``table`` is uploaded to, if anywhere.
     """
 
     original: Path
@@ -40,6 +42,7 @@ class Conversion:
     checked: bool
     in_folder: bool
     split_by: str | None = None
+    remote: Url | None = None
 
     @property
     def stamp(self) -> str:
@@ -83,6 +86,8 @@ def convert_one(one: Conversion) -> Converted:
         notes += about
         checks += [check_scene(scene)] if one.checked else []
         write_scene(scene, table)
+        if one.remote is not None:
+            put(table, one.remote.parent.joined(table.relative_to(one.table.parent).as_posix()))
         there = table.stat()
         tables.append((table.relative_to(one.table.parent).as_posix(), there.st_size, there.st_mtime_ns))
         counts.update(_counts(scene), bytes=there.st_size)

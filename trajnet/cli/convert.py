@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from trajnet.cli.own import (
 from trajnet.cli.workers import Jobs, RayAddress, chosen_executor
 from trajnet.datasets.registry import format_names
 from trajnet.errors import InputError
+from trajnet.remote import Url, fetched, prepared_target, url_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,6 +85,8 @@ def convert(
 
         trajnet convert data/commonroad_ngsim tables/ngsim
 
+        trajnet convert recordings/ s3://bucket/tables
+
     A folder is shared between processes. Interrupted in any way, the same command goes on: files whose size, time and
     options are those of their table are left as they are.
     """
@@ -91,8 +95,12 @@ def convert(
     from trajnet.cli.terminal import Console
 
     console, errors = Console(), Console(stderr=True)
+    source, shown = fetched(source), url_of(target)
+    target = prepared_target(shown) if isinstance(shown, Url) else shown
     options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
     wanted = _conversions(source, target, kind, with_map, options, map_file, checked, split_by)
+    if isinstance(shown, Url):
+        wanted = [_uploaded(one, target, shown) for one in wanted]
     earlier = Earlier(target, again=again) if source.is_dir() else None
     to_do, before = (wanted, []) if earlier is None else earlier.split(wanted)
     tally = _Tally(before)
@@ -111,7 +119,7 @@ def convert(
         _list_left_out(tally.left_out, len(wanted), errors)
     if tally.counts:
         console.print(_summary(tally.counts))
-        console.print(f"written to {target}", soft_wrap=True)
+        console.print(f"written to {shown}", soft_wrap=True)
     if before:
         console.print(f"{len(before):,} of these tables are from before: their files have not changed", soft_wrap=True)
     if show_checks(tally.checks, errors) or tally.left_out:
@@ -160,6 +168,12 @@ def _conversions(
         Conversion(original, table, kind, with_map, options, map_file, checked, table != target, split_by)
         for original, table in _targets(source, target, _files(source, kind, options))
     ]
+
+
+def _uploaded(one: Conversion, target: Path, url: Url) -> Conversion:
+    """Return the conversion with the place in the store of its table."""
+    inside = "" if one.table == target else one.table.relative_to(target).as_posix()
+    return replace(one, remote=url.joined(inside) if inside else url)
 
 
 def _files(source: Path, kind: str, options: TableOptions | None) -> list[Path]:

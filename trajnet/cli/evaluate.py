@@ -19,6 +19,7 @@ from trajnet.cli.workers import RayAddress
 from trajnet.datasets import registry
 from trajnet.errors import InputError
 from trajnet.inference.domain import outside_words
+from trajnet.remote import url_of
 from trajnet.whole_file import write_text
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def evaluate(
             progress=progress,
         )
         spec = report["models"][0]["spec"]
-        report["dataset"], report["data"] = dataset, str(data)
+        report["dataset"], report["data"] = dataset, str(url_of(data))
         if recorded is not None:
             name_the_bag(report, recorded, f"{data} {predictions_topic or ''}".strip())
         if report_file is not None:  # while the scenes of a bag are there

@@ -10,6 +10,7 @@ from typing import Any
 
 from trajnet.datasets.scenes import SCENES
 from trajnet.errors import InputError
+from trajnet.remote import fetched
 
 
 def name_the_bag(report: dict[str, Any], recorded: Path, bag: str) -> None:
@@ -25,7 +26,7 @@ def prepared(
 ) -> Iterator[tuple[str, Path, Path | None]]:
     """Yield the dataset and its data for the library, which reads no bags, and a bag's recorded predictions."""
     if dataset != "bag":
-        yield dataset, data, None
+        yield dataset, fetched(data) if dataset == SCENES.name else data, None
         return
     from trajnet.cli.bag import for_evaluation
 

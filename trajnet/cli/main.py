@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from trajnet import __version__
 from trajnet.cli.interrupt import interrupt_behind, leave_interrupted
+from trajnet.cli.logs import show_transfers
 from trajnet.errors import DependencyError, InputError, TrajnetError, in_words, install_advice
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ EXTRAS = {
     "typer": "tools", "rich": "tools", "pyarrow": "tools", "PIL": "tools", "torch": "train", "lightning": "train",
     "tensorboard": "train", "onnx": "train", "onnxscript": "train", "onnxslim": "train", "commonroad": "train",
     "rosbags": "ros", "mcap": "ros", "mcap_ros2": "ros", "onnxruntime": "cpu", "rerun": "view",
+    "fsspec": "remote", "s3fs": "remote",
 }  # fmt: skip
 
 
@@ -117,6 +119,7 @@ def missing(error: ImportError) -> DependencyError | None:
 
 def main() -> None:
     """Run the command of the process; leaves by SystemExit."""
+    show_transfers()
     try:
         build()(prog_name="trajnet")
     except ImportError as error:

@@ -58,6 +58,14 @@ def train(
     workers: Annotated[
         int, typer.Option(help="Processes that read and augment batches meanwhile. The result does not depend on it.")
     ] = 0,
+    windows: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder or URL of finished windows that several runs or machines share: taken from there where they "
+            "are, given there where they are built.",
+        ),
+    ] = "",
 ) -> None:
     """Train a model. Killed at any moment, the same command goes on from the last epoch with the same result.
 
@@ -88,7 +96,7 @@ def train(
                 loaded, data, out, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy,
                 threads=threads, progress=progress and sys.stdout.isatty(), init=start,
                 given=config.read_text(encoding="utf-8"), report=report,
-                workers=DataWorkers(jobs or (usable_cores() if ray is None else 0), ray, workers),
+                workers=DataWorkers(jobs or (usable_cores() if ray is None else 0), ray, workers, windows),
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(how_to_go_on(out, loaded.optimizer.epochs)) from None

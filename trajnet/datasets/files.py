@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trajnet.datasets.registry import format_names, scene_formats
 from trajnet.errors import InputError
+from trajnet.remote import fetched
 from trajnet.scenes.av2_map import read_av2_map
 from trajnet.scenes.formats import SceneFormat
 from trajnet.scenes.lanelet2 import read_lanelet2
@@ -54,12 +55,13 @@ def _first_row(path: Path) -> bytes:
 def load_scene(path: Path | str, kind: str = "auto", *, with_map: bool = False) -> Scene:
     """Return the scene of one file.
 
-    kind: the name of a format, or ``auto`` to tell it from the file. with_map: also read a map that is in other files:
-    nuScenes' raster, with the directions of traffic that the training scenes beside it show.
+    path: also a URL, see trajnet.remote. kind: the name of a format, or ``auto`` to tell it from the file.
+    with_map: also read a map that is in other files: nuScenes' raster, with the directions of traffic that the
+    training scenes beside it show.
     Raises InputError if the file is missing, of another kind, or holds what a scene cannot (NaN, a track twice in a
     frame).
     """
-    path = Path(path)
+    path = fetched(path)
     return _format_named(path, kind).read(path, with_map)
 
 
@@ -84,7 +86,7 @@ def load_scenes(path: Path | str, kind: str = "auto", *, with_map: bool = False)
 
     kind, with_map and errors: as in load_scene; a broken file is noticed when its broken part is reached.
     """
-    path = Path(path)
+    path = fetched(path)
     found = _format_named(path, kind)
     if found.read_many is None:
         yield found.read(path, with_map)
@@ -116,7 +118,7 @@ def load_map(path: Path | str) -> tuple[tuple[Lane, ...], RasterMap | None]:
 
     A folder holds the tiles of a Lanelet2 map. Raises InputError if the file cannot be read or has neither.
     """
-    path = Path(path)
+    path = fetched(path)
     if path.suffix.lower() == ".osm" or path.is_dir():
         return read_lanelet2(path), None
     if path.suffix.lower() == ".json":
@@ -143,9 +145,10 @@ def with_map_of(scene: Scene, path: Path | str | None) -> Scene:
 def find_scenes(path: Path | str, kind: str = "auto") -> list[Path]:
     """Return the scene files at path, sorted: the file itself, or those below a folder, without hidden ones.
 
-    kind limits a folder to files of that kind. Raises InputError if there are none.
+    path: also a URL, whose files are fetched. kind limits a folder to files of that kind.
+    Raises InputError if there are none.
     """
-    path = Path(path)
+    path = fetched(path)
     if path.is_file():
         return [path]
     if not path.exists():

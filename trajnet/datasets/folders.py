@@ -7,10 +7,15 @@ from pathlib import Path
 
 from trajnet.datasets.description import Dataset, Part
 from trajnet.errors import InputError
+from trajnet.remote import fetched, is_remote, url_of
 
 
 def dataset_folder(dataset: Dataset, roots: Sequence[Path]) -> Path:
-    """Return the data set's folder: the one below the first root that has it, or that root. Raises InputError."""
+    """Return the data set's folder: the one below the first root that has it, or that root. Raises InputError.
+
+    Of a root that is a URL, only the data set's folder is fetched.
+    """
+    roots = [fetched(f"{url_of(root)}/{dataset.folder}") if is_remote(root) else root for root in roots]
     if not any(root.is_dir() for root in roots):
         raise InputError(
             f"{' or '.join(map(str, roots))}: no such data folder; give the folder that holds {dataset.folder} "

@@ -21,7 +21,7 @@ class Executor(Protocol):
     Results come in the order of the tasks whatever the order in which they were finished, so whoever adds them up gets
     the same sum with every executor. Tasks are taken as workers become free, so an endless iterator is no problem.
     A task whose worker is lost runs again; a function must therefore leave nothing half done, or mend it when it is
-    called again. What a function raises is raised to the caller, and the remaining tasks are not begun.
+    called again. What a function raises is raised to the caller, and no more tasks are taken.
     """
 
     @property

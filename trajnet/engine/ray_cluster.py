@@ -20,6 +20,8 @@ class RayCluster:
     """Runs tasks on the CPUs of a Ray cluster. Ray itself runs a task again whose worker or machine is lost.
 
     Every machine must see the same files under the same paths and have the same trajnet installed.
+    Tasks that Ray was given before another one raised still run, until this process ends: Ray 2.60 aborts the process
+    where a task that is cancelled ends just then (its check ``it != submissible_tasks_.end()``).
     """
 
     def __init__(self, address: str, *, workers: int = 0) -> None:
@@ -40,19 +42,14 @@ class RayCluster:
         shared = ray.put(function)  # once, however many tasks there are
         source = enumerate(tasks)
         waiting: deque[tuple[int, Any]] = deque()
-        try:
-            while True:
-                for index, task in itertools.islice(source, AHEAD * self.workers - len(waiting)):
-                    waiting.append((index, call.remote(shared, task)))
-                if not waiting:
-                    return
-                index, reference = waiting[0]
-                result = self._result(index, reference)
-                waiting.popleft()
-                yield result
-        finally:
-            for _, reference in waiting:
-                ray.cancel(reference, force=True)
+        while True:
+            for index, task in itertools.islice(source, AHEAD * self.workers - len(waiting)):
+                waiting.append((index, call.remote(shared, task)))
+            if not waiting:
+                return
+            result = self._result(*waiting[0])
+            waiting.popleft()
+            yield result
 
     def _result(self, index: int, reference: Any) -> Any:
         """Return a task's result; raise what its function raised, as it would have been raised in this process."""

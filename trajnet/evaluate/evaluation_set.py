@@ -15,6 +15,7 @@ from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.registry import dataset_named
 from trajnet.errors import InputError
 from trajnet.evaluate.units import SceneUnit, Unit, window_units
+from trajnet.remote import is_remote
 from trajnet.types import FloatArray
 
 #: Steps of the future that is scored in scenes.
@@ -51,12 +52,13 @@ def open_dataset(
 ) -> EvaluationSet:
     """Open the data set of this name (trajnet.datasets.registry), found in data.
 
+    data: also a URL, see trajnet.remote.
     split: one of the data set's; None for a data set without any (scenes), where data is a scene file or a folder of
     them. horizon_s, stride and targets_only (see SceneUnit) are for data sets whose scenes are streamed.
     InputError for whatever is missing or unknown, and if the windows are not those of the official split.
     """
     dataset = dataset_named(name)
-    if not data.exists():
+    if not (is_remote(data) or data.exists()):
         wanted = "the folder of the data" if dataset.parts else "a scene file or a folder of them"
         raise InputError(f"data: expected {wanted}, got {data}, which does not exist")
     if dataset.windows is not None and (horizon_s is not None or stride != 1):

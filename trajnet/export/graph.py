@@ -7,7 +7,7 @@ import hashlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS, PATH_PLANES
 from trajnet.config import from_dict
 from trajnet.context.map_field import INT8_MAX
 from trajnet.errors import ConfigError
+from trajnet.export.operators import plain_operators
 from trajnet.export.unrolled import unrolled
 from trajnet.geometry import interpolation_matrix, linear_matrix
 from trajnet.inference.contract import (
@@ -218,7 +219,7 @@ def export_model(
             input_names=input_names,
             output_names=output_names,
             dynamic_shapes=(axes,),
-            custom_translation_table=_plain_operators(),
+            custom_translation_table=plain_operators(),
             verbose=False,
         )
         assert program is not None  # dynamo=True always returns one
@@ -242,70 +243,6 @@ def _names(model: TrajectoryModel) -> tuple[list[str], list[str]]:
     inputs = [t.name for t in (*observation_tensors(), *surroundings_tensors(model.config.requirements))] + list(states)
     outputs = [t.name for t in output_tensors(1, 1)] + [f"{s}_next" for s in states]
     return inputs, outputs
-
-
-def _plain_operators() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """Return translations for operators that torch.onnx exports badly.
-
-    It unrolls plain recurrent networks: these become one RNN node for each layer. For an LSTM and a softplus it writes
-    more operators than necessary.
-    """
-    import onnxscript
-
-    op: Any = onnxscript.opset20
-
-    def translate(activation: str) -> Callable[..., Any]:
-        def rnn(
-            sequence: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
-            bidirectional: bool, batch_first: bool,
-        ) -> Any:  # fmt: skip
-            outputs, last = sequence, []
-            for layer in range(num_layers):
-                w_ih, w_hh, b_ih, b_hh = params[4 * layer : 4 * layer + 4]
-                start = op.Slice(hx, [layer], [layer + 1], [0])
-                bias = op.Unsqueeze(op.Concat(b_ih, b_hh, axis=0), [0])
-                outputs, h = op.RNN(
-                    outputs, op.Unsqueeze(w_ih, [0]), op.Unsqueeze(w_hh, [0]), bias, None, start,
-                    activations=[activation], hidden_size=w_hh.shape[0],
-                )  # fmt: skip
-                outputs = op.Squeeze(outputs, [1])
-                last.append(h)
-            return outputs, last[0] if len(last) == 1 else op.Concat(*last, axis=0)
-
-        return rnn
-
-    def lstm(
-        sequence: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
-        bidirectional: bool, batch_first: bool,
-    ) -> Any:  # fmt: skip
-        assert (has_biases, bidirectional, batch_first) == (True, False, False)  # as model.recurrent makes it
-        outputs, lasts = sequence, []
-        for layer in range(num_layers):
-            # torch's gates are i, f, g, o, those of ONNX i, o, f, c.
-            gates = (op.Split(w, num_outputs=4, axis=0) for w in params[4 * layer : 4 * layer + 4])
-            w_ih, w_hh, b_ih, b_hh = (op.Concat(i, o, f, g, axis=0) for i, f, g, o in gates)
-            start = hx if num_layers == 1 else [op.Slice(s, [layer], [layer + 1], [0]) for s in hx]
-            bias = op.Unsqueeze(op.Concat(b_ih, b_hh, axis=0), [0])
-            outputs, h, c = op.LSTM(
-                outputs, op.Unsqueeze(w_ih, [0]), op.Unsqueeze(w_hh, [0]), bias, None, *start,
-                hidden_size=params[4 * layer + 1].shape[1],
-            )  # fmt: skip
-            outputs = op.Squeeze(outputs, [1])
-            lasts.append((h, c))
-        if num_layers == 1:
-            return outputs, *lasts[0]
-        return outputs, *(op.Concat(*last, axis=0) for last in zip(*lasts, strict=True))
-
-    def softplus(values: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-        assert beta == 1.0  # as our model calls it; the threshold is for numerical stability, which ONNX has anyway
-        return op.Softplus(values)
-
-    return {
-        torch.ops.aten.rnn_tanh.input: translate("Tanh"),
-        torch.ops.aten.rnn_relu.input: translate("Relu"),
-        torch.ops.aten.lstm.input: lstm,
-        torch.ops.aten.softplus.default: softplus,
-    }
 
 
 @contextlib.contextmanager

@@ -19,9 +19,9 @@ def copied(prediction: Prediction) -> Prediction:
 
 def others_than(rows: IntArray, count: int) -> IntArray:
     """Return the numbers from 0 to count - 1 that are not among rows, in order."""
-    left = np.ones(count, np.bool_)
-    left[rows] = False
-    return left.nonzero()[0]
+    among = np.zeros(count, np.bool_)
+    among[rows] = True
+    return (~among).nonzero()[0]
 
 
 def assembled(

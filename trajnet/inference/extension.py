@@ -27,17 +27,17 @@ class Extension:
 
     def __init__(self, predicted_s: FloatArray, time_s: FloatArray) -> None:
         knot_s = np.concatenate([[0.0], predicted_s])
-        self._after_s: FloatArray = np.asarray(time_s, dtype=np.float64) - knot_s[-1]
-        self._last_step_s = float(knot_s[-1] - knot_s[-2])
+        self.after_s: FloatArray = np.asarray(time_s, dtype=np.float64) - knot_s[-1]
+        self.last_step_s = float(knot_s[-1] - knot_s[-2])
 
     def __len__(self) -> int:
-        return len(self._after_s)
+        return len(self.after_s)
 
     def positions(self, present_m: FloatArray, path_m: FloatArray) -> FloatArray:
         """Return positions (N, K, T, 2) from the present ones (N, 2) and the predicted ones (N, K, M, 2)."""
         before = path_m[:, :, -2] if path_m.shape[2] > 1 else present_m[:, None]
-        velocity_mps = (path_m[:, :, -1] - before) / self._last_step_s
-        later_m: FloatArray = path_m[:, :, -1:] + velocity_mps[:, :, None] * self._after_s[:, None]
+        velocity_mps = (path_m[:, :, -1] - before) / self.last_step_s
+        later_m: FloatArray = path_m[:, :, -1:] + velocity_mps[:, :, None] * self.after_s[:, None]
         return later_m
 
     def yaws(self, last_rad: FloatArray) -> FloatArray:
@@ -46,6 +46,6 @@ class Extension:
 
     def covariances(self, last_m2: FloatArray, object_class: NDArray[np.int8]) -> FloatArray:
         """Return covariances (N, K, T, 2, 2) from the last ones (N, K, 2, 2) and the objects' classes (N,)."""
-        added_m2 = (WIDENING_MPS[object_class][:, None] * self._after_s) ** 2  # (N, T)
+        added_m2 = (WIDENING_MPS[object_class][:, None] * self.after_s) ** 2  # (N, T)
         wider: FloatArray = last_m2[:, :, None] + added_m2[:, None, :, None, None] * np.eye(2)
         return wider

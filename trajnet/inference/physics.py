@@ -65,20 +65,21 @@ def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray
     """
     velocity = observed_velocity(observations)
     along_yaw = observations.yaw_valid & _WHEELED.take(observations.object_class)
-    speed = np.hypot(velocity[:, 0], velocity[:, 1])
-    heading = observations.yaw_rad
-    forward = velocity[:, 0] * np.cos(heading) + velocity[:, 1] * np.sin(heading)
-    course = np.where(speed > 1e-6, np.arctan2(velocity[:, 1], velocity[:, 0]), heading)
-    return np.where(along_yaw, np.where(forward < 0, -speed, speed), speed), np.where(along_yaw, heading, course)
+    x, y = velocity.T
+    speed, heading = np.hypot(x, y), observations.yaw_rad
+    course = np.where((speed > 1e-6) & ~along_yaw, np.arctan2(y, x), heading)
+    backward = x * np.cos(heading) + y * np.sin(heading) < 0
+    return np.negative(speed, out=speed, where=backward & along_yaw), course
 
 
 def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray:
     """Return covariances (N, T, 2, 2), m^2 in the map frame, for constant motion along course_rad (N,)."""
     along_m2, across_m2 = _growing_variances(time_s.tobytes())
     cos, sin = np.cos(course_rad)[:, None], np.sin(course_rad)[:, None]
+    cos2, sin2 = cos * cos, sin * sin
     spread = np.empty((len(course_rad), len(time_s), 2, 2))
-    spread[:, :, 0, 0] = cos * cos * along_m2 + sin * sin * across_m2
-    spread[:, :, 1, 1] = sin * sin * along_m2 + cos * cos * across_m2
+    np.add(cos2 * along_m2, sin2 * across_m2, out=spread[:, :, 0, 0])
+    np.add(sin2 * along_m2, cos2 * across_m2, out=spread[:, :, 1, 1])
     spread[:, :, 0, 1] = spread[:, :, 1, 0] = cos * sin * (along_m2 - across_m2)
     return spread
 

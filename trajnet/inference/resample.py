@@ -78,17 +78,18 @@ def continued(path: FloatArray, rows: IntArray, knot_s: FloatArray, ask_s: Float
     Beyond the ends x and y continue at constant velocity, the others stay constant. rows (N,): indices of the paths.
     ask_s (N, T): the times to return.
     """
-    left = np.searchsorted(knot_s[1:-1], ask_s, side="right")  # the segment; the first and the last one extrapolate
-    weight = (ask_s - knot_s[left]) / (knot_s[left + 1] - knot_s[left])
-    weight = np.repeat(weight[..., None, None], path.shape[-1], axis=-1)
-    held = weight[..., 2:]
-    np.minimum(held, 1.0, out=held)
-    np.maximum(held, 0.0, out=held)
-    row = rows[:, None]
-    points = path[row, left]  # (N, T, K, C)
-    step = path[row, left + 1] - points
+    left = knot_s[1:-1].searchsorted(ask_s, side="right")  # the segment; the first and the last one extrapolate
+    left_s = knot_s.take(left)
+    weight = ((ask_s - left_s) / (knot_s.take(left + 1) - left_s))[..., None, None]
+    place = left + rows[:, None] * len(knot_s)
+    knots = path.reshape(-1, *path.shape[2:])  # (R * M, K, C)
+    points = knots.take(place, axis=0)  # (N, T, K, C)
+    step = knots.take(place + 1, axis=0)
+    step -= points
     step[..., 2:3] = wrap_angle(step[..., 2:3])  # the shorter way
-    points += weight * step
+    step[..., :2] *= weight
+    step[..., 2:] *= np.minimum(np.maximum(weight, 0.0), 1.0)
+    points += step
     return points.swapaxes(1, 2)
 
 

@@ -35,7 +35,7 @@ class PathMemory:
 
     def __init__(self, modes: int, time_s: FloatArray, *, with_experts: bool = False) -> None:
         """Start empty. time_s (T,), modes, with_experts: those of all predictions that will be kept."""
-        self._with_experts = with_experts
+        self.with_experts = with_experts
         self._time_s = time_s
         self._knot_s = np.concatenate([[0.0], time_s])
         self._newest: tuple[Observations, Prediction] | None = None
@@ -52,7 +52,7 @@ class PathMemory:
             reported = self._slots.reported
             reported[slot] = True
             before, path = self._newest
-            gone = np.flatnonzero(~reported[before.slot])
+            gone = (~reported.take(before.slot)).nonzero()[0]
             reported[slot] = False
             if len(gone):
                 self._store(before, path, gone)
@@ -78,7 +78,7 @@ class PathMemory:
         return Prediction(
             timestamp_ns, coasting.track_id, self._time_s, *paths, self._slots.probability[slot],
             np.full(len(slot), int(Source.STALE), np.int8), coasting.age_s,
-            self._slots.expert[slot] if self._with_experts else None,
+            self._slots.expert[slot] if self.with_experts else None,
         )  # fmt: skip
 
     def clear(self) -> None:

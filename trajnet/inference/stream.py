@@ -10,9 +10,11 @@ from functools import partial
 import numpy as np
 
 from trajnet.arrays import concat
+from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Surroundings, scene_field
 from trajnet.inference.base import Predictor
+from trajnet.inference.crossing.modes import Crossing
 from trajnet.inference.guard import Guard, GuardOptions, MakeSurroundings
 from trajnet.inference.judging.posterior import NO_JUDGING, JudgingOptions
 from trajnet.inference.judging.self_judge import SelfJudge
@@ -30,6 +32,8 @@ class Stream:
     guard: deadline, limit and fall-back; by default constant velocity without a deadline.
     map_field: the map, for predictors that use one; see for_scene. Without it they run without a map, which is logged
     once unless warn_without_map is False (the caller reports it).
+    crosswalks: those of the map; people near one get crossings among their modes, whatever the predictor, if it has
+    several modes and the policy does not forbid it.
     judging: how predictions judge themselves (docs/self-judging.md); None: as JudgingOptions has it for predictors with
     a model file, not at all for others.
     clock_ns: measures the stages of an update (stages_ns); without it they stay zero. Nothing else depends on it.
@@ -43,6 +47,7 @@ class Stream:
         guard: GuardOptions = GuardOptions(),
         map_field: MapField | None = None,
         warn_without_map: bool = True,
+        crosswalks: Crosswalks | None = None,
         judging: JudgingOptions | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
@@ -58,7 +63,9 @@ class Stream:
         )
         self._latest: Prediction | None = None
         self._warn_without_map = warn_without_map
+        self.crossing: Crossing | None = None
         self.use_map(map_field)
+        self._use_crosswalks(crosswalks)
 
     @classmethod
     def for_scene(
@@ -77,8 +84,9 @@ class Stream:
         return stream
 
     def use_map_of(self, scene: Scene) -> None:
-        """Use the scene's map from now on, if the predictor uses one and the scene has one."""
+        """Use the scene's map from now on, if the predictor uses one and the scene has one; and its crosswalks."""
         self.use_map(scene_field(scene, self.predictor.requirements))
+        self._use_crosswalks(crosswalks_of(scene.lanes))
 
     def use_map(self, map_field: MapField | None) -> None:
         """Use this map from the next frame on, if the predictor uses one; None: none. Tracks go on."""
@@ -86,6 +94,22 @@ class Stream:
         if map_field is not None and view is not None:
             map_field.prepare(view)  # now, so that the first frame does not pay for it
         self.map_field = map_field
+
+    def _use_crosswalks(self, crosswalks: Crosswalks | None) -> None:
+        self.use_crossing(Crossing(crosswalks) if crosswalks is not None and self.takes_crossings else None)
+
+    @property
+    def takes_crossings(self) -> bool:
+        """Whether people near a crosswalk get crossings, where a map has any."""
+        return self.store.policy.crossings and self.predictor.modes > 1
+
+    def use_crossing(self, crossing: Crossing | None) -> None:
+        """Use the crosswalks of another map from the next frame on; the counters go on. None: of no map."""
+        if crossing is not None and self.crossing is not None:
+            crossing.counters = self.crossing.counters
+        self.crossing = crossing if self.takes_crossings else None
+        weighs = self.judge is not None and self.judge.weighs
+        self._memory.with_experts = weighs or self.crossing is not None
 
     def update(
         self,
@@ -121,6 +145,8 @@ class Stream:
             hold_undirected(observations, fresh)
             if self.judge is not None:
                 fresh = self.judge.judged(observations, fresh)
+            if self.crossing is not None:
+                fresh = self.crossing.added(observations, fresh)
             predicted = self._clock_ns()
             self._memory.keep(observations, fresh)
             answer = fresh
@@ -170,7 +196,7 @@ def hold_undirected(observations: Observations, prediction: Prediction) -> None:
     The direction is unknown for an object that was observed once or has never moved, if neither yaw nor velocity is
     measured: its path would just follow the map's axes. Modes keep their probabilities and the trace of the covariance.
     """
-    row = np.flatnonzero(~observations.direction_known)
+    row = (~observations.direction_known).nonzero()[0]
     if not len(row):
         return
     prediction.position_m[row] = observations.position_m[row, None, None]

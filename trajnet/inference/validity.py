@@ -29,19 +29,16 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
     """
     if not len(prediction):
         return np.ones(0, np.bool_)
-    if (
-        _all_usable(prediction)
-        and _all_within_reach(prediction, observations)
-        and _steps_within_reach(prediction, observations).all()
-    ):  # nearly always
-        fine = np.ones(len(prediction), np.bool_)
-    else:
-        fine = prediction.usable_rows()
+    age_s, source = prediction.age_s, prediction.source
+    fine: BoolArray = (age_s >= 0.0) & (age_s < np.inf)
+    fine &= source >= _FIRST_SOURCE
+    fine &= source <= _LAST_SOURCE
+    steps = _steps_within_reach(prediction, observations)
+    if not (steps.all() and _all_usable(prediction) and _all_within_reach(prediction, observations)):  # nearly never
+        fine &= prediction.usable_rows()
         fine &= _positive_definite(prediction)
         fine &= _within_reach(prediction, observations)
-        fine &= _steps_within_reach(prediction, observations)
-    fine &= (prediction.age_s >= 0.0) & (prediction.age_s < np.inf)
-    fine &= (prediction.source >= _FIRST_SOURCE) & (prediction.source <= _LAST_SOURCE)
+        fine &= steps
     return fine
 
 
@@ -76,7 +73,7 @@ def _all_within_reach(prediction: Prediction, observations: Observations) -> boo
     reach_m = _reach_of_classes(prediction.time_s.tobytes(), 1).take(observations.object_class, axis=0)
     count, modes, times = prediction.yaw_rad.shape
     position_m = prediction.position_m.reshape(count, modes, times * 2)  # NumPy is slow along axes of two elements
-    here_m = np.tile(observations.position_m, times)
+    here_m = observations.position_m.take(np.arange(2 * times) % 2, axis=1)  # x, y, x, y ...
     with np.errstate(over="ignore", invalid="ignore"):
         ahead_m, behind_m = position_m.max(axis=1), position_m.min(axis=1)
         ahead_m -= here_m

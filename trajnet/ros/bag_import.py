@@ -12,6 +12,7 @@ import numpy as np
 
 from trajnet.datasets.files import load_scene
 from trajnet.errors import InputError
+from trajnet.remote import fetched
 from trajnet.ros.bag_stretches import Stretches, choose_messages
 from trajnet.ros.bags import TRACKED_TOPIC, is_bag, read_messages, what_is_lost
 from trajnet.ros.cdr import decode_header, decode_tracked
@@ -49,7 +50,8 @@ class ImportReport:
 
 
 def open_scene(path: Path, *, with_map: bool = False) -> Scene:
-    """Return the scene of a bag, or of any file that load_scene reads. with_map: see there."""
+    """Return the scene of a bag, or of any file that load_scene reads, also by URL. with_map: see there."""
+    path = fetched(path)
     return scene_from_bag(path) if is_bag(path) else load_scene(path, with_map=with_map)
 
 

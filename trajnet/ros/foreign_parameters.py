@@ -7,7 +7,7 @@ takes its place here or why nothing does.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from trajnet.ros.parameters import DEFAULTS
 
@@ -16,7 +16,7 @@ OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
 _LEARNED = "the model has learned this from recordings"
 _SEARCH = "objects are not assigned to lanelets"
-_CROSSWALK = "there is no rule for crosswalks"
+_CROSSWALK = "the parameter crossings switches crosswalks on and off; how often people cross is measured"
 _LANE_CHANGE = "there is no rule that detects lane changes; the model's paths contain them"
 _OVERRUN = "budget_ms, processing_warn_ms and processing_error_ms bound the time here"
 
@@ -60,20 +60,23 @@ AUTOWARE: dict[str, str] = {
 }
 
 
-def about_foreign(names: Iterable[str]) -> list[str]:
-    """Return a sentence for every parameter that the node does not have; those of one nested group share one."""
+def about_foreign(names: Iterable[str], own: Collection[str] = tuple(DEFAULTS)) -> list[str]:
+    """Return a sentence for every parameter that the node does not have; those of one nested group share one.
+
+    own: what it has. The predictor's are no news for another node of ours either: parameter files are for all nodes.
+    """
     said: dict[str, str] = {}
     for name in sorted(names):
         group = name.split(".")[0]
-        if name in DEFAULTS or group in OF_ROS:
+        if name in DEFAULTS or name in own or group in OF_ROS:
             continue
         if group in AUTOWARE:
             said[group] = f"{group}: of Autoware's map_based_prediction, ignored: {AUTOWARE[group]}"
         else:
-            said[name] = f"{name}: no such parameter, ignored{_perhaps(name)}"
+            said[name] = f"{name}: no such parameter, ignored{_perhaps(name, own)}"
     return list(said.values())
 
 
-def _perhaps(name: str) -> str:
-    near = difflib.get_close_matches(name, DEFAULTS, n=1)
+def _perhaps(name: str, own: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, own, n=1)
     return f"; did you mean {near[0]}?" if near else ""

@@ -13,13 +13,14 @@ import contextlib
 import importlib
 import importlib.util
 import os
-import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from trajnet.context.crosswalks import crosswalks_of
 from trajnet.context.map_field import field_of
 from trajnet.errors import DependencyError, InputError, TrajnetError, in_words
 from trajnet.ros.loaded_map import LoadedMap
@@ -67,7 +68,16 @@ def _lane(lanelet: Any) -> Lane | None:
     if min(len(left_m), len(right_m)) < 2 or not (np.isfinite(left_m).all() and np.isfinite(right_m).all()):
         return None
     tags = {str(key): str(lanelet.attributes[key]) for key in lanelet.attributes.keys()}  # noqa: SIM118 - no mapping
-    return lane_between(str(lanelet.id), tags, left_m, right_m)
+    lane = lane_between(str(lanelet.id), tags, left_m, right_m)
+    return replace(lane, signal_id=_signal_id(lanelet)) if lane.crosswalk else lane
+
+
+def _signal_id(lanelet: Any) -> int | None:
+    """Return the id of a lanelet's first traffic lights, as Autoware's messages name them; None without any."""
+    for rule in lanelet.regulatoryElements:
+        if "subtype" in rule.attributes and str(rule.attributes["subtype"]) == "traffic_light":
+            return int(rule.id)
+    return None
 
 
 def build(archive: Path) -> LoadedMap:
@@ -77,20 +87,25 @@ def build(archive: Path) -> LoadedMap:
     field = field_of(lanes, None)
     if field is None:
         raise InputError(f"expected lanelets that vehicles may use, got none among {len(lanelets)}")
-    return LoadedMap(field, len(lanelets), broken=len(lanelets) - len(lanes))
+    return LoadedMap(field, len(lanelets), len(lanelets) - len(lanes), crosswalks_of(lanes))
+
+
+def give_way() -> None:
+    """Lower this process's priority: a node that runs with a real-time one has handed that on."""
+    if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.nice(NICE)
 
 
 def main() -> int:
     """Build the map of the archive at the first argument, and keep it at the second, or say why it cannot be."""
-    os.nice(NICE)
+    give_way()
     archive, target = (Path(argument) for argument in sys.argv[1:3])
     try:
-        built = build(archive)
+        build(archive).save(target)
     except TrajnetError as error:
         print(error, file=sys.stderr)
         return 2
-    with target.open("wb") as file:
-        pickle.dump(built, file, protocol=5)
     return 0
 
 

@@ -10,7 +10,7 @@ out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      ~/output/objects/debug/published_time  autoware_internal_msgs/PublishedTime, where it is installed
      /diagnostics                    diagnostic_msgs/DiagnosticArray
 
-For models that use a map, unless the parameter vector_map is false:
+For models that use a map, or crosswalks, unless the parameter vector_map is false:
 in   ~/input/vector_map              autoware_map_msgs/LaneletMapBin, transient local (trajnet.ros.vector_map)
 
 Once objects have come in another frame than frame_id, unless the parameter use_tf is false:
@@ -22,7 +22,7 @@ out  ~/output/disagreement           sensor_msgs/PointCloud2, how far both are a
 
 The two private object topics are Autoware's names, so its launch files remap them as they do for their own predictor.
 Where they are not remapped, the node takes Autoware's global ones (INPUT_TOPIC, OUTPUT_TOPIC); these can be remapped.
-The map's is /vector_map in Autoware's launch files, which remap it, too.
+Those of the map and of the lights are /vector_map and /traffic_signals in Autoware's launch files.
 
 QoS: reliable and volatile with a history of keep last, as Autoware's map_based_prediction offers and asks for. Its
 depth there is 1; here it is queue_depth, because a state that follows each track is better for every frame: after a
@@ -69,17 +69,18 @@ from trajnet.ros.malloc import keep_freed_memory, settle, tidy
 from trajnet.ros.more_inputs import MoreInputs
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
-from trajnet.ros.pipeline import Answer, Pipeline, load, load_field, warmed_up
+from trajnet.ros.pipeline import Answer, Pipeline, load, load_map_parts, warmed_up
 from trajnet.ros.visual import encode_cloud
 
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
 OUTPUT_TOPIC = "/perception/object_recognition/objects"
 MAP_TOPIC = "/map/vector_map"
-#: What Autoware's launch file of map_based_prediction remaps to the topic of the map.
-AUTOWARE_MAP_NAME = "/vector_map"
+#: What Autoware's launch file of map_based_prediction remaps to the topics of the map and of the traffic lights.
+AUTOWARE_MAP_NAME, AUTOWARE_SIGNALS_NAME = "/vector_map", "/traffic_signals"
 #: Messages of /tf and /tf_static that wait: tf2's own listener keeps as many.
 TF_DEPTH = 100
+SIGNALS_TOPIC = "/perception/traffic_light_recognition/traffic_signals"
 #: A node without traffic checks this often (s) whether it is told to stop: once in some dozen runs of CI the signal did
 #: not wake it from a wait without an end.
 WAKE_S = 1.0
@@ -151,8 +152,8 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         """Load the model and warm it. Fails, and says why, where that cannot be done."""
         try:
             predictor, identity = load(self.parameters)
-            field = load_field(self.parameters, predictor.requirements)
-            self._pipeline = warmed_up(predictor, identity, self.parameters, field)
+            parts = load_map_parts(self.parameters, predictor)
+            self._pipeline = warmed_up(predictor, identity, self.parameters, parts)
         except TrajnetError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
@@ -164,11 +165,14 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             return TransitionCallbackReturn.FAILURE
         self._beside = None if self.parameters.role == "sole" else Beside(self.parameters.beside())
         self._create_entities()
-        if predictor.requirements.view is not None and self.parameters.vector_map:
-            self._more.listen_for_maps(self._map_topic(), self.parameters.frame_id, predictor.requirements.view)
+        view = predictor.requirements.view
+        self._more.signals_topic = self._input_topic(AUTOWARE_SIGNALS_NAME, "~/input/traffic_signals", SIGNALS_TOPIC)
+        if self.parameters.vector_map and (view is not None or self._pipeline.stream.takes_crossings):
+            topic = self._input_topic(AUTOWARE_MAP_NAME, "~/input/vector_map", MAP_TOPIC)
+            self._more.listen_for_maps(topic, self.parameters.frame_id, view)
         self.get_logger().info(
             f"configured: model {identity.model}, provider {identity.provider}, "
-            f"map {self.parameters.map_path if field is not None else 'none'}, domain {identity.domain}"
+            f"map {self.parameters.map_path if parts.field is not None else 'none'}, domain {identity.domain}"
         )
         if predictor.model_file is not None:
             for line in domain_lines(predictor.model_file.contract.domain):
@@ -240,10 +244,11 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
                 PredictedObjects, other, self._on_other, qos(self.parameters.queue_depth), raw=True
             )
 
-    def _map_topic(self) -> str:
-        remapped: str = self.resolve_topic_name(AUTOWARE_MAP_NAME)
-        otherwise: str = self.resolve_topic_name(self._topic("~/input/vector_map", MAP_TOPIC))
-        return otherwise if remapped == AUTOWARE_MAP_NAME else remapped
+    def _input_topic(self, autowares: str, private: str, otherwise: str) -> str:
+        """Return where Autoware's launch files or ours have remapped an input, else its global topic."""
+        remapped: str = self.resolve_topic_name(autowares)
+        ours: str = self.resolve_topic_name(self._topic(private, otherwise))
+        return ours if remapped == autowares else remapped
 
     @property
     def _is_checking(self) -> bool:
@@ -288,7 +293,10 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         if not self._active or self._pipeline is None:
             return
         begin_ns = time.monotonic_ns()
-        self._more.follow(self._pipeline)
+        try:
+            self._more.follow(self._pipeline)
+        except Exception as error:
+            self.get_logger().error(f"map and transforms: {in_words(error)}", throttle_duration_sec=5.0)
         answer = self._pipeline.process(data, self.get_clock().now().nanoseconds, begin_ns)
         if answer.kind in ("bad", "failed"):
             self.get_logger().warning(answer.message, throttle_duration_sec=5.0)

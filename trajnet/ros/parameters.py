@@ -97,7 +97,8 @@ class Parameters:
     )
     horizon_s: float = _parameter(
         6.0,
-        "Length of the published paths. What is beyond the model's own goes straight on, wider, labelled, up to 15 s.",
+        "Length of the published paths. Beyond the model's own they go on along the map's lanes, else straight on, "
+        "wider, labelled, up to 15 s.",
         minimum=0.1,
         maximum=60.0,
     )
@@ -139,6 +140,11 @@ class Parameters:
     filter_positions: bool = _parameter(
         True,
         "White noise that a track's measured positions show is filtered out before prediction (docs/evaluation.md).",
+    )
+    crossings: bool = _parameter(
+        True,
+        "People near a crosswalk of the map get paths across it among theirs, with measured probabilities "
+        "(docs/crossing.md).",
     )
     late_s: float = _parameter(
         0.2,
@@ -253,6 +259,7 @@ class Parameters:
             reset_jump_s=self.clock_reset_s,
             handover=self.track_handover,
             filter_positions=self.filter_positions,
+            crossings=self.crossings,
         )
 
 

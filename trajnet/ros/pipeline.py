@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from trajnet.context.crosswalks import Crosswalks, crosswalks_of
+from trajnet.context.lane_paths import LanePaths, lane_paths_of
 from trajnet.context.map_field import MapField, field_of
-from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError, in_words
 from trajnet.inference import NO_JUDGING, PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
+from trajnet.inference.crossing.modes import Crossing
 from trajnet.inference.domain import outside_words
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
@@ -27,7 +30,7 @@ from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
 from trajnet.ros.into_frame import IntoFrame
 from trajnet.ros.levels import Judged, Status
 from trajnet.ros.map_share import on_map
-from trajnet.ros.parameters import Parameters
+from trajnet.ros.parameters import DEFAULTS, Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
 from trajnet.ros.visual import encode_covariance, encode_markers
@@ -59,24 +62,46 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
     return predictor, Identity(predictor.name, parameters.provider, "none (physics)", uses_model=spec not in PHYSICS)
 
 
-def load_field(parameters: Parameters, requirements: InputRequirements) -> MapField | None:
-    """Return the map that the parameters name, if there is one and the predictor takes one. Raises TrajnetError."""
+class MapParts(NamedTuple):
+    """What is used of a map: field by predictors that want one, crosswalks by crossings, lane_paths beyond 6 s.
+
+    Each is None where there is no map, the map has none, or it is not used.
+    """
+
+    field: MapField | None = None
+    crosswalks: Crosswalks | None = None
+    lane_paths: LanePaths | None = None
+
+
+def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
+    """Return what is used of the map that the parameters name. Raises TrajnetError."""
     if not parameters.map_path:
-        return None
-    if requirements.view is None:
+        return MapParts()
+    view, crosses = predictor.requirements.view, parameters.crossings and predictor.modes > 1
+    extends = parameters.horizon_s > DEFAULTS["horizon_s"]
+    if view is None and not crosses and not extends:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
-        return None
+        return MapParts()
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
-    field = field_of(*load_map(parameters.map_path))
+    lanes, raster = load_map(parameters.map_path)
+    crosswalks = crosswalks_of(lanes) if crosses else None
+    paths = lane_paths_of(lanes) if extends else None
+    if view is None:
+        found = 0 if crosswalks is None else len(crosswalks)
+        log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
+        return MapParts(None, crosswalks, paths)
+    field = field_of(lanes, raster)
     if field is None:
         raise InputError(f"map_path: expected lanes that vehicles may use in {parameters.map_path}, got none")
-    return field
+    return MapParts(field, crosswalks, paths)
 
 
-def _map_use(parameters: Parameters, map_field: MapField | None) -> str:
-    if map_field is not None:
+def _map_use(parameters: Parameters, parts: MapParts) -> str:
+    if parts.field is not None:
         return parameters.map_path
+    if parts != MapParts():
+        return f"{parameters.map_path}: not for the model"
     return "none" if not parameters.map_path else "none: this model uses no map"
 
 
@@ -143,7 +168,7 @@ def _is_usable(objects: TrackedObjects, row: int) -> bool:
 class Pipeline:
     """Decodes, predicts and encodes one message at a time, and keeps the diagnostics.
 
-    field: the map, for predictors that want one. clock_ns: measures how long a message takes.
+    parts: of the map. clock_ns: measures how long a message takes.
 
     At most ``parameters.max_objects`` objects of a frame go to the predictor, by priority (predictors.priority);
     the others get constant velocity. A frame that is out of order or a duplicate gives no objects: what followed from
@@ -155,7 +180,7 @@ class Pipeline:
         predictor: Predictor,
         identity: Identity,
         parameters: Parameters,
-        field: MapField | None = None,
+        parts: MapParts = MapParts(),
         *,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -167,23 +192,24 @@ class Pipeline:
             predictor,
             parameters.policy(),
             guard=options,
-            map_field=field,
+            map_field=parts.field,
+            crosswalks=parts.crosswalks,
             warn_without_map=False,  # the node says at its start which map it has
             judging=None if parameters.self_judging else NO_JUDGING,
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()
-        self._map_field = field
+        self._map_field = parts.field
         self.into_frame = IntoFrame()
         self._frame_id: str | None = None
         self._logged: set[str] = set()
-        self._grid = PathGrid(predictor.time_s, parameters.horizon_s, parameters.path_step_s)
+        self._grid = self._grid_on(parts.lane_paths)
         self.diagnostics = Diagnostics(
             identity,
             parameters.thresholds(),
             deadline_ms=parameters.budget_ms if parameters.budget_ms > 0 else float("inf"),
             expected_frame=parameters.frame_id,
-            map_use=_map_use(parameters, field),
+            map_use=_map_use(parameters, parts),
         )
 
     def reset(self) -> None:
@@ -191,10 +217,20 @@ class Pipeline:
         self.stream.reset()
         self._cleaner.reset()
 
-    def use_map(self, field: MapField) -> None:
-        """Use this map from the next message on; tracks go on."""
-        self.stream.use_map(field)
-        self._map_field = field
+    def use_map(self, field: MapField, crossing: Crossing | None) -> None:
+        """Use this map and its crosswalks from the next message on; tracks go on.
+
+        Paths beyond the model's horizon then go straight on: the lanes of the map before are not those of this one.
+        """
+        self._grid = self._grid_on(None)
+        if self.stream.predictor.requirements.view is not None:
+            self.stream.use_map(field)
+            self._map_field = field
+        self.stream.use_crossing(crossing)
+
+    def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
+        parameters = self._parameters
+        return PathGrid(self.stream.predictor.time_s, parameters.horizon_s, parameters.path_step_s, lane_paths)
 
     def close(self) -> None:
         """End the thread that the budget needs."""
@@ -283,6 +319,7 @@ class Pipeline:
                 "non_finite_rows": self.stream.guard.counters.non_finite_rows,
                 **({} if self.stream.judge is None else asdict(self.stream.judge.counters)),
             },
+            "map": {} if self.stream.crossing is None else asdict(self.stream.crossing.counters),
         }
         horizon = (
             ("horizon_s", f"{self._grid.time_s[-1]:g}"),
@@ -387,17 +424,20 @@ def _rows(prediction: Prediction, rows: IntArray) -> Prediction:
 
 
 def warmed_up(
-    predictor: Predictor, identity: Identity, parameters: Parameters, field: MapField | None = None
+    predictor: Predictor,
+    identity: Identity,
+    parameters: Parameters,
+    parts: MapParts = MapParts(),
 ) -> Pipeline:
     """Return a pipeline whose first frame is as fast as the others: what is done only once is done already."""
     count = parameters.warm_up_objects
     if count:
         trial_parameters = replace(parameters, budget_ms=0.0, max_objects=max(count, 1), ignore_domain=True)
-        trial = Pipeline(predictor, identity, trial_parameters, field)
+        trial = Pipeline(predictor, identity, trial_parameters, parts)
         for step in range(2):
             trial.process(encode_tracked(tracked_objects(_made_up(count, step * 100_000_000))), 0)
         predictor.forget(np.arange(count))
-    return Pipeline(predictor, identity, parameters, field)
+    return Pipeline(predictor, identity, parameters, parts)
 
 
 def _made_up(count: int, timestamp_ns: int) -> TrackFrame:

@@ -31,6 +31,8 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from trajnet.errors import InputError, TrajnetError
 from trajnet.ros.bag_import import open_scene
 from trajnet.ros.cdr import encode_tracked
+from trajnet.ros.foreign_parameters import about_foreign
+from trajnet.ros.log_forwarding import forward_logs, stop_forwarding
 from trajnet.ros.node import INPUT_TOPIC, qos
 from trajnet.ros.playback import MAX_WAIT_NS, Playback
 from trajnet.ros.to_autoware import tracked_objects
@@ -48,6 +50,8 @@ class PlayerNode(Node):  # type: ignore[misc]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(NODE_NAME, **options)
+        self._log_handler = forward_logs(self.get_logger())  # what a reader says of a recording is said here
+        self._own: list[str] = []
         scene_path = self._parameter("scene", "", "Path of the scene or bag to play.")
         self._frame_id = self._parameter("frame_id", "map", "Frame of the published objects.")
         start_s = self._parameter("start_s", 0.0, "Begin this long after the first frame.", 0.0, 1e9)
@@ -57,6 +61,8 @@ class PlayerNode(Node):  # type: ignore[misc]
         rate = self._parameter("rate", 1.0, "Times faster than recorded.", 0.001, 1000.0, live=True)
         paused = self._parameter("paused", False, "Time stands still.", live=True)
         self.wait_for = self._parameter("wait_for_subscriber", False, "Begin when a node subscribes.")
+        for sentence in about_foreign(self._parameter_overrides, self._own):
+            self.get_logger().warning(f"parameter {sentence}")
         if not scene_path:
             raise InputError("scene: expected the path of a scene or a bag, got none; add -p scene:=FILE")
         self._scene = open_scene(Path(scene_path))
@@ -91,6 +97,11 @@ class PlayerNode(Node):  # type: ignore[misc]
     def done(self) -> bool:
         return self._playback.done
 
+    def destroy_node(self) -> None:
+        """End the node; the library's log goes its own way again."""
+        stop_forwarding(self._log_handler)
+        super().destroy_node()
+
     def flush(self) -> None:
         """Wait until every subscriber has the last frame and its time."""
         for publisher in (self._publisher, self._clock_publisher):
@@ -100,6 +111,7 @@ class PlayerNode(Node):  # type: ignore[misc]
     def _parameter(
         self, name: str, default: Any, about: str, low: float = 0.0, high: float = 0.0, live: bool = False
     ) -> Any:
+        self._own.append(name)
         descriptor = ParameterDescriptor(description=about, read_only=not live)
         if high > low:
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
+from trajnet.context.lane_paths import LanePaths
 from trajnet.inference.extension import LONGEST_S, Extension
+from trajnet.inference.lane_extension import along_lanes
 from trajnet.inference.resample import Resampler
 from trajnet.types import BoolArray, FloatArray, Prediction
 
@@ -21,7 +23,7 @@ class PublishedPaths:
     time_s (T,), position_m (N, K, T, 2), yaw_rad (N, K, T), covariance_m2 (N, K, T, 2, 2), probability (N, K) in
     falling order, summing to 1, source (N,), age_s (N,), expert (N, K): as in trajnet.types.Prediction. z_m (N,):
     height of the object, which its paths keep. predicted_until_s: what is later is an extension
-    (trajnet.inference.extension).
+    (trajnet.inference.extension). on_lane (N, K): whether the extension follows a lane of the map; None: none does.
     """
 
     time_s: FloatArray
@@ -34,6 +36,7 @@ class PublishedPaths:
     age_s: FloatArray
     expert: NDArray[np.int8] | None = None
     predicted_until_s: float = math.inf
+    on_lane: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.probability)
@@ -58,12 +61,14 @@ class PathGrid:
     """From a predictor's times to 0, step_s, 2 step_s, ... horizon_s.
 
     Between the predicted points as trajnet.inference.resample has it, the same as in the evaluation; beyond them as
-    trajnet.inference.extension has it.
+    trajnet.inference.extension has it, for vehicles along the lanes of the map where there are any.
 
     Raises ConfigError where the horizon is beyond the predictor's last time and what may be added to it.
     """
 
-    def __init__(self, predicted_s: FloatArray, horizon_s: float, step_s: float) -> None:
+    def __init__(
+        self, predicted_s: FloatArray, horizon_s: float, step_s: float, lanes: LanePaths | None = None
+    ) -> None:
         last_s = float(predicted_s[-1])
         require(
             horizon_s <= max(last_s, LONGEST_S) + 1e-9,
@@ -76,6 +81,7 @@ class PathGrid:
         self.predicted_until_s = last_s
         self._resampler = Resampler(predicted_s, self.time_s[inside])
         self._extension = Extension(predicted_s, self.time_s[~inside])
+        self._lanes = lanes
 
     def paths(self, prediction: Prediction, present: PresentObjects, max_paths: int) -> PublishedPaths:
         """Return the likeliest max_paths of each object, led by its present pose.
@@ -92,13 +98,17 @@ class PathGrid:
         at, path_m, covariance_m2 = self._resampler, best.position_m[:, :kept], best.covariance_m2[:, :kept]
         position_m = at.positions(present.position_m, path_m)
         yaw_rad, wider_m2 = at.yaws(yaw_now, yaw_later), at.covariances(present.covariance_m2, covariance_m2)
-        beyond = self._extension
+        beyond, on_lane = self._extension, None
         if len(beyond):
             classes = present.object_class
             classes = np.zeros(len(best), dtype=np.int8) if classes is None else classes
             later_m2 = beyond.covariances(covariance_m2[:, :, -1], classes)
-            position_m = np.concatenate([position_m, beyond.positions(present.position_m, path_m)], axis=2)
-            yaw_rad = np.concatenate([yaw_rad, beyond.yaws(yaw_later[:, :, -1])], axis=2)
+            later_m, later_rad = beyond.positions(present.position_m, path_m), beyond.yaws(yaw_later[:, :, -1])
+            if self._lanes is not None:
+                ends_rad = yaw_later[:, :, -1]
+                on_lane = along_lanes(self._lanes, beyond, path_m, ends_rad, classes, later_m, later_rad)
+            position_m = np.concatenate([position_m, later_m], axis=2)
+            yaw_rad = np.concatenate([yaw_rad, later_rad], axis=2)
             wider_m2 = np.concatenate([wider_m2, later_m2], axis=2)
         return PublishedPaths(
             time_s=self.time_s,
@@ -111,4 +121,5 @@ class PathGrid:
             age_s=best.age_s,
             expert=None if best.expert is None else best.expert[:, :kept],
             predicted_until_s=self.predicted_until_s,
+            on_lane=on_lane,
         )

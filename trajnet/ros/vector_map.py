@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -53,7 +52,7 @@ class BuildApart:
     def __call__(self, archive: memoryview) -> LoadedMap:
         """Return the map of an archive. Raises InputError with the reason where there is none."""
         with tempfile.TemporaryDirectory(prefix="trajnet-map-") as folder:
-            source, target = Path(folder) / "map.bin", Path(folder) / "map.pickle"
+            source, target = Path(folder) / "map.bin", Path(folder) / "map.npz"
             source.write_bytes(archive)
             command = [sys.executable, "-m", "trajnet.ros.lanelet_archive", str(source), str(target)]
             self._process = subprocess.Popen(command, stderr=subprocess.PIPE)
@@ -68,9 +67,7 @@ class BuildApart:
             if code := self._process.returncode:
                 last = (said.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
                 raise InputError(last if code == 2 else f"the reader of the map ended with exit code {code}: {last}")
-            with target.open("rb") as file:
-                built: LoadedMap = pickle.load(file)
-            return built
+            return LoadedMap.load(target)
 
     def cancel(self) -> None:
         """End the build that is under way, and any later one; their calls raise."""
@@ -82,7 +79,7 @@ class BuildApart:
 class VectorMap:
     """Builds the maps of one topic; see the module. offer and take may be called by one thread only."""
 
-    def __init__(self, topic: str, expected_frame: str, view: MapView, build: Builder) -> None:
+    def __init__(self, topic: str, expected_frame: str, view: MapView | None, build: Builder) -> None:
         self._topic, self._expected_frame, self._view, self._build = topic, expected_frame, view, build
         self._lock = threading.Condition()
         self._waiting: bytes | None = None
@@ -90,7 +87,8 @@ class VectorMap:
         self._digest = b""
         self._closed = False
         self._state = VectorMapState()
-        empty_field(FIELD_PIXELS_PER_M).prepare(view)  # tables that every map of this resolution shares
+        if view is not None:
+            empty_field(FIELD_PIXELS_PER_M).prepare(view)  # tables that every map of this resolution shares
         self._thread = threading.Thread(target=self._work, name="vector_map", daemon=True)
         self._thread.start()
 
@@ -155,8 +153,7 @@ class VectorMap:
             return
         if self._expected_frame and message.frame_id != self._expected_frame:
             log.warning("%s: in frame %r, expected %r", self._topic, message.frame_id, self._expected_frame)
-        loaded = self._build(message.data)
-        loaded.field.prepare(self._view)
+        loaded = self._build(message.data).prepared(self._view)
         words = ", ".join(filter(None, (f"{self._topic}: {loaded.words}", message.words)))
         log.info("%s (%d bytes)", words, len(message.data))
         with self._lock:
@@ -166,7 +163,7 @@ class VectorMap:
             self._state = replace(self._state, problem="")
 
 
-def vector_map(topic: str, expected_frame: str, view: MapView) -> VectorMap | None:
+def vector_map(topic: str, expected_frame: str, view: MapView | None) -> VectorMap | None:
     """Return what builds the maps of a topic; None, and a warning, where their archives cannot be read here."""
     if not can_read():
         log.warning("%s is not read, only the parameter map_path: %s", topic, ADVICE)

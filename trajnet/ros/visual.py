@@ -126,7 +126,8 @@ def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
     records["path"] = np.arange(modes)[None, :, None]
     records["source"] = paths.source[:, None, None]
     records["expert"] = experts_of(paths)[:, :, None]
-    records["extended"] = paths.time_s > paths.predicted_until_s + 1e-9
+    beyond = 1 if paths.on_lane is None else 1 + paths.on_lane[:, :, None]
+    records["extended"] = (paths.time_s > paths.predicted_until_s + 1e-9) * beyond
     return records.reshape(-1)
 
 

@@ -63,7 +63,8 @@ def _crossing(name: str, fields: Mapping[str, Any]) -> Lane:
     left_m, right_m = _points(fields["edge1"]), _points(fields["edge2"])
     if ((left_m[0] - right_m[0]) ** 2).sum() > ((left_m[0] - right_m[-1]) ** 2).sum():
         right_m = right_m[::-1]
-    return Lane(f"crossing {name}", left_m, right_m, _middle(left_m, right_m), drivable=False, one_way=False)
+    middle_m = _middle(left_m, right_m)
+    return Lane(f"crossing {name}", left_m, right_m, middle_m, drivable=False, one_way=False, crosswalk=True)
 
 
 def _points(found: Sequence[Mapping[str, float]]) -> FloatArray:

@@ -28,7 +28,8 @@ CLASSES: dict[str, ObjectClass] = {
 }
 
 #: Values of CommonRoad's LaneletType that are closed to vehicles.
-WALKWAYS = frozenset({"sidewalk", "crosswalk"})
+CROSSWALK = "crosswalk"
+WALKWAYS = frozenset({"sidewalk", CROSSWALK})
 
 #: Sources that CommonRoad scenarios name, and the licence of each.
 LICENCES: dict[str, str] = {"NGSIM": "NGSIM: US DOT open data", "OpenStreetMap": "OpenStreetMap: ODbL"}
@@ -128,6 +129,7 @@ def _lanes(scenario: Any) -> tuple[Lane, ...]:
             each.right_vertices,
             each.center_vertices,
             drivable=WALKWAYS.isdisjoint(kind.value for kind in each.lanelet_type),
+            crosswalk=CROSSWALK in {kind.value for kind in each.lanelet_type},
         )
         for each in scenario.lanelet_network.lanelets
     )

@@ -44,4 +44,5 @@ def crossing(name: str, polygon_m: FloatArray) -> Lane | None:
     one_m, other_m = corners_m[:2], corners_m[[3, 2]]
     (along_x, along_y), (across_x, across_y) = one_m[1] - one_m[0], other_m[0] - one_m[0]
     left_m, right_m = (other_m, one_m) if along_x * across_y > along_y * across_x else (one_m, other_m)
-    return Lane(f"crossing {name}", left_m, right_m, 0.5 * (left_m + right_m), drivable=False, one_way=False)
+    middle_m = 0.5 * (left_m + right_m)
+    return Lane(f"crossing {name}", left_m, right_m, middle_m, drivable=False, one_way=False, crosswalk=True)

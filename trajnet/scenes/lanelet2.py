@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -30,7 +31,8 @@ from trajnet.types import FloatArray, Lane
 log = logging.getLogger(__name__)
 
 #: Subtypes for pedestrians, the last of them Autoware's; a lanelet with another subtype or none is for vehicles.
-WALKWAYS = frozenset({"walkway", "shared_walkway", "crosswalk", "stairs", "pedestrian_lane"})
+CROSSWALK = "crosswalk"
+WALKWAYS = frozenset({"walkway", "shared_walkway", CROSSWALK, "stairs", "pedestrian_lane"})
 
 
 def read_lanelet2(path: Path) -> tuple[Lane, ...]:
@@ -39,7 +41,7 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     path: a file, or a folder of tiles, read in the order of their names. Raises InputError if it is no such map, has no
     lanelets, or none that can be used.
     """
-    found = _Elements({}, {}, {}, {})
+    found = _Elements({}, {}, {}, {}, set())
     for tile in _tiles(path):
         _read_elements(tile, found)
     if not found.lanelets:
@@ -48,7 +50,8 @@ def read_lanelet2(path: Path) -> tuple[Lane, ...]:
     lanes, broken = [], []
     for name, (tags, members) in found.lanelets.items():
         try:
-            lanes.append(_lane(name, tags, members, found.ways, nodes))
+            lane = _lane(name, tags, members, found.ways, nodes)
+            lanes.append(replace(lane, signal_id=_signal_id(members, found.signals)) if lane.crosswalk else lane)
         except InputError as error:
             broken.append(str(error))
     if not lanes:
@@ -66,13 +69,15 @@ Nodes = dict[str, tuple[float, float] | None]
 class _Elements(NamedTuple):
     """The elements of a map by id. nodes: local x, y in m. degrees: latitude and longitude. ways: ids of their nodes.
 
-    lanelets: tags, and members as (role, id of a way), in the order of the files.
+    lanelets: tags, and members as (role, id of a way or of a relation), in the order of the files. signals: ids of the
+    regulatory elements that are traffic lights.
     """
 
     nodes: Nodes
     degrees: Nodes
     ways: dict[str, list[str]]
     lanelets: dict[str, tuple[dict[str, str], list[tuple[str, str]]]]
+    signals: set[str]
 
 
 def _tiles(path: Path) -> list[Path]:
@@ -109,6 +114,8 @@ def _add(found: _Elements, element: ElementTree.Element) -> None:
     elif (tags := _tags(element)).get("type") == "lanelet":
         members = [(each.get("role", ""), each.get("ref", "")) for each in element.iter("member")]
         found.lanelets[name] = (tags, members)
+    elif tags.get("type") == "regulatory_element" and tags.get("subtype") == "traffic_light":
+        found.signals.add(name)
 
 
 def _tags(element: ElementTree.Element) -> dict[str, str]:
@@ -174,7 +181,18 @@ def lane_between(name: str, tags: Mapping[str, str], left_m: FloatArray, right_m
         left_m, right_m = left_m[::-1], right_m[::-1]
     middle_m = np.mean(paired(left_m, right_m), axis=0)
     both_ways = tags.get("one_way", "yes").lower() in ("no", "false", "0")
-    return Lane(name, left_m, right_m, middle_m, drivable=_is_drivable(tags), one_way=not both_ways)
+    return Lane(
+        name, left_m, right_m, middle_m,
+        drivable=_is_drivable(tags), one_way=not both_ways, crosswalk=tags.get("subtype") == CROSSWALK,
+    )  # fmt: skip
+
+
+def _signal_id(members: list[tuple[str, str]], signals: set[str]) -> int | None:
+    """Return the id of a lanelet's first traffic lights, as Autoware's messages name them; None without any."""
+    for role, ref in members:
+        if role == "regulatory_element" and ref in signals and ref.lstrip("-").isdigit():
+            return int(ref)
+    return None
 
 
 def _border_m(

@@ -460,6 +460,8 @@ def _metadata_of(scene: Scene) -> dict[str, Any]:
                 "centre_m": lane.centre_m.tolist(),
                 "drivable": lane.drivable,
                 **({} if lane.one_way else {"one_way": False}),
+                **({"crosswalk": True} if lane.crosswalk else {}),
+                **({} if lane.signal_id is None else {"signal_id": lane.signal_id}),
             }
             for lane in scene.lanes
         ],
@@ -478,6 +480,8 @@ def _lane(fields: Mapping[str, Any]) -> Lane:
         centre_m,
         bool(fields.get("drivable", True)),
         bool(fields.get("one_way", True)),
+        bool(fields.get("crosswalk", False)),
+        int(fields["signal_id"]) if "signal_id" in fields else None,
     )
 
 

@@ -20,8 +20,9 @@ from typing import Any
 from trajnet.engine import Executor, InProcess
 from trajnet.errors import InputError
 from trajnet.shards.reader import Shard
+from trajnet.shards.shared import give_group, take_groups
 from trajnet.shards.store import Piece, write_shards
-from trajnet.whole_file import write_text
+from trajnet.whole_file import whole_file
 
 #: Called after every group with the number of groups done and their total.
 Progress = Callable[[int, int], None]
@@ -42,18 +43,22 @@ def build_groups(
     executor: Executor,
     *,
     progress: Progress | None = None,
+    shared: str = "",
 ) -> list[list[Shard]]:
     """Return the shards of each group, made where they are not there yet.
 
     make: returns the pieces of a group, see write_shards; it runs in the executor's processes. A group that another
-    command is building meanwhile is left to it and waited for at the end.
+    command is building meanwhile is left to it and waited for at the end. shared: a folder or URL from which complete
+    groups are taken, and to which those that are made here are given; see trajnet.shards.shared.
     Raises InputError if something cannot be written or read, and what ``make`` raises.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if shared:
+        take_groups([g.stamp for g in groups if not _index(folder, g.stamp).is_file()], folder, shared)
     for wait in (False, True):
         missing = [group for group in groups if not _index(folder, group.stamp).is_file()]
         chosen = executor if len(missing) > 1 else InProcess()  # a worker takes seconds to start
-        built = chosen.map(partial(_build, folder, make, wait), missing)
+        built = chosen.map(partial(_build, folder, make, wait, shared), missing)
         for done, _ in enumerate(built, len(groups) - len(missing) + 1):
             if progress is not None:
                 progress(done, len(groups))
@@ -82,12 +87,16 @@ def _index(folder: Path, stamp: str) -> Path:
     return folder / f"{stamp}.json"
 
 
-def _build(folder: Path, make: Callable[[Any], list[Piece]], wait: bool, group: Group) -> None:
+def _build(folder: Path, make: Callable[[Any], list[Piece]], wait: bool, shared: str, group: Group) -> None:
     """Build a group unless it is there, or another process builds it and ``wait`` is false."""
     with _alone(folder / f".{group.stamp}.lock", wait) as alone:
         if alone and not _index(folder, group.stamp).is_file():
             pieces = make(group.what)
-            write_text(_index(folder, group.stamp), json.dumps(write_shards(pieces, folder / group.stamp)))
+            listed = json.dumps(write_shards(pieces, folder / group.stamp))
+            with whole_file(_index(folder, group.stamp)) as index:
+                index.write_text(listed, encoding="utf-8")
+                if shared:  # before the group is complete here: a run that is stopped in between gives it later
+                    give_group(group.stamp, index, shared)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ compress to less.
 from __future__ import annotations
 
 import json
+import math
+import struct
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -20,25 +22,25 @@ from trajnet.errors import InputError
 Arrays = Mapping[str, NDArray[Any]]
 #: More takes longer to write and hardly less space.
 LEVEL = 3
-_HEAD = np.dtype([("header", "<u4"), ("bytes", "<u4")])
+#: The lengths in bytes of the header and of all arrays before compression.
+_HEAD = struct.Struct("<II")
 
 
 def packed(arrays: Arrays) -> bytes:
     """Return the arrays as bytes; the same arrays give the same bytes."""
     header = json.dumps({name: (values.dtype.str, values.shape) for name, values in arrays.items()}).encode()
     raw = b"".join(_by_significance(values) for values in arrays.values())
-    head = np.array((len(header), len(raw)), _HEAD).tobytes()
-    return head + header + bytes(_codec(LEVEL).compress(raw, asbytes=True))
+    return _HEAD.pack(len(header), len(raw)) + header + bytes(_codec(LEVEL).compress(raw, asbytes=True))
 
 
 def unpacked(piece: bytes) -> dict[str, NDArray[Any]]:
     """Return the arrays of a piece. Raises InputError if it was damaged."""
     try:
-        header, size = np.frombuffer(piece, _HEAD, count=1)[0].tolist()
-        kinds = json.loads(piece[_HEAD.itemsize : _HEAD.itemsize + header])
-        raw = np.frombuffer(_codec(LEVEL).decompress(memoryview(piece)[_HEAD.itemsize + header :], size), np.uint8)
+        header, size = _HEAD.unpack_from(piece)
+        kinds = json.loads(piece[_HEAD.size : _HEAD.size + header])
+        raw = np.frombuffer(_codec(LEVEL).decompress(memoryview(piece)[_HEAD.size + header :], size), np.uint8)
         return _arrays(kinds, raw)
-    except (ValueError, OSError, TypeError, AttributeError, MemoryError) as error:
+    except (ValueError, OSError, TypeError, AttributeError, MemoryError, struct.error) as error:
         raise InputError(f"expected a piece of a shard, got: {' '.join(str(error).split())}") from error
 
 
@@ -53,7 +55,7 @@ def _arrays(kinds: dict[str, Any], raw: NDArray[np.uint8]) -> dict[str, NDArray[
     found, begin = {}, 0
     for name, (kind, shape) in kinds.items():
         dtype = np.dtype(kind)
-        count = int(np.prod(shape, dtype=np.int64))
+        count = math.prod(shape)
         own = raw[begin : begin + count * dtype.itemsize]
         begin += len(own)
         if dtype.itemsize > 1:

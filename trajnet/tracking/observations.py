@@ -16,18 +16,20 @@ from trajnet.types import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Observations(StructOfArrays):
-    """The N rows of one used frame, with the previous observation of each track. slot (N,) is unique.
+    """The N rows of one used frame, with the previous observation of each track.
 
-    reset (N,): the track's first observation; previous_* then equal the present values and dt_s is 0.
-    yaw_rad (N,): measured where yaw_valid, else derived by causal_heading, which also gives heading_known and
-    direction_known (N,). previous_yaw_rad equals the present yaw where no heading was known before: a heading that
-    becomes known is not a turn. steady_velocity_mps (N, 2): see motion. surroundings: map and neighbours of each row;
-    None until they are computed, and where the predictor uses none.
+    slot (N,): unique; states of slots need room for ``slots`` of them. reset (N,): the track's first observation;
+    previous_* then equal the present values and dt_s is 0. yaw_rad (N,): measured where yaw_valid, else derived by
+    causal_heading, which also gives heading_known and direction_known (N,). previous_yaw_rad equals the present yaw
+    where no heading was known before: a heading that becomes known is not a turn. steady_velocity_mps (N, 2): see
+    motion. surroundings: map and neighbours of each row; None until they are computed, and where the predictor uses
+    none.
     """
 
-    SHARED = ("timestamp_ns",)
+    SHARED = ("timestamp_ns", "slots")
 
     timestamp_ns: int
+    slots: int
     track_id: tuple[str, ...]
     slot: IntArray
     reset: BoolArray
@@ -46,11 +48,6 @@ class Observations(StructOfArrays):
     object_class: NDArray[np.int8]
     size_m: FloatArray
     surroundings: Surroundings | None = None
-
-    @cached_property
-    def slots(self) -> int:
-        """How many slots there must be room for: one more than the largest, 0 without rows."""
-        return int(self.slot.max()) + 1 if len(self.slot) else 0
 
     @cached_property
     def begun(self) -> IntArray:

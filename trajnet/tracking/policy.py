@@ -22,6 +22,7 @@ class TrackPolicy:
     moves it.
     filter_positions: whether noise that a track shows is filtered out of its positions, see position_filter.
     Both are switched off for benchmarks whose windows must be used as recorded.
+    crossings: whether people near a crosswalk of the map get crossings among their paths, see inference.crossing.
     """
 
     timeout_s: float = 1.0
@@ -31,6 +32,7 @@ class TrackPolicy:
     handover: bool = True
     restart_leaps: bool = True
     filter_positions: bool = True
+    crossings: bool = True
 
     def __post_init__(self) -> None:
         for name in ("timeout_s", "late_s", "reset_jump_s", "heading_step_m"):

@@ -269,9 +269,9 @@ class TrackStore:
             reported = set(frame.track_id)
             self._missing = [live for live in self._slot_of.items() if live[0] not in reported]
         return Observations(
-            frame.timestamp_ns, frame.track_id, slot, reset, dt_s, position_m, heading.yaw_rad, frame.yaw_valid,
-            previous_position_m, previous_yaw_rad, known[:, YAW_VALID], heading.known, heading.directed, velocity_mps,
-            frame.velocity_valid, steady_mps, frame.object_class, frame.size_m,
+            frame.timestamp_ns, self.capacity, frame.track_id, slot, reset, dt_s, position_m, heading.yaw_rad,
+            frame.yaw_valid, previous_position_m, previous_yaw_rad, known[:, YAW_VALID], heading.known,
+            heading.directed, velocity_mps, frame.velocity_valid, steady_mps, frame.object_class, frame.size_m,
         )  # fmt: skip
 
     @property

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from trajnet.context.map_field import INT8_MAX, MapView
 from trajnet.inference.contract import Cell
-from trajnet.training.features import NEIGHBOUR_FEATURES, PRODUCTS, direction_matrices, neighbour_matrices
+from trajnet.training.feature_layouts import NEIGHBOUR_FEATURES, PRODUCTS
+from trajnet.training.features import direction_matrices, neighbour_matrices
 
 
 def recurrent(cell: Cell, inputs: int, hidden: int, layers: int) -> nn.RNNBase:

@@ -32,7 +32,8 @@ from torch import Tensor, nn
 from trajnet.columns import INPUT_COLUMNS
 from trajnet.inference.contract import state_names
 from trajnet.training.encoders import MapEncoder, NeighbourAttention, recurrent
-from trajnet.training.features import CLASSES, FEATURE_COLUMNS, Features, FeatureSet, of_class, picking
+from trajnet.training.feature_layouts import FEATURE_COLUMNS
+from trajnet.training.features import CLASSES, Features, FeatureSet, of_class, picking
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.tensors import ContextTensors, PathTensors
 from trajnet.types import WHEELED

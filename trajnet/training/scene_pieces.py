@@ -10,7 +10,7 @@ back when it is made, and an array that came out otherwise is stored.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,8 @@ from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 
 #: Windows of a piece: whoever reads one of them reads the piece.
 WINDOWS = 256
+#: Windows that are looked up at once, so that a long recording needs little more memory than its windows.
+BLOCK = 64 * WINDOWS
 #: A part of the map is kept if it has at most so many times the bytes of what the windows see of it.
 MAP_TIMES = 4
 
@@ -70,22 +72,43 @@ def as_they_are(data: TrainingSet) -> Iterator[Piece]:
     """Yield pieces that hold these windows as arrays."""
     for begin in range(0, len(data), WINDOWS):
         part = data.select(slice(begin, begin + WINDOWS))
-        yield Piece(len(part), {f.name: getattr(part, f.name) for f in fields(TrainingSet)})
+        yield Piece(len(part), _arrays(part))
 
 
 def scene_pieces(
     made: SceneWindows, kept: IntArray, data: TrainingSet, requirements: InputRequirements
 ) -> Iterator[Piece]:
     """Yield pieces of the windows that are kept (K,) of a scene. data: those windows, as they are to be read."""
-    for begin in range(0, len(kept), WINDOWS):
-        chosen, part = kept[begin : begin + WINDOWS], data.select(slice(begin, begin + WINDOWS))
-        arrays = {**_rows_and_looks(made, chosen, requirements.neighbours), **_map(made, chosen, requirements)}
-        again = read_windows(arrays, np.arange(len(chosen)), requirements)
-        for f in fields(TrainingSet):
-            there = getattr(part, f.name)
-            if there.tobytes() != getattr(again, f.name).tobytes():
-                arrays[f.name] = there
-        yield Piece(len(chosen), arrays)
+    place = np.full(len(made.scene.row_frame) + 1, -1)
+    for first in range(0, len(kept), BLOCK):
+        last = made.rows[kept[first : first + BLOCK]]
+        found = window_rows(made.scene, last, made.history_time_s, made.future_time_s)
+        others = neighbour_rows(made.scene, last, requirements.neighbours)
+        for begin in range(0, len(last), WINDOWS):
+            own = slice(begin, begin + WINDOWS)
+            chosen, part = kept[first:][own], data.select(slice(first + begin, first + begin + WINDOWS))
+            arrays = _rows_and_looks(made.scene, last[own], _part(found, own), others[own], place)
+            arrays |= {"history_time_s": made.history_time_s, **_map(made, chosen, requirements)}
+            again = read_windows(arrays, np.arange(len(chosen)), requirements)
+            arrays |= {
+                name: values for name, values in _arrays(part).items() if not _same(values, getattr(again, name))
+            }
+            yield Piece(len(chosen), arrays)
+
+
+def _arrays(data: TrainingSet) -> Arrays:
+    return {f.name: getattr(data, f.name) for f in fields(TrainingSet)}
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Return whether the arrays have the same bytes: -0.0 is not 0.0, and NaN is NaN."""
+    return one.dtype == other.dtype and one.tobytes() == other.tobytes()
+
+
+def _part(found: WindowRows, own: slice) -> WindowRows:
+    future = found.future
+    part = Between(future.left[own], future.right[own], future.weight[own], future.valid[own])
+    return WindowRows(found.history[own], found.observed[own], part)
 
 
 def read_windows(arrays: Arrays, inside: IntArray, requirements: InputRequirements) -> TrainingSet:
@@ -99,28 +122,18 @@ def read_windows(arrays: Arrays, inside: IntArray, requirements: InputRequiremen
     near = _neighbours(arrays, column, own, inside) if "neighbours" not in stored else stored["neighbours"]
     distance, valid = _map_seen(arrays, inside, requirements)
     cut = training_set(looks, Surroundings(distance, valid, near))
-    for name, values in stored.items():
-        object.__setattr__(cut, name, values)
-    return cut
+    return replace(cut, **stored) if stored else cut
 
 
-def _rows_and_looks(made: SceneWindows, chosen: IntArray, neighbours: int) -> Arrays:
-    """Return the rows that these windows (W,) need, by track and time, and where each window looks among them."""
-    scene, last = made.scene, made.rows[chosen]
-    found = window_rows(scene, last, made.history_time_s, made.future_time_s)
-    others = neighbour_rows(scene, last, neighbours)
-    needed = np.unique(
-        np.concatenate(
-            [
-                last,
-                found.history[found.observed],
-                *(side[found.future.valid] for side in found.future[:2]),
-                others[others >= 0],
-            ]
-        )
-    )
+def _rows_and_looks(scene: Scene, last: IntArray, found: WindowRows, others: IntArray, place: IntArray) -> Arrays:
+    """Return the rows that windows (W,) need, by track and time, and where each window looks among them.
+
+    place (R + 1,): room for the place of each row of the scene, ends with -1; only those that are needed are written.
+    """
+    future = found.future.valid
+    sides = found.future.left[future], found.future.right[future]
+    needed = np.unique(np.concatenate([last, found.history[found.observed], *sides, others[others >= 0]]))
     needed = needed[np.argsort(scene.row_track[needed], kind="stable")]
-    place = np.full(len(scene.row_frame) + 1, -1)
     place[needed] = np.arange(len(needed))
     tracks, track = np.unique(scene.row_track[needed], return_inverse=True)
     columns = np.vstack([scene.position_m[needed].T, scene.yaw_rad[needed], scene.velocity_mps[needed].T])
@@ -131,7 +144,6 @@ def _rows_and_looks(made: SceneWindows, chosen: IntArray, neighbours: int) -> Ar
         "row_velocity_valid": scene.velocity_valid[needed],
         "track_class": scene.object_class[tracks],
         "track_size_m": scene.size_m[tracks],
-        "history_time_s": made.history_time_s,
         **_look_arrays(found, place, place[last], others),
     }
 

@@ -19,6 +19,7 @@ from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.window_context import known_at, window_surroundings
 from trajnet.datasets.windows import Windows, sliding_windows
 from trajnet.errors import InputError
+from trajnet.remote import fetched, is_remote, url_of
 from trajnet.scenes.densify import densified
 from trajnet.training.config import SourceConfig
 from trajnet.training.scene_pieces import SceneWindows
@@ -76,7 +77,12 @@ def map_files(source: SourceConfig, files: Sequence[Path], roots: Sequence[Path]
 
 
 def _path_below(roots: Sequence[Path], path: str) -> Path:
+    """Return the path below the first data folder that has it; a URL needs none and is fetched."""
+    if is_remote(path):
+        return fetched(path)
     for root in roots:
+        if is_remote(root):
+            return fetched(f"{url_of(root)}/{path}")
         if (root / path).exists():
             return root / path
     raise InputError(

@@ -142,7 +142,10 @@ def _windows(
         def progress(done: int, total: int) -> None:
             way.report(f"windows of {what}, groups of files", done, total)
 
-        return stored_windows(sources, roots, knots_s, requirements, folder, executor=executor, progress=progress)
+        return stored_windows(
+            sources, roots, knots_s, requirements, folder,
+            executor=executor, progress=progress, shared=way.workers.shared,
+        )  # fmt: skip
 
     return of(config.train, "training"), of(config.validation, "validation")
 

@@ -56,11 +56,13 @@ class DataWorkers:
 
     jobs: processes that build the windows; ray: address of a Ray cluster that builds them instead (see executor_for).
     count: processes that read and augment batches while the model is trained; 0 does it in between.
+    shared: folder or URL of windows that several machines build together, see trajnet.shards.shared.
     """
 
     jobs: int = 1
     ray: str | None = None
     count: int = 0
+    shared: str = ""
 
     def __post_init__(self) -> None:
         if self.count < 0:
@@ -126,15 +128,17 @@ def stored_windows(
     executor: Executor | None = None,
     progress: Progress | None = None,
     by_content: bool = False,
+    shared: str = "",
 ) -> StoredWindows:
     """Return the windows of the sources, built in the folder where they are not there yet.
 
     executor: by default this process. progress: called with the groups of all sources done and their number.
-    by_content: know files by every byte instead of size and time. Raises InputError as source_files and build_set do.
+    shared: see build_groups. by_content: know files by every byte instead of size and time.
+    Raises InputError as source_files and build_set do.
     """
     recipes = [_recipes(source, roots, future_time_s, requirements) for source in sources]
     groups = [Group(_stamp(recipe, by_content), recipe) for source in recipes for recipe in source]
-    found = iter(build_groups(groups, folder, _windows_of, executor or InProcess(), progress=progress))
+    found = iter(build_groups(groups, folder, _windows_of, executor or InProcess(), progress=progress, shared=shared))
     shards = [[shard for _ in source for shard in next(found)] for source in recipes]
     for source, of_source in zip(sources, shards, strict=True):
         if not of_source:

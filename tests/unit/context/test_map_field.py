@@ -360,3 +360,14 @@ def test_patches_hold_what_the_points_of_the_grid_hold(low_m: float, high_m: flo
     assert grid.shape == (MANY, 12, 9, 1, 4)
     expected = np.stack([in_patches(one[:, :, 0], 3) for one in grid])
     np.testing.assert_array_equal(field.sample(position_m, yaw_rad, PATCHED), expected)
+
+
+@pytest.mark.parametrize("view", [PATCHED, replace(PATCHED, directions=True)])
+def test_what_some_objects_see_can_be_kept_without_the_field(view: MapView) -> None:
+    field = noise_field()
+    draw = np.random.default_rng(3)
+    for low_m, high_m, count in ((-60.0, 60.0, 40), (5.0, 9.0, 3), (900.0, 901.0, 2), (0.0, 1.0, 0)):
+        position_m, yaw_rad = draw.uniform(low_m, high_m, (count, 2)), draw.uniform(-4.0, 4.0, count)
+        kept = field.crop(position_m, yaw_rad, view)
+        assert kept.planes[0].size <= field.distance[..., 0].size
+        np.testing.assert_array_equal(kept.sample(view), field.sample(position_m, yaw_rad, view))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from trajnet.inference.onnx.session import open_session
 from trajnet.models import default_model
 
 ROOT = Path(__file__).resolve().parents[3]
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "name": "tiny",
     "licence": "none",
     "non_commercial": False,
@@ -60,7 +61,9 @@ def test_the_domain_is_that_of_the_configuration_and_its_data(
     config.write_text(yaml.safe_dump(CONFIG))
     words = ["--config", str(config), "--data", str(ROOT / "sim"), "--out", str(tmp_path / "out.onnx")]
     assert main([str(path), *words]) == 2
-    assert "expected the 2 windows that tiny was trained on, the data give" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "expected the 2 windows that tiny was trained on, the data give" in said
+    assert "counted in each file" not in said
     found = int("".join(c for c in _windows_of(path, words, capsys) if c.isdigit()))
     proto, _, card = read_model(path)
     training = replace(contract.training, windows=found)
@@ -70,6 +73,15 @@ def test_the_domain_is_that_of_the_configuration_and_its_data(
     stated = read_model(tmp_path / "out.onnx")[1].domain
     assert stated is not None
     assert sum(c.windows for c in stated.classes.values()) == found
+
+
+def test_a_count_that_thinning_may_have_changed_is_explained(
+    exported: tuple[Path, Contract], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump({**CONFIG, "train": [{**CONFIG["train"][0], "standing_every": 2}]}))
+    assert main([str(exported[0]), "--config", str(config), "--data", str(ROOT / "sim")]) == 2
+    assert "counted in each file" in capsys.readouterr().err
 
 
 def _windows_of(path: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

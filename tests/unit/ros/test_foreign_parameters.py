@@ -17,6 +17,11 @@ def test_a_wrong_name_is_told_with_the_nearest_right_one() -> None:
     ]
 
 
+def test_another_node_of_ours_has_its_own_and_may_share_the_predictors_file() -> None:
+    assert about_foreign(["scene", "rate", "horizon_s"], ("scene", "rate")) == []
+    assert about_foreign(["scenes"], ("scene", "rate")) == ["scenes: no such parameter, ignored; did you mean scene?"]
+
+
 def test_autowares_own_are_named_once_for_each_group_with_the_reason() -> None:
     said = about_foreign(
         ["prediction_time_horizon.vehicle", "prediction_time_horizon.pedestrian", "reference_path_resolution"]

@@ -195,10 +195,12 @@ def test_the_roles_beside_another_predictor() -> None:
 
 @pytest.mark.usefixtures("launch_modules")
 def test_a_scene_is_replayed_by_the_player() -> None:
-    included, player = actions_of("replay.launch.py", scene="s.parquet", rate="2", loop="true", model="cv")
+    included, player = actions_of(
+        "replay.launch.py", scene="s.parquet", rate="2", loop="True", model="cv", map_path="/m.osm"
+    )
     assert installed(included.positional[0]) == LAUNCH / "predictor.launch.py"
     actions_of("predictor.launch.py", **dict(included.given["launch_arguments"]))  # every argument is declared there
-    assert dict(included.given["launch_arguments"]) == {"model": "cv", "use_sim_time": "true"}
+    assert dict(included.given["launch_arguments"]) == {"model": "cv", "map_path": "/m.osm", "use_sim_time": "true"}
     assert player.given["executable"] in executables()
     assert player.given["name"] == constant(PLAYER, "NODE_NAME")
     (parameters,) = player.given["parameters"]
@@ -219,9 +221,10 @@ def test_a_bag_is_played_by_the_player_that_waits_for_the_predictor() -> None:
 
 @pytest.mark.usefixtures("launch_modules")
 def test_a_bag_is_replayed_without_its_own_predictions() -> None:
-    _, player, rviz = actions_of("replay.launch.py", bag="b.mcap", raw="true", rviz="true")
+    _, player, rviz = actions_of("replay.launch.py", bag="b.mcap", raw="1", rviz="True")
     assert player.given["cmd"] == [
-        "ros2", "bag", "play", "b.mcap", "--clock", "--rate", "1.0", "--topics", constant(NODE, "INPUT_TOPIC")
+        "ros2", "bag", "play", "b.mcap", "--clock", "--rate", "1.0", "--topics",
+        constant(NODE, "INPUT_TOPIC"), constant(NODE, "MAP_TOPIC"), "/tf", "/tf_static",
     ]  # fmt: skip
     assert player.given["on_exit"].kind == "Shutdown"
     assert installed(rviz.positional[0]) == LAUNCH / "rviz.launch.py"
@@ -267,6 +270,8 @@ def test_what_is_neither_true_nor_false_is_refused() -> None:
         actions_of("predictor.launch.py", autostart="perhaps")
     with pytest.raises(ConfigError, match="autostart: expected true or false, got 'perhaps'"):
         truth("autostart", "perhaps")
+    with pytest.raises(RuntimeError, match="rviz: expected true or false, got 'perhaps'"):
+        actions_of("replay.launch.py", scene="s", rviz="perhaps")
 
 
 @pytest.mark.usefixtures("launch_modules")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.domains import DOMAIN
 from tests.unit.inference.test_contract import CONTRACT
+from trajnet.context.lane_paths import LanePaths
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.files import load_scene
@@ -26,12 +27,12 @@ from trajnet.ros.diagnostics import Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner
 from trajnet.ros.levels import Level, Status
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
-from trajnet.ros.pipeline import Pipeline, load, load_field, warmed_up
+from trajnet.ros.pipeline import MapParts, Pipeline, load, load_map_parts, warmed_up
 from trajnet.ros.published_paths import PathGrid, PresentObjects
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.ros.visual import covariance_records
 from trajnet.tracking.store import Observations
-from trajnet.types import Expert, FloatArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import Expert, FloatArray, Lane, ObjectClass, Prediction, Source, TrackFrame
 
 MS = 1_000_000
 SERVING = Identity("fan 1", "cpu", "cpu", uses_model=True)
@@ -119,6 +120,19 @@ def load_cv(**changes: Any) -> Pipeline:
 def test_a_horizon_beyond_what_was_measured_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"horizon_s: expected at most 15 s \(the model predicts 6 s\), got 16"):
         pipeline(horizon_s=16.0)
+
+
+def test_paths_beyond_the_model_that_end_on_a_lane_are_labelled() -> None:
+    centre_m = np.array([[-100.0, 0], [500, 0]])
+    lanes = LanePaths([Lane("1", centre_m, centre_m, centre_m)])
+    parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "horizon_s": 10.0})
+    line = Pipeline(Fan(), SERVING, parameters, MapParts(lane_paths=lanes), clock_ns=lambda: 0)
+    paths = line.process(message(0, "a"), 0).paths
+    assert paths is not None
+    assert paths.on_lane is not None
+    assert paths.on_lane.any()
+    beyond = covariance_records(paths)["extended"].reshape(3, 21)
+    assert (beyond == np.where(paths.time_s > 6, 1 + paths.on_lane[0][:, None], 0)).all()
 
 
 def test_paths_beyond_the_model_go_straight_on_wider_and_labelled() -> None:
@@ -469,8 +483,7 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
     fan = Seeing()
-    field = load_field(parameters, fan.requirements)
-    line = warmed_up(fan, SERVING, parameters, field)
+    line = warmed_up(fan, SERVING, parameters, load_map_parts(parameters, fan))
     first = load_scene(scene).frame(0)
     line.process(encode_tracked(tracked_objects(first)), first.timestamp_ns)
     warm_up, seen = fan.seen[0], fan.seen[-1]
@@ -484,10 +497,13 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     blind.process(message(0, "a"), 0)
     assert other.seen[0] is not None
     assert not other.seen[0].map_valid.any()
-    assert load_field(Parameters(), fan.requirements) is None
+    assert load_map_parts(Parameters(), fan) == MapParts()
     assert not caplog.records
-    assert load_field(parameters, Fan.requirements) is None
-    assert "this model uses no map" in caplog.text
+    assert load_map_parts(parameters, Fan()) == MapParts()
+    assert "this model uses no map; of" in caplog.text  # Fan has several modes, so crosswalks were looked for
+    straight = ConstantVelocity(Fan.time_s)
+    assert load_map_parts(Parameters(map_path="/no/such/map.osm"), straight) == MapParts()
+    assert "this model uses no map; /no/such/map.osm is not read" in caplog.text
 
 
 @pytest.mark.parametrize(("moved_m", "level"), [(0.0, Level.OK), (1_500.0, Level.WARN), (80_000.0, Level.WARN)])
@@ -495,7 +511,7 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
     pytest.importorskip("pyarrow")
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "map_path": str(scene)})
-    line = Pipeline(fan := Seeing(), SERVING, parameters, load_field(parameters, fan.requirements), clock_ns=lambda: 0)
+    line = Pipeline(Seeing(), SERVING, parameters, load_map_parts(parameters, Seeing()), clock_ns=lambda: 0)
     first = load_scene(scene).frame(0)
     moved = replace(first, position_m=first.position_m + moved_m)
     line.process(encode_tracked(tracked_objects(moved)), first.timestamp_ns)
@@ -508,7 +524,7 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
 
 def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.osm"):
-        load_field(Parameters(map_path=str(tmp_path / "no.osm")), Seeing.requirements)
+        load_map_parts(Parameters(map_path=str(tmp_path / "no.osm")), Seeing())
     points = "".join(
         f'<node id="{i}"><tag k="local_x" v="{i}"/><tag k="local_y" v="{i % 2}"/></node>' for i in range(4)
     )
@@ -519,7 +535,7 @@ def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"map_path: expected lanes that vehicles may use in .*walkways\.osm, got none"
     ):
-        load_field(Parameters(map_path=str(path)), Seeing.requirements)
+        load_map_parts(Parameters(map_path=str(path)), Seeing())
 
 
 def test_the_same_bytes_give_the_same_bytes() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trajnet.context.crosswalks import crosswalks_of
 from trajnet.context.map_field import MapView, make_field
 from trajnet.errors import InputError
 from trajnet.ros import vector_map as module
@@ -20,6 +21,7 @@ from trajnet.ros.loaded_map import LoadedMap
 from trajnet.ros.map_message import MapMessage, decode_map, encode_map
 from trajnet.ros.map_share import on_map
 from trajnet.ros.vector_map import BuildApart, VectorMap, vector_map
+from trajnet.types import Lane
 
 TOPIC = "/map/vector_map"
 VIEW = MapView(ahead_m=4.0, behind_m=4.0, side_m=4.0, step_m=4.0)
@@ -189,9 +191,11 @@ class Origin:
     def __init__(self, latitude, longitude): pass
 class Point:
     def __init__(self, x, y): self.x, self.y, self.z = x, y, 0.0
+class Rule:
+    def __init__(self, id, subtype): self.id, self.attributes = id, {"subtype": subtype}
 class Lanelet:
-    def __init__(self, id, attributes, left, right):
-        self.id, self.attributes = id, attributes
+    def __init__(self, id, attributes, left, right, *rules):
+        self.id, self.attributes, self.regulatoryElements = id, attributes, [Rule(*each) for each in rules]
         self.leftBound, self.rightBound = [Point(*p) for p in left], [Point(*p) for p in right]
 class Map: pass
 def load(path, origin):
@@ -201,6 +205,8 @@ def load(path, origin):
 """
 ROAD = "(20, {'subtype': 'road'}, [(0, 2), (50, 2)], [(0, -2), (50, -2)])"
 POINT = "(22, {'subtype': 'road'}, [(0, 4)], [(0, 2), (50, 2)])"
+LIGHTS = "(5, 'right_of_way'), (77, 'traffic_light')"
+CROSSWALK = f"(23, {{'subtype': 'crosswalk'}}, [(20, -3), (20, 3)], [(24, -3), (24, 3)], {LIGHTS})"
 WALKWAY = "(21, {'subtype': 'walkway'}, [(0, 4), (50, 4)], [(0, 2), (50, 2)])"
 
 
@@ -215,11 +221,48 @@ def lanelet2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("lanelet2")
 def test_an_archive_is_read_and_drawn_in_a_process_of_its_own() -> None:
-    loaded = BuildApart()(memoryview(f"[{ROAD}, {WALKWAY}, {POINT}]".encode()))
-    assert loaded.words == "3 lanelets (1 broken ones left out)"
+    loaded = BuildApart()(memoryview(f"[{ROAD}, {WALKWAY}, {POINT}, {CROSSWALK}]".encode()))
+    assert loaded.words == "4 lanelets (1 broken ones left out), 1 crosswalks"
+    assert loaded.crosswalks is not None
+    assert loaded.crosswalks.signal_id.tolist() == [77]
+    assert loaded.crosswalks.length_m.tolist() == [6.0]
+    assert loaded.prepared(None).crossing is not None
     places = np.array([[25.0, 0.0], [25.0, 100.0]])
     assert on_map(loaded.field, places).tolist() == [True, False]
     assert "lanelet2" not in sys.modules
+    assert loaded.field.direction is not None
+    assert np.abs(loaded.field.direction[..., 0]).max() > 100  # the road leads along x
+
+
+def test_a_map_without_directions_is_handed_over_as_it_is(tmp_path: Path) -> None:
+    drawn = make_field(np.array([1.0, -2.0]), 0.5, {"drivable": np.ones((3, 4), np.bool_)})
+    LoadedMap(drawn, 7, 2).save(tmp_path / "map.npz")
+    got = LoadedMap.load(tmp_path / "map.npz")
+    assert (got.lanelets, got.broken, got.field.pixels_per_m) == (7, 2, 0.5)
+    assert got.field.origin_m.tolist() == drawn.origin_m.tolist()
+    assert np.array_equal(got.field.distance, drawn.distance)
+    assert got.field.direction is None
+    assert got.crosswalks is None
+    assert got.prepared(VIEW).crossing is None
+
+
+def test_crosswalks_are_handed_over_with_the_map(tmp_path: Path) -> None:
+    drawn = make_field(np.zeros(2), 1.0, {"drivable": np.ones((3, 4), np.bool_)})
+    left_m, right_m = np.array([[-2.0, 0], [-2, 10]]), np.array([[2.0, 0], [2, 10]])
+    lane = Lane("1", left_m, right_m, 0.5 * (left_m + right_m), drivable=False, crosswalk=True, signal_id=7)
+    LoadedMap(drawn, 1, crosswalks=(walks := crosswalks_of([lane]))).save(tmp_path / "map.npz")
+    got = LoadedMap.load(tmp_path / "map.npz").crosswalks
+    assert got is not None
+    assert walks is not None
+    for name in ("begin_m", "axis", "length_m", "half_width_m", "signal_id", "has_signal"):
+        assert getattr(got, name).tolist() == getattr(walks, name).tolist()
+
+
+@pytest.mark.usefixtures("lanelet2")
+def test_it_gives_way_to_the_node_and_does_not_keep_its_real_time_priority() -> None:
+    tell = "print(os.sched_getscheduler(0), os.nice(0) >= 10, file=__import__('sys').stderr) or os.abort()"
+    with pytest.raises(InputError, match="0 True"):
+        BuildApart()(memoryview(tell.encode()))
 
 
 @pytest.mark.usefixtures("lanelet2")

@@ -219,3 +219,15 @@ def test_the_projector_of_tiles_is_beside_them_or_beside_their_folder(tmp_path: 
 def test_a_folder_without_tiles_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected a folder with the \.osm tiles of a Lanelet2 map, found none"):
         load_map(tmp_path)
+
+
+def test_a_crosswalk_knows_its_traffic_lights(tmp_path: Path) -> None:
+    lights = '<relation id="77"><tag k="type" v="regulatory_element"/><tag k="subtype" v="{}"/></relation>'
+    member = '<member type="relation" role="regulatory_element" ref="77"/><tag'
+    crosswalk = lanelet(20, 11, 10, "crosswalk").replace("<tag", member, 1)
+    for subtype, signal_id in (("traffic_light", 77), ("right_of_way", None)):
+        lanes, _ = load_map(write(tmp_path, osm(crosswalk, lights.format(subtype), lanelet(21, 11, 10))))
+        assert [(lane.crosswalk, lane.drivable, lane.signal_id) for lane in lanes] == [
+            (True, False, signal_id),
+            (False, True, None),
+        ]

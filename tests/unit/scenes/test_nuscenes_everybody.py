@@ -22,6 +22,8 @@ from trajnet.scenes.nuscenes_everybody import agents_beside, with_agents
 from trajnet.training.config import SourceConfig
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.sources import build_set
+from trajnet.training.training_set import TrainingSet
+from trajnet.training.window_store import stored_windows
 from trajnet.types import ObjectClass, Scene
 
 ALL = InputRequirements(neighbours=6, all_agents=True)
@@ -145,6 +147,23 @@ def test_a_source_may_take_windows_of_all_agents_and_of_some_classes(tmp_path: P
         classes(ALL, classes=("tram",))
     with pytest.raises(ConfigError, match=r"model\.all_agents: expected only with neighbours above 0"):
         ModelConfig(all_agents=True)
+
+
+def test_windows_on_the_disk_have_the_same_agents_and_are_built_anew_with_others(tmp_path: Path) -> None:
+    label_file(tmp_path)
+    source = SourceConfig(
+        "scenes", path="nuscenes_pred/label", history_s=1.0, rate_hz=2.0, stride=1, min_future_s=2.0, all_agents=True
+    )
+    future_s = np.array([1.0, 2.0])
+    lengths = []
+    for agents in (AGENTS, {"ego": AGENTS["ego"]}):
+        agents_table(tmp_path, agents)
+        stored = stored_windows([source], [tmp_path], future_s, ALL, tmp_path / "windows", by_content=True)
+        built = build_set(source, [tmp_path], future_s, ALL)
+        for f in fields(TrainingSet):
+            np.testing.assert_array_equal(getattr(stored.everything(), f.name), getattr(built, f.name), err_msg=f.name)
+        lengths.append(len(stored))
+    assert lengths[0] > lengths[1] > 0
 
 
 def test_a_table_without_scores_is_named(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import torch
 
 from tests.neighbours import packed
 from trajnet.columns import INPUT_COLUMNS
-from trajnet.training.features import FEATURE_COLUMNS, Features, neighbour_matrices
+from trajnet.training.feature_layouts import FEATURE_COLUMNS
+from trajnet.training.features import Features, neighbour_matrices
 from trajnet.training.model_input import ModelInput, unpacked
 from trajnet.types import CLASS_NAMES
 

@@ -128,3 +128,19 @@ def test_decimals_are_kept_as_integers_alone() -> None:
     assert arrays["decimals"].tolist() == [2, 3]
     assert arrays["step"].tolist() == [[1025, 25, -50], [1234, 1, 1]]
     assert "rest" not in arrays
+
+
+def test_pieces_are_the_same_however_many_windows_are_looked_up_at_once(
+    crossing: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = made(tmp_path, crossing, replace(SOURCE, stride=2))
+    monkeypatch.setattr(module, "WINDOWS", 16)
+    kept, whole = np.arange(1, len(windows.data), 2), []
+    for block in (10_000, 32):
+        monkeypatch.setattr(module, "BLOCK", block)
+        pieces = list(scene_pieces(windows, kept, windows.data.select(kept), REQUIREMENTS))
+        assert len(pieces) > 4
+        whole.append([packed(piece.arrays) for piece in pieces])
+        again = joined([read_windows(dict(p.arrays), np.arange(p.rows), REQUIREMENTS) for p in pieces])
+        np.testing.assert_array_equal(again.neighbours, windows.data.neighbours[kept])
+    assert whole[0] == whole[1]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from trajnet import config as configs
 from trajnet.errors import ConfigError, ContractError
+from trajnet.training.batches import Batches
 from trajnet.training.checkpoint import CHECKPOINT_VERSION, start_from
 from trajnet.training.config import SourceConfig, TrainConfig
+from trajnet.training.learner import WindowsDataModule
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.train import train
@@ -70,3 +74,17 @@ def test_weights_of_another_network_are_refused(other: ModelConfig, told: str, t
     path = checkpoint(tmp_path / "last.ckpt", config, TrajectoryModel(config.model))
     with pytest.raises(ContractError, match=told):
         start_from(TrajectoryModel(other), path)
+
+
+def test_a_later_cycle_has_batches_of_its_own() -> None:
+    """Those of an unbroken count of epochs: batches of the first cycle would be learned twice in the same order."""
+    source = SourceConfig("scenes", path="made")
+    config = TrainConfig("made", "none", False, (source,), (source,))
+    windows: Any = range(50)
+    data = WindowsDataModule(config, windows, windows, before=3)
+    data.trainer = SimpleNamespace(current_epoch=1, global_rank=0, world_size=1)  # type: ignore[assignment]
+    loaded: Any = data.train_dataloader().dataset
+    orders = [
+        Batches(windows, 8, augment=config.augment, seed=config.seed, epoch=epoch).order.tolist() for epoch in (1, 4)
+    ]
+    assert loaded.order.tolist() == orders[1] != orders[0]

@@ -58,6 +58,16 @@ def in_memory(root: Path) -> TrainingSet:
     return joined([one, with_derived_velocities(other)])
 
 
+def test_a_group_has_no_second_file_beyond_its_size(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = max(file.stat().st_size for file in (root / "roads").iterdir())
+    for groups, size in ((5, 1), (3, 2 * largest), (1, 5 * largest)):
+        monkeypatch.setattr(window_store, "GROUP_BYTES", size)
+        build(root, tmp_path / str(groups), SOURCE)
+        assert len(list((tmp_path / str(groups)).glob("*.json"))) == groups
+
+
 @pytest.mark.usefixtures("small_groups")
 def test_stored_windows_are_those_in_memory(root: Path, tmp_path: Path) -> None:
     memory = in_memory(root)

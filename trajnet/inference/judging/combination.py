@@ -21,17 +21,17 @@ HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
 #: Speeds of WEIGHTS (m/s): between them the weights are linear.
 SPEEDS_MPS = (0.0, 1.0, 2.0, 3.0, 6.0, 11.0, 16.0)
 #: Of constant velocity, for vehicles, riders and people, at each speed and horizon, rounded from what tools/top_path.py
-#: prints. For vehicles and riders never above 0.6: what a bend asks for, constant velocity does not know. 0 where too
-#: few were seen: riders that move, people who run.
+#: prints. For vehicles and riders never above 0.6: constant velocity knows of no vehicle ahead. 0 where too few were
+#: seen: riders that move, people who run.
 WEIGHTS: FloatArray = np.array(
     [
         [
-            [0.25, 0.15, 0.15, 0.15, 0.15],
+            [0.25, 0.15, 0.15, 0.15, 0.10],
             [0.00, 0.00, 0.00, 0.00, 0.00],
             [0.00, 0.00, 0.00, 0.00, 0.00],
             [0.00, 0.00, 0.00, 0.00, 0.00],
-            [0.25, 0.25, 0.20, 0.20, 0.20],
-            [0.60, 0.60, 0.50, 0.50, 0.45],
+            [0.45, 0.40, 0.35, 0.30, 0.30],
+            [0.60, 0.60, 0.60, 0.60, 0.50],
             [0.60, 0.60, 0.60, 0.60, 0.60],
         ],
         [
@@ -39,10 +39,10 @@ WEIGHTS: FloatArray = np.array(
             *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 6,
         ],
         [
-            [0.10, 0.10, 0.10, 0.10, 0.10],
-            [0.75, 0.60, 0.60, 0.60, 0.60],
-            [0.45, 0.35, 0.35, 0.40, 0.40],
-            [0.45, 0.35, 0.35, 0.40, 0.40],
+            [0.10, 0.05, 0.05, 0.10, 0.10],
+            [0.80, 0.65, 0.60, 0.60, 0.65],
+            [0.50, 0.35, 0.35, 0.40, 0.45],
+            [0.50, 0.35, 0.35, 0.40, 0.45],
             *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 3,
         ],
     ]
@@ -50,8 +50,14 @@ WEIGHTS: FloatArray = np.array(
 #: Of that, where the velocity was not measured but derived from positions.
 DERIVED_SHARE = 0.5
 
+#: Paths shorter than this have no way to be followed (m).
+SHORTEST_M = 0.5
+#: A path that ends so far beside the line of constant velocity is drawn towards it half as much (m).
+ASIDE_M = 3.0
+
 #: Speeds are looked up in steps of this size (m/s).
 _STEP_MPS = 0.1
+_WHEELED: BoolArray = np.array(WHEELED)
 _RIDERS = (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE)
 _GROUP: IntArray = np.array([1 if kind in _RIDERS else 0 if WHEELED[kind] else 2 for kind in ObjectClass])
 
@@ -60,6 +66,56 @@ def group_of(object_class: NDArray[np.int8]) -> IntArray:
     """Return which of WEIGHTS objects of these classes take."""
     group: IntArray = _GROUP.take(object_class)
     return group
+
+
+def along_the_path(path_m: FloatArray, begin_m: FloatArray, progress_m: FloatArray) -> FloatArray:
+    """Return where these paths (N, T, 2) are after progress_m (N, T) from begin_m (N, 2), beyond their end straight on.
+
+    Their length must not be 0.
+    """
+    points_m = np.concatenate([begin_m[:, None], path_m], axis=1)
+    step_m = np.diff(points_m, axis=1)
+    length_m = np.hypot(step_m[..., 0], step_m[..., 1])
+    passed_m = np.cumsum(length_m, axis=1)
+    row = np.arange(len(path_m))[:, None]
+    piece = (passed_m[:, None, :-1] < progress_m[:, :, None]).sum(axis=2)
+    left_m = progress_m - (passed_m[row, piece] - length_m[row, piece])
+    tiny = length_m < 0.1  # no direction: the path's own is taken
+    if tiny.any():
+        whole_m = path_m[:, -1] - begin_m
+        step_m = np.where(tiny[..., None], whole_m[:, None], step_m)
+        length_m = np.where(tiny, np.maximum(np.hypot(whole_m[:, 0], whole_m[:, 1]), 1e-6)[:, None], length_m)
+    found_m: FloatArray = points_m[row, piece] + step_m[row, piece] * (left_m / length_m[row, piece])[..., None]
+    return found_m
+
+
+def combined(
+    path_m: FloatArray, begin_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, weight: FloatArray,
+    wheeled: BoolArray,
+) -> FloatArray:  # fmt: skip
+    """Return paths (N, T, 2) drawn towards constant velocity by these weights (N, T).
+
+    Vehicles and riders keep the way that the model sees, and the progress on it is combined: constant velocity knows
+    the speed, but no bend. The positions of others are, and of those whose path is shorter than SHORTEST_M; there the
+    weight falls with how far the path ends beside the line of constant velocity, to a half at ASIDE_M.
+    begin_m (N, 2): where the objects are. velocity_mps (N, 2). time_s (T,). wheeled (N,).
+    """
+    straight_m = velocity_mps[:, None] * time_s[:, None]
+    speed_mps = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
+    gone_m = path_m - begin_m[:, None]
+    end_m = gone_m[:, -1]
+    aside_m = (velocity_mps[:, 0] * end_m[:, 1] - velocity_mps[:, 1] * end_m[:, 0]) / np.maximum(speed_mps, 0.1)
+    straight_m -= gone_m
+    straight_m *= (weight / (1.0 + np.square(aside_m / ASIDE_M))[:, None])[..., None]
+    straight_m += path_m
+    step_m = np.diff(gone_m, axis=1, prepend=0.0)
+    passed_m = np.cumsum(np.hypot(step_m[..., 0], step_m[..., 1]), axis=1)
+    follows = np.flatnonzero(wheeled & (passed_m[:, -1] >= SHORTEST_M))
+    if len(follows):
+        passed_m = passed_m[follows]
+        passed_m += weight[follows] * (speed_mps[follows, None] * time_s - passed_m)
+        straight_m[follows] = along_the_path(path_m[follows], begin_m[follows], passed_m)
+    return straight_m
 
 
 class Combination:
@@ -93,12 +149,9 @@ class Combination:
         """Move the most probable path of each row that the model answered, model (N,), in place."""
         weight = self.weights(observations, velocity_mps)
         weight *= model[:, None]
-        row = np.arange(len(weight))
-        mode = prediction.probability.argmax(axis=1)
-        path_m = prediction.position_m[row, mode]
-        offset_m = self._time_s[:, None] * velocity_mps[:, None]
-        offset_m += observations.position_m[:, None]
-        offset_m -= path_m
-        offset_m *= weight[:, :, None]
-        offset_m += path_m
-        prediction.position_m[row, mode] = offset_m
+        place = np.arange(len(weight)) * prediction.modes + prediction.probability.argmax(axis=1)
+        paths_m = prediction.position_m.reshape(-1, len(self._time_s), 2)  # a view
+        paths_m[place] = combined(
+            paths_m.take(place, axis=0), observations.position_m, velocity_mps, self._time_s, weight,
+            _WHEELED.take(observations.object_class),
+        )  # fmt: skip

@@ -41,20 +41,20 @@ def places(share: FloatArray, others: FloatArray, allowed: BoolArray) -> Places:
     """
     enters = np.maximum(others[:, 0], others[:, 1]) > share.min(axis=1)
     enters &= allowed
-    row = np.flatnonzero(enters)
+    row = enters.nonzero()[0]
     count, modes = len(row), share.shape[1]
     if not count:
         return Places(row, row, row, 0)
-    share, others = share[row], others[row]
+    share, others = share.take(row, axis=0), others.take(row, axis=0)
     mode = share.argmin(axis=1)
     expert = 1 + (others[:, 1] > others[:, 0])
     if modes > 1:
         share[np.arange(count), mode] = np.inf
-        also = np.flatnonzero(np.minimum(others[:, 0], others[:, 1]) > share.min(axis=1))
+        also = (others.min(axis=1) > share.min(axis=1)).nonzero()[0]
         if len(also):
-            row = np.concatenate([row, row[also]])
-            mode = np.concatenate([mode, share[also].argmin(axis=1)])
-            expert = np.concatenate([expert, 3 - expert[also]])
+            row = np.concatenate([row, row.take(also)])
+            mode = np.concatenate([mode, share.take(also, axis=0).argmin(axis=1)])
+            expert = np.concatenate([expert, 3 - expert.take(also)])
     return Places(row, mode, expert, count)
 
 
@@ -96,20 +96,23 @@ def mixed(
         return Mixed(labelled, expert, label[:0, 0])
     place = row * share.shape[1] + mode  # one index is faster than two
     label.reshape(-1)[place] = expert
-    going_mps = velocity_mps[row] * (expert == CONSTANT_VELOCITY)[:, None]
-    path_m = prediction.time_s[:, None] * going_mps[:, None]
-    path_m += observations.position_m[row, None]
+    here_m, going_mps = observations.position_m.take(row, axis=0), velocity_mps.take(row, axis=0)
+    going_mps *= (expert == CONSTANT_VELOCITY)[:, None]
+    path_m = np.empty((len(row), len(prediction.time_s), 2))
+    for axis in (0, 1):  # NumPy is slow along axes of two elements
+        along_m = np.multiply(going_mps[:, axis, None], prediction.time_s, out=path_m[..., axis])
+        along_m += here_m[:, axis, None]
     _paths(prediction.position_m)[place] = path_m
-    _paths(prediction.yaw_rad)[place] = observations.yaw_rad[row, None]
-    _paths(prediction.covariance_m2)[place] = spreads.of(expert, observations.object_class[row])
+    _paths(prediction.yaw_rad)[place] = observations.yaw_rad.take(row)[:, None]
+    _paths(prediction.covariance_m2)[place] = spreads.of(expert, observations.object_class.take(row))
     share.reshape(-1)[place] = weight[row, expert]
     changed = row[:rows]
-    part = share[changed]
+    part = share.take(changed, axis=0)
     prediction.probability[changed] = part / part.sum(axis=1, keepdims=True)
     leading = label[changed, part.argmax(axis=1)]
-    ahead = np.flatnonzero(leading)
-    prediction.source[changed[ahead]] = _JUDGED
-    return Mixed(labelled, expert, leading[ahead])
+    ahead = leading.nonzero()[0]
+    prediction.source[changed.take(ahead)] = _JUDGED
+    return Mixed(labelled, expert, leading.take(ahead))
 
 
 def _paths(values: FloatArray) -> FloatArray:

@@ -45,7 +45,7 @@ class JudgingOptions:
     combine: bool = True
     cadence_s: float = 0.5
     horizons_s: tuple[float, ...] = (1.0, 2.0, 3.0)
-    prior: tuple[float, float, float] = (0.97, 0.01, 0.02)
+    prior: tuple[float, float, float] = (0.979, 0.001, 0.02)
     scale_floor_m: float = 0.15
     scale_mps: float = 0.2
     memory_s: float = 5.0
@@ -104,7 +104,7 @@ class Posterior:
         slots: for how many there must be room.
         """
         self._evidence = grown(self._evidence, slots, axis=1)
-        self._evidence[:, slot] *= np.exp(dt_s / -self._memory_s)
+        self._evidence[:, slot] = self._evidence.take(slot, axis=1) * np.exp(dt_s / -self._memory_s)
         if len(begun):
             self._evidence[:, begun] = 0.0
 

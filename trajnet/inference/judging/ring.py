@@ -106,12 +106,12 @@ class Ring:
         if not len(row):
             return Due(row, row, row, np.zeros(0))
         entry = slot.take(row) * self.length + place
-        made_ns = flat(self._slots.made_ns).take(entry)
+        made_ns = self._slots.made_ns.reshape(-1).take(entry)
         age_ns = now_ns - made_ns
         reached = self._horizon_ns.searchsorted(age_ns, side="right")  # a gap may skip some
         made_ns += self._horizon_ns.take(reached, mode="clip")
         made_ns[reached == len(self._horizon_ns)] = NEVER
-        flat(self._slots.due_ns)[entry] = made_ns
+        self._slots.due_ns.reshape(-1)[entry] = made_ns
         fresh = age_ns <= self._reach_ns
         if not fresh.all():
             row, entry, reached, age_ns = row[fresh], entry[fresh], reached[fresh], age_ns[fresh]
@@ -126,12 +126,12 @@ class Ring:
         kept = slot.take(row)
         newest, number = self._slots.newest.take(kept), self._slots.count.take(kept) + 1
         first = kept * self.length
-        weight = np.minimum((now_ns - flat(self._slots.made_ns).take(first + newest)) / self._cadence_ns, MAX_WEIGHT)
+        made_ns, due_ns = self._slots.made_ns.reshape(-1), self._slots.due_ns.reshape(-1)
+        weight = np.minimum((now_ns - made_ns.take(first + newest)) / self._cadence_ns, MAX_WEIGHT)
         weight[number == 1] = 1.0
         newest = (newest + 1) % self.length
         entry = first + newest
-        flat(self._slots.made_ns)[entry] = now_ns
-        flat(self._slots.due_ns)[entry] = now_ns + self._horizon_ns[0]
+        made_ns[entry], due_ns[entry] = now_ns, now_ns + self._horizon_ns[0]
         self._slots.newest[kept], self._slots.count[kept] = newest, number
         self._slots.next_ns[kept] = now_ns + self._keep_ns
         return Kept(row, entry, weight, number)

@@ -163,8 +163,9 @@ class Engine:
         inputs, outputs = bucket.rows(count)
         fill(inputs)
         born = bool(reset.any())
+        slots = int(slot.max()) + 1
         for name, _ in self._states:
-            memory = self._remembered(name, int(slot.max()) + 1)
+            memory = self._remembered(name, slots)
             for layer, rows in zip(memory, inputs[name], strict=True):
                 np.take(layer, slot, axis=0, out=rows, mode="clip")
                 if born:

@@ -39,7 +39,11 @@ def driving() -> Says:
 
 def judged(predictor: Predictor | None = None, policy: TrackPolicy | None = None) -> Stream:
     """Return a stream that weighs by past errors; its covariances do not adapt."""
-    return Stream(predictor or driving(), policy, judging=JudgingOptions(adapt_spread=False, combine=False))
+    return Stream(
+        predictor or driving(),
+        policy,
+        judging=JudgingOptions(adapt_spread=False, combine=False, prior=(0.97, 0.01, 0.02)),
+    )
 
 
 def fed(stream: Stream, frames: list[TrackFrame]) -> list[Prediction]:

@@ -8,7 +8,7 @@ import pytest
 from tests.frames import frame, observed
 from tests.unit.inference.judging.fakes import TIME_S, Says, bytes_of, driving, fed
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
-from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, WEIGHTS, Combination, group_of
+from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, WEIGHTS, Combination, combined, group_of
 from trajnet.inference.judging.experts import velocity_of
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -89,3 +89,44 @@ def test_rows_that_physics_answers_do_not_move() -> None:
     answers = [answer(how, one, Failing([(5.0, 0.0)], [1.0])) for how in (COMBINE_ONLY, NO_JUDGING)]
     assert answers[0].source.tolist() == [Source.PHYSICS]
     assert bytes_of(answers[0]) == bytes_of(answers[1])
+
+
+def drawn(path_m: FloatArray, velocity_mps: tuple[float, float], weight: float, *, wheeled: bool) -> FloatArray:
+    weights = np.full((1, len(path_m)), weight)
+    begin_m, velocities = np.zeros((1, 2)), np.array([velocity_mps])
+    found = combined(path_m[None], begin_m, velocities, TIME_S[: len(path_m)], weights, np.array([wheeled]))
+    one: FloatArray = found[0]
+    return one
+
+
+def test_a_vehicle_keeps_the_bend_that_the_model_sees() -> None:
+    angle = TIME_S * 0.25
+    bend_m = 20.0 * np.stack([np.sin(angle), 1.0 - np.cos(angle)], axis=1)  # 5 m/s
+    path_m = drawn(bend_m, (8.0, 0.0), 0.5, wheeled=True)
+    inside = path_m[: np.searchsorted(TIME_S, 4.5)]
+    np.testing.assert_allclose(np.linalg.norm(inside - [0.0, 20.0], axis=1), 20.0, atol=0.05)
+    gone_m = np.linalg.norm(np.diff(path_m, axis=0, prepend=0.0), axis=1)
+    np.testing.assert_allclose(gone_m[:8], 6.5 * 0.5, rtol=0.01)  # halfway between the two speeds
+    beyond_m = np.diff(path_m[-3:], axis=0)
+    np.testing.assert_allclose(beyond_m[0], beyond_m[1], atol=1e-9)  # straight on after the path's end
+
+
+def test_a_vehicle_that_is_to_stop_goes_on_in_the_direction_of_its_path() -> None:
+    stop_m = np.array([[2.0, 2.0], [3.0, 3.0], [3.001, 2.999], [3.0, 3.0]])
+    path_m = drawn(stop_m, (8.0, 0.0), 0.5, wheeled=True)
+    np.testing.assert_allclose(path_m[:, 0], path_m[:, 1], atol=0.01)
+    assert path_m[-1, 0] > 6.0
+
+
+def test_a_path_that_goes_nowhere_and_those_of_people_are_averaged() -> None:
+    still_m = np.array([[0.01, 0.0]] * 4)
+    np.testing.assert_allclose(drawn(still_m, (0.2, 0.0), 0.5, wheeled=True)[:, 0], 0.005 + 0.05 * np.arange(1, 5))
+    ahead_m = np.stack([1.0 * TIME_S, np.zeros(12)], axis=1)
+    np.testing.assert_allclose(drawn(ahead_m, (2.0, 0.0), 0.5, wheeled=False), 1.5 * ahead_m)
+
+
+def test_people_who_are_to_turn_are_drawn_less() -> None:
+    for aside_m, share in ((0.0, 1.0), (3.0, 0.5), (9.0, 0.1)):
+        path_m = np.stack([np.zeros(12), np.linspace(aside_m / 12, aside_m, 12)], axis=1)
+        moved_m = drawn(path_m, (2.0, 0.0), 0.6, wheeled=False) - path_m
+        np.testing.assert_allclose(moved_m[:, 0], 0.6 * share * 2.0 * TIME_S)

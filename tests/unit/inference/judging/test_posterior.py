@@ -67,7 +67,7 @@ def test_a_track_that_begins_has_no_evidence() -> None:
 
 
 def test_the_order_of_the_weights_is_that_of_the_experts() -> None:
-    assert [int(e) for e in Expert] == [*range(EXPERTS), Expert.UNKNOWN]
+    assert [int(e) for e in Expert] == [*range(EXPERTS), Expert.UNKNOWN, Expert.CROSSING]
 
 
 @pytest.mark.parametrize(

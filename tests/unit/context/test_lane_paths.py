@@ -1,0 +1,54 @@
+"""Following lanes, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trajnet.context.lane_paths import LanePaths, lane_paths_of
+from trajnet.errors import ConfigError
+from trajnet.types import FloatArray, Lane
+
+
+def lane(*points: tuple[float, float], drivable: bool = True) -> Lane:
+    centre_m = np.array(points, np.float64)
+    return Lane("1", centre_m, centre_m, centre_m, drivable=drivable)
+
+
+def after(paths: LanePaths, x_m: float, y_m: float, *distance_m: float, yaw_rad: float = 0.0) -> FloatArray:
+    place_m = np.array([[x_m, y_m]])
+    point, on = paths.under(place_m, np.array([yaw_rad]))
+    assert on.all()
+    places_m, _ = paths.follow(point, place_m, np.array([distance_m]))
+    found: FloatArray = places_m[0]
+    return found
+
+
+@pytest.mark.parametrize("far_m", [0.0, 4_000_000.0])
+def test_it_follows_the_lane_and_its_successor_then_goes_straight_on(far_m: float) -> None:
+    paths = LanePaths([lane((far_m, 0), (far_m + 10, 0)), lane((far_m + 10, 0), (far_m + 22, 9))])
+    got = after(paths, far_m + 3.0, 0.5, 0.0, 5.0, 7.0 + 15.0, 7.0 + 25.0)
+    assert got[:2] == pytest.approx(np.array([[far_m + 3, 0.5], [far_m + 8, 0.5]]))
+    side = 0.5 * np.array([-0.6, 0.8])  # half a metre to the left of (0.8, 0.6)
+    assert got[2] == pytest.approx(np.array([far_m + 22, 9]) + side)
+    assert got[3] == pytest.approx(np.array([far_m + 30, 15]) + side)
+
+
+def test_of_several_the_straightest_goes_on_and_far_distances_are_exact() -> None:
+    turn = lane((10, 0), (17, 7))
+    paths = LanePaths([lane((0, 0), (10, 0)), turn, lane((10, 0), (3000, 0))])
+    assert after(paths, 1.0, 0.0, 900.0)[0] == pytest.approx([901.0, 0.0])
+
+
+def test_who_is_beside_or_goes_another_way_is_on_no_lane() -> None:
+    paths = LanePaths([lane((0, 0), (50, 0)), lane((0, 3), (50, 3), drivable=False)])
+    place_m = np.array([[10.0, 1.0], [10.0, -1.6], [10.0, 0.0], [10.0, 3.0], [-9.0, 0.0], [1e7, 1e7]])
+    yaw_rad = np.array([0.4, 0.0, np.pi, 0.0, 0.0, 0.0])
+    assert paths.under(place_m, yaw_rad)[1].tolist() == [True, False, False, False, False, False]
+
+
+def test_a_map_without_lanes_for_vehicles_has_none() -> None:
+    walk = lane((0, 0), (9, 0), drivable=False)
+    assert lane_paths_of([walk, lane((1, 1))]) is None
+    with pytest.raises(ConfigError, match="expected one that vehicles use, got 1 others"):
+        LanePaths([walk])

@@ -1,0 +1,154 @@
+"""Along the lanes of a map: the lane under many poses at once, and where it leads after some distance.
+
+Centre lines become points with a successor each. A table says where 1, 2, 4, ... points lead and how far that is, so
+that following a lane over any distance is a few look-ups for all objects together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajnet.config import require
+from trajnet.types import BoolArray, FloatArray, IntArray, Lane
+
+#: Distance of points along a centre line (m).
+STEP_M = 2.0
+#: A pose is on a lane within this of its centre line (m) and of its direction (rad).
+NEAR_M, ALIGNED_RAD = 1.5, np.deg2rad(30.0)
+#: A lane goes on in those that begin within this of its end (m), in about the same direction (rad).
+JOIN_M, JOIN_RAD = 1.0, np.deg2rad(45.0)
+#: Of several that go on, the one whose direction changes least within this distance is taken (m).
+LOOK_M = 20.0
+#: The tables reach 2 ** LEVELS points.
+LEVELS = 9
+#: A pose looks at no more points than this; where more lanes overlap it may find none of them.
+MOST_NEAR = 32
+
+
+class LanePaths:
+    """The centre lines of the lanes that vehicles use."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        """Build the tables: work proportional to the length of the lanes."""
+        lines = _lines(lanes)
+        require(len(lines) > 0, f"lanes: expected one that vehicles use, got {len(lanes)} others")
+        self._point_m: FloatArray = np.concatenate(lines)
+        first = np.cumsum([0, *(len(line) for line in lines)])
+        begin, end = first[:-1], first[1:] - 1
+        self._way: FloatArray = np.empty_like(self._point_m)
+        for a, b in zip(begin, end, strict=True):
+            ahead = np.diff(self._point_m[a : b + 1], axis=0)
+            self._way[a : b + 1] = np.concatenate([ahead, ahead[-1:]])
+        self._way /= np.maximum(np.hypot(self._way[:, 0], self._way[:, 1]), 1e-9)[:, None]
+        following: IntArray = np.arange(len(self._point_m)) + 1
+        following[end] = end
+        self._join(following, begin, end)
+        self._lift(following)
+        self._fill_grid()
+
+    def _join(self, following: IntArray, begin: IntArray, end: IntArray) -> None:
+        """Let the last point of each lane lead to the first of the lane that goes on; to itself where none does."""
+        ahead = np.minimum(begin + int(LOOK_M / STEP_M), end)
+        order = np.argsort(self._point_m[begin, 0], kind="stable")
+        sorted_x = self._point_m[begin[order], 0]
+        for lane, last in enumerate(end.tolist()):
+            x_m, y_m = self._point_m[last]
+            near = order[np.searchsorted(sorted_x, x_m - JOIN_M) : np.searchsorted(sorted_x, x_m + JOIN_M, "right")]
+            near = near[(np.hypot(*(self._point_m[begin[near]] - (x_m, y_m)).T) <= JOIN_M) & (near != lane)]
+            turn_rad = self._turn_rad(last, begin[near])
+            near = near[turn_rad <= JOIN_RAD]
+            if len(near):
+                following[last] = begin[near[self._turn_rad(last, ahead[near]).argmin()]]
+
+    def _turn_rad(self, point: int, others: IntArray) -> FloatArray:
+        cross = self._way[point, 0] * self._way[others, 1] - self._way[point, 1] * self._way[others, 0]
+        turn_rad: FloatArray = np.abs(np.arctan2(cross, self._way[others] @ self._way[point]))
+        return turn_rad
+
+    def _lift(self, following: IntArray) -> None:
+        """Build where 2 ** k points lead and how far that is (m), infinitely far where the lanes end before."""
+        gap_m = np.hypot(*(self._point_m[following] - self._point_m).T)
+        gap_m[following == np.arange(len(following))] = np.inf
+        self._next, self._gap_m = [following], [gap_m]
+        for _ in range(LEVELS - 1):
+            middle = self._next[-1]
+            self._gap_m.append(self._gap_m[-1] + self._gap_m[-1][middle])
+            self._next.append(middle[middle])
+
+    def _fill_grid(self) -> None:
+        cell = np.floor(self._point_m / NEAR_M).astype(np.int64)
+        around = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)])
+        self._low = cell.min(axis=0) - 2
+        self._rows = int(cell[:, 1].max() - self._low[1] + 3)
+        key = ((cell[:, None] + around - self._low) @ (self._rows, 1)).reshape(-1)
+        point = np.repeat(np.arange(len(cell)), len(around))
+        order = np.argsort(key, kind="stable")
+        self._point: NDArray[np.int32] = np.concatenate([point[order], np.zeros(MOST_NEAR, np.int64)]).astype(np.int32)
+        self._key, self._start, self._size = np.unique(key[order], return_index=True, return_counts=True)
+
+    def under(self, position_m: FloatArray, yaw_rad: FloatArray) -> tuple[IntArray, BoolArray]:
+        """Return the nearest aligned points of lanes (N,) and whether the poses (N, 2), (N,) are on a lane."""
+        cell = np.floor(position_m / NEAR_M).astype(np.int64) - self._low
+        key = cell @ (self._rows, 1)
+        place = np.minimum(np.searchsorted(self._key, key), len(self._key) - 1)
+        inside = (self._key[place] == key) & (cell[:, 1] >= 0) & (cell[:, 1] < self._rows)
+        order = np.arange(MOST_NEAR)
+        near = self._point[self._start[place][:, None] + order]
+        away_m = position_m[:, None] - self._point_m[near]
+        way = self._way[near]
+        across_m = np.abs(way[..., 0] * away_m[..., 1] - way[..., 1] * away_m[..., 0])
+        along_m = (way * away_m).sum(axis=-1)
+        aligned = np.cos(yaw_rad)[:, None] * way[..., 0] + np.sin(yaw_rad)[:, None] * way[..., 1] >= np.cos(ALIGNED_RAD)
+        fits = (
+            inside[:, None]
+            & (order < self._size[place][:, None])
+            & aligned
+            & (across_m <= NEAR_M)
+            & (np.abs(along_m) <= STEP_M)
+        )
+        score = np.where(fits, across_m + 0.1 * np.abs(along_m), np.inf)
+        best = score.argmin(axis=1)
+        rows = np.arange(len(best))
+        return near[rows, best].astype(np.int64), np.isfinite(score[rows, best])
+
+    def follow(self, point: IntArray, position_m: FloatArray, distance_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return positions (N, T, 2) and headings (N, T) distance_m (N, T) further along the lanes.
+
+        They keep the distance to the centre line that position_m (N, 2) has. Where lanes end they go straight on.
+        """
+        away_m = position_m - self._point_m[point]
+        way = self._way[point]
+        across_m = way[:, 0] * away_m[:, 1] - way[:, 1] * away_m[:, 0]
+        left_m = distance_m + np.maximum((way * away_m).sum(axis=1), 0.0)[:, None]
+        at = np.repeat(point[:, None], distance_m.shape[1], axis=1)
+        for level in range(LEVELS - 1, -1, -1):
+            goes = self._gap_m[level][at] <= left_m
+            left_m = left_m - np.where(goes, self._gap_m[level][at], 0.0)
+            at = np.where(goes, self._next[level][at], at)
+        way = self._way[at]
+        normal = np.stack([-way[..., 1], way[..., 0]], axis=-1)
+        place_m = self._point_m[at] + left_m[..., None] * way + across_m[:, None, None] * normal
+        return place_m, np.arctan2(way[..., 1], way[..., 0])
+
+
+def lane_paths_of(lanes: Sequence[Lane]) -> LanePaths | None:
+    """Return the paths along a map's lanes; None if it has none that vehicles use."""
+    return LanePaths(lanes) if _lines(lanes) else None
+
+
+def _lines(lanes: Sequence[Lane]) -> list[FloatArray]:
+    return [line for lane in lanes if lane.drivable and (line := _points(lane.centre_m)) is not None]
+
+
+def _points(centre_m: FloatArray) -> FloatArray | None:
+    """Return a line with points about STEP_M apart; None for one that is too short."""
+    if len(centre_m) < 2:
+        return None
+    gone_m = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(centre_m, axis=0).T))])
+    if gone_m[-1] < 0.5:
+        return None
+    asked_m = np.linspace(0.0, gone_m[-1], max(1, round(gone_m[-1] / STEP_M)) + 1)
+    return np.stack([np.interp(asked_m, gone_m, centre_m[:, axis]) for axis in (0, 1)], axis=-1)

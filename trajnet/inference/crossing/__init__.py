@@ -1,0 +1,1 @@
+"""Crossing hypotheses: people near a crosswalk of the map may enter it (docs/crossing.md)."""
