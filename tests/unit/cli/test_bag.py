@@ -117,7 +117,8 @@ def test_a_bag_without_predictions_is_a_scene(table: Path, tmp_path: Path) -> No
 def test_replay_takes_a_bag(table: Path, tmp_path: Path) -> None:
     trajnet("bag", "export", table, "--out", tmp_path / "turns")
     done = trajnet("replay", tmp_path / "turns", "--model", "cv", "--rate", "max")
-    assert (done.returncode, done.stderr) == (0, "")
+    told = "Replaying turns (60 frames, 5.9 s, 2 tracks) as fast as possible with cv\n"
+    assert (done.returncode, done.stderr) == (0, told)
 
 
 @pytest.mark.parametrize(
