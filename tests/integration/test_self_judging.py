@@ -11,7 +11,7 @@ import pytest
 from tests.frames import frame
 from trajnet.datasets.files import load_scene
 from trajnet.evaluate import evaluate
-from trajnet.inference import NO_JUDGING, Stream, load_predictor
+from trajnet.inference import NO_JUDGING, JudgingOptions, Stream, load_predictor
 from trajnet.models import default_model
 from trajnet.replay.replay import ReplayOptions
 from trajnet.replay.summary import document, run_replay
@@ -49,9 +49,10 @@ def test_a_replay_says_who_led_and_can_leave_it_off() -> None:
 
 
 def test_switched_off_a_stream_is_the_guarded_model_byte_for_byte() -> None:
-    """And switched on it is for a second: nothing has been judged yet."""
+    """And switched on it is for a second, but for the combination: nothing has been judged yet."""
     scene = load_scene(SCENE, with_map=True)
-    off, on = (Stream.for_scene(scene, load_predictor(default_model()), judging=j) for j in (NO_JUDGING, None))
+    ways = (NO_JUDGING, JudgingOptions(combine=False))
+    off, on = (Stream.for_scene(scene, load_predictor(default_model()), judging=way) for way in ways)
     begin_ns = int(scene.timestamp_ns[0])
     for one in scene.frames():
         if one.timestamp_ns - begin_ns >= 0.9e9:

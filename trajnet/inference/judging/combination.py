@@ -110,7 +110,7 @@ def combined(
     straight_m += path_m
     step_m = np.diff(gone_m, axis=1, prepend=0.0)
     passed_m = np.cumsum(np.hypot(step_m[..., 0], step_m[..., 1]), axis=1)
-    follows = np.flatnonzero(wheeled & (passed_m[:, -1] >= SHORTEST_M))
+    follows = np.flatnonzero(wheeled & (passed_m[:, -1] >= SHORTEST_M) & weight.any(axis=1))
     if len(follows):
         passed_m = passed_m[follows]
         passed_m += weight[follows] * (speed_mps[follows, None] * time_s - passed_m)
