@@ -6,7 +6,8 @@ that following a lane over any distance is a few look-ups for all objects togeth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,18 @@ class LanePaths:
         self._lift(following)
         self._fill_grid()
 
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Return everything that was built, from which restored makes the same without building it."""
+        return {name: np.asarray(values) for name, values in vars(self).items()}
+
+    @classmethod
+    def restored(cls, tables: Mapping[str, NDArray[Any]]) -> LanePaths:
+        """Return what had these tables."""
+        paths = cls.__new__(cls)
+        for name, values in tables.items():
+            setattr(paths, name, int(values) if values.ndim == 0 else values)
+        return paths
+
     def _join(self, following: IntArray, begin: IntArray, end: IntArray) -> None:
         """Let the last point of each lane lead to the first of the lane that goes on; to itself where none does."""
         ahead = np.minimum(begin + int(LOOK_M / STEP_M), end)
@@ -72,11 +85,12 @@ class LanePaths:
         """Build where 2 ** k points lead and how far that is (m), infinitely far where the lanes end before."""
         gap_m = np.hypot(*(self._point_m[following] - self._point_m).T)
         gap_m[following == np.arange(len(following))] = np.inf
-        self._next, self._gap_m = [following], [gap_m]
+        points, gaps_m = [following], [gap_m]
         for _ in range(LEVELS - 1):
-            middle = self._next[-1]
-            self._gap_m.append(self._gap_m[-1] + self._gap_m[-1][middle])
-            self._next.append(middle[middle])
+            middle = points[-1]
+            gaps_m.append(gaps_m[-1] + gaps_m[-1][middle])
+            points.append(middle[middle])
+        self._next, self._gap_m = np.stack(points), np.stack(gaps_m)
 
     def _fill_grid(self) -> None:
         cell = np.floor(self._point_m / NEAR_M).astype(np.int64)

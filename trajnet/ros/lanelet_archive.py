@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from trajnet.context.crosswalks import crosswalks_of
+from trajnet.context.lane_paths import lane_paths_of
 from trajnet.context.map_field import field_of
 from trajnet.errors import DependencyError, InputError, TrajnetError, in_words
 from trajnet.ros.loaded_map import LoadedMap
@@ -87,7 +88,8 @@ def build(archive: Path) -> LoadedMap:
     field = field_of(lanes, None)
     if field is None:
         raise InputError(f"expected lanelets that vehicles may use, got none among {len(lanelets)}")
-    return LoadedMap(field, len(lanelets), len(lanelets) - len(lanes), crosswalks_of(lanes))
+    broken = len(lanelets) - len(lanes)
+    return LoadedMap(field, len(lanelets), broken, crosswalks_of(lanes), lane_paths_of(lanes))
 
 
 def give_way() -> None:

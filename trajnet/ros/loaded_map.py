@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trajnet.context.crosswalks import Crosswalks
+from trajnet.context.lane_paths import LanePaths
 from trajnet.context.map_field import MapField, MapView
 from trajnet.inference.crossing.modes import Crossing
 
@@ -17,14 +18,15 @@ from trajnet.inference.crossing.modes import Crossing
 class LoadedMap:
     """field: what predictors see. lanelets: how many the map has. broken: of these, left out for their borders.
 
-    crosswalks: those of the map; None where it has none. crossing: what puts them among the paths of people, once it
-    has been prepared.
+    crosswalks: those of the map; None where it has none. lane_paths: its lanes, for paths beyond the model's horizon.
+    crossing: what puts crosswalks among the paths of people, once it has been prepared.
     """
 
     field: MapField
     lanelets: int
     broken: int = 0
     crosswalks: Crosswalks | None = None
+    lane_paths: LanePaths | None = None
     crossing: Crossing | None = None
 
     @property
@@ -52,6 +54,8 @@ class LoadedMap:
             arrays["direction"] = self.field.direction
         if self.crosswalks is not None:
             arrays |= {f"crosswalks.{each.name}": getattr(self.crosswalks, each.name) for each in fields(Crosswalks)}
+        if self.lane_paths is not None:
+            arrays |= {f"lanes.{name}": values for name, values in self.lane_paths.tables().items()}
         np.savez(path, **arrays)
 
     @staticmethod
@@ -62,5 +66,6 @@ class LoadedMap:
             field = MapField(file["origin_m"], scale, file["distance"], file.get("direction"))
             lanelets, broken = file["counts"].tolist()
             found = {each.name: file.get(f"crosswalks.{each.name}") for each in fields(Crosswalks)}
+            tables = {name.removeprefix("lanes."): file[name] for name in file.files if name.startswith("lanes.")}
         crosswalks = None if any(each is None for each in found.values()) else Crosswalks(**found)
-        return LoadedMap(field, lanelets, broken, crosswalks)
+        return LoadedMap(field, lanelets, broken, crosswalks, LanePaths.restored(tables) if tables else None)

@@ -46,7 +46,7 @@ class MoreInputs:
             loaded = self._map.take()
             pipeline.diagnostics.vector_map = self._map.state
             if loaded is not None:
-                pipeline.use_map(loaded.field, loaded.crossing)
+                pipeline.use_map(loaded.field, loaded.crossing, loaded.lane_paths)
                 pipeline.diagnostics.map_use = self._map.state.words
         if pipeline.into_frame.wanted and not self._asked_for_transforms:
             self._asked_for_transforms = True

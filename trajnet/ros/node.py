@@ -69,7 +69,7 @@ from trajnet.ros.malloc import keep_freed_memory, settle, tidy
 from trajnet.ros.more_inputs import MoreInputs
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
-from trajnet.ros.pipeline import Answer, Pipeline, load, load_map_parts, warmed_up
+from trajnet.ros.pipeline import Answer, Pipeline, extends, load, load_map_parts, warmed_up
 from trajnet.ros.visual import encode_cloud
 
 NODE_NAME = "trajnet_predictor"
@@ -167,7 +167,8 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._create_entities()
         view = predictor.requirements.view
         self._more.signals_topic = self._input_topic(AUTOWARE_SIGNALS_NAME, "~/input/traffic_signals", SIGNALS_TOPIC)
-        if self.parameters.vector_map and (view is not None or self._pipeline.stream.takes_crossings):
+        uses_maps = view is not None or self._pipeline.stream.takes_crossings or extends(self.parameters)
+        if self.parameters.vector_map and uses_maps:
             topic = self._input_topic(AUTOWARE_MAP_NAME, "~/input/vector_map", MAP_TOPIC)
             self._more.listen_for_maps(topic, self.parameters.frame_id, view)
         self.get_logger().info(

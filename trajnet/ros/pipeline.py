@@ -73,20 +73,24 @@ class MapParts(NamedTuple):
     lane_paths: LanePaths | None = None
 
 
+def extends(parameters: Parameters) -> bool:
+    """Return whether paths go on beyond the usual horizon, along the map's lanes where it has any."""
+    return parameters.horizon_s > DEFAULTS["horizon_s"]
+
+
 def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
     """Return what is used of the map that the parameters name. Raises TrajnetError."""
     if not parameters.map_path:
         return MapParts()
     view, crosses = predictor.requirements.view, parameters.crossings and predictor.modes > 1
-    extends = parameters.horizon_s > DEFAULTS["horizon_s"]
-    if view is None and not crosses and not extends:
+    if view is None and not crosses and not extends(parameters):
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
         return MapParts()
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
     lanes, raster = load_map(parameters.map_path)
     crosswalks = crosswalks_of(lanes) if crosses else None
-    paths = lane_paths_of(lanes) if extends else None
+    paths = lane_paths_of(lanes) if extends(parameters) else None
     if view is None:
         found = 0 if crosswalks is None else len(crosswalks)
         log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
@@ -217,12 +221,9 @@ class Pipeline:
         self.stream.reset()
         self._cleaner.reset()
 
-    def use_map(self, field: MapField, crossing: Crossing | None) -> None:
-        """Use this map and its crosswalks from the next message on; tracks go on.
-
-        Paths beyond the model's horizon then go straight on: the lanes of the map before are not those of this one.
-        """
-        self._grid = self._grid_on(None)
+    def use_map(self, field: MapField, crossing: Crossing | None, lane_paths: LanePaths | None = None) -> None:
+        """Use this map, its crosswalks and its lanes from the next message on; tracks go on."""
+        self._grid = self._grid_on(lane_paths)
         if self.stream.predictor.requirements.view is not None:
             self.stream.use_map(field)
             self._map_field = field
@@ -230,7 +231,8 @@ class Pipeline:
 
     def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
         parameters = self._parameters
-        return PathGrid(self.stream.predictor.time_s, parameters.horizon_s, parameters.path_step_s, lane_paths)
+        lanes = lane_paths if extends(parameters) else None
+        return PathGrid(self.stream.predictor.time_s, parameters.horizon_s, parameters.path_step_s, lanes)
 
     def close(self) -> None:
         """End the thread that the budget needs."""

@@ -13,7 +13,7 @@ import pytest
 from tests.domains import DOMAIN
 from tests.unit.inference.test_contract import CONTRACT
 from trajnet.context.lane_paths import LanePaths
-from trajnet.context.map_field import MapView
+from trajnet.context.map_field import MapView, make_field
 from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.files import load_scene
 from trajnet.errors import ConfigError, ContractError, InputError
@@ -133,6 +133,17 @@ def test_paths_beyond_the_model_that_end_on_a_lane_are_labelled() -> None:
     assert paths.on_lane.any()
     beyond = covariance_records(paths)["extended"].reshape(3, 21)
     assert (beyond == np.where(paths.time_s > 6, 1 + paths.on_lane[0][:, None], 0)).all()
+
+
+@pytest.mark.parametrize(("horizon_s", "follows"), [(10.0, True), (6.0, False)])
+def test_the_lanes_of_a_map_that_comes_later_are_followed_where_paths_go_on(horizon_s: float, follows: bool) -> None:
+    centre_m = np.array([[-100.0, 0], [500, 0]])
+    lanes = LanePaths([Lane("1", centre_m, centre_m, centre_m)])
+    line = pipeline(horizon_s=horizon_s)
+    line.use_map(make_field(np.zeros(2), 1.0, {"drivable": np.ones((3, 4), np.bool_)}), None, lanes)
+    paths = line.process(message(0, "a"), 0).paths
+    assert paths is not None
+    assert (paths.on_lane is not None and bool(paths.on_lane.any())) == follows
 
 
 def test_paths_beyond_the_model_go_straight_on_wider_and_labelled() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from trajnet.context.crosswalks import crosswalks_of
+from trajnet.context.lane_paths import LanePaths
 from trajnet.context.map_field import MapView, make_field
 from trajnet.errors import InputError
 from trajnet.ros import vector_map as module
@@ -227,6 +228,7 @@ def test_an_archive_is_read_and_drawn_in_a_process_of_its_own() -> None:
     assert loaded.crosswalks.signal_id.tolist() == [77]
     assert loaded.crosswalks.length_m.tolist() == [6.0]
     assert loaded.prepared(None).crossing is not None
+    assert loaded.lane_paths is not None
     places = np.array([[25.0, 0.0], [25.0, 100.0]])
     assert on_map(loaded.field, places).tolist() == [True, False]
     assert "lanelet2" not in sys.modules
@@ -256,6 +258,21 @@ def test_crosswalks_are_handed_over_with_the_map(tmp_path: Path) -> None:
     assert walks is not None
     for name in ("begin_m", "axis", "length_m", "half_width_m", "signal_id", "has_signal"):
         assert getattr(got, name).tolist() == getattr(walks, name).tolist()
+
+
+def test_lanes_are_handed_over_with_the_map(tmp_path: Path) -> None:
+    drawn = make_field(np.zeros(2), 1.0, {"drivable": np.ones((3, 4), np.bool_)})
+    bend_m = np.array([[0.0, 0], [30, 0], [60, 20]])
+    lanes = LanePaths([Lane("1", bend_m, bend_m, bend_m)])
+    LoadedMap(drawn, 1, lane_paths=lanes).save(tmp_path / "map.npz")
+    got = LoadedMap.load(tmp_path / "map.npz").lane_paths
+    assert got is not None
+    here_m, yaw_rad, gone_m = np.array([[20.0, 0.5], [0.0, 50.0]]), np.zeros(2), np.array([[5.0, 30.0, 90.0]] * 2)
+    (point, on), expected = got.under(here_m, yaw_rad), lanes.under(here_m, yaw_rad)
+    assert (point.tolist(), on.tolist()) == (expected[0].tolist(), expected[1].tolist())
+    assert on.tolist() == [True, False]
+    for mine, theirs in zip(got.follow(point, here_m, gone_m), lanes.follow(point, here_m, gone_m), strict=True):
+        assert np.array_equal(mine, theirs)
 
 
 @pytest.mark.usefixtures("lanelet2")
