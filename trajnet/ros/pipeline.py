@@ -75,7 +75,7 @@ class MapParts(NamedTuple):
 
 def extends(parameters: Parameters) -> bool:
     """Return whether paths go on beyond the usual horizon, along the map's lanes where it has any."""
-    return parameters.horizon_s > DEFAULTS["horizon_s"]
+    return bool(parameters.horizon_s > DEFAULTS["horizon_s"])
 
 
 def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
