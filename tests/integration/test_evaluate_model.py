@@ -15,7 +15,7 @@ from trajnet.errors import ContractError
 from trajnet.evaluate import evaluate
 from trajnet.evaluate.units import WindowUnit
 from trajnet.export.graph import export_model, write_model
-from trajnet.inference import Stream, load_predictor
+from trajnet.inference import NO_JUDGING, Stream, load_predictor
 from trajnet.inference.contract import CONTRACT_VERSION, Contract, Training
 from trajnet.scenes import write_scene
 from trajnet.training.model import TrajectoryModel
@@ -102,7 +102,9 @@ def test_knots_are_interpolated_as_the_exported_graph_does(exported: dict[str, P
     time_s = np.arange(1.0, 13.0) * 0.4
     windows = windows_of_scene(scene, scene.row_frame == 7, np.arange(-7.0, 1.0) * 0.4, time_s)
     unit = WindowUnit(windows, "", ())
-    one, other = (next(unit.run(Stream(load_predictor(file)), time_s))[1] for file in exported.values())
+    one, other = (
+        next(unit.run(Stream(load_predictor(file), judging=NO_JUDGING), time_s))[1] for file in exported.values()
+    )
     assert one.position_m == pytest.approx(other.position_m, abs=1e-3)
     assert one.covariance_m2 == pytest.approx(other.covariance_m2, abs=1e-3, rel=1e-3)
     assert one.probability == pytest.approx(other.probability, abs=1e-5)
