@@ -153,7 +153,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         try:
             predictor, identity = load(self.parameters)
             parts = load_map_parts(self.parameters, predictor)
-            self._pipeline = warmed_up(predictor, identity, self.parameters, parts)
+            self._pipeline = warmed_up(predictor, identity, self.parameters, *parts)
         except TrajnetError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE

@@ -172,7 +172,7 @@ def _is_usable(objects: TrackedObjects, row: int) -> bool:
 class Pipeline:
     """Decodes, predicts and encodes one message at a time, and keeps the diagnostics.
 
-    parts: of the map. clock_ns: measures how long a message takes.
+    field, crosswalks, lane_paths: what is used of the map, see MapParts. clock_ns: measures how long a message takes.
 
     At most ``parameters.max_objects`` objects of a frame go to the predictor, by priority (predictors.priority);
     the others get constant velocity. A frame that is out of order or a duplicate gives no objects: what followed from
@@ -184,7 +184,9 @@ class Pipeline:
         predictor: Predictor,
         identity: Identity,
         parameters: Parameters,
-        parts: MapParts = MapParts(),
+        field: MapField | None = None,
+        crosswalks: Crosswalks | None = None,
+        lane_paths: LanePaths | None = None,
         *,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -196,24 +198,24 @@ class Pipeline:
             predictor,
             parameters.policy(),
             guard=options,
-            map_field=parts.field,
-            crosswalks=parts.crosswalks,
+            map_field=field,
+            crosswalks=crosswalks,
             warn_without_map=False,  # the node says at its start which map it has
             judging=None if parameters.self_judging else NO_JUDGING,
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()
-        self._map_field = parts.field
+        self._map_field = field
         self.into_frame = IntoFrame()
         self._frame_id: str | None = None
         self._logged: set[str] = set()
-        self._grid = self._grid_on(parts.lane_paths)
+        self._grid = self._grid_on(lane_paths)
         self.diagnostics = Diagnostics(
             identity,
             parameters.thresholds(),
             deadline_ms=parameters.budget_ms if parameters.budget_ms > 0 else float("inf"),
             expected_frame=parameters.frame_id,
-            map_use=_map_use(parameters, parts),
+            map_use=_map_use(parameters, MapParts(field, crosswalks, lane_paths)),
         )
 
     def reset(self) -> None:
@@ -429,17 +431,19 @@ def warmed_up(
     predictor: Predictor,
     identity: Identity,
     parameters: Parameters,
-    parts: MapParts = MapParts(),
+    field: MapField | None = None,
+    crosswalks: Crosswalks | None = None,
+    lane_paths: LanePaths | None = None,
 ) -> Pipeline:
     """Return a pipeline whose first frame is as fast as the others: what is done only once is done already."""
     count = parameters.warm_up_objects
     if count:
         trial_parameters = replace(parameters, budget_ms=0.0, max_objects=max(count, 1), ignore_domain=True)
-        trial = Pipeline(predictor, identity, trial_parameters, parts)
+        trial = Pipeline(predictor, identity, trial_parameters, field, crosswalks, lane_paths)
         for step in range(2):
             trial.process(encode_tracked(tracked_objects(_made_up(count, step * 100_000_000))), 0)
         predictor.forget(np.arange(count))
-    return Pipeline(predictor, identity, parameters, parts)
+    return Pipeline(predictor, identity, parameters, field, crosswalks, lane_paths)
 
 
 def _made_up(count: int, timestamp_ns: int) -> TrackFrame:

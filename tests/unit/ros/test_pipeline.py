@@ -126,7 +126,7 @@ def test_paths_beyond_the_model_that_end_on_a_lane_are_labelled() -> None:
     centre_m = np.array([[-100.0, 0], [500, 0]])
     lanes = LanePaths([Lane("1", centre_m, centre_m, centre_m)])
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "horizon_s": 10.0})
-    line = Pipeline(Fan(), SERVING, parameters, MapParts(lane_paths=lanes), clock_ns=lambda: 0)
+    line = Pipeline(Fan(), SERVING, parameters, lane_paths=lanes, clock_ns=lambda: 0)
     paths = line.process(message(0, "a"), 0).paths
     assert paths is not None
     assert paths.on_lane is not None
@@ -494,7 +494,7 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
     fan = Seeing()
-    line = warmed_up(fan, SERVING, parameters, load_map_parts(parameters, fan))
+    line = warmed_up(fan, SERVING, parameters, *load_map_parts(parameters, fan))
     first = load_scene(scene).frame(0)
     line.process(encode_tracked(tracked_objects(first)), first.timestamp_ns)
     warm_up, seen = fan.seen[0], fan.seen[-1]
@@ -522,7 +522,7 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
     pytest.importorskip("pyarrow")
     scene = root / "sim" / "scenes" / "motorway.parquet"
     parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "map_path": str(scene)})
-    line = Pipeline(Seeing(), SERVING, parameters, load_map_parts(parameters, Seeing()), clock_ns=lambda: 0)
+    line = Pipeline(Seeing(), SERVING, parameters, *load_map_parts(parameters, Seeing()), clock_ns=lambda: 0)
     first = load_scene(scene).frame(0)
     moved = replace(first, position_m=first.position_m + moved_m)
     line.process(encode_tracked(tracked_objects(moved)), first.timestamp_ns)
