@@ -68,24 +68,27 @@ def group_of(object_class: NDArray[np.int8]) -> IntArray:
     return group
 
 
-def along_the_path(path_m: FloatArray, begin_m: FloatArray, progress_m: FloatArray) -> FloatArray:
-    """Return where these paths (N, T, 2) are after progress_m (N, T) from begin_m (N, 2), beyond their end straight on.
+def along_the_path(gone_m: FloatArray, step_m: FloatArray, length_m: FloatArray, progress_m: FloatArray) -> FloatArray:
+    """Return where these paths are after progress_m (N, T), beyond their end straight on, from where they begin.
 
-    Their length must not be 0.
+    gone_m (N, T, 2): their points, from where they begin. step_m (N, T, 2), length_m (N, T): from point to point. The
+    length of the whole must not be 0.
     """
-    points_m = np.concatenate([begin_m[:, None], path_m], axis=1)
-    step_m = np.diff(points_m, axis=1)
-    length_m = np.hypot(step_m[..., 0], step_m[..., 1])
     passed_m = np.cumsum(length_m, axis=1)
-    row = np.arange(len(path_m))[:, None]
-    piece = (passed_m[:, None, :-1] < progress_m[:, :, None]).sum(axis=2)
-    left_m = progress_m - (passed_m[row, piece] - length_m[row, piece])
+    passed_m -= length_m
+    piece = (passed_m[:, None, 1:] < progress_m[:, :, None]).sum(axis=2)
+    piece += np.arange(len(piece))[:, None] * gone_m.shape[1]  # one index is faster than two
     tiny = length_m < 0.1  # no direction: the path's own is taken
+    way_m = step_m
     if tiny.any():
-        whole_m = path_m[:, -1] - begin_m
-        step_m = np.where(tiny[..., None], whole_m[:, None], step_m)
+        whole_m = gone_m[:, -1]
+        way_m = np.where(tiny[..., None], whole_m[:, None], step_m)
         length_m = np.where(tiny, np.maximum(np.hypot(whole_m[:, 0], whole_m[:, 1]), 1e-6)[:, None], length_m)
-    found_m: FloatArray = points_m[row, piece] + step_m[row, piece] * (left_m / length_m[row, piece])[..., None]
+    share = progress_m - passed_m.take(piece)
+    share /= length_m.take(piece)
+    found_m: FloatArray = way_m.reshape(-1, 2).take(piece, axis=0)
+    found_m *= share[..., None]
+    found_m += (gone_m - step_m).reshape(-1, 2).take(piece, axis=0)
     return found_m
 
 
@@ -100,22 +103,30 @@ def combined(
     weight falls with how far the path ends beside the line of constant velocity, to a half at ASIDE_M.
     begin_m (N, 2): where the objects are. velocity_mps (N, 2). time_s (T,). wheeled (N,).
     """
-    straight_m = velocity_mps[:, None] * time_s[:, None]
-    speed_mps = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
     gone_m = path_m - begin_m[:, None]
-    end_m = gone_m[:, -1]
+    step_m = gone_m.copy()
+    step_m[:, 1:] -= gone_m[:, :-1]
+    length_m = np.hypot(step_m[..., 0], step_m[..., 1])
+    drawn, follows = weight.any(axis=1), wheeled & (length_m.sum(axis=1) >= SHORTEST_M)
+    found_m = path_m.copy()
+    if len(row := np.flatnonzero(drawn & follows)):
+        steps_m, lengths_m, speed_mps = step_m[row], length_m[row], np.hypot(velocity_mps[row, 0], velocity_mps[row, 1])
+        progress_m = np.cumsum(lengths_m, axis=1)
+        progress_m += weight[row] * (speed_mps[:, None] * time_s - progress_m)
+        found_m[row] = along_the_path(gone_m[row], steps_m, lengths_m, progress_m) + begin_m[row, None]
+    if len(row := np.flatnonzero(drawn & ~follows)):
+        found_m[row] += _towards(gone_m[row], velocity_mps[row], time_s, weight[row])
+    return found_m
+
+
+def _towards(gone_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return how far (N, T, 2) the positions of these paths are moved; see combined."""
+    speed_mps, end_m = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]), gone_m[:, -1]
     aside_m = (velocity_mps[:, 0] * end_m[:, 1] - velocity_mps[:, 1] * end_m[:, 0]) / np.maximum(speed_mps, 0.1)
-    straight_m -= gone_m
-    straight_m *= (weight / (1.0 + np.square(aside_m / ASIDE_M))[:, None])[..., None]
-    straight_m += path_m
-    step_m = np.diff(gone_m, axis=1, prepend=0.0)
-    passed_m = np.cumsum(np.hypot(step_m[..., 0], step_m[..., 1]), axis=1)
-    follows = np.flatnonzero(wheeled & (passed_m[:, -1] >= SHORTEST_M) & weight.any(axis=1))
-    if len(follows):
-        passed_m = passed_m[follows]
-        passed_m += weight[follows] * (speed_mps[follows, None] * time_s - passed_m)
-        straight_m[follows] = along_the_path(path_m[follows], begin_m[follows], passed_m)
-    return straight_m
+    offset_m: FloatArray = velocity_mps[:, None] * time_s[:, None]
+    offset_m -= gone_m
+    offset_m *= (weight / (1.0 + np.square(aside_m / ASIDE_M))[:, None])[..., None]
+    return offset_m
 
 
 class Combination:
