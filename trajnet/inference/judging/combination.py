@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.tracking.store import Observations
-from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, ObjectClass, Prediction
+from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction
 
 #: Horizons of WEIGHTS (s): between them the weights are linear in time, before and after them constant.
 HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
@@ -58,13 +59,11 @@ ASIDE_M = 3.0
 #: Speeds are looked up in steps of this size (m/s).
 _STEP_MPS = 0.1
 _WHEELED: BoolArray = np.array(WHEELED)
-_RIDERS = (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE)
-_GROUP: IntArray = np.array([1 if kind in _RIDERS else 0 if WHEELED[kind] else 2 for kind in ObjectClass])
 
 
 def group_of(object_class: NDArray[np.int8]) -> IntArray:
     """Return which of WEIGHTS objects of these classes take."""
-    group: IntArray = _GROUP.take(object_class)
+    group: IntArray = CLASS_GROUP.take(object_class)
     return group
 
 

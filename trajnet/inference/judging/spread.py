@@ -37,7 +37,7 @@ FIRST_STEP, LAST_STEP, HALF_AFTER = 0.15, 0.03, 20.0
 STANDS_MPS = 0.5
 
 #: Group of each class: vehicles, riders, people and what is unknown; each moving or standing.
-_GROUP: IntArray = np.array(
+CLASS_GROUP: IntArray = np.array(
     [
         1 if kind in (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE) else 2 * (kind in (0, ObjectClass.PEDESTRIAN))
         for kind in ObjectClass
@@ -149,5 +149,5 @@ class AdaptiveSpread:
 def groups_of(observations: Observations, velocity_mps: FloatArray) -> IntArray:
     """Return the group of each row (N,): its class group, plus 3 if it stands. velocity_mps (N, 2): of the objects."""
     stands = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]) < STANDS_MPS
-    group: IntArray = _GROUP.take(observations.object_class) + 3 * stands
+    group: IntArray = CLASS_GROUP.take(observations.object_class) + 3 * stands
     return group

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from tests.unit.inference.judging.fakes import TIME_S, Says, bytes_of, driving, 
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
 from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, WEIGHTS, Combination, combined, group_of
 from trajnet.inference.judging.experts import velocity_of
+from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 COMBINE_ONLY = JudgingOptions(weigh=False, adapt_spread=False)
@@ -81,13 +84,16 @@ def test_a_derived_velocity_counts_half_and_one_that_nobody_knows_nothing() -> N
 
 
 def test_rows_that_physics_answers_do_not_move() -> None:
-    class Failing(Says):
-        def predict(self, observations: object) -> Prediction:
-            raise RuntimeError("no")
+    class Physics(Says):
+        """Answers that are not constant velocity's, which would stay where it is in any case."""
+
+        def predict(self, observations: Observations) -> Prediction:
+            return replace(super().predict(observations), source=np.full(len(observations), Source.PHYSICS, np.int8))
 
     one = frame(0.0, {"a": (0.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0)
-    answers = [answer(how, one, Failing([(5.0, 0.0)], [1.0])) for how in (COMBINE_ONLY, NO_JUDGING)]
+    answers = [answer(how, one, Physics([(5.0, 0.0)], [1.0])) for how in (COMBINE_ONLY, NO_JUDGING)]
     assert answers[0].source.tolist() == [Source.PHYSICS]
+    assert answers[0].position_m[0, 0, -1, 0] == 30.0
     assert bytes_of(answers[0]) == bytes_of(answers[1])
 
 
