@@ -28,20 +28,14 @@ SPEEDS_MPS = (0.0, 1.0, 2.0, 3.0, 6.0, 11.0, 16.0)
 CRUISE: FloatArray = np.array(
     [
         [
-            [0.25, 0.15, 0.15, 0.15, 0.10],
-            [0.00, 0.00, 0.00, 0.00, 0.00],
-            [0.00, 0.00, 0.00, 0.00, 0.00],
-            [0.00, 0.00, 0.00, 0.00, 0.00],
+            *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 4,
             [0.45, 0.40, 0.35, 0.30, 0.30],
             [0.60, 0.60, 0.60, 0.60, 0.50],
             [0.60, 0.60, 0.60, 0.60, 0.60],
         ],
+        [[0.00, 0.00, 0.00, 0.00, 0.00]] * 7,
         [
-            [0.60, 0.60, 0.60, 0.60, 0.60],
-            *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 6,
-        ],
-        [
-            [0.10, 0.05, 0.05, 0.10, 0.10],
+            [0.20, 0.20, 0.25, 0.25, 0.35],
             [0.80, 0.65, 0.60, 0.60, 0.65],
             [0.50, 0.35, 0.35, 0.40, 0.45],
             [0.50, 0.35, 0.35, 0.40, 0.45],
@@ -53,9 +47,10 @@ CRUISE: FloatArray = np.array(
 DERIVED_SHARE = 0.5
 #: Of standing still, for objects that have stood so long (s): between them linear in time, after them constant. What
 #: has just stopped goes on soon, in a queue; what has stood for long is parked, waits or talks.
-STOOD_S, STAND = (1.0, 3.0, 6.0), (0.0, 0.6, 0.9)
-#: Of standing still, for vehicles, riders and people that were seen once and without a velocity: many of them stand.
-SEEN_ONCE: FloatArray = np.array([0.3, 0.3, 0.1])
+STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
+#: Of standing still, for objects that were seen once and without a velocity: this share of the probability of the modes
+#: that end within STAYS_M, and at most so much. The model gives standing less than it deserves there.
+SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 1.5, 0.5, 2.0
 
 #: Paths shorter than this have no way to be followed (m).
 SHORTEST_M = 0.5
@@ -152,7 +147,7 @@ class Combination:
         self._cruise: FloatArray = np.array(by_speed).swapaxes(1, 2).reshape(-1, len(time_s))
 
     def weights(
-        self, observations: Observations, velocity_mps: FloatArray, stood_s: FloatArray
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, stood_s: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return the weights of constant velocity (N, T), and of standing still (N, 1).
 
@@ -165,9 +160,12 @@ class Combination:
         cruise: FloatArray = self._cruise.take(group * (self._fastest + 1) + np.rint(step).astype(np.int64), axis=0)
         stand: FloatArray = np.interp(stood_s, STOOD_S, STAND)
         if not observations.velocity_valid.all():
-            once = ~observations.velocity_valid & observations.reset  # one position tells no velocity
+            once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
             cruise *= np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE))[:, None]
-            stand[once] = SEEN_ONCE.take(group[once])
+            if len(row := np.flatnonzero(once)):
+                gone_m = prediction.position_m[row, :, -1] - observations.position_m[row, None]
+                stays = np.hypot(gone_m[..., 0], gone_m[..., 1]) < STAYS_M
+                stand[row] = np.minimum(SEEN_ONCE * (prediction.probability[row] * stays).sum(axis=1), SEEN_ONCE_MOST)
         cruise *= (1.0 - stand)[:, None]
         return cruise, stand[:, None]
 
@@ -176,7 +174,7 @@ class Combination:
         model: BoolArray,
     ) -> None:  # fmt: skip
         """Move the most probable path of each row that the model answered, model (N,), in place."""
-        cruise, stand = self.weights(observations, velocity_mps, stood_s)
+        cruise, stand = self.weights(observations, prediction, velocity_mps, stood_s)
         cruise *= model[:, None]
         stand *= model[:, None]
         place = np.arange(len(model)) * prediction.modes + prediction.probability.argmax(axis=1)
