@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from tools.self_judging import HISTORY_S, SITES, Site, scenes_of
-from trajnet.arrays import concat
+from trajnet.arrays import StructOfArrays, concat
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.evaluate.paths import ScoredPaths
 from trajnet.evaluate.units import played
@@ -45,7 +45,8 @@ SLOW_MPS = 1.5
 GROUPS = ("vehicles", "riders", "people")
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Seen(StructOfArrays):
     """Of W objects: their group (W,), of GROUPS; top_m, truth_m (W, T, 2), known (W, T): most probable path, future.
 
     begin_m, velocity_mps (W, 2), wheeled (W,). stood_s (W,): how long it has stood. once (W,): seen once and without a
@@ -67,7 +68,8 @@ class Seen(NamedTuple):
 def stood_in(scene: Scene) -> FloatArray:
     """Return how long the object of each row (R,) has stood, in s, as StandingTime counts it."""
     stood_s = np.zeros(len(scene.row_frame))
-    from_m, since_ns = {}, {}
+    from_m: dict[int, FloatArray] = {}
+    since_ns: dict[int, int] = {}
     for row, (track, frame) in enumerate(zip(scene.row_track.tolist(), scene.row_frame.tolist(), strict=True)):
         here_m, now_ns = scene.position_m[row], int(scene.timestamp_ns[frame])
         if track not in from_m or np.hypot(*(here_m - from_m[track])) > NEAR_M:
@@ -108,12 +110,12 @@ def seen_at(site: Site, model: Predictor, data: Path) -> Seen:
                 first[rows] & ~scene.velocity_valid[rows], (paths.probability * stays).sum(axis=1),
             )
         )  # fmt: skip
-    return Seen(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return concat(parts)
 
 
 def shares_of_error(seen: Seen, rows: BoolArray, knots: IntArray, time_s: FloatArray, *, stand: bool) -> FloatArray:
     """Return the mean error with each of SHARES over that with none, (SHARES, H)."""
-    given = Seen(*(values[rows] for values in seen))
+    given = seen.select(rows)
     known = np.where(given.known, 1.0, np.nan)[:, knots]
 
     def error_m(share: float) -> FloatArray:
@@ -161,15 +163,19 @@ def main() -> None:
 
     def at_speed(one: Seen, group: int, index: int) -> BoolArray:
         near: IntArray = np.searchsorted(EDGES_MPS, np.linalg.norm(one.velocity_mps, axis=1))
-        return (one.group == group) & (near == index) & ~one.once & (one.stood_s <= STOOD_S[0])
+        rows: BoolArray = (one.group == group) & (near == index) & ~one.once & (one.stood_s <= STOOD_S[0])
+        return rows
 
     def standing(one: Seen, group: int, index: int) -> BoolArray:
         since: IntArray = np.searchsorted(STOOD_S, one.stood_s, side="right") - 1
         slow = np.linalg.norm(one.velocity_mps, axis=1) < SLOW_MPS
-        return (one.group == group) & (since == index) & slow & ~one.once
+        rows: BoolArray = (one.group == group) & (since == index) & slow & ~one.once
+        return rows
 
     def seen_once(one: Seen, group: int, index: int) -> BoolArray:
-        return (one.group == group) & one.once & (np.searchsorted(STAYS, one.stays, side="right") - 1 == index)
+        band: IntArray = np.searchsorted(STAYS, one.stays, side="right") - 1
+        rows: BoolArray = (one.group == group) & one.once & (band == index)
+        return rows
 
     table("constant velocity", "m/s", SPEEDS_MPS, seen, model.time_s, at_speed, stand=False)
     table("standing still", "stood, s", STOOD_S, seen, model.time_s, standing, stand=True)
