@@ -11,12 +11,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
+from trajnet.context.distance import distance_px, signed_distance_px
 from trajnet.context.rasterize import draw_lanes
 from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, IntArray, Lane, RasterMap
@@ -319,8 +319,9 @@ def make_field(
         for start in range(0, columns, part):
             first, end = start + 1, min(start + part, columns) + 1  # the mask has a border of one pixel
             low = max(first - halo, 0)
-            distance = (signed_distance_px if i == 0 else distance_px)(mask[low : end + halo], reach)
-            sparse = distance[first + middle[0] - low : end - low : every, middle[1] + 1 : -1 : every]
+            rows_kept = slice(first + middle[0] - low, end - low, every)
+            measure = signed_distance_px if i == 0 else distance_px
+            sparse = measure(mask[low : end + halo], reach, (rows_kept, slice(middle[1] + 1, rows + 1, every)))
             begin = start // every + 1
             field[begin : begin + len(sparse), 1:-1, i] = np.rint(sparse * (INT8_MAX / reach))
     for border in (field[0], field[-1], field[:, 0], field[:, -1]):
@@ -331,36 +332,3 @@ def make_field(
         ways[1:-1, 1:-1] = direction[middle[0] :: every, middle[1] :: every]
     begin_px = middle + 0.5 - 0.5 * every  # of the first kept pixel, which covers several drawn ones
     return MapField(np.asarray(origin_m, np.float64) + begin_px / pixels_per_m, pixels_per_m / every, field, ways)
-
-
-def signed_distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
-    """Return distances (X, Y) in pixels to the nearest pixel of other value, at most reach; negative outside mask."""
-    return np.where(mask, distance_px(~mask, reach), -distance_px(mask, reach))
-
-
-def distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
-    """Return the exact distances (X, Y) in pixels to the nearest True pixel, at most reach.
-
-    Separable as in Saito and Toriwaki 1994 (Pattern Recognition 27), first along y, then along x: the minimum of
-    dy^2 + dx^2.
-    """
-    radius = int(np.ceil(reach))
-    whole = np.int16 if 2 * (radius + 1) ** 2 < 2**15 else np.int32  # squares are integers: the narrower type is faster
-    along = np.where(mask, whole(0), whole(radius + 1))
-    shift = 1
-    while shift <= radius and shift < mask.shape[1]:  # steps of 1, 2, 4, ... add up to every distance
-        _least_of_shifted(along.T, (along + whole(shift)).T, shift)
-        shift *= 2
-    square = along * along
-    best, there = square.copy(), np.empty_like(square)
-    for shift in range(1, min(radius + 1, len(mask))):
-        _least_of_shifted(best, np.add(square, whole(shift * shift), out=there), shift)
-    distance: NDArray[np.float32] = np.minimum(best, np.float32(reach * reach), dtype=np.float32)
-    np.sqrt(distance, out=distance)
-    return distance
-
-
-def _least_of_shifted(best: NDArray[Any], there: NDArray[Any], shift: int) -> None:
-    """Lower best (X, Y) in place to the minimum of itself and there, shifted by shift rows both ways."""
-    np.minimum(best[shift:], there[:-shift], out=best[shift:])
-    np.minimum(best[:-shift], there[shift:], out=best[:-shift])
