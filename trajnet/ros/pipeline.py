@@ -34,7 +34,7 @@ from trajnet.ros.parameters import Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
 from trajnet.ros.visual import encode_covariance, encode_markers
-from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import BoolArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 log = logging.getLogger(__name__)
 
@@ -367,7 +367,7 @@ class Pipeline:
             prediction = Stream(ConstantVelocity(self.stream.predictor.time_s)).update(
                 cleaned.frame, cleaned.frame.timestamp_ns
             )
-            return self._encoded(cleaned, prediction, "used", found)
+            return self._encoded(cleaned, prediction, "used", cleaned.hold, found)
 
     def _follow_frame_id(self, frame_id: str, found: _Found) -> None:
         """Begin anew where coordinates are of another frame than before: no motion leads from one to the other."""
@@ -404,16 +404,26 @@ class Pipeline:
             return Answer(kind="dropped", frame_id=cleaned.objects.frame_id)
         prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
-        encoded = self._encoded(cleaned, prediction, kind, found)
+        encoded = self._encoded(cleaned, prediction, kind, self._held_rows(cleaned), found)
         return replace(encoded, over_limit=self.stream.guard.counters.over_limit_rows - over_limit)
 
-    def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, found: _Found) -> Answer:
+    def _held_rows(self, cleaned: CleanedMessage) -> BoolArray:
+        """Return which objects (N,) stay where they are: those that stand, but for people who may cross."""
+        if self.stream.crossing is None:
+            return cleaned.hold
+        hold = cleaned.hold.copy()
+        hold[self.stream.crossing.near_row] = False
+        return hold
+
+    def _encoded(
+        self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, hold: BoolArray, found: _Found
+    ) -> Answer:
         frame, objects = cleaned.frame, cleaned.objects
         covariance_m2 = objects.pose_covariance.reshape(-1, 6, 6)[:, :2, :2]
         present = PresentObjects(
             frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, objects.pose[:, 2], frame.object_class
         )
-        paths = held(self._grid.paths(prediction, present, self._parameters.max_paths), cleaned.hold)
+        paths = held(self._grid.paths(prediction, present, self._parameters.max_paths), hold)
         data = encode_predicted(predicted_objects(cleaned, paths))
         found.stages_ns.append(("encode", self._clock_ns()))
         return Answer(

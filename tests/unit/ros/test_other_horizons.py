@@ -19,7 +19,7 @@ from trajnet.ros.parameters import Parameters
 from trajnet.ros.pipeline import Pipeline, load, load_map_parts, warmed_up
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.ros.visual import covariance_records
-from trajnet.types import FloatArray, Lane, ObjectClass
+from trajnet.types import Expert, FloatArray, Lane, ObjectClass
 
 ROAD_M = np.array([[-100.0, 0.0], [110.0, 0.0], [110.0, 500.0]])
 ROAD = Lane("1", ROAD_M, ROAD_M, ROAD_M)
@@ -130,6 +130,10 @@ def test_a_model_of_sixteen_knots_is_served_whole_and_its_paths_go_on(sixteen_kn
         assert extended[:, :, 17:].all()  # of every class
         variance_m2 = np.linalg.eigvalsh(long.paths.covariance_m2[:, :, 17:])
         assert (np.diff(variance_m2, axis=2) > 0).all()
+    said = covariance_records(whole[-1].paths)
+    crossing = said[(said["object"] == 1) & (said["expert"] == int(Expert.CROSSING))]
+    assert crossing["time_s"].max() == 8.0
+    assert crossing["y_m"].max() == pytest.approx(-5.5 + 1.3 * (8.0 - 1.4), abs=1e-3)
 
 
 def test_beside_a_predictor_that_reaches_less_far_what_both_say_is_compared(sixteen_knots: Path) -> None:
