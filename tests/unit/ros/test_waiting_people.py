@@ -69,3 +69,15 @@ def test_a_frame_in_which_nobody_is_near_holds_all_of_its_rows() -> None:
     line.process(standing(False), 0)
     far = replace(frame(100, "e"), position_m=np.array([[500.0, 0.0]]), velocity_mps=np.zeros((1, 2)))
     assert said(line.process(encode_tracked(tracked_objects(far)), 100 * MS).objects).path_count.tolist() == [1]
+
+
+@pytest.mark.parametrize("max_paths", [1, 2])
+def test_a_way_across_is_not_what_is_cut_off(max_paths: int) -> None:
+    """The crossing is the third of three modes: 0.56, 0.33 and 0.1."""
+    answer = pipeline(max_paths=max_paths).process(standing(False), 0)
+    assert answer.paths is not None
+    assert answer.paths.expert is not None
+    crossing = answer.paths.expert[:2] == int(Expert.CROSSING)
+    assert crossing.tolist() == [[False, True][:max_paths]] * 2
+    assert (np.diff(answer.paths.probability, axis=1) <= 0).all()
+    assert answer.paths.probability.sum(axis=1) == pytest.approx(1.0)
