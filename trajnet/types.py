@@ -300,9 +300,11 @@ class Prediction(StructOfArrays):
 
     def best_first(self) -> Prediction:
         """Return the same prediction with the modes of each object sorted by decreasing probability (stable)."""
-        order = np.argsort(-self.probability, axis=1, kind="stable")
-        row = np.arange(len(self))[:, None]
-        return replace(self, **self._at_modes((row, order)))
+        return self.in_order(np.argsort(-self.probability, axis=1, kind="stable"))
+
+    def in_order(self, order: IntArray) -> Prediction:
+        """Return the same prediction with the modes of each object in this order (N, K)."""
+        return replace(self, **self._at_modes((np.arange(len(self))[:, None], order)))
 
     def with_modes(self, modes: int) -> Prediction:
         """Return the prediction with this many modes: added ones repeat the first with probability 0.

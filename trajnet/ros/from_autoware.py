@@ -17,7 +17,8 @@ What becomes of imperfect objects, each counted in CleaningCounters:
   not finite or beyond MAX_SPEED_MPS, and it is published as 0 with an unknown covariance;
 - size: a polygon has that of its smallest rotated rectangle, a cylinder its diameter, and where a dimension is zero,
   not finite or beyond MAX_SIZE_M, the default of the class (of a height DEFAULT_HEIGHT_M);
-- an object that is_stationary or slower than hold_speed_mps stays where it is, with a constant yaw.
+- an object that is_stationary or slower than hold_speed_mps stays where it is, with a constant yaw, unless it is
+  somebody within reach of a crosswalk (trajnet.ros.pipeline).
 """
 
 from __future__ import annotations

@@ -54,19 +54,23 @@ class CrossingCounters:
 
 
 class Crossing:
-    """Adds crossings to predictions; the crosswalks of one map."""
+    """Adds crossings to predictions; the crosswalks of one map.
+
+    near_row (R,): rows of the last observations whose objects are people within reach of a crosswalk.
+    """
 
     def __init__(self, crosswalks: Crosswalks, probability: FloatArray = PROBABILITY) -> None:
         """Prepare the grid of the crosswalks. probability: by distance and motion, see table.PROBABILITY."""
         self._probability = probability
         self.counters = CrossingCounters()
+        self.near_row: IntArray = np.zeros(0, np.int64)
         self.signals = SignalMemory(crosswalks)
         self._grid = CrosswalkGrid(crosswalks)
 
     def added(self, observations: Observations, prediction: Prediction) -> Prediction:
         """Return the prediction with crossings, labelled; its own arrays change. It has two modes or more."""
         prediction = _labelled(prediction)
-        row = np.flatnonzero(_CLASSES.take(observations.object_class))
+        row = self.near_row = np.flatnonzero(_CLASSES.take(observations.object_class))
         if not len(row):
             return prediction
         velocity_mps = velocity_of(observations.select(row))
@@ -74,6 +78,7 @@ class Crossing:
         found.valid[found.speed_mps > FASTEST_MPS] = False
         near: BoolArray = np.asarray(found.valid.any(axis=1))
         row, found = row[near], _rows(found, near)
+        self.near_row = row
         self.counters.near_rows += len(row)
         if not len(row):
             return prediction
