@@ -3,8 +3,8 @@
 The time is an argument (now_ns): no clock is read here. The policy for faulty input:
 
 - a frame that is not newer than the newest one is dropped and counted; the tracks do not change;
-- a jump back by more than reset_jump_s means that the clock was restarted (a bag that loops), and so do three older
-  frames in a row with rising stamps (see frame_clock): all tracks are forgotten;
+- a jump back by more than reset_jump_s means that the clock was restarted (a bag that loops), and so do older frames
+  that rise or loop (see frame_clock): all tracks are forgotten;
 - a frame that arrives late (now_ns - timestamp above late_s) still holds the newest data: it is used and counted;
 - a track that misses frames keeps its slot and its state; when it comes back, dt is the time it was gone;
 - a displacement that no velocity of the object's class explains (plausibility) restarts the track at its new position:
