@@ -54,6 +54,12 @@ class Observations(StructOfArrays):
         """The slots of the rows that are reset, (B,)."""
         return self.slot[self.reset]
 
+    def with_surroundings(self, surroundings: Surroundings) -> Observations:
+        """Return the same rows with these surroundings; much faster than dataclasses.replace."""
+        told = object.__new__(Observations)
+        vars(told).update(vars(self), surroundings=surroundings)
+        return told
+
     def make_surroundings(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
         """Return the required surroundings of the rows: samples of the map, and the other rows as neighbours."""
         velocity_mps = self.velocity_mps
