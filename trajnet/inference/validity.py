@@ -69,8 +69,9 @@ def _all_usable(prediction: Prediction) -> bool:
 
 
 def _all_within_reach(prediction: Prediction, observations: Observations) -> bool:
-    """Whether all points and steps are surely within reach, and finite: every step, the first one from the object too,
-    is one that its class can make without slack.
+    """Whether all points are surely finite and within reach, and all steps.
+
+    So they are where the class can make every step, the first one from the object included, without slack.
     """
     position_m = np.ascontiguousarray(prediction.position_m)
     flat_m, step_m = position_m.reshape(-1), np.empty(position_m.size)
