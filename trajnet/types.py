@@ -270,6 +270,13 @@ class Prediction(StructOfArrays):
     def modes(self) -> int:
         return int(self.probability.shape[1])
 
+    def labelled(self, expert: NDArray[np.int8]) -> Prediction:
+        """Return the prediction with these experts (N, K); it shares its arrays, which are not checked again."""
+        labelled = object.__new__(Prediction)
+        checked = _array("Prediction", "expert", expert, _INT8, (len(self.track_id), self.modes))
+        vars(labelled).update(vars(self), expert=checked)
+        return labelled
+
     def usable_rows(self) -> BoolArray:
         """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 and variances >= 0."""
         count = len(self)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import all_true, any_true
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction
@@ -80,7 +81,7 @@ def along_the_path(gone_m: FloatArray, step_m: FloatArray, length_m: FloatArray,
     piece += np.arange(len(piece))[:, None] * gone_m.shape[1]  # one index is faster than two
     tiny = length_m < 0.1  # no direction: the path's own is taken
     way_m = step_m
-    if tiny.any():
+    if any_true(tiny):
         whole_m = gone_m[:, -1]
         way_m = np.where(tiny[..., None], whole_m[:, None], step_m)
         length_m = np.where(tiny, np.maximum(np.hypot(whole_m[:, 0], whole_m[:, 1]), 1e-6)[:, None], length_m)
@@ -159,7 +160,7 @@ class Combination:
         group = group_of(observations.object_class)
         cruise: FloatArray = self._cruise.take(group * (self._fastest + 1) + np.rint(step).astype(np.int64), axis=0)
         stand: FloatArray = np.interp(stood_s, STOOD_S, STAND)
-        if not observations.velocity_valid.all():
+        if not all_true(observations.velocity_valid):
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
             cruise *= np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE))[:, None]
             if len(row := np.flatnonzero(once)):
