@@ -159,7 +159,7 @@ def test_the_predictor_is_started_with_what_the_node_knows() -> None:
     assert overrides == {"autostart": True, "use_sim_time": False}
     assert given["remappings"] == [
         ("~/input/objects", constant(NODE, "INPUT_TOPIC")), ("~/input/vector_map", constant(NODE, "MAP_TOPIC")),
-        ("~/output/objects", constant(NODE, "OUTPUT_TOPIC")),
+        ("~/input/traffic_signals", constant(NODE, "SIGNALS_TOPIC")), ("~/output/objects", constant(NODE, "OUTPUT_TOPIC")),
     ]  # fmt: skip
     assert all(f'"{private}"' in NODE.read_text() for private, _ in given["remappings"])
 
@@ -168,13 +168,15 @@ def test_the_predictor_is_started_with_what_the_node_knows() -> None:
 def test_the_predictors_arguments_reach_the_node() -> None:
     (node,) = actions_of(
         "predictor.launch.py", model="cv", map_path="/m.osm", param_file="/my.yaml", input_topic="/in",
-        output_topic="/out", vector_map_topic="/town", autostart="false", use_sim_time="true", log_level="debug",
+        output_topic="/out", vector_map_topic="/town", traffic_signals_topic="/lights", autostart="false",
+        use_sim_time="true", log_level="debug",
     )  # fmt: skip
     overrides = {"autostart": False, "use_sim_time": True, "model": "cv", "map_path": "/m.osm"}
     assert node.given["parameters"] == ["/my.yaml", overrides]
     assert set(overrides) - {"use_sim_time"} <= set(ABOUT)
     assert node.given["remappings"] == [
-        ("~/input/objects", "/in"), ("~/input/vector_map", "/town"), ("~/output/objects", "/out")
+        ("~/input/objects", "/in"), ("~/input/vector_map", "/town"), ("~/input/traffic_signals", "/lights"),
+        ("~/output/objects", "/out"),
     ]  # fmt: skip
     assert node.given["arguments"] == ["--ros-args", "--log-level", "debug"]
 
