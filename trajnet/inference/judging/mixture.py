@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import all_true
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, UNKNOWN, Spreads
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
@@ -94,7 +95,7 @@ def mixed(
     share = weight[:, 0, None] * prediction.probability
     row, mode, expert, rows = places(share, weight[:, 1:], allowed)
     label = np.zeros(share.shape, np.int8)
-    if np.count_nonzero(model) < len(model):
+    if not all_true(model):
         label[~model] = UNKNOWN
     labelled = prediction.labelled(label)
     if not rows:
