@@ -84,6 +84,8 @@ def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]
     if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape and value.flags.c_contiguous:
         return value  # the usual case in live operation, where each microsecond counts
     try:
+        if (kind := np.asarray(value).dtype).kind not in "biufO":  # complex ones and words would be cast in silence
+            raise ValueError(f"an array of {kind}")
         with np.errstate(invalid="ignore"):  # a NaN among integers is found below
             array: NDArray[Any] = np.asarray(value, dtype=dtype, order="C")
     except (TypeError, ValueError, OverflowError) as error:

@@ -38,7 +38,7 @@ def standing(is_stationary: bool) -> bytes:
 
 
 def pipeline(**changes: Any) -> Pipeline:
-    parameters = Parameters.of({"budget_ms": 0.0, "model": "fan", **changes})
+    parameters = Parameters.of({"budget_ms": 0.0, "model": "fan", "horizon_s": 6.0, **changes})
     return Pipeline(Fan(), SERVING, parameters, crosswalks=crosswalk(), clock_ns=lambda: 0)
 
 

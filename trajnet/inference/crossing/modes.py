@@ -1,9 +1,10 @@
 """Put crossings among the modes of people near a crosswalk, as far as the predictor has not given them already.
 
 P(crosses within 6 s) is a table (table.py). The predictor's own paths onto the crosswalk have the probability m; the
-crossing gets p = (P - m) / (1 - m), so that p + (1 - p) m = P, and nothing where m is P already. The other modes keep
-their proportions and sum to 1 - p. The most probable path stays the most probable one. The number of modes stays: a
-crossing takes the place of the least probable ones.
+crossing gets p = (P - m) / (1 - m), so that p + (1 - p) m = P, and nothing where m is P already. For people who move, P
+is that of those whom the predictor sees nowhere on the crosswalk: they get nothing where m is LEAST_PROBABILITY or
+more. The other modes keep their proportions and sum to 1 - p. The most probable path stays the most probable one. The
+number of modes stays: a crossing takes the place of the least probable ones.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ class Crossing:
         path_m = prediction.position_m[row[which], :, : np.searchsorted(prediction.time_s, WITHIN_S, side="right")]
         entering = found.at(which, column).entered(self._grid.crosswalks, path_m).any(axis=-1)
         given = (entering * prediction.probability[row[which]]).sum(axis=-1)
-        added[which, column] = np.maximum(wanted[which, column] - given, 0.0) / np.maximum(1.0 - given, 1e-9)
+        lacking = np.maximum(wanted[which, column] - given, 0.0) / np.maximum(1.0 - given, 1e-9)
+        lacking[(found.state[which, column] > 0) & (given >= LEAST_PROBABILITY)] = 0.0
+        added[which, column] = lacking
         added[added < LEAST_PROBABILITY] = 0.0
         total = added.sum(axis=1, keepdims=True)
         added *= np.minimum(1.0, (1.0 - LEFT_TO_OTHERS) / np.maximum(total, 1e-9))
