@@ -91,7 +91,7 @@ def along_the_path(
         np.copyto(way, (whole_m / np.maximum(np.hypot(whole_m[0], whole_m[1]), 1e-6))[:, None], where=tiny)
     np.subtract(gone_m, step_m, out=begin_m)
     begin_m -= way * before_m
-    piece = (before_m[1:, None] < progress_m).view(np.int8).sum(axis=0, dtype=np.int16)
+    piece = np.add.reduce((before_m[1:, None] < progress_m).view(np.int8), axis=0, dtype=np.int16)
     place = np.multiply(piece, count, dtype=np.intp)
     place += np.arange(count)
     at_m = line.reshape(4, -1).take(place, axis=1)
@@ -121,7 +121,7 @@ def combined(
     squared_m2 = np.square(step_m)
     squared_m2[0] += squared_m2[1]
     length_m = np.sqrt(squared_m2[0], out=squared_m2[0])
-    passed_m = np.cumsum(length_m, axis=0)
+    passed_m: FloatArray = np.add.accumulate(length_m, axis=0)  # the methods would be slower
     follows = wheeled & (passed_m[-1] >= SHORTEST_M)
     found_m = np.empty_like(path_m)
     if any_true(follows):

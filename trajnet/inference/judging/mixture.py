@@ -96,7 +96,7 @@ def mixed(
     row, mode, expert, rows = places(share, weight[:, 1:], allowed)
     label = np.zeros(share.shape, np.int8)
     if not all_true(model):
-        label[~model] = UNKNOWN
+        label[(~model).nonzero()[0]] = UNKNOWN
     labelled = prediction.labelled(label)
     if not rows:
         return Mixed(labelled, expert, label[:0, 0])
