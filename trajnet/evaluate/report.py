@@ -54,11 +54,13 @@ def evaluate(
     seed: int = 0,
     domain: bool = True,
     self_judging: bool = True,
+    baselines: bool = True,
     sink: ObjectSink | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
 
+    baselines: False leaves out those that are not among models, where there is a model.
     save: file for the paths of models (of all baselines where models is empty). Returns the report, ready for JSON.
     horizon_s: for streamed scenes; by default as far as all models predict. rates_hz, drops: if there are any,
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
@@ -68,7 +70,7 @@ def evaluate(
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
-    specs = list(dict.fromkeys([*asked, *PHYSICS]))
+    specs = list(dict.fromkeys([*asked, *(PHYSICS if baselines or not asked else ())]))
     predictors = {spec: load_predictor(spec) for spec in specs}
     if dataset_named(dataset).windows is None and horizon_s is None:
         reach_s = [float(p.time_s[-1]) for spec, p in predictors.items() if spec not in PHYSICS]
