@@ -18,6 +18,7 @@ from trajnet.datasets.description import Dataset
 from trajnet.datasets.registry import dataset_named
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.womd import WOMD
+from trajnet.engine import executor_for
 from trajnet.evaluate import robustness, steadiness, womd
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
@@ -75,7 +76,10 @@ def evaluate(
     if dataset_named(dataset).windows is None and horizon_s is None:
         reach_s = [float(p.time_s[-1]) for spec, p in predictors.items() if spec not in PHYSICS]
         horizon_s = min([DEFAULT_HORIZON_S, *reach_s])
-    opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride, targets_only=targets_only)
+    opened = open_dataset(
+        dataset, data, split,
+        horizon_s=horizon_s, stride=stride, targets_only=targets_only, executor=executor_for(jobs, ray),
+    )  # fmt: skip
     labels, everybody = _labels(predictors), all_agents_of(opened, predictors)
     thinned = robustness.robustness_set(opened, rates_hz, drops, seed) if rates_hz or drops else None
     units = len(specs) * (len(opened.units) + (0 if thinned is None else len(thinned.units)))
