@@ -116,10 +116,12 @@ def mean_average_precision(confidence: FloatArray, hit: BoolArray, shape: IntArr
     """Return mAP: the mean over the shapes that occur of the average precision of their objects' paths.
 
     confidence (N, K), hit (N, K): most probable first; confidence is NaN where there are fewer paths. shape (N,): index
-    in SHAPES. Of one object only the most probable hit counts; the others are wrong, or with soft left out.
+    in SHAPES; right U-turns count as right turns, as in Waymo's program. Of one object only the most probable hit
+    counts; the others are wrong, or with soft left out.
     """
     first = hit & (np.cumsum(hit, axis=1) == 1)
     counted = np.isfinite(confidence) & (first | ~hit if soft else np.ones_like(hit))
+    shape = np.where(shape == SHAPES.index("right_u_turn"), SHAPES.index("right_turn"), shape)
     found = []
     for index in np.unique(shape):
         rows = shape == index
