@@ -4,7 +4,8 @@
 
 PEERS_PYTHON has trajdata (tools/peers-requirements.txt); DATA holds eth_ucy/raw/all_data. Every step is a process of
 its own, and the two take turns. Processor time and peak memory are those of the process and its children, with the
-start of Python and of its libraries in them; the step ``start`` is that alone. Prints tables in Markdown and writes all
+start of Python and of its libraries in them; the step ``start`` is that alone, and ``open`` is what reading begins
+with: what was prepared is found again. Prints tables in Markdown and writes all
 figures as JSON.
 """
 
@@ -72,12 +73,14 @@ STEPS = {
     "trajdata": {
         "start": "import trajdata; print(0)",
         "prepare": f"{_TRAJDATA}print(len(data))",
+        "open": f"{_TRAJDATA}print(len(data))",
         "read": f"{_TRAJDATA}{_READ}collate = data.get_collate_fn()\n"
         f"for rows in order:\n    collate([data[int(i)] for i in rows])\nprint({SAMPLES})",
     },
     "trajnet": {
         "start": "import trajnet.training.window_store, trajnet.cli.conversion, pyarrow.parquet; print(0)",
         "prepare": f"{_TRAJNET}print(len(data))",
+        "open": f"{_TRAJNET}print(len(data))",
         "read": f"{_TRAJNET}{_READ}for rows in order:\n    data.select(rows)\nprint({SAMPLES})",
     },
 }
