@@ -81,7 +81,7 @@ def message(time_ms: int, *ids: str, speed: float = 10.0) -> bytes:
 
 
 def pipeline(fan: Fan | None = None, **changes: Any) -> Pipeline:
-    parameters = Parameters.of({"budget_ms": 0.0, "model": "fan", **changes})
+    parameters = Parameters.of({"budget_ms": 0.0, "model": "fan", "horizon_s": 6.0, **changes})
     return Pipeline(fan or Fan(), SERVING, parameters, clock_ns=lambda: 0)
 
 
@@ -492,7 +492,8 @@ class Seeing(Fan):
 def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("pyarrow")
     scene = root / "sim" / "scenes" / "motorway.parquet"
-    parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
+    values = {"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene), "horizon_s": 6.0}
+    parameters = Parameters.of(values)
     fan = Seeing()
     line = warmed_up(fan, SERVING, parameters, *load_map_parts(parameters, fan))
     first = load_scene(scene).frame(0)
@@ -513,7 +514,7 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     assert load_map_parts(parameters, Fan()) == MapParts()
     assert "this model uses no map; of" in caplog.text  # Fan has several modes, so crosswalks were looked for
     straight = ConstantVelocity(Fan.time_s)
-    assert load_map_parts(Parameters(map_path="/no/such/map.osm"), straight) == MapParts()
+    assert load_map_parts(Parameters(map_path="/no/such/map.osm", horizon_s=6.0), straight) == MapParts()
     assert "this model uses no map; /no/such/map.osm is not read" in caplog.text
 
 
@@ -531,6 +532,21 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
     assert dict(status.values)["on_map_share"] == ("1.0000" if level == Level.OK else "0.0000")
     assert dict(status.values)["map"] == str(scene)
     assert ("100% of the objects are off the map" in status.message) == (level == Level.WARN)
+
+
+@pytest.mark.parametrize(("moved_m", "level"), [(0.0, Level.OK), (80_000.0, Level.WARN)])
+def test_lanes_of_another_place_are_said_where_the_model_uses_no_map(moved_m: float, level: Level) -> None:
+    centre_m = np.array([[-100.0, 0], [500, 0]]) + moved_m
+    lanes = LanePaths([Lane("1", centre_m, centre_m, centre_m)])
+    parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "horizon_s": 10.0})
+    line = Pipeline(Fan(), SERVING, parameters, lane_paths=lanes, clock_ns=lambda: 0)
+    line.process(message(0, "a"), 0)
+    assert statuses(line)["map"].level == level
+    drivable = {"drivable": np.ones((20, 20), np.bool_)}
+    later = pipeline()
+    later.use_map(make_field(np.full(2, moved_m), 1.0, drivable), None)
+    later.process(message(0, "a"), 0)
+    assert statuses(later)["map"].level == level
 
 
 def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
