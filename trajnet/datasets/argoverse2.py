@@ -39,7 +39,10 @@ def read_focal(path: Path, with_map: bool = False) -> Scene:
     focal = np.array([track_id in named for track_id in scene.track_id], dtype=np.bool_)
     target = scene.is_target & focal[scene.row_track]
     if target.sum() != 1:
-        raise InputError(f"{path}: expected one focal track at the last observed step, got {int(target.sum())}")
+        raise InputError(
+            f"{path}: expected one focal track, of object_category 2 or 3, at the last observed step (timestep 49), "
+            f"got {int(target.sum())}"
+        )
     return replace(scene, is_target=target)
 
 
