@@ -21,6 +21,10 @@ ARGUMENTS = {
         "Path of a map: a Lanelet2 .osm, a folder of its tiles, or a scene file; empty: what param_file says.",
     ),
     "vector_map_topic": ("/map/vector_map", "LaneletMapBin, Autoware's map; it takes the place of map_path's."),
+    "traffic_signals_topic": (
+        "/perception/traffic_light_recognition/traffic_signals",
+        "TrafficLightGroupArray, for the crosswalks of the map.",
+    ),
     "input_topic": ("/perception/object_recognition/tracking/objects", "TrackedObjects."),
     "output_topic": ("/perception/object_recognition/objects", "PredictedObjects."),
     "role": ("sole", "sole, or beside another predictor: cross_check or fall_back; see docs/ros.md."),
@@ -45,7 +49,11 @@ def _remappings(values: dict[str, str]) -> list[tuple[str, str]]:
     role, other = values["role"], values["other_topic"]
     if role == "fall_back" and not other:
         raise RuntimeError("predictor.launch.py: role fall_back: expected other_topic:=TOPIC of the other predictor")
-    found = [("~/input/objects", values["input_topic"]), ("~/input/vector_map", values["vector_map_topic"])]
+    found = [
+        ("~/input/objects", values["input_topic"]),
+        ("~/input/vector_map", values["vector_map_topic"]),
+        ("~/input/traffic_signals", values["traffic_signals_topic"]),
+    ]
     if role != "cross_check":
         found.append(("~/output/objects", values["output_topic"]))
     if role != "sole":

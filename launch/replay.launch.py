@@ -14,12 +14,18 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchDescription
 
 #: Of a bag only what the predictor takes: recorded predictions would be published on the same topic as ours.
-PLAYED = ("/perception/object_recognition/tracking/objects", "/map/vector_map", "/tf", "/tf_static")
+PLAYED = (
+    "/perception/object_recognition/tracking/objects",
+    "/perception/traffic_light_recognition/traffic_signals",
+    "/map/vector_map",
+    "/tf",
+    "/tf_static",
+)
 
 ARGUMENTS = {
     "scene": ("", "A scene file; the player publishes it with /clock."),
     "bag": ("", "A rosbag2 recording, also one that was cut off; the player publishes its tracked objects and /clock."),
-    "raw": ("false", "true: `ros2 bag play` plays the bag's objects, map and /tf as recorded; it does not wait."),
+    "raw": ("false", "true: `ros2 bag play` plays the bag's objects, map, lights and /tf; it does not wait."),
     "rate": ("1.0", "How many times faster than real time."),
     "loop": ("false", "Start again at the end."),
     "model": ("", "See predictor.launch.py."),

@@ -233,6 +233,23 @@ def print_lights(samples: list[Sample], file: Path) -> None:
                 print(f"lights {words}: {name} to {limit_m:g} m: {hits} of {len(part)}")
 
 
+def print_moving(samples: list[Sample]) -> None:
+    """Print for people who move whether the model has paths onto the crosswalk, and what their probability is worth."""
+    least = crossing_modes.LEAST_PROBABILITY
+    for state, name in enumerate(STATES[1:], start=1):
+        for i, limit_m in enumerate(DISTANCES_M):
+            cell = [each for each in samples if (each.bin, each.state) == (i, state)]
+            without = [each for each in cell if each.given < least]
+            hits, missed = (sum(each.entered for each in part) for part in (cell, without))
+            print(f"{name} to {limit_m:g} m: {hits} of {len(cell)} enter; {missed} of {len(without)} without a path")
+    moving = [each for each in samples if each.state > 0]
+    for low in range(10):
+        part = [each for each in moving if low <= min(int(each.given * 10), 9) < low + 1 and each.given >= least]
+        if part:
+            said, truth = (np.mean([float(getattr(each, n)) for each in part]) for n in ("given", "entered"))
+            print(f"moving, model says {said:.2f}: {truth:.2f} of {len(part)} enter")
+
+
 def main(folder: str) -> int:
     """Print the table and what it is worth on each city that it was not fitted on."""
     samples: dict[str, list[Sample]] = {}
@@ -250,6 +267,7 @@ def main(folder: str) -> int:
                 f"start {np.nanmedian(start):.1f} s" if hits else "",
             )
     print(np.round(table_of(every), 2).tolist())
+    print_moving(every)
     print_lights(samples["Chongqing"], Path(folder) / "Chongqing" / "TrafficLight_06_22_NR1_add_plight.csv")
     for city in SIDES:
         table = table_of([each for other in SIDES if other != city for each in samples[other]])

@@ -272,6 +272,13 @@ class Prediction(StructOfArrays):
     def modes(self) -> int:
         return int(self.probability.shape[1])
 
+    def labelled(self, expert: NDArray[np.int8]) -> Prediction:
+        """Return the prediction with these experts (N, K); it shares its arrays, which are not checked again."""
+        labelled = object.__new__(Prediction)
+        checked = _array("Prediction", "expert", expert, _INT8, (len(self.track_id), self.modes))
+        vars(labelled).update(vars(self), expert=checked)
+        return labelled
+
     def usable_rows(self) -> BoolArray:
         """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 and variances >= 0."""
         count = len(self)
@@ -302,9 +309,11 @@ class Prediction(StructOfArrays):
 
     def best_first(self) -> Prediction:
         """Return the same prediction with the modes of each object sorted by decreasing probability (stable)."""
-        order = np.argsort(-self.probability, axis=1, kind="stable")
-        row = np.arange(len(self))[:, None]
-        return replace(self, **self._at_modes((row, order)))
+        return self.in_order(np.argsort(-self.probability, axis=1, kind="stable"))
+
+    def in_order(self, order: IntArray) -> Prediction:
+        """Return the same prediction with the modes of each object in this order (N, K)."""
+        return replace(self, **self._at_modes((np.arange(len(self))[:, None], order)))
 
     def with_modes(self, modes: int) -> Prediction:
         """Return the prediction with this many modes: added ones repeat the first with probability 0.

@@ -110,7 +110,8 @@ class Ros:
         return process
 
     def predictor(self, *arguments: str, **parameters: Any) -> Process:
-        return self.start("trajnet.ros.node", *arguments, **{"model": "cv", **parameters})
+        """Start the predictor; unless told otherwise with constant velocity for 6 s."""
+        return self.start("trajnet.ros.node", *arguments, **{"model": "cv", "horizon_s": 6.0, **parameters})
 
     def spin_until(self, condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
         """Handle messages until the condition holds; fails the test, with the logs, when patience ends."""

@@ -18,7 +18,8 @@ What becomes of imperfect objects, each counted in CleaningCounters:
   not finite or beyond MAX_SPEED_MPS, and it is published as 0 with an unknown covariance. A speed that the class cannot
   have (tracking.plausibility) is not used either, and is published with an unknown covariance;
 - size and outline: see known_shapes;
-- an object that is_stationary or slower than hold_speed_mps stays where it is, with a constant yaw.
+- an object that is_stationary or slower than hold_speed_mps stays where it is, with a constant yaw, unless it is
+  somebody within reach of a crosswalk (trajnet.ros.pipeline).
 """
 
 from __future__ import annotations

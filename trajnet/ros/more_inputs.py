@@ -12,7 +12,7 @@ from trajnet.context.map_field import MapView
 from trajnet.ros.cdr import CdrError
 from trajnet.ros.optional_messages import message_class
 from trajnet.ros.pipeline import Pipeline
-from trajnet.ros.signals import signals_of
+from trajnet.ros.signals import MESSAGES, PACKAGE, signals_of
 from trajnet.ros.transforms import TransformBuffer
 from trajnet.ros.vector_map import VectorMap, vector_map
 
@@ -76,8 +76,10 @@ class MoreInputs:
 
     def _listen_for_signals(self, pipeline: Pipeline) -> None:
         """Subscribe to the traffic lights, where their message is installed; without them none are known."""
-        message = message_class("autoware_perception_msgs", "TrafficLightGroupArray")
+        message = next(filter(None, (message_class(PACKAGE, name) for name in MESSAGES)), None)
         if message is None:
+            text = f"{self.signals_topic} is not read: {PACKAGE} has no {' or '.join(MESSAGES)}"
+            self._node.get_logger().warning(text)
             return
 
         def heard(lights: Any) -> None:

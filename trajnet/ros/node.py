@@ -167,7 +167,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._create_entities()
         view = predictor.requirements.view
         self._more.signals_topic = self._input_topic(AUTOWARE_SIGNALS_NAME, "~/input/traffic_signals", SIGNALS_TOPIC)
-        uses_maps = view is not None or self._pipeline.stream.takes_crossings or extends(self.parameters)
+        uses_maps = view is not None or self._pipeline.stream.takes_crossings or extends(self.parameters, predictor)
         if self.parameters.vector_map and uses_maps:
             topic = self._input_topic(AUTOWARE_MAP_NAME, "~/input/vector_map", MAP_TOPIC)
             self._more.listen_for_maps(topic, self.parameters.frame_id, view)

@@ -96,9 +96,9 @@ class Parameters:
         maximum=1024,
     )
     horizon_s: float = _parameter(
-        6.0,
-        "Length of the published paths. Beyond the model's own they go on along the map's lanes, else straight on, "
-        "wider, labelled, up to 15 s.",
+        10.0,
+        "Length of the published paths, as long as Autoware's. Beyond the model's own they go on along the map's "
+        "lanes, else straight on, wider, labelled, up to 15 s.",
         minimum=0.1,
         maximum=60.0,
     )

@@ -30,11 +30,11 @@ from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
 from trajnet.ros.into_frame import IntoFrame
 from trajnet.ros.levels import Judged, Status
 from trajnet.ros.map_share import among_lanes, on_map
-from trajnet.ros.parameters import DEFAULTS, Parameters
+from trajnet.ros.parameters import Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
 from trajnet.ros.visual import encode_covariance, encode_markers
-from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import BoolArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
 
 
 class MapParts(NamedTuple):
-    """What is used of a map: field by predictors that want one, crosswalks by crossings, lane_paths beyond 6 s.
+    """What is used of a map: field by predictors that want one, crosswalks by crossings, lane_paths beyond their end.
 
     Each is None where there is no map, the map has none, or it is not used.
     """
@@ -73,9 +73,9 @@ class MapParts(NamedTuple):
     lane_paths: LanePaths | None = None
 
 
-def extends(parameters: Parameters) -> bool:
-    """Return whether paths go on beyond the usual horizon, along the map's lanes where it has any."""
-    return bool(parameters.horizon_s > DEFAULTS["horizon_s"])
+def extends(parameters: Parameters, predictor: Predictor) -> bool:
+    """Return whether paths go on beyond the predictor's last time, along the map's lanes where it has any."""
+    return bool(parameters.horizon_s > predictor.time_s[-1] + 1e-9)
 
 
 def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
@@ -83,14 +83,15 @@ def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
     if not parameters.map_path:
         return MapParts()
     view, crosses = predictor.requirements.view, parameters.crossings and predictor.modes > 1
-    if view is None and not crosses and not extends(parameters):
+    goes_on = extends(parameters, predictor)
+    if view is None and not crosses and not goes_on:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
         return MapParts()
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
     lanes, raster = load_map(parameters.map_path)
     crosswalks = crosswalks_of(lanes) if crosses else None
-    paths = lane_paths_of(lanes) if extends(parameters) else None
+    paths = lane_paths_of(lanes) if goes_on else None
     if view is None:
         found = 0 if crosswalks is None else len(crosswalks)
         log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
@@ -234,7 +235,7 @@ class Pipeline:
 
     def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
         parameters = self._parameters
-        lanes = lane_paths if extends(parameters) else None
+        lanes = lane_paths if extends(parameters, self.stream.predictor) else None
         return PathGrid(self.stream.predictor.time_s, parameters.horizon_s, parameters.path_step_s, lanes)
 
     def close(self) -> None:
@@ -365,7 +366,7 @@ class Pipeline:
             prediction = Stream(ConstantVelocity(self.stream.predictor.time_s)).update(
                 cleaned.frame, cleaned.frame.timestamp_ns
             )
-            return self._encoded(cleaned, prediction, "used", found)
+            return self._encoded(cleaned, prediction, "used", cleaned.hold, found)
 
     def _locate(self, cleaned: CleanedMessage, found: _Found) -> None:
         """Note how many objects were looked up on the map, and how many are off it."""
@@ -413,16 +414,26 @@ class Pipeline:
             return Answer(kind="dropped", frame_id=cleaned.objects.frame_id)
         prediction = _rows(answer, np.arange(len(frame)))  # the others are stale: not in the message
         kind: CycleKind = "late" if self.stream.status == "late" else "used"
-        encoded = self._encoded(cleaned, prediction, kind, found)
+        encoded = self._encoded(cleaned, prediction, kind, self._held_rows(cleaned), found)
         return replace(encoded, over_limit=self.stream.guard.counters.over_limit_rows - over_limit)
 
-    def _encoded(self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, found: _Found) -> Answer:
+    def _held_rows(self, cleaned: CleanedMessage) -> BoolArray:
+        """Return which objects (N,) stay where they are: those that stand, but for people who may cross."""
+        if self.stream.crossing is None:
+            return cleaned.hold
+        hold = cleaned.hold.copy()
+        hold[self.stream.crossing.near_row] = False
+        return hold
+
+    def _encoded(
+        self, cleaned: CleanedMessage, prediction: Prediction, kind: CycleKind, hold: BoolArray, found: _Found
+    ) -> Answer:
         frame, objects = cleaned.frame, cleaned.objects
         covariance_m2 = objects.pose_covariance.reshape(-1, 6, 6)[:, :2, :2]
         present = PresentObjects(
             frame.position_m, frame.yaw_rad, frame.yaw_valid, covariance_m2, objects.pose[:, 2], frame.object_class
         )
-        paths = held(self._grid.paths(prediction, present, self._parameters.max_paths), cleaned.hold)
+        paths = held(self._grid.paths(prediction, present, self._parameters.max_paths), hold)
         data = encode_predicted(predicted_objects(cleaned, paths))
         found.stages_ns.append(("encode", self._clock_ns()))
         return Answer(

@@ -13,7 +13,7 @@ from trajnet.context.lane_paths import LanePaths
 from trajnet.inference.extension import LONGEST_S, Extension
 from trajnet.inference.lane_extension import along_lanes
 from trajnet.inference.resample import Resampler
-from trajnet.types import BoolArray, FloatArray, Prediction
+from trajnet.types import BoolArray, Expert, FloatArray, Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,8 @@ class PathGrid:
 
         Where the yaw is not known, a path begins with its first predicted one instead of turning from a wrong one.
         """
-        best = prediction.best_first()
-        kept = min(max_paths, best.modes)
+        kept = min(max_paths, prediction.modes)
+        best = _likeliest_first(prediction, kept)
         probability = best.probability[:, :kept]
         probability = probability / probability.sum(axis=1, keepdims=True)
 
@@ -123,3 +123,20 @@ class PathGrid:
             predicted_until_s=self.predicted_until_s,
             on_lane=on_lane,
         )
+
+
+def _likeliest_first(prediction: Prediction, kept: int) -> Prediction:
+    """Return the modes of each object, the likeliest first; of several kept ones, crossings are never cut.
+
+    A planner that is shown at most kept modes of somebody at a crosswalk still sees the way across.
+    """
+    best = prediction.best_first()
+    if best.expert is None or not 1 < kept < best.modes:
+        return best
+    wanted = (best.expert == int(Expert.CROSSING)) & (best.probability > 0)
+    if not wanted[:, kept:].any():
+        return best
+    wanted[:, 0] = True
+    order = np.argsort(~wanted, axis=1, kind="stable")
+    order[:, :kept].sort(axis=1)
+    return best.in_order(order)

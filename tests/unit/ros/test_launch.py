@@ -159,6 +159,7 @@ def test_the_predictor_is_started_with_what_the_node_knows() -> None:
     assert overrides == {"autostart": True, "use_sim_time": False}
     assert given["remappings"] == [
         ("~/input/objects", constant(NODE, "INPUT_TOPIC")), ("~/input/vector_map", constant(NODE, "MAP_TOPIC")),
+        ("~/input/traffic_signals", constant(NODE, "SIGNALS_TOPIC")),
         ("~/output/objects", constant(NODE, "OUTPUT_TOPIC")),
     ]  # fmt: skip
     assert all(f'"{private}"' in NODE.read_text() for private, _ in given["remappings"])
@@ -168,13 +169,15 @@ def test_the_predictor_is_started_with_what_the_node_knows() -> None:
 def test_the_predictors_arguments_reach_the_node() -> None:
     (node,) = actions_of(
         "predictor.launch.py", model="cv", map_path="/m.osm", param_file="/my.yaml", input_topic="/in",
-        output_topic="/out", vector_map_topic="/town", autostart="false", use_sim_time="true", log_level="debug",
+        output_topic="/out", vector_map_topic="/town", traffic_signals_topic="/lights", autostart="false",
+        use_sim_time="true", log_level="debug",
     )  # fmt: skip
     overrides = {"autostart": False, "use_sim_time": True, "model": "cv", "map_path": "/m.osm"}
     assert node.given["parameters"] == ["/my.yaml", overrides]
     assert set(overrides) - {"use_sim_time"} <= set(ABOUT)
     assert node.given["remappings"] == [
-        ("~/input/objects", "/in"), ("~/input/vector_map", "/town"), ("~/output/objects", "/out")
+        ("~/input/objects", "/in"), ("~/input/vector_map", "/town"), ("~/input/traffic_signals", "/lights"),
+        ("~/output/objects", "/out"),
     ]  # fmt: skip
     assert node.given["arguments"] == ["--ros-args", "--log-level", "debug"]
 
@@ -224,7 +227,7 @@ def test_a_bag_is_replayed_without_its_own_predictions() -> None:
     _, player, rviz = actions_of("replay.launch.py", bag="b.mcap", raw="1", rviz="True")
     assert player.given["cmd"] == [
         "ros2", "bag", "play", "b.mcap", "--clock", "--rate", "1.0", "--topics",
-        constant(NODE, "INPUT_TOPIC"), constant(NODE, "MAP_TOPIC"), "/tf", "/tf_static",
+        *(constant(NODE, name) for name in ("INPUT_TOPIC", "SIGNALS_TOPIC", "MAP_TOPIC")), "/tf", "/tf_static",
     ]  # fmt: skip
     assert player.given["on_exit"].kind == "Shutdown"
     assert installed(rviz.positional[0]) == LAUNCH / "rviz.launch.py"

@@ -169,3 +169,23 @@ def test_the_lights_of_crosswalks_are_heard_once_a_map_has_some_and_after_the_ne
     assert line.stream.crossing is crossing
     assert crossing.counters.near_rows == 2  # counters go on from map to map
     assert not pipeline(crossings=False).stream.takes_crossings
+
+
+@pytest.mark.usefixtures("messages")
+@pytest.mark.parametrize("installed", ["TrafficSignalArray", ""])
+def test_the_older_message_of_lights_is_heard_where_only_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, installed: str
+) -> None:
+    found = ModuleType("autoware_perception_msgs.msg")
+    if installed:
+        setattr(found, installed, object())
+    monkeypatch.setitem(sys.modules, "autoware_perception_msgs.msg", found)
+    node, line = Node(), pipeline()
+    inputs = MoreInputs(node, "latest", "latched")
+    inputs.signals_topic = "/lights"
+    line.use_map(empty_field(FIELD_PIXELS_PER_M), Crossing(crosswalk(signal_id=77)))
+    inputs.follow(line)
+    inputs.follow(line)
+    assert list(node.callbacks) == (["/lights"] if installed else [])
+    assert len(node.warnings) == (0 if installed else 1)
+    assert all("/lights is not read: autoware_perception_msgs has no " in each for each in node.warnings)

@@ -81,7 +81,7 @@ def message(time_ms: int, *ids: str, speed: float = 10.0) -> bytes:
 
 
 def pipeline(fan: Fan | None = None, **changes: Any) -> Pipeline:
-    parameters = Parameters.of({"budget_ms": 0.0, "model": "fan", **changes})
+    parameters = Parameters.of({"budget_ms": 0.0, "model": "fan", "horizon_s": 6.0, **changes})
     return Pipeline(fan or Fan(), SERVING, parameters, clock_ns=lambda: 0)
 
 
@@ -492,7 +492,8 @@ class Seeing(Fan):
 def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("pyarrow")
     scene = root / "sim" / "scenes" / "motorway.parquet"
-    parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene)})
+    values = {"model": "fan", "budget_ms": 0.0, "warm_up_objects": 2, "map_path": str(scene), "horizon_s": 6.0}
+    parameters = Parameters.of(values)
     fan = Seeing()
     line = warmed_up(fan, SERVING, parameters, *load_map_parts(parameters, fan))
     first = load_scene(scene).frame(0)
@@ -513,7 +514,7 @@ def test_a_map_reaches_a_model_that_wants_one(root: Path, caplog: pytest.LogCapt
     assert load_map_parts(parameters, Fan()) == MapParts()
     assert "this model uses no map; of" in caplog.text  # Fan has several modes, so crosswalks were looked for
     straight = ConstantVelocity(Fan.time_s)
-    assert load_map_parts(Parameters(map_path="/no/such/map.osm"), straight) == MapParts()
+    assert load_map_parts(Parameters(map_path="/no/such/map.osm", horizon_s=6.0), straight) == MapParts()
     assert "this model uses no map; /no/such/map.osm is not read" in caplog.text
 
 

@@ -33,3 +33,14 @@ def test_what_a_group_of_lights_says(elements: list[tuple[int, int]], state: int
 def test_a_message_without_lights() -> None:
     ids, states, _ = signals_of(Message(stamp=Message(sec=0, nanosec=0), traffic_light_groups=[]))
     assert len(ids) == len(states) == 0
+
+
+def test_the_older_message_and_the_constants_of_its_own_version() -> None:
+    version = {"SOLID_OFF": 15, "SOLID_ON": 16, "FLASHING": 17}
+    elements = [
+        [Message(color=1, status=15, **version), Message(color=3, status=16, **version)],
+        [Message(color=3, status=17, **version)],
+    ]
+    signals = [Message(traffic_signal_id=n, elements=each) for n, each in enumerate(elements)]
+    ids, states, _ = signals_of(Message(stamp=Message(sec=0, nanosec=0), signals=signals))
+    assert (ids.tolist(), states.tolist()) == ([0, 1], [GREEN, RED])

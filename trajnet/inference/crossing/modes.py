@@ -1,14 +1,15 @@
 """Put crossings among the modes of people near a crosswalk, as far as the predictor has not given them already.
 
 P(crosses within 6 s) is a table (table.py). The predictor's own paths onto the crosswalk have the probability m; the
-crossing gets p = (P - m) / (1 - m), so that p + (1 - p) m = P, and nothing where m is P already. The other modes keep
-their proportions and sum to 1 - p. The most probable path stays the most probable one. The number of modes stays: a
-crossing takes the place of the least probable ones.
+crossing gets p = (P - m) / (1 - m), so that p + (1 - p) m = P, and nothing where m is P already. For people who move, P
+is that of those whom the predictor sees nowhere on the crosswalk: they get nothing where m is LEAST_PROBABILITY or
+more. The other modes keep their proportions and sum to 1 - p. The most probable path stays the most probable one. The
+number of modes stays: a crossing takes the place of the least probable ones.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,19 +55,23 @@ class CrossingCounters:
 
 
 class Crossing:
-    """Adds crossings to predictions; the crosswalks of one map."""
+    """Adds crossings to predictions; the crosswalks of one map.
+
+    near_row (R,): rows of the last observations whose objects are people within reach of a crosswalk.
+    """
 
     def __init__(self, crosswalks: Crosswalks, probability: FloatArray = PROBABILITY) -> None:
         """Prepare the grid of the crosswalks. probability: by distance and motion, see table.PROBABILITY."""
         self._probability = probability
         self.counters = CrossingCounters()
+        self.near_row: IntArray = np.zeros(0, np.int64)
         self.signals = SignalMemory(crosswalks)
         self._grid = CrosswalkGrid(crosswalks)
 
     def added(self, observations: Observations, prediction: Prediction) -> Prediction:
         """Return the prediction with crossings, labelled; its own arrays change. It has two modes or more."""
         prediction = _labelled(prediction)
-        row = np.flatnonzero(_CLASSES.take(observations.object_class))
+        row = self.near_row = np.flatnonzero(_CLASSES.take(observations.object_class))
         if not len(row):
             return prediction
         velocity_mps = velocity_of(observations.select(row))
@@ -74,6 +79,7 @@ class Crossing:
         found.valid[found.speed_mps > FASTEST_MPS] = False
         near: BoolArray = np.asarray(found.valid.any(axis=1))
         row, found = row[near], _rows(found, near)
+        self.near_row = row
         self.counters.near_rows += len(row)
         if not len(row):
             return prediction
@@ -93,7 +99,9 @@ class Crossing:
         path_m = prediction.position_m[row[which], :, : np.searchsorted(prediction.time_s, WITHIN_S, side="right")]
         entering = found.at(which, column).entered(self._grid.crosswalks, path_m).any(axis=-1)
         given = (entering * prediction.probability[row[which]]).sum(axis=-1)
-        added[which, column] = np.maximum(wanted[which, column] - given, 0.0) / np.maximum(1.0 - given, 1e-9)
+        lacking = np.maximum(wanted[which, column] - given, 0.0) / np.maximum(1.0 - given, 1e-9)
+        lacking[(found.state[which, column] > 0) & (given >= LEAST_PROBABILITY)] = 0.0
+        added[which, column] = lacking
         added[added < LEAST_PROBABILITY] = 0.0
         total = added.sum(axis=1, keepdims=True)
         added *= np.minimum(1.0, (1.0 - LEFT_TO_OTHERS) / np.maximum(total, 1e-9))
@@ -173,7 +181,7 @@ def _labelled(prediction: Prediction) -> Prediction:
     if prediction.expert is not None:
         return prediction
     row = np.where(prediction.source == _FROM_MODEL, np.int8(_MODEL), np.int8(_UNKNOWN))
-    return replace(prediction, expert=np.repeat(row[:, None], prediction.modes, axis=1))
+    return prediction.labelled(np.repeat(row[:, None], prediction.modes, axis=1))
 
 
 def _rows(found: Approach, kept: BoolArray) -> Approach:

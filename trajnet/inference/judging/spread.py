@@ -22,8 +22,9 @@ from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Predicti
 
 #: The region whose coverage is tracked.
 LEVEL = 0.9
-#: Ages at which predictions are judged (s); in between, the logarithm of the factor is linear in time.
-HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
+#: Ages at which predictions are judged (s), as far as they reach; in between, the logarithm of the factor is linear in
+#: time, and beyond the last it stays.
+HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 #: A prediction of each track is kept so often (s).
 CADENCE_S = 2.0
 #: At most so many judgements in a frame, evenly chosen from those that are due: the work has a bound.

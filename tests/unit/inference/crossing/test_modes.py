@@ -183,3 +183,26 @@ def test_a_crossing_never_leads() -> None:
     assert after.probability[0].argmax() == 0
     assert after.probability[0, crossing][0] == pytest.approx(0.6 / 1.6, rel=2e-3)
     assert after.probability[0].sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("kind", "speed_mps"), [(ObjectClass.PEDESTRIAN, 1.3), (ObjectClass.BICYCLE, 3.0)])
+def test_who_comes_up_to_a_crosswalk_without_a_path_onto_it_gets_one_at_the_own_speed(
+    kind: ObjectClass, speed_mps: float
+) -> None:
+    found = answer(people((1.0, -3.0), kind=kind, moves=speed_mps))
+    assert found.expert is not None
+    assert found.expert[0].tolist() == [Expert.MODEL, Expert.MODEL, Expert.CROSSING]
+    assert found.probability[0, 2] == pytest.approx(PROBABILITY[2, 1])
+    assert found.position_m[0, 2] == pytest.approx(np.stack([np.ones(12), -3.0 + speed_mps * TIME_S], axis=-1))
+
+
+def test_who_comes_up_to_a_crosswalk_with_a_path_onto_it_keeps_its_probability() -> None:
+    walks = crosswalks_of([LANE])
+    assert walks is not None
+    one = people((1.0, -1.0), moves=1.0)
+    found = Stream(Standing(), judging=NO_JUDGING).update(one, 0)
+    found.probability[0] = (0.6, 0.34, 0.06)
+    found.position_m[0, 2, :, 1] += TIME_S  # the mode of 6 % crosses
+    assert PROBABILITY[1, 1] > 0.06
+    after = Crossing(walks).added(observed_of(one), found)
+    assert after.probability[0] == pytest.approx([0.6, 0.34, 0.06])
