@@ -138,7 +138,7 @@ def cases(folder: Path) -> list[Case]:
 def data_set_cases(folder: Path) -> list[Case]:
     """Return the readers of data sets' own files; what is read beside a file is whole."""
     from tests.unit.datasets import test_drone_csv as csv
-    from tests.unit.scenes import nuplan_files, nuscenes_files, test_av2_sensor, womd_files
+    from tests.unit.scenes import nuplan_files, nuscenes_files, scenarionet_files, test_av2_sensor, womd_files
     from trajnet.datasets.files import load_scene, load_scenes
     from trajnet.scenes.nuscenes_map import read_nuscenes_map
     from trajnet.scenes.tfrecord import read_records
@@ -153,6 +153,8 @@ def data_set_cases(folder: Path) -> list[Case]:
     levelx, highd = csv.levelx(folder), csv.highd(folder)  # their files lie in data/
     sensor = test_av2_sensor.write_log(folder / "log")
     shard = womd_files.write_shard(folder / "a.tfrecord", womd_files.scenario("a"), womd_files.scenario("b"))
+    tiny = scenarionet_files.scenario_of(load_scene(ROOT / "sim/scenes/crossing_small.parquet"))
+    scenario = scenarionet_files.write_scenario(folder / "sd_a.pkl", tiny)
     walk = csv.INTERACTION + "1,1,100,car,1,2,3,0,0,4,2\n1,2,200,car,2,2,3,0,0,4,2\n"
 
     def of(path: Path) -> bytes:
@@ -167,6 +169,7 @@ def data_set_cases(folder: Path) -> list[Case]:
         Case("shard.tfrecord", every, of(shard)),
         Case("scenario.bin", past_the_check_sum, womd_files.scenario()),
         Case("log.db", every, of(nuplan_files.write_log(folder / "a.db"))),
+        Case("sd_broken.pkl", load_scene, of(scenario)),
         Case("log/annotations.feather", load_scene, of(sensor)),
         Case("vehicle_tracks_000.csv", lambda p: load_scene(p, "interaction"), walk.encode()),
         Case("cases_train.csv", lambda p: list(load_scenes(p, "interaction")), csv.CASES.encode()),

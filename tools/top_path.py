@@ -1,27 +1,33 @@
-"""Choose how far the most probable path is drawn towards constant velocity: WEIGHTS of judging/combination.py.
+"""Choose how far the most probable path is drawn towards physics: the constants of judging/combination.py.
 
     python -m tools.top_path --data DATA --model trajnet/models/trajnet-urban.onnx
     python -m tools.top_path --data DATA --model trajnet/models/trajnet-urban.onnx --sites mini,east,changchun
 
-Every scene is streamed frame by frame, by the model without self-judging and by constant velocity. For each class
-group, speed and horizon: the weight of constant velocity, in steps of 0.05, with which the error is least, as a share
-of the model's own error and averaged over the sites that have at least LEAST objects there; and that share. "-": no
-site has. By default at sites that the default model was not trained on, but for xian.
+Every scene is streamed frame by frame, by the model without self-judging and by constant velocity. Three tables: the
+weight of constant velocity by speed; that of standing still by how long the object has stood; and that of standing
+still where an object is seen once, without a velocity, by the probability of the modes that stay. For each horizon: the
+weight, in steps of 0.05, with which the error is least, as a share of the model's own error and averaged over the sites
+that have at least LEAST objects there; and that share. "-": no site has. By default at sites that the default model was
+not trained on, but for xian.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from tools.self_judging import HISTORY_S, SITES, TIME_S, Site, scenes_of
+from tools.self_judging import HISTORY_S, SITES, Site, scenes_of
+from trajnet.arrays import StructOfArrays, concat
 from trajnet.datasets.windows import windows_of_scene
+from trajnet.evaluate.paths import ScoredPaths
 from trajnet.evaluate.units import played
 from trajnet.inference import NO_JUDGING, Predictor, Stream, load_predictor
-from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, combined, group_of
+from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, STAYS_M, STOOD_S, combined, group_of
+from trajnet.inference.judging.standing_time import NEAR_M
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Scene
 
 SHARES: FloatArray = np.linspace(0.0, 1.0, 21)
@@ -33,68 +39,116 @@ CHOSEN_AT = {
     "xian": Site("sind", "xian", 10, frames=3000),
 }
 EDGES_MPS = (np.array(SPEEDS_MPS[1:]) + np.array(SPEEDS_MPS[:-1])) / 2.0
+STAYS = (0.0, 0.05, 0.2, 0.35, 0.5, 0.7)
+#: Vehicles, riders and people that are faster do not stand.
+SLOW_MPS = 1.5
 GROUPS = ("vehicles", "riders", "people")
 
 
-class Seen(NamedTuple):
-    """Of W objects: group, speed (W,): index of the nearest of SPEEDS_MPS; top_m, truth_m (W, T, 2).
+@dataclass(frozen=True, eq=False)
+class Seen(StructOfArrays):
+    """Of W objects: their group (W,), of GROUPS; top_m, truth_m (W, T, 2), known (W, T): most probable path, future.
 
-    begin_m, velocity_mps (W, 2). wheeled (W,).
+    begin_m, velocity_mps (W, 2), wheeled (W,). stood_s (W,): how long it has stood. once (W,): seen once and without a
+    velocity. stays (W,): the probability of the modes that end within STAYS_M.
     """
 
     group: IntArray
-    speed: IntArray
     top_m: FloatArray
     truth_m: FloatArray
+    known: BoolArray
     begin_m: FloatArray
     velocity_mps: FloatArray
     wheeled: BoolArray
+    stood_s: FloatArray
+    once: BoolArray
+    stays: FloatArray
 
 
-def top_paths(predictor: Predictor, scene: Scene, rows: IntArray, frames: BoolArray) -> FloatArray:
-    """Return the most probable paths (W, T, 2) of these rows of the scene."""
+def stood_in(scene: Scene) -> FloatArray:
+    """Return how long the object of each row (R,) has stood, in s, as StandingTime counts it."""
+    stood_s = np.zeros(len(scene.row_frame))
+    from_m: dict[int, FloatArray] = {}
+    since_ns: dict[int, int] = {}
+    for row, (track, frame) in enumerate(zip(scene.row_track.tolist(), scene.row_frame.tolist(), strict=True)):
+        here_m, now_ns = scene.position_m[row], int(scene.timestamp_ns[frame])
+        if track not in from_m or np.hypot(*(here_m - from_m[track])) > NEAR_M:
+            from_m[track], since_ns[track] = here_m, now_ns
+        stood_s[row] = (now_ns - since_ns[track]) * 1e-9
+    return stood_s
+
+
+def paths_of(predictor: Predictor, scene: Scene, rows: IntArray, time_s: FloatArray, frames: BoolArray) -> ScoredPaths:
+    """Return the paths of these rows of the scene."""
     stream = Stream(predictor, judging=NO_JUDGING, warn_without_map=False)
-    windows = windows_of_scene(scene, rows, HISTORY_S, TIME_S)
+    windows = windows_of_scene(scene, rows, HISTORY_S, time_s)
     everything = np.ones(len(scene.row_frame), np.bool_)
-    found = [paths.position_m[:, 0] for _, paths in played(stream, scene, rows, windows, TIME_S, frames, everything)]
-    return np.concatenate(found) if found else np.zeros((0, len(TIME_S), 2))
+    return concat([paths for _, paths in played(stream, scene, rows, windows, time_s, frames, everything)])
 
 
-def seen_at(site: Site, model: str, data: Path) -> Seen:
+def seen_at(site: Site, model: Predictor, data: Path) -> Seen:
     """Stream the site's scenes by the model and by constant velocity."""
-    predictors = [load_predictor(model), load_predictor("cv")]
-    parts = []
+    time_s, parts = model.time_s, []
     for scene in scenes_of(site, data):
         frames = np.arange(scene.frame_count) < (site.frames or scene.frame_count)
         rows = np.flatnonzero((scene.row_frame % site.stride == 0) & frames[scene.row_frame])
-        windows = windows_of_scene(scene, rows, HISTORY_S, TIME_S)
-        whole = np.flatnonzero(windows.future_valid.all(axis=1))
-        rows, windows = rows[whole], windows.select(whole)
-        top_m, velocity_m = (top_paths(predictor, scene, rows, frames) for predictor in predictors)
-        speed_mps = np.linalg.norm(velocity_m[:, 1] - velocity_m[:, 0], axis=-1) / (TIME_S[1] - TIME_S[0])
-        group, speed = group_of(windows.object_class), np.searchsorted(EDGES_MPS, speed_mps)
-        velocity_mps = (velocity_m[:, 1] - velocity_m[:, 0]) / (TIME_S[1] - TIME_S[0])
-        begin_m, wheeled = windows.position_m[:, -1], np.array(WHEELED)[windows.object_class]
-        parts.append(Seen(group, speed, top_m, windows.future_m, begin_m, velocity_mps, wheeled))
-    return Seen(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+        windows = windows_of_scene(scene, rows, HISTORY_S, time_s)
+        some = np.flatnonzero(windows.future_valid[:, 1])
+        if not len(some):
+            continue
+        rows, windows = rows[some], windows.select(some)
+        paths, cruise = (paths_of(p, scene, rows, time_s, frames) for p in (model, load_predictor("cv", time_s=time_s)))
+        velocity_mps = (cruise.position_m[:, 0, 1] - cruise.position_m[:, 0, 0]) / (time_s[1] - time_s[0])
+        begin_m = windows.position_m[:, -1]
+        stays = np.linalg.norm(paths.position_m[:, :, -1] - begin_m[:, None], axis=-1) < STAYS_M
+        first = np.zeros(len(scene.row_frame), np.bool_)
+        first[np.unique(scene.row_track, return_index=True)[1]] = True
+        parts.append(
+            Seen(
+                group_of(windows.object_class), paths.position_m[:, 0], windows.future_m, windows.future_valid, begin_m,
+                velocity_mps, np.array(WHEELED)[windows.object_class], stood_in(scene)[rows],
+                first[rows] & ~scene.velocity_valid[rows], (paths.probability * stays).sum(axis=1),
+            )
+        )  # fmt: skip
+    return concat(parts)
 
 
-def shares_of_error(seen: Seen, group: int, speed: int) -> tuple[FloatArray, int]:
-    """Return the mean error with each of SHARES over that with none, (SHARES, H), and of how many objects."""
-    rows = (seen.group == group) & (seen.speed == speed)
-    count = int(np.count_nonzero(rows))
-    if count < LEAST:
-        return np.zeros((len(SHARES), len(HORIZONS_S))), count
-    given = Seen(*(values[rows] for values in seen))
-    paths_m = (
-        combined(
-            given.top_m, given.begin_m, given.velocity_mps, TIME_S, np.full((count, len(TIME_S)), share), given.wheeled
-        )
-        for share in SHARES
-    )
-    knots = np.searchsorted(TIME_S, HORIZONS_S)
-    error_m = [np.linalg.norm(path_m - given.truth_m, axis=-1).mean(axis=0)[knots] for path_m in paths_m]
-    return np.stack(error_m) / error_m[0], count
+def shares_of_error(seen: Seen, rows: BoolArray, knots: IntArray, time_s: FloatArray, *, stand: bool) -> FloatArray:
+    """Return the mean error with each of SHARES over that with none, (SHARES, H)."""
+    given = seen.select(rows)
+    known = np.where(given.known, 1.0, np.nan)[:, knots]
+
+    def error_m(share: float) -> FloatArray:
+        weight = np.full(given.top_m.shape[:2], share)
+        cruise, still = (0.0 * weight, weight) if stand else (weight, 0.0 * weight)
+        path_m = combined(given.top_m, given.begin_m, given.velocity_mps, time_s, cruise, still, given.wheeled)
+        found: FloatArray = np.nanmean(np.linalg.norm(path_m - given.truth_m, axis=-1)[:, knots] * known, axis=0)
+        return found
+
+    return np.stack([error_m(share) for share in SHARES.tolist()]) / error_m(0.0)
+
+
+def table(
+    title: str, by: str, values: Sequence[float], seen: dict[str, Seen], time_s: FloatArray,
+    rows_of: Callable[[Seen, int, int], BoolArray], *, stand: bool,
+) -> None:  # fmt: skip
+    """Print one table. rows_of: of what was seen at a site, the group and the index of the value -> (W,)."""
+    horizons_s = [h for h in HORIZONS_S if h <= time_s[-1]]
+    knots = np.searchsorted(time_s, horizons_s)
+    print(f"\n| {title} | {by} | objects | weight at {', '.join(f'{h:g}' for h in horizons_s)} s | error left |")
+    print("|---" * 5 + "|", flush=True)
+    for group, name in enumerate(GROUPS):
+        for index, value in enumerate(values):
+            rows = {site: rows_of(one, group, index) & one.known[:, knots[-1]] for site, one in seen.items()}
+            rows = {site: chosen for site, chosen in rows.items() if np.count_nonzero(chosen) >= LEAST}
+            if not rows:
+                print(f"| {name} | {value:g} | - | - | - |")
+                continue
+            found = [shares_of_error(seen[site], chosen, knots, time_s, stand=stand) for site, chosen in rows.items()]
+            left = np.mean(found, axis=0)
+            objects = ", ".join(f"{site} {np.count_nonzero(chosen):,}" for site, chosen in rows.items())
+            weight = " ".join(f"{SHARES[w]:.2f}" for w in left.argmin(axis=0))
+            print(f"| {name} | {value:g} | {objects} | {weight} | {' '.join(f'{v:.2f}' for v in left.min(axis=0))} |")
 
 
 def main() -> None:
@@ -104,22 +158,28 @@ def main() -> None:
     parser.add_argument("--sites", default="", help="with commas between them; those of tools/self_judging.py")
     chosen = parser.parse_args()
     sites = {name: SITES[name] for name in chosen.sites.split(",")} if chosen.sites else CHOSEN_AT
-    seen = {name: seen_at(site, chosen.model, chosen.data) for name, site in sites.items()}
-    print(f"| group | m/s | objects | weight at {', '.join(f'{h:g}' for h in HORIZONS_S)} s | error left |")
-    print("|---" * 5 + "|")
-    for group, title in enumerate(GROUPS):
-        for speed, speed_mps in enumerate(SPEEDS_MPS):
-            found = {name: shares_of_error(one, group, speed) for name, one in seen.items()}
-            counted = {name: (shares, count) for name, (shares, count) in found.items() if count >= LEAST}
-            if not counted:
-                print(f"| {title} | {speed_mps:g} | - | - | - |")
-                continue
-            left = np.mean([shares for shares, _ in counted.values()], axis=0)
-            objects = ", ".join(f"{name} {count:,}" for name, (_, count) in counted.items())
-            weight = " ".join(f"{SHARES[w]:.2f}" for w in left.argmin(axis=0))
-            print(
-                f"| {title} | {speed_mps:g} | {objects} | {weight} | {' '.join(f'{v:.2f}' for v in left.min(axis=0))} |"
-            )
+    model = load_predictor(chosen.model)
+    seen = {name: seen_at(site, model, chosen.data) for name, site in sites.items()}
+
+    def at_speed(one: Seen, group: int, index: int) -> BoolArray:
+        near: IntArray = np.searchsorted(EDGES_MPS, np.linalg.norm(one.velocity_mps, axis=1))
+        rows: BoolArray = (one.group == group) & (near == index) & ~one.once & (one.stood_s <= STOOD_S[0])
+        return rows
+
+    def standing(one: Seen, group: int, index: int) -> BoolArray:
+        since: IntArray = np.searchsorted(STOOD_S, one.stood_s, side="right") - 1
+        slow = np.linalg.norm(one.velocity_mps, axis=1) < SLOW_MPS
+        rows: BoolArray = (one.group == group) & (since == index) & slow & ~one.once
+        return rows
+
+    def seen_once(one: Seen, group: int, index: int) -> BoolArray:
+        band: IntArray = np.searchsorted(STAYS, one.stays, side="right") - 1
+        rows: BoolArray = (one.group == group) & one.once & (band == index)
+        return rows
+
+    table("constant velocity", "m/s", SPEEDS_MPS, seen, model.time_s, at_speed, stand=False)
+    table("standing still", "stood, s", STOOD_S, seen, model.time_s, standing, stand=True)
+    table("seen once", "modes that stay", STAYS, seen, model.time_s, seen_once, stand=True)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,8 @@ def _array(owner: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]
     if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape and value.flags.c_contiguous:
         return value  # the usual case in live operation, where each microsecond counts
     try:
+        if (kind := np.asarray(value).dtype).kind not in "biufO":  # complex ones and words would be cast in silence
+            raise ValueError(f"an array of {kind}")
         with np.errstate(invalid="ignore"):  # a NaN among integers is found below
             array: NDArray[Any] = np.asarray(value, dtype=dtype, order="C")
     except (TypeError, ValueError, OverflowError) as error:
@@ -269,6 +271,13 @@ class Prediction(StructOfArrays):
     @property
     def modes(self) -> int:
         return int(self.probability.shape[1])
+
+    def labelled(self, expert: NDArray[np.int8]) -> Prediction:
+        """Return the prediction with these experts (N, K); it shares its arrays, which are not checked again."""
+        labelled = object.__new__(Prediction)
+        checked = _array("Prediction", "expert", expert, _INT8, (len(self.track_id), self.modes))
+        vars(labelled).update(vars(self), expert=checked)
+        return labelled
 
     def usable_rows(self) -> BoolArray:
         """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 and variances >= 0."""

@@ -32,6 +32,8 @@ TWO = frame(1.0, {"a": (1.0, 2.0), "b": (3.0, 4.0)}, yaw=[0.1, 0.2], velocity=[[
         ({"yaw_rad": 0.0}, r"yaw_rad: expected shape \(2,\), got \(\)"),
         ({"position_m": [[1, 2], ["x", 4]]}, "position_m: expected numbers of shape"),
         ({"position_m": [[1, 2], [3]]}, "position_m: expected numbers of shape"),
+        ({"position_m": np.full((2, 2), 1j)}, "position_m: expected numbers of shape .* got: an array of complex128"),
+        ({"position_m": [["1", "2"], ["3", "4"]]}, "position_m: expected numbers of shape .* got: an array of <U1"),
         ({"object_class": [0, len(ObjectClass)]}, r"object_class: expected 0\.\.6, got 0\.\.7"),
         ({"object_class": [-1, 0]}, r"object_class: expected 0\.\.6"),
         ({"object_class": [256, 0]}, "object_class"),

@@ -57,7 +57,7 @@ SaveFile = Annotated[
 Jobs = Annotated[int, typer.Option(help="Processes; 0 is one for each core. Results do not depend on it.")]
 Horizon = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="Streamed scenes: how far to score; by default as far as all models."),
+    typer.Option(metavar="SECONDS", help="Streamed scenes: how far to score; by default 6 s at most."),
 ]
 Stride = Annotated[int, typer.Option(help="Streamed scenes: score every n-th frame; every frame is streamed.")]
 Rates = Annotated[

@@ -50,6 +50,10 @@ class LanePaths:
         self._lift(following)
         self._fill_grid()
 
+    def bounds_m(self) -> tuple[FloatArray, FloatArray]:
+        """Return the least and the largest coordinates (2,) of the centre lines."""
+        return self._point_m.min(axis=0), self._point_m.max(axis=0)
+
     def tables(self) -> dict[str, NDArray[Any]]:
         """Return everything that was built, from which restored makes the same without building it."""
         return {name: np.asarray(values) for name, values in vars(self).items()}

@@ -7,16 +7,17 @@ the grid may be coarse, and the sampling is one gather for all objects at once.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
+from trajnet.context.distance import distance_px, signed_distance_px
 from trajnet.context.rasterize import draw_lanes
 from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, IntArray, Lane, RasterMap
@@ -128,8 +129,6 @@ class _Lookup:
     after the last pixel of each row and after the last row: the flat array wraps round, so the pixels before a row's
     first one are those at the end of the row before.
     pixel ((X + 2 reach_px) * (Y + 2 reach_px),): the four int8 of each pixel as one int32. columns: pixels in a row.
-    offset (HEADINGS * 4, P): flat indices of the points, relative to the object's pixel shifted by reach_px along both
-    axes, which makes every start index non-negative.
     """
 
     def __init__(
@@ -148,9 +147,34 @@ class _Lookup:
         self.reach_px, self.columns = reach_px, whole.shape[1]
         self.last_px = np.array([rows, columns]) - 1.0 + 2 * reach_px
         self.pixel: NDArray[np.int32] = whole.view(np.int32).reshape(-1)
-        self.offset: NDArray[np.int32] = np.multiply(turned_px[0], self.columns, dtype=np.int32)
-        self.offset += turned_px[1]
-        self.offset -= reach_px * (self.columns + 1)
+        self._turned_px = turned_px
+
+    @cached_property
+    def offset(self) -> NDArray[np.int32]:
+        """Flat indices of the points, for every row of _turned_px: (HEADINGS * 4, P).
+
+        They are relative to the object's pixel shifted by reach_px along both axes, which makes every start index
+        non-negative.
+        """
+        return self._offsets(self._turned_px)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the offsets of all rows were computed: worth it for whoever samples again and again."""
+        return "offset" in self.__dict__
+
+    def offsets_of(self, row: IntArray, out: NDArray[np.int32]) -> None:
+        """Write the offsets of these rows (N,) to out (N, P): from the table, if there is one."""
+        if self.has_table:
+            self.offset.take(row, axis=0, mode="clip", out=out)
+        else:
+            out[:] = self._offsets(self._turned_px.take(row, axis=1, mode="clip"))
+
+    def _offsets(self, turned_px: NDArray[np.int16]) -> NDArray[np.int32]:
+        offset: NDArray[np.int32] = np.multiply(turned_px[0], self.columns, dtype=np.int32)
+        offset += turned_px[1]
+        offset -= self.reach_px * (self.columns + 1)
+        return offset
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +194,11 @@ class MapField:
     direction: NDArray[np.int8] | None = None
     _lookups: dict[MapView, _Lookup] = field(default_factory=dict, init=False, repr=False)
 
-    def prepare(self, view: MapView) -> _Lookup:
-        """Return the lookup tables for sampling the view; they are built at the first call."""
+    def prepare(self, view: MapView) -> None:
+        """Build the lookup tables for sampling the view. Who samples a few objects once is faster without."""
+        _ = self._lookup(view).offset
+
+    def _lookup(self, view: MapView) -> _Lookup:
         found = self._lookups.get(view)
         if found is None:
             found = self._lookups[view] = _Lookup(self.distance, self.direction, self.pixels_per_m, view)
@@ -186,17 +213,17 @@ class MapField:
         is off by at most half a metre along each axis. out: a contiguous array for the result, or None. Around an
         object whose position is not finite all is OUTSIDE_MAP; a yaw that is not finite becomes an arbitrary one.
         """
-        count, lookup = len(yaw_rad), self.prepare(view)
+        count, lookup = len(yaw_rad), self._lookup(view)
         if out is None:
             out = np.empty((count, *view.shape, 4), np.int8)
-        points = lookup.offset.shape[1]
+        points = math.prod(view.shape)
         seen = out.view(np.int32).reshape(count, points)
         half_px, row = self._place(position_m, yaw_rad, lookup)
         start = (half_px >> 1) @ np.array([[lookup.columns], [1]], np.int32)
         for i in range(0, count, BLOCK):
             block = slice(i, i + BLOCK)
             pixel = _buffer(points)[: len(start[block])]
-            lookup.offset.take(row[block], axis=0, mode="clip", out=pixel)
+            lookup.offsets_of(row[block], pixel)
             pixel += start[block]
             lookup.pixel.take(pixel, mode="wrap", out=seen[block])
         return out
@@ -216,7 +243,7 @@ class MapField:
 
     def crop(self, position_m: FloatArray, yaw_rad: FloatArray, view: MapView) -> MapCrop:
         """Return the part of the field that N objects see, from which their samples can be made again."""
-        lookup = self.prepare(view)
+        lookup = self._lookup(view)
         half_px, row = self._place(position_m, yaw_rad, lookup)
         pixel = (half_px >> 1).astype(np.int64) - lookup.reach_px
         size = np.array(self.distance.shape[:2])
@@ -319,8 +346,9 @@ def make_field(
         for start in range(0, columns, part):
             first, end = start + 1, min(start + part, columns) + 1  # the mask has a border of one pixel
             low = max(first - halo, 0)
-            distance = (signed_distance_px if i == 0 else distance_px)(mask[low : end + halo], reach)
-            sparse = distance[first + middle[0] - low : end - low : every, middle[1] + 1 : -1 : every]
+            rows_kept = slice(first + middle[0] - low, end - low, every)
+            measure = signed_distance_px if i == 0 else distance_px
+            sparse = measure(mask[low : end + halo], reach, (rows_kept, slice(middle[1] + 1, rows + 1, every)))
             begin = start // every + 1
             field[begin : begin + len(sparse), 1:-1, i] = np.rint(sparse * (INT8_MAX / reach))
     for border in (field[0], field[-1], field[:, 0], field[:, -1]):
@@ -331,36 +359,3 @@ def make_field(
         ways[1:-1, 1:-1] = direction[middle[0] :: every, middle[1] :: every]
     begin_px = middle + 0.5 - 0.5 * every  # of the first kept pixel, which covers several drawn ones
     return MapField(np.asarray(origin_m, np.float64) + begin_px / pixels_per_m, pixels_per_m / every, field, ways)
-
-
-def signed_distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
-    """Return distances (X, Y) in pixels to the nearest pixel of other value, at most reach; negative outside mask."""
-    return np.where(mask, distance_px(~mask, reach), -distance_px(mask, reach))
-
-
-def distance_px(mask: BoolArray, reach: float) -> NDArray[np.float32]:
-    """Return the exact distances (X, Y) in pixels to the nearest True pixel, at most reach.
-
-    Separable as in Saito and Toriwaki 1994 (Pattern Recognition 27), first along y, then along x: the minimum of
-    dy^2 + dx^2.
-    """
-    radius = int(np.ceil(reach))
-    whole = np.int16 if 2 * (radius + 1) ** 2 < 2**15 else np.int32  # squares are integers: the narrower type is faster
-    along = np.where(mask, whole(0), whole(radius + 1))
-    shift = 1
-    while shift <= radius and shift < mask.shape[1]:  # steps of 1, 2, 4, ... add up to every distance
-        _least_of_shifted(along.T, (along + whole(shift)).T, shift)
-        shift *= 2
-    square = along * along
-    best, there = square.copy(), np.empty_like(square)
-    for shift in range(1, min(radius + 1, len(mask))):
-        _least_of_shifted(best, np.add(square, whole(shift * shift), out=there), shift)
-    distance: NDArray[np.float32] = np.minimum(best, np.float32(reach * reach), dtype=np.float32)
-    np.sqrt(distance, out=distance)
-    return distance
-
-
-def _least_of_shifted(best: NDArray[Any], there: NDArray[Any], shift: int) -> None:
-    """Lower best (X, Y) in place to the minimum of itself and there, shifted by shift rows both ways."""
-    np.minimum(best[shift:], there[:-shift], out=best[shift:])
-    np.minimum(best[:-shift], there[shift:], out=best[:-shift])

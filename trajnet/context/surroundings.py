@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.arrays import StructOfArrays
+from trajnet.arrays import StructOfArrays, all_true
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.config import require
 from trajnet.context.map_field import INT8_MAX, MapField, MapView, field_of
@@ -147,7 +147,7 @@ def seen_from(position_m: FloatArray, near: FloatArray, valid: BoolArray) -> NDA
         squared_m2 += CLOSEST_M2
         np.log(squared_m2, out=neighbours[..., _LOG_DISTANCE], casting="same_kind")
     neighbours[..., _VALID] = 1.0
-    if not valid.all():
+    if not all_true(valid):
         neighbours[~valid] = 0.0
     return neighbours
 

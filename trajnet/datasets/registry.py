@@ -21,6 +21,7 @@ from trajnet.datasets.nuscenes import NUSCENES
 from trajnet.datasets.nuscenes_agents import NUSCENES_AGENTS
 from trajnet.datasets.nuscenes_mini import NUSCENES_MINI
 from trajnet.datasets.nuscenes_tables import NUSCENES_TABLES
+from trajnet.datasets.scenarionet import SCENARIONET
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.sind import SIND
 from trajnet.datasets.tgsim import TGSIM
@@ -49,6 +50,7 @@ DATASETS: tuple[Dataset, ...] = (
     HIGHD,
     TGSIM,
     DLR_UT,
+    SCENARIONET,
     SCENES,
 )
 

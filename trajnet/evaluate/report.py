@@ -60,7 +60,7 @@ def evaluate(
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
 
     save: file for the paths of models (of all baselines where models is empty). Returns the report, ready for JSON.
-    horizon_s: for streamed scenes; by default as far as all models predict. rates_hz, drops: if there are any,
+    horizon_s: for streamed scenes; by default 6 s, or as far as all models predict. rates_hz, drops: if there are any,
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
     seed decides which. domain: whether objects outside of what a model was trained on are left to physics, as on the
     road; False: models are asked about every object. self_judging:
@@ -72,7 +72,7 @@ def evaluate(
     predictors = {spec: load_predictor(spec) for spec in specs}
     if dataset_named(dataset).windows is None and horizon_s is None:
         reach_s = [float(p.time_s[-1]) for spec, p in predictors.items() if spec not in PHYSICS]
-        horizon_s = min(reach_s, default=DEFAULT_HORIZON_S)
+        horizon_s = min([DEFAULT_HORIZON_S, *reach_s])
     opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride, targets_only=targets_only)
     labels, everybody = _labels(predictors), all_agents_of(opened, predictors)
     thinned = robustness.robustness_set(opened, rates_hz, drops, seed) if rates_hz or drops else None

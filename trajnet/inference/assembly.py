@@ -14,7 +14,8 @@ from trajnet.types import BoolArray, IntArray, Prediction
 
 def copied(prediction: Prediction) -> Prediction:
     """Return the prediction with arrays of its own: predictors may keep theirs."""
-    return replace(prediction, **{name: getattr(prediction, name).copy() for name in (*Prediction.PER_MODE, "source")})
+    own = (*Prediction.PER_MODE, "source", "age_s")
+    return replace(prediction, **{name: getattr(prediction, name).copy() for name in own})
 
 
 def others_than(rows: IntArray, count: int) -> IntArray:

@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.arrays import grown
+from trajnet.arrays import all_true, any_true, grown
 from trajnet.inference.domain import Domain
 from trajnet.tracking.store import Observations
 from trajnet.types import CLASS_NAMES, BoolArray, IntArray
@@ -60,8 +60,8 @@ class DomainCheck:
         outside_rate = None if self._any_rate else self._outside_rate(observations, slot)
         fast = self._too_fast(observations, slot)
         untrained = self._untrained.take(observations.object_class)
-        any_rate = outside_rate is not None and outside_rate.any()
-        if not (any_rate or self._any_fast or untrained.any()):
+        any_rate = outside_rate is not None and any_true(outside_rate)
+        if not (any_rate or self._any_fast or any_true(untrained)):
             return None
         reasons = np.where(fast, _SPEED, INSIDE)
         if any_rate:
@@ -84,7 +84,7 @@ class DomainCheck:
             second = np.isnan(mean_s) & ~reset
             mean_s[second] = dt_s[second]
             self._interval_s[slot] = mean_s
-            self._any_unknown = bool(np.isnan(self._interval_s).any())
+            self._any_unknown = any_true(np.isnan(self._interval_s))
         else:
             self._interval_s[slot] = mean_s
         mean_s -= self._middle_s
@@ -96,7 +96,7 @@ class DomainCheck:
     def _too_fast(self, observations: Observations, slot: IntArray) -> BoolArray:
         """Return whether each object is too fast, (N,)."""
         velocity_mps, valid = observations.velocity_mps, observations.velocity_valid
-        if not valid.all():
+        if not all_true(valid):
             velocity_mps = np.where(valid[:, None], velocity_mps, observations.steady_velocity_mps)
         object_class = observations.object_class
         limit_mps2 = self._served_mps2.take(object_class)
@@ -105,9 +105,9 @@ class DomainCheck:
             limit_mps2 = np.where(before, self._trained_mps2.take(object_class), limit_mps2)
         x_mps, y_mps = velocity_mps.T
         fast: BoolArray = x_mps * x_mps + y_mps * y_mps > limit_mps2
-        any_fast = bool(fast.any())
+        any_fast = any_true(fast)
         if any_fast or self._any_fast:
             self._fast[slot] = fast
-            any_fast = bool(self._fast.any())  # also of tracks that this frame does not report
+            any_fast = any_true(self._fast)  # also of tracks that this frame does not report
         self._any_fast = any_fast
         return fast

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -200,7 +200,7 @@ class Guard:
     ) -> Prediction:
         """Call the predictor with surroundings made from all rows: objects beyond the limit are neighbours, too."""
         seen = surroundings(all_rows)
-        return self.predictor.predict(replace(asked, surroundings=seen if rows is None else seen.select(rows)))
+        return self.predictor.predict(asked.with_surroundings(seen if rows is None else seen.select(rows)))
 
     def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
         """Return the predictor's result for these rows, or None after counting the reason."""

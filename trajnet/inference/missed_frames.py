@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trajnet.arrays import StructOfArrays, grown
+from trajnet.arrays import StructOfArrays, all_true, any_true, grown
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray
 
@@ -55,7 +55,7 @@ class MissedFrames:
         self._slots = grown(self._slots, observations.slots)
         slot = observations.slot
         has_state = self._slots.has_state.take(slot)
-        if not self._any_outdated and (has_state | observations.reset).all():
+        if not self._any_outdated and all_true(has_state | observations.reset):
             return observations
         outdated = self._slots.outdated[slot] & ~observations.reset
         reset = observations.reset | ~has_state | (outdated & (self._slots.missed_s[slot] > MAX_MISSED_S))
@@ -81,7 +81,7 @@ class MissedFrames:
         self._slots.heading_known[slot] = observations.heading_known
         if self._any_outdated:
             self._slots.outdated[slot] = False
-            self._any_outdated = bool(self._slots.outdated.any())
+            self._any_outdated = any_true(self._slots.outdated)
 
     def mark_missed(self, observations: Observations) -> None:
         """Record that the predictor was not given these rows."""
@@ -90,7 +90,7 @@ class MissedFrames:
         self._slots.has_state[observations.begun] = False
         self._slots.outdated[observations.begun] = False
         has_state = self._slots.has_state.take(slot)
-        if not has_state.any():  # nearly always: rows outside of the model's domain, frame after frame
+        if not any_true(has_state):  # nearly always: rows outside of the model's domain, frame after frame
             return
         later = self._slots.outdated.take(slot)
         self._slots.missed_s[slot[later]] += observations.dt_s[later]

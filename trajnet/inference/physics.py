@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from trajnet.arrays import grown
+from trajnet.arrays import all_true, grown
 from trajnet.geometry import wrap_angle
 from trajnet.inference.base import BasePredictor
 from trajnet.tracking.plausibility import max_speed_mps
@@ -42,9 +42,9 @@ def observed_velocity(observations: Observations) -> FloatArray:
     Speeds are limited to the highest of the object's class (tracking.plausibility): jitter between two frames that are
     a millisecond apart would otherwise give absurd ones.
     """
-    if observations.velocity_valid.all():
+    if all_true(observations.velocity_valid):
         speed_mps = np.hypot(observations.velocity_mps[:, 0], observations.velocity_mps[:, 1])
-        if (speed_mps <= SURELY_SLOWER * max_speed_mps(observations.object_class)).all():  # nearly always
+        if all_true(speed_mps <= SURELY_SLOWER * max_speed_mps(observations.object_class)):  # nearly always
             return observations.velocity_mps
     fresh = observations.reset | (observations.dt_s <= 0)
     dt_s = np.where(fresh, 1.0, observations.dt_s)[:, None]

@@ -80,15 +80,17 @@ def continued(path: FloatArray, rows: IntArray, knot_s: FloatArray, ask_s: Float
     """
     left = knot_s[1:-1].searchsorted(ask_s, side="right")  # the segment; the first and the last one extrapolate
     left_s = knot_s.take(left)
-    weight = ((ask_s - left_s) / (knot_s.take(left + 1) - left_s))[..., None, None]
+    weight = (ask_s - left_s) / (knot_s.take(left + 1) - left_s)
     place = left + rows[:, None] * len(knot_s)
     knots = path.reshape(-1, *path.shape[2:])  # (R * M, K, C)
     points = knots.take(place, axis=0)  # (N, T, K, C)
     step = knots.take(place + 1, axis=0)
     step -= points
     step[..., 2:3] = wrap_angle(step[..., 2:3])  # the shorter way
-    step[..., :2] *= weight
-    step[..., 2:] *= np.minimum(np.maximum(weight, 0.0), 1.0)
+    weights = np.empty((*weight.shape, 1, path.shape[-1]))  # one product for all columns is the fastest
+    weights[..., :2] = weight[..., None, None]
+    weights[..., 2:] = np.minimum(np.maximum(weight, 0.0), 1.0)[..., None, None]
+    step *= weights
     points += step
     return points.swapaxes(1, 2)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -137,7 +136,7 @@ class Stream:
             answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
             if surroundings is not None:
-                observations = replace(observations, surroundings=surroundings)
+                observations = observations.with_surroundings(surroundings)
             make = None if surroundings is not None else self._surroundings_maker()
             if self.judge is not None:
                 self.judge.observe(observations)

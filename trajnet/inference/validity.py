@@ -33,12 +33,11 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
     fine: BoolArray = (age_s >= 0.0) & (age_s < np.inf)
     fine &= source >= _FIRST_SOURCE
     fine &= source <= _LAST_SOURCE
-    steps = _steps_within_reach(prediction, observations)
-    if not (steps.all() and _all_usable(prediction) and _all_within_reach(prediction, observations)):  # nearly never
+    if not (_all_within_reach(prediction, observations) and _all_usable(prediction)):  # nearly never
         fine &= prediction.usable_rows()
         fine &= _positive_definite(prediction)
         fine &= _within_reach(prediction, observations)
-        fine &= steps
+        fine &= _steps_within_reach(prediction, observations)
     return fine
 
 
@@ -51,36 +50,39 @@ def _positive_definite(prediction: Prediction) -> BoolArray:
 
 def _all_usable(prediction: Prediction) -> bool:
     """Whether all rows are surely usable and their covariances proper, but for positions, which are not looked at."""
-    covariance_m2 = prediction.covariance_m2.reshape(-1, 4)
-    xx, xy, yx, yy = covariance_m2.T
+    xx, xy, yx, yy = prediction.covariance_m2.reshape(-1, 4).T
     probability = prediction.probability
     with np.errstate(over="ignore", invalid="ignore"):
         determinant = xx * yy
         determinant -= xy * yx
+        off = probability.sum(axis=1)
+        off -= 1.0
         return bool(
             determinant.min() > 0.0
             and determinant.max() < np.inf  # so all of them are finite, and yy is above 0, too
             and xx.min() > 0.0
-            and (xy == yx).all()
+            and np.count_nonzero(xy == yx) == len(xy)
             and np.isfinite(prediction.yaw_rad.sum())
             and probability.min() >= 0.0
-            and np.abs(probability.sum(axis=1) - 1.0).max() < PROBABILITY_SLACK
+            and np.abs(off, out=off).max() < PROBABILITY_SLACK
         )
 
 
 def _all_within_reach(prediction: Prediction, observations: Observations) -> bool:
-    """Whether all points are within the reach of _within_reach, by the extremes of the modes: so they are finite."""
-    reach_m = _reach_of_classes(prediction.time_s.tobytes(), 1).take(observations.object_class, axis=0)
-    count, modes, times = prediction.yaw_rad.shape
-    position_m = prediction.position_m.reshape(count, modes, times * 2)  # NumPy is slow along axes of two elements
-    here_m = observations.position_m.take(np.arange(2 * times) % 2, axis=1)  # x, y, x, y ...
+    """Whether all points are surely finite and within reach, and all steps.
+
+    So they are where the class can make every step, the first one from the object included, without slack.
+    """
+    position_m = np.ascontiguousarray(prediction.position_m)
+    flat_m, step_m = position_m.reshape(-1), np.empty(position_m.size)
     with np.errstate(over="ignore", invalid="ignore"):
-        ahead_m, behind_m = position_m.max(axis=1), position_m.min(axis=1)
-        ahead_m -= here_m
-        np.subtract(here_m, behind_m, out=behind_m)
-        np.maximum(ahead_m, behind_m, out=ahead_m)
-        ahead_m -= reach_m
-        return bool(ahead_m.max() <= 0.0)
+        np.subtract(flat_m[2:], flat_m[:-2], out=step_m[2:])  # of all paths at once: long rows are fast
+        first_m = step_m.reshape(position_m.shape)[:, :, 0]
+        np.subtract(position_m[:, :, 0], observations.position_m[:, None], out=first_m)
+        np.abs(step_m, out=step_m)
+        longest_m = step_m.reshape(len(position_m), -1).max(axis=1)
+        reach_m = _reach_without_slack(prediction.time_s.tobytes()).take(observations.object_class)
+        return np.count_nonzero(longest_m <= reach_m) == len(longest_m)
 
 
 def _within_reach(prediction: Prediction, observations: Observations) -> BoolArray:
@@ -102,10 +104,7 @@ def _steps_within_reach(prediction: Prediction, observations: Observations) -> B
     with np.errstate(over="ignore", invalid="ignore"):
         step_m = flat_m[..., 2:] - flat_m[..., :-2]
         np.abs(step_m, out=step_m)
-        reach_m = _reach_of_steps(prediction.time_s.tobytes())
-        if step_m.max(initial=0.0) <= reach_m.min():  # nearly always: within the reach of the slowest class
-            return np.ones(count, np.bool_)
-        reach_m = reach_m.take(observations.object_class, axis=0)
+        reach_m = _reach_of_steps(prediction.time_s.tobytes()).take(observations.object_class, axis=0)
         return np.asarray((step_m.max(axis=1) <= reach_m).all(axis=1))
 
 
@@ -115,6 +114,13 @@ def _reach_of_steps(time_s: bytes) -> FloatArray:
     every = np.arange(len(ObjectClass), dtype=np.int8)
     reach_m = max_speed_mps(every)[:, None] * np.diff(np.frombuffer(time_s)) + REACH_SLACK_M
     return np.repeat(reach_m, 2, axis=1)
+
+
+@lru_cache(maxsize=16)
+def _reach_without_slack(time_s: bytes) -> FloatArray:
+    """Return how far an object of each class gets in the shortest step at least, (classes,) m."""
+    every = np.arange(len(ObjectClass), dtype=np.int8)
+    return max_speed_mps(every) * float(np.diff(np.frombuffer(time_s), prepend=0.0).min())
 
 
 @lru_cache(maxsize=16)

@@ -86,8 +86,7 @@ def _split(rows: list[int], stamps_ns: Sequence[int], found: Stretches) -> list[
         stamp_ns, newest_ns = stamps_ns[row], clock.newest_ns
         judged = clock.judge(stamp_ns)
         if judged == "clock_reset":
-            rising = newest_ns is not None and newest_ns - stamp_ns <= RESET_JUMP_NS
-            first = older[1 - RISING_FRAMES :] if rising else []
+            first = older[len(older) - clock.already_dropped :]
             stretches[-1] = [one for one in stretches[-1] if one not in first]
             _begin_again(stretches, [*first, row], stamps_ns, found)
         elif judged == "newer" and newest_ns is not None and stamp_ns - newest_ns > MAX_GAP_NS:

@@ -3,7 +3,8 @@
 What becomes of imperfect objects, each counted in CleaningCounters:
 
 - class: the most probable classification; TRAILER is a truck; ANIMAL, HAZARD, OVER_DRIVABLE, UNDER_DRIVABLE, anything
-  that the table does not know and no classification at all are UNKNOWN, which is predicted like everything else;
+  that the table does not know and no classification at all (UNKNOWN is published then) are UNKNOWN, which is predicted
+  like everything else;
 - a position that is not finite (or beyond MAX_POSITION_M) drops the object: nothing can be said about it. Every other
   object stays. What is unknown is never published as 0, which would mean exactly known or not there: see
   unknown_values for covariances and probabilities; a size that had to be assumed is the one that is published;
@@ -14,9 +15,9 @@ What becomes of imperfect objects, each counted in CleaningCounters:
   footprint, so that no path goes backward. Near standstill the decision of the last frame holds: noise flips nothing;
 - the twist is in the object's own frame and is turned into the map by the quaternion. A twist of zeros with a
   covariance of zeros was not measured (unless the object is_stationary): its velocity is unknown, as is one that is
-  not finite or beyond MAX_SPEED_MPS, and it is published as 0 with an unknown covariance;
-- size: a polygon has that of its smallest rotated rectangle, a cylinder its diameter, and where a dimension is zero,
-  not finite or beyond MAX_SIZE_M, the default of the class (of a height DEFAULT_HEIGHT_M);
+  not finite or beyond MAX_SPEED_MPS, and it is published as 0 with an unknown covariance. A speed that the class cannot
+  have (tracking.plausibility) is not used either, and is published with an unknown covariance;
+- size and outline: see known_shapes;
 - an object that is_stationary or slower than hold_speed_mps stays where it is, with a constant yaw, unless it is
   somebody within reach of a crosswalk (trajnet.ros.pipeline).
 """
@@ -24,7 +25,6 @@ What becomes of imperfect objects, each counted in CleaningCounters:
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,24 +34,23 @@ from trajnet.geometry import rotate
 from trajnet.ros.cdr import PredictedObjects, TrackedObjects
 from trajnet.ros.conventions import (
     CLASS_OF_LABEL,
-    CYLINDER,
-    POLYGON,
+    LABEL_OF_CLASS,
     SIGN_UNKNOWN,
     UNAVAILABLE,
     hex_ids,
     yaw_of_quaternion,
 )
-from trajnet.ros.footprint import smallest_rectangles
 from trajnet.ros.ids_by_place import UNSET_ID, IdsByPlace, shared_ids
+from trajnet.ros.known_shapes import known_shapes
 from trajnet.ros.ragged import ragged_rows
 from trajnet.ros.unknown_values import known_class_probability, known_covariance, known_existence
-from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, TrackFrame
+from trajnet.tracking.plausibility import too_fast_for_class
+from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, TrackFrame
 
 MAX_POSITION_M = 1e8  # any map projection stays below
 MAX_SPEED_MPS = 1e3
-MAX_SIZE_M = 1e3
-#: Height of a box whose source has none: a car's.
-DEFAULT_HEIGHT_M = 1.5
+#: Of turning and of changes of velocity, in rad/s, rad/s^2 and m/s^2.
+MAX_RATE = 1e3
 
 _SMALLEST_QUATERNION = 1e-6
 _IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
@@ -151,8 +150,11 @@ class MessageCleaner:
         measured_yaw, unit_quaternion = _orientation(objects.pose)
         measured_twist = _measured_twist(objects)
         self._count_replaced(objects)
-        objects, unknown = _with_known_values(objects, unit_quaternion, chosen, measured_yaw, measured_twist)
-        size_m, objects, by_default = _with_sizes(objects, object_class)
+        known_twist = measured_twist & ~too_fast_for_class(objects.twist[:, :2], object_class)
+        objects, unknown = _with_known_values(
+            objects, unit_quaternion, chosen, measured_yaw, measured_twist, known_twist
+        )
+        size_m, objects, by_default = known_shapes(objects, object_class)
         # A half turn changes the body's axes, not the velocity in the map.
         velocity_mps = rotate(objects.twist[:, :2], yaw_of_quaternion(objects.pose[:, 3:]))
         velocity_valid = measured_twist & measured_yaw
@@ -285,23 +287,27 @@ def _with_known_values(
     chosen: IntArray,
     measured_yaw: BoolArray,
     measured_twist: BoolArray,
+    known_twist: BoolArray,
 ) -> tuple[TrackedObjects, BoolArray]:
-    """Return the objects with every number finite, and which of them have an unknown covariance (N,).
+    """Return the objects with every number finite but those of shapes, and which have an unknown covariance (N,).
 
     unit_quaternion (N, 4): their orientations. chosen: the classifications that their classes come from.
+    known_twist (N,): whether the measured planar velocity is one that the class can have.
     """
-    pose = np.concatenate([_zero_unless_finite(objects.pose[:, :3]), unit_quaternion], axis=1)
-    unknown_pose = np.repeat([[False] * 3 + [True] * 3], len(objects), axis=0) & ~measured_yaw[:, None]
-    unknown_pose[:, :3] = ~np.isfinite(objects.pose[:, :3])
+    located = np.abs(objects.pose[:, :3]) <= MAX_POSITION_M  # False for NaN, here and below
+    pose = np.concatenate([np.where(located, objects.pose[:, :3], 0.0), unit_quaternion], axis=1)
+    unknown_pose = np.concatenate([~located, np.repeat(~measured_yaw[:, None], 3, axis=1)], axis=1)
     # Where the tracker says that an object stands, its velocity is known without a measured twist.
-    unknown_twist = ~np.isfinite(objects.twist) | (~(measured_twist | objects.is_stationary)[:, None] & _PLANE)
-    twist = _zero_unless_finite(objects.twist)
+    possible = np.abs(objects.twist) <= MAX_RATE
+    unknown_twist = ~possible | (~(known_twist | objects.is_stationary)[:, None] & _PLANE)
+    twist = np.where(possible, objects.twist, 0.0)
     twist[:, :2] *= measured_twist[:, None]
-    pose_covariance, pose_axes = known_covariance(objects.pose_covariance, unknown_pose)
-    twist_covariance, twist_axes = known_covariance(objects.twist_covariance, unknown_twist)
-    acceleration_covariance, acceleration_axes = known_covariance(
-        objects.acceleration_covariance, ~np.isfinite(objects.acceleration)
+    accelerates = np.abs(objects.acceleration) <= MAX_RATE
+    covariance, axes = known_covariance(
+        np.concatenate([objects.pose_covariance, objects.twist_covariance, objects.acceleration_covariance]),
+        np.concatenate([unknown_pose, unknown_twist, ~accelerates]),
     )
+    pose_covariance, twist_covariance, acceleration_covariance = covariance.reshape(3, -1, 36)
     known = replace(
         objects,
         existence_probability=known_existence(objects.existence_probability),
@@ -310,44 +316,24 @@ def _with_known_values(
         pose_covariance=pose_covariance,
         twist=twist,
         twist_covariance=twist_covariance,
-        acceleration=_zero_unless_finite(objects.acceleration),
+        acceleration=np.where(accelerates, objects.acceleration, 0.0),
         acceleration_covariance=acceleration_covariance,
-        footprint_m=_zero_unless_finite(objects.footprint_m),
     )
-    unknown: BoolArray = np.any(pose_axes | twist_axes | acceleration_axes, axis=1)
-    return known, unknown
+    return _with_classes(known), np.asarray(axes.reshape(3, -1, 6).any(axis=(0, 2)))
 
 
-def _zero_unless_finite(values: NDArray[Any]) -> NDArray[Any]:
-    finite = np.isfinite(values)
-    return values.copy() if finite.all() else np.where(finite, values, 0).astype(values.dtype, copy=False)
-
-
-def _with_sizes(
-    objects: TrackedObjects, object_class: NDArray[np.int8]
-) -> tuple[FloatArray, TrackedObjects, BoolArray]:
-    """Return length and width (N, 2), the objects with usable dimensions, and whose size is the class's default (N,).
-
-    Dimensions that cannot be are replaced by what was used in their place.
-    """
-    stated_m = objects.dimensions_m
-    usable = (stated_m > 0) & (stated_m <= MAX_SIZE_M)  # False for NaN
-    size_m = np.where(usable, stated_m, 0.0)[:, :2]
-    cylinder = objects.shape_type == CYLINDER
-    size_m[cylinder] = size_m[cylinder].max(axis=1, keepdims=True)
-    polygon = np.flatnonzero((objects.shape_type == POLYGON) & (objects.footprint_count >= 3))
-    if len(polygon):
-        points, count = ragged_rows(objects.footprint_m, objects.footprint_count, polygon)
-        rectangle_m = smallest_rectangles(points[:, :2].astype(np.float64), count)
-        has_area = rectangle_m[:, 1] > 0
-        size_m[polygon[has_area]] = rectangle_m[has_area]
-    bad = ~_all((size_m > 0) & (size_m <= MAX_SIZE_M))
-    size_m = np.where(bad[:, None], DEFAULT_SIZE_M[object_class], size_m)
-    if usable.all():
-        return size_m, objects, bad
-    plane = np.where(_all(usable[:, :2])[:, None], stated_m[:, :2], size_m)
-    height = np.where(usable[:, 2:], stated_m[:, 2:], DEFAULT_HEIGHT_M)
-    return size_m, replace(objects, dimensions_m=np.concatenate([plane, height], axis=1)), bad
+def _with_classes(objects: TrackedObjects) -> TrackedObjects:
+    """Return the objects with UNKNOWN, as which it is predicted, as the class of each that has none."""
+    count = objects.class_count
+    if (count > 0).all():
+        return objects
+    place = np.cumsum(count)[count == 0]
+    return replace(
+        objects,
+        class_count=np.maximum(count, 1),
+        class_label=np.insert(objects.class_label, place, LABEL_OF_CLASS[ObjectClass.UNKNOWN]),
+        class_probability=np.insert(objects.class_probability, place, 1.0),
+    )
 
 
 def select(objects: TrackedObjects, rows: IntArray) -> TrackedObjects:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajnet.context.map_field import MapField
+from trajnet.context.lane_paths import LanePaths
+from trajnet.context.map_field import REACH_M, MapField
 from trajnet.types import BoolArray, FloatArray
 
 _OUT_OF_REACH = -np.iinfo(np.int8).max
@@ -18,3 +19,13 @@ def on_map(field: MapField, position_m: FloatArray) -> BoolArray:
     x, y = np.where(inside[:, None], pixel, 0).astype(np.int64).T
     near: BoolArray = inside & (field.distance[x, y, 0] > _OUT_OF_REACH)
     return near
+
+
+def among_lanes(lanes: LanePaths, position_m: FloatArray) -> BoolArray:
+    """Return which positions (N, 2), map frame, finite, are within the rectangle around the lanes, or near it.
+
+    For a map of which only the lanes are at hand: cruder than on_map, but it tells a map of another place.
+    """
+    least_m, most_m = lanes.bounds_m()
+    inside: BoolArray = np.all((position_m >= least_m - REACH_M) & (position_m <= most_m + REACH_M), axis=1)
+    return inside

@@ -29,7 +29,7 @@ from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Id
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
 from trajnet.ros.into_frame import IntoFrame
 from trajnet.ros.levels import Judged, Status
-from trajnet.ros.map_share import on_map
+from trajnet.ros.map_share import among_lanes, on_map
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
@@ -207,6 +207,7 @@ class Pipeline:
         )
         self._cleaner = MessageCleaner()
         self._map_field = field
+        self._lane_paths = lane_paths
         self.into_frame = IntoFrame()
         self._frame_id: str | None = None
         self._logged: set[str] = set()
@@ -227,9 +228,9 @@ class Pipeline:
     def use_map(self, field: MapField, crossing: Crossing | None, lane_paths: LanePaths | None = None) -> None:
         """Use this map, its crosswalks and its lanes from the next message on; tracks go on."""
         self._grid = self._grid_on(lane_paths)
+        self._map_field = field
         if self.stream.predictor.requirements.view is not None:
             self.stream.use_map(field)
-            self._map_field = field
         self.stream.use_crossing(crossing)
 
     def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
@@ -353,9 +354,7 @@ class Pipeline:
         self._follow_frame_id(objects.frame_id, found)
         cleaned = self._cleaned(objects, found)
         found.without_id = int(cleaned.without_id.sum())
-        if self._map_field is not None:
-            found.located = len(cleaned)
-            found.off_map = int((~on_map(self._map_field, cleaned.frame.position_m)).sum())
+        self._locate(cleaned, found)
         found.stages_ns.append(("clean", self._clock_ns()))
         try:
             return self._predicted(cleaned, now_ns, begin_ns, found)
@@ -368,6 +367,17 @@ class Pipeline:
                 cleaned.frame, cleaned.frame.timestamp_ns
             )
             return self._encoded(cleaned, prediction, "used", cleaned.hold, found)
+
+    def _locate(self, cleaned: CleanedMessage, found: _Found) -> None:
+        """Note how many objects were looked up on the map, and how many are off it."""
+        position_m = cleaned.frame.position_m
+        if self._map_field is not None:
+            there = on_map(self._map_field, position_m)
+        elif self._lane_paths is not None:
+            there = among_lanes(self._lane_paths, position_m)
+        else:
+            return
+        found.located, found.off_map = len(there), int((~there).sum())
 
     def _follow_frame_id(self, frame_id: str, found: _Found) -> None:
         """Begin anew where coordinates are of another frame than before: no motion leads from one to the other."""

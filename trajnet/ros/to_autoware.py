@@ -19,7 +19,8 @@ from trajnet.ros.conventions import (
     object_ids,
     quaternion_of_yaw,
 )
-from trajnet.ros.from_autoware import DEFAULT_HEIGHT_M, CleanedMessage
+from trajnet.ros.from_autoware import CleanedMessage
+from trajnet.ros.known_shapes import DEFAULT_HEIGHT_M
 from trajnet.ros.published_paths import PublishedPaths
 from trajnet.types import BoolArray, FloatArray, TrackFrame
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
+from trajnet.errors import InputError
 from trajnet.types import FloatArray, Lane
 
 #: Points are left out where a line stays within this distance of the others.
 TOLERANCE_M = 0.02
+#: Coordinates are at most so far from the origin, beyond all of UTM's. GEOS does not end with some larger ones.
+FARTHEST_M = 1e8
+
+
+def require_places(points_m: FloatArray) -> FloatArray:
+    """Return points (P, 2). Raises InputError if one is not finite or farther than FARTHEST_M."""
+    if points_m.size and not np.abs(points_m).max() <= FARTHEST_M:
+        raise InputError(f"expected map points within {FARTHEST_M:g} m of the origin, got {np.abs(points_m).max():g}")
+    return points_m
 
 
 def normals(centre_m: FloatArray) -> FloatArray:
@@ -23,7 +33,12 @@ def normals(centre_m: FloatArray) -> FloatArray:
 
 
 def thin_lane(name: str, left_m: FloatArray, right_m: FloatArray, centre_m: FloatArray) -> Lane:
-    """Return a lane without points that lie on a straight line, in whole millimetres."""
+    """Return a lane without points that lie on a straight line, in whole millimetres.
+
+    Raises InputError as require_places.
+    """
+    for points_m in (left_m, right_m, centre_m):
+        require_places(points_m)
     owner = np.repeat(np.arange(3), [len(left_m), len(right_m), len(centre_m)])
     lines = shapely.linestrings(np.concatenate([left_m, right_m, centre_m]), indices=owner)
     kept_m, line = shapely.get_coordinates(shapely.simplify(lines, TOLERANCE_M), return_index=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from trajnet.scenes.lane_shapes import crossing, normals, thin_lane
+from trajnet.scenes.lane_shapes import crossing, normals, require_places, thin_lane
 from trajnet.types import FloatArray, Lane
 
 #: LaneCenter.LaneType.
@@ -67,20 +67,20 @@ def _lines(feature: Any) -> list[Any]:
 
 
 def _points(found: Any) -> FloatArray:
-    return np.array([(point.x, point.y) for point in found], np.float64).reshape(-1, 2)
+    return require_places(np.array([(point.x, point.y) for point in found], np.float64).reshape(-1, 2))
 
 
 def _lane(name: str, lane: Any, centre_m: FloatArray, lines: Mapping[int, Any]) -> Lane:
     half_m = HALF_BIKE_WIDTH_M if lane.type == BIKE_LANE else HALF_WIDTH_M
     left = normals(centre_m)
     on_left_m, on_right_m = (
-        _away_m(centre_m, segments, lines, half_m)[:, None]
+        border_away_m(centre_m, segments, lines, half_m)[:, None]
         for segments in (lane.left_boundaries, lane.right_boundaries)
     )
     return thin_lane(name, centre_m + on_left_m * left, centre_m - on_right_m * left, centre_m)
 
 
-def _away_m(centre_m: FloatArray, segments: Any, lines: Mapping[int, Any], half_m: float) -> FloatArray:
+def border_away_m(centre_m: FloatArray, segments: Any, lines: Mapping[Any, Any], half_m: float) -> FloatArray:
     """Return how far the border on one side is away from the centre line (P, 2) at each of its points, (P,)."""
     away_m = np.full(len(centre_m), half_m)
     for segment in segments:

@@ -34,11 +34,14 @@ class Shard:
 
 
 class Found(NamedTuple):
-    """Rows that one piece has. place (N,): which of the wanted rows; inside (N,): their rows in the piece's arrays."""
+    """Rows that one piece has.
 
+    piece: its number. place (N,): which of the wanted rows; inside (N,): their rows in the piece's arrays.
+    """
+
+    piece: int
     place: IntArray
     inside: IntArray
-    arrays: dict[str, NDArray[Any]]
 
 
 class ShardReader:
@@ -57,7 +60,8 @@ class ShardReader:
         rows, sizes = np.array([piece for shard in shards for piece in shard.pieces], np.int64).T
         counts = [len(shard.pieces) for shard in shards]
         self._end = np.cumsum(rows)  # of every piece: the number of rows up to its end
-        self._rows, self._size = rows, sizes
+        self._rows: IntArray = rows
+        self._size: IntArray = sizes
         self._file_of = np.repeat(np.arange(len(shards)), counts)
         before = np.cumsum(sizes) - sizes
         self._offset = before - np.repeat(before[np.cumsum(counts) - counts], counts)
@@ -76,11 +80,13 @@ class ShardReader:
         for handle in getattr(self, "_open", {}).values():
             os.close(handle)
 
-    def read(self, rows: IntArray) -> Iterator[Found]:
-        """Yield the pieces that hold these rows (N,), each once. Raises InputError for a damaged file.
+    @property
+    def piece_rows(self) -> IntArray:
+        """The number of rows of each piece, in the order of the rows."""
+        return self._rows
 
-        Raises IndexError if a row does not exist.
-        """
+    def find(self, rows: IntArray) -> Iterator[Found]:
+        """Yield the pieces that hold these rows (N,), each once. Raises IndexError if a row does not exist."""
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
             raise IndexError(f"rows: expected 0 to {len(self) - 1}, got {rows.min()} to {rows.max()}")
         piece = np.searchsorted(self._end, rows, side="right")
@@ -88,9 +94,10 @@ class ShardReader:
         bounds = np.flatnonzero(np.diff(piece[order])) + 1
         for place in np.split(order, bounds) if len(rows) else []:
             number = int(piece[place[0]])
-            yield Found(place, rows[place] - (self._end[number] - self._rows[number]), self._arrays(number))
+            yield Found(number, place, rows[place] - (self._end[number] - self._rows[number]))
 
-    def _arrays(self, number: int) -> dict[str, NDArray[Any]]:
+    def arrays(self, number: int) -> dict[str, NDArray[Any]]:
+        """Read the arrays of the piece of this number. Raises InputError for a damaged file."""
         shard = int(self._file_of[number])
         size, path = int(self._size[number]), self.shards[shard].path
         body = os.pread(self._file(shard), size, int(self._offset[number]))

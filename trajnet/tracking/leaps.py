@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trajnet.arrays import all_true
 from trajnet.tracking.plausibility import MOST_IN_A_ROW, WOBBLE_KEPT, deviation, out_of_line, unexplained
 from trajnet.tracking.state import ANCHOR, DISPLACED, POSITION, SHIFTS, STEADY, STEPS, WOBBLE
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
@@ -23,7 +24,7 @@ def implausible_rows(
     such a track would begin anew for ever.
     """
     judged, steady_mps = known[:, DISPLACED], last[:, STEADY]
-    if not judged.all():
+    if not all_true(judged):
         steady_mps = steady_mps * judged[:, None]
         shifts = last[:, SHIFTS]
         judged = judged | (shifts > 0) & (shifts < MOST_IN_A_ROW)
@@ -79,6 +80,6 @@ def shift(
     shifts[...] = 0.0
     shifts[rows], shifts[leapt] = more
     steady = known[:, DISPLACED]
-    if not steady.all():
+    if not all_true(steady):
         last[~steady, WOBBLE:SHIFTS] = 0.0
     return len(rows)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trajnet.arrays import all_true, any_true
 from trajnet.types import BoolArray, FloatArray
 
 #: Time constant of the steady velocity: a displacement's weight falls to 1 / e in it (s).
@@ -36,7 +37,7 @@ def steady_velocity(
     steady_mps *= kept[:, None]
     steady_mps += moved_mps
     first = dt_s <= 0
-    if first.any():
+    if any_true(first):
         steady_mps[first] = velocity_mps[first]
     return steady_mps
 
@@ -76,7 +77,7 @@ def causal_heading(
     An object that was never seen to move has no direction (not directed); its yaw is 0 and means nothing. This makes
     the result equivariant: when the scene is rotated, every heading rotates with it.
     """
-    if yaw_valid.all():
+    if all_true(yaw_valid):
         return Heading(yaw_rad, yaw_valid, yaw_valid, position_m)
     moved_m = position_m - anchor_m
     way_m = np.hypot(moved_m[:, 0], moved_m[:, 1])

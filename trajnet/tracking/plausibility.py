@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import all_true, any_true
 from trajnet.tracking.motion import STEADY_TIME_S
 from trajnet.types import BoolArray, FloatArray, ObjectClass
 
@@ -80,12 +81,12 @@ def unexplained(
         return np.zeros(len(dt_s), np.bool_)
     jitter_m, error_mps, acceleration_mps2, speed_mps = _LIMITS.take(object_class, axis=0).T
     off_m = _distance(off_steady_m)
-    if measured.any():
+    if any_true(measured):
         off_measured_m = _distance(displacement_m - measured_mps * dt_s[:, None])
         off_m = np.where(measured, np.minimum(off_m, off_measured_m), off_m)
     jitter_m = jitter_m + wobble_m
     gate_m = jitter_m + dt_s * (error_mps + 0.5 * acceleration_mps2 * dt_s)
-    if not steady.all():
+    if not all_true(steady):
         off_m = np.where(steady, off_m, _distance(displacement_m))
         gate_m = np.where(steady, gate_m, jitter_m + speed_mps * dt_s)
     return np.asarray(~(off_m <= gate_m))  # NaN counts as unexplained
@@ -104,7 +105,7 @@ def deviation(
     Where none is off the steady velocity by more than _QUIET_M, the measured one is not asked.
     """
     off_m = _distance(displacement_m - steady_mps * dt_s[:, None])
-    if off_m.max(initial=0.0) <= _QUIET_M or not measured.any():
+    if off_m.max(initial=0.0) <= _QUIET_M or not any_true(measured):
         return off_m
     off_measured_m = _distance(displacement_m - measured_mps * dt_s[:, None])
     return np.where(measured, np.minimum(off_m, off_measured_m), off_m)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trajnet.arrays import all_true, any_true
 from trajnet.types import BoolArray, FloatArray, IntArray
 
 #: Memory of a track's noise: the weight of a surprise falls to 1 / e in it (s).
@@ -71,7 +72,7 @@ class PositionFilter:
         known = velocity_valid & ~first
         known &= dt_s <= LONGEST_STEP_S
         measured_m, measured_mps = position_m.T, velocity_mps.T
-        if not velocity_valid.all():
+        if not all_true(velocity_valid):
             measured_mps = np.where(velocity_valid, measured_mps, 0.0)
         step_m = state[_VELOCITY] - measured_mps
         step_m *= 0.5 * (known & (state[_HAS_VELOCITY] > 0))
@@ -80,7 +81,7 @@ class PositionFilter:
         with np.errstate(over="ignore", invalid="ignore"):
             surprise_m = measured_m - state[_MEASURED]
             surprise_m -= step_m
-            if not known.all():
+            if not all_true(known):
                 surprise_m[:, ~known] = 0.0
             noisy, gain = _noisy(state, known, dt_s, surprise_m)
         answer_m = position_m
@@ -107,8 +108,10 @@ def _noisy(
     limit_m *= OUTLIER
     size_m = np.hypot(surprise_m[0], surprise_m[1])
     usual = size_m <= limit_m
-    if not usual.all():
-        surprise_m[:, size_m > _MOST_M] = 0.0
+    if not all_true(usual):
+        absurd = size_m > _MOST_M
+        if any_true(absurd):
+            surprise_m[:, absurd] = 0.0
         surprise_m *= limit_m / np.maximum(size_m, limit_m)
     twice = known & (weights[0] > 0)
     kept = np.exp(dt_s / -MEMORY_S)

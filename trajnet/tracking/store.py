@@ -3,8 +3,8 @@
 The time is an argument (now_ns): no clock is read here. The policy for faulty input:
 
 - a frame that is not newer than the newest one is dropped and counted; the tracks do not change;
-- a jump back by more than reset_jump_s means that the clock was restarted (a bag that loops), and so do three older
-  frames in a row with rising stamps (see frame_clock): all tracks are forgotten;
+- a jump back by more than reset_jump_s means that the clock was restarted (a bag that loops), and so do older frames
+  that rise or loop (see frame_clock): all tracks are forgotten;
 - a frame that arrives late (now_ns - timestamp above late_s) still holds the newest data: it is used and counted;
 - a track that misses frames keeps its slot and its state; when it comes back, dt is the time it was gone;
 - a displacement that no velocity of the object's class explains (plausibility) restarts the track at its new position:
@@ -27,7 +27,7 @@ from typing import Literal
 
 import numpy as np
 
-from trajnet.arrays import MIN_SLOTS, grown
+from trajnet.arrays import MIN_SLOTS, all_true, any_true, grown
 from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
@@ -136,7 +136,7 @@ class TrackStore:
     def _plausible(self, frame: TrackFrame) -> TrackFrame:
         """Return the frame with velocities above the highest speed of the class marked as not measured."""
         too_fast = too_fast_for_class(frame.velocity_mps, frame.object_class) & frame.velocity_valid
-        if too_fast.any():
+        if any_true(too_fast):
             self.counters.implausible_speed += int(np.count_nonzero(too_fast))
             frame = replace(frame, velocity_valid=frame.velocity_valid & ~too_fast)
         return frame
@@ -238,7 +238,7 @@ class TrackStore:
         """
         known_before = known[:, HEADING_KNOWN]
         velocity_mps = frame.velocity_mps
-        if not frame.velocity_valid.all():
+        if not all_true(frame.velocity_valid):
             velocity_mps = np.where(frame.velocity_valid[:, None], velocity_mps, 0.0)
         heading = causal_heading(
             position_m,

@@ -52,9 +52,7 @@ class Batches(torch.utils.data.Dataset[Batch]):
     ) -> None:
         self._augment = augment
         self._seed, self._epoch, self._rank = seed, epoch, rank
-        order = np.arange(len(data))
-        if augment is not None:
-            np.random.default_rng([seed, epoch]).shuffle(order)
+        order = np.arange(len(data)) if augment is None else data.shuffled(np.random.default_rng([seed, epoch]))
         order = order[: len(order) // ranks * ranks][rank::ranks] if ranks > 1 else order
         #: Rows of the data in the order of the batches.
         self.order = order

@@ -81,6 +81,7 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
 def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = True) -> None:
     """Give the model the weights of a checkpoint, without its calibration.
 
+    A model that predicts further, in the same steps of time, starts the codes of its further knots as the last one's.
     non_commercial: what the new model's configuration says; it must not say less than that of the weights.
     Raises ContractError for a checkpoint of a network of other sizes, and for one whose licence forbids the use.
     """
@@ -91,6 +92,10 @@ def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = Tru
             "them: set non_commercial: true and name that licence, or start from others"
         )
     weights = {name: value for name, value in trained.state_dict().items() if name not in CALIBRATION}
+    if config.model.knot_step_s == model.config.knot_step_s:
+        further = max(len(model.knot_code) - len(trained.knot_code), 0)
+        code = weights["knot_code"]
+        weights["knot_code"] = torch.cat([code, code[-1:].expand(further, -1, -1)])
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:

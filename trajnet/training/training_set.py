@@ -41,6 +41,12 @@ class TrainingSet(StructOfArrays):
     map_valid: BoolArray
     neighbours: Float32Array
 
+    def shuffled(self, draw: np.random.Generator) -> IntArray:
+        """Return all rows in a random order."""
+        rows = np.arange(len(self))
+        draw.shuffle(rows)
+        return rows
+
 
 class RecordedWindows(Protocol):
     """What a training set takes of windows: see trajnet.datasets.windows.Windows."""
@@ -77,6 +83,9 @@ class WindowSource(Protocol):
 
     def select(self, rows: IntArray) -> TrainingSet:
         """Return copies of these windows, in their order."""
+
+    def shuffled(self, draw: np.random.Generator) -> IntArray:
+        """Return all rows in a random order in which they are read fast."""
 
 
 #: Arrays of a TrainingSet that are about the history, with its steps in the second dimension.

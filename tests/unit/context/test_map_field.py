@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.frames import in_patches
+from trajnet.context.distance import distance_px, signed_distance_px
 from trajnet.context.map_field import (
     BLOCK,
     CHANNELS,
@@ -20,7 +21,6 @@ from trajnet.context.map_field import (
     REACH_M,
     MapField,
     MapView,
-    distance_px,
     field_of,
     make_field,
 )
@@ -56,6 +56,10 @@ def test_distances_are_those_to_the_nearest_pixel(seed: int) -> None:
     mask = random.random(shape) < random.choice([0.0, 0.005, 0.05, 0.5])
     reach = float(random.choice([0.5, 3.0, 7.3, 24.0, 150.0]))
     np.testing.assert_allclose(distance_px(mask, reach), brute_force_px(mask, reach), rtol=1e-6)
+    first, every = random.integers(0, 4, 2), random.integers(1, 5, 2)
+    kept = tuple(slice(a, size - 1, n) for a, size, n in zip(first.tolist(), shape, every.tolist(), strict=True))
+    for measured in (distance_px, signed_distance_px):
+        np.testing.assert_array_equal(measured(mask, reach, (kept[0], kept[1])), measured(mask, reach)[kept])
 
 
 def small_field() -> tuple[MapField, dict[str, BoolArray]]:
@@ -348,6 +352,7 @@ def test_samples_are_the_pixels_below_the_points(view: MapView, low_m: float, hi
     one_by_one = [field.sample(position_m[i : i + 1], yaw_rad[i : i + 1], view)[0] for i in range(MANY)]
     assert np.array_equal(seen, one_by_one)
     into = np.zeros_like(seen)
+    field.prepare(view)  # with the table, the same
     assert field.sample(position_m, yaw_rad, view, into) is into
     assert np.array_equal(into, seen)
 

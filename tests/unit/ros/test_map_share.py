@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from trajnet.context.lane_paths import LanePaths
 from trajnet.context.map_field import REACH_M, make_field
-from trajnet.ros.map_share import on_map
+from trajnet.ros.map_share import among_lanes, on_map
+from trajnet.types import Lane
 
 
 def test_on_within_reach_and_beyond() -> None:
@@ -18,3 +20,11 @@ def test_on_within_reach_and_beyond() -> None:
     got = on_map(field, np.array([inside, near, far, beyond, other_place]))
     assert got.tolist() == [True, True, False, False, False]
     assert on_map(field, np.zeros((0, 2))).tolist() == []
+
+
+def test_among_lanes_is_within_the_rectangle_around_them() -> None:
+    centre_m = np.array([[100.0, 200.0], [180.0, 200.0]])
+    lanes = LanePaths([Lane("1", centre_m, centre_m, centre_m)])
+    got = among_lanes(lanes, np.array([[140.0, 201.0], [99.0, 199.0], [140.0, 209.0], [-80e3, 200.0], [140.0, 1700.0]]))
+    assert got.tolist() == [True, True, False, False, False]
+    assert among_lanes(lanes, np.zeros((0, 2))).tolist() == []

@@ -534,6 +534,21 @@ def test_a_map_of_another_place_is_said(root: Path, moved_m: float, level: Level
     assert ("100% of the objects are off the map" in status.message) == (level == Level.WARN)
 
 
+@pytest.mark.parametrize(("moved_m", "level"), [(0.0, Level.OK), (80_000.0, Level.WARN)])
+def test_lanes_of_another_place_are_said_where_the_model_uses_no_map(moved_m: float, level: Level) -> None:
+    centre_m = np.array([[-100.0, 0], [500, 0]]) + moved_m
+    lanes = LanePaths([Lane("1", centre_m, centre_m, centre_m)])
+    parameters = Parameters.of({"model": "fan", "budget_ms": 0.0, "horizon_s": 10.0})
+    line = Pipeline(Fan(), SERVING, parameters, lane_paths=lanes, clock_ns=lambda: 0)
+    line.process(message(0, "a"), 0)
+    assert statuses(line)["map"].level == level
+    drivable = {"drivable": np.ones((20, 20), np.bool_)}
+    later = pipeline()
+    later.use_map(make_field(np.full(2, moved_m), 1.0, drivable), None)
+    later.process(message(0, "a"), 0)
+    assert statuses(later)["map"].level == level
+
+
 def test_a_map_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.osm"):
         load_map_parts(Parameters(map_path=str(tmp_path / "no.osm")), Seeing())

@@ -38,8 +38,8 @@ def shards(folder: Path, *pieces: Piece) -> list[Shard]:
 def read(reader: ShardReader, rows: IntArray) -> dict[str, NDArray[Any]]:
     """Return the arrays of these rows, put together in their order."""
     found = {name: np.empty((len(rows), *values.shape[1:]), values.dtype) for name, values in arrays(0, 1).items()}
-    for part in reader.read(rows):
-        for name, values in part.arrays.items():
+    for part in reader.find(rows):
+        for name, values in reader.arrays(part.piece).items():
             found[name][part.place] = values[part.inside]
     return found
 
@@ -62,8 +62,9 @@ def test_rows_come_back_in_any_order(tmp_path: Path, small: int) -> None:
     del copy  # closes files of its own
     np.testing.assert_array_equal(read(reader, rows)["place_m"], got["place_m"])
     assert len(reader) == 13
-    assert len(list(reader.read(rows))) == 4  # each piece once, however many of its rows are read
-    assert not list(reader.read(rows[:0]))
+    assert reader.piece_rows.tolist() == [4, 4, 4, 1]
+    assert [part.piece for part in reader.find(rows)] == [0, 1, 2, 3]  # each piece once, however many of its rows
+    assert not list(reader.find(rows[:0]))
 
 
 def test_more_files_than_a_process_may_open(tmp_path: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,12 +26,26 @@ def test_one_stamp_ahead_costs_two_frames_and_not_all_until_then() -> None:
 
 def test_a_recording_that_loops_goes_on_in_every_lap() -> None:
     lap = list(range(8))
-    again = ["out_of_order", "out_of_order", "clock_reset", *["newer"] * 5]
-    assert judged(*lap, *lap, *lap) == ["newer"] * 8 + again + again
+    second = ["out_of_order", "out_of_order", "clock_reset", *["newer"] * 5]
+    known = ["clock_reset", *["newer"] * 7]  # where the laps begin is known now
+    assert judged(*lap, *lap, *lap, *lap) == ["newer"] * 8 + second + known + known
 
 
 def test_a_loop_of_three_frames_goes_on() -> None:
-    assert judged(0, 1, 2, 0, 1, 2, 3)[3:] == ["out_of_order", "out_of_order", "clock_reset", "newer"]
+    lap = [0, 1, 2]
+    assert judged(*lap, *lap, *lap)[3:] == ["out_of_order", "out_of_order", *["clock_reset"] * 2, "newer", "newer"]
+
+
+def test_a_loop_of_two_frames_goes_on() -> None:
+    lap = [4, 5]
+    assert judged(*lap, *lap, *lap, *lap)[2:] == ["out_of_order", "duplicate", *["clock_reset", "newer"] * 2]
+
+
+def test_frames_already_dropped_are_of_the_new_clock() -> None:
+    clock = FrameClock(10)
+    for stamp, dropped in ((9, 0), (4, 0), (5, 0), (6, 2), (9, 0), (4, 0)):
+        if clock.judge(stamp) == "clock_reset":
+            assert clock.already_dropped == dropped
 
 
 @pytest.mark.parametrize(
@@ -39,6 +53,8 @@ def test_a_loop_of_three_frames_goes_on() -> None:
     [
         (5, 4, 3, 2, 6),  # falling
         (5, 5, 5, 5, 6),  # the same again and again
+        (5, 4, 4, 4, 6),
+        (5, 3, 4, 2, 3, 6),  # not where they began before
         (5, 3, 6, 4, 7, 5, 8),  # each overtaken by the next
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,14 +60,28 @@ def test_a_run_starts_from_the_weights_of_another_and_from_no_calibration(tmp_pa
     assert torch.equal(fresh.spread, torch.ones_like(fresh.spread))
 
 
+def test_weights_start_a_model_that_predicts_further(tmp_path: Path) -> None:
+    """Before it is trained on, its first knots are those of before."""
+    source = SourceConfig("scenes", path="made")
+    config = TrainConfig("made", "none", False, (source,), (source,), model=ModelConfig(hidden=8, modes=3))
+    further = replace(config.model, knots=16)
+    trained, fresh = TrajectoryModel(config.model), TrajectoryModel(further)
+    start_from(fresh, checkpoint(tmp_path / "last.ckpt", config, trained))
+    wanted, got = trained.knot_code, fresh.knot_code
+    assert torch.equal(got[: len(wanted)], wanted)
+    assert torch.equal(got[len(wanted) :], wanted[-1:].expand(16 // further.decoder_stride - len(wanted), -1, -1))
+
+
 @pytest.mark.parametrize(
     ("other", "told"),
     [
         (ModelConfig(hidden=16, modes=3), "other sizes"),
+        (ModelConfig(hidden=8, modes=3, knots=10), "other sizes"),
+        (ModelConfig(hidden=8, modes=3, knots=16, knot_step_s=0.4), "other sizes"),
         (ModelConfig(hidden=8, modes=3, neighbours=2), "other sizes"),
         (ModelConfig(cell="gru", hidden=8, modes=3), "other"),
     ],
-    ids=["wider", "neighbours", "cell"],
+    ids=["wider", "shorter", "other-steps", "neighbours", "cell"],
 )
 def test_weights_of_another_network_are_refused(other: ModelConfig, told: str, tmp_path: Path) -> None:
     source = SourceConfig("scenes", path="made")

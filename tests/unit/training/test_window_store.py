@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from trajnet.datasets.files import load_scene
 from trajnet.engine import InProcess, ProcessPool
 from trajnet.errors import InputError
 from trajnet.scenes import write_scene
-from trajnet.training import window_store
+from trajnet.shards import ShardReader
+from trajnet.training import block_order, scene_pieces, window_store
 from trajnet.training.batches import Batch, Batches
 from trajnet.training.config import AugmentConfig, SourceConfig
 from trajnet.training.sources import build_set
@@ -176,6 +178,33 @@ def test_batches_are_the_same_whoever_makes_them(root: Path, tmp_path: Path) -> 
         got = all_batches(stored, augment, workers)
         assert len(got) == len(expected)
         for one, two in zip(got, expected, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(two), strict=True))
+
+
+def test_batches_of_several_blocks_are_the_same_whoever_makes_them(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene_pieces, "WINDOWS", 8)
+    monkeypatch.setattr(block_order, "BLOCK_WINDOWS", 64)
+    monkeypatch.setattr(window_store, "CACHED_WINDOWS", 80)
+    augment = AugmentConfig(strides=(1, 2), position_noise_m=0.1, hide_map=0.3)
+    memory, stored = in_memory(root), build(root, tmp_path / "w", SOURCE, SHORT)
+    assert len(memory) > 128
+    order = Batches(stored, 16, augment=augment, seed=1, epoch=2).order
+    np.testing.assert_array_equal(np.sort(order), np.arange(len(memory)))
+    np.testing.assert_array_equal(stored.select(order).position_m, memory.select(order).position_m)
+    read, arrays = list[int](), ShardReader.arrays
+
+    def noted(reader: ShardReader, number: int) -> dict[str, Any]:
+        read.append(number)
+        return arrays(reader, number)
+
+    monkeypatch.setattr(ShardReader, "arrays", noted)
+    expected = all_batches(stored, augment, 0)
+    pieces = -(-len(memory) // 8) + 7  # the last piece of each of the seven scenes may have less
+    assert len(read) <= 1.2 * pieces  # once, and again what a batch shares with the next block
+    for workers in (1, 3):
+        for one, two in zip(all_batches(stored, augment, workers), expected, strict=True):
             assert all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(two), strict=True))
 
 

@@ -9,7 +9,7 @@ number of modes stays: a crossing takes the place of the least probable ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,7 +178,7 @@ def _labelled(prediction: Prediction) -> Prediction:
     if prediction.expert is not None:
         return prediction
     row = np.where(prediction.source == _FROM_MODEL, np.int8(_MODEL), np.int8(_UNKNOWN))
-    return replace(prediction, expert=np.repeat(row[:, None], prediction.modes, axis=1))
+    return prediction.labelled(np.repeat(row[:, None], prediction.modes, axis=1))
 
 
 def _rows(found: Approach, kept: BoolArray) -> Approach:

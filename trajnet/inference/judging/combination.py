@@ -1,9 +1,10 @@
-"""Draw the most probable path towards constant velocity, by as much as that made paths better elsewhere.
+"""Draw the most probable path towards physics, by as much as that made paths better elsewhere.
 
 The errors of a network and of constant velocity are largely independent, so a mean of the two is better than either
 where neither is much worse (Bates and Granger 1969, The combination of forecasts). How much constant velocity counts
 depends on the class, the speed and the horizon: much at 1 s, where a measured velocity says nearly all; much for people
-who walk and vehicles that cruise; nothing for vehicles that crawl, which stop, start and turn.
+who walk and vehicles that cruise; nothing for vehicles that crawl, which stop, start and turn. How much standing still
+counts depends on how long the object has stood.
 
 The weights were chosen at sites that the default model was not trained on, see docs/self-judging.md.
 """
@@ -13,34 +14,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import all_true, any_true
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction
 
-#: Horizons of WEIGHTS (s): between them the weights are linear in time, before and after them constant.
+#: Horizons of CRUISE (s): between them the weights are linear in time, before and after them constant.
 HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
-#: Speeds of WEIGHTS (m/s): between them the weights are linear.
+#: Speeds of CRUISE (m/s): between them the weights are linear.
 SPEEDS_MPS = (0.0, 1.0, 2.0, 3.0, 6.0, 11.0, 16.0)
 #: Of constant velocity, for vehicles, riders and people, at each speed and horizon, rounded from what tools/top_path.py
 #: prints. For vehicles and riders never above 0.6: constant velocity knows of no vehicle ahead. 0 where too few were
 #: seen: riders that move, people who run.
-WEIGHTS: FloatArray = np.array(
+CRUISE: FloatArray = np.array(
     [
         [
-            [0.25, 0.15, 0.15, 0.15, 0.10],
-            [0.00, 0.00, 0.00, 0.00, 0.00],
-            [0.00, 0.00, 0.00, 0.00, 0.00],
-            [0.00, 0.00, 0.00, 0.00, 0.00],
+            *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 4,
             [0.45, 0.40, 0.35, 0.30, 0.30],
             [0.60, 0.60, 0.60, 0.60, 0.50],
             [0.60, 0.60, 0.60, 0.60, 0.60],
         ],
+        [[0.00, 0.00, 0.00, 0.00, 0.00]] * 7,
         [
-            [0.60, 0.60, 0.60, 0.60, 0.60],
-            *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 6,
-        ],
-        [
-            [0.10, 0.05, 0.05, 0.10, 0.10],
+            [0.20, 0.20, 0.25, 0.25, 0.35],
             [0.80, 0.65, 0.60, 0.60, 0.65],
             [0.50, 0.35, 0.35, 0.40, 0.45],
             [0.50, 0.35, 0.35, 0.40, 0.45],
@@ -48,8 +44,14 @@ WEIGHTS: FloatArray = np.array(
         ],
     ]
 )
-#: Of that, where the velocity was not measured but derived from positions.
+#: Of the constant velocities, where the velocity was not measured but derived from positions.
 DERIVED_SHARE = 0.5
+#: Of standing still, for objects that have stood so long (s): between them linear in time, after them constant. What
+#: has just stopped goes on soon, in a queue; what has stood for long is parked, waits or talks.
+STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
+#: Of standing still, for objects that were seen once and without a velocity: this share of the probability of the modes
+#: that end within STAYS_M, and at most so much. The model gives standing less than it deserves there.
+SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 1.5, 0.5, 2.0
 
 #: Paths shorter than this have no way to be followed (m).
 SHORTEST_M = 0.5
@@ -62,7 +64,7 @@ _WHEELED: BoolArray = np.array(WHEELED)
 
 
 def group_of(object_class: NDArray[np.int8]) -> IntArray:
-    """Return which of WEIGHTS objects of these classes take."""
+    """Return which of CRUISE objects of these classes take."""
     group: IntArray = CLASS_GROUP.take(object_class)
     return group
 
@@ -79,7 +81,7 @@ def along_the_path(gone_m: FloatArray, step_m: FloatArray, length_m: FloatArray,
     piece += np.arange(len(piece))[:, None] * gone_m.shape[1]  # one index is faster than two
     tiny = length_m < 0.1  # no direction: the path's own is taken
     way_m = step_m
-    if tiny.any():
+    if any_true(tiny):
         whole_m = gone_m[:, -1]
         way_m = np.where(tiny[..., None], whole_m[:, None], step_m)
         length_m = np.where(tiny, np.maximum(np.hypot(whole_m[:, 0], whole_m[:, 1]), 1e-6)[:, None], length_m)
@@ -92,10 +94,10 @@ def along_the_path(gone_m: FloatArray, step_m: FloatArray, length_m: FloatArray,
 
 
 def combined(
-    path_m: FloatArray, begin_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, weight: FloatArray,
-    wheeled: BoolArray,
+    path_m: FloatArray, begin_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, cruise: FloatArray,
+    stand: FloatArray, wheeled: BoolArray,
 ) -> FloatArray:  # fmt: skip
-    """Return paths (N, T, 2) drawn towards constant velocity by these weights (N, T).
+    """Return paths (N, T, 2) drawn towards constant velocity by cruise and towards standing still by stand (N, T).
 
     Vehicles and riders keep the way that the model sees, and the progress on it is combined: constant velocity knows
     the speed, but no bend. The positions of others are, and of those whose path is shorter than SHORTEST_M; there the
@@ -106,62 +108,79 @@ def combined(
     step_m = gone_m.copy()
     step_m[:, 1:] -= gone_m[:, :-1]
     length_m = np.hypot(step_m[..., 0], step_m[..., 1])
+    weight = cruise + stand
     drawn, follows = weight.any(axis=1), wheeled & (length_m.sum(axis=1) >= SHORTEST_M)
     found_m = path_m.copy()
     if len(row := np.flatnonzero(drawn & follows)):
         steps_m, lengths_m, speed_mps = step_m[row], length_m[row], np.hypot(velocity_mps[row, 0], velocity_mps[row, 1])
         progress_m = np.cumsum(lengths_m, axis=1)
-        progress_m += weight[row] * (speed_mps[:, None] * time_s - progress_m)
+        progress_m *= 1.0 - weight[row]
+        progress_m += cruise[row] * (speed_mps[:, None] * time_s)
         found_m[row] = along_the_path(gone_m[row], steps_m, lengths_m, progress_m) + begin_m[row, None]
     if len(row := np.flatnonzero(drawn & ~follows)):
-        found_m[row] += _towards(gone_m[row], velocity_mps[row], time_s, weight[row])
+        found_m[row] += _towards(gone_m[row], velocity_mps[row], time_s, cruise[row], weight[row])
     return found_m
 
 
-def _towards(gone_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, weight: FloatArray) -> FloatArray:
+def _towards(
+    gone_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, cruise: FloatArray, weight: FloatArray
+) -> FloatArray:
     """Return how far (N, T, 2) the positions of these paths are moved; see combined."""
     speed_mps, end_m = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]), gone_m[:, -1]
     aside_m = (velocity_mps[:, 0] * end_m[:, 1] - velocity_mps[:, 1] * end_m[:, 0]) / np.maximum(speed_mps, 0.1)
-    offset_m: FloatArray = velocity_mps[:, None] * time_s[:, None]
-    offset_m -= gone_m
-    offset_m *= (weight / (1.0 + np.square(aside_m / ASIDE_M))[:, None])[..., None]
+    offset_m: FloatArray = velocity_mps[:, None] * (cruise * time_s)[..., None]
+    offset_m -= weight[..., None] * gone_m
+    offset_m /= (1.0 + np.square(aside_m / ASIDE_M))[:, None, None]
     return offset_m
 
 
 class Combination:
-    """Draws most probable paths towards constant velocity."""
+    """Draws most probable paths towards constant velocity and standing still."""
 
     def __init__(self, time_s: FloatArray) -> None:
         """Prepare the weights for the predictor's times (T,)."""
         self._time_s = time_s
         steps = round(SPEEDS_MPS[-1] / _STEP_MPS) + 1
         speed_mps = np.arange(steps) * _STEP_MPS
-        at_times = np.array([[np.interp(time_s, HORIZONS_S, row) for row in group] for group in WEIGHTS])
+        at_times = np.array([[np.interp(time_s, HORIZONS_S, row) for row in group] for group in CRUISE])
         by_speed = [[np.interp(speed_mps, SPEEDS_MPS, row) for row in group.T] for group in at_times]
         self._fastest = steps - 1
-        self._weight: FloatArray = np.array(by_speed).swapaxes(1, 2).reshape(-1, len(time_s))
+        self._cruise: FloatArray = np.array(by_speed).swapaxes(1, 2).reshape(-1, len(time_s))
 
-    def weights(self, observations: Observations, velocity_mps: FloatArray) -> FloatArray:
-        """Return the weights (N, T) of constant velocity. velocity_mps (N, 2): with which it goes on."""
+    def weights(
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, stood_s: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the weights of constant velocity (N, T), and of standing still (N, 1).
+
+        velocity_mps (N, 2): with which it goes on. stood_s (N,): how long it has stood.
+        """
         step = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
         step /= _STEP_MPS
         np.minimum(step, self._fastest, out=step)
         group = group_of(observations.object_class)
-        weight: FloatArray = self._weight.take(group * (self._fastest + 1) + np.rint(step).astype(np.int64), axis=0)
-        if not observations.velocity_valid.all():
-            known = np.where(observations.reset, 0.0, DERIVED_SHARE)  # one position tells no velocity
-            weight *= np.where(observations.velocity_valid, 1.0, known)[:, None]
-        return weight
+        cruise: FloatArray = self._cruise.take(group * (self._fastest + 1) + np.rint(step).astype(np.int64), axis=0)
+        stand: FloatArray = np.interp(stood_s, STOOD_S, STAND)
+        if not all_true(observations.velocity_valid):
+            once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
+            cruise *= np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE))[:, None]
+            if len(row := np.flatnonzero(once)):
+                gone_m = prediction.position_m[row, :, -1] - observations.position_m[row, None]
+                stays = np.hypot(gone_m[..., 0], gone_m[..., 1]) < STAYS_M
+                stand[row] = np.minimum(SEEN_ONCE * (prediction.probability[row] * stays).sum(axis=1), SEEN_ONCE_MOST)
+        cruise *= (1.0 - stand)[:, None]
+        return cruise, stand[:, None]
 
     def draw(
-        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
-    ) -> None:
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, stood_s: FloatArray,
+        model: BoolArray,
+    ) -> None:  # fmt: skip
         """Move the most probable path of each row that the model answered, model (N,), in place."""
-        weight = self.weights(observations, velocity_mps)
-        weight *= model[:, None]
-        place = np.arange(len(weight)) * prediction.modes + prediction.probability.argmax(axis=1)
+        cruise, stand = self.weights(observations, prediction, velocity_mps, stood_s)
+        cruise *= model[:, None]
+        stand *= model[:, None]
+        place = np.arange(len(model)) * prediction.modes + prediction.probability.argmax(axis=1)
         paths_m = prediction.position_m.reshape(-1, len(self._time_s), 2)  # a view
         paths_m[place] = combined(
-            paths_m.take(place, axis=0), observations.position_m, velocity_mps, self._time_s, weight,
+            paths_m.take(place, axis=0), observations.position_m, velocity_mps, self._time_s, cruise, stand,
             _WHEELED.take(observations.object_class),
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import all_true
 from trajnet.inference.physics import observed_velocity
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, Expert, FloatArray, IntArray, ObjectClass
@@ -27,7 +28,7 @@ _PEOPLE: BoolArray = np.array([kind in (ObjectClass.UNKNOWN, ObjectClass.PEDESTR
 def velocity_of(observations: Observations) -> FloatArray:
     """Return the velocities (N, 2), m/s, with which ConstantVelocity goes on: along the yaw for wheeled objects."""
     velocity_mps = observations.velocity_mps
-    if not observations.velocity_valid.all():
+    if not all_true(observations.velocity_valid):
         velocity_mps = observed_velocity(observations)
     x_mps, y_mps = velocity_mps[:, 0], velocity_mps[:, 1]
     cos, sin = np.cos(observations.yaw_rad), np.sin(observations.yaw_rad)

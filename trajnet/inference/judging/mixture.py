@@ -39,23 +39,30 @@ def places(share: FloatArray, others: FloatArray, allowed: BoolArray) -> Places:
     share (N, K): of the model's modes. others (N, 2): of constant velocity and standing. allowed (N,): rows that may
     change.
     """
-    enters = np.maximum(others[:, 0], others[:, 1]) > share.min(axis=1)
+    velocity, standing = others[:, 0], others[:, 1]
+    mode, least = _least(share)
+    enters = np.maximum(velocity, standing) > least
     enters &= allowed
     row = enters.nonzero()[0]
     count, modes = len(row), share.shape[1]
     if not count:
         return Places(row, row, row, 0)
-    share, others = share.take(row, axis=0), others.take(row, axis=0)
-    mode = share.argmin(axis=1)
-    expert = 1 + (others[:, 1] > others[:, 0])
+    mode, expert = mode.take(row), 1 + (standing > velocity).take(row)
     if modes > 1:
-        share[np.arange(count), mode] = np.inf
-        also = (others.min(axis=1) > share.min(axis=1)).nonzero()[0]
+        share = share.take(row, axis=0)
+        share.reshape(-1)[np.arange(count) * modes + mode] = np.inf
+        also = (np.minimum(velocity, standing).take(row) > _least(share)[1]).nonzero()[0]
         if len(also):
             row = np.concatenate([row, row.take(also)])
             mode = np.concatenate([mode, share.take(also, axis=0).argmin(axis=1)])
             expert = np.concatenate([expert, 3 - expert.take(also)])
     return Places(row, mode, expert, count)
+
+
+def _least(share: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return the column of the least value of each row of share (N, K), in C order, and the value, (N,) each."""
+    column: IntArray = share.argmin(axis=1)  # NumPy is slow at the minimum of short rows
+    return column, share.reshape(-1).take(np.arange(len(share)) * share.shape[1] + column)
 
 
 class Mixed(NamedTuple):
@@ -87,11 +94,9 @@ def mixed(
     share = weight[:, 0, None] * prediction.probability
     row, mode, expert, rows = places(share, weight[:, 1:], allowed)
     label = np.zeros(share.shape, np.int8)
-    label[~model] = UNKNOWN
-    labelled = Prediction(
-        prediction.timestamp_ns, prediction.track_id, prediction.time_s, prediction.position_m, prediction.yaw_rad,
-        prediction.covariance_m2, prediction.probability, prediction.source, prediction.age_s, label,
-    )  # fmt: skip
+    if np.count_nonzero(model) < len(model):
+        label[~model] = UNKNOWN
+    labelled = prediction.labelled(label)
     if not rows:
         return Mixed(labelled, expert, label[:0, 0])
     place = row * share.shape[1] + mode  # one index is faster than two
@@ -109,7 +114,7 @@ def mixed(
     changed = row[:rows]
     part = share.take(changed, axis=0)
     prediction.probability[changed] = part / part.sum(axis=1, keepdims=True)
-    leading = label[changed, part.argmax(axis=1)]
+    leading = label.reshape(-1).take(changed * share.shape[1] + part.argmax(axis=1))
     ahead = leading.nonzero()[0]
     prediction.source[changed.take(ahead)] = _JUDGED
     return Mixed(labelled, expert, leading.take(ahead))

@@ -12,7 +12,9 @@ from trajnet.types import FloatArray
 #: Points of a standard Gaussian at the radii that hold 5 %, 10 % ... 95 % of it, each turned by the golden angle.
 _HELD: FloatArray = np.arange(1, 20, dtype=np.float64) / 20.0
 _ANGLE_RAD = np.arange(19) * (np.pi * (3.0 - np.sqrt(5.0)))
-_DISC = np.sqrt(-2.0 * np.log1p(-_HELD))[:, None] * np.stack([np.cos(_ANGLE_RAD), np.sin(_ANGLE_RAD)], axis=-1)
+_RADIUS: FloatArray = np.sqrt(-2.0 * np.log1p(-_HELD))
+_DISC_X, _DISC_Y = _RADIUS * np.cos(_ANGLE_RAD), _RADIUS * np.sin(_ANGLE_RAD)
+_SHARE_OF_EACH: FloatArray = np.full(len(_HELD), 1.0 / (len(_HELD) + 1.0))
 #: Half the distance of two radii, in shares: what the count of denser points is short of on average.
 _HALF_STEP = 0.025
 #: Added to every variance (m^2), so that a degenerate one has a density.
@@ -34,26 +36,39 @@ def held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray,
 def _held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray, truth_m: FloatArray) -> FloatArray:
     xx, xy, yy = covariance[..., 0] + _FLOOR_M2, covariance[..., 1], covariance[..., 2] + _FLOOR_M2
     determinant = np.maximum(xx * yy - xy * xy, _FLOOR_M2 * _FLOOR_M2)
-    root = np.sqrt(xx)
-    slope, rest = xy / root, np.sqrt(determinant) / root
     dx_m, dy_m = mean_m[..., 0] - truth_m[:, :1], mean_m[..., 1] - truth_m[:, 1:]
     count, modes = probability.shape
-    # Monomials of the points: the truth, which is the origin, then those of every mode, (J, 6, 1 + K * 19).
-    powers = np.zeros((count, 6, modes * len(_DISC) + 1))
-    x2, x_y, y2, x_m, y_m, one = powers.swapaxes(0, 1)
-    x_m[:, 1:] = (dx_m[..., None] + root[..., None] * _DISC[:, 0]).reshape(count, -1)
-    y_m[:, 1:] = (dy_m[..., None] + (slope[..., None] * _DISC[:, 0] + rest[..., None] * _DISC[:, 1])).reshape(count, -1)
+    root, height = np.sqrt(xx), np.sqrt(determinant)
+    slope, rest = (xy / root)[..., None], (height / root)[..., None]
+    np.divide(probability, height, out=height)
+    # Monomials of the points of every mode; the truth is the origin. Plane by plane: strided writes are slow.
+    powers = np.empty((6, count, modes, len(_HELD)))
+    x2, x_y, y2, x_m, y_m, one = powers
+    np.multiply(root[..., None], _DISC_X, out=x_m)
+    x_m += dx_m[..., None]
+    np.multiply(slope, _DISC_X, out=y_m)
+    y_m += rest * _DISC_Y
+    y_m += dy_m[..., None]
     np.multiply(x_m, x_m, out=x2)
     np.multiply(x_m, y_m, out=x_y)
     np.multiply(y_m, y_m, out=y2)
     one[...] = 1.0
-    # Their factors in the exponents of the modes, a dx^2 + b dx dy + c dy^2 about the means, (J, K, 6).
-    a, b, c = -0.5 * yy / determinant, xy / determinant, -0.5 * xx / determinant
-    along_x, along_y = -2.0 * a * dx_m - b * dy_m, -2.0 * c * dy_m - b * dx_m
-    factors = np.stack([a, b, c, along_x, along_y, -0.5 * (along_x * dx_m + along_y * dy_m)], axis=-1)
-    height = probability / np.sqrt(determinant)
-    exponent = np.maximum(factors @ powers, _LEAST_EXPONENT)
+    # Their factors in the exponents of the modes, a dx^2 + b dx dy + c dy^2 about the means.
+    factors = np.empty((6, count, modes))
+    a, b, c, along_x, along_y, at_truth = factors
+    np.divide(yy, determinant, out=a)
+    np.divide(xy, determinant, out=b)
+    np.divide(xx, determinant, out=c)
+    np.add(a * dx_m, -b * dy_m, out=along_x)
+    np.add(c * dy_m, -b * dx_m, out=along_y)
+    np.add(along_x * dx_m, along_y * dy_m, out=at_truth)
+    at_truth *= -0.5
+    a *= -0.5
+    c *= -0.5
+    exponent = factors.transpose(1, 2, 0) @ powers.reshape(6, count, -1).swapaxes(0, 1)  # (J, K, K * points)
+    np.maximum(exponent, _LEAST_EXPONENT, out=exponent)
     density = (height[:, None] @ np.exp(exponent, out=exponent))[:, 0]
-    denser = (density[:, 1:] > density[:, :1]).reshape(count, modes, -1).sum(axis=2) / (len(_DISC) + 1.0)
+    truth = (height * np.exp(np.maximum(at_truth, _LEAST_EXPONENT))).sum(axis=1)
+    denser = (density > truth[:, None]).astype(np.float64).reshape(count, modes, -1) @ _SHARE_OF_EACH
     share: FloatArray = (denser * probability).sum(axis=1) + _HALF_STEP
     return share

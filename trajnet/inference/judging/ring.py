@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.arrays import StructOfArrays, grown
+from trajnet.arrays import StructOfArrays, all_true, grown
 from trajnet.types import BoolArray, FloatArray, IntArray
 
 Number = TypeVar("Number", bound=np.generic)
@@ -113,7 +113,7 @@ class Ring:
         made_ns[reached == len(self._horizon_ns)] = NEVER
         self._slots.due_ns.reshape(-1)[entry] = made_ns
         fresh = age_ns <= self._reach_ns
-        if not fresh.all():
+        if not all_true(fresh):
             row, entry, reached, age_ns = row[fresh], entry[fresh], reached[fresh], age_ns[fresh]
         age_s: FloatArray = age_ns.astype(np.float64) * 1e-9
         return Due(row, entry, reached - 1, age_s)

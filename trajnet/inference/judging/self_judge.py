@@ -16,6 +16,7 @@ from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posteri
 from trajnet.inference.judging.ring import Ring, flat
 from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
+from trajnet.inference.judging.standing_time import StandingTime
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
@@ -81,6 +82,7 @@ class SelfJudge:
         self._knot_s = np.concatenate([[0.0], time_s[: self._points]])
         self._spreads = Spreads(time_s)
         self._combination = Combination(time_s) if options.combine else None
+        self._standing_time = StandingTime()
         length = self._ring.length
         self._answers = _Answers(
             np.zeros((0, length, len(self._knot_s), 2, modes + 2)), np.zeros((0, length, modes)), np.zeros((0, length))
@@ -95,6 +97,8 @@ class SelfJudge:
         """Judge the kept answers whose time has come by the positions of this frame."""
         if self.spread is not None:
             self.spread.observe(observations)
+        if self._combination is not None:
+            self._standing_time.observe(observations)
         if self._options.weigh:
             self._weigh(observations)
 
@@ -125,7 +129,8 @@ class SelfJudge:
         velocity_mps = velocity_of(observations)
         model = prediction.source == _MODEL
         if self._combination is not None:
-            self._combination.draw(observations, prediction, velocity_mps, model)
+            stood_s = self._standing_time.stood_s(observations)
+            self._combination.draw(observations, prediction, velocity_mps, stood_s, model)
         result = prediction
         if self._options.weigh:
             result = self._mixed(observations, prediction, velocity_mps, model)

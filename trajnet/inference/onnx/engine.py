@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.arrays import grown
+from trajnet.arrays import any_true, grown
 from trajnet.columns import INPUT_COLUMNS
 from trajnet.errors import ConfigError
 from trajnet.inference.contract import CARD_KEY, Contract, Tensor, read_contract
@@ -162,7 +162,7 @@ class Engine:
         bucket = next(b for b in self.buckets if b.tracks >= count)
         inputs, outputs = bucket.rows(count)
         fill(inputs)
-        born = bool(reset.any())
+        born = any_true(reset)
         slots = int(slot.max()) + 1
         for name, _ in self._states:
             memory = self._remembered(name, slots)

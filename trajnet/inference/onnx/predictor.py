@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import any_true
 from trajnet.columns import INPUT_COLUMNS, PATH_PLANES
 from trajnet.inference.base import ModelFile
 from trajnet.inference.onnx.engine import BUCKETS, Arrays, Engine
@@ -103,7 +104,7 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
         out[:, INPUT_COLUMNS.size_m] = seen.size_m[rows]
         out[:, INPUT_COLUMNS.map_valid.start] = 0 if surroundings is None else surroundings.map_valid[rows]
         out[:, INPUT_COLUMNS.object_class] = _CLASSES.take(seen.object_class[rows], axis=0)
-    if first.any():  # also tracks whose state the predictor dropped
+    if any_true(first):  # also tracks whose state the predictor dropped
         born = np.flatnonzero(first)
         out[born, INPUT_COLUMNS.displacement_m] = 0.0
         out[born, INPUT_COLUMNS.dt_s] = 0.0

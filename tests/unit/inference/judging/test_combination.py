@@ -10,7 +10,18 @@ import pytest
 from tests.frames import frame, observed
 from tests.unit.inference.judging.fakes import TIME_S, Says, bytes_of, driving, fed
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
-from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, WEIGHTS, Combination, combined, group_of
+from trajnet.inference.judging.combination import (
+    CRUISE,
+    HORIZONS_S,
+    SEEN_ONCE,
+    SEEN_ONCE_MOST,
+    SPEEDS_MPS,
+    STAND,
+    STOOD_S,
+    Combination,
+    combined,
+    group_of,
+)
 from trajnet.inference.judging.experts import velocity_of
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
@@ -19,9 +30,12 @@ COMBINE_ONLY = JudgingOptions(weigh=False, adapt_spread=False)
 KNOTS = np.searchsorted(TIME_S, HORIZONS_S)
 
 
-def weights_of(one: TrackFrame) -> FloatArray:
-    observations = observed(one)
-    return Combination(TIME_S).weights(observations, velocity_of(observations))
+def weights_of(*frames: TrackFrame, stood_s: float = 0.0, model: Says | None = None) -> tuple[FloatArray, FloatArray]:
+    """Those of constant velocity (N, T) and of standing still (N, 1) in the last of these frames."""
+    observations = observed(*frames)
+    prediction = (model or driving()).predict(observations)
+    stood = np.full(len(observations), stood_s)
+    return Combination(TIME_S).weights(observations, prediction, velocity_of(observations), stood)
 
 
 def answer(judging: JudgingOptions, one: TrackFrame, model: Says | None = None) -> Prediction:
@@ -33,7 +47,9 @@ def answer(judging: JudgingOptions, one: TrackFrame, model: Says | None = None) 
 def test_the_weights_are_those_of_the_table(kind: ObjectClass, speed: int) -> None:
     one = frame(0.0, {"a": (0.0, 0.0)}, kind=kind, velocity=(SPEEDS_MPS[speed], 0.0), yaw=0.0)
     group = int(group_of(np.array([kind], np.int8))[0])
-    np.testing.assert_allclose(weights_of(one)[0, KNOTS], WEIGHTS[group, speed])
+    cruise, stand = weights_of(one)
+    np.testing.assert_allclose(cruise[0, KNOTS], CRUISE[group, speed])
+    assert stand.tolist() == [[0.0]]
 
 
 def test_each_class_has_its_group() -> None:
@@ -43,7 +59,7 @@ def test_each_class_has_its_group() -> None:
 
 def test_between_speeds_and_times_the_weights_are_linear_and_beyond_them_constant() -> None:
     def of(speed_mps: float) -> FloatArray:
-        found: FloatArray = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(speed_mps, 0.0), yaw=0.0))[0]
+        found: FloatArray = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(speed_mps, 0.0), yaw=0.0))[0][0]
         return found
 
     np.testing.assert_allclose(of(8.5), (of(6.0) + of(11.0)) / 2)
@@ -56,9 +72,11 @@ def test_between_speeds_and_times_the_weights_are_linear_and_beyond_them_constan
 def test_only_the_most_probable_path_moves_by_its_weight() -> None:
     one = frame(0.0, {"a": (3.0, 1.0)}, velocity=(11.0, 0.0), yaw=0.0)
     plain, drawn = answer(NO_JUDGING, one), answer(COMBINE_ONLY, one)
-    weight = weights_of(one)[0][:, None]
+    cruise, stand = weights_of(one)
     velocity_m = np.array([3.0, 1.0]) + TIME_S[:, None] * np.array([11.0, 0.0])
-    np.testing.assert_allclose(drawn.position_m[0, 0], plain.position_m[0, 0] * (1 - weight) + weight * velocity_m)
+    wanted_m = plain.position_m[0, 0] * (1 - cruise[0] - stand[0])[:, None] + cruise[0][:, None] * velocity_m
+    wanted_m += stand[0] * np.array([3.0, 1.0])
+    np.testing.assert_allclose(drawn.position_m[0, 0], wanted_m)
     np.testing.assert_array_equal(drawn.position_m[0, 1:], plain.position_m[0, 1:])
     for name in ("yaw_rad", "covariance_m2", "probability", "source"):
         np.testing.assert_array_equal(getattr(drawn, name), getattr(plain, name))
@@ -72,15 +90,43 @@ def test_the_most_probable_path_need_not_be_the_first() -> None:
     assert moved[0, 1, :, 0].all()
 
 
-def test_a_derived_velocity_counts_half_and_one_that_nobody_knows_nothing() -> None:
+def test_a_derived_velocity_counts_half() -> None:
     places: list[tuple[float, float]] = [(0.0, 0.0), (1.1, 0.0)]
-    frames = [frame(0.1 * i, {"a": place}, yaw=0.0) for i, place in enumerate(places)]
-    first, second = (observed(*frames[: i + 1]) for i in range(2))
-    combination = Combination(TIME_S)
-    assert not combination.weights(first, velocity_of(first)).any()
-    derived = combination.weights(second, velocity_of(second))[0]
-    measured = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0))[0]
+    derived, _ = weights_of(*(frame(0.1 * i, {"a": place}, yaw=0.0) for i, place in enumerate(places)))
+    measured, _ = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0))
+    assert derived.any()
     np.testing.assert_allclose(derived, measured / 2)
+
+
+@pytest.mark.parametrize(("stays", "wanted"), [(0.0, 0.0), (0.2, SEEN_ONCE * 0.2), (0.6, SEEN_ONCE_MOST)])
+def test_what_is_seen_once_and_without_a_velocity_is_drawn_towards_standing_by_the_modes_that_stay(
+    stays: float, wanted: float
+) -> None:
+    model = Says([(5.0, 0.0), (0.1, 0.0)], [1.0 - stays, stays])
+    cruise, stand = weights_of(frame(0.0, {"a": (3.0, 1.0)}, yaw=0.0), model=model)
+    assert not cruise.any()
+    np.testing.assert_allclose(stand, [[wanted]])
+
+
+@pytest.mark.parametrize(
+    ("stood_s", "wanted"), [(0.9, 0.0), (1.5, STAND[1] / 2), (STOOD_S[2], STAND[2]), (99.0, STAND[-1])]
+)
+def test_standing_counts_more_the_longer_an_object_has_stood(stood_s: float, wanted: float) -> None:
+    cruise, stand = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(0.0, 0.0), yaw=0.0), stood_s=stood_s)
+    np.testing.assert_allclose(stand, [[wanted]])
+    np.testing.assert_allclose(cruise[0, KNOTS], (1.0 - wanted) * CRUISE[0, 0])
+
+
+def test_a_car_that_has_stood_for_long_is_no_longer_sent_off() -> None:
+    """Its other modes still drive, and as soon as it has moved the model is believed again."""
+    places = [0.0] * 80 + [0.2 * i for i in range(1, 6)]
+    frames = [frame(0.1 * i, {"a": (x, 0.0)}, velocity=(0.0, 0.0), yaw=0.0) for i, x in enumerate(places)]
+    answers = fed(Stream(driving(), judging=COMBINE_ONLY), frames)
+    ends_m = np.array([one.position_m[0, :, -1, 0] for one in answers]) - np.array(places)[:, None]
+    plain_m = 5.0 * TIME_S[-1]
+    np.testing.assert_allclose(ends_m[79, 0], (1.0 - STAND[-1]) * plain_m)
+    np.testing.assert_allclose(ends_m[-1, 0], plain_m)
+    np.testing.assert_allclose(ends_m[:, 1], 8.0 * TIME_S[-1])
 
 
 def test_rows_that_physics_answers_do_not_move() -> None:
@@ -97,10 +143,12 @@ def test_rows_that_physics_answers_do_not_move() -> None:
     assert bytes_of(answers[0]) == bytes_of(answers[1])
 
 
-def drawn(path_m: FloatArray, velocity_mps: tuple[float, float], weight: float, *, wheeled: bool) -> FloatArray:
-    weights = np.full((1, len(path_m)), weight)
+def drawn(
+    path_m: FloatArray, velocity_mps: tuple[float, float], weight: float, *, wheeled: bool, stand: float = 0.0
+) -> FloatArray:
+    cruise, still = np.full((1, len(path_m)), weight), np.full((1, 1), stand)
     begin_m, velocities = np.zeros((1, 2)), np.array([velocity_mps])
-    found = combined(path_m[None], begin_m, velocities, TIME_S[: len(path_m)], weights, np.array([wheeled]))
+    found = combined(path_m[None], begin_m, velocities, TIME_S[: len(path_m)], cruise, still, np.array([wheeled]))
     one: FloatArray = found[0]
     return one
 
@@ -129,6 +177,14 @@ def test_a_path_that_goes_nowhere_and_those_of_people_are_averaged() -> None:
     np.testing.assert_allclose(drawn(still_m, (0.2, 0.0), 0.5, wheeled=True)[:, 0], 0.005 + 0.05 * np.arange(1, 5))
     ahead_m = np.stack([1.0 * TIME_S, np.zeros(12)], axis=1)
     np.testing.assert_allclose(drawn(ahead_m, (2.0, 0.0), 0.5, wheeled=False), 1.5 * ahead_m)
+
+
+@pytest.mark.parametrize("wheeled", [True, False])
+def test_drawn_towards_standing_still_a_path_becomes_shorter_by_the_weight(wheeled: bool) -> None:
+    ahead_m = np.stack([5.0 * TIME_S, np.zeros(12)], axis=1)
+    np.testing.assert_allclose(drawn(ahead_m, (0.0, 0.0), 0.0, wheeled=wheeled, stand=0.8), 0.2 * ahead_m, atol=1e-9)
+    both_m = drawn(ahead_m, (9.0, 0.0), 0.3, wheeled=wheeled, stand=0.4)
+    np.testing.assert_allclose(both_m[:, 0], (0.3 * 5.0 + 0.3 * 9.0) * TIME_S)
 
 
 def test_people_who_are_to_turn_are_drawn_less() -> None:

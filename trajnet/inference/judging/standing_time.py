@@ -1,0 +1,48 @@
+"""How long each object has stood where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trajnet.arrays import StructOfArrays, grown
+from trajnet.tracking.store import Observations
+from trajnet.types import FloatArray, IntArray
+
+#: An object that is this far from where its standing was counted from has moved, m.
+NEAR_M = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class _Slots(StructOfArrays):
+    """position_m (S, 2): where the standing of each slot is counted from. since_ns (S,): and from when."""
+
+    position_m: FloatArray
+    since_ns: IntArray
+
+
+class StandingTime:
+    """Counts for every slot how long its object has been within NEAR_M of one place."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._slots = _Slots(np.zeros((0, 2)), np.zeros(0, np.int64))
+
+    def observe(self, observations: Observations) -> None:
+        """Take the positions of a frame."""
+        if observations.slots > len(self._slots):
+            self._slots = grown(self._slots, observations.slots)
+        position_m, since_ns = self._slots.position_m, self._slots.since_ns
+        position_m[observations.begun] = np.inf
+        slot, here_m = observations.slot, observations.position_m
+        gone_m = here_m - position_m.take(slot, axis=0)
+        far = np.hypot(gone_m[:, 0], gone_m[:, 1]) > NEAR_M
+        moved = slot[far]
+        position_m[moved] = here_m[far]
+        since_ns[moved] = observations.timestamp_ns
+
+    def stood_s(self, observations: Observations) -> FloatArray:
+        """Return how long (N,) the objects of the frame that was observed last have stood, s."""
+        stood_ns: IntArray = observations.timestamp_ns - self._slots.since_ns.take(observations.slot)
+        return stood_ns.astype(np.float64) * 1e-9
