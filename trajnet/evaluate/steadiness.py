@@ -22,7 +22,8 @@ MAX_STEP_S = 1.0
 DEFINITIONS = {
     "pairs": f"two predictions of one object from successive observations at most {MAX_STEP_S:g} s apart",
     "jump_m": "mean distance between the two most probable paths at the same absolute times, over the times of the "
-    "later prediction from now on that both reach; mean over pairs (p95: the 95th percentile)",
+    "later prediction from now on that both reach, up to the scored horizon; mean over pairs "
+    "(p95: the 95th percentile)",
     "end_jump_m": "the distance at the last of those times",
     "flip_share": "share of pairs whose best mode became another: the mode that now ends closest to the previous best "
     f"path is not the most probable one, which ends {metrics.SAME_MANOEUVRE_M:g} m or more away from it",
@@ -103,9 +104,10 @@ class PathWatch:
 
 
 class WatchedStream(Stream):
-    """A Stream that also watches how steady its answers are."""
+    """A Stream that also watches how steady its answers are, up to until_s, so that models of any reach compare."""
 
     watch: PathWatch | None = None
+    until_s: float = float("inf")
 
     def update(
         self,
@@ -116,14 +118,16 @@ class WatchedStream(Stream):
         surroundings: Surroundings | None = None,
         begin_ns: int | None = None,
     ) -> Prediction:
+        time_s = self.predictor.time_s
+        known = max(int(np.searchsorted(time_s, self.until_s + 1e-6)), 1)
         if self.watch is None:
-            self.watch = PathWatch(self.predictor.time_s)
+            self.watch = PathWatch(time_s[:known])
         answer = super().update(frame, now_ns, ego, surroundings=surroundings, begin_ns=begin_ns)
         if self.status not in ("out_of_order", "duplicate"):
             count = len(frame)
             self.watch.add(
-                frame.timestamp_ns, frame.track_id, frame.object_class, frame.position_m, answer.position_m[:count],
-                answer.probability[:count],
+                frame.timestamp_ns, frame.track_id, frame.object_class, frame.position_m,
+                answer.position_m[:count, :, :known], answer.probability[:count],
             )  # fmt: skip
         return answer
 
