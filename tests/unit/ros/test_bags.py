@@ -140,6 +140,7 @@ def test_type_hashes_are_the_published_ones(message_type: str) -> None:
 
 
 def test_open_scene_takes_bags_and_files(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="reads a scene table")
     export_bag(scene(), tmp_path / "bag.mcap")
     write_scene(scene(), tmp_path / "scene.parquet")
     for name in ("bag.mcap", "scene.parquet"):
@@ -307,6 +308,18 @@ def test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(compr
     half = range(21, 30) if compression is rosbag2.CompressionMode.NONE else range(20, 21)
     assert found[2] in half
     assert [found[i] for i in (0, 1, 3)] == [10, 20, 30]
+
+
+@pytest.mark.parametrize("missing", ["zstandard", "backports.zstd"])
+def test_a_cut_recording_is_read_with_whichever_package_of_zstd_there_is(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {"zstandard": "backports.zstd", "backports.zstd": "zstandard"}[missing]
+    pytest.importorskip(other, reason="the only one that is left")
+    monkeypatch.setitem(sys.modules, missing, None)
+    if other == "zstandard":
+        monkeypatch.setitem(sys.modules, "compression.zstd", None)
+    test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(rosbag2.CompressionMode.STORAGE, tmp_path)
 
 
 @pytest.mark.parametrize("compression", ["brotli", "Zstd"])
