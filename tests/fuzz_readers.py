@@ -7,6 +7,7 @@ The suite runs a small number (tests/unit/test_readers_broken_files.py).
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import warnings
@@ -142,6 +143,7 @@ def data_set_cases(folder: Path) -> list[Case]:
     from trajnet.datasets.files import load_scene, load_scenes
     from trajnet.scenes.nuscenes_map import read_nuscenes_map
     from trajnet.scenes.tfrecord import read_records
+    from trajnet.scenes.trajdata_map import read_trajdata_map
 
     def every(path: Path) -> int:
         return sum(1 for _ in load_scenes(path))
@@ -155,6 +157,10 @@ def data_set_cases(folder: Path) -> list[Case]:
     shard = womd_files.write_shard(folder / "a.tfrecord", womd_files.scenario("a"), womd_files.scenario("b"))
     tiny = scenarionet_files.scenario_of(load_scene(ROOT / "sim/scenes/crossing_small.parquet"))
     scenario = scenarionet_files.write_scenario(folder / "sd_a.pkl", tiny)
+    shutil.copytree(ROOT / "tests/golden/trajdata_cache/nuplan_mini/log=1", folder / "cache/env/a")
+    shutil.copytree(ROOT / "tests/golden/trajdata_cache/nuplan_mini/maps", folder / "cache/env/maps")
+    road = folder / "cache/env/a/agent_data_dt0.10.feather"
+    about, town = road.with_name("scene_metadata_dt0.10.dill"), folder / "cache/env/maps/town.pb"
     walk = csv.INTERACTION + "1,1,100,car,1,2,3,0,0,4,2\n1,2,200,car,2,2,3,0,0,4,2\n"
 
     def of(path: Path) -> bytes:
@@ -170,6 +176,9 @@ def data_set_cases(folder: Path) -> list[Case]:
         Case("scenario.bin", past_the_check_sum, womd_files.scenario()),
         Case("log.db", every, of(nuplan_files.write_log(folder / "a.db"))),
         Case("sd_broken.pkl", load_scene, of(scenario)),
+        Case("cache/env/a/agent_data_dt0.10.feather", load_scene, of(road)),
+        Case("cache/env/a/scene_metadata_dt0.10.dill", lambda p: load_scene(p.with_name(road.name)), of(about)),
+        Case("cache/env/maps/town.pb", read_trajdata_map, of(town)),
         Case("log/annotations.feather", load_scene, of(sensor)),
         Case("vehicle_tracks_000.csv", lambda p: load_scene(p, "interaction"), walk.encode()),
         Case("cases_train.csv", lambda p: list(load_scenes(p, "interaction")), csv.CASES.encode()),

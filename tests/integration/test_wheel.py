@@ -57,6 +57,7 @@ def test_the_vehicle_needs_three_libraries_and_a_runtime(wheel: zipfile.ZipFile)
         "geo",
         "opendrive",
         "remote",
+        "trajdata",
         "womd",
         "view",
         "cluster",

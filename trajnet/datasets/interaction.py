@@ -68,8 +68,14 @@ def read_interaction_scenes(path: Path, with_map: bool = False) -> Iterator[Scen
 
 def _rows(table: CsvTable) -> Rows:
     classes = table.classes("agent_type", CLASSES)
+    given = [name for name in OF_VEHICLES if name in table]
+    if given and len(given) < len(OF_VEHICLES):
+        lacking = ", ".join(name for name in OF_VEHICLES if name not in given)
+        raise InputError(
+            f"{table.path}: expected the columns {', '.join(OF_VEHICLES)} together, got none called {lacking}"
+        )
     size_m, yaw_rad, known = default_sizes(classes), np.zeros(table.rows), np.zeros(table.rows, np.bool_)
-    if all(name in table for name in OF_VEHICLES):
+    if given:
         yaw_rad, known = table.numbers_or_blank("psi_rad")
         sides = [table.numbers_or_blank(name) for name in ("length", "width")]
         size_m = np.stack([np.where(ok & (v > 0), v, size_m[:, i]) for i, (v, ok) in enumerate(sides)], axis=1)

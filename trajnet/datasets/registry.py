@@ -25,6 +25,7 @@ from trajnet.datasets.scenarionet import SCENARIONET
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.sind import SIND
 from trajnet.datasets.tgsim import TGSIM
+from trajnet.datasets.trajdata import TRAJDATA
 from trajnet.datasets.vru import VRU
 from trajnet.datasets.womd import WOMD
 from trajnet.errors import ConfigError, InputError
@@ -51,6 +52,7 @@ DATASETS: tuple[Dataset, ...] = (
     TGSIM,
     DLR_UT,
     SCENARIONET,
+    TRAJDATA,
     SCENES,
 )
 

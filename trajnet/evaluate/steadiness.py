@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet import metrics
-from trajnet.arrays import StructOfArrays, concat
+from trajnet.arrays import StructOfArrays, concat, grown
 from trajnet.context.surroundings import Surroundings
 from trajnet.inference import Stream
 from trajnet.inference.priority import Ego
@@ -50,7 +50,9 @@ class PathWatch:
 
     def __init__(self, time_s: FloatArray) -> None:
         self._time_s = np.concatenate([[0.0], time_s])
-        self._last: dict[str, tuple[int, FloatArray]] = {}
+        self._place: dict[str, int] = {}  # of each track in the arrays below
+        self._when_ns = np.zeros(0, np.int64)
+        self._best_m = np.zeros((0, len(self._time_s), 2))
         self._steps: list[Steps] = []
 
     def add(
@@ -63,21 +65,22 @@ class PathWatch:
         probability: FloatArray,
     ) -> None:
         """Take the predictions of N observed tracks: position_m (N, 2) now, path_m (N, K, T, 2), probability (N, K)."""
-        here_m = np.broadcast_to(position_m[:, None, None], (*path_m.shape[:2], 1, 2))
-        paths_m = np.concatenate([here_m, path_m], axis=2)
+        if not len(track_id):
+            return
+        known = len(self._place)
+        place = np.array([self._place.setdefault(track, len(self._place)) for track in track_id])
+        self._when_ns, self._best_m = (grown(kept, len(self._place)) for kept in (self._when_ns, self._best_m))
+        step_ns = np.where(place < known, timestamp_ns - self._when_ns[place], 0)
+        paths_m = np.empty((*path_m.shape[:2], len(self._time_s), 2))
+        paths_m[:, :, 0], paths_m[:, :, 1:] = position_m[:, None], path_m
         best_m = paths_m[np.arange(len(track_id)), probability.argmax(axis=1)]
-        before_ns = [self._last[t][0] if t in self._last else timestamp_ns for t in track_id]
-        step_ns = timestamp_ns - np.array(before_ns, dtype=np.int64)
-        for each_ns in np.unique(step_ns):
-            if not 0 < each_ns <= MAX_STEP_S * 1e9:
-                continue
-            rows = np.flatnonzero(step_ns == each_ns)
-            previous_m = np.stack([self._last[track_id[r]][1] for r in rows.tolist()])
-            kinds = object_class[rows]
-            self._steps.append(
-                self._compared(previous_m, best_m[rows], paths_m[rows], probability[rows], kinds, int(each_ns) * 1e-9)
-            )
-        self._last.update((t, (timestamp_ns, best_m[i])) for i, t in enumerate(track_id))
+        for each_ns in np.unique(step_ns).tolist():
+            if 0 < each_ns <= MAX_STEP_S * 1e9:
+                rows = np.flatnonzero(step_ns == each_ns)
+                before_m, kinds = self._best_m[place[rows]], object_class[rows]
+                compared = before_m, best_m[rows], paths_m[rows], probability[rows], kinds, each_ns * 1e-9
+                self._steps.append(self._compared(*compared))
+        self._when_ns[place], self._best_m[place] = timestamp_ns, best_m
 
     def _compared(
         self,

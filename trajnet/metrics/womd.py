@@ -28,6 +28,10 @@ class Threshold:
 THRESHOLDS = (Threshold(3.0, 1.0, 2.0), Threshold(5.0, 1.8, 3.6), Threshold(8.0, 3.0, 6.0))
 #: Thresholds are halved up to the first speed and whole from the second, in m/s.
 SPEEDS_MPS, SCALES = (1.4, 11.0), (0.5, 1.0)
+#: A path is stationary below this speed (m/s) and this way (m), straight below this way aside (m) and this turn (rad);
+#: a turn that ends less far ahead than this (m) is a U-turn. As in Waymo's source; its release 1.6.1 on PyPI was built
+#: with 5, 5 and -5 m, by which tests/integration/test_official_metrics.py compares mAP.
+STILL_MPS, STILL_M, STRAIGHT_M, STRAIGHT_RAD, U_TURN_M = 2.0, 3.0, 2.5, np.pi / 6.0, 0.0
 #: The shapes of true paths that mAP is a mean over (motion_metrics_utils.h, TrajectoryType).
 SHAPES = (
     "stationary", "straight", "straight_left", "straight_right", "left_u_turn", "left_turn", "right_u_turn",
@@ -56,12 +60,12 @@ def path_shape(
     """
     ahead_m, left_m = rotate(np.asarray(moved_m, np.float64), -start_yaw_rad)
     turn_rad = float(wrap_angle(np.asarray(end_yaw_rad - start_yaw_rad)))
-    if max(start_speed_mps, end_speed_mps) < 2.0 and np.hypot(ahead_m, left_m) < 3.0:
+    if max(start_speed_mps, end_speed_mps) < STILL_MPS and np.hypot(ahead_m, left_m) < STILL_M:
         return SHAPES.index("stationary")
-    if abs(turn_rad) < np.pi / 6.0:
-        side = "" if abs(left_m) < 2.5 else "_right" if left_m < 0 else "_left"
+    if abs(turn_rad) < STRAIGHT_RAD:
+        side = "" if abs(left_m) < STRAIGHT_M else "_right" if left_m < 0 else "_left"
         return SHAPES.index(f"straight{side}")
-    return SHAPES.index(f"{'right' if left_m < 0 else 'left'}_{'u_turn' if ahead_m < 0 else 'turn'}")
+    return SHAPES.index(f"{'right' if left_m < 0 else 'left'}_{'u_turn' if ahead_m < U_TURN_M else 'turn'}")
 
 
 def average_precision(confidence: FloatArray, hit: BoolArray, count: int) -> float:
@@ -116,10 +120,12 @@ def mean_average_precision(confidence: FloatArray, hit: BoolArray, shape: IntArr
     """Return mAP: the mean over the shapes that occur of the average precision of their objects' paths.
 
     confidence (N, K), hit (N, K): most probable first; confidence is NaN where there are fewer paths. shape (N,): index
-    in SHAPES. Of one object only the most probable hit counts; the others are wrong, or with soft left out.
+    in SHAPES; right U-turns count as right turns, as in Waymo's program. Of one object only the most probable hit
+    counts; the others are wrong, or with soft left out.
     """
     first = hit & (np.cumsum(hit, axis=1) == 1)
     counted = np.isfinite(confidence) & (first | ~hit if soft else np.ones_like(hit))
+    shape = np.where(shape == SHAPES.index("right_u_turn"), SHAPES.index("right_turn"), shape)
     found = []
     for index in np.unique(shape):
         rows = shape == index

@@ -247,10 +247,18 @@ class _Columns:
         """Raise InputError that names every missing column without a substitute."""
         missing = [name for name in names if name not in self and not self._has_substitute(name)]
         if missing:
+            without = ", ".join(self._shown(name) for name in missing)
             raise InputError(
-                f"{self.path}: expected the columns {', '.join(names)}, got a table without {', '.join(missing)}; "
+                f"{self.path}: expected the columns {', '.join(names)}, got a table without {without}; "
                 "`trajnet convert --from own` takes a table without class, heading and velocity, which are then unknown"
             )
+
+    def _shown(self, name: str) -> str:
+        """Return a missing column; where Argoverse 2's are there in its place, but not all of them, those missing."""
+        others = SUBSTITUTES.get(name, ())
+        lacking = [other for other in others if other not in self]
+        half = len(lacking) < len(others) or "focal_track_id" in self
+        return f"{name} (nor Argoverse 2's {', '.join(lacking)})" if others and half else name
 
     def _has_substitute(self, name: str) -> bool:
         return name in SUBSTITUTES and all(other in self for other in SUBSTITUTES[name])

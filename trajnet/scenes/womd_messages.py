@@ -9,11 +9,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from trajnet.errors import DependencyError, install_advice
+from trajnet.scenes.messages import Fields, message_class
 
-_PACKAGE = "trajnet.womd"
-#: Message -> field -> (number, type); a type that is no scalar names a message, and a star means repeated.
-FIELDS: dict[str, dict[str, tuple[int, str]]] = {
+FIELDS: Fields = {
     "Scenario": {
         "scenario_id": (5, "string"),
         "timestamps_seconds": (1, "double*"),
@@ -72,24 +70,4 @@ FIELDS: dict[str, dict[str, tuple[int, str]]] = {
 @functools.cache
 def scenario_class() -> Any:
     """Return protobuf's class of a Scenario. Raises DependencyError where protobuf is not installed."""
-    try:
-        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-    except ImportError as error:
-        raise DependencyError(
-            f"Waymo's scenarios need protobuf, which is not installed; run: {install_advice('womd')}"
-        ) from error
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="trajnet/womd.proto", package=_PACKAGE, syntax="proto2")
-    for message, fields in FIELDS.items():
-        described = file.message_type.add(name=message)
-        for name, (number, kind) in fields.items():
-            single = kind.rstrip("*")
-            added = described.field.add(name=name, number=number)
-            added.label = field.LABEL_REPEATED if kind.endswith("*") else field.LABEL_OPTIONAL
-            if single in FIELDS:
-                added.type, added.type_name = field.TYPE_MESSAGE, f".{_PACKAGE}.{single}"
-            else:
-                added.type = getattr(field, f"TYPE_{single.upper()}")
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Scenario"))
+    return message_class("womd", FIELDS, "Scenario")

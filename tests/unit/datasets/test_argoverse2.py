@@ -34,5 +34,17 @@ def test_the_focal_track_alone_is_scored(tmp_path: Path) -> None:
 def test_a_scenario_without_a_focal_track_is_refused(tmp_path: Path) -> None:
     scenario(tmp_path / "none.parquet", targets=0)
     assert not load_scene(tmp_path / "none.parquet").is_target.any()
-    with pytest.raises(InputError, match=r"none\.parquet: expected one focal track .* got 0"):
+    with pytest.raises(InputError, match=r"none\.parquet: expected one focal track, .* got 0"):
         load_scene(tmp_path / "none.parquet", "argoverse2")
+
+
+def test_a_column_of_argoverse_2_that_is_missing_is_named(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    scenario(path, targets=1)
+    table = pq.read_table(path).drop_columns(["timestamp_ns", "object_class"])
+    for name in ("timestep", "object_type"):
+        renamed = ["renamed" if each == name else each for each in table.column_names]
+        pq.write_table(table.rename_columns(renamed), path)
+        with pytest.raises(InputError, match=rf"a\.parquet: .* a table without .*nor Argoverse 2's {name}"):
+            load_scene(path, "argoverse2")

@@ -192,6 +192,12 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
         ("interaction", ",car,", ",ship,", "row 1: expected one of car, .* as agent_type, got 'ship'"),
         ("interaction", "1,1,100,car,1,", "1,1,100,car,inf,", "row 1: expected a finite number as x, got 'inf'"),
         ("interaction", "1,1,100", "1,1.5,100", "row 1: expected a whole number as frame_id, got '1.5'"),
+        (
+            "interaction",
+            "psi_rad",
+            "heading",
+            "expected the columns psi_rad, length, width together, got none .* psi_rad",
+        ),
         ("levelx", "xCenter", "centre", "expected the columns .*, got none called xcenter"),
         ("levelx", "7,1,1,0", "7,5,1,0", "expected tracks that 07_tracksMeta.csv describes, got '5'"),
         ("levelx", "7,0,1,1", "7,0,0,1", "'0' twice in frame 0"),

@@ -51,7 +51,7 @@ DERIVED_SHARE = 0.5
 STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
 #: Of standing still, for objects that were seen once and without a velocity: this share of the probability of the modes
 #: that end within STAYS_M, and at most so much. The model gives standing less than it deserves there.
-SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 1.5, 0.5, 2.0
+SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 2.5, 0.8, 2.0
 
 #: Paths shorter than this have no way to be followed (m).
 SHORTEST_M = 0.5
