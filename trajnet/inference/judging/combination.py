@@ -91,10 +91,10 @@ def along_the_path(
         np.copyto(way, (whole_m / np.maximum(np.hypot(whole_m[0], whole_m[1]), 1e-6))[:, None], where=tiny)
     np.subtract(gone_m, step_m, out=begin_m)
     begin_m -= way * before_m
-    piece = np.add.reduce((before_m[1:, None] < progress_m).view(np.int8), axis=0, dtype=np.int16)
+    piece: NDArray[np.int16] = np.add.reduce((before_m[1:, None] < progress_m).view(np.int8), axis=0, dtype=np.int16)
     place = np.multiply(piece, count, dtype=np.intp)
     place += np.arange(count)
-    at_m = line.reshape(4, -1).take(place, axis=1)
+    at_m: FloatArray = line.reshape(4, -1).take(place, axis=1)
     found_m: FloatArray = at_m[2:]
     found_m *= progress_m
     found_m += at_m[:2]
