@@ -9,6 +9,7 @@ the predictor does; nothing is raised; the counters add up. The suite runs a sma
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -142,6 +143,7 @@ class Judge(BasePredictor):
 
 
 def main() -> int:
+    logging.getLogger("trajnet").setLevel(logging.ERROR)
     frames = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     broken, happened = run(frames, seed=0)
     print(f"{frames} frames, {len(broken)} broken rules", *broken[:5], sep="\n")

@@ -26,6 +26,7 @@ from rclpy.qos import QoSProfile
 from tests.ros.ros_harness import Ros, real_ros
 from trajnet.ros.cdr import decode_predicted, encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC
+from trajnet.ros.parameters import DEFAULTS
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.timing.clock import WallClock, stolen_since
 from trajnet.timing.hardware import describe_hardware
@@ -64,7 +65,7 @@ def stamp_of(data: bytes) -> int:
 def measure(ros: Ros, options: argparse.Namespace) -> dict[str, Any]:
     period_s = 1.0 / options.rate
     frames = round(options.seconds * options.rate) + WARM_UP_FRAMES
-    ros.predictor(model=options.model, budget_ms=options.budget_ms)
+    ros.predictor(model=options.model, budget_ms=options.budget_ms, horizon_s=options.horizon)
     ros.ready(INPUT_TOPIC, OUTPUT_TOPIC)
     received: dict[int, int] = {}
     sample = b""
@@ -126,6 +127,7 @@ def main() -> int:
     parser.add_argument("--objects", type=int, default=100)
     parser.add_argument("--rate", type=float, default=10.0, help="Hz")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--horizon", type=float, default=DEFAULTS["horizon_s"], help="s")
     parser.add_argument("--budget-ms", type=float, default=50.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--check", action="store_true", help="exit code 1 where the bar is missed")

@@ -26,6 +26,7 @@ from visualization_msgs.msg import MarkerArray
 from tests.ros.bench_node import message
 from tests.ros.ros_harness import Ros, real_ros
 from trajnet.ros.node import INPUT_TOPIC, OUTPUT_TOPIC
+from trajnet.ros.parameters import DEFAULTS
 
 SAMPLES = 200
 NODE = "/trajnet_predictor"
@@ -43,6 +44,7 @@ def measure(ros: Ros, options: argparse.Namespace) -> tuple[list[int], list[int]
     """Return the numbers of messages at which memory was read, and the resident bytes then."""
     node = ros.predictor(
         model=options.model,
+        horizon_s=DEFAULTS["horizon_s"],
         diagnostics_period_s=options.diagnostics_period_s,
         diagnostics_window_s=options.diagnostics_window_s,
     )

@@ -180,3 +180,10 @@ def test_the_types_load_numpy_only() -> None:
     loaded = {name.split(".")[0] for name in loaded_by("import trajnet.types, trajnet.geometry, trajnet.errors")}
     assert "numpy" in loaded
     assert loaded & {"yaml", "shapely", "onnxruntime", *NOT_AT_RUNTIME} == set()
+
+
+def test_processes_that_build_windows_do_not_load_torch() -> None:
+    """Loading it takes each of them three seconds of a core."""
+    loaded = loaded_by("import trajnet.training.window_store")
+    assert "trajnet.training.config" in loaded
+    assert not loaded & {"torch", "lightning"}

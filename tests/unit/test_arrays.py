@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from trajnet.arrays import MIN_SLOTS, StructOfArrays, concat, grown
+from trajnet.arrays import MIN_SLOTS, StructOfArrays, all_true, any_true, concat, grown
 from trajnet.errors import InputError
 
 
@@ -170,3 +170,12 @@ def test_another_axis_grows() -> None:
     assert larger.dtype == np.float32
     assert larger[:, :3].all()
     assert not larger[:, 3:].any()
+
+
+@pytest.mark.parametrize("mask", [[], [True], [False], [True, False], [True] * 9, [False] * 9])
+def test_masks_are_looked_at_as_numpy_does(mask: list[bool]) -> None:
+    one = np.array(mask, np.bool_)
+    column = np.stack([~one, one], axis=1)[:, 1]
+    for found in (one, column):
+        assert all_true(found) is bool(found.all())
+        assert any_true(found) is bool(found.any())

@@ -115,6 +115,6 @@ def test_package_xml_depends_on_every_ros_package_that_is_imported(manifest: Ele
     assert {"rclpy", "autoware_map_msgs", "tf2_msgs"} <= used
     assert used - optional <= declared
     # What the launch files start; RViz is for people, and a vehicle has none.
-    assert {"launch", "launch_ros", "ros2launch", "ros2bag"} <= declared
+    assert {"launch", "launch_ros", "launch_xml", "ros2launch", "ros2bag"} <= declared
     assert manifest.find("license").attrib["file"] == "LICENSE"  # type: ignore[union-attr]
     assert (ROOT / "LICENSE").is_file()

@@ -207,6 +207,17 @@ def test_experts_follow_their_modes() -> None:
         replace(prediction(), expert=np.zeros(2, np.int8))
 
 
+def test_a_labelled_prediction_shares_its_arrays_and_only_labels_that_fit_are_taken() -> None:
+    plain = prediction()
+    expert = np.zeros(plain.probability.shape, np.int8)
+    labelled = plain.labelled(expert)
+    assert (labelled.expert is expert, plain.expert) == (True, None)
+    for name, value in vars(plain).items():
+        assert name == "expert" or getattr(labelled, name) is value
+    with pytest.raises(InputError, match=r"Prediction\.expert"):
+        plain.labelled(expert[:, :1])
+
+
 def test_a_lane_is_made_of_points() -> None:
     line = [[0.0, 0.0], [1.0, 0.0]]
     assert Lane("1", line, line, line).left_m.shape == (2, 2)  # type: ignore[arg-type]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trajnet.training.batches import Batch
-from trajnet.training.loss import LossConfig, winner_takes_all
+from trajnet.training.loss import winner_takes_all
+from trajnet.training.loss_config import LossConfig
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.tensors import ContextTensors
 

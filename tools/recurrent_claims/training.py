@@ -15,7 +15,8 @@ from tools.recurrent_claims.networks import Network
 from trajnet.training.batches import Batches
 from trajnet.training.config import AugmentConfig, OptimizerConfig, SourceConfig, TrainConfig
 from trajnet.training.learner import Learner, min_ade
-from trajnet.training.loss import LossConfig, winner_takes_all
+from trajnet.training.loss import winner_takes_all
+from trajnet.training.loss_config import LossConfig
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.training_set import TrainingSet

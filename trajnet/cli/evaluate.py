@@ -45,7 +45,7 @@ def _splits() -> str:
 
 Models = Annotated[
     list[str] | None,
-    typer.Option(help="A bundled model's name or a file (.onnx); cv, ctrv and kalman run anyway. Repeat for several."),
+    typer.Option(help="A bundled model's name or a file (.onnx); see --baselines. Repeat for several."),
 ]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Every metric, count and version; - prints them.")
@@ -68,6 +68,9 @@ Drops = Annotated[
     str | None, typer.Option(metavar="SHARE,...", help="Score again with each share of frames, and of objects, lost.")
 ]
 Seed = Annotated[int, typer.Option(help="Which observations --drops loses.")]
+Baselines = Annotated[
+    bool, typer.Option("--baselines/--no-baselines", help="Also score cv, ctrv and kalman, as long again as a model.")
+]
 Breakdown = Annotated[
     bool, typer.Option("--breakdown", help="Show where the error sits: class, speed, manoeuvre, history, second.")
 ]
@@ -116,6 +119,7 @@ def evaluate(
     drops: Drops = None,
     seed: Seed = 0,
     self_judging: SelfJudging = True,
+    baselines: Baselines = True,
     breakdown: Breakdown = False,
     calibration: Calibration = False,
     report_file: ReportFile = None,
@@ -184,6 +188,7 @@ def evaluate(
             seed=seed,
             domain=not ignore_domain,
             self_judging=self_judging,
+            baselines=baselines,
             sink=sink,
             progress=progress,
         )

@@ -148,7 +148,8 @@ def seen_from(position_m: FloatArray, near: FloatArray, valid: BoolArray) -> NDA
         np.log(squared_m2, out=neighbours[..., _LOG_DISTANCE], casting="same_kind")
     neighbours[..., _VALID] = 1.0
     if not all_true(valid):
-        neighbours[~valid] = 0.0
+        flat = neighbours.reshape(-1, neighbours.shape[-1])
+        flat[(~valid).reshape(-1).nonzero()[0]] = 0.0  # one index is faster than a mask of two axes
     return neighbours
 
 

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from trajnet.arrays import concat
 from trajnet.datasets.description import Dataset, Part
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.folders import part_files, part_named
+from trajnet.datasets.registry import dataset_named
 from trajnet.datasets.windows import Windows, windows_of_scene
+from trajnet.engine import Executor
 from trajnet.errors import InputError
 from trajnet.types import FloatArray
 
+#: Files whose windows are cut as one task.
+FILES = 64
+
 
 def part_windows(
-    dataset: Dataset, roots: Sequence[Path], name: str, future_time_s: FloatArray | None = None
+    dataset: Dataset,
+    roots: Sequence[Path],
+    name: str,
+    future_time_s: FloatArray | None = None,
+    *,
+    executor: Executor | None = None,
 ) -> Windows:
     """Return the windows of the part of this name, in the order of its files.
 
     future_time_s (T,): other times than the benchmark's; the choice of windows does not depend on them.
+    executor: cuts the files of a registered data set; by default this process.
     Raises InputError if the benchmark has no windows of its own, if their number is not the one that it states, or if a
     future that it scores is not recorded.
     """
@@ -27,14 +40,32 @@ def part_windows(
     if dataset.windows is None or part.history_time_s is None:
         raise InputError(f"{dataset.title}: expected windows of a benchmark, its scenes are streamed as they are")
     times_s = dataset.windows.future_time_s if future_time_s is None else future_time_s
-    parts = []
-    for file in part_files(dataset, roots, name):
-        own = dataset.format  # of a converted data set, the files are tables
-        scene = load_scene(file, own.name if own is not None and own.fits(file) else "auto")
-        parts.append(windows_of_scene(scene, dataset.windows.rows(scene, part), part.history_time_s, times_s))
-    windows = concat([found for found in parts if len(found)], what="windows")
+    files = part_files(dataset, roots, name)
+    tasks = [files[begin : begin + FILES] for begin in range(0, len(files), FILES)]
+    cut: Iterator[list[Windows]] = (
+        map(partial(_windows_of, dataset, part, times_s), tasks)
+        if executor is None or len(tasks) < 2  # a worker takes a while to start
+        else executor.map(partial(_windows_of_named, dataset.name, name, times_s), tasks)
+    )
+    windows = concat([found for found in chain.from_iterable(cut) if len(found)], what="windows")
     _require_count(dataset, part, windows, whole=future_time_s is None)
     return windows
+
+
+def _windows_of_named(dataset: str, part: str, times_s: FloatArray, files: Sequence[Path]) -> list[Windows]:
+    """Return the windows of each file; the data set by its name, as its functions cannot go to another process."""
+    return _windows_of(dataset_named(dataset), part_named(dataset_named(dataset), part), times_s, files)
+
+
+def _windows_of(dataset: Dataset, part: Part, times_s: FloatArray, files: Sequence[Path]) -> list[Windows]:
+    assert dataset.windows is not None and part.history_time_s is not None  # noqa: PT018 - part_windows looked
+    own, found = dataset.format, []
+    for file in files:
+        scene = load_scene(
+            file, own.name if own is not None and own.fits(file) else "auto"
+        )  # of a converted one, tables
+        found.append(windows_of_scene(scene, dataset.windows.rows(scene, part), part.history_time_s, times_s))
+    return found
 
 
 def _require_count(dataset: Dataset, part: Part, windows: Windows, *, whole: bool) -> None:

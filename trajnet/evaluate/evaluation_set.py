@@ -13,6 +13,7 @@ from trajnet.datasets.files import find_scenes
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.part_windows import part_windows
 from trajnet.datasets.registry import dataset_named
+from trajnet.engine import Executor
 from trajnet.errors import InputError
 from trajnet.evaluate.units import SceneUnit, Unit, window_units
 from trajnet.remote import is_remote
@@ -49,12 +50,14 @@ def open_dataset(
     horizon_s: float | None = None,
     stride: int = 1,
     targets_only: bool = False,
+    executor: Executor | None = None,
 ) -> EvaluationSet:
     """Open the data set of this name (trajnet.datasets.registry), found in data.
 
     data: also a URL, see trajnet.remote.
     split: one of the data set's; None for a data set without any (scenes), where data is a scene file or a folder of
     them. horizon_s, stride and targets_only (see SceneUnit) are for data sets whose scenes are streamed.
+    executor: cuts the windows of a benchmark; by default this process.
     InputError for whatever is missing or unknown, and if the windows are not those of the official split.
     """
     dataset = dataset_named(name)
@@ -72,16 +75,16 @@ def open_dataset(
     parts = dataset.splits.get(split or "", ())
     if dataset.windows is not None:
         time_s = dataset.windows.future_time_s
-        units = tuple(unit for part in parts for unit in _window_units(dataset, data, part))
+        units = tuple(unit for part in parts for unit in _window_units(dataset, data, part, executor))
     else:
         time_s = _scene_times(DEFAULT_HORIZON_S if horizon_s is None else horizon_s, stride)
         units = tuple(_scene_units(dataset, data, parts, stride, targets_only))
     return EvaluationSet(dataset, split or "", time_s, units)
 
 
-def _window_units(dataset: Dataset, data: Path, part: str) -> Iterator[Unit]:
+def _window_units(dataset: Dataset, data: Path, part: str, executor: Executor | None) -> Iterator[Unit]:
     """Units of windows of one part and one group: parts differ in their rates, so no unit has windows of two."""
-    windows, files = part_windows(dataset, [data], part), part_files(dataset, [data], part)
+    windows, files = part_windows(dataset, [data], part, executor=executor), part_files(dataset, [data], part)
     group = np.array([dataset.group(part, scene_id) for scene_id in windows.scene_id.tolist()])
     for name in np.unique(group).tolist():
         yield from window_units(windows.select(group == name), name, files)

@@ -18,6 +18,7 @@ from trajnet.datasets.description import Dataset
 from trajnet.datasets.registry import dataset_named
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.womd import WOMD
+from trajnet.engine import executor_for
 from trajnet.evaluate import robustness, steadiness, womd
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
@@ -54,11 +55,13 @@ def evaluate(
     seed: int = 0,
     domain: bool = True,
     self_judging: bool = True,
+    baselines: bool = True,
     sink: ObjectSink | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
 
+    baselines: False leaves out those that are not among models, where there is a model.
     save: file for the paths of models (of all baselines where models is empty). Returns the report, ready for JSON.
     horizon_s: for streamed scenes; by default 6 s, or as far as all models predict. rates_hz, drops: if there are any,
     everything is scored again at each rate (streamed scenes only) with each share of observations lost, see robustness;
@@ -68,12 +71,15 @@ def evaluate(
     Raises a TrajnetError for whatever cannot be used.
     """
     asked = list(dict.fromkeys(models))
-    specs = list(dict.fromkeys([*asked, *PHYSICS]))
+    specs = list(dict.fromkeys([*asked, *(PHYSICS if baselines or not asked else ())]))
     predictors = {spec: load_predictor(spec) for spec in specs}
     if dataset_named(dataset).windows is None and horizon_s is None:
         reach_s = [float(p.time_s[-1]) for spec, p in predictors.items() if spec not in PHYSICS]
         horizon_s = min([DEFAULT_HORIZON_S, *reach_s])
-    opened = open_dataset(dataset, data, split, horizon_s=horizon_s, stride=stride, targets_only=targets_only)
+    opened = open_dataset(
+        dataset, data, split,
+        horizon_s=horizon_s, stride=stride, targets_only=targets_only, executor=executor_for(jobs, ray),
+    )  # fmt: skip
     labels, everybody = _labels(predictors), all_agents_of(opened, predictors)
     thinned = robustness.robustness_set(opened, rates_hz, drops, seed) if rates_hz or drops else None
     units = len(specs) * (len(opened.units) + (0 if thinned is None else len(thinned.units)))

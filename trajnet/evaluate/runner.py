@@ -115,6 +115,8 @@ def run_unit(
     judging = None if self_judging and whole_scene else NO_JUDGING
     made = WatchedStream if isinstance(unit, SceneUnit) else Stream
     stream = made(predictor, policy, guard=GuardOptions(domain=domain), judging=judging)
+    if isinstance(stream, WatchedStream):
+        stream.until_s = float(time_s[-1])
     total, kept, paths, mined = None, list[Scores](), list[SavedPaths](), list[Mined]()
     for windows, predicted in unit.run(stream, time_s):
         scores = score(windows, predicted, unit.group, whole_scene=whole_scene)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet import metrics
-from trajnet.arrays import StructOfArrays, concat
+from trajnet.arrays import StructOfArrays, concat, grown
 from trajnet.context.surroundings import Surroundings
 from trajnet.inference import Stream
 from trajnet.inference.priority import Ego
@@ -22,7 +22,8 @@ MAX_STEP_S = 1.0
 DEFINITIONS = {
     "pairs": f"two predictions of one object from successive observations at most {MAX_STEP_S:g} s apart",
     "jump_m": "mean distance between the two most probable paths at the same absolute times, over the times of the "
-    "later prediction from now on that both reach; mean over pairs (p95: the 95th percentile)",
+    "later prediction from now on that both reach, up to the scored horizon; mean over pairs "
+    "(p95: the 95th percentile)",
     "end_jump_m": "the distance at the last of those times",
     "flip_share": "share of pairs whose best mode became another: the mode that now ends closest to the previous best "
     f"path is not the most probable one, which ends {metrics.SAME_MANOEUVRE_M:g} m or more away from it",
@@ -50,7 +51,9 @@ class PathWatch:
 
     def __init__(self, time_s: FloatArray) -> None:
         self._time_s = np.concatenate([[0.0], time_s])
-        self._last: dict[str, tuple[int, FloatArray]] = {}
+        self._place: dict[str, int] = {}  # of each track in the arrays below
+        self._when_ns = np.zeros(0, np.int64)
+        self._best_m = np.zeros((0, len(self._time_s), 2))
         self._steps: list[Steps] = []
 
     def add(
@@ -63,21 +66,22 @@ class PathWatch:
         probability: FloatArray,
     ) -> None:
         """Take the predictions of N observed tracks: position_m (N, 2) now, path_m (N, K, T, 2), probability (N, K)."""
-        here_m = np.broadcast_to(position_m[:, None, None], (*path_m.shape[:2], 1, 2))
-        paths_m = np.concatenate([here_m, path_m], axis=2)
+        if not len(track_id):
+            return
+        known = len(self._place)
+        place = np.array([self._place.setdefault(track, len(self._place)) for track in track_id])
+        self._when_ns, self._best_m = (grown(kept, len(self._place)) for kept in (self._when_ns, self._best_m))
+        step_ns = np.where(place < known, timestamp_ns - self._when_ns[place], 0)
+        paths_m = np.empty((*path_m.shape[:2], len(self._time_s), 2))
+        paths_m[:, :, 0], paths_m[:, :, 1:] = position_m[:, None], path_m
         best_m = paths_m[np.arange(len(track_id)), probability.argmax(axis=1)]
-        before_ns = [self._last[t][0] if t in self._last else timestamp_ns for t in track_id]
-        step_ns = timestamp_ns - np.array(before_ns, dtype=np.int64)
-        for each_ns in np.unique(step_ns):
-            if not 0 < each_ns <= MAX_STEP_S * 1e9:
-                continue
-            rows = np.flatnonzero(step_ns == each_ns)
-            previous_m = np.stack([self._last[track_id[r]][1] for r in rows.tolist()])
-            kinds = object_class[rows]
-            self._steps.append(
-                self._compared(previous_m, best_m[rows], paths_m[rows], probability[rows], kinds, int(each_ns) * 1e-9)
-            )
-        self._last.update((t, (timestamp_ns, best_m[i])) for i, t in enumerate(track_id))
+        for each_ns in np.unique(step_ns).tolist():
+            if 0 < each_ns <= MAX_STEP_S * 1e9:
+                rows = np.flatnonzero(step_ns == each_ns)
+                before_m, kinds = self._best_m[place[rows]], object_class[rows]
+                compared = before_m, best_m[rows], paths_m[rows], probability[rows], kinds, each_ns * 1e-9
+                self._steps.append(self._compared(*compared))
+        self._when_ns[place], self._best_m[place] = timestamp_ns, best_m
 
     def _compared(
         self,
@@ -100,9 +104,10 @@ class PathWatch:
 
 
 class WatchedStream(Stream):
-    """A Stream that also watches how steady its answers are."""
+    """A Stream that also watches how steady its answers are, up to until_s, so that models of any reach compare."""
 
     watch: PathWatch | None = None
+    until_s: float = float("inf")
 
     def update(
         self,
@@ -113,14 +118,16 @@ class WatchedStream(Stream):
         surroundings: Surroundings | None = None,
         begin_ns: int | None = None,
     ) -> Prediction:
+        time_s = self.predictor.time_s
+        known = max(int(np.searchsorted(time_s, self.until_s + 1e-6)), 1)
         if self.watch is None:
-            self.watch = PathWatch(self.predictor.time_s)
+            self.watch = PathWatch(time_s[:known])
         answer = super().update(frame, now_ns, ego, surroundings=surroundings, begin_ns=begin_ns)
         if self.status not in ("out_of_order", "duplicate"):
             count = len(frame)
             self.watch.add(
-                frame.timestamp_ns, frame.track_id, frame.object_class, frame.position_m, answer.position_m[:count],
-                answer.probability[:count],
+                frame.timestamp_ns, frame.track_id, frame.object_class, frame.position_m,
+                answer.position_m[:count, :, :known], answer.probability[:count],
             )  # fmt: skip
         return answer
 

@@ -202,9 +202,10 @@ class KalmanConstantVelocity(BasePredictor):
             mean, covariance, observations.velocity_mps, 2, self._velocity_variance, observations.velocity_valid
         )
         self._mean[slot], self._covariance[slot] = mean, covariance
-        steps = [self._ahead(mean, covariance, np.full(len(slot), t)) for t in self.time_s]
-        position = np.stack([m[:, :2] for m, _ in steps], axis=1)
-        spread = np.stack([c[:, :2, :2] for _, c in steps], axis=1)
+        times, every = len(self.time_s), np.repeat(np.arange(len(slot)), len(self.time_s))
+        paths, spreads = self._ahead(mean[every], covariance[every], np.tile(self.time_s, len(slot)))  # all at once
+        position = paths[:, :2].reshape(-1, times, 2)
+        spread = spreads[:, :2, :2].reshape(-1, times, 2, 2)
         speed = np.hypot(mean[:, 2], mean[:, 3])
         still = observations.yaw_valid | (speed < 0.5)
         yaw = np.where(still, observations.yaw_rad, np.arctan2(mean[:, 3], mean[:, 2]))

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from trajnet.arrays import all_true
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
 from trajnet.types import PROBABILITY_SLACK, BoolArray, FloatArray, ObjectClass, Prediction, Source
@@ -61,7 +62,7 @@ def _all_usable(prediction: Prediction) -> bool:
             determinant.min() > 0.0
             and determinant.max() < np.inf  # so all of them are finite, and yy is above 0, too
             and xx.min() > 0.0
-            and np.count_nonzero(xy == yx) == len(xy)
+            and all_true(xy == yx)
             and np.isfinite(prediction.yaw_rad.sum())
             and probability.min() >= 0.0
             and np.abs(off, out=off).max() < PROBABILITY_SLACK
@@ -82,7 +83,7 @@ def _all_within_reach(prediction: Prediction, observations: Observations) -> boo
         np.abs(step_m, out=step_m)
         longest_m = step_m.reshape(len(position_m), -1).max(axis=1)
         reach_m = _reach_without_slack(prediction.time_s.tobytes()).take(observations.object_class)
-        return np.count_nonzero(longest_m <= reach_m) == len(longest_m)
+        return all_true(longest_m <= reach_m)
 
 
 def _within_reach(prediction: Prediction, observations: Observations) -> BoolArray:

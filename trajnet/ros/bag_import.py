@@ -15,7 +15,7 @@ from trajnet.errors import InputError
 from trajnet.remote import fetched
 from trajnet.ros.bag_stretches import Stretches, choose_messages
 from trajnet.ros.bags import TRACKED_TOPIC, is_bag, read_messages, what_is_lost
-from trajnet.ros.cdr import decode_header, decode_tracked
+from trajnet.ros.cdr import MessageHeader, decode_header, decode_tracked
 from trajnet.ros.definitions import TRACKED_OBJECTS
 from trajnet.ros.from_autoware import MessageCleaner
 from trajnet.scenes.rows import Rows, scene_from_rows
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 LEAP_M = 2.0
 LEAP_MPS = 15.0
 LEAP_WITHOUT_VELOCITY_MPS = 70.0
+_BROKEN = "that cannot be decoded"
 
 
 @dataclass
@@ -71,35 +72,60 @@ def import_bag(path: Path, topic: str | None = None, *, frame_id: str = "map") -
     the class that most of its rows have and its median size; where it leaps, another track begins. Raises InputError
     where the bag cannot be read, has no such topic, or no objects in the frame.
     """
-    headers = list(read_messages(path, TRACKED_OBJECTS, TRACKED_TOPIC, topic, decode_header))
-    if not headers:
-        raise InputError(f"{path}: expected tracked objects, got 0 messages without any")
+    headers, broken = _headers(path, topic)
     try:
-        chosen = choose_messages([h.stamp_ns for h in headers], [h.frame_id for h in headers], frame_id)
+        chosen = choose_messages([h.stamp_ns for _, h in headers], [h.frame_id for _, h in headers], frame_id)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    chosen.kept = [headers[i][0] for i in chosen.kept]
+    chosen.left_out[_BROKEN] = broken
     cleaner = MessageCleaner()
     frames = _frames(path, topic, chosen, cleaner)
     if not any(len(f) for f in frames):
-        raise InputError(f"{path}: expected tracked objects, got {len(headers)} messages without any")
-    report = ImportReport(len(headers), what_is_lost(path), chosen.left_out, chosen.mended)
+        raise InputError(f"{path}: expected tracked objects, got {len(headers) + broken} messages without any")
+    report = ImportReport(len(headers) + broken, what_is_lost(path), chosen.left_out, chosen.mended)
     scene = _scene(path, frames, report)
     _report_objects(cleaner, report)
     return scene, report
 
 
+def _headers(path: Path, topic: str | None) -> tuple[list[tuple[int, MessageHeader]], int]:
+    """Return the headers that can be decoded, with the indices of their messages, and how many others there are.
+
+    One broken message costs only itself, as in the node. Raises InputError where none can be decoded.
+    """
+    headers: list[tuple[int, MessageHeader]] = []
+    first: InputError | None = None
+    index = -1
+    for index, data in enumerate(read_messages(path, TRACKED_OBJECTS, TRACKED_TOPIC, topic, bytes)):
+        try:
+            headers.append((index, decode_header(data)))
+        except InputError as error:
+            first = first or InputError(f"{path}: message {index} cannot be decoded: {error}")
+    if not headers:
+        raise first or InputError(f"{path}: expected tracked objects, got 0 messages without any")
+    return headers, index + 1 - len(headers)
+
+
 def _frames(path: Path, topic: str | None, chosen: Stretches, cleaner: MessageCleaner) -> list[TrackFrame]:
-    """Return the chosen messages as frames, by stamp; they are cleaned in the order in which the node got them."""
+    """Return the chosen messages as frames, by stamp; they are cleaned in the order in which the node got them.
+
+    One that cannot be decoded is left out and counted. Raises InputError where none can.
+    """
     kept = set(chosen.kept)
     messages = enumerate(read_messages(path, TRACKED_OBJECTS, TRACKED_TOPIC, topic, bytes))
-    frames = []
+    frames: list[TrackFrame] = []
+    first: InputError | None = None
     for index, data in messages:
         if index not in kept:
             continue
         try:
             frames.append(cleaner.clean(decode_tracked(data)).frame)
         except InputError as error:
-            raise InputError(f"{path}: message {index} cannot be decoded: {error}") from error
+            first = first or InputError(f"{path}: message {index} cannot be decoded: {error}")
+            chosen.left_out[_BROKEN] += 1
+    if first is not None and not frames:
+        raise first
     return sorted(frames, key=lambda f: f.timestamp_ns)
 
 

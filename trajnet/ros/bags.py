@@ -1,8 +1,9 @@
 """rosbag2 recordings (mcap and sqlite3) read without ROS.
 
-Reading takes a bag's folder, or one of its .mcap or .db3 files alone. A folder without metadata.yaml (its recorder was
-killed) is read file by file, and of an mcap that was cut off what is whole (cut_bags). Messages stay
-bytes: the codec is the node's. See bag_import for scenes from them, bag_export for the way back.
+Reading takes a bag's folder, or one of its .mcap or .db3 files alone. A folder without a metadata.yaml that can be used
+(its recorder was killed, its disk was full) is read file by file, and of an mcap that was cut off what is whole
+(cut_bags). Messages stay bytes: the codec is the node's. See bag_import for scenes from them, bag_export for the way
+back.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def what_is_lost(path: Path) -> list[str]:
 def lost_of(reader: Any) -> list[str]:
     """Return what an opened reader could not read, in words."""
     parts = reader.readers if isinstance(reader, _Recordings) else [reader]
-    return [part.lost for part in parts if isinstance(part, CutMcap)]
+    problems = reader.problems if isinstance(reader, _Recordings) else []
+    return [*problems, *(part.lost for part in parts if isinstance(part, CutMcap))]
 
 
 def predictions_from_bag(path: Path, topic: str | None = None) -> list[Prediction]:
@@ -142,10 +144,13 @@ def rosbag2_module() -> Any:
 
 
 class _Recordings:
-    """The recordings of a folder without metadata.yaml, one after the other, as one reader."""
+    """The recordings of a folder without metadata.yaml that can be used, one after the other, as one reader.
 
-    def __init__(self, readers: list[Any]) -> None:
-        self.readers = readers
+    problems: why it cannot, in words.
+    """
+
+    def __init__(self, readers: list[Any], problems: list[str]) -> None:
+        self.readers, self.problems = readers, problems
         counts: dict[tuple[str, str], int] = {}
         for connection in (c for reader in readers for c in reader.connections):
             key = (connection.topic, connection.msgtype)
@@ -169,10 +174,31 @@ def _open(path: Path) -> Iterator[Any]:
         raise InputError(f"{path}: no such bag; check the path")
     if not is_bag(path):
         raise InputError(f"{path}: expected a bag: a folder with metadata.yaml, an .mcap or a .db3 file")
-    whole = path.is_file() or (path / "metadata.yaml").is_file()
     with ExitStack() as stack:
-        readers = [stack.enter_context(_open_one(one)) for one in ([path] if whole else _recordings_in(path))]
-        yield readers[0] if len(readers) == 1 else _Recordings(readers)
+        yield _reader(path, stack)
+
+
+def _reader(path: Path, stack: ExitStack) -> Any:
+    """Return a reader of the whole bag; where its metadata cannot be used, of those recordings that can be read."""
+    recordings, problems = _recordings_in(path), list[str]()
+    if path.is_file() or (path / "metadata.yaml").is_file():
+        try:
+            return stack.enter_context(_open_one(path))
+        except InputError as error:
+            if not recordings:
+                raise
+            reason = " ".join(str(error.__cause__ or error).split())
+            problems.append(f"{path / 'metadata.yaml'} is not used ({reason}): the recordings beside it are read alone")
+    readers, refused = [], list[InputError]()
+    for one in recordings:
+        try:
+            readers.append(stack.enter_context(_open_one(one)))
+        except InputError as error:
+            refused.append(error)
+    if not readers:
+        raise refused[0]
+    problems += [f"left out: {error}" for error in refused]
+    return readers[0] if len(readers) == 1 and not problems else _Recordings(readers, problems)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 cross_check: both publish, each on its own topic. Answers to the same objects (the same stamp) are compared.
 fall_back: the other node's messages are passed on to the planners as they come. Ours leave in their place where its
 message for a stamp has not come wait_ns after ours was ready; at once while it has been silent for silent_ns. Objects
-that it leaves out, or without a path, are filled in from ours. Each stamp leaves once, and stamps rise.
+that it leaves out, without a path, or with one that is not finite, are filled in from ours. Each stamp leaves once, and
+stamps rise. A message of the other that is ahead of ours by more than AHEAD_NS does not leave; where one of less was
+ahead of its time, ours go on after SKIPPED_FRAMES.
 
 Both roles compare, and judge what they find in the status ``beside``.
 """
@@ -11,11 +13,12 @@ Both roles compare, and judge what they find in the status ``beside``.
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.errors import InputError
 from trajnet.ros.cdr import PredictedObjects, decode_predicted, encode_predicted
@@ -27,6 +30,12 @@ Role = Literal["sole", "cross_check", "fall_back"]
 
 #: Messages of either side that wait for the other's answer to the same stamp.
 KEPT_MESSAGES = 10
+#: Both predict the same messages, so the other is ahead of ours by a few of them at most.
+AHEAD_NS = 1_000_000_000
+#: So many frames in a row of ours that neither has predicted, though something later has left: that was too late.
+SKIPPED_FRAMES = 2
+#: So many of the last stamps that left are remembered.
+KEPT_STAMPS = 50
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,9 @@ class BesideTotals:
     """Counts since the start.
 
     passed_on, stood_in: messages by whose predictions left. filled: objects of ours in a message of the other.
-    late: its messages that came after ours had left. bad: could not be decoded. other_frame: were of another coordinate
-    frame. compared: objects. unmatched: of ours that the other had not, or had without a path.
+    late: its messages that came after ours had left. bad: could not be decoded. ahead: of ours by more than AHEAD_NS.
+    other_frame: were of another coordinate frame. compared: objects. unmatched: of ours that the other had not, or had
+    without a path.
     """
 
     passed_on: int = 0
@@ -60,6 +70,7 @@ class BesideTotals:
     filled: int = 0
     late: int = 0
     bad: int = 0
+    ahead: int = 0
     other_frame: int = 0
     compared: int = 0
     unmatched: int = 0
@@ -86,7 +97,10 @@ class Beside:
         self._theirs: OrderedDict[int, PredictedObjects] = OrderedDict()
         self._due_ns: OrderedDict[int, int] = OrderedDict()  # by stamp, of those of ours that wait
         self._left_ns: int | None = None
+        self._left: deque[int] = deque(maxlen=KEPT_STAMPS)
+        self._skipped = 0
         self._newest_ns: int | None = None  # of ours
+        self._ours_heard_ns = 0
         self._start_ns: int | None = None
         self._heard_ns: int | None = None
         self._answers: deque[tuple[int, bool]] = deque()
@@ -97,6 +111,8 @@ class Beside:
         for waiting in (self._ours, self._theirs, self._due_ns):
             waiting.clear()
         self._left_ns = self._newest_ns = self._heard_ns = None
+        self._left.clear()
+        self._skipped = 0
         self._start_ns = now_ns
 
     def silence_ns(self, now_ns: int) -> int:
@@ -114,7 +130,8 @@ class Beside:
         outcome = Outcome()
         if self._clock_went_back(stamp_ns):
             self.reset(now_ns)
-        self._newest_ns = stamp_ns
+        self._newest_ns, self._ours_heard_ns = stamp_ns, now_ns
+        self._go_on_where_skipped(stamp_ns)
         if len(self._due_ns) >= KEPT_MESSAGES:
             self._leave(*next((s, self._ours[s]) for s in self._due_ns), outcome, now_ns, stood_in=True)
         _keep(self._ours, stamp_ns, data)
@@ -138,7 +155,11 @@ class Beside:
         except InputError:
             self.totals.bad += 1
             return outcome
-        self._heard_ns, stamp_ns = now_ns, other.stamp_ns
+        stamp_ns = other.stamp_ns
+        if self._is_ahead(stamp_ns, now_ns):
+            self.totals.ahead += 1
+            return outcome
+        self._heard_ns = now_ns
         mine = decode_predicted(self._ours[stamp_ns]) if stamp_ns in self._ours else None
         if self.options.role == "fall_back":
             if self._has_left(stamp_ns):
@@ -165,6 +186,18 @@ class Beside:
         restarted = self._newest_ns is not None and stamp_ns < self._newest_ns
         return restarted or (self._left_ns is not None and stamp_ns < self._left_ns - self.options.window_ns)
 
+    def _is_ahead(self, stamp_ns: int, now_ns: int) -> bool:
+        """Return whether a stamp of the other is too far ahead of ours, where ours keep coming."""
+        if self._newest_ns is None or now_ns - self._ours_heard_ns >= self.options.silent_ns:
+            return False
+        return stamp_ns - self._newest_ns > AHEAD_NS
+
+    def _go_on_where_skipped(self, stamp_ns: int) -> None:
+        """Take back the stamp that left last where ours are skipped for it: it was ahead of its time."""
+        self._skipped = self._skipped + 1 if self._has_left(stamp_ns) and stamp_ns not in self._left else 0
+        if self._skipped >= SKIPPED_FRAMES:
+            self._left_ns, self._skipped = stamp_ns - 1, 0
+
     def _has_left(self, stamp_ns: int) -> bool:
         return self._left_ns is not None and stamp_ns <= self._left_ns
 
@@ -172,9 +205,11 @@ class Beside:
         """Publish a message; those of ours that wait for an older stamp leave before it."""
         for older in [waiting for waiting in self._due_ns if waiting < stamp_ns]:
             del self._due_ns[older]
+            self._left.append(older)
             self._count(outcome, self._ours[older], now_ns, stood_in=True)
         self._due_ns.pop(stamp_ns, None)
         self._left_ns = stamp_ns
+        self._left.append(stamp_ns)
         self._count(outcome, data, now_ns, stood_in=stood_in)
 
     def _count(self, outcome: Outcome, data: bytes, now_ns: int, *, stood_in: bool) -> None:
@@ -192,12 +227,15 @@ class Beside:
             outcome.pairs.append((mine, other))
 
     def _filled(self, ours: PredictedObjects, other: PredictedObjects, theirs: bytes) -> bytes:
-        """Return the other's message, with ours for objects that it has without a path or not at all."""
+        """Return the other's message, with ours for objects that it has not at all, or without paths that are finite.
+
+        Of a UUID that several objects share, ours stand in for all of them where the other has fewer.
+        """
         if ours.frame_id != other.frame_id:
             return theirs
-        with_paths = paths_at(other).probability.sum(axis=1) > 0
-        good = {bytes(i) for i in other.object_id[with_paths]}
-        missing = np.array([bytes(i) not in good for i in ours.object_id], dtype=np.bool_)
+        good = Counter(bytes(i) for i in other.object_id[_sound(other)])
+        wanted = Counter(bytes(i) for i in ours.object_id)
+        missing = np.array([good[bytes(i)] < wanted[bytes(i)] for i in ours.object_id], dtype=np.bool_)
         if not missing.any():
             return theirs
         self.totals.filled += int(missing.sum())
@@ -246,3 +284,15 @@ def _keep(waiting: OrderedDict[int, Any], stamp_ns: int, data: Any) -> None:
     waiting[stamp_ns] = data
     while len(waiting) > KEPT_MESSAGES:
         waiting.popitem(last=False)
+
+
+def _sound(objects: PredictedObjects) -> NDArray[np.bool_]:
+    """Return which objects (N,) have a path, and nothing in their paths and poses that is not finite."""
+    owner = np.repeat(np.arange(len(objects)), objects.path_count)
+    broken = ~np.isfinite(objects.path_confidence)
+    pose_owner = np.repeat(np.arange(len(broken)), objects.pose_count)
+    broken[pose_owner[~np.isfinite(objects.path_pose).all(axis=1)]] = True
+    sound = paths_at(objects).probability.sum(axis=1) > 0
+    sound &= np.isfinite(objects.pose).all(axis=1)
+    sound[owner[broken]] = False
+    return np.asarray(sound)

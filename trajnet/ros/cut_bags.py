@@ -6,13 +6,14 @@ the chunk that was being written, everything before the cut is read, too.
 
 from __future__ import annotations
 
+import importlib
 import io
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from trajnet.errors import InputError
 
@@ -124,12 +125,7 @@ def _unpacked(chunk: bytes) -> bytes:
     packed = chunk[32 + len(compression.encode()) + 8 :]
     size = min(size, _MAX_CHUNK_BYTES)
     if compression == "zstd":
-        import zstandard
-
-        try:
-            return bytes(zstandard.ZstdDecompressor().stream_reader(packed).read(size))
-        except zstandard.ZstdError as error:
-            raise struct.error(str(error)) from error
+        return _decompressed(packed, size)
     if compression == "lz4":
         import lz4.frame
 
@@ -140,6 +136,28 @@ def _unpacked(chunk: bytes) -> bytes:
     if compression:
         raise InputError(f"compression of a chunk: expected none, lz4 or zstd, got {compression!r}")
     return packed
+
+
+def _decompressed(packed: bytes, size: int) -> bytes:
+    """Return up to size bytes of what zstd packed. Raises struct.error for what is none.
+
+    The package is one that rosbags has brought: Python's own or its backport, before version 0.11 zstandard.
+    """
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            zstd: Any = importlib.import_module(name)
+        except ImportError:
+            continue
+        try:
+            return bytes(zstd.ZstdDecompressor().decompress(packed, max_length=size))
+        except zstd.ZstdError as error:
+            raise struct.error(str(error)) from error
+    import zstandard
+
+    try:
+        return bytes(zstandard.ZstdDecompressor().stream_reader(packed).read(size))
+    except zstandard.ZstdError as error:
+        raise struct.error(str(error)) from error
 
 
 def _number(content: bytes, offset: int = 0) -> int:

@@ -305,16 +305,31 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             if self._beside is None:
                 self._entities["objects"].publish(answer.objects)
             else:
-                self._carry_out(self._beside.ours(answer.stamp_ns, answer.objects, time.monotonic_ns()))
+                self._stand_beside(answer.stamp_ns, answer.objects)
         try:  # what only people look at must not stop what a planner waits for
             self._publish_visuals(answer)
             self._publish_times(begin_ns, answer)
         except Exception as error:
             self.get_logger().error(f"debug topics: {in_words(error)}", throttle_duration_sec=5.0)
 
+    def _stand_beside(self, stamp_ns: int, objects: bytes) -> None:
+        """Let ours leave when it is its turn; at once where that cannot be told."""
+        assert self._beside is not None
+        try:
+            outcome = self._beside.ours(stamp_ns, objects, time.monotonic_ns())
+        except Exception as error:
+            self.get_logger().error(f"beside the other predictor: {in_words(error)}", throttle_duration_sec=5.0)
+            outcome = Outcome([objects])
+        self._carry_out(outcome)
+
     def _on_other(self, data: bytes) -> None:
         if self._active and self._beside is not None:
-            self._carry_out(self._beside.theirs(data, time.monotonic_ns()))
+            try:  # a message of the other's must not end this node
+                outcome = self._beside.theirs(data, time.monotonic_ns())
+            except Exception as error:
+                self.get_logger().error(f"the other predictor: {in_words(error)}", throttle_duration_sec=5.0)
+                return
+            self._carry_out(outcome)
 
     def _on_due(self) -> None:
         if self._active and self._beside is not None:
@@ -325,15 +340,22 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         assert self._beside is not None
         for message in outcome.messages:
             self._entities["objects"].publish(message)
-        for found in self._beside.compare(outcome, time.monotonic_ns()):
-            if self._is_heard("disagreement"):
-                records = disagreement_records(found)
-                self._entities["disagreement"].publish(encode_cloud(found.stamp_ns, found.frame_id, records, False))
+        try:
+            self._compare(outcome)
+        except Exception as error:
+            self.get_logger().error(f"the other predictor: {in_words(error)}", throttle_duration_sec=5.0)
         due_ns = self._beside.next_due_ns
         self._due_timer.cancel()
         if due_ns is not None:
             self._due_timer.timer_period_ns = max(1_000_000, due_ns - time.monotonic_ns())
             self._due_timer.reset()
+
+    def _compare(self, outcome: Outcome) -> None:
+        assert self._beside is not None
+        for found in self._beside.compare(outcome, time.monotonic_ns()):
+            if self._is_heard("disagreement"):
+                records = disagreement_records(found)
+                self._entities["disagreement"].publish(encode_cloud(found.stamp_ns, found.frame_id, records, False))
 
     def _publish_visuals(self, answer: Answer) -> None:
         if answer.objects is None:

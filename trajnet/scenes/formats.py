@@ -123,6 +123,14 @@ def _read_table(path: Path, _with_map: bool) -> Scene:
     return scene if beside is None else replace(scene, lanes=read_av2_map(beside))
 
 
+def read_table_alone(path: Path) -> Scene:
+    """Return the scene of a table, without the map that may be in a file beside it. Raises InputError."""
+    _require_pyarrow()
+    from trajnet.scenes.table import read_table
+
+    return read_table(path)
+
+
 def _read_own(path: Path, _with_map: bool) -> Scene:
     _require_pyarrow()
     return _own_scene(path)

@@ -9,7 +9,7 @@ from trajnet.datasets.description import Dataset
 from trajnet.datasets.registry import dataset_named, dataset_names
 from trajnet.datasets.scenes import SCENES
 from trajnet.inference.domain import DrivingSide
-from trajnet.training.loss import LossConfig
+from trajnet.training.loss_config import LossConfig
 from trajnet.training.model_config import ModelConfig
 from trajnet.types import CLASS_NAMES
 

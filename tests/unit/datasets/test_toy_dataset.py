@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,29 @@ from trajnet.cli.convert import convert
 from trajnet.cli.evaluate import evaluate
 from trajnet.cli.train import train
 from trajnet.context.surroundings import InputRequirements
+from trajnet.datasets import part_windows as part_windows_module
 from trajnet.datasets import registry
 from trajnet.datasets.description import Part
 from trajnet.datasets.files import load_scene, scene_kind
 from trajnet.datasets.part_windows import part_windows
+from trajnet.engine import InProcess
+from trajnet.engine.base import Result, Task
 from trajnet.errors import ConfigError, InputError
 from trajnet.evaluate import open_dataset
 from trajnet.training.config import SourceConfig
 from trajnet.training.sources import build_set, source_files
+
+
+class CountingExecutor(InProcess):
+    """Works in this process, on copies of its tasks and of the function, as another process would have them."""
+
+    tasks = 0
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        for task in tasks:
+            self.tasks += 1
+            there, what = pickle.loads(pickle.dumps((function, task)))
+            yield there(what)
 
 
 @pytest.fixture
@@ -122,6 +139,21 @@ def test_without_windows_of_its_own_it_is_cut_into_sliding_ones(data: Path, monk
     opened = open_dataset("toy", data, "val", horizon_s=1.0, stride=2)
     assert [unit.group for unit in opened.units] == ["three"]
     assert opened.time_s.tolist() == [0.5, 1.0]
+
+
+def test_an_executor_cuts_the_same_windows(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = data / TOY.folder / "val" / "three.csv"
+    file.with_name("two.csv").write_text(file.read_text())
+    twice = replace(TOY, parts=tuple(replace(part, window_count=None) for part in TOY.parts))
+    monkeypatch.setattr(registry, "DATASETS", (twice,))
+    alone = part_windows(twice, [data], "val")
+    monkeypatch.setattr(part_windows_module, "FILES", 1)
+    executor = CountingExecutor()
+    shared = part_windows(twice, [data], "val", executor=executor)
+    assert executor.tasks == 2
+    assert len(shared) == 20
+    for field in fields(alone):
+        np.testing.assert_array_equal(getattr(shared, field.name), getattr(alone, field.name), err_msg=field.name)
 
 
 def test_windows_are_those_of_the_rule_and_their_number_is_checked(data: Path) -> None:

@@ -357,6 +357,14 @@ def test_the_report_has_everything_and_does_not_depend_on_the_processes(folder: 
         assert metric in named or family in named or region in named, metric
 
 
+def test_baselines_can_be_left_out(folder: Path) -> None:
+    whole, short = (evaluate("scenes", folder, None, ["cv"], horizon_s=2.0, baselines=b) for b in (True, False))
+    assert [entry["spec"] for entry in whole["models"]] == ["cv", "ctrv", "kalman"]
+    assert short["models"] == whole["models"][:1]
+    alone = evaluate("scenes", folder, None, [], horizon_s=2.0, baselines=False)
+    assert len(alone["models"]) == 3  # without a model there is nothing else
+
+
 def test_saved_paths_have_a_row_for_each_object_mode_and_step(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "paths.parquet"
     report = evaluate("scenes", folder / "first.parquet", None, ["cv"], horizon_s=2.0, stride=10, save=file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -31,9 +32,12 @@ class Wavering(Modes):
         return replace(one, probability=one.probability[:, ::-1]) if self.calls % 2 else one
 
 
-def watched(predictor: ConstantVelocity, frames: range, speed_mps: float = 10.0) -> WatchedStream:
+def watched(
+    predictor: ConstantVelocity, frames: range, speed_mps: float = 10.0, until_s: float = math.inf
+) -> WatchedStream:
     scene = scene_of({"car": straight(frames, speed_mps), "walker": straight(frames, 1.0, 9.0)})
     stream = WatchedStream(predictor)
+    stream.until_s = until_s
     for frame in scene.frames():
         stream.update(frame, frame.timestamp_ns)
     return stream
@@ -48,6 +52,13 @@ def test_a_steady_object_has_steady_paths() -> None:
     assert steps.jump_m[0] == pytest.approx(10 * np.mean([0.1, 0.6, 1.1, 1.6]))
     assert steps.end_jump_m[0] == pytest.approx(16.0)
     assert not steps.flip.any()
+
+
+def test_paths_are_compared_up_to_the_scored_horizon_however_far_they_reach() -> None:
+    further, short = (watched(ConstantVelocity(TIME_S[:known]), range(10), until_s=1.0) for known in (4, 2))
+    assert TIME_S[1] == 1.0
+    np.testing.assert_allclose(further.steps().jump_m, short.steps().jump_m)
+    assert further.steps().end_jump_m[0] < watched(ConstantVelocity(TIME_S), range(10)).steps().end_jump_m[0]
 
 
 def test_flips_are_counted_where_the_manoeuvres_differ() -> None:

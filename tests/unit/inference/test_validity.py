@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.frames import frame, observed
-from trajnet.inference import ConstantVelocity
+from trajnet.inference import ConstantVelocity, validity
 from trajnet.inference.validity import REACH_SLACK_M, servable_rows
 from trajnet.types import ObjectClass, Prediction, Source
 
@@ -75,3 +75,17 @@ def test_a_path_moves_from_point_to_point_as_fast_as_its_class_can() -> None:
 def test_symmetric_to_the_last_digit_of_float32_is_symmetric() -> None:
     almost = [[1.0, 0.3], [0.3 * (1 + 2.0**-24), 1.0]]
     assert servable_rows(changed("covariance_m2", almost), SEEN).all()
+
+
+def test_the_quick_look_serves_nothing_that_the_careful_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, slow = np.random.default_rng(0), 0
+    quick, sizes_m = validity._all_within_reach, (1.0, 10.0, 30.0, 100.0, np.inf)
+    for size_m in sizes_m * 40:
+        path_m = draw.normal(0.0, 1.0, GOOD.position_m.shape) * draw.choice([1.0, size_m], (3, 1, 1, 1))
+        answer = replace(GOOD, position_m=SEEN.position_m[:, None, None] + path_m)
+        found = servable_rows(answer, SEEN)
+        slow += not quick(answer, SEEN)
+        with monkeypatch.context() as patched:
+            patched.setattr(validity, "_all_within_reach", lambda *_: False)
+            np.testing.assert_array_equal(found, servable_rows(answer, SEEN))
+    assert 20 < slow < 180  # both ways were taken

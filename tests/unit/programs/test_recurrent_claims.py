@@ -27,7 +27,7 @@ from trajnet.errors import InputError
 from trajnet.training.batches import Batch, Batches, steady_velocities
 from trajnet.training.config import AugmentConfig, OptimizerConfig
 from trajnet.training.feature_layouts import FEATURE_COLUMNS
-from trajnet.training.loss import LossConfig
+from trajnet.training.loss_config import LossConfig
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import unpacked

@@ -140,6 +140,7 @@ def test_type_hashes_are_the_published_ones(message_type: str) -> None:
 
 
 def test_open_scene_takes_bags_and_files(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="reads a scene table")
     export_bag(scene(), tmp_path / "bag.mcap")
     write_scene(scene(), tmp_path / "scene.parquet")
     for name in ("bag.mcap", "scene.parquet"):
@@ -197,6 +198,15 @@ def test_a_first_stamp_of_zero_is_left_out(tmp_path: Path) -> None:
     assert report.lines() == ["left out: 1 stamped zero, before the clock began"]
 
 
+def test_a_message_that_cannot_be_decoded_costs_only_itself(tmp_path: Path) -> None:
+    data = [tracked_message(i) for i in range(6)]
+    topic, kind, whole = data[3]
+    data[2:4] = [(topic, kind, b""), (topic, kind, whole[:-9])]  # not even a header, and one whose objects are cut
+    got, report = import_bag(write_bag(tmp_path / "bag", data))
+    assert (got.frame_count, report.messages) == (4, 6)
+    assert report.lines() == ["left out: 2 that cannot be decoded"]
+
+
 def test_an_object_that_leaps_is_another_track(tmp_path: Path) -> None:
     frames = [scene(40).frame(i) for i in range(6, 16)]
     data = []
@@ -244,6 +254,31 @@ def test_a_folder_without_metadata_is_read_file_by_file(storage: Any, suffix: st
     assert [(t.name, t.count) for t in bag_topics(tmp_path / "bag")] == [(TRACKED_TOPIC, 8)]
 
 
+@pytest.mark.parametrize("metadata", ["", "rosbag2_bagfile_information: 3", "\t:"])
+def test_metadata_that_cannot_be_used_costs_nothing(metadata: str, tmp_path: Path) -> None:
+    export_bag(scene(), tmp_path / "bag")
+    (tmp_path / "bag/metadata.yaml").write_text(metadata)
+    got, report = import_bag(tmp_path / "bag")
+    assert got.frame_count == 8
+    (line,) = report.lines()
+    assert "metadata.yaml is not used (" in line
+    assert line.endswith("): the recordings beside it are read alone")
+
+
+def test_a_folder_whose_recording_was_cut_off_is_read_up_to_the_cut(tmp_path: Path) -> None:
+    """Whole metadata beside it, and a further recording that had just been begun."""
+    export_bag(scene(40), tmp_path / "bag")
+    (file,) = (tmp_path / "bag").glob("*.mcap")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    (tmp_path / "bag/later.mcap").write_bytes(b"")
+    got, report = import_bag(tmp_path / "bag")
+    assert 0 < got.frame_count < 40
+    metadata, empty, cut = report.lines()
+    assert "metadata.yaml is not used (" in metadata
+    assert empty.startswith(f"left out: {tmp_path}/bag/later.mcap: cannot be read as a bag")
+    assert "was cut off" in cut
+
+
 @pytest.mark.parametrize("compression", [rosbag2.CompressionMode.NONE, rosbag2.CompressionMode.STORAGE])
 def test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(compression: Any, tmp_path: Path) -> None:
     data = [encode_tracked(tracked_objects(scene(40).frame(i))) for i in range(40)]
@@ -273,6 +308,18 @@ def test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(compr
     half = range(21, 30) if compression is rosbag2.CompressionMode.NONE else range(20, 21)
     assert found[2] in half
     assert [found[i] for i in (0, 1, 3)] == [10, 20, 30]
+
+
+@pytest.mark.parametrize("missing", ["zstandard", "backports.zstd"])
+def test_a_cut_recording_is_read_with_whichever_package_of_zstd_there_is(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {"zstandard": "backports.zstd", "backports.zstd": "zstandard"}[missing]
+    pytest.importorskip(other, reason="the only one that is left")
+    monkeypatch.setitem(sys.modules, missing, None)
+    if other == "zstandard":
+        monkeypatch.setitem(sys.modules, "compression.zstd", None)
+    test_of_a_recording_that_was_cut_off_everything_before_the_cut_is_read(rosbag2.CompressionMode.STORAGE, tmp_path)
 
 
 @pytest.mark.parametrize("compression", ["brotli", "Zstd"])
@@ -326,7 +373,7 @@ def test_one_clear_sentence_for_every_kind_of_bad_bag(tmp_path: Path) -> None:
         (two, "/c", r"expected a topic /c, got only: /a, /b, /m"),
         (two, "/m", r"topic /m: expected .*TrackedObjects, got std_msgs/msg/String"),
         (only_text, None, r"expected a topic of .*TrackedObjects, got only: /m \(std_msgs/msg/String\)"),
-        (write_bag(tmp_path / "bad", [("/a", TRACKED_OBJECTS, one[:99])]), None, "message 0 of /a cannot be decoded"),
+        (write_bag(tmp_path / "bad", [("/a", TRACKED_OBJECTS, one[:99])]), None, "message 0 cannot be decoded"),
         (write_bag(tmp_path / "none", [("/a", TRACKED_OBJECTS, empty_tracked())]), None, "got 1 messages without any"),
     ]
     for path, topic, complaint in cases:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tests.ros.random_objects import random_predicted
 from tests.unit.ros.predicted_lines import MS, lines
 from trajnet.ros.beside import KEPT_MESSAGES, Beside, BesideOptions, Outcome
 from trajnet.ros.cdr import decode_predicted, encode_predicted
@@ -100,6 +103,84 @@ def test_objects_that_the_other_leaves_out_or_has_no_path_for_are_filled_in() ->
     assert got.path_count.tolist() == [1, 1, 1, 1]  # a and x of theirs, b and c of ours
     assert got.path_pose.reshape(4, 13, 7)[:, 1, 0] == pytest.approx([6.0, 6.0, 5.0, 5.0])
     assert (node.totals.filled, node.totals.passed_on) == (2, 1)
+
+
+def test_objects_with_a_number_that_is_none_are_replaced_by_ours() -> None:
+    node = beside()
+    ours(node, 0, "a", "b", "c")
+    given = lines(0, {"a": [(THEIRS, 0.5), (THEIRS, 0.5)], "b": [(THEIRS, 1.0)], "c": [(THEIRS, 1.0)]})
+    given.path_pose[5, 0] = np.nan  # of one of two paths
+    given.pose[2, 1] = np.inf
+    (data,) = node.theirs(encode_predicted(given), 10 * MS).messages
+    got = decode_predicted(data)
+    assert np.isfinite(got.path_pose).all()
+    assert got.path_pose.reshape(3, 13, 7)[:, 1, 0] == pytest.approx([6.0, 5.0, 5.0])  # b of theirs, a and c of ours
+    assert node.totals.filled == 2
+
+
+def test_objects_that_share_an_id_are_all_there() -> None:
+    """Five without an id of which the other has one: ours stand in for all of them."""
+    node = beside()
+    five = lines(0, {str(i): [(OURS, 1.0)] for i in range(5)})
+    five = replace(five, object_id=np.zeros((5, 16), np.uint8))
+    node.ours(0, encode_predicted(five), 0)
+    one = lines(0, {"a": [(THEIRS, 1.0)], "b": [(THEIRS, 1.0)]})
+    one = replace(one, object_id=np.repeat([[0], [7]], 16, axis=1))
+    got = decode_predicted(node.theirs(encode_predicted(one), 10 * MS).messages[0])
+    assert np.count_nonzero(~got.object_id.any(axis=1)) == 5
+    assert len(got) == 6
+
+
+@pytest.mark.parametrize(("ahead_ms", "lost"), [(300, 1), (900, 1), (5_000, 0), (1_000_000, 0)])
+def test_a_message_of_the_other_that_is_ahead_of_its_time_silences_nobody(ahead_ms: int, lost: int) -> None:
+    node, found = beside(), list[int]()
+    for number in range(40):
+        stamp_ms = 100 * number
+        found += [s for s, _ in left(ours(node, stamp_ms))]
+        ahead = ahead_ms if number == 10 else 0
+        found += [s for s, _ in left(theirs(node, stamp_ms + ahead, stamp_ms + 20))]
+        found += [s for s, _ in left(node.due((stamp_ms + 99) * MS))]
+    on_time = [s for s in found if s % 100 == 0 and s <= 3900]
+    assert len(set(on_time)) >= 40 - lost
+    assert node.totals.ahead == (ahead_ms > 1000)
+
+
+def test_where_ours_are_silent_the_other_may_be_as_far_ahead_as_it_is() -> None:
+    node = beside()
+    ours(node, 0)
+    assert left(theirs(node, 7_000, 7_000)) == [(0, "ours"), (7_000, "theirs")]
+
+
+def test_whatever_the_other_sends_ours_leave() -> None:
+    """Random messages, and messages of which bytes were changed: nothing is raised, and every stamp of ours leaves."""
+    rng = np.random.default_rng(0)
+    for role in ("fall_back", "cross_check"):
+        node, stamps = beside(role), list[int]()
+        for number in range(150):
+            stamp_ms = 100 * number
+            count = int(rng.integers(0, 5))
+            other = replace(
+                random_predicted(
+                    number,
+                    rng.integers(0, 3, count),
+                    rng.integers(0, 4, count),
+                    [rng.integers(0, 9, int(rng.integers(0, 3))).tolist() for _ in range(count)],
+                ),
+                stamp_ns=(stamp_ms + int(rng.choice([0, 0, 0, -100, 100, 800, 5000, -5000]))) * MS,
+                object_id=np.repeat(rng.integers(0, 3, (count, 1)), 16, axis=1),
+                frame_id=str(rng.choice(["map", "map", "odom"])),
+            )
+            data = bytearray(encode_predicted(other))
+            for _ in range(int(rng.choice([0, 0, 3]))):
+                data[int(rng.integers(len(data)))] = int(rng.integers(256))
+            outcomes = [ours(node, stamp_ms, "a", "b"), node.theirs(bytes(data), (stamp_ms + 20) * MS)]
+            outcomes.append(node.due((stamp_ms + 99) * MS))
+            for outcome in outcomes:
+                node.compare(outcome, stamp_ms * MS)
+                stamps += [decode_predicted(m).stamp_ns // MS for m in outcome.messages]
+            node.judge(stamp_ms * MS)
+        missed = set(range(0, 15_000, 100)) - set(stamps)
+        assert len(missed) <= (15 if role == "fall_back" else 0)
 
 
 def test_a_cross_check_publishes_ours_at_once_and_compares_in_either_order() -> None:

@@ -146,6 +146,7 @@ def test_beside_a_predictor_that_reaches_less_far_what_both_say_is_compared(sixt
 
 
 def test_lanes_of_a_file_are_read_where_paths_go_on_and_only_there() -> None:
+    pytest.importorskip("pyarrow", reason="reads a scene table")
     scene = str(Path(__file__).parents[3] / "sim/scenes/crossing_small.parquet")
     for until_s, horizon_s, wanted in ((3.0, 6.0, True), (6.0, 6.0, False), (8.0, 8.0, False), (8.0, 10.0, True)):
         parameters = Parameters.of({"model": "fan", "map_path": scene, "horizon_s": horizon_s, "crossings": False})

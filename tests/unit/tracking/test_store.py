@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from tests.frames import SECOND, frame
+from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import ConfigError
 from trajnet.geometry import rotate, wrap_angle
 from trajnet.tracking.motion import STEADY_TIME_S
@@ -39,6 +40,15 @@ def test_a_track_is_born_and_carries_on() -> None:
     assert (second.previous_yaw_rad[0], second.yaw_rad[0]) == (0.5, 0.7)
     assert second.slot == first.slot
     assert (store.counters.born, store.counters.frames, store.live) == (1, 2, 1)
+
+
+def test_surroundings_are_added_to_the_same_rows() -> None:
+    seen = feed(TrackStore(), frame(0.0, {"a": (1, 2), "b": (3, 4)}))
+    around = seen.make_surroundings(InputRequirements(neighbours=1), None)
+    told = seen.with_surroundings(around)
+    assert (told.surroundings is around, seen.surroundings) == (True, None)
+    for name, value in vars(seen).items():
+        assert name == "surroundings" or getattr(told, name) is value
 
 
 def test_every_kind_of_wrong_time() -> None:

@@ -10,7 +10,8 @@ import torch
 
 from trajnet.errors import ConfigError
 from trajnet.training.config import SourceConfig, TrainConfig
-from trajnet.training.loss import LossConfig, displacement, mean_over_knots, winner_takes_all
+from trajnet.training.loss import displacement, mean_over_knots, winner_takes_all
+from trajnet.training.loss_config import LossConfig
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.tensors import PathTensors
 

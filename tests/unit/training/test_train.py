@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from trajnet.training.learner import WindowsDataModule
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.train import train
+from trajnet.types import IntArray
 
 
 @pytest.mark.parametrize(
@@ -91,11 +93,21 @@ def test_weights_of_another_network_are_refused(other: ModelConfig, told: str, t
         start_from(TrajectoryModel(other), path)
 
 
+class Fifty:
+    """Windows that are only counted and shuffled."""
+
+    def __len__(self) -> int:
+        return 50
+
+    def shuffled(self, draw: np.random.Generator) -> IntArray:
+        return draw.permutation(50)
+
+
 def test_a_later_cycle_has_batches_of_its_own() -> None:
     """Those of an unbroken count of epochs: batches of the first cycle would be learned twice in the same order."""
     source = SourceConfig("scenes", path="made")
     config = TrainConfig("made", "none", False, (source,), (source,))
-    windows: Any = range(50)
+    windows: Any = Fifty()
     data = WindowsDataModule(config, windows, windows, before=3)
     data.trainer = SimpleNamespace(current_epoch=1, global_rank=0, world_size=1)  # type: ignore[assignment]
     loaded: Any = data.train_dataloader().dataset

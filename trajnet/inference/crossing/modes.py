@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from trajnet.context.crosswalks import CrosswalkGrid, Crosswalks
 from trajnet.inference.crossing.approach import Approach, approach_of
+from trajnet.inference.crossing.own_paths import BELOW_FIRST, enters, weigh_by_lights
 from trajnet.inference.crossing.signals import SignalMemory
 from trajnet.inference.crossing.table import PROBABILITY, START_S, WALKING_MPS, across_sigma_m, along_sigma_m
 from trajnet.inference.judging.experts import velocity_of
@@ -26,12 +27,8 @@ from trajnet.types import BoolArray, Expert, FloatArray, IntArray, ObjectClass, 
 LEAST_PROBABILITY = 0.05
 #: What is left to all other modes, at least.
 LEFT_TO_OTHERS = 0.05
-#: A crossing is no more probable than this share of the most probable path.
-BELOW_FIRST = 0.999
 #: An object gets at most so many.
 MOST_CROSSINGS = 2
-#: The table counts what happens within this time (s).
-WITHIN_S = 6.0
 #: Faster ones are no walkers and no slow riders (m/s); slower moving ones cross at this speed.
 FASTEST_MPS, SLOWEST_MPS = 8.0, 0.7
 
@@ -83,6 +80,7 @@ class Crossing:
         self.counters.near_rows += len(row)
         if not len(row):
             return prediction
+        weigh_by_lights(self._grid.crosswalks, self.signals, found, prediction, row, observations.timestamp_ns)
         share = self._shares(found, prediction, row, observations.timestamp_ns)
         self._enter(found, share, observations, prediction, row)
         return prediction
@@ -96,8 +94,7 @@ class Crossing:
         )
         added: FloatArray = np.zeros_like(wanted)
         which, column = np.nonzero(wanted >= LEAST_PROBABILITY)
-        path_m = prediction.position_m[row[which], :, : np.searchsorted(prediction.time_s, WITHIN_S, side="right")]
-        entering = found.at(which, column).entered(self._grid.crosswalks, path_m).any(axis=-1)
+        entering = enters(self._grid.crosswalks, found.at(which, column), prediction, row[which])
         given = (entering * prediction.probability[row[which]]).sum(axis=-1)
         lacking = np.maximum(wanted[which, column] - given, 0.0) / np.maximum(1.0 - given, 1e-9)
         lacking[(found.state[which, column] > 0) & (given >= LEAST_PROBABILITY)] = 0.0

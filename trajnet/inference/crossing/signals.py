@@ -12,10 +12,12 @@ from trajnet.types import BoolArray, FloatArray, IntArray
 
 #: A state is believed for this time after its stamp (s).
 STALE_S = 1.0
-#: States: unknown, red (or amber), green; by how much they multiply the probability of a crossing. Measured in
-#: one city (docs/crossing.md).
+#: States: unknown, red (or amber), green; by how much they multiply the probability of a crossing that is added, and
+#: the odds of the predictor's own paths onto the crosswalk of somebody who moves towards it. Measured in one city
+#: (docs/crossing.md).
 UNKNOWN, RED, GREEN = 0, 1, 2
 FACTORS: FloatArray = np.array([1.0, 0.75, 1.6])
+ODDS: FloatArray = np.array([1.0, 0.75, 3.0])
 
 
 class SignalMemory:
@@ -40,6 +42,10 @@ class SignalMemory:
 
     def factors(self, crosswalk: IntArray, now_ns: int) -> tuple[FloatArray, BoolArray]:
         """Return the factors of crosswalks (...) now, and whether the state of their lights is known."""
-        fresh = np.abs(now_ns - self._stamp_ns) <= int(STALE_S * 1e9)
-        state = np.where(fresh, self._state, UNKNOWN)[crosswalk]
+        state = self.states(now_ns)[crosswalk]
         return FACTORS[state], state != UNKNOWN
+
+    def states(self, now_ns: int) -> IntArray:
+        """Return the state of each crosswalk's lights now; UNKNOWN where nothing was heard for STALE_S."""
+        fresh = np.abs(now_ns - self._stamp_ns) <= int(STALE_S * 1e9)
+        return np.where(fresh, self._state, UNKNOWN)

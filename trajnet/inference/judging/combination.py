@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import all_true, any_true
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.tracking.store import Observations
-from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction
+from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, ObjectClass, Prediction
 
 #: Horizons of CRUISE (s): between them the weights are linear in time, before and after them constant.
 HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
@@ -51,10 +51,12 @@ DERIVED_SHARE = 0.5
 STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
 #: Of standing still, for objects that were seen once and without a velocity: this share of the probability of the modes
 #: that end within STAYS_M, and at most so much. The model gives standing less than it deserves there.
-SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 1.5, 0.5, 2.0
+SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 2.5, 0.8, 2.0
 
 #: Paths shorter than this have no way to be followed (m).
 SHORTEST_M = 0.5
+#: Pieces of a path shorter than this have no direction (m).
+SHORTEST_PIECE_M = 0.1
 #: A path that ends so far beside the line of constant velocity is drawn towards it half as much (m).
 ASIDE_M = 3.0
 
@@ -69,27 +71,33 @@ def group_of(object_class: NDArray[np.int8]) -> IntArray:
     return group
 
 
-def along_the_path(gone_m: FloatArray, step_m: FloatArray, length_m: FloatArray, progress_m: FloatArray) -> FloatArray:
-    """Return where these paths are after progress_m (N, T), beyond their end straight on, from where they begin.
+def along_the_path(
+    gone_m: FloatArray, step_m: FloatArray, length_m: FloatArray, passed_m: FloatArray, progress_m: FloatArray
+) -> FloatArray:
+    """Return where these paths are after progress_m (T, N), beyond their end straight on, from where they begin.
 
-    gone_m (N, T, 2): their points, from where they begin. step_m (N, T, 2), length_m (N, T): from point to point. The
-    length of the whole must not be 0.
+    gone_m (2, T, N): their points, from where they begin. step_m (2, T, N), length_m (T, N): from point to point.
+    passed_m (T, N): length of the path up to each point. Where that of the whole is 0 the result means nothing.
     """
-    passed_m = np.cumsum(length_m, axis=1)
-    passed_m -= length_m
-    piece = (passed_m[:, None, 1:] < progress_m[:, :, None]).sum(axis=2)
-    piece += np.arange(len(piece))[:, None] * gone_m.shape[1]  # one index is faster than two
-    tiny = length_m < 0.1  # no direction: the path's own is taken
-    way_m = step_m
+    times, count = length_m.shape
+    before_m = passed_m - length_m
+    # Each piece as a line: begin + way * progress.
+    line = np.empty((4, times, count))
+    begin_m, way = line[:2], line[2:]
+    np.divide(step_m, length_m, out=way)
+    tiny = length_m < SHORTEST_PIECE_M  # no direction: the path's own is taken
     if any_true(tiny):
         whole_m = gone_m[:, -1]
-        way_m = np.where(tiny[..., None], whole_m[:, None], step_m)
-        length_m = np.where(tiny, np.maximum(np.hypot(whole_m[:, 0], whole_m[:, 1]), 1e-6)[:, None], length_m)
-    share = progress_m - passed_m.take(piece)
-    share /= length_m.take(piece)
-    found_m: FloatArray = way_m.reshape(-1, 2).take(piece, axis=0)
-    found_m *= share[..., None]
-    found_m += (gone_m - step_m).reshape(-1, 2).take(piece, axis=0)
+        np.copyto(way, (whole_m / np.maximum(np.hypot(whole_m[0], whole_m[1]), 1e-6))[:, None], where=tiny)
+    np.subtract(gone_m, step_m, out=begin_m)
+    begin_m -= way * before_m
+    piece = np.add.reduce((before_m[1:, None] < progress_m).view(np.int8), axis=0, dtype=np.int16)
+    place = np.multiply(piece, count, dtype=np.intp)
+    place += np.arange(count)
+    at_m = line.reshape(4, -1).take(place, axis=1)
+    found_m: FloatArray = at_m[2:]
+    found_m *= progress_m
+    found_m += at_m[:2]
     return found_m
 
 
@@ -104,33 +112,46 @@ def combined(
     weight falls with how far the path ends beside the line of constant velocity, to a half at ASIDE_M.
     begin_m (N, 2): where the objects are. velocity_mps (N, 2). time_s (T,). wheeled (N,).
     """
-    gone_m = path_m - begin_m[:, None]
+    # Axes first, objects last: NumPy is slow along short axes.
+    gone_m = np.subtract(path_m.T, begin_m.T[:, None], order="C")  # (2, T, N)
+    cruise, velocity_mps = cruise.T, velocity_mps.T
+    weight = cruise + stand.T
     step_m = gone_m.copy()
     step_m[:, 1:] -= gone_m[:, :-1]
-    length_m = np.hypot(step_m[..., 0], step_m[..., 1])
-    weight = cruise + stand
-    drawn, follows = weight.any(axis=1), wheeled & (length_m.sum(axis=1) >= SHORTEST_M)
-    found_m = path_m.copy()
-    if len(row := np.flatnonzero(drawn & follows)):
-        steps_m, lengths_m, speed_mps = step_m[row], length_m[row], np.hypot(velocity_mps[row, 0], velocity_mps[row, 1])
-        progress_m = np.cumsum(lengths_m, axis=1)
-        progress_m *= 1.0 - weight[row]
-        progress_m += cruise[row] * (speed_mps[:, None] * time_s)
-        found_m[row] = along_the_path(gone_m[row], steps_m, lengths_m, progress_m) + begin_m[row, None]
-    if len(row := np.flatnonzero(drawn & ~follows)):
-        found_m[row] += _towards(gone_m[row], velocity_mps[row], time_s, cruise[row], weight[row])
+    squared_m2 = np.square(step_m)
+    squared_m2[0] += squared_m2[1]
+    length_m = np.sqrt(squared_m2[0], out=squared_m2[0])
+    passed_m: FloatArray = np.add.accumulate(length_m, axis=0)  # the methods would be slower
+    follows = wheeled & (passed_m[-1] >= SHORTEST_M)
+    found_m = np.empty_like(path_m)
+    if any_true(follows):
+        progress_m = cruise * (time_s[:, None] * np.hypot(velocity_mps[0], velocity_mps[1]))
+        progress_m += passed_m * (1.0 - weight)
+        with np.errstate(divide="ignore", invalid="ignore"):  # paths that go nowhere; they are not followed
+            along_m = along_the_path(gone_m, step_m, length_m, passed_m, progress_m)
+        along_m += begin_m.T[:, None]
+        found_m[...] = along_m.T
+    if not all_true(follows):
+        row = (~follows).nonzero()[0]
+        moved_m = _towards(
+            gone_m.take(row, axis=2), velocity_mps.take(row, axis=1), time_s, cruise.take(row, axis=1),
+            weight.take(row, axis=1),
+        )  # fmt: skip
+        found_m[row] = path_m.take(row, axis=0) + moved_m.T
     return found_m
 
 
 def _towards(
     gone_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, cruise: FloatArray, weight: FloatArray
 ) -> FloatArray:
-    """Return how far (N, T, 2) the positions of these paths are moved; see combined."""
-    speed_mps, end_m = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]), gone_m[:, -1]
-    aside_m = (velocity_mps[:, 0] * end_m[:, 1] - velocity_mps[:, 1] * end_m[:, 0]) / np.maximum(speed_mps, 0.1)
-    offset_m: FloatArray = velocity_mps[:, None] * (cruise * time_s)[..., None]
-    offset_m -= weight[..., None] * gone_m
-    offset_m /= (1.0 + np.square(aside_m / ASIDE_M))[:, None, None]
+    """Return how far (2, T, N) the positions of these paths are moved; see combined."""
+    speed_mps, end_m = np.hypot(velocity_mps[0], velocity_mps[1]), gone_m[:, -1]
+    aside_m = velocity_mps[0] * end_m[1]
+    aside_m -= velocity_mps[1] * end_m[0]
+    aside_m /= np.maximum(speed_mps, 0.1)
+    offset_m: FloatArray = velocity_mps[:, None] * (cruise * time_s[:, None])
+    offset_m -= weight * gone_m
+    offset_m /= 1.0 + np.square(aside_m / ASIDE_M)
     return offset_m
 
 
@@ -145,7 +166,8 @@ class Combination:
         at_times = np.array([[np.interp(time_s, HORIZONS_S, row) for row in group] for group in CRUISE])
         by_speed = [[np.interp(speed_mps, SPEEDS_MPS, row) for row in group.T] for group in at_times]
         self._fastest = steps - 1
-        self._cruise: FloatArray = np.array(by_speed).swapaxes(1, 2).reshape(-1, len(time_s))
+        self._first_of_class = steps * group_of(np.arange(len(ObjectClass), dtype=np.int8))
+        self._cruise: FloatArray = np.concatenate(by_speed, axis=1)  # (T, groups and steps of speed)
 
     def weights(
         self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, stood_s: FloatArray
@@ -157,8 +179,9 @@ class Combination:
         step = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
         step /= _STEP_MPS
         np.minimum(step, self._fastest, out=step)
-        group = group_of(observations.object_class)
-        cruise: FloatArray = self._cruise.take(group * (self._fastest + 1) + np.rint(step).astype(np.int64), axis=0)
+        place = np.rint(step).astype(np.int64)
+        place += self._first_of_class.take(observations.object_class)
+        cruise: FloatArray = self._cruise.take(place, axis=1).T
         stand: FloatArray = np.interp(stood_s, STOOD_S, STAND)
         if not all_true(observations.velocity_valid):
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
@@ -176,11 +199,14 @@ class Combination:
     ) -> None:  # fmt: skip
         """Move the most probable path of each row that the model answered, model (N,), in place."""
         cruise, stand = self.weights(observations, prediction, velocity_mps, stood_s)
-        cruise *= model[:, None]
-        stand *= model[:, None]
-        place = np.arange(len(model)) * prediction.modes + prediction.probability.argmax(axis=1)
+        drawn = (cruise.any(axis=1) | (stand[:, 0] > 0.0)) & model
+        row = drawn.nonzero()[0]
+        if not len(row):
+            return
+        place = row * prediction.modes + prediction.probability.take(row, axis=0).argmax(axis=1)
         paths_m = prediction.position_m.reshape(-1, len(self._time_s), 2)  # a view
         paths_m[place] = combined(
-            paths_m.take(place, axis=0), observations.position_m, velocity_mps, self._time_s, cruise, stand,
-            _WHEELED.take(observations.object_class),
+            paths_m.take(place, axis=0), observations.position_m.take(row, axis=0), velocity_mps.take(row, axis=0),
+            self._time_s, cruise.T.take(row, axis=1).T, stand.take(row, axis=0),
+            _WHEELED.take(observations.object_class.take(row)),
         )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import all_true
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, UNKNOWN, Spreads
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
@@ -94,8 +95,8 @@ def mixed(
     share = weight[:, 0, None] * prediction.probability
     row, mode, expert, rows = places(share, weight[:, 1:], allowed)
     label = np.zeros(share.shape, np.int8)
-    if np.count_nonzero(model) < len(model):
-        label[~model] = UNKNOWN
+    if not all_true(model):
+        label[(~model).nonzero()[0]] = UNKNOWN
     labelled = prediction.labelled(label)
     if not rows:
         return Mixed(labelled, expert, label[:0, 0])

@@ -119,8 +119,8 @@ class Posterior:
         """Return the probability of each expert (N, EXPERTS), the prior where nothing was judged, and where it was."""
         evidence = self._evidence.take(slot, axis=1)
         weight: FloatArray = evidence[:EXPERTS] + self._log_prior[:, None]
-        weight -= weight.max(axis=0)
+        weight -= np.maximum.reduce(weight)
         np.exp(weight, out=weight)
-        weight *= self._believed / weight.sum(axis=0)
+        weight *= self._believed / np.add.reduce(weight)
         weight += self._doubted[:, None]
         return weight.T, evidence[EXPERTS] > 0

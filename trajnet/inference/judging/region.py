@@ -65,10 +65,11 @@ def _held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray
     at_truth *= -0.5
     a *= -0.5
     c *= -0.5
-    exponent = factors.transpose(1, 2, 0) @ powers.reshape(6, count, -1).swapaxes(0, 1)  # (J, K, K * points)
+    monomials = powers.reshape(6, count, modes * len(_HELD)).swapaxes(0, 1)
+    exponent = factors.transpose(1, 2, 0) @ monomials  # (J, K, K * points)
     np.maximum(exponent, _LEAST_EXPONENT, out=exponent)
     density = (height[:, None] @ np.exp(exponent, out=exponent))[:, 0]
     truth = (height * np.exp(np.maximum(at_truth, _LEAST_EXPONENT))).sum(axis=1)
-    denser = (density > truth[:, None]).astype(np.float64).reshape(count, modes, -1) @ _SHARE_OF_EACH
+    denser = (density > truth[:, None]).astype(np.float64).reshape(count, modes, len(_HELD)) @ _SHARE_OF_EACH
     share: FloatArray = (denser * probability).sum(axis=1) + _HALF_STEP
     return share

@@ -75,6 +75,7 @@ class AdaptiveSpread:
         self._evidence = np.zeros(self._log_factor.size)
         self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
         self._between = np.stack([np.interp(time_s, horizons_s, one) for one in np.eye(len(horizons_s))])
+        self._twice_between = np.repeat(2.0 * self._between, 4, axis=1)  # of squares, for each element of a covariance
         self.judgements = 0
         length = self._ring.length
         self._kept = _Kept(
@@ -119,7 +120,7 @@ class AdaptiveSpread:
         moved *= step
         self._log_factor += moved.reshape(self._log_factor.shape)
         np.minimum(np.maximum(self._log_factor, _LOWEST), _HIGHEST, out=self._log_factor)
-        self._squared[:GROUPS] = np.repeat(np.square(self.factors), 4, axis=1)
+        np.exp(self._log_factor @ self._twice_between, out=self._squared[:GROUPS])
 
     def keep(self, observations: Observations, prediction: Prediction, group: IntArray, model: BoolArray) -> None:
         """Keep the predictions, not scaled yet, of the rows whose turn it is.

@@ -34,13 +34,15 @@ class StandingTime:
         if observations.slots > len(self._slots):
             self._slots = grown(self._slots, observations.slots)
         position_m, since_ns = self._slots.position_m, self._slots.since_ns
-        position_m[observations.begun] = np.inf
+        if len(observations.begun):
+            position_m[observations.begun] = np.inf
         slot, here_m = observations.slot, observations.position_m
         gone_m = here_m - position_m.take(slot, axis=0)
-        far = np.hypot(gone_m[:, 0], gone_m[:, 1]) > NEAR_M
-        moved = slot[far]
-        position_m[moved] = here_m[far]
-        since_ns[moved] = observations.timestamp_ns
+        row = (np.hypot(gone_m[:, 0], gone_m[:, 1]) > NEAR_M).nonzero()[0]
+        if len(row):
+            moved = slot.take(row)
+            position_m[moved] = here_m.take(row, axis=0)
+            since_ns[moved] = observations.timestamp_ns
 
     def stood_s(self, observations: Observations) -> FloatArray:
         """Return how long (N,) the objects of the frame that was observed last have stood, s."""

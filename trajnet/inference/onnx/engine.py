@@ -163,7 +163,7 @@ class Engine:
         inputs, outputs = bucket.rows(count)
         fill(inputs)
         born = any_true(reset)
-        slots = int(slot.max()) + 1
+        slots = int(slot[slot.argmax()]) + 1
         for name, _ in self._states:
             memory = self._remembered(name, slots)
             for layer, rows in zip(memory, inputs[name], strict=True):

@@ -123,6 +123,7 @@ def _answer(job: Job, spec: str, shown: Scene, objects: Objects) -> Answer:
     everything = np.ones(shown.frame_count, np.bool_), np.ones(len(shown.row_frame), np.bool_)
     guard, judging = GuardOptions(domain=job.domain), None if job.self_judging else NO_JUDGING
     stream = WatchedStream(predictor, guard=guard, judging=judging, warn_without_map=False)
+    stream.until_s = job.horizon_s
     stream.use_map_of(shown)
     futures = _Futures(objects.here_m, objects.future_m)
     parts = [

@@ -206,3 +206,41 @@ def test_who_comes_up_to_a_crosswalk_with_a_path_onto_it_keeps_its_probability()
     assert PROBABILITY[1, 1] > 0.06
     after = Crossing(walks).added(observed_of(one), found)
     assert after.probability[0] == pytest.approx([0.6, 0.34, 0.06])
+
+
+@pytest.mark.parametrize(
+    ("state", "own", "expected"),
+    [
+        (None, [0.6, 0.3, 0.1], [0.6, 0.3, 0.1]),
+        (GREEN, [0.8, 0.1, 0.1], [0.8 / 1.2, 0.3 / 1.2, 0.1 / 1.2]),
+        (RED, [0.6, 0.3, 0.1], np.array([0.6, 0.3 * 0.75, 0.1]) / 0.925),
+        (GREEN, [0.5, 0.4, 0.1], np.array([1.2 / 0.999, 1.2, 0.1]) / (1.2 / 0.999 + 1.3)),  # the first stays first
+    ],
+)
+def test_lights_weigh_the_own_paths_of_who_comes_up_to_a_crosswalk(
+    state: int | None, own: list[float], expected: FloatArray
+) -> None:
+    walks = crosswalks_of([LANE])
+    assert walks is not None
+    crossing, one = Crossing(walks), people((1.0, -1.0), (1.0, -1.2), moves=1.0)
+    if state is not None:
+        crossing.signals.hear(np.array([7]), np.array([state]), 0)
+    found = Stream(Standing(), judging=NO_JUDGING).update(one, 0)
+    found.probability[:] = own
+    found.position_m[:, 1, :, 1] += TIME_S  # the second mode crosses
+    before_m = found.position_m.copy()
+    after = crossing.added(observed_of(one), found)
+    assert after.probability == pytest.approx(np.tile(expected, (2, 1)))
+    assert np.array_equal(after.position_m, before_m)
+
+
+def test_lights_say_nothing_of_who_walks_away_or_is_far() -> None:
+    walks = crosswalks_of([LANE])
+    assert walks is not None
+    crossing = Crossing(walks)
+    crossing.signals.hear(np.array([7]), np.array([GREEN]), 0)
+    for place, moves in (((1.0, -1.0), -1.0), ((1.0, -6.0), 1.0)):
+        one = people(place, moves=moves)
+        found = Stream(Standing(), judging=NO_JUDGING).update(one, 0)
+        found.position_m[:, 1, :, 1] += 2.0 * TIME_S
+        assert crossing.added(observed_of(one), found).probability[0] == pytest.approx(MODES)

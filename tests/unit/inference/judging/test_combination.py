@@ -192,3 +192,20 @@ def test_people_who_are_to_turn_are_drawn_less() -> None:
         path_m = np.stack([np.zeros(12), np.linspace(aside_m / 12, aside_m, 12)], axis=1)
         moved_m = drawn(path_m, (2.0, 0.0), 0.6, wheeled=False) - path_m
         np.testing.assert_allclose(moved_m[:, 0], 0.6 * share * 2.0 * TIME_S)
+
+
+def test_no_path_depends_on_others_beside_it() -> None:
+    draw = np.random.default_rng(0)
+    step_m = draw.normal(1.0, 2.0, (40, 12, 2)) * draw.choice([0.0, 0.02, 1.0], (40, 12, 1))
+    begin_m, velocity_mps = draw.normal(0.0, 100.0, (40, 2)), draw.normal(0.0, 5.0, (40, 2))
+    path_m, wheeled = begin_m[:, None] + step_m.cumsum(axis=1), np.arange(40) % 3 > 0
+    cruise, still = draw.uniform(0.0, 0.5, (40, 12)), draw.uniform(0.0, 0.5, (40, 1))
+
+    def of(rows: slice) -> FloatArray:
+        return combined(
+            path_m[rows], begin_m[rows], velocity_mps[rows], TIME_S, cruise[rows], still[rows], wheeled[rows]
+        )
+
+    alone = np.concatenate([of(slice(row, row + 1)) for row in range(40)])
+    np.testing.assert_allclose(of(slice(None)), alone, atol=1e-12)
+    assert np.isfinite(alone).all()

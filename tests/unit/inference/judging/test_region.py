@@ -45,3 +45,15 @@ def test_a_mode_without_spread_or_probability_does_no_harm() -> None:
     covariance = np.array([[[0.0, 0.0, 0.0], [1.0, 0.0, 1.0]]])
     share = held_by(np.array([[[5.0, 5.0], [0.0, 0.0]]]), covariance, np.array([[0.0, 1.0]]), np.zeros((1, 2)))
     assert 0.0 <= share[0] <= 0.1
+
+
+def test_no_mixture_depends_on_others_beside_it() -> None:
+    rng = np.random.default_rng(0)
+    mean_m, truth_m, probability = rng.normal(0.0, 2.0, (9, 4, 2)), rng.normal(0.0, 2.0, (9, 2)), np.full((9, 4), 0.25)
+    covariance = np.tile([1.0, 0.3, 0.5], (9, 4, 1)) * rng.uniform(0.2, 5.0, (9, 4, 1))
+    share = held_by(mean_m, covariance, probability, truth_m)
+    one = (slice(row, row + 1) for row in range(9))
+    alone = [held_by(mean_m[i], covariance[i], probability[i], truth_m[i])[0] for i in one]
+    np.testing.assert_allclose(share, alone)
+    assert len(set(share.round(6))) > 5
+    assert held_by(mean_m[:0], covariance[:0], probability[:0], truth_m[:0]).shape == (0,)
