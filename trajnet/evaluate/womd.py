@@ -3,7 +3,8 @@
 They differ from the general ones in what they do where a true position is missing: minADE is the mean over the recorded
 steps, and minFDE, misses and mAP take the objects that are recorded at that very time. A predictor's six most probable
 paths count, their probabilities divided by their sum. overlap: whether the most probable path's box meets the true box
-of an object that was there at the present step, at any step so far; a box keeps the track's size.
+of an object that was there at the present step, at any step so far at which the predicted object itself is recorded:
+elsewhere Waymo's boxes have no size. A box keeps the track's size.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _measure(scene: Scene, paths: SavedPaths, row: int) -> _Object:
     offset_m = predicted_m - truth.position_m[STRIDE : STRIDE * steps + 1 : STRIDE]
     error_m = np.where(recorded, np.hypot(*np.moveaxis(offset_m, -1, 0)), np.nan)
     values, hit = np.full((len(STEPS), len(MEANS)), np.nan), np.zeros((len(STEPS), MODES), np.bool_)
-    overlap = _overlaps(scene, track, now, predicted_m[0])
+    overlap = _overlaps(scene, track, now, predicted_m[0]) & recorded
     for column, (end, threshold) in enumerate(zip(STEPS, THRESHOLDS, strict=True)):
         if recorded[:end].any():
             values[column, 0] = np.nanmean(error_m[:, :end], axis=1).min()

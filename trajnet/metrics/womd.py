@@ -29,8 +29,7 @@ THRESHOLDS = (Threshold(3.0, 1.0, 2.0), Threshold(5.0, 1.8, 3.6), Threshold(8.0,
 #: Thresholds are halved up to the first speed and whole from the second, in m/s.
 SPEEDS_MPS, SCALES = (1.4, 11.0), (0.5, 1.0)
 #: A path is stationary below this speed (m/s) and this way (m), straight below this way aside (m) and this turn (rad);
-#: a turn that ends less far ahead than this (m) is a U-turn. As in Waymo's source; its release 1.6.1 on PyPI was built
-#: with 5, 5 and -5 m, by which tests/integration/test_official_metrics.py compares mAP.
+#: a turn that ends less far ahead than this (m) is a U-turn. As in Waymo's release 1.6.7; 1.6.1 has 5, 5 and -5 m.
 STILL_MPS, STILL_M, STRAIGHT_M, STRAIGHT_RAD, U_TURN_M = 2.0, 3.0, 2.5, np.pi / 6.0, 0.0
 #: The shapes of true paths that mAP is a mean over (motion_metrics_utils.h, TrajectoryType).
 SHAPES = (

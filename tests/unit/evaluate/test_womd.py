@@ -96,6 +96,16 @@ def test_a_path_over_a_person_overlaps(tmp_path: Path) -> None:
     assert [car[h]["OverlapRate"] for h in ("3", "5", "8")] == [0.0, 1.0, 1.0]
 
 
+def test_an_object_that_is_not_recorded_overlaps_nobody(tmp_path: Path) -> None:
+    """As above, but the car is lost before its path is over the person: Waymo's box has no size then."""
+    figures = WomdFigures([table(tmp_path, lost_from=45)])
+    aside = TRUTH_M.copy()
+    aside[7] = 5.0, 3.0
+    figures.add("x", saved([aside], [1.0]))
+    car = figures.summary("x")["by_class"]["car"]
+    assert [car[h]["OverlapRate"] for h in ("3", "5", "8")] == [0.0, 0.0, 0.0]
+
+
 def test_paths_of_another_frame_are_refused(tmp_path: Path) -> None:
     figures = WomdFigures([table(tmp_path)])
     with pytest.raises(InputError, match="expected track '7' at frame 700, found none"):

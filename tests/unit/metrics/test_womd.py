@@ -91,7 +91,7 @@ def test_a_second_hit_of_an_object_is_wrong_or_left_out() -> None:
 
 
 def test_right_u_turns_are_right_turns_and_left_ones_are_not_left_turns() -> None:
-    """Two objects: hit at 0.5, missed at 0.9. Waymo's own program (1.6.1) gives 1/4 for one bin of both, else 1/2."""
+    """Two objects: hit at 0.5, missed at 0.9. Waymo's own program gives 1/4 for one bin of both, else 1/2."""
     confidence, hit = np.array([[0.5], [0.9]]), np.array([[True], [False]])
     for names, expected in ((("right_turn", "right_u_turn"), 0.25), (("left_turn", "left_u_turn"), 0.5)):
         shape = np.array([SHAPES.index(name) for name in names])
