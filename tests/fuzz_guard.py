@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -192,9 +193,8 @@ def _broken_row(seen: Observations, answer: Prediction, row: int) -> list[str]:
         broken.append("source or age")
     for a, b, c, d in answer.covariance_m2[row].reshape(-1, 4).tolist():
         scale = max(a, d)
-        if not (
-            a > 0 and d > 0 and abs(b - c) <= 2e-6 * scale and (a / scale) * (d / scale) > (b / scale) * (c / scale)
-        ):
+        definite = a > 0 and d > 0 and Fraction(a) * Fraction(d) > Fraction(b) * Fraction(c)
+        if not definite or abs(b - c) > 2e-6 * scale or not 1e-38 < min(a, d) <= scale < 1e38:  # as float32, too
             broken.append("covariance")
             break
     speed_mps = LIMITS[ObjectClass(int(seen.object_class[row]))][3]

@@ -15,6 +15,8 @@ from trajnet.types import PROBABILITY_SLACK, BoolArray, FloatArray, ObjectClass,
 REACH_SLACK_M = 10.0
 #: Allowed difference of a covariance's off-diagonal elements relative to its trace: float32 rounding.
 ASYMMETRY = 1e-6
+#: Largest covariance of a point, and least determinant: float32, in which they are published, holds both (m^2, m^4).
+MAX_COVARIANCE_M2, LEAST_DETERMINANT_M4 = 1e12, 1e-24
 
 #: Sources that a predictor may give: all before JUDGED.
 _FIRST_SOURCE, _LAST_SOURCE = int(Source.MODEL), int(Source.STALE)
@@ -23,9 +25,10 @@ _FIRST_SOURCE, _LAST_SOURCE = int(Source.MODEL), int(Source.STALE)
 def servable_rows(prediction: Prediction, observations: Observations) -> BoolArray:
     """Return the rows that may be served, (N,).
 
-    Finite, with probabilities that sum to 1 (Prediction.usable_rows), covariances that are symmetric and positive
-    definite, a source that predictors may give (not JUDGED, which is the stream's word), an age from 0 on, no point
-    further from the object than its class can get by then, and no step between points that its class cannot make.
+    Finite, with probabilities that sum to 1 (Prediction.usable_rows), covariances that are symmetric, positive
+    definite and neither huge nor next to nothing, a source that predictors may give (not JUDGED, which is the stream's
+    word), an age from 0 on, no point further from the object than its class can get by then, and no step between points
+    that its class cannot make.
     prediction: a row for each of observations.
     """
     if not len(prediction):
@@ -45,7 +48,8 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
 def _positive_definite(prediction: Prediction) -> BoolArray:
     xx, xy, yx, yy = np.moveaxis(prediction.covariance_m2.reshape(len(prediction), -1, 4), -1, 0)
     with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are found elsewhere
-        proper = (xx > 0.0) & (xx * yy - xy * yx > 0.0) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
+        proper = (xx > 0.0) & (xx * yy - xy * yx > LEAST_DETERMINANT_M4) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
+        proper &= np.maximum(xx, yy) <= MAX_COVARIANCE_M2
     return np.asarray(proper.all(axis=1))
 
 
@@ -59,8 +63,8 @@ def _all_usable(prediction: Prediction) -> bool:
         off = probability.sum(axis=1)
         off -= 1.0
         return bool(
-            determinant.min() > 0.0
-            and determinant.max() < np.inf  # so all of them are finite, and yy is above 0, too
+            determinant.min() > LEAST_DETERMINANT_M4
+            and prediction.covariance_m2.max() <= MAX_COVARIANCE_M2  # so all are finite, and yy is above 0
             and xx.min() > 0.0
             and all_true(xy == yx)
             and np.isfinite(prediction.yaw_rad.sum())

@@ -41,6 +41,9 @@ def test_a_good_prediction_is_served() -> None:
         ("covariance_m2", [[0.0, 0.0], [0.0, 0.0]]),
         ("covariance_m2", [[-1.0, 0.0], [0.0, -1.0]]),
         ("covariance_m2", [[1e300, 0.0], [0.0, np.inf]]),
+        ("covariance_m2", [[1e200, 0.0], [0.0, 1e-200]]),  # float32 holds neither
+        ("covariance_m2", [[1.0, 0.0], [0.0, 1e200]]),
+        ("covariance_m2", [[1e-30, 0.0], [0.0, 1e-30]]),
         ("position_m", 1e300),
         ("position_m", np.nan),
         ("position_m", lambda place: place + 100.0),
