@@ -27,7 +27,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 def test_broken_files_of_every_kind_are_refused_and_whole_ones_are_read(tmp_path: Path) -> None:
     every = cases(tmp_path)
-    assert len(every) == 22
+    assert len(every) == 26
     for case in every:
         assert strangers(case, 25, 1, tmp_path) == []
         (tmp_path / case.name).write_bytes(case.content)
