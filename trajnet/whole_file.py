@@ -101,6 +101,8 @@ def _part(path: Path, *, folder: bool) -> Iterator[Path]:
     """Yield an empty, locked part of the target that no other process writes; it is removed at the end."""
     if not path.name:  # "/" or "."
         raise InputError(f"{path}: expected the name of a {'folder' if folder else 'file'} to write, got none")
+    if path.exists() and not (path.is_file() or path.is_dir()):  # renaming would put a file in its place
+        raise InputError(f"{path}: expected a {'folder' if folder else 'file'} to write, got a device, pipe or socket")
     path.parent.mkdir(parents=True, exist_ok=True)
     part, handle = _claim(path, folder)
     try:

@@ -205,3 +205,12 @@ def test_a_folder_has_one_writer_until_it_ends_or_is_killed(tmp_path: Path) -> N
 def test_a_path_without_a_name_is_refused(path: str) -> None:
     with pytest.raises(InputError, match="expected the name of a file to write, got none"), whole_file(Path(path)):
         pass
+
+
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    expected = "pipe: expected a file to write, got a device, pipe or socket"
+    with pytest.raises(InputError, match=expected), whole_file(tmp_path / "pipe") as part:
+        part.write_text("nothing may be written")
+    assert (tmp_path / "pipe").is_fifo()
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]

@@ -31,14 +31,16 @@ TIMELINE = "scene_time"
 
 
 def write_rerun(path: Path, scene: Scene, predictor: Predictor) -> int:
-    """Write the recording, whole or not at all; return the number of frames. Raises DependencyError without rerun."""
+    """Write the recording, whole or not at all; return the number of frames. Raises DependencyError without rerun.
+
+    It is made in memory: rerun's own writer waits for ever where a disk is full.
+    """
     rerun = _rerun()
+    recording = rerun.RecordingStream("trajnet", recording_id=f"{scene.scene_id} {predictor.name}")
+    made = recording.memory_recording()
+    count = _log(rerun, recording, scene, predictor)
     with whole_file(path) as part:
-        recording = rerun.RecordingStream("trajnet", recording_id=f"{scene.scene_id} {predictor.name}")
-        recording.save(part)
-        count = _log(rerun, recording, scene, predictor)
-        recording.flush()
-        recording.disconnect()
+        part.write_bytes(made.drain_as_bytes())
     return count
 
 

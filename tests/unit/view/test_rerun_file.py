@@ -21,6 +21,8 @@ from trajnet.scenes import write_scene
 from trajnet.types import Scene
 from trajnet.view import write_rerun
 
+ROOT = Path(__file__).resolve().parents[3]
+
 pytest.importorskip("rerun", reason="rerun-sdk is not installed")
 
 
@@ -73,8 +75,11 @@ class Notes:
         self.time_ns, self.logged = -1, list[tuple[int, str, Any]]()
         self.made.append(self)
 
-    def save(self, path: Path) -> None:
-        path.touch()
+    def memory_recording(self) -> Notes:
+        return self
+
+    def drain_as_bytes(self) -> bytes:
+        return b"notes"
 
     def set_time(self, timeline: str, *, duration: np.timedelta64) -> None:
         assert timeline == "scene_time"
@@ -82,10 +87,6 @@ class Notes:
 
     def log(self, entity: str, drawn: Any, **_: Any) -> None:
         self.logged.append((self.time_ns, entity, drawn))
-
-    def flush(self) -> None: ...
-
-    def disconnect(self) -> None: ...
 
 
 def test_everything_is_drawn_around_the_origin_at_the_time_since_the_first_frame(
@@ -139,6 +140,23 @@ def test_the_command_writes_a_file_or_asks_for_a_screen(tmp_path: Path, monkeypa
     refused = CliRunner().invoke(build(), base)
     assert isinstance(refused.exception, InputError)
     assert "expected a screen for rerun's viewer, got none; --save FILE.rrd" in str(refused.exception)
+
+
+def test_a_disk_that_is_full_is_an_error_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    """A largest size of files stands in for the disk."""
+    write_scene(crossing_scene(0.4), tmp_path / "scene.parquet")
+    program = (
+        "import resource, sys; from trajnet.cli.main import main; limit = int(sys.argv.pop(1));"
+        " resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)); main()"
+    )
+    words = ["view", str(tmp_path / "scene.parquet"), "--model", "cv", "--save", str(tmp_path / "scene.rrd")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, "100", *words],
+        capture_output=True, text=True, timeout=300, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "scene.rrd: cannot be written" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["scene.parquet"]
 
 
 def test_without_rerun_the_extra_is_named() -> None:
