@@ -33,7 +33,7 @@ def test_a_csv_becomes_paths_and_a_picture(root: Path, tmp_path: Path) -> None:
     assert "Scene('tracks': 60 frames in 5.9 s, 2 tracks (car), no map)" in shown
     assert "mistake" not in shown
     lines = (tmp_path / "out/example/paths.csv").read_text().splitlines()
-    assert len(lines) == 1 + 2 * 6 * 12
+    assert len(lines) == 1 + 2 * 6 * 16  # objects, modes, times
     assert (tmp_path / "out/example/paths.svg").read_text().startswith("<svg")
 
 
