@@ -3,7 +3,7 @@
     python -m tools.lane_extension DATA/nuscenes_mini/*.parquet
 
 plays the scenes through a stream with the default model (without maps), as tools/path_extension.py does, and compares
-both ways to go on with where the vehicles were 8, 10, 12 and 15 s later. The table is the one of docs/ros.md.
+both ways to go on with where the vehicles were 10, 12 and 15 s later. The table is the one of docs/ros.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trajnet.inference.lane_extension import along_lanes
 from trajnet.ros.bag_import import open_scene
 from trajnet.types import FloatArray, ObjectClass
 
-LATER_S = (8.0, 10.0, 12.0, 15.0)
+LATER_S = (10.0, 12.0, 15.0)
 #: A vehicle's extension differs where its paths are so far apart on average (m).
 DIFFERS_M = 1.0
 

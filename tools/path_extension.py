@@ -1,9 +1,9 @@
-"""How well paths go on beyond the model's horizon: distances and coverage at 8 and 10 s, by rule and class.
+"""How well paths go on beyond the model's horizon: distances and coverage at 10 and 12 s, by rule and class.
 
     python tools/path_extension.py DATA/nuscenes_mini/*.parquet
 
 plays the scenes through a stream with the default model (without maps) and compares each predicted path, continued
-from its last point by several rules, with where the object was 8 and 10 s later. Objects that left before are not in
+from its last point by several rules, with where the object was 10 and 12 s later. Objects that left before are not in
 it. The table is the one of docs/ros.md; trajnet.inference.extension has the rule and the rates that follow from it.
 """
 
@@ -22,7 +22,7 @@ from trajnet.models import default_model
 from trajnet.ros.bag_import import open_scene
 from trajnet.types import FloatArray, ObjectClass, Prediction, Scene
 
-LATER_S = (8.0, 10.0)
+LATER_S = (10.0, 12.0)
 EVERY_NS, HISTORY_NS, SLACK_NS = 1_500_000_000, 1_900_000_000, 30_000_000
 GROUPS = {
     "vehicles": (ObjectClass.UNKNOWN, ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS),
@@ -45,7 +45,7 @@ def positions_at(scene: Scene, time_ns: int) -> dict[str, FloatArray]:
 def samples(
     scene: Scene, later_s: tuple[float, ...] = LATER_S
 ) -> Iterator[tuple[Prediction, int, list[FloatArray | None]]]:
-    """Yield predictions, a row of each and where its object was after 6 s and at later_s; None: not known."""
+    """Yield predictions, a row of each and where its object was at the end and at later_s; None: not known."""
     stream = Stream(load_predictor(str(default_model())), warn_without_map=False)
     first: dict[str, int] = {}
     last_ns = int(scene.timestamp_ns[0]) - EVERY_NS
