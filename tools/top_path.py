@@ -27,7 +27,8 @@ from trajnet.evaluate.paths import ScoredPaths
 from trajnet.evaluate.units import played
 from trajnet.inference import NO_JUDGING, Predictor, Stream, load_predictor
 from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, STAYS_M, STOOD_S, combined, group_of
-from trajnet.inference.judging.standing_time import NEAR_M
+from trajnet.inference.judging.standing_time import StandingTime
+from trajnet.tracking.store import TrackStore
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Scene
 
 SHARES: FloatArray = np.linspace(0.0, 1.0, 21)
@@ -66,15 +67,13 @@ class Seen(StructOfArrays):
 
 
 def stood_in(scene: Scene) -> FloatArray:
-    """Return how long the object of each row (R,) has stood, in s, as StandingTime counts it."""
-    stood_s = np.zeros(len(scene.row_frame))
-    from_m: dict[int, FloatArray] = {}
-    since_ns: dict[int, int] = {}
-    for row, (track, frame) in enumerate(zip(scene.row_track.tolist(), scene.row_frame.tolist(), strict=True)):
-        here_m, now_ns = scene.position_m[row], int(scene.timestamp_ns[frame])
-        if track not in from_m or np.hypot(*(here_m - from_m[track])) > NEAR_M:
-            from_m[track], since_ns[track] = here_m, now_ns
-        stood_s[row] = (now_ns - since_ns[track]) * 1e-9
+    """Return how long the object of each row (R,) has stood, in s, as a stream counts it."""
+    store, standing, stood_s = TrackStore(), StandingTime(), np.zeros(len(scene.row_frame))
+    for index, frame in enumerate(scene.frames()):
+        observations = store.update(frame, frame.timestamp_ns)[1]
+        if observations is not None:
+            standing.observe(observations)
+            stood_s[scene.rows_of_frame(index)] = standing.stood_s(observations)
     return stood_s
 
 

@@ -1,8 +1,8 @@
 """Paths of vehicles beyond the model's horizon along the lanes of the map, where they end on one.
 
-Measured from 6 to 8, 10, 12 and 15 s (tools/lane_extension.py; table in docs/ros.md): nearer than straight on for
-vehicles in every set that has lanes, by 2 to 5 % on average and by up to a fifth for the best mode. The covariance is
-that of trajnet.inference.extension.
+Measured from 8 to 10, 12 and 15 s (tools/lane_extension.py; table in docs/ros.md): nearer than straight on for vehicles
+in every set that has lanes, by up to 3 % on average and by 2 to 11 % for the best mode. The covariance is that of
+trajnet.inference.extension.
 """
 
 from __future__ import annotations

@@ -83,33 +83,29 @@ def test_a_killed_command_leaves_whole_files_and_runs_again_to_the_same(
     assert content(tmp_path / "out") == expected
 
 
-def test_a_closed_pipe_loses_no_report(scenes: Path, tmp_path: Path) -> None:
+def run_into_a_closed_pipe(words: list[str]) -> subprocess.CompletedProcess[bytes]:
     read, write = os.pipe()
     os.close(read)
-    words = [*words_of_evaluate(scenes, tmp_path), "--report", str(tmp_path / "report.html")]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "trajnet", *words],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=write, stderr=subprocess.PIPE, check=False,
         )  # fmt: skip
     finally:
         os.close(write)
+
+
+def test_a_closed_pipe_loses_no_report(scenes: Path, tmp_path: Path) -> None:
+    words = [*words_of_evaluate(scenes, tmp_path), "--report", str(tmp_path / "report.html")]
+    done = run_into_a_closed_pipe(words)
     assert (done.returncode, done.stderr) == (141, b"")
     assert json.loads((tmp_path / "report.json").read_text())["counts"]["whole"] > 0
     assert (tmp_path / "report.html").read_text().rstrip().endswith("</html>")
 
 
 def test_a_closed_pipe_loses_no_report_of_a_replay(scenes: Path, tmp_path: Path) -> None:
-    read, write = os.pipe()
-    os.close(read)
     scene = next(scenes.glob("*.parquet")) if scenes.is_dir() else scenes
     words = ["replay", str(scene), "--model", "cv", "--rate", "max", "--json", str(tmp_path / "replay.json")]
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "trajnet", *words],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=write, stderr=subprocess.PIPE, check=False,
-        )  # fmt: skip
-    finally:
-        os.close(write)
+    done = run_into_a_closed_pipe(words)
     assert done.returncode == 141
     assert json.loads((tmp_path / "replay.json").read_text())["version"]
