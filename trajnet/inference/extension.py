@@ -1,9 +1,9 @@
 """Paths beyond the model's horizon: straight on at the velocity of their end, with a covariance that widens.
 
-Measured from 6 to 8 and 10 s (tools/path_extension.py; table in docs/ros.md): turning on at a rate that fades within
-0.5 to 2 s was no better for any class; slowing down over 20 s was 1 to 4 % nearer on average, and would let objects
-arrive later than they do. The rates of widening are those with which the 90 % regions of each class contain about 90 %
-of the true positions over all recordings.
+Chosen on paths from 6 to 8 and 10 s (tools/path_extension.py; docs/ros.md has them from 8 s on): turning on at a rate
+that fades within 0.5 to 2 s was no better for any class; slowing down over 20 s was 1 to 4 % nearer on average, and
+would let objects arrive later than they do. The rates of widening are those with which the 90 % regions of each class
+contain about 90 % of the true positions over all recordings.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from trajnet.evaluate.scoring import Scores, score
 from trajnet.evaluate.tally import joint_errors, means, social_gan
 from trajnet.evaluate.units import WindowUnit
 from trajnet.inference import ConstantVelocity, Stream, load_predictor
+from trajnet.models import default_model
 from trajnet.scenes import write_scene
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, ObjectClass, Prediction, Scene, Source
@@ -153,6 +154,15 @@ def test_other_times_are_interpolated_from_the_current_position() -> None:
     # 1.2 s lies two fifths of the way from 1.0 s to 1.5 s.
     between = 0.6 * prediction.covariance_m2[0, 0, 1] + 0.4 * prediction.covariance_m2[0, 0, 2]
     assert paths.covariance_m2[0, 0, 2] == pytest.approx(between)
+
+
+def test_steadiness_is_measured_up_to_the_scored_horizon(folder: Path) -> None:
+    near, far = (
+        evaluate("scenes", folder, None, [str(default_model())], horizon_s=horizon_s, baselines=False)
+        for horizon_s in (1.0, 4.0)
+    )
+    near_m, far_m = (found["models"][0]["consistency"]["all"]["end_jump_m"] for found in (near, far))
+    assert near_m < 0.7 * far_m
 
 
 def test_scene_scores_are_right_to_the_object(folder: Path) -> None:

@@ -347,6 +347,17 @@ def test_the_shipped_model_judges_itself_unless_it_is_told_not_to(crossing: Site
     assert [r["self_judging"] for r in both] == [True, False]
 
 
+def test_steadiness_is_measured_up_to_the_scored_horizon(crossing: Site) -> None:
+    """A model's paths waver more the further they reach: what is beyond the horizon is not compared."""
+    model = str(default_model())
+    near, far = (
+        play.play(play.Job(crossing, crossing.files[0], (model,), (Condition(),), horizon_s, 2.0, 0)).answers
+        for horizon_s in (2.0, 6.0)
+    )
+    near_m, far_m = (found["recorded", model].steps.end_jump_m.mean() for found in (near, far))
+    assert near_m < 0.7 * far_m
+
+
 def test_parts_of_a_site_are_joined_in_order(crossing: Site) -> None:
     job = play.Job(crossing, crossing.files[0], ("cv", "ctrv", "kalman"), (Condition(),), 6.0, 2.0, 0)
     one, two = play.play(job), play.play(replace(job, path=crossing.files[1]))
