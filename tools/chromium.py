@@ -24,6 +24,12 @@ FLAGS = (
 #: Whether one of our reports has drawn itself.
 REPORT_READY = "document.documentElement.dataset.ready === 'true'"
 
+#: What Chromium answers where the page that was asked has been left.
+_PAGE_LEFT = (
+    *("Inspected target navigated or closed", "Execution context was destroyed"),
+    *("Cannot find context with specified id", "Cannot find default execution context"),
+)
+
 #: Program that puts the pipe's ends where Chromium expects them (3 to read, 4 to write) and executes Chromium.
 LAUNCH = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
@@ -108,12 +114,21 @@ class Browser:
         return answer["result"].get("value")
 
     def wait_for(self, expression: str) -> None:
-        """Wait until the expression is true. Raises TimeoutError after timeout_s."""
+        """Wait until the expression is true, in whichever page is then shown. Raises TimeoutError after timeout_s."""
         deadline = time.monotonic() + self._timeout_s
-        while not self.evaluate(expression):
+        while not self._is_true(expression):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{expression}: not true within {self._timeout_s} s")
             time.sleep(0.02)
+
+    def _is_true(self, expression: str) -> bool:
+        """Evaluate once; a page that goes away while it is asked has not answered, so it counts as false."""
+        try:
+            return bool(self.evaluate(expression))
+        except RuntimeError as error:
+            if any(left in str(error) for left in _PAGE_LEFT):
+                return False
+            raise
 
     def open(
         self, url: str, *, width: int = 1280, height: int = 800, dark: bool = False, ready: str = REPORT_READY
