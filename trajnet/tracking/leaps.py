@@ -22,7 +22,6 @@ from trajnet.tracking.plausibility import (
 from trajnet.tracking.state import ANCHOR, DISPLACED, POSITION, SHIFTS, STEADY, STEPS, WOBBLE
 from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
-
 _NO_ROWS: IntArray = np.zeros(0, np.int64)
 
 
