@@ -59,10 +59,11 @@ class OnnxPredictor:
 
     def predict(self, observations: Observations) -> Prediction:
         count, modes, steps = len(observations), self.modes, len(self.time_s)
-        answer = Prediction(
-            observations.timestamp_ns, observations.track_id, self.time_s, np.empty((count, modes, steps, 2)),
-            np.empty((count, modes, steps)), np.empty((count, modes, steps, 2, 2)), np.empty((count, modes)),
-            np.full(count, _MODEL, np.int8), np.zeros(count),
+        answer = Prediction.unchecked(
+            timestamp_ns=observations.timestamp_ns, track_id=observations.track_id, time_s=self.time_s,
+            position_m=np.empty((count, modes, steps, 2)), yaw_rad=np.empty((count, modes, steps)),
+            covariance_m2=np.empty((count, modes, steps, 2, 2)), probability=np.empty((count, modes)),
+            source=np.full(count, _MODEL, np.int8), age_s=np.zeros(count),
         )  # fmt: skip
         reset = observations.reset
         if self._forgotten:
