@@ -76,8 +76,10 @@ class OnnxPredictor:
 
     def _step(self, observations: Observations, reset: BoolArray, rows: slice, answer: Prediction) -> None:
         slot = observations.slot[rows]
-        outputs = self._engine.step(slot, reset[rows], lambda inputs: fill(inputs, observations, reset, rows))
-        read_paths(outputs, observations.position_m[rows], answer, rows)
+        # Huge values overflow to infinity, and some rows of it mean nothing: the guard rejects them.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            outputs = self._engine.step(slot, reset[rows], lambda inputs: fill(inputs, observations, reset, rows))
+            read_paths(outputs, observations.position_m[rows], answer, rows)
 
     def forget(self, slots: IntArray) -> None:
         self._forgotten.update(int(s) for s in slots)
@@ -94,18 +96,17 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
     if "neighbours" in inputs:
         inputs["neighbours"][...] = 0 if surroundings is None else surroundings.neighbours[rows]
     out, seen = inputs["observation"], observations
-    with np.errstate(over="ignore", invalid="ignore"):  # huge values overflow to infinity; the guard rejects the row
-        out[:, INPUT_COLUMNS.displacement_m] = seen.position_m[rows] - seen.previous_position_m[rows]
-        out[:, INPUT_COLUMNS.velocity_mps] = seen.velocity_mps[rows]
-        out[:, INPUT_COLUMNS.steady_velocity_mps] = seen.steady_velocity_mps[rows]
-        out[:, INPUT_COLUMNS.yaw_rad.start] = seen.yaw_rad[rows]
-        out[:, INPUT_COLUMNS.previous_yaw_rad.start] = seen.previous_yaw_rad[rows]
-        out[:, INPUT_COLUMNS.dt_s.start] = seen.dt_s[rows]
-        out[:, INPUT_COLUMNS.reset.start] = first
-        out[:, INPUT_COLUMNS.velocity_valid.start] = seen.velocity_valid[rows]
-        out[:, INPUT_COLUMNS.size_m] = seen.size_m[rows]
-        out[:, INPUT_COLUMNS.map_valid.start] = 0 if surroundings is None else surroundings.map_valid[rows]
-        out[:, INPUT_COLUMNS.object_class] = _CLASSES.take(seen.object_class[rows], axis=0)
+    out[:, INPUT_COLUMNS.displacement_m] = seen.position_m[rows] - seen.previous_position_m[rows]
+    out[:, INPUT_COLUMNS.velocity_mps] = seen.velocity_mps[rows]
+    out[:, INPUT_COLUMNS.steady_velocity_mps] = seen.steady_velocity_mps[rows]
+    out[:, INPUT_COLUMNS.yaw_rad.start] = seen.yaw_rad[rows]
+    out[:, INPUT_COLUMNS.previous_yaw_rad.start] = seen.previous_yaw_rad[rows]
+    out[:, INPUT_COLUMNS.dt_s.start] = seen.dt_s[rows]
+    out[:, INPUT_COLUMNS.reset.start] = first
+    out[:, INPUT_COLUMNS.velocity_valid.start] = seen.velocity_valid[rows]
+    out[:, INPUT_COLUMNS.size_m] = seen.size_m[rows]
+    out[:, INPUT_COLUMNS.map_valid.start] = 0 if surroundings is None else surroundings.map_valid[rows]
+    out[:, INPUT_COLUMNS.object_class] = _CLASSES.take(seen.object_class[rows], axis=0)
     if any_true(first):  # also tracks whose state the predictor dropped
         born = np.flatnonzero(first)
         out[born, INPUT_COLUMNS.displacement_m] = 0.0
@@ -129,5 +130,4 @@ def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Predictio
         covariance_m2[..., element] = plane
     probability = answer.probability[rows]
     probability[...] = outputs["probability"]
-    with np.errstate(invalid="ignore", divide="ignore"):  # the caller checks for unusable rows
-        probability /= probability.sum(axis=1, keepdims=True)
+    probability /= probability.sum(axis=1, keepdims=True)
