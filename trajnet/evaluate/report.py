@@ -260,7 +260,8 @@ def _summary(tally: Tally, opened: EvaluationSet) -> dict[str, Any]:
 
 
 def _steadiness(result: ModelResult) -> dict[str, Any]:
-    return {"consistency": steadiness.summary(result.steps)} if len(result.steps) else {}
+    found = result.steps.summary()
+    return {"consistency": found} if found else {}
 
 
 def _versions(with_onnx: bool) -> dict[str, str]:

@@ -24,7 +24,7 @@ from trajnet.evaluate.evaluation_set import EvaluationSet
 from trajnet.evaluate.mined import Mined, ObjectSink, mine
 from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import SOCIAL_GAN, Scores, score, shown_for_s
-from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
+from trajnet.evaluate.steadiness import NO_STEPS, Steps, StepSums, WatchedStream
 from trajnet.evaluate.tally import Tally, added, tally
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
 from trajnet.inference import (
@@ -86,7 +86,7 @@ class ModelResult:
     tally: Tally
     guard: GuardCounters
     judging: JudgingCounters
-    steps: Steps
+    steps: StepSums
     scores: Scores | None = None
 
 
@@ -183,9 +183,8 @@ def model_results(
 
     jobs: processes; 1 works in this one. ray: address of a Ray cluster that works instead, see executor_for.
     domain, self_judging: see run_unit. save: that of a predictor's spec takes its paths, in order. sink: takes every
-    scored object, under its predictor's spec. Memory: a tally and 26 bytes for each pair of steadiness, of one
-    predictor, and the units that are worked on. ContractError for a predictor that does not reach the dataset's last
-    time, InputError if there is nothing to score.
+    scored object, under its predictor's spec. Memory: the sums of one predictor and the units that are worked on.
+    ContractError for a predictor that does not reach the dataset's last time, InputError if there is nothing to score.
     """
     if jobs < 1 and ray is None:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
@@ -201,12 +200,12 @@ def model_results(
     results = _results(work, dataset.time_s, jobs, ray)
     done = 0
     for spec in specs:
-        total, kept, steps = None, list[Scores](), list[Steps]()
+        total, kept, steps = None, list[Scores](), StepSums()
         guard, judging = GuardCounters(), JudgingCounters()
         for unit, result in zip(dataset.units, itertools.islice(results, len(dataset.units)), strict=True):
             total = added(total, result.tally)
             kept += [] if result.scores is None else [result.scores]
-            steps.append(result.steps)
+            steps.add(result.steps)
             _add(guard, result.guard)
             _add(judging, result.judging)
             for paths in result.paths:
@@ -218,7 +217,7 @@ def model_results(
             if progress is not None:
                 progress(done, len(work))
         whole = _require_scored(dataset, total)
-        yield spec, ModelResult(whole, guard, judging, concat(steps), concat(kept) if kept else None)
+        yield spec, ModelResult(whole, guard, judging, steps, concat(kept) if kept else None)
 
 
 def _require_scored(dataset: EvaluationSet, total: Tally | None) -> Tally:
