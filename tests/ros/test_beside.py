@@ -53,6 +53,7 @@ def test_two_predictors_are_compared_object_by_object(ros: Ros) -> None:
 
     ros.spin_until(compared, "a comparison")
     records = np.frombuffer(clouds[-1].data.tobytes(), CLOUD)
+    assert clouds[-1].header.frame_id == "trajnet_predictor/disagreement_origin"
     assert records["state"].tolist() == [Compared.BOTH, Compared.BOTH]
     assert records["distance_3s_m"] == pytest.approx([0.0, 0.0], abs=1e-6)  # both are constant velocity
     assert value(reports, "disagreeing_share") == "0.0000"

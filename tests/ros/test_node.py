@@ -257,7 +257,7 @@ def test_health_times_markers_and_covariance(ros: Ros) -> None:
     ros.spin_until(everything, "all topics")
     assert [len(m.points) for m in markers[-1].markers] == [2 * 12 * 2, 2 * 8]
     assert clouds[-1].width == 2 * 13
-    assert clouds[-1].header.frame_id == "map"
+    assert clouds[-1].header.frame_id == "trajnet_predictor/path_covariance_origin"
     assert times[-1].data > 0
     assert cycles[-1].data > 0
     assert {s.name for s in reports[-1].status} == {f"trajnet_predictor: {n}" for n in STATUSES}

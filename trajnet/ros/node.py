@@ -3,6 +3,7 @@
 in   ~/input/objects                 autoware_perception_msgs/TrackedObjects
 out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      ~/output/path_covariance        sensor_msgs/PointCloud2, the uncertainty of every path point
+     /tf                             tf2_msgs/TFMessage, the origins of the clouds (trajnet.ros.clouds)
      ~/debug/objects_path_markers    visualization_msgs/MarkerArray
      ~/debug/processing_time_ms      time from a message's bytes in to its predictions' bytes out
      ~/debug/cyclic_time_ms          time since the message before
@@ -54,6 +55,7 @@ from visualization_msgs.msg import MarkerArray
 from trajnet.errors import ConfigError, TrajnetError, in_words
 from trajnet.inference.domain import domain_lines
 from trajnet.ros.beside import Beside, Outcome
+from trajnet.ros.clouds import CloudOrigins
 from trajnet.ros.diagnostics import Output
 from trajnet.ros.disagreement import disagreement_records
 from trajnet.ros.foreign_parameters import about_foreign
@@ -70,7 +72,7 @@ from trajnet.ros.more_inputs import MoreInputs
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, extends, load, load_map_parts, warmed_up
-from trajnet.ros.visual import encode_cloud
+from trajnet.ros.visual import Cloud, encode_cloud
 
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
@@ -113,6 +115,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._tidied_ns = 0
         self._entities: dict[str, Any] = {}
         self._beside: Beside | None = None
+        self._origins = CloudOrigins(self, qos(TF_DEPTH))
         self._more = MoreInputs(self, qos(TF_DEPTH), qos(TF_DEPTH, DurabilityPolicy.TRANSIENT_LOCAL))
         # A steady clock: with use_sim_time the node's own stops with the bag, and silence has to be reported then.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -279,6 +282,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             else:
                 self.destroy_lifecycle_publisher(entity)
         self._entities.clear()
+        self._origins.close()
         self._more.close()
         if self._pipeline is not None:
             self._pipeline.close()
@@ -354,18 +358,23 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         assert self._beside is not None
         for found in self._beside.compare(outcome, time.monotonic_ns()):
             if self._is_heard("disagreement"):
-                records = disagreement_records(found)
-                self._entities["disagreement"].publish(encode_cloud(found.stamp_ns, found.frame_id, records, False))
+                records, near_m = disagreement_records(found), found.position_m[:, :2]
+                origin_frame = self._origins.frame("disagreement", self.parameters.broadcast_origins)
+                cloud = encode_cloud(found.stamp_ns, found.frame_id, records, False, near_m, origin_frame)
+                self._publish_cloud("disagreement", cloud)
 
     def _publish_visuals(self, answer: Answer) -> None:
         if answer.objects is None:
             return
-        for name, wanted, encode in (
-            ("markers", self.parameters.publish_markers, answer.markers),
-            ("covariance", self.parameters.publish_covariance, answer.covariance),
-        ):
-            if wanted and self._is_heard(name):
-                self._entities[name].publish(encode())
+        if self.parameters.publish_markers and self._is_heard("markers"):
+            self._entities["markers"].publish(answer.markers())
+        if self.parameters.publish_covariance and self._is_heard("covariance"):
+            origin_frame = self._origins.frame("path_covariance", self.parameters.broadcast_origins)
+            self._publish_cloud("covariance", answer.covariance(origin_frame))
+
+    def _publish_cloud(self, name: str, cloud: Cloud) -> None:
+        self._origins.broadcast(cloud)
+        self._entities[name].publish(cloud.data)
 
     def _publish_times(self, begin_ns: int, answer: Answer) -> None:
         since_ns = 0 if self._last_message_ns is None else begin_ns - self._last_message_ns

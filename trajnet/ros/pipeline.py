@@ -33,7 +33,7 @@ from trajnet.ros.map_share import among_lanes, on_map
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
-from trajnet.ros.visual import encode_covariance, encode_markers
+from trajnet.ros.visual import Cloud, encode_covariance, encode_markers
 from trajnet.types import BoolArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 log = logging.getLogger(__name__)
@@ -135,10 +135,10 @@ class Answer:
         assert self.frame is not None
         return encode_markers(self.stamp_ns, self.frame_id, self.paths, self.frame.yaw_rad, self.frame.size_m)
 
-    def covariance(self) -> bytes:
-        """sensor_msgs/PointCloud2 of the same paths."""
+    def covariance(self, origin_frame: str = "") -> Cloud:
+        """sensor_msgs/PointCloud2 of the same paths, with x and y in origin_frame where one is named."""
         assert self.paths is not None
-        return encode_covariance(self.stamp_ns, self.frame_id, self.paths)
+        return encode_covariance(self.stamp_ns, self.frame_id, self.paths, origin_frame)
 
 
 @dataclass
