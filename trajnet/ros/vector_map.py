@@ -151,8 +151,8 @@ class VectorMap:
             with self._lock:
                 self._count(repeated=1)
             return
-        if self._expected_frame and message.frame_id != self._expected_frame:
-            log.warning("%s: in frame %r, expected %r", self._topic, message.frame_id, self._expected_frame)
+        if self._expected_frame and message.frame_id and message.frame_id != self._expected_frame:
+            raise InputError(f"expected a map in frame {self._expected_frame!r}, got one in {message.frame_id!r}")
         loaded = self._build(message.data).prepared(self._view)
         words = ", ".join(filter(None, (f"{self._topic}: {loaded.words}", message.words)))
         log.info("%s (%d bytes)", words, len(message.data))

@@ -170,7 +170,7 @@ def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths, origi
     PointCloud2, because PredictedPath has no room for a covariance and no standard message has paths with covariances:
     it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.
     """
-    is_dense = bool(np.isfinite(paths.position_m).all())
+    is_dense = bool(np.isfinite(paths.position_m).all() and np.isfinite(paths.z_m).all())
     return encode_cloud(stamp_ns, frame_id, covariance_records(paths), is_dense, _here(paths), origin_frame)
 
 

@@ -156,11 +156,17 @@ def test_one_that_cannot_be_used_leaves_the_one_before(
     assert maps.state.problem == ""
 
 
-def test_a_map_in_another_frame_is_said(maps: VectorMap, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_map_in_another_frame_is_not_used_and_one_without_a_frame_is(
+    maps: VectorMap, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING):
         maps.offer(map_message(b"lanes", frame_id="world"))
-        until(lambda: maps._built is not None)
-    assert "in frame 'world', expected 'map'" in caplog.text
+        until(lambda: counts(maps)["failed"] == 1)
+    assert maps.take() is None
+    assert maps.state.problem == "expected a map in frame 'map', got one in 'world'"
+    assert "got one in 'world'; the map in use stays" in caplog.text
+    maps.offer(map_message(b"lanes", frame_id=""))
+    until(lambda: maps.take() is not None)
 
 
 def test_closing_ends_a_build_that_is_under_way(builder: Builder) -> None:
