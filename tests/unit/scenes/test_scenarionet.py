@@ -136,6 +136,14 @@ def _without(tiny: dict[str, Any], *names: str) -> dict[str, Any]:
             lambda s: _without(s, "tracks", "car", "state", "position"),
             "track 'car': expected 'position', got heading, length",
         ),
+        (
+            lambda s: s["tracks"]["car"]["state"].update(heading=None),
+            r"track 'car', 'heading': expected numbers of shape \(3,\), got object of \(\)",
+        ),
+        (
+            lambda s: s["tracks"]["car"]["state"].update(position=np.zeros((3, 1))),
+            "track 'car', 'position': expected at least 2 columns, got 1",
+        ),
         (lambda s: s.update(length=4), r"metadata, 'ts': expected numbers of shape \(4,\), got float64 of \(3,\)"),
         (lambda s: s.update(length=0), "length: expected 1 to 100,000 steps, got 0"),
         (lambda s: s.update(tracks=[1]), "a scenario, 'tracks': expected dict, got list"),
