@@ -92,3 +92,13 @@ def test_it_passes_the_other_on_fills_in_and_stands_in(ros: Ros) -> None:
     assert beside_status(reports).level == DiagnosticStatus.WARN  # ours stood in once
     assert (value(reports, "stood_in_total"), value(reports, "passed_on_total")) == ("1", "2")
     assert [decode_predicted(a).stamp_ns - ours.stamp_ns for a in tracker.answers] == [0, 100_000_000, 200_000_000]
+
+
+@pytest.mark.parametrize(
+    ("role", "private", "topic"),
+    [("fall_back", "input/other_objects", OUTPUT_TOPIC), ("cross_check", "output/objects", OUTPUT_TOPIC)],
+)
+def test_it_does_not_take_its_own_predictions_for_the_others(ros: Ros, role: str, private: str, topic: str) -> None:
+    node = ros.predictor("-r", f"~/{private}:={topic}", role=role)
+    assert node.wait() == 2
+    assert f"role {role}: expected another predictor on {topic}, got our own output" in node.log
