@@ -97,3 +97,13 @@ def test_it_passes_the_other_on_fills_in_and_stands_in(ros: Ros) -> None:
     assert (value(reports, "stood_in_total"), value(reports, "passed_on_total")) == (f"{1 + too_late}", "2")
     left = [decode_predicted(answer).stamp_ns - ours.stamp_ns for answer in tracker.answers]
     assert left == [number * 100_000_000 for number in range(3 + too_late)]
+
+
+@pytest.mark.parametrize(
+    ("role", "private", "topic"),
+    [("fall_back", "input/other_objects", OUTPUT_TOPIC), ("cross_check", "output/objects", OUTPUT_TOPIC)],
+)
+def test_it_does_not_take_its_own_predictions_for_the_others(ros: Ros, role: str, private: str, topic: str) -> None:
+    node = ros.predictor("-r", f"~/{private}:={topic}", role=role)
+    assert node.wait() == 2
+    assert f"role {role}: expected another predictor on {topic}, got our own output" in node.log

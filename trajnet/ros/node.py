@@ -154,6 +154,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and warm it. Fails, and says why, where that cannot be done."""
         try:
+            other_topic = "" if self.parameters.role == "sole" else self._other_topic()
             predictor, identity = load(self.parameters)
             parts = load_map_parts(self.parameters, predictor)
             self._pipeline = warmed_up(predictor, identity, self.parameters, *parts)
@@ -167,7 +168,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self.get_logger().debug(traceback.format_exc())
             return TransitionCallbackReturn.FAILURE
         self._beside = None if self.parameters.role == "sole" else Beside(self.parameters.beside())
-        self._create_entities()
+        self._create_entities(other_topic)
         view = predictor.requirements.view
         self._more.signals_topic = self._input_topic(AUTOWARE_SIGNALS_NAME, "~/input/traffic_signals", SIGNALS_TOPIC)
         uses_maps = view is not None or self._pipeline.stream.takes_crossings or extends(self.parameters, predictor)
@@ -216,7 +217,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    def _create_entities(self) -> None:
+    def _create_entities(self, other_topic: str) -> None:
         publishers = {
             "objects": (PredictedObjects, self._output_topic()),
             "covariance": (PointCloud2, "~/output/path_covariance"),
@@ -242,10 +243,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._entities["input"] = self.create_subscription(
             TrackedObjects, topic, self._on_objects, qos(self.parameters.queue_depth), raw=True
         )
-        if self._beside is not None:
-            other = self._topic("~/input/other_objects", OUTPUT_TOPIC) if self._is_checking else "~/input/other_objects"
+        if other_topic:
             self._entities["other_input"] = self.create_subscription(
-                PredictedObjects, other, self._on_other, qos(self.parameters.queue_depth), raw=True
+                PredictedObjects, other_topic, self._on_other, qos(self.parameters.queue_depth), raw=True
             )
 
     def _input_topic(self, autowares: str, private: str, otherwise: str) -> str:
@@ -261,6 +261,13 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def _output_topic(self) -> str:
         """Return where predictions leave; in a cross-check Autoware's topic is the other predictor's."""
         return "~/output/objects" if self._is_checking else self._topic("~/output/objects", OUTPUT_TOPIC)
+
+    def _other_topic(self) -> str:
+        """Return the topic of the other predictor. Raises ConfigError where it is the one of our own predictions."""
+        other = self._topic("~/input/other_objects", OUTPUT_TOPIC) if self._is_checking else "~/input/other_objects"
+        if (name := self.resolve_topic_name(other)) == self.resolve_topic_name(self._output_topic()):
+            raise ConfigError(f"role {self.parameters.role}: expected another predictor on {name}, got our own output")
+        return other
 
     def _topic(self, private: str, otherwise: str) -> str:
         """Return the private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""

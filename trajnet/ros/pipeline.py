@@ -399,13 +399,13 @@ class Pipeline:
     def _follow_frame_id(self, frame_id: str, found: _Found) -> None:
         """Begin anew where coordinates are of another frame than before: no motion leads from one to the other.
 
-        The map is that of the expected frame: objects in another one do not see it.
+        The map is that of the frame that was expected when it was asked for: objects in another one do not see it.
         """
         if self._frame_id is not None and frame_id != self._frame_id:
             found.frame_changed = True
             self.reset()
         self._frame_id = frame_id
-        sees_map = self.diagnostics.expected_frame in ("", frame_id)
+        sees_map = self._parameters.frame_id in ("", frame_id)
         if sees_map is not self._sees_map:
             self._sees_map = sees_map
             self._show_map()

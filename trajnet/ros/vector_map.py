@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,7 @@ class BuildApart:
         with tempfile.TemporaryDirectory(prefix="trajnet-map-") as folder:
             source, target = Path(folder) / "map.bin", Path(folder) / "map.npz"
             source.write_bytes(archive)
-            command = [sys.executable, "-m", "trajnet.ros.lanelet_archive", str(source), str(target)]
+            command = [sys.executable, "-m", "trajnet.ros.lanelet_archive", str(source), str(target), str(os.getpid())]
             self._process = subprocess.Popen(command, stderr=subprocess.PIPE)
             if self._cancelled:
                 self._process.kill()

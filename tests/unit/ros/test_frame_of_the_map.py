@@ -75,3 +75,11 @@ def test_the_expected_frame_is_the_maps_whatever_its_name(expected: str) -> None
     line.process(traffic(0, "odom"), 0)
     assert (seen := fan.seen[-1]) is not None
     assert seen.map_valid.any()
+
+
+def test_the_map_keeps_its_frame_where_another_one_is_expected_later() -> None:
+    line = line_with("map", fan := Seeing())
+    line.diagnostics.expected_frame = "odom"  # what a change of the parameter at run time does
+    line.process(traffic(0, "odom"), 0)
+    assert (seen := fan.seen[-1]) is not None
+    assert not seen.map_valid.any()

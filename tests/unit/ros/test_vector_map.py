@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -311,3 +313,19 @@ def test_a_build_that_takes_too_long_or_is_not_wanted_any_more_is_ended() -> Non
     cancelled.cancel()
     with pytest.raises(InputError, match="ended with exit code -9"):
         cancelled(forever)
+
+
+@pytest.mark.usefixtures("lanelet2")
+@pytest.mark.parametrize("archive", [f"[{ROAD}]", f"[{WALKWAY}]"])
+def test_where_the_node_was_killed_its_folder_is_removed(tmp_path: Path, archive: str) -> None:
+    folder = tmp_path / "trajnet-map-1"
+    folder.mkdir()
+    (folder / "map.bin").write_text(archive)
+    files = [str(folder / "map.bin"), str(folder / "map.npz")]
+    command = [sys.executable, "-m", "trajnet.ros.lanelet_archive", *files]
+    subprocess.run([*command, str(os.getpid())], check=False)
+    assert folder.exists()
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    subprocess.run([*command, str(killed.pid)], check=False)
+    assert not folder.exists()
