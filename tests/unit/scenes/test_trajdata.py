@@ -76,6 +76,14 @@ def test_a_table_at_another_rate_is_not_a_scene_of_its_own() -> None:
     assert other.frame_count == 2 * load_scene(WALKERS).frame_count - 1
 
 
+def test_tables_at_other_rates_are_scenes_where_the_recordings_own_is_gone(tmp_path: Path) -> None:
+    shutil.copytree(WALKERS.parent, tmp_path / "biwi_eth")
+    other = tmp_path / "biwi_eth" / "agent_data_dt0.20.feather"
+    (tmp_path / "biwi_eth" / WALKERS.name).rename(other.with_name("agent_data_dt0.10.feather"))
+    shutil.copy(other.with_name("scene_metadata_dt0.20.dill"), other.with_name("scene_metadata_dt0.10.dill"))
+    assert find_scenes(tmp_path) == [other.with_name("agent_data_dt0.10.feather"), other]
+
+
 def test_the_files_beside_a_table_are_known() -> None:
     assert companions_of(ROAD) == [
         ROAD.with_name("scene_metadata_dt0.10.dill"),
