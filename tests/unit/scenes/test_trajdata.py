@@ -91,6 +91,33 @@ def test_the_files_beside_a_table_are_known() -> None:
     ]
 
 
+def _changed(path: Path, without: tuple[str, ...] = (), **columns: list[float]) -> None:
+    table = feather.read_table(path, memory_map=False)
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    feather.write_feather(table.drop_columns(list(without)), path)
+
+
+def test_sizes_of_the_table_come_first_and_headings_may_be_sine_and_cosine(road: Path) -> None:
+    wanted = load_scene(ROAD)
+    one = np.ones(len(wanted.row_frame))
+    length_m = np.where(np.arange(len(one)) % 2, 3.0, np.nan)
+    _changed(road, ("heading",), length=list(length_m), width=list(one), sin_heading=list(one), cos_heading=list(-one))
+    scene = load_scene(road)
+    np.testing.assert_allclose(scene.yaw_rad, 0.75 * np.pi)
+    assert scene.yaw_valid.all()
+    assert scene.size_m[:, 1].tolist() == [1.0] * 3
+    assert set(scene.size_m[:, 0]) <= {3.0, *wanted.size_m[:, 0]}
+    assert (scene.size_m[:, 0] == 3.0).any()
+
+
+def test_a_location_leads_to_no_file_outside_the_maps(road: Path) -> None:
+    beside, maps = road.with_name("scene_metadata_dt0.10.dill"), road.parents[1] / "maps"
+    shutil.move(maps / "town.pb", maps.parent / "x.pb")
+    beside.write_bytes(beside.read_bytes().replace(b"town", b"../x"))
+    assert load_scene(road).lanes == ()
+
+
 def _renamed(path: Path) -> None:
     table = feather.read_table(path, memory_map=False)
     feather.write_feather(table.rename_columns(["easting" if n == "x" else n for n in table.column_names]), path)
