@@ -85,6 +85,19 @@ def test_windows_are_built_anew_where_a_file_beside_a_scene_changed_also_with_a_
 
 
 @pytest.mark.usefixtures("small_groups")
+def test_what_was_read_is_kept_up_to_a_number_of_windows(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = build(root, tmp_path / "windows", SOURCE)
+    stored.select(np.array([0]))
+    (piece,) = stored._cache.values()
+    monkeypatch.setattr(window_store, "CACHED_WINDOWS", 2 * len(piece))
+    stored.everything()
+    assert len(stored) > 2 * len(piece)
+    assert stored._cached == sum(map(len, stored._cache.values())) <= 2 * len(piece)
+
+
+@pytest.mark.usefixtures("small_groups")
 def test_stored_windows_are_those_in_memory(root: Path, tmp_path: Path) -> None:
     memory = in_memory(root)
     stored = build(root, tmp_path / "windows", SOURCE, SHORT)
