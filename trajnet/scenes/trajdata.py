@@ -47,7 +47,7 @@ MAX_STEPS = 1_000_000
 
 
 class _About(NamedTuple):
-    """A scene's metadata. classes, sizes_m: of each agent by name. original: whether the rate is the recording's."""
+    """A scene's metadata. classes, sizes_m: of each agent by name. recorded_dt_s: the step of the recording itself."""
 
     env: str
     name: str
@@ -56,7 +56,7 @@ class _About(NamedTuple):
     location: str
     classes: dict[str, ObjectClass]
     sizes_m: dict[str, tuple[float, float]]
-    original: bool
+    recorded_dt_s: float
 
 
 def read_trajdata(path: Path, _with_map: bool = False) -> Scene:
@@ -107,9 +107,10 @@ def is_resampled(path: Path) -> bool:
     if len(list(path.parent.glob(TABLES))) < 2:
         return False
     try:
-        return not _read_about(path).original
+        original = path.with_name(TABLES.replace("*", f"{_read_about(path).recorded_dt_s:.2f}"))
     except InputError:
         return False
+    return original.name != path.name.lower() and original.is_file()
 
 
 def metadata_and_map(path: Path) -> list[Path]:
@@ -172,11 +173,9 @@ def _read_about(path: Path) -> _About:
         steps = int(fields["length_timesteps"])
         if not 0 <= steps <= MAX_STEPS:
             raise InputError(f"{steps} steps")
-        recorded_s = float(fields["env_metadata"].fields["dt"])
+        recorded_dt_s = float(fields["env_metadata"].fields["dt"])
         name, location = str(fields["name"]), str(fields.get("location") or "")
-        return _About(
-            str(fields["env_name"]), name, dt_s, steps, location, classes, sizes_m, abs(dt_s - recorded_s) < 1e-6
-        )
+        return _About(str(fields["env_name"]), name, dt_s, steps, location, classes, sizes_m, recorded_dt_s)
     except (InputError, KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{beside}: expected the Scene of a trajdata cache, got {in_words(error)[:160]}") from error
 
