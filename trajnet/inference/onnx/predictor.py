@@ -18,9 +18,6 @@ from trajnet.types import CLASS_NAMES, BoolArray, IntArray, Prediction, Source
 
 #: One-hot rows of the classes.
 _CLASSES = np.eye(len(CLASS_NAMES), dtype=np.float32)
-#: Objects whose paths are transposed at once. The points of an object are a whole row of objects apart: with 256 of
-#: them, 1 kB, they would push each other out of the cache.
-BLOCK = 120
 #: As a plain number: NumPy looks up an enumeration each time.
 _MODEL = int(Source.MODEL)
 
@@ -118,21 +115,17 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
 def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Prediction, rows: slice) -> None:
     """Convert mode-major float32 planes of the graph to these rows of object-major float64 arrays in the map frame."""
     count, points = len(origin_m), answer.modes * len(answer.time_s)
-    # Fewer axes transpose faster.
-    paths = outputs["paths"].reshape(len(PATH_PLANES), points, count)
+    # Plane by plane, (n, K * T) each: fewer axes transpose faster.
+    planes = outputs["paths"].reshape(len(PATH_PLANES), points, count).swapaxes(1, 2)
     position_m = answer.position_m[rows].reshape(count, points, 2)
-    yaw_rad = answer.yaw_rad[rows].reshape(count, points)
+    x_m, y_m = planes[PATH_PLANES.position_m]
+    np.add(x_m, origin_m[:, :1], out=position_m[..., 0])
+    np.add(y_m, origin_m[:, 1:], out=position_m[..., 1])
+    answer.yaw_rad[rows].reshape(count, points)[...] = planes[PATH_PLANES.yaw_rad.start]
     covariance_m2 = answer.covariance_m2[rows].reshape(count, points, 4)
-    for begin in range(0, count, BLOCK):
-        part = slice(begin, begin + BLOCK)
-        planes = np.ascontiguousarray(paths[..., part]).swapaxes(1, 2)  # plane by plane, (n, K * T) each
-        x_m, y_m = planes[PATH_PLANES.position_m]
-        np.add(x_m, origin_m[part, :1], out=position_m[part, :, 0])
-        np.add(y_m, origin_m[part, 1:], out=position_m[part, :, 1])
-        yaw_rad[part] = planes[PATH_PLANES.yaw_rad.start]
-        xx_m2, xy_m2, yy_m2 = planes[PATH_PLANES.covariance_m2]
-        for element, plane in enumerate((xx_m2, xy_m2, xy_m2, yy_m2)):
-            covariance_m2[part, :, element] = plane
+    xx_m2, xy_m2, yy_m2 = planes[PATH_PLANES.covariance_m2]
+    for element, plane in enumerate((xx_m2, xy_m2, xy_m2, yy_m2)):
+        covariance_m2[..., element] = plane
     probability = answer.probability[rows]
     probability[...] = outputs["probability"]
     with np.errstate(invalid="ignore", divide="ignore"):  # the caller checks for unusable rows
