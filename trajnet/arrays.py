@@ -62,7 +62,7 @@ class StructOfArrays:
         if isinstance(rows, slice):
             values.update((name, _taken(held[name], rows)) for name in per_row)
             return type(self)(**values)
-        index = np.arange(len(self))[rows]
+        index = rows if rows.dtype == np.int64 else np.arange(len(self))[rows]
         for name in per_row:  # arrays here: a call for each would take as long as the taking
             value = held[name]
             values[name] = value.take(index, 0) if isinstance(value, np.ndarray) else _taken(value, index)

@@ -80,18 +80,23 @@ def test_it_passes_the_other_on_fills_in_and_stands_in(ros: Ros) -> None:
     assert tracker.answers[-1] == encode_predicted(theirs)
     tracker.publisher.publish(message(1, "a", "b"))
 
-    before = len(tracker.answers)
-    tracker.publisher.publish(message(2, "a", "b", "c"))
-    ros.spin_for(0.2)
-    other.publish(encode_predicted(replace(theirs, stamp_ns=ours.stamp_ns + 200_000_000)))
-    ros.spin_until(lambda: len(tracker.answers) > before, "the filled message")
-    filled = decode_predicted(tracker.answers[-1])
-    assert filled.path_count.tolist() == [1, 1, 1]
+    for too_late in range(10):  # on a loaded machine ours may leave before the other's comes
+        stamp_ns = ours.stamp_ns + (2 + too_late) * 100_000_000
+        before = len(tracker.answers)
+        tracker.publisher.publish(message(2 + too_late, "a", "b", "c"))
+        ros.spin_for(0.2)
+        other.publish(encode_predicted(replace(theirs, stamp_ns=stamp_ns)))
+        ros.spin_until(lambda before=before: len(tracker.answers) > before, "the filled message")  # type: ignore[misc]
+        filled = decode_predicted(tracker.answers[-1])
+        assert filled.path_count.tolist() == [1, 1, 1]
+        if filled.path_pose[:26] == pytest.approx(theirs.path_pose):
+            break
     assert filled.path_pose[:26] == pytest.approx(theirs.path_pose)
     ros.spin_until(lambda: value(reports, "filled_total") == "1", "the report")
     assert beside_status(reports).level == DiagnosticStatus.WARN  # ours stood in once
-    assert (value(reports, "stood_in_total"), value(reports, "passed_on_total")) == ("1", "2")
-    assert [decode_predicted(a).stamp_ns - ours.stamp_ns for a in tracker.answers] == [0, 100_000_000, 200_000_000]
+    assert (value(reports, "stood_in_total"), value(reports, "passed_on_total")) == (f"{1 + too_late}", "2")
+    left = [decode_predicted(answer).stamp_ns - ours.stamp_ns for answer in tracker.answers]
+    assert left == [number * 100_000_000 for number in range(3 + too_late)]
 
 
 @pytest.mark.parametrize(

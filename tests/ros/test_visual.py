@@ -84,7 +84,7 @@ def test_the_covariance_cloud_is_what_rclpy_serialises(count: int, frame_id: str
     dtype = np.dtype([(f.name, numpy_of[f.datatype]) for f in cloud.fields])
     assert dtype.itemsize == cloud.point_step
     got = np.frombuffer(cloud.data.tobytes(), dtype=dtype).reshape(count, 2, 3)
-    for name in set(dtype.names) - {"x", "y"}:
+    for name in set(dtype.names or ()) - {"x", "y"}:
         assert np.array_equal(got[name].reshape(-1), covariance_records(paths)[name])
     assert np.allclose(got["x"], paths.position_m[..., 0])
     assert np.allclose(got["cov_yy_m2"], paths.covariance_m2[..., 1, 1])
@@ -122,5 +122,5 @@ def test_markers_are_as_exact_in_utm() -> None:
         assert (np.float32(pose.x), np.float32(pose.y)) == (pose.x, pose.y)
         assert max(abs(p.y) for p in marker.points) < 1000.0
     first, pose = markers.markers[0].points[0], markers.markers[0].pose.position
-    at_m = np.float64([np.float32(first.x), np.float32(first.y)]) + [pose.x, pose.y]
+    at_m = np.array([first.x, first.y], np.float32) + np.array([pose.x, pose.y])
     assert at_m == pytest.approx(far.position_m[0, 0, 0], abs=1e-3, rel=0)

@@ -88,6 +88,10 @@ Worst = Annotated[
     int,
     typer.Option(metavar="N", help="With --report: the N worst objects by error, false motion and surprise."),
 ]
+ResumeFile = Annotated[
+    Path | None,
+    typer.Option("--resume", metavar="FILE", help="Keep what is finished here; the same command goes on from it."),
+]
 Topic = Annotated[str | None, typer.Option(help="bag: of the tracked objects, if not the only one.")]
 PredictionsTopic = Annotated[str | None, typer.Option(help="bag: of the recorded predictions, if not the only one.")]
 
@@ -129,6 +133,7 @@ def evaluate(
     predictions_topic: PredictionsTopic = None,
     ignore_domain: IgnoreDomain = False,
     map_file: MapFile = None,
+    resume: ResumeFile = None,
 ) -> None:
     """Score models next to the physics baselines.
 
@@ -155,6 +160,10 @@ def evaluate(
     Every scored object in a table, to find the scenarios that matter: pandas.read_parquet("objects.parquet")
 
         trajnet evaluate --dataset scenes --data my_scenes/ --model urban --objects objects.parquet
+
+    Hours of work that an interruption does not lose:
+
+        trajnet evaluate --dataset scenes --data my_scenes/ --model urban --resume evaluation.work
     """
     from trajnet.cli.terminal import Console
     from trajnet.evaluate import evaluate as score
@@ -163,7 +172,9 @@ def evaluate(
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
-    require_folders(json=json_file, save=save, report=report_file, objects=objects)
+    require_folders(json=json_file, save=save, report=report_file, objects=objects, resume=resume)
+    if dataset == "bag" and resume is not None:
+        raise InputError("resume: expected none with dataset bag, whose scenes are made anew each time")
     if dataset != "bag" and (topic is not None or predictions_topic is not None):
         raise InputError(f"topic: expected none with dataset {dataset}; topics are for bag")
     with (
@@ -191,6 +202,7 @@ def evaluate(
             baselines=baselines,
             sink=sink,
             progress=progress,
+            resume=resume,
         )
         spec = report["models"][0]["spec"]
         report["dataset"], report["data"] = dataset, str(url_of(data))

@@ -166,28 +166,28 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
 
     The lowest bits of each float32 squared distance are replaced by the other object's row, so that one sort of
     integers finds the rows: for up to 256 objects the squares are accurate to 3 parts in 100,000. Ties are ordered by
-    row. An object whose position is not finite is never a valid neighbour.
+    row. An object whose position is not finite is never a valid neighbour. Where the mask is False, the row may not
+    exist.
     """
     objects = len(position_m)
     x, y = np.ascontiguousarray(np.transpose(position_m))
     rows = np.arange(objects, dtype=np.int32)
     row_bits = (1 << (objects - 1).bit_length()) - 1
     limit, wide = _REACH_BITS | row_bits, min(count, objects)
-    other, valid = np.zeros((objects, count), np.int64), np.zeros((objects, count), np.bool_)
-    for begin in range(0, objects, BLOCK):
-        block = slice(begin, begin + BLOCK)
-        with np.errstate(over="ignore", invalid="ignore"):  # not finite: sorts beyond the reach as an integer, too
+    keys = np.full((objects, count), _NO_NEIGHBOUR, np.int32)
+    with np.errstate(over="ignore", invalid="ignore"):  # not finite: sorts beyond the reach as an integer, too
+        for begin in range(0, objects, BLOCK):
+            block = slice(begin, begin + BLOCK)
             squared, aside = np.empty((2, len(x[block]), objects), np.float32)
             np.subtract(x[block, None], x, out=squared)
             np.subtract(y[block, None], y, out=aside)
             squared *= squared
             aside *= aside
             squared += aside
-        key = squared.view(np.int32)
-        key &= _NO_NEIGHBOUR & ~row_bits  # clears the sign as well, which a NaN may have set
-        key |= rows
-        key[rows[: len(key)], rows[block]] = _NO_NEIGHBOUR
-        key.sort(axis=1)  # for integers, a full sort is faster than a partition
-        np.bitwise_and(key[:, :wide], row_bits, out=other[block, :wide])
-        np.less_equal(key[:, :wide], limit, out=valid[block, :wide])
-    return other, valid
+            key = squared.view(np.int32)
+            key &= _NO_NEIGHBOUR & ~row_bits  # clears the sign as well, which a NaN may have set
+            key |= rows
+            key.reshape(-1)[begin :: objects + 1] = _NO_NEIGHBOUR  # themselves
+            key.sort(axis=1)  # for integers, a full sort is faster than a partition
+            keys[block, :wide] = key[:, :wide]
+    return (keys & row_bits).astype(np.int64), keys <= limit

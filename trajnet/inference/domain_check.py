@@ -63,7 +63,7 @@ class DomainCheck:
         any_rate = outside_rate is not None and any_true(outside_rate)
         if not (any_rate or self._any_fast or any_true(untrained)):
             return None
-        reasons = np.where(fast, _SPEED, INSIDE)
+        reasons: NDArray[np.int8] = fast * _SPEED
         if any_rate:
             reasons[outside_rate] = _RATE
         reasons[untrained] = _CLASS

@@ -157,14 +157,14 @@ class Guard:
             safe = self.fallback.predict(observations) if safe is None else safe
             safe = safe.with_modes(self.predictor.modes)
             return copied(safe) if self._fallback_sees_all else safe
-        good = fine.nonzero()[0] if rows is None else rows[fine]
-        if left is None or served < len(shown):
-            left, others = others_than(good, count), None
+        if rows is None or left is None or served < len(shown):
+            rows = fine.nonzero()[0] if rows is None else rows[fine]
+            left, others = others_than(rows, count), None
         if safe is not None or self._fallback_sees_all:
             safe = (self.fallback.predict(observations) if safe is None else safe).select(left)
         else:
             safe = self.fallback.predict(observations.select(left) if others is None else others)
-        return assembled(observations, good, result, fine, left, safe)
+        return assembled(observations, rows, result, fine, left, safe)
 
     def forget(self, slots: IntArray) -> None:
         self._missed.forget(slots)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from trajnet.inference.domain_check import Outside
 
+_REASONS = len(Outside)
+
 
 @dataclass
 class GuardCounters:
@@ -40,8 +42,8 @@ class GuardCounters:
 
     def count_outside(self, reasons: NDArray[np.int8]) -> None:
         """Count the rows of a frame that are outside of the domain; reasons (N,): an Outside for each row."""
-        count = np.bincount(reasons, minlength=len(Outside)).tolist()
-        self.outside_domain_rows += sum(count[1:])
-        self.outside_class_rows += count[Outside.CLASS]
-        self.outside_rate_rows += count[Outside.RATE]
-        self.outside_speed_rows += count[Outside.SPEED]
+        _, by_class, by_rate, by_speed = np.bincount(reasons, minlength=_REASONS).tolist()
+        self.outside_domain_rows += by_class + by_rate + by_speed
+        self.outside_class_rows += by_class
+        self.outside_rate_rows += by_rate
+        self.outside_speed_rows += by_speed

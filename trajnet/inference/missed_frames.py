@@ -87,8 +87,8 @@ class MissedFrames:
         """Record that the predictor was not given these rows."""
         self._slots = grown(self._slots, observations.slots)
         slot = observations.slot
-        self._slots.has_state[observations.begun] = False
-        self._slots.outdated[observations.begun] = False
+        if len(observations.begun):
+            self._slots.has_state[observations.begun] = self._slots.outdated[observations.begun] = False
         has_state = self._slots.has_state.take(slot)
         if not any_true(has_state):  # nearly always: rows outside of the model's domain, frame after frame
             return

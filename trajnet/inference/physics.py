@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from trajnet.arrays import all_true, grown
+from trajnet.arrays import all_true, any_true, grown
 from trajnet.geometry import wrap_angle
 from trajnet.inference.base import BasePredictor
 from trajnet.tracking.plausibility import max_speed_mps
@@ -63,21 +63,27 @@ def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray
     The course of wheeled objects with known yaw is their yaw, with a negative speed in reverse; that of others is the
     direction of their velocity.
     """
-    velocity = observed_velocity(observations)
+    x, y = observed_velocity(observations).T
+    speed, course = np.hypot(x, y), observations.yaw_rad
     along_yaw = observations.yaw_valid & _WHEELED.take(observations.object_class)
-    x, y = velocity.T
-    speed, heading = np.hypot(x, y), observations.yaw_rad
-    course = np.where((speed > 1e-6) & ~along_yaw, np.arctan2(y, x), heading)
-    backward = x * np.cos(heading) + y * np.sin(heading) < 0
-    return np.negative(speed, out=speed, where=backward & along_yaw), course
+    if any_true(along_yaw):
+        backward = x * np.cos(course) + y * np.sin(course) < 0
+        np.negative(speed, out=speed, where=backward & along_yaw)
+    if not all_true(along_yaw):
+        course = np.where((speed > 1e-6) & ~along_yaw, np.arctan2(y, x), course)
+    return speed, course
 
 
 def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray:
     """Return covariances (N, T, 2, 2), m^2 in the map frame, for constant motion along course_rad (N,)."""
+    return _spread_along(time_s, np.cos(course_rad)[:, None], np.sin(course_rad)[:, None])
+
+
+def _spread_along(time_s: FloatArray, cos: FloatArray, sin: FloatArray) -> FloatArray:
+    """Return growing_covariance for courses with this cosine and sine, (N, 1) each."""
     along_m2, across_m2 = _growing_variances(time_s.tobytes())
-    cos, sin = np.cos(course_rad)[:, None], np.sin(course_rad)[:, None]
     cos2, sin2 = cos * cos, sin * sin
-    spread = np.empty((len(course_rad), len(time_s), 2, 2))
+    spread = np.empty((len(cos), len(time_s), 2, 2))
     np.add(cos2 * along_m2, sin2 * across_m2, out=spread[:, :, 0, 0])
     np.add(sin2 * along_m2, cos2 * across_m2, out=spread[:, :, 1, 1])
     spread[:, :, 0, 1] = spread[:, :, 1, 0] = cos * sin * (along_m2 - across_m2)
@@ -122,11 +128,12 @@ class ConstantVelocity(BasePredictor):
         speed, course = speed_and_course(observations)
         travelled = speed[:, None] * self.time_s
         position = np.empty((*travelled.shape, 2))
-        for axis, direction in enumerate((np.cos(course), np.sin(course))):
-            along = np.multiply(travelled, direction[:, None], out=position[..., axis])
+        cos, sin = np.cos(course)[:, None], np.sin(course)[:, None]
+        for axis, direction in enumerate((cos, sin)):
+            along = np.multiply(travelled, direction, out=position[..., axis])
             along += observations.position_m[:, axis, None]
-        yaw = np.repeat(observations.yaw_rad[:, None], len(self.time_s), axis=1)
-        return single_mode(observations, self.time_s, position, yaw, growing_covariance(self.time_s, course))
+        yaw = observations.yaw_rad.repeat(len(self.time_s)).reshape(travelled.shape)
+        return single_mode(observations, self.time_s, position, yaw, _spread_along(self.time_s, cos, sin))
 
 
 class ConstantTurnRate(BasePredictor):

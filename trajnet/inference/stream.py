@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from trajnet.arrays import concat
+from trajnet.arrays import all_true, concat
 from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Surroundings, scene_field
@@ -195,9 +195,9 @@ def hold_undirected(observations: Observations, prediction: Prediction) -> None:
     The direction is unknown for an object that was observed once or has never moved, if neither yaw nor velocity is
     measured: its path would just follow the map's axes. Modes keep their probabilities and the trace of the covariance.
     """
-    row = (~observations.direction_known).nonzero()[0]
-    if not len(row):
+    if all_true(observations.direction_known):
         return
+    row = (~observations.direction_known).nonzero()[0]
     prediction.position_m[row] = observations.position_m[row, None, None]
     prediction.yaw_rad[row] = observations.yaw_rad[row, None, None]
     variance = 0.5 * np.trace(prediction.covariance_m2[row], axis1=-2, axis2=-1)

@@ -18,8 +18,8 @@ ASYMMETRY = 1e-6
 #: Largest covariance of a point, and least determinant: float32, in which they are published, holds both (m^2, m^4).
 MAX_COVARIANCE_M2, LEAST_DETERMINANT_M4 = 1e12, 1e-24
 
-#: Sources that a predictor may give: all before JUDGED.
-_FIRST_SOURCE, _LAST_SOURCE = int(Source.MODEL), int(Source.STALE)
+#: The last source that a predictor may give: all before JUDGED; the first one is 0.
+_LAST_SOURCE = int(Source.STALE)
 
 
 def servable_rows(prediction: Prediction, observations: Observations) -> BoolArray:
@@ -35,21 +35,20 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
         return np.ones(0, np.bool_)
     age_s, source = prediction.age_s, prediction.source
     fine: BoolArray = (age_s >= 0.0) & (age_s < np.inf)
-    fine &= source >= _FIRST_SOURCE
-    fine &= source <= _LAST_SOURCE
-    if not (_all_within_reach(prediction, observations) and _all_usable(prediction)):  # nearly never
-        fine &= prediction.usable_rows()
-        fine &= _positive_definite(prediction)
-        fine &= _within_reach(prediction, observations)
-        fine &= _steps_within_reach(prediction, observations)
+    fine &= source.view(np.uint8) <= _LAST_SOURCE  # negative ones are large
+    with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are found below
+        if not (_all_within_reach(prediction, observations) and _all_usable(prediction)):  # nearly never
+            fine &= prediction.usable_rows()
+            fine &= _positive_definite(prediction)
+            fine &= _within_reach(prediction, observations)
+            fine &= _steps_within_reach(prediction, observations)
     return fine
 
 
 def _positive_definite(prediction: Prediction) -> BoolArray:
     xx, xy, yx, yy = np.moveaxis(prediction.covariance_m2.reshape(len(prediction), -1, 4), -1, 0)
-    with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are found elsewhere
-        proper = (xx > 0.0) & (xx * yy - xy * yx > LEAST_DETERMINANT_M4) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
-        proper &= np.maximum(xx, yy) <= MAX_COVARIANCE_M2
+    proper = (xx > 0.0) & (xx * yy - xy * yx > LEAST_DETERMINANT_M4) & (np.abs(xy - yx) <= ASYMMETRY * (xx + yy))
+    proper &= np.maximum(xx, yy) <= MAX_COVARIANCE_M2
     return np.asarray(proper.all(axis=1))
 
 
@@ -57,20 +56,19 @@ def _all_usable(prediction: Prediction) -> bool:
     """Whether all rows are surely usable and their covariances proper, but for positions, which are not looked at."""
     xx, xy, yx, yy = prediction.covariance_m2.reshape(-1, 4).T
     probability = prediction.probability
-    with np.errstate(over="ignore", invalid="ignore"):
-        determinant = xx * yy
-        determinant -= xy * yx
-        off = probability.sum(axis=1)
-        off -= 1.0
-        return bool(
-            determinant.min() > LEAST_DETERMINANT_M4
-            and prediction.covariance_m2.max() <= MAX_COVARIANCE_M2  # so all are finite, and yy is above 0
-            and xx.min() > 0.0
-            and all_true(xy == yx)
-            and np.isfinite(prediction.yaw_rad.sum())
-            and probability.min() >= 0.0
-            and np.abs(off, out=off).max() < PROBABILITY_SLACK
-        )
+    determinant = xx * yy
+    determinant -= xy * yx
+    off = probability.sum(axis=1)
+    off -= 1.0
+    return bool(
+        determinant.min() > LEAST_DETERMINANT_M4
+        and prediction.covariance_m2.max() <= MAX_COVARIANCE_M2  # so all are finite, and yy is above 0
+        and xx.min() > 0.0
+        and all_true(xy == yx)
+        and np.isfinite(prediction.yaw_rad.sum())
+        and probability.min() >= 0.0
+        and np.abs(off, out=off).max() < PROBABILITY_SLACK
+    )
 
 
 def _all_within_reach(prediction: Prediction, observations: Observations) -> bool:
@@ -80,24 +78,22 @@ def _all_within_reach(prediction: Prediction, observations: Observations) -> boo
     """
     position_m = np.ascontiguousarray(prediction.position_m)
     flat_m, step_m = position_m.reshape(-1), np.empty(position_m.size)
-    with np.errstate(over="ignore", invalid="ignore"):
-        np.subtract(flat_m[2:], flat_m[:-2], out=step_m[2:])  # of all paths at once: long rows are fast
-        first_m = step_m.reshape(position_m.shape)[:, :, 0]
-        np.subtract(position_m[:, :, 0], observations.position_m[:, None], out=first_m)
-        np.abs(step_m, out=step_m)
-        longest_m = step_m.reshape(len(position_m), -1).max(axis=1)
-        reach_m = _reach_without_slack(prediction.time_s.tobytes()).take(observations.object_class)
-        return all_true(longest_m <= reach_m)
+    np.subtract(flat_m[2:], flat_m[:-2], out=step_m[2:])  # of all paths at once: long rows are fast
+    first_m = step_m.reshape(position_m.shape)[:, :, 0]
+    np.subtract(position_m[:, :, 0], observations.position_m[:, None], out=first_m)
+    np.abs(step_m, out=step_m)
+    longest_m = step_m.reshape(len(position_m), -1).max(axis=1)
+    reach_m = _reach_without_slack(prediction.time_s.tobytes()).take(observations.object_class)
+    return all_true(longest_m <= reach_m)
 
 
 def _within_reach(prediction: Prediction, observations: Observations) -> BoolArray:
     reach_m = _reach_of_classes(prediction.time_s.tobytes(), prediction.modes)
     flat_m = prediction.position_m.reshape(len(prediction), -1)  # long rows: NumPy is slow along axes of two elements
-    with np.errstate(over="ignore", invalid="ignore"):
-        beyond_m = flat_m - np.tile(observations.position_m, flat_m.shape[1] // 2)
-        np.abs(beyond_m, out=beyond_m)
-        beyond_m -= reach_m.take(observations.object_class, axis=0)
-        return np.asarray(beyond_m.max(axis=1) <= 0.0)
+    beyond_m = flat_m - np.tile(observations.position_m, flat_m.shape[1] // 2)
+    np.abs(beyond_m, out=beyond_m)
+    beyond_m -= reach_m.take(observations.object_class, axis=0)
+    return np.asarray(beyond_m.max(axis=1) <= 0.0)
 
 
 def _steps_within_reach(prediction: Prediction, observations: Observations) -> BoolArray:
@@ -106,11 +102,10 @@ def _steps_within_reach(prediction: Prediction, observations: Observations) -> B
     if times < 2:
         return np.ones(count, np.bool_)
     flat_m = prediction.position_m.reshape(count, modes, times * 2)  # NumPy is slow along axes of two elements
-    with np.errstate(over="ignore", invalid="ignore"):
-        step_m = flat_m[..., 2:] - flat_m[..., :-2]
-        np.abs(step_m, out=step_m)
-        reach_m = _reach_of_steps(prediction.time_s.tobytes()).take(observations.object_class, axis=0)
-        return np.asarray((step_m.max(axis=1) <= reach_m).all(axis=1))
+    step_m = flat_m[..., 2:] - flat_m[..., :-2]
+    np.abs(step_m, out=step_m)
+    reach_m = _reach_of_steps(prediction.time_s.tobytes()).take(observations.object_class, axis=0)
+    return np.asarray((step_m.max(axis=1) <= reach_m).all(axis=1))
 
 
 @lru_cache(maxsize=16)

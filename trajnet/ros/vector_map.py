@@ -95,7 +95,9 @@ class VectorMap:
 
     @property
     def state(self) -> VectorMapState:
-        return self._state
+        """What has come so far, never in the middle of a change."""
+        with self._lock:
+            return self._state
 
     def offer(self, data: bytes) -> None:
         """Note a message; returns at once."""

@@ -44,8 +44,8 @@ WOBBLE_KEPT = 0.9
 TIMES_WOBBLE, ENOUGH_STEPS = 2.0, 4
 #: So many steps in a row are taken for leaps; the next one is believed: the velocity is another one now.
 MOST_IN_A_ROW = 2
-#: An object that is off by no more along each axis is within the jitter of every class.
-_ALWAYS_JITTER_M = float(_LIMITS[:, 0].min()) / 2**0.5
+#: An object that is off by no more is within the jitter of every class (m).
+ALWAYS_JITTER_M = float(_LIMITS[:, 0].min())
 
 
 def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
@@ -55,7 +55,8 @@ def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
 
 def too_fast_for_class(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> BoolArray:
     """Return the mask (N,) of velocities (N, 2) that exceed the highest speed of their class."""
-    return np.asarray(_distance(velocity_mps) > max_speed_mps(object_class))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(distance(velocity_mps) > max_speed_mps(object_class))
 
 
 def unexplained(
@@ -76,38 +77,30 @@ def unexplained(
     any; where there were none, the speed alone is checked. wobble_m (N,): the track's largest recent deviation, which
     counts as jitter, too.
     """
-    off_steady_m = displacement_m - steady_mps * dt_s[:, None]
-    if np.abs(off_steady_m).max(initial=0.0) <= _ALWAYS_JITTER_M:  # nearly always: every object moved as it did before
-        return np.zeros(len(dt_s), np.bool_)
     jitter_m, error_mps, acceleration_mps2, speed_mps = _LIMITS.take(object_class, axis=0).T
-    off_m = _distance(off_steady_m)
+    off_m = distance(displacement_m - steady_mps * dt_s[:, None])
     if any_true(measured):
-        off_measured_m = _distance(displacement_m - measured_mps * dt_s[:, None])
+        off_measured_m = distance(displacement_m - measured_mps * dt_s[:, None])
         off_m = np.where(measured, np.minimum(off_m, off_measured_m), off_m)
     jitter_m = jitter_m + wobble_m
     gate_m = jitter_m + dt_s * (error_mps + 0.5 * acceleration_mps2 * dt_s)
     if not all_true(steady):
-        off_m = np.where(steady, off_m, _distance(displacement_m))
+        off_m = np.where(steady, off_m, distance(displacement_m))
         gate_m = np.where(steady, gate_m, jitter_m + speed_mps * dt_s)
     return np.asarray(~(off_m <= gate_m))  # NaN counts as unexplained
 
 
 def deviation(
-    displacement_m: FloatArray,
-    dt_s: FloatArray,
-    *,
-    measured_mps: FloatArray,
-    measured: BoolArray,
-    steady_mps: FloatArray,
+    off_m: FloatArray, displacement_m: FloatArray, dt_s: FloatArray, *, measured_mps: FloatArray, measured: BoolArray
 ) -> FloatArray:
     """Return how far (N,) in m displacements are from those of the velocity that fits better; see unexplained.
 
-    Where none is off the steady velocity by more than _QUIET_M, the measured one is not asked.
+    off_m (N,): how far they are from those of the steady velocity. Where that is at most _QUIET_M for all, the measured
+    one is not asked, and off_m itself is returned.
     """
-    off_m = _distance(displacement_m - steady_mps * dt_s[:, None])
     if off_m.max(initial=0.0) <= _QUIET_M or not any_true(measured):
         return off_m
-    off_measured_m = _distance(displacement_m - measured_mps * dt_s[:, None])
+    off_measured_m = distance(displacement_m - measured_mps * dt_s[:, None])
     return np.where(measured, np.minimum(off_m, off_measured_m), off_m)
 
 
@@ -134,6 +127,7 @@ def out_of_line(
     return np.asarray((off_m > gate_m) & (steps >= ENOUGH_STEPS))
 
 
-def _distance(offset_m: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(np.hypot(offset_m[:, 0], offset_m[:, 1]))
+def distance(offset_m: FloatArray) -> FloatArray:
+    """Return the lengths (N,) of vectors (N, 2); infinity where they overflow."""
+    length: FloatArray = np.hypot(offset_m[:, 0], offset_m[:, 1])
+    return length

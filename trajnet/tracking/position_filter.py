@@ -67,6 +67,7 @@ class PositionFilter:
 
         slot (N,), first (N,): first observations of a track. dt_s (N,): since the last one. position_m (N, 2) and
         velocity_mps (N, 2), velocity_valid (N,): as measured. The array itself is returned where nothing is filtered.
+        Absurd positions may overflow: the caller silences NumPy's warnings.
         """
         state = self._state.take(slot, axis=1)
         known = velocity_valid & ~first
@@ -78,12 +79,11 @@ class PositionFilter:
         step_m *= 0.5 * (known & (state[_HAS_VELOCITY] > 0))
         step_m += measured_mps
         step_m *= dt_s
-        with np.errstate(over="ignore", invalid="ignore"):
-            surprise_m = measured_m - state[_MEASURED]
-            surprise_m -= step_m
-            if not all_true(known):
-                surprise_m[:, ~known] = 0.0
-            noisy, gain = _noisy(state, known, dt_s, surprise_m)
+        surprise_m = measured_m - state[_MEASURED]
+        surprise_m -= step_m
+        if not all_true(known):
+            surprise_m[:, ~known] = 0.0
+        noisy, gain = _noisy(state, known, dt_s, surprise_m)
         answer_m = position_m
         if len(noisy):
             answer_m = position_m.copy()
@@ -118,12 +118,13 @@ def _noisy(
     sums_m2 *= kept
     weights *= kept
     weights += 1.0
-    for row, (other_m, counted) in enumerate(((surprise_m, known), (state[_SURPRISE], twice))):
-        product_m2 = surprise_m * other_m
-        sums_m2[row] += product_m2[0]
-        sums_m2[row] += product_m2[1]
-        sums_m2[row] *= counted
-        weights[row] *= counted
+    products_m2 = np.empty((2, *surprise_m.shape))
+    np.multiply(surprise_m, surprise_m, out=products_m2[0])
+    np.multiply(surprise_m, state[_SURPRISE], out=products_m2[1])
+    sums_m2 += np.add.reduce(products_m2, axis=1)
+    counted = np.array([known, twice])
+    sums_m2 *= counted
+    weights *= counted
     noise_m2 = -sums_m2[1] / (weights[1] + PRIOR_WEIGHT)  # 2 r
     row = (usual & twice & (noise_m2 > _LEAST_M2)).nonzero()[0]
     noise_m2 = noise_m2.take(row)

@@ -31,7 +31,7 @@ from trajnet.arrays import MIN_SLOTS, all_true, any_true, grown
 from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
-from trajnet.tracking.leaps import implausible_rows, shift
+from trajnet.tracking.leaps import implausible_rows, off_steady, shift
 from trajnet.tracking.motion import causal_heading, steady_velocity
 from trajnet.tracking.observations import Coasting, Observations
 from trajnet.tracking.plausibility import too_fast_for_class
@@ -54,6 +54,7 @@ from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 __all__ = ["Coasting", "FrameStatus", "Observations", "TrackCounters", "TrackPolicy", "TrackStore"]
 
+_NO_ROWS: IntArray = np.zeros(0, np.int64)
 #: An observation that the filter of positions moves by more along an axis is counted as filtered (m).
 _FILTERED_M = 0.01
 
@@ -73,6 +74,8 @@ class TrackStore:
         self._free: list[int] = []
         # Live tracks that the newest frame did not report, and their slots, in the order of their birth.
         self._missing: list[tuple[str, int]] = []
+        # Ids of the newest frame and their slots: mostly those of the next one.
+        self._newest: tuple[tuple[str, ...], IntArray] = (), _NO_ROWS
         self._slots = Slots(
             np.zeros(0, np.int64), np.zeros((0, POSE_COLUMNS)), np.zeros((0, KNOWN_COLUMNS), np.bool_),
             np.zeros(0, np.int8),
@@ -109,6 +112,7 @@ class TrackStore:
     def _forget_tracks(self) -> None:
         self._slot_of.clear()
         self._missing.clear()
+        self._newest = (), _NO_ROWS
         self._free = list(range(self.capacity - 1, -1, -1))
 
     def update(self, frame: TrackFrame, now_ns: int) -> tuple[FrameStatus, Observations | None]:
@@ -131,7 +135,8 @@ class TrackStore:
             self.counters.late += 1
             status = "late"
         self._remove_expired(frame.timestamp_ns, before_ns)
-        return status, self._observe(self._plausible(frame), before_ns)
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd positions overflow to steps that are no motion
+            return status, self._observe(self._plausible(frame), before_ns)
 
     def _plausible(self, frame: TrackFrame) -> TrackFrame:
         """Return the frame with velocities above the highest speed of the class marked as not measured."""
@@ -151,11 +156,14 @@ class TrackStore:
             del self._slot_of[track_id]
             self._free.append(slot)
         if gone:
+            self._newest = (), _NO_ROWS
             self._missing = [(track_id, slot) for track_id, slot in self._missing if track_id in self._slot_of]
         self.counters.removed += len(gone)
 
     def _slots_for(self, frame: TrackFrame) -> tuple[IntArray, IntArray]:
         """Return the slot of each row, and the rows of tracks that are born in this frame; assign slots to those."""
+        if frame.track_id == self._newest[0]:
+            return self._newest[1], _NO_ROWS
         found = list(map(self._slot_of.get, frame.track_id))
         born = [row for row, slot in enumerate(found) if slot is None]
         if born and self.policy.handover and len(self._slot_of) > len(found) - len(born):
@@ -167,7 +175,8 @@ class TrackStore:
                 self._allocate(self.capacity + 1)
             found[row] = self._slot_of[frame.track_id[row]] = self._free.pop()
         self.counters.born += len(born)
-        return np.array(found, np.int64), np.array(born, np.int64)
+        self._newest = frame.track_id, np.array(found, np.int64)
+        return self._newest[1], np.array(born, np.int64)
 
     def _hand_over(self, frame: TrackFrame, new: list[int]) -> None:
         """Move each vanished track's slot to the new id that id_handover.matched finds for it. new: rows of new ids."""
@@ -201,11 +210,13 @@ class TrackStore:
         if len(born):
             begin(born)
         if self.policy.restart_leaps:
-            leapt = implausible_rows(frame, displacement_m, dt_s, last, known)
+            off_m = off_steady(displacement_m, dt_s, last)
+            leapt = implausible_rows(frame, displacement_m, dt_s, last, known, off_m)
             if len(leapt):
                 begin(leapt)
+                off_m[leapt] = 0.0
                 self.counters.restarted += len(leapt)
-            self.counters.shifted += shift(frame, displacement_m, dt_s, last, known, leapt)
+            self.counters.shifted += shift(frame, displacement_m, dt_s, last, known, leapt, off_m)
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
         position_m = frame.position_m

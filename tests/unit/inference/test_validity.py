@@ -80,6 +80,7 @@ def test_symmetric_to_the_last_digit_of_float32_is_symmetric() -> None:
     assert servable_rows(changed("covariance_m2", almost), SEEN).all()
 
 
+@np.errstate(over="ignore", invalid="ignore")  # as in servable_rows
 def test_the_quick_look_serves_nothing_that_the_careful_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     draw, slow = np.random.default_rng(0), 0
     quick, sizes_m = validity._all_within_reach, (1.0, 10.0, 30.0, 100.0, np.inf)

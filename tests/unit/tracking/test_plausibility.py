@@ -121,12 +121,12 @@ def test_a_track_without_a_past_is_not_judged_by_it() -> None:
 
 
 def test_the_deviation_is_from_the_velocity_that_fits_better() -> None:
-    moved_m, dt_s = np.array([[1.0, 0.0], [3.0, 0.0]]), np.full(2, 0.1)
+    moved_m, dt_s, off_steady_m = np.array([[1.0, 0.0], [3.0, 0.0]]), np.full(2, 0.1), np.array([0.0, 2.0])
     off_m = deviation(
+        off_steady_m,
         moved_m,
         dt_s,
         measured_mps=np.array([[0.0, 0.0], [25.0, 0.0]]),
         measured=np.array([False, True]),
-        steady_mps=np.array([[10.0, 0.0], [10.0, 0.0]]),
     )
     np.testing.assert_allclose(off_m, [0.0, 0.5])

@@ -62,6 +62,7 @@ ASIDE_M = 3.0
 
 #: Speeds are looked up in steps of this size (m/s).
 _STEP_MPS = 0.1
+_STOOD_S, _STAND = np.array(STOOD_S), np.array(STAND)
 _WHEELED: BoolArray = np.array(WHEELED)
 
 
@@ -170,19 +171,18 @@ class Combination:
         self._cruise: FloatArray = np.concatenate(by_speed, axis=1)  # (T, groups and steps of speed)
 
     def weights(
-        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, stood_s: FloatArray
+        self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, stood_s: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return the weights of constant velocity (N, T), and of standing still (N, 1).
 
-        velocity_mps (N, 2): with which it goes on. stood_s (N,): how long it has stood.
+        speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood.
         """
-        step = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
-        step /= _STEP_MPS
+        step = speed_mps / _STEP_MPS
         np.minimum(step, self._fastest, out=step)
         place = np.rint(step).astype(np.int64)
         place += self._first_of_class.take(observations.object_class)
         cruise: FloatArray = self._cruise.take(place, axis=1).T
-        stand: FloatArray = np.interp(stood_s, STOOD_S, STAND)
+        stand: FloatArray = np.interp(stood_s, _STOOD_S, _STAND)
         if not all_true(observations.velocity_valid):
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
             cruise *= np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE))[:, None]
@@ -194,12 +194,15 @@ class Combination:
         return cruise, stand[:, None]
 
     def draw(
-        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, stood_s: FloatArray,
-        model: BoolArray,
+        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, speed_mps: FloatArray,
+        stood_s: FloatArray, model: BoolArray,
     ) -> None:  # fmt: skip
-        """Move the most probable path of each row that the model answered, model (N,), in place."""
-        cruise, stand = self.weights(observations, prediction, velocity_mps, stood_s)
-        drawn = (cruise.any(axis=1) | (stand[:, 0] > 0.0)) & model
+        """Move the most probable path of each row that the model answered, model (N,), in place.
+
+        velocity_mps (N, 2), speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood.
+        """
+        cruise, stand = self.weights(observations, prediction, speed_mps, stood_s)
+        drawn = np.logical_or.reduce(cruise.T + stand.T) & model
         row = drawn.nonzero()[0]
         if not len(row):
             return

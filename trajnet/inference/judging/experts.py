@@ -21,6 +21,8 @@ STANDING_SIGMA_M, STANDING_SIGMA_MPS = 0.08, 0.025
 #: The measured position is no better than this (m).
 LEAST_SIGMA_M = 0.05
 
+#: Yaws of the axes: cosines of the differences from them are the heading vector, (cos yaw, sin yaw).
+_X_AND_Y_RAD = np.array([[0.0], [0.5 * np.pi]])
 _WHEELED: BoolArray = np.array(WHEELED)
 _PEOPLE: BoolArray = np.array([kind in (ObjectClass.UNKNOWN, ObjectClass.PEDESTRIAN) for kind in ObjectClass])
 
@@ -30,15 +32,13 @@ def velocity_of(observations: Observations) -> FloatArray:
     velocity_mps = observations.velocity_mps
     if not all_true(observations.velocity_valid):
         velocity_mps = observed_velocity(observations)
-    x_mps, y_mps = velocity_mps[:, 0], velocity_mps[:, 1]
-    cos, sin = np.cos(observations.yaw_rad), np.sin(observations.yaw_rad)
-    speed_mps = np.copysign(np.hypot(x_mps, y_mps), x_mps * cos + y_mps * sin)
+    x_mps, y_mps = velocity_mps.T
+    heading = np.cos(observations.yaw_rad - _X_AND_Y_RAD)  # (2, N): axes first, NumPy is slow along short ones
+    speed_mps = np.copysign(np.hypot(x_mps, y_mps), x_mps * heading[0] + y_mps * heading[1])
     along_yaw = _WHEELED.take(observations.object_class)
     along_yaw &= observations.yaw_valid
-    going_mps: FloatArray = np.empty_like(velocity_mps)
-    going_mps[:, 0] = np.where(along_yaw, speed_mps * cos, x_mps)
-    going_mps[:, 1] = np.where(along_yaw, speed_mps * sin, y_mps)
-    return going_mps
+    heading *= speed_mps
+    return np.where(along_yaw, heading, velocity_mps.T).T
 
 
 class Spreads:

@@ -127,16 +127,17 @@ class SelfJudge:
         The prediction's own arrays change.
         """
         velocity_mps = velocity_of(observations)
+        speed_mps = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
         model = prediction.source == _MODEL
         if self._combination is not None:
             stood_s = self._standing_time.stood_s(observations)
-            self._combination.draw(observations, prediction, velocity_mps, stood_s, model)
+            self._combination.draw(observations, prediction, velocity_mps, speed_mps, stood_s, model)
         result = prediction
         if self._options.weigh:
             result = self._mixed(observations, prediction, velocity_mps, model)
         if self.spread is None:
             return result
-        group = groups_of(observations, velocity_mps)
+        group = groups_of(observations, speed_mps)
         self.spread.keep(observations, result, group, model)
         if self.spread.judgements:
             self.spread.scale(result.covariance_m2, group, model)

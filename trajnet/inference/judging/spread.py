@@ -148,8 +148,7 @@ class AdaptiveSpread:
         long_rows *= self._squared.take(scaled, axis=0)[:, None]
 
 
-def groups_of(observations: Observations, velocity_mps: FloatArray) -> IntArray:
-    """Return the group of each row (N,): its class group, plus 3 if it stands. velocity_mps (N, 2): of the objects."""
-    stands = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]) < STANDS_MPS
-    group: IntArray = CLASS_GROUP.take(observations.object_class) + 3 * stands
+def groups_of(observations: Observations, speed_mps: FloatArray) -> IntArray:
+    """Return the group of each row (N,): its class group, plus 3 if it stands. speed_mps (N,): of the objects."""
+    group: IntArray = CLASS_GROUP.take(observations.object_class) + 3 * (speed_mps < STANDS_MPS)
     return group

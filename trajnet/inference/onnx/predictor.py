@@ -69,7 +69,8 @@ class OnnxPredictor:
             reset = reset | np.isin(observations.slot, list(self._forgotten))
         for begin in range(0, count, self.max_tracks):
             self._step(observations, reset, slice(begin, begin + self.max_tracks), answer)
-        self._forgotten.difference_update(observations.slot.tolist())
+        if self._forgotten:
+            self._forgotten.difference_update(observations.slot.tolist())
         return answer
 
     def _step(self, observations: Observations, reset: BoolArray, rows: slice, answer: Prediction) -> None:

@@ -35,7 +35,7 @@ def weights_of(*frames: TrackFrame, stood_s: float = 0.0, model: Says | None = N
     observations = observed(*frames)
     prediction = (model or driving()).predict(observations)
     stood = np.full(len(observations), stood_s)
-    return Combination(TIME_S).weights(observations, prediction, velocity_of(observations), stood)
+    return Combination(TIME_S).weights(observations, prediction, np.hypot(*velocity_of(observations).T), stood)
 
 
 def answer(judging: JudgingOptions, one: TrackFrame, model: Says | None = None) -> Prediction:
