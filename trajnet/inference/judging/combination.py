@@ -57,6 +57,8 @@ SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 2.5, 0.8, 2.0
 SHORTEST_M = 0.5
 #: Pieces of a path shorter than this have no direction (m).
 SHORTEST_PIECE_M = 0.1
+#: Nothing is divided by less: paths that go nowhere, which are not followed (m).
+_NO_LENGTH_M = 1e-6
 #: A path that ends so far beside the line of constant velocity is drawn towards it half as much (m).
 ASIDE_M = 3.0
 
@@ -85,11 +87,11 @@ def along_the_path(
     # Each piece as a line: begin + way * progress.
     line = np.empty((4, times, count))
     begin_m, way = line[:2], line[2:]
-    np.divide(step_m, length_m, out=way)
+    np.divide(step_m, np.maximum(length_m, _NO_LENGTH_M), out=way)
     tiny = length_m < SHORTEST_PIECE_M  # no direction: the path's own is taken
     if any_true(tiny):
         whole_m = gone_m[:, -1]
-        np.copyto(way, (whole_m / np.maximum(np.hypot(whole_m[0], whole_m[1]), 1e-6))[:, None], where=tiny)
+        np.copyto(way, (whole_m / np.maximum(np.hypot(whole_m[0], whole_m[1]), _NO_LENGTH_M))[:, None], where=tiny)
     np.subtract(gone_m, step_m, out=begin_m)
     begin_m -= way * before_m
     piece: NDArray[np.int16] = np.add.reduce((before_m[1:, None] < progress_m).view(np.int8), axis=0, dtype=np.int16)
@@ -128,8 +130,7 @@ def combined(
     if any_true(follows):
         progress_m = cruise * (time_s[:, None] * np.hypot(velocity_mps[0], velocity_mps[1]))
         progress_m += passed_m * (1.0 - weight)
-        with np.errstate(divide="ignore", invalid="ignore"):  # paths that go nowhere; they are not followed
-            along_m = along_the_path(gone_m, step_m, length_m, passed_m, progress_m)
+        along_m = along_the_path(gone_m, step_m, length_m, passed_m, progress_m)
         along_m += begin_m.T[:, None]
         found_m[...] = along_m.T
     if not all_true(follows):
