@@ -445,8 +445,8 @@ def _descriptor(name: str) -> ParameterDescriptor:
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Exit code 2, with one line, where it cannot start."""
     keep_freed_memory()
-    rclpy.init(args=arguments)
     try:
+        rclpy.init(args=arguments)  # raises for a parameter file that is no YAML
         node = PredictorNode()
     except (TrajnetError, InvalidParameterTypeException, InvalidParameterValueException) as error:
         print(f"{NODE_NAME}: {error}", file=sys.stderr)
