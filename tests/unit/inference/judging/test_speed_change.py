@@ -38,6 +38,9 @@ def moving(velocity_mps: FloatArray, step_s: float = 0.1, kind: ObjectClass = CA
     ]  # fmt: skip
 
 
+BRAKING_MPS: FloatArray = 15.0 - 0.2 * np.arange(30, dtype=np.float64)
+
+
 def along_x(speed_mps: FloatArray) -> FloatArray:
     return np.stack([speed_mps, np.zeros(len(speed_mps))], axis=1)
 
@@ -52,7 +55,7 @@ def test_what_carries_on_fades() -> None:
 
 @pytest.mark.parametrize("step_s", [0.05, 0.1, 0.5])
 def test_steady_braking_is_believed_after_some_changes(step_s: float) -> None:
-    speed_mps = 15.0 - 2.0 * step_s * np.arange(round(3.0 / step_s))
+    speed_mps: FloatArray = 15.0 - 2.0 * step_s * np.arange(round(3.0 / step_s), dtype=np.float64)
     found = [one[0, 0] for one in changes(moving(along_x(speed_mps), step_s))]
     assert found[:2] == [0.0, 0.0]
     assert (np.diff(found[2:]) <= 1e-9).all()  # ever more
@@ -76,16 +79,21 @@ def test_a_bend_changes_the_velocity_of_people_but_not_the_speed_of_a_car() -> N
 
 
 def test_noise_is_not_carried_on() -> None:
-    draw = np.random.default_rng(0)
-    speed_mps = 10.0 + draw.normal(0.0, 0.3, (40, 60))
-    noise = np.array([[one[0, 0] for one in changes(moving(along_x(row)))] for row in speed_mps])
+    speed_mps = 10.0 + np.random.default_rng(0).normal(0.0, 0.3, (40, 60))
+    place_m = speed_mps.cumsum(axis=1) * 0.1
+    frames = [
+        frame(0.1 * i, {f"{row}": (float(place_m[row, i]), 50.0 * row) for row in range(40)}, yaw=0.0,
+              velocity=along_x(speed_mps[:, i]))
+        for i in range(60)
+    ]  # fmt: skip
+    noise = np.stack([one[0] for one in changes(frames)])
     differences = np.diff(speed_mps, axis=1) / 0.1
     assert np.abs(noise).mean() < 0.01 * np.abs(differences).mean()
     assert (noise == 0.0).mean() > 0.9
 
 
 def test_a_start_and_a_stop_are_told_within_half_a_second() -> None:
-    braking_mps = np.concatenate([np.full(30, 12.0), 12.0 - 0.3 * np.arange(1, 31)])
+    braking_mps: FloatArray = np.concatenate([np.full(30, 12.0), 12.0 - 0.3 * np.arange(1, 31)])
     found = np.array([one[0, 0] for one in changes(moving(along_x(braking_mps)))])
     assert not found[:30].any()
     assert found[35] < -1.0
@@ -98,7 +106,7 @@ def test_velocities_that_are_not_measured_tell_nothing() -> None:
         frame(0.1 * i, {"a": (10.0 * 0.1 * i - 0.01 * i * i, 0.0)}, velocity=None, yaw=0.0, kind=CAR) for i in range(30)
     ]
     assert not np.concatenate(changes(hidden)).any()
-    seen = moving(along_x(15.0 - 0.2 * np.arange(30)))
+    seen = moving(along_x(BRAKING_MPS))
     gap = [*seen[:20], *hidden[20:21], *seen[21:]]
     found = changes(gap)
     assert found[19][0, 0] < -1.0
@@ -107,8 +115,8 @@ def test_velocities_that_are_not_measured_tell_nothing() -> None:
 
 
 def test_each_track_has_its_own_and_a_new_one_begins_anew() -> None:
-    alone = changes(moving(along_x(15.0 - 0.2 * np.arange(30))))[-1]
-    braking, steady = moving(along_x(15.0 - 0.2 * np.arange(30))), moving(along_x(np.full(30, 9.0)))
+    alone = changes(moving(along_x(BRAKING_MPS)))[-1]
+    braking, steady = moving(along_x(BRAKING_MPS)), moving(along_x(np.full(30, 9.0)))
     both = [
         frame(0.1 * i, {"b": (500.0, 9.0 * i), "a": tuple(one.position_m[0])},
               velocity=np.concatenate([other.velocity_mps, one.velocity_mps]), yaw=0.0)
