@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.arrays import all_true, any_true
-from trajnet.inference.judging.speed_change import FADES_S, carried_s2
+from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, ObjectClass, Prediction
@@ -111,8 +111,8 @@ def combined(
     Vehicles and riders keep the way that the model sees, and the progress on it is combined: constant velocity knows
     the speed, but no bend. The positions of others are, and of those whose path is shorter than SHORTEST_M; there the
     weight falls with how far the path ends beside the line of constant velocity, to a half at ASIDE_M.
-    begin_m (N, 2): where the objects are. velocity_mps (N, 2), change_mps2 (2, N): how it changes, see speed_change; no
-    vehicle drives back because it brakes. time_s (T,). wheeled (N,).
+    begin_m (N, 2): where the objects are. velocity_mps (N, 2), change_mps2 (2, N): how it changes, see speed_change.
+    time_s (T,). wheeled (N,).
     """
     # Axes first, objects last: NumPy is slow along short axes.
     gone_m = np.subtract(path_m.T, begin_m.T[:, None], order="C")  # (2, T, N)
@@ -127,9 +127,8 @@ def combined(
     follows = wheeled & (passed_m[-1] >= SHORTEST_M)
     found_m = np.empty_like(path_m)
     if any_true(follows):
-        speed_mps = np.hypot(velocity_mps[0], velocity_mps[1])
-        progress_m = time_s[:, None] * speed_mps
-        progress_m += carried_s2(time_s)[0, :, None] * np.maximum(change_mps2[0], speed_mps / -FADES_S[0])
+        progress_m = time_s[:, None] * np.hypot(velocity_mps[0], velocity_mps[1])
+        progress_m += carried_s2(time_s)[0, :, None] * change_mps2[0]
         progress_m *= cruise
         progress_m += passed_m * (1.0 - weight)
         with np.errstate(divide="ignore", invalid="ignore"):  # paths that go nowhere; they are not followed

@@ -6,7 +6,9 @@ the changes of its velocity have the same sign one after the other; those of ind
 a change counts by the autocorrelation of the track's own changes, less one standard error of it: the mean of
 d . d_before over that of d . d, of which 1 / sqrt(n) is the standard error where there is none (Bartlett 1946).
 
-A change does not go on for ever: its rate falls to 1 / e in FADES_S.
+Smoothed noise passes that test: its changes have the same sign for a while. But they are large, and large changes are
+rare on streets; so the size of what is carried on has a soft limit. And no change goes on for ever: its rate falls to
+1 / e in FADES_S.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ FADES_S = (2.0, 0.3)
 SMOOTH_S, MEMORY_S = 0.2, 3.0
 #: Sums of d . d below this are those of an object that goes on as it is (m^2/s^4).
 LEAST = 0.08
+#: No more than this is carried on, and half of it or less nearly as it is (m/s^2).
+SOFT_MPS2 = 0.7
 #: Changes beyond this are no driver's (m/s^2).
-MOST_MPS2 = 10.0
+_MOST_MPS2 = 10.0
 
 # Rows of each slot's state: motion, its last change, the average of its changes; sums of d . d and d . d_before and how
 # many there were, all three fading; whether a velocity was measured. NumPy is slow along short rows.
@@ -79,12 +83,14 @@ class SpeedChange:
             state[_MOTION, row] = motion[:, row]
         change = motion - state[_MOTION]
         change /= np.maximum(dt_s, _TINY)
-        np.maximum(change, -MOST_MPS2, out=change)
-        np.minimum(change, MOST_MPS2, out=change)
+        np.maximum(change, -_MOST_MPS2, out=change)
+        np.minimum(change, _MOST_MPS2, out=change)
         mean = _taken(state, change, dt_s)
         state[_MOTION], state[_LAST], state[_MEASURED] = motion, change, observations.velocity_valid
         self._state[:, slot] = state
-        return mean * _share(state)
+        share = _share(state)
+        share *= SOFT_MPS2 / np.hypot(np.hypot(mean[0], mean[1]), SOFT_MPS2)
+        return mean * share
 
 
 def _taken(state: FloatArray, change: FloatArray, dt_s: FloatArray) -> FloatArray:
