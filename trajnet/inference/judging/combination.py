@@ -132,6 +132,8 @@ def combined(
     if any_true(follows):
         progress_m = time_s[:, None] * np.hypot(velocity_mps[0], velocity_mps[1])
         progress_m += carried_s2(time_s)[0, :, None] * change_mps2[0]
+        np.maximum(progress_m, 0.0, out=progress_m)  # who brakes stops, and does not go back
+        np.maximum.accumulate(progress_m, axis=0, out=progress_m)
         progress_m *= cruise
         progress_m += passed_m * (1.0 - weight)
         along_m = along_the_path(gone_m, step_m, length_m, passed_m, progress_m)

@@ -203,6 +203,15 @@ def test_a_change_of_the_velocity_is_carried_on_and_fades() -> None:
     np.testing.assert_allclose(moved_m, 0.5 * carried_s2(TIME_S)[1][:, None] * [-1.0, 0.5], atol=1e-12)
 
 
+@pytest.mark.parametrize("speed_mps", [0.1, 0.5, 1.0, 2.0])
+def test_a_vehicle_that_brakes_stops_and_does_not_go_back(speed_mps: float) -> None:
+    ahead_m = np.stack([5.0 * TIME_S, np.zeros(12)], axis=1)
+    path_m = drawn(ahead_m, (speed_mps, 0.0), 1.0, wheeled=True, change_mps2=(-2.0, 0.0))[:, 0]
+    assert (np.diff(path_m, prepend=0.0) >= -1e-12).all()
+    assert path_m[-1] == path_m[-2] < speed_mps * TIME_S[-2]
+    np.testing.assert_allclose(path_m[-1], max((speed_mps * TIME_S - 2.0 * carried_s2(TIME_S)[0]).max(), 0.0))
+
+
 def test_a_change_of_the_speed_has_no_direction_where_a_path_goes_nowhere() -> None:
     nowhere_m = np.array([[0.01, 0.0]] * 4)
     still_m = drawn(nowhere_m, (3.0, 0.0), 0.5, wheeled=True)
