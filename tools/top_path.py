@@ -27,6 +27,8 @@ from trajnet.evaluate.paths import ScoredPaths
 from trajnet.evaluate.units import played
 from trajnet.inference import NO_JUDGING, Predictor, Stream, load_predictor
 from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, STAYS_M, STOOD_S, combined, group_of
+from trajnet.inference.judging.experts import velocity_of
+from trajnet.inference.judging.speed_change import SpeedChange
 from trajnet.inference.judging.standing_time import StandingTime
 from trajnet.tracking.store import TrackStore
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Scene
@@ -50,8 +52,8 @@ GROUPS = ("vehicles", "riders", "people")
 class Seen(StructOfArrays):
     """Of W objects: their group (W,), of GROUPS; top_m, truth_m (W, T, 2), known (W, T): most probable path, future.
 
-    begin_m, velocity_mps (W, 2), wheeled (W,). stood_s (W,): how long it has stood. once (W,): seen once and without a
-    velocity. stays (W,): the probability of the modes that end within STAYS_M.
+    begin_m, velocity_mps, change_mps2 (W, 2), wheeled (W,). stood_s (W,): how long it has stood. once (W,): seen once
+    and without a velocity. stays (W,): the probability of the modes that end within STAYS_M.
     """
 
     group: IntArray
@@ -61,20 +63,27 @@ class Seen(StructOfArrays):
     begin_m: FloatArray
     velocity_mps: FloatArray
     wheeled: BoolArray
+    change_mps2: FloatArray
     stood_s: FloatArray
     once: BoolArray
     stays: FloatArray
 
 
-def stood_in(scene: Scene) -> FloatArray:
-    """Return how long the object of each row (R,) has stood, in s, as a stream counts it."""
-    store, standing, stood_s = TrackStore(), StandingTime(), np.zeros(len(scene.row_frame))
+def motion_in(scene: Scene) -> tuple[FloatArray, FloatArray]:
+    """Return how the velocity of the object of each row changes, (R, 2), and how long it has stood, (R,), in s.
+
+    As a stream finds them.
+    """
+    store, standing, changes = TrackStore(), StandingTime(), SpeedChange()
+    change_mps2, stood_s = np.zeros((len(scene.row_frame), 2)), np.zeros(len(scene.row_frame))
     for index, frame in enumerate(scene.frames()):
         observations = store.update(frame, frame.timestamp_ns)[1]
         if observations is not None:
             standing.observe(observations)
-            stood_s[scene.rows_of_frame(index)] = standing.stood_s(observations)
-    return stood_s
+            rows = scene.rows_of_frame(index)
+            stood_s[rows] = standing.stood_s(observations)
+            change_mps2[rows] = changes.observed(observations, velocity_of(observations)).T
+    return change_mps2, stood_s
 
 
 def paths_of(predictor: Predictor, scene: Scene, rows: IntArray, time_s: FloatArray, frames: BoolArray) -> ScoredPaths:
@@ -102,10 +111,11 @@ def seen_at(site: Site, model: Predictor, data: Path) -> Seen:
         stays = np.linalg.norm(paths.position_m[:, :, -1] - begin_m[:, None], axis=-1) < STAYS_M
         first = np.zeros(len(scene.row_frame), np.bool_)
         first[np.unique(scene.row_track, return_index=True)[1]] = True
+        change_mps2, stood_s = motion_in(scene)
         parts.append(
             Seen(
                 group_of(windows.object_class), paths.position_m[:, 0], windows.future_m, windows.future_valid, begin_m,
-                velocity_mps, np.array(WHEELED)[windows.object_class], stood_in(scene)[rows],
+                velocity_mps, np.array(WHEELED)[windows.object_class], change_mps2[rows], stood_s[rows],
                 first[rows] & ~scene.velocity_valid[rows], (paths.probability * stays).sum(axis=1),
             )
         )  # fmt: skip
@@ -120,7 +130,8 @@ def shares_of_error(seen: Seen, rows: BoolArray, knots: IntArray, time_s: FloatA
     def error_m(share: float) -> FloatArray:
         weight = np.full(given.top_m.shape[:2], share)
         cruise, still = (0.0 * weight, weight) if stand else (weight, 0.0 * weight)
-        path_m = combined(given.top_m, given.begin_m, given.velocity_mps, time_s, cruise, still, given.wheeled)
+        going = given.velocity_mps, given.change_mps2.T
+        path_m = combined(given.top_m, given.begin_m, *going, time_s, cruise, still, given.wheeled)
         found: FloatArray = np.nanmean(np.linalg.norm(path_m - given.truth_m, axis=-1)[:, knots] * known, axis=0)
         return found
 

@@ -281,12 +281,21 @@ class Prediction(StructOfArrays):
     def modes(self) -> int:
         return int(self.probability.shape[1])
 
+    @classmethod
+    def unchecked(cls, **fields: Any) -> Prediction:
+        """Return a prediction of these fields as they are, for code that has just made the arrays: in every frame.
+
+        All fields are needed but expert. They must be what the constructor would make of them: contiguous arrays of the
+        right types and shapes, and a tuple of ids.
+        """
+        made = object.__new__(cls)
+        vars(made).update({"expert": None, **fields})
+        return made
+
     def labelled(self, expert: NDArray[np.int8]) -> Prediction:
         """Return the prediction with these experts (N, K); it shares its arrays, which are not checked again."""
-        labelled = object.__new__(Prediction)
         checked = _array("Prediction", "expert", expert, _INT8, (len(self.track_id), self.modes))
-        vars(labelled).update(vars(self), expert=checked)
-        return labelled
+        return Prediction.unchecked(**{**vars(self), "expert": checked})
 
     def usable_rows(self) -> BoolArray:
         """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 and variances >= 0."""

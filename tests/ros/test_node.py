@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -198,6 +199,21 @@ def test_what_it_cannot_be_ends_it_with_one_line(ros: Ros, parameters: dict[str,
     lines = node.log.strip().splitlines()
     assert len(lines) == 1
     assert complaint in lines[0]
+
+
+@pytest.mark.parametrize("content", ["a: [1\n b: {", "trajnet_predictor:\n  ros__parameters:\n    model: [a\n", None])
+def test_a_parameter_file_that_cannot_be_read_is_one_line_of_ours(
+    ros: Ros, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "own.yaml"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    node = ros.predictor("--params-file", str(file))
+    assert node.wait() == 2
+    ours = [line for line in node.log.strip().splitlines() if "[rcl]" not in line]
+    assert len(ours) == 1
+    assert ours[0].startswith("trajnet_predictor: cannot start: RCLError: failed to initialize rcl")
+    assert str(file) in ours[0]
 
 
 def test_without_autostart_a_missing_model_leaves_it_unconfigured(ros: Ros) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -182,6 +183,7 @@ def evaluate(
         with_map(named, scenes, map_file) as source,
         object_sinks(objects, worst, report_file) as (sink, keeper),
         progress_bar(Console(stderr=True), "reading", "evaluating") as progress,
+        _told_of(resume),
     ):
         report = score(
             named,
@@ -216,6 +218,17 @@ def evaluate(
     show(
         report, Console(stderr=json_file == STDOUT), breakdown=breakdown, calibration=calibration
     )  # last: a closed pipe loses no file
+
+
+@contextmanager
+def _told_of(resume: Path | None) -> Iterator[None]:
+    """Let an interrupt say that the work is kept, where it is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if resume is None or not resume.exists():
+            raise
+        raise KeyboardInterrupt(f"{resume} has what is finished; run the same command again to go on") from None
 
 
 def _numbers(name: str, text: str | None) -> list[float]:

@@ -46,7 +46,8 @@ def assembled(
         safe = safe.with_modes(result.modes)
     probability = filled("probability")
     probability[left, safe.modes :] = 0.0
-    return Prediction(
-        observations.timestamp_ns, observations.track_id, result.time_s, filled("position_m"), filled("yaw_rad"),
-        filled("covariance_m2"), probability, filled("source"), filled("age_s"),
+    return Prediction.unchecked(
+        timestamp_ns=observations.timestamp_ns, track_id=observations.track_id, time_s=result.time_s,
+        position_m=filled("position_m"), yaw_rad=filled("yaw_rad"), covariance_m2=filled("covariance_m2"),
+        probability=probability, source=filled("source"), age_s=filled("age_s"),
     )  # fmt: skip

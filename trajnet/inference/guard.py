@@ -132,8 +132,7 @@ class Guard:
         self.counters.calls += 1
         begin_ns = self.start_ns() if begin_ns is None else begin_ns
         safe = self.fallback.predict(observations) if self._worker is not None else None
-        rows = self._rows_to_show(observations, ego)
-        left = None if rows is None else others_than(rows, count)
+        rows, left = self._rows_to_show(observations, ego)
         shown, others = observations, None
         if rows is not None and left is not None:
             shown, others = observations.select(rows), observations.select(left)
@@ -175,25 +174,27 @@ class Guard:
         if self._worker is not None and not self._worker.close(timeout_s):
             log.warning("%s still runs %g s after it was asked to end", self.predictor.name, timeout_s)
 
-    def _rows_to_show(self, observations: Observations, ego: Ego | None) -> IntArray | None:
-        """Return the rows to give to the predictor, after counting the others; None: all of them."""
-        inside = self._inside_domain(observations)
+    def _rows_to_show(
+        self, observations: Observations, ego: Ego | None
+    ) -> tuple[IntArray, IntArray] | tuple[None, None]:
+        """Return the rows to give to the predictor, and the others, after counting those; None: all, and none."""
+        inside, outside = self._by_domain(observations)
         count = len(observations) if inside is None else len(inside)
         if self.max_objects is None or count <= self.max_objects:
-            return inside
+            return (None, None) if inside is None or outside is None else (inside, outside)
         self.counters.over_limit_rows += count - self.max_objects
         candidates = observations if inside is None else observations.select(inside)
         chosen = most_important(candidates, self.max_objects, self._missed.up_to_date(candidates), ego)
-        return chosen if inside is None else inside[chosen]
+        rows = chosen if inside is None else inside[chosen]
+        return rows, others_than(rows, len(observations))
 
-    def _inside_domain(self, observations: Observations) -> IntArray | None:
-        """Return the rows inside of the model's domain, after counting the others; None: all of them."""
+    def _by_domain(self, observations: Observations) -> tuple[IntArray, IntArray] | tuple[None, None]:
+        """Return the rows inside of the model's domain and those outside, after counting these; None: all, and none."""
         reasons = None if self._domain is None else self._domain.reasons(observations)
         if reasons is None:
-            return None
+            return None, None
         self.counters.count_outside(reasons)
-        inside: IntArray = (reasons == INSIDE).nonzero()[0]
-        return inside
+        return (reasons == INSIDE).nonzero()[0], reasons.nonzero()[0]
 
     def _predict_with(
         self, surroundings: MakeSurroundings, all_rows: Observations, rows: IntArray | None, asked: Observations

@@ -81,23 +81,22 @@ def growing_covariance(time_s: FloatArray, course_rad: FloatArray) -> FloatArray
 
 def _spread_along(time_s: FloatArray, cos: FloatArray, sin: FloatArray) -> FloatArray:
     """Return growing_covariance for courses with this cosine and sine, (N, 1) each."""
-    along_m2, across_m2 = _growing_variances(time_s.tobytes())
+    along_m2, across_m2, difference_m2 = _growing_variances(time_s.tobytes())
     cos2, sin2 = cos * cos, sin * sin
     spread = np.empty((len(cos), len(time_s), 2, 2))
     np.add(cos2 * along_m2, sin2 * across_m2, out=spread[:, :, 0, 0])
     np.add(sin2 * along_m2, cos2 * across_m2, out=spread[:, :, 1, 1])
-    spread[:, :, 0, 1] = spread[:, :, 1, 0] = cos * sin * (along_m2 - across_m2)
+    spread[:, :, 0, 1] = spread[:, :, 1, 0] = cos * sin * difference_m2
     return spread
 
 
 @lru_cache(maxsize=16)
-def _growing_variances(time_s: bytes) -> tuple[FloatArray, FloatArray]:
-    """Return the variances (T,) along and across the course, m^2."""
+def _growing_variances(time_s: bytes) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the variances (T,) along and across the course, and their difference, m^2."""
     squared = np.frombuffer(time_s) ** 2
-    return (
-        SIGMA_POSITION_M**2 + (0.5 * SIGMA_ALONG_MPS2 * squared) ** 2,
-        SIGMA_POSITION_M**2 + (0.5 * SIGMA_ACROSS_MPS2 * squared) ** 2,
-    )
+    along_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ALONG_MPS2 * squared) ** 2
+    across_m2 = SIGMA_POSITION_M**2 + (0.5 * SIGMA_ACROSS_MPS2 * squared) ** 2
+    return along_m2, across_m2, along_m2 - across_m2
 
 
 def single_mode(

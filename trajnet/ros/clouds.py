@@ -21,7 +21,7 @@ class CloudOrigins:
         self._publisher: Any = None
         self._has_warned = False
 
-    def frame(self, cloud: str, wanted: bool) -> str:
+    def frame(self, cloud: str, *, wanted: bool) -> str:
         """Return the name of a cloud's frame, which begins with the node's; empty: the frame of the predictions."""
         if wanted and self._message is None and not self._has_warned:
             self._has_warned = True

@@ -366,7 +366,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         for found in self._beside.compare(outcome, time.monotonic_ns()):
             if self._is_heard("disagreement"):
                 records, near_m = disagreement_records(found), found.position_m[:, :2]
-                origin_frame = self._origins.frame("disagreement", self.parameters.broadcast_origins)
+                origin_frame = self._origins.frame("disagreement", wanted=self.parameters.broadcast_origins)
                 cloud = encode_cloud(found.stamp_ns, found.frame_id, records, False, near_m, origin_frame)
                 self._publish_cloud("disagreement", cloud)
 
@@ -376,7 +376,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         if self.parameters.publish_markers and self._is_heard("markers"):
             self._entities["markers"].publish(answer.markers())
         if self.parameters.publish_covariance and self._is_heard("covariance"):
-            origin_frame = self._origins.frame("path_covariance", self.parameters.broadcast_origins)
+            origin_frame = self._origins.frame("path_covariance", wanted=self.parameters.broadcast_origins)
             self._publish_cloud("covariance", answer.covariance(origin_frame))
 
     def _publish_cloud(self, name: str, cloud: Cloud) -> None:
@@ -445,8 +445,8 @@ def _descriptor(name: str) -> ParameterDescriptor:
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Exit code 2, with one line, where it cannot start."""
     keep_freed_memory()
-    rclpy.init(args=arguments)
     try:
+        rclpy.init(args=arguments)  # raises for a parameter file that is no YAML
         node = PredictorNode()
     except (TrajnetError, InvalidParameterTypeException, InvalidParameterValueException) as error:
         print(f"{NODE_NAME}: {error}", file=sys.stderr)

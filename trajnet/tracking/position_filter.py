@@ -39,9 +39,10 @@ _MOST_M = 1e6
 _LEAST_M2 = 1e-8
 
 # Rows of each slot's state: measured and filtered position, measured velocity, last surprise, forgetful sums of d . d
-# and of d . d_before, and of their weights, and whether a velocity was measured. No last surprise: its weight is 0.
+# and of d . d_before, and of their weights, and the share of the velocity in the mean of the next step: a half where it
+# was measured, else 0. No last surprise: its weight is 0.
 _MEASURED, _FILTERED, _VELOCITY, _SURPRISE = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)
-_SUMS, _WEIGHTS, _HAS_VELOCITY, _ROWS = slice(8, 10), slice(10, 12), 12, 13
+_SUMS, _WEIGHTS, _FORGETFUL, _HALF, _ROWS = slice(8, 10), slice(10, 12), slice(8, 12), 12, 13
 
 
 class PositionFilter:
@@ -70,13 +71,15 @@ class PositionFilter:
         Absurd positions may overflow: the caller silences NumPy's warnings.
         """
         state = self._state.take(slot, axis=1)
-        known = velocity_valid & ~first
-        known &= dt_s <= LONGEST_STEP_S
+        known = dt_s <= LONGEST_STEP_S
+        known &= velocity_valid
+        if any_true(first):
+            known[first] = False
         measured_m, measured_mps = position_m.T, velocity_mps.T
         if not all_true(velocity_valid):
             measured_mps = np.where(velocity_valid, measured_mps, 0.0)
         step_m = state[_VELOCITY] - measured_mps
-        step_m *= 0.5 * (known & (state[_HAS_VELOCITY] > 0))
+        step_m *= state[_HALF] * known
         step_m += measured_mps
         step_m *= dt_s
         surprise_m = measured_m - state[_MEASURED]
@@ -85,55 +88,65 @@ class PositionFilter:
             surprise_m[:, ~known] = 0.0
         noisy, gain = _noisy(state, known, dt_s, surprise_m)
         answer_m = position_m
-        if len(noisy):
-            answer_m = position_m.copy()
-            expected_m = (state[_FILTERED] + step_m).take(noisy, axis=1)
-            answer_m[noisy] = (expected_m + gain * (measured_m.take(noisy, axis=1) - expected_m)).T
+        if any_true(noisy):
+            step_m += state[_FILTERED]  # now where each object is expected
+            closer_m = measured_m - step_m
+            closer_m *= gain
+            closer_m += step_m
+            answer_m = np.ascontiguousarray(np.where(noisy, closer_m, measured_m).T)
         state[_MEASURED], state[_FILTERED], state[_SURPRISE] = measured_m, answer_m.T, surprise_m
-        state[_VELOCITY], state[_HAS_VELOCITY] = measured_mps, velocity_valid
+        state[_VELOCITY] = measured_mps
+        np.multiply(velocity_valid, 0.5, out=state[_HALF])
         self._state[:, slot] = state
         return answer_m
 
 
 def _noisy(
     state: FloatArray, known: BoolArray, dt_s: FloatArray, surprise_m: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    """Take surprises (2, N) into the state (_ROWS, N), in place; return the M noisy rows and their gain, (M,).
+) -> tuple[BoolArray, FloatArray]:
+    """Take surprises (2, N) into the state (_ROWS, N), in place; return the noisy rows (N,) and their gain (N,).
 
     Surprises beyond what a track is used to are shortened in place: the next ones are compared with them.
     """
     sums_m2, weights = state[_SUMS], state[_WEIGHTS]
-    limit_m = np.sqrt(sums_m2[0] / np.maximum(weights[0], 1.0))
-    np.maximum(limit_m, LEAST_USUAL_M, out=limit_m)
-    limit_m *= OUTLIER
-    size_m = np.hypot(surprise_m[0], surprise_m[1])
-    usual = size_m <= limit_m
+    limit_m2 = sums_m2[0] / np.maximum(weights[0], 1.0)
+    np.maximum(limit_m2, LEAST_USUAL_M**2, out=limit_m2)
+    limit_m2 *= OUTLIER**2
+    size_m2 = _dot(surprise_m, surprise_m)
+    usual = size_m2 <= limit_m2
     if not all_true(usual):
-        absurd = size_m > _MOST_M
-        if any_true(absurd):
-            surprise_m[:, absurd] = 0.0
-        surprise_m *= limit_m / np.maximum(size_m, limit_m)
-    twice = known & (weights[0] > 0)
-    kept = np.exp(dt_s / -MEMORY_S)
-    sums_m2 *= kept
-    weights *= kept
+        surprise_m[:, size_m2 > _MOST_M**2] = 0.0
+        surprise_m *= np.sqrt(limit_m2 / np.maximum(size_m2, limit_m2))
+        size_m2 = _dot(surprise_m, surprise_m)
+    twice = weights[0] > 0
+    twice &= known
+    forgetful = state[_FORGETFUL]
+    forgetful *= np.exp(dt_s / -MEMORY_S)
     weights += 1.0
-    products_m2 = np.empty((2, *surprise_m.shape))
-    np.multiply(surprise_m, surprise_m, out=products_m2[0])
-    np.multiply(surprise_m, state[_SURPRISE], out=products_m2[1])
-    sums_m2 += np.add.reduce(products_m2, axis=1)
-    counted = np.array([known, twice])
-    sums_m2 *= counted
-    weights *= counted
-    noise_m2 = -sums_m2[1] / (weights[1] + PRIOR_WEIGHT)  # 2 r
-    row = (usual & twice & (noise_m2 > _LEAST_M2)).nonzero()[0]
-    noise_m2 = noise_m2.take(row)
-    other_m2 = (sums_m2[0].take(row) / weights[0].take(row)) - 2.0 * noise_m2  # 2 q
-    return row, np.maximum(steady_gain(np.maximum(other_m2, _LEAST_M2) / noise_m2), MIN_GAIN)
+    sums_m2[0] += size_m2
+    sums_m2[1] += _dot(surprise_m, state[_SURPRISE])
+    if not all_true(twice):
+        forgetful.reshape(2, 2, -1)[...] *= np.array([known, twice])
+    minus_noise_m2 = sums_m2[1] / (weights[1] + PRIOR_WEIGHT)  # -2 r
+    noisy = minus_noise_m2 < -_LEAST_M2
+    noisy &= usual
+    noisy &= twice
+    np.minimum(minus_noise_m2, -_LEAST_M2, out=minus_noise_m2)
+    other_m2 = sums_m2[0] / np.maximum(weights[0], 1.0)
+    other_m2 += 2.0 * minus_noise_m2  # 2 q
+    np.maximum(other_m2, _LEAST_M2, out=other_m2)
+    return noisy, np.maximum(steady_gain(other_m2 / -minus_noise_m2), MIN_GAIN)
+
+
+def _dot(one_m: FloatArray, other_m: FloatArray) -> FloatArray:
+    """Return the products (N,) of vectors (2, N)."""
+    product_m2 = one_m * other_m
+    dot_m2: FloatArray = product_m2[0]
+    dot_m2 += product_m2[1]
+    return dot_m2
 
 
 def steady_gain(ratio: FloatArray) -> FloatArray:
     """Return the steady Kalman gain of a random walk whose steps have ratio times the variance of the noise."""
-    root = np.sqrt(ratio * ratio + 4.0 * ratio)
-    gain: FloatArray = 2.0 * ratio / (ratio + root)  # (root - ratio) / 2 without cancellation
+    gain: FloatArray = 2.0 / (1.0 + np.sqrt(1.0 + 4.0 / ratio))
     return gain

@@ -211,3 +211,32 @@ def test_the_command_takes_it(folder: Path, tmp_path: Path) -> None:
         result = CliRunner().invoke(build(), command)
         assert result.exit_code == 0, result.output
     assert kept_work.KeptWork.__init__.__kwdefaults__ == {"every_s": kept_work.EVERY_S}
+
+
+INTERRUPTED = """
+import sys
+from trajnet.evaluate import runner
+from trajnet.cli.main import main
+run_unit, played = runner.run_unit, []
+def stops(unit, *arguments, **options):
+    played.append(unit)
+    if len(played) == 3:
+        raise KeyboardInterrupt
+    return run_unit(unit, *arguments, **options)
+runner.run_unit = stops
+main()
+"""
+
+
+def test_an_interrupted_command_says_how_to_go_on(folder: Path, tmp_path: Path) -> None:
+    command = ["evaluate", "--dataset", "scenes", "--data", str(folder), "--model", "cv", "--jobs", "1"]
+    command += ["--horizon", "3", "--no-baselines"]
+    for resume, words in (
+        (["--resume", str(tmp_path / "work")], f"{tmp_path / 'work'} has what is finished; run the same command again"),
+        ([], "--resume FILE keeps what is finished"),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED, *command, *resume], check=False, capture_output=True, text=True
+        )
+        assert ended.returncode == 130, ended.stderr
+        assert words in " ".join(ended.stderr.split())

@@ -132,6 +132,7 @@ def test_without_a_velocity_or_over_a_long_step_the_position_is_taken_as_measure
     assert moved > 10
 
 
+@np.errstate(over="ignore", invalid="ignore")  # as in TrackStore.update
 def test_extreme_numbers_end_in_finite_positions() -> None:
     position_m = np.array([0.0, 1e200, -1e200, 1e150, 0.0, 0.1, 0.0])[:, None, None] * np.ones(2)
     assert np.isfinite(filtered(position_m, np.zeros_like(position_m))).all()

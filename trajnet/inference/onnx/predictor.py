@@ -59,10 +59,11 @@ class OnnxPredictor:
 
     def predict(self, observations: Observations) -> Prediction:
         count, modes, steps = len(observations), self.modes, len(self.time_s)
-        answer = Prediction(
-            observations.timestamp_ns, observations.track_id, self.time_s, np.empty((count, modes, steps, 2)),
-            np.empty((count, modes, steps)), np.empty((count, modes, steps, 2, 2)), np.empty((count, modes)),
-            np.full(count, _MODEL, np.int8), np.zeros(count),
+        answer = Prediction.unchecked(
+            timestamp_ns=observations.timestamp_ns, track_id=observations.track_id, time_s=self.time_s,
+            position_m=np.empty((count, modes, steps, 2)), yaw_rad=np.empty((count, modes, steps)),
+            covariance_m2=np.empty((count, modes, steps, 2, 2)), probability=np.empty((count, modes)),
+            source=np.full(count, _MODEL, np.int8), age_s=np.zeros(count),
         )  # fmt: skip
         reset = observations.reset
         if self._forgotten:
@@ -75,8 +76,10 @@ class OnnxPredictor:
 
     def _step(self, observations: Observations, reset: BoolArray, rows: slice, answer: Prediction) -> None:
         slot = observations.slot[rows]
-        outputs = self._engine.step(slot, reset[rows], lambda inputs: fill(inputs, observations, reset, rows))
-        read_paths(outputs, observations.position_m[rows], answer, rows)
+        # Huge values overflow to infinity, and some rows of it mean nothing: the guard rejects them.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            outputs = self._engine.step(slot, reset[rows], lambda inputs: fill(inputs, observations, reset, rows))
+            read_paths(outputs, observations.position_m[rows], answer, rows)
 
     def forget(self, slots: IntArray) -> None:
         self._forgotten.update(int(s) for s in slots)
@@ -93,18 +96,17 @@ def fill(inputs: Arrays, observations: Observations, reset: BoolArray, rows: sli
     if "neighbours" in inputs:
         inputs["neighbours"][...] = 0 if surroundings is None else surroundings.neighbours[rows]
     out, seen = inputs["observation"], observations
-    with np.errstate(over="ignore", invalid="ignore"):  # huge values overflow to infinity; the guard rejects the row
-        out[:, INPUT_COLUMNS.displacement_m] = seen.position_m[rows] - seen.previous_position_m[rows]
-        out[:, INPUT_COLUMNS.velocity_mps] = seen.velocity_mps[rows]
-        out[:, INPUT_COLUMNS.steady_velocity_mps] = seen.steady_velocity_mps[rows]
-        out[:, INPUT_COLUMNS.yaw_rad.start] = seen.yaw_rad[rows]
-        out[:, INPUT_COLUMNS.previous_yaw_rad.start] = seen.previous_yaw_rad[rows]
-        out[:, INPUT_COLUMNS.dt_s.start] = seen.dt_s[rows]
-        out[:, INPUT_COLUMNS.reset.start] = first
-        out[:, INPUT_COLUMNS.velocity_valid.start] = seen.velocity_valid[rows]
-        out[:, INPUT_COLUMNS.size_m] = seen.size_m[rows]
-        out[:, INPUT_COLUMNS.map_valid.start] = 0 if surroundings is None else surroundings.map_valid[rows]
-        out[:, INPUT_COLUMNS.object_class] = _CLASSES.take(seen.object_class[rows], axis=0)
+    out[:, INPUT_COLUMNS.displacement_m] = seen.position_m[rows] - seen.previous_position_m[rows]
+    out[:, INPUT_COLUMNS.velocity_mps] = seen.velocity_mps[rows]
+    out[:, INPUT_COLUMNS.steady_velocity_mps] = seen.steady_velocity_mps[rows]
+    out[:, INPUT_COLUMNS.yaw_rad.start] = seen.yaw_rad[rows]
+    out[:, INPUT_COLUMNS.previous_yaw_rad.start] = seen.previous_yaw_rad[rows]
+    out[:, INPUT_COLUMNS.dt_s.start] = seen.dt_s[rows]
+    out[:, INPUT_COLUMNS.reset.start] = first
+    out[:, INPUT_COLUMNS.velocity_valid.start] = seen.velocity_valid[rows]
+    out[:, INPUT_COLUMNS.size_m] = seen.size_m[rows]
+    out[:, INPUT_COLUMNS.map_valid.start] = 0 if surroundings is None else surroundings.map_valid[rows]
+    out[:, INPUT_COLUMNS.object_class] = _CLASSES.take(seen.object_class[rows], axis=0)
     if any_true(first):  # also tracks whose state the predictor dropped
         born = np.flatnonzero(first)
         out[born, INPUT_COLUMNS.displacement_m] = 0.0
@@ -128,5 +130,4 @@ def read_paths(outputs: Arrays, origin_m: NDArray[np.float64], answer: Predictio
         covariance_m2[..., element] = plane
     probability = answer.probability[rows]
     probability[...] = outputs["probability"]
-    with np.errstate(invalid="ignore", divide="ignore"):  # the caller checks for unusable rows
-        probability /= probability.sum(axis=1, keepdims=True)
+    probability /= probability.sum(axis=1, keepdims=True)
