@@ -31,8 +31,21 @@ VERSION = 1
 #: Time between two writes. A write waits for longer where the one before took more than a twentieth of that.
 EVERY_S = 60.0
 
-_OURS = ("trajnet.evaluate.", "trajnet.inference.")
-_OF_NUMPY = ("_reconstruct", "_frombuffer", "ndarray", "dtype", "scalar")
+#: Modules and names of the classes that sums are made of, and of what NumPy makes arrays with. A whole module would
+#: lead to all that it imports.
+_SUMS = frozenset(
+    [
+        ("trajnet.evaluate.kept_work", "Running"),
+        ("trajnet.evaluate.steadiness", "StepSums"),
+        *(("trajnet.evaluate.tally", name) for name in ("JointErrors", "PartSums", "Sums", "Tally")),
+        ("trajnet.evaluate.womd", "_Object"),
+        ("trajnet.inference.guard_counters", "GuardCounters"),
+        ("trajnet.inference.judging.self_judge", "JudgingCounters"),
+        *(("numpy", name) for name in ("dtype", "ndarray")),
+        *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
+        *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
+    ]
+)
 
 Counters = TypeVar("Counters", GuardCounters, JudgingCounters)
 
@@ -139,7 +152,7 @@ def identity_of(opened: EvaluationSet, specs: Sequence[str], settings: Any) -> s
 
 class _Sums(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module.startswith(_OURS) or (module.partition(".")[0] == "numpy" and name in _OF_NUMPY):
+        if (module, name) in _SUMS:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is none of the sums")
 

@@ -6,12 +6,14 @@ import os
 import pickle
 import re
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -22,6 +24,7 @@ from trajnet.errors import InputError
 from trajnet.evaluate import evaluate, kept_work, runner
 from trajnet.evaluate.kept_work import KeptWork
 from trajnet.evaluate.mined import WorstKeeper
+from trajnet.evaluate.tally import JointErrors
 from trajnet.evaluate.womd import WomdFigures
 from trajnet.scenes import write_scene
 
@@ -176,11 +179,25 @@ def test_a_damaged_file_is_refused_and_runs_nothing(folder: Path, tmp_path: Path
         def __reduce__(self) -> tuple[Any, ...]:
             return os.mkdir, (str(tmp_path / "harm"),)
 
-    for content in (whole[:-100], header, header + pickle.dumps(Harm())):
+    harm = pickle.dumps(Harm())
+    hidden = b"\x80\x04ctrajnet.evaluate.kept_work\npickle.loads\nB" + struct.pack("<I", len(harm)) + harm + b"\x85R."
+    for content in (whole[:-100], header, header + harm, header + hidden):
         (tmp_path / "work").write_bytes(content)
         with pytest.raises(InputError, match="its content is damaged"):
             scored(folder, resume=tmp_path / "work")
     assert not (tmp_path / "harm").exists()
+
+
+def test_joint_errors_are_kept(tmp_path: Path) -> None:
+    zeros = np.zeros((1, 2))
+    errors = JointErrors(np.array(["s"]), np.array([3]), np.array([1], np.int8), np.array(["g"]), zeros, zeros + 1.0)
+    work = KeptWork(tmp_path / "work", "a")
+    with work.adding():
+        work.beside = errors
+    work.write()
+    again = KeptWork(tmp_path / "work", "a").beside
+    assert again.scene_id.tolist() == ["s"]
+    assert again.final_m.tolist() == [[1.0, 1.0]]
 
 
 def test_files_that_begin_anew_are_refused_with_it(folder: Path, tmp_path: Path) -> None:
