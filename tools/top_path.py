@@ -3,12 +3,12 @@
     python -m tools.top_path --data DATA --model trajnet/models/trajnet-urban.onnx
     python -m tools.top_path --data DATA --model trajnet/models/trajnet-urban.onnx --sites mini,east,changchun
 
-Every scene is streamed frame by frame, by the model without self-judging and by constant velocity. Three tables: the
+Every scene is streamed frame by frame, by the model without self-judging and by constant velocity. Four tables: the
 weight of constant velocity by speed; that of standing still by how long the object has stood; and that of standing
-still where an object is seen once, without a velocity, by the probability of the modes that stay. For each horizon: the
-weight, in steps of 0.05, with which the error is least, as a share of the model's own error and averaged over the sites
-that have at least LEAST objects there; and that share. "-": no site has. By default at sites that the default model was
-not trained on, but for xian.
+still where an object is seen once, without a velocity, by the probability of the modes that stay, in the first frame of
+a scene and later. For each horizon: the weight, in steps of 0.05, with which the error is least, as a share of the
+model's own error and averaged over the sites that have at least LEAST objects there; and that share. "-": no site has.
+By default at sites that the default model was not trained on, but for xian.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,8 @@ class Seen(StructOfArrays):
     """Of W objects: their group (W,), of GROUPS; top_m, truth_m (W, T, 2), known (W, T): most probable path, future.
 
     begin_m, velocity_mps, change_mps2 (W, 2), wheeled (W,). stood_s (W,): how long it has stood. once (W,): seen once
-    and without a velocity. stays (W,): the probability of the modes that end within STAYS_M.
+    and without a velocity. appears (W,): after the scene's first frame. stays (W,): the probability of the modes that
+    end within STAYS_M.
     """
 
     group: IntArray
@@ -66,6 +68,7 @@ class Seen(StructOfArrays):
     change_mps2: FloatArray
     stood_s: FloatArray
     once: BoolArray
+    appears: BoolArray
     stays: FloatArray
 
 
@@ -116,7 +119,8 @@ def seen_at(site: Site, model: Predictor, data: Path) -> Seen:
             Seen(
                 group_of(windows.object_class), paths.position_m[:, 0], windows.future_m, windows.future_valid, begin_m,
                 velocity_mps, np.array(WHEELED)[windows.object_class], change_mps2[rows], stood_s[rows],
-                first[rows] & ~scene.velocity_valid[rows], (paths.probability * stays).sum(axis=1),
+                first[rows] & ~scene.velocity_valid[rows], scene.row_frame[rows] > 0,
+                (paths.probability * stays).sum(axis=1),
             )
         )  # fmt: skip
     return concat(parts)
@@ -182,14 +186,16 @@ def main() -> None:
         rows: BoolArray = (one.group == group) & (since == index) & slow & ~one.once
         return rows
 
-    def seen_once(one: Seen, group: int, index: int) -> BoolArray:
+    def seen_once(one: Seen, group: int, index: int, appears: bool) -> BoolArray:
         band: IntArray = np.searchsorted(STAYS, one.stays, side="right") - 1
-        rows: BoolArray = (one.group == group) & one.once & (band == index)
+        rows: BoolArray = (one.group == group) & one.once & (one.appears == appears) & (band == index)
         return rows
 
     table("constant velocity", "m/s", SPEEDS_MPS, seen, model.time_s, at_speed, stand=False)
     table("standing still", "stood, s", STOOD_S, seen, model.time_s, standing, stand=True)
-    table("seen once", "modes that stay", STAYS, seen, model.time_s, seen_once, stand=True)
+    for title, appears in (("seen once, from the start", False), ("seen once, appears", True)):
+        rows_of = partial(seen_once, appears=appears)
+        table(title, "modes that stay", STAYS, seen, model.time_s, rows_of, stand=True)
 
 
 if __name__ == "__main__":

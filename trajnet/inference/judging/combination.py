@@ -53,6 +53,8 @@ STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
 #: Of standing still, for objects that were seen once and without a velocity: this share of the probability of the modes
 #: that end within STAYS_M, and at most so much. The model gives standing less than it deserves there.
 SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 2.5, 0.8, 2.0
+#: The same of wheeled objects that appear beside known ones: what is in view from the start drives more often.
+APPEARS, APPEARS_MOST = 4.0, 0.9
 
 #: Paths shorter than this have no way to be followed (m).
 SHORTEST_M = 0.5
@@ -199,7 +201,9 @@ class Combination:
             if len(row := np.flatnonzero(once)):
                 gone_m = prediction.position_m[row, :, -1] - observations.position_m[row, None]
                 stays = np.hypot(gone_m[..., 0], gone_m[..., 1]) < STAYS_M
-                stand[row] = np.minimum(SEEN_ONCE * (prediction.probability[row] * stays).sum(axis=1), SEEN_ONCE_MOST)
+                appears = _WHEELED.take(observations.object_class[row]) & (not all_true(observations.reset))
+                share, most = np.where(appears, [[APPEARS], [APPEARS_MOST]], [[SEEN_ONCE], [SEEN_ONCE_MOST]])
+                stand[row] = np.minimum(share * (prediction.probability[row] * stays).sum(axis=1), most)
         cruise *= (1.0 - stand)[:, None]
         return cruise, stand[:, None]
 

@@ -11,6 +11,8 @@ from tests.frames import frame, observed
 from tests.unit.inference.judging.fakes import TIME_S, Says, bytes_of, driving, fed
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
 from trajnet.inference.judging.combination import (
+    APPEARS,
+    APPEARS_MOST,
     CRUISE,
     HORIZONS_S,
     SEEN_ONCE,
@@ -107,6 +109,23 @@ def test_what_is_seen_once_and_without_a_velocity_is_drawn_towards_standing_by_t
     cruise, stand = weights_of(frame(0.0, {"a": (3.0, 1.0)}, yaw=0.0), model=model)
     assert not cruise.any()
     np.testing.assert_allclose(stand, [[wanted]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "stays", "wanted"),
+    [
+        (ObjectClass.CAR, 0.2, APPEARS * 0.2),
+        (ObjectClass.BICYCLE, 0.6, APPEARS_MOST),
+        (ObjectClass.PEDESTRIAN, 0.2, SEEN_ONCE * 0.2),
+    ],
+)
+def test_what_appears_on_wheels_beside_known_objects_is_drawn_more(
+    kind: ObjectClass, stays: float, wanted: float
+) -> None:
+    model = Says([(5.0, 0.0), (0.1, 0.0)], [1.0 - stays, stays])
+    frames = [frame(0.0, {"a": (0.0, 0.0)}, kind=kind), frame(0.1, {"a": (0.0, 0.0), "b": (30.0, 0.0)}, kind=kind)]
+    _, stand = weights_of(*frames, model=model)
+    np.testing.assert_allclose(stand, [[0.0], [wanted]])
 
 
 @pytest.mark.parametrize(
