@@ -90,12 +90,14 @@ def _mirrored(batch: Batch, chosen: Tensor) -> Batch:
     return replace(batch, history=history, surroundings=ContextTensors(distance, neighbours))
 
 
-def taught(paths: PathTensors, futures: Futures, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
+def taught(
+    paths: PathTensors, futures: Futures, sizes: Sequence[int], weights: Sequence[float] = ()
+) -> tuple[Tensor, Tensor]:
     """Return the regression and the classification of K modes for possible futures, both means over the objects.
 
     regression: the expected mean displacement (m) of the closest mode, in the mean over the sets (sizes as in
-    winner_takes_all). classification: cross entropy of the probabilities to the share of the futures that each mode is
-    the closest to.
+    winner_takes_all, weights as LossConfig.set_weights). classification: cross entropy of the probabilities to the
+    share of the futures that each mode is the closest to.
     """
     x = paths.x_m.unsqueeze(1) - futures.x_m  # (K, M, T, N)
     y = paths.y_m.unsqueeze(1) - futures.y_m
@@ -104,4 +106,6 @@ def taught(paths: PathTensors, futures: Futures, sizes: Sequence[int]) -> tuple[
     closest = torch.zeros_like(ade).scatter_(0, ade.argmin(dim=0, keepdim=True), 1.0)  # (K, M, N)
     share = (closest * futures.probability).sum(dim=1)  # (K, N)
     log_probability = torch.log_softmax(paths.logits, dim=1).t()  # (K, N)
-    return torch.stack(best).mean(), -(share * log_probability).sum(dim=0).mean()
+    weights = weights or (1.0,) * len(sizes)
+    regression = torch.stack([w * b for w, b in zip(weights, best, strict=True)]).sum() / sum(weights)
+    return regression, -(share * log_probability).sum(dim=0).mean()

@@ -53,20 +53,21 @@ def batch(steps: int = 3) -> Batch:
     return Batch(history.packed(), length, nothing, normal(KNOTS, OBJECTS, 2), torch.ones(KNOTS, OBJECTS))
 
 
-def test_the_expected_displacement_of_the_closest_mode_of_each_set() -> None:
+@pytest.mark.parametrize(("weights", "of_first"), [((), 0.5), ((1.0, 3.0), 0.25)])
+def test_the_expected_displacement_of_the_closest_mode_of_each_set(weights: tuple[float, ...], of_first: float) -> None:
     draw = torch.Generator().manual_seed(0)
     x, y = torch.randn(2, MODES, KNOTS, OBJECTS, generator=draw) * 5.0
     logits = torch.randn(OBJECTS, MODES, generator=draw)
     other_x, other_y = torch.randn(2, 6, KNOTS, OBJECTS, generator=draw) * 5.0
     futures = Futures(other_x, other_y, torch.softmax(torch.randn(6, OBJECTS, generator=draw), 0))
-    regression, classification = taught(paths_of(x, y, logits), futures, (2, MODES))
+    regression, classification = taught(paths_of(x, y, logits), futures, (2, MODES), weights)
     expected, entropy = 0.0, 0.0
     for n in range(OBJECTS):
         log_p = torch.log_softmax(logits[n], 0)
         for m in range(6):
             ade = torch.hypot(x[:, :, n] - futures.x_m[m, :, n], y[:, :, n] - futures.y_m[m, :, n]).mean(1)
             p = futures.probability[m, n]
-            expected += float(p * (ade[:2].min() + ade.min()) / 2) / OBJECTS
+            expected += float(p * (of_first * ade[:2].min() + (1.0 - of_first) * ade.min())) / OBJECTS
             entropy -= float(p * log_p[ade.argmin()]) / OBJECTS
     assert float(regression) == pytest.approx(expected, rel=1e-4)
     assert float(classification) == pytest.approx(entropy, rel=1e-4)
