@@ -81,4 +81,4 @@ def test_each_mode_is_corrected_on_its_own() -> None:
 @pytest.mark.parametrize("changes", [{"map": None}, {"neighbours": 0}, {"knots": 10}, {"refine": -1}])
 def test_it_needs_a_map_neighbours_and_knots_that_its_places_divide(changes: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"model\.refine: expected 0, or a width with a map, neighbours and knots"):
-        ModelConfig(**{**REFINED, "modes": 4, "decoder_stride": 1, **changes})  # type: ignore[arg-type]
+        ModelConfig(**{**REFINED, "modes": 4, "decoder_stride": 1, **changes})
