@@ -6,7 +6,7 @@ ros2 launch trajnet predictor.launch.py model:=/path/to/model.onnx input_topic:=
 
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
@@ -31,6 +31,7 @@ ARGUMENTS = {
     "other_topic": ("", "PredictedObjects of the other predictor; empty: in a cross_check output_topic."),
     "autostart": ("true", "false where a lifecycle manager configures and activates the node."),
     "use_sim_time": ("false", "Take the time from /clock."),
+    "required": ("false", "true: the end of the node ends the launch."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
 }
 
@@ -70,6 +71,7 @@ def _node(context: Any) -> list[Any]:
     overrides.update({name: value(name) for name in ("model", "map_path") if value(name)})
     if value("role") != "sole":
         overrides["role"] = value("role")
+    ends_all = {"on_exit": Shutdown(reason="the predictor has ended")} if _truth("required", value("required")) else {}
     return [
         Node(
             package="trajnet",
@@ -79,6 +81,7 @@ def _node(context: Any) -> list[Any]:
             parameters=[value("param_file") or share_config, overrides],
             remappings=_remappings({name: value(name) for name in ARGUMENTS}),
             arguments=["--ros-args", "--log-level", value("log_level")],
+            **ends_all,
         )
     ]
 

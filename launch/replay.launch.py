@@ -70,7 +70,8 @@ def _actions(context: Any) -> list[Any]:
         command = ["ros2", "bag", "play", value("bag"), "--clock", "--rate", value("rate"), "--topics", *PLAYED]
         player = ExecuteProcess(cmd=command + (["--loop"] if loop else []), output="both", on_exit=ends_all)
     handed_on = {name: value(name) for name in ("model", "map_path")}
-    actions = [included("predictor.launch.py", **handed_on, use_sim_time="true"), player]
+    # Where the predictor cannot start, the player would wait for it without an end.
+    actions = [included("predictor.launch.py", **handed_on, use_sim_time="true", required="true"), player]
     if rviz:
         actions.append(included("rviz.launch.py", use_sim_time="true"))
     return actions

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # No test may depend on how fast the machine is.
-settings.register_profile("trajnet", deadline=None)
+settings.register_profile("trajnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("trajnet")
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -18,9 +18,14 @@ FRAME_NS = 500_000_000
 Agents = dict[str, tuple[str, dict[int, tuple[float, float, float]]]]
 
 
-def label_file(root: Path, frames: int = 20, folder: str = "test") -> Path:
-    """Write a label file of two cars that drive 2 m a frame, tracks 7 (a target in frames 4 to 7) and 9."""
-    lines = [nuscenes_line(f, 7, "Car", 100.0 + 2.0 * f, 50.0, yaw=0.0, target=int(4 <= f < 8)) for f in range(frames)]
+def label_file(root: Path, frames: int = 20, folder: str = "test", yaw_rad: float = 0.0) -> Path:
+    """Write a label file of two cars that drive 2 m a frame, tracks 7 (a target in frames 4 to 7) and 9.
+
+    yaw_rad: the heading of 7, which moves along x all the same.
+    """
+    lines = [
+        nuscenes_line(f, 7, "Car", 100.0 + 2.0 * f, 50.0, yaw=yaw_rad, target=int(4 <= f < 8)) for f in range(frames)
+    ]
     lines += [nuscenes_line(f, 9, "Truck", 120.0 + 2.0 * f, 60.0, yaw=0.0) for f in range(2, 12)]
     return write(root / "nuscenes_pred" / "label" / folder / "scene-0042.txt", "\n".join(lines))
 

@@ -169,16 +169,18 @@ def city_samples(folder: Path, city: str) -> tuple[list[Sample], dict[str, list[
 
 def compare(errors: dict[str, list[float]], before: Prediction, after: Prediction, row: int, track: Track) -> None:
     """Add errors (m) of one person's paths without and with crossings to errors."""
-    at_ns = before.timestamp_ns + before.time_s * 1e9
+    within = before.time_s <= HORIZON_NS * 1e-9 + 1e-9  # beyond, where the person went may not be known
+    at_ns = before.timestamp_ns + before.time_s[within] * 1e9
     true_m = np.stack([np.interp(at_ns, track.time_ns, track.position_m[:, axis]) for axis in (0, 1)], axis=-1)
     changed = after.expert is not None and bool((after.expert[row] == Expert.CROSSING).any())
     for kind, prediction in (("before", before), ("after", after)):
-        away_m = np.hypot(*np.moveaxis(prediction.position_m[row] - true_m, -1, 0)).mean(axis=1)
+        path_m, covariance_m2 = prediction.position_m[row][:, within], prediction.covariance_m2[row][:, within]
+        away_m = np.hypot(*np.moveaxis(path_m - true_m, -1, 0)).mean(axis=1)
         top = prediction.probability[row].argmax()
         found = {"minADE_6": away_m.min(), "top ADE": away_m[top], "mean ADE": prediction.probability[row] @ away_m}
         level = mixture_share(
-            prediction.position_m[row][None, :, -1:],
-            prediction.covariance_m2[row][None, :, -1:],
+            path_m[None, :, -1:],
+            covariance_m2[None, :, -1:],
             prediction.probability[row][None],
             true_m[None, -1:],
         )
@@ -273,6 +275,7 @@ def main(folder: str) -> int:
         table = table_of([each for other in SIDES if other != city for each in samples[other]])
         print(city, "held out:", scores(samples[city], table))
         for state, name in enumerate(STATES):
+            print("  ", name, scores([each for each in samples[city] if each.state == state], table))
             for i in range(len(DISTANCES_M)):
                 part = [each for each in samples[city] if each.state == state and each.bin == i]
                 if part:

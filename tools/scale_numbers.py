@@ -1,10 +1,12 @@
 """Measure how conversion, windows, loading and training scale, on scenes of Argoverse 2's size.
 
-    python tools/scale_numbers.py --scenes 2000 --out out/scale
+    python tools/scale_numbers.py --scenes 2000 --argoverse SAMPLE --out out/scale
 
 Makes the scenes (110 frames, 40 tracks, with their lanes) from the bundled ones, cut out and moved, then measures each
 step in a process of its own: scenarios for each second of one core, peak memory at a quarter, half and all of the
 scenes, one process against two, and the loader against the trainer. Prints a table and writes it as JSON.
+--argoverse: a folder with one real scenario of Argoverse 2 and its map; as many moved copies of it are converted and
+scored by the official protocol.
 Seconds of a core are processor time, so other programs on the machine hardly change them; wall times they do change.
 """
 
@@ -14,6 +16,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import queue
 import resource
 import time
 from collections.abc import Callable
@@ -87,10 +90,42 @@ def make_some(task: tuple[Path, int, int]) -> None:
             write_scene(cut(scene, first, draw.uniform(-50.0, 50.0, 2).round(2), path.stem), path)
 
 
-def convert(folder: Path, scenes: int, jobs: int) -> dict[str, Any]:
-    """Convert the made scenes once more, as `trajnet convert` does, with the check."""
-    out = folder / f"converted{jobs}"
-    files = sorted((folder / "tables").glob("*.parquet"))[:scenes]
+def make_argoverse(task: tuple[Path, Path, int, int]) -> None:
+    """Write copies of a real Argoverse 2 scenario with its map, each moved by another offset, into its own folder."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    scenario, folder, begin, end = task
+    table = pq.read_table(scenario)
+    lanes = json.loads(next(scenario.parent.glob("log_map_archive_*.json")).read_bytes())
+    columns = {name: table[name] for name in table.column_names}
+    for number in range(begin, end):
+        name = f"{number:08d}"
+        there = folder / name
+        if not (there / f"log_map_archive_{name}.json").exists():
+            there.mkdir(parents=True, exist_ok=True)
+            x_m, y_m = np.random.default_rng(number).uniform(-500.0, 500.0, 2).round(2)
+            moved = {
+                "position_x": table["position_x"].to_numpy() + x_m,
+                "position_y": table["position_y"].to_numpy() + y_m,
+            }
+            copy = pa.table({**columns, **moved, "scenario_id": pa.array([name] * table.num_rows)})
+            pq.write_table(copy, there / f"scenario_{name}.parquet")
+            (there / f"log_map_archive_{name}.json").write_text(json.dumps(_points_moved(lanes, x_m, y_m)))
+
+
+def _points_moved(value: Any, x_m: float, y_m: float) -> Any:
+    if isinstance(value, dict):
+        if value.keys() >= {"x", "y"}:
+            return value | {"x": round(value["x"] + x_m, 2), "y": round(value["y"] + y_m, 2)}
+        return {key: _points_moved(one, x_m, y_m) for key, one in value.items()}
+    return [_points_moved(one, x_m, y_m) for one in value] if isinstance(value, list) else value
+
+
+def convert(folder: Path, scenes: int, jobs: int, of: str = "tables/*.parquet") -> dict[str, Any]:
+    """Convert the made scenes (once more, or those of Argoverse 2), as `trajnet convert` does, with the check."""
+    out = folder / f"converted-{of.partition('/')[0]}-{scenes}-{jobs}"
+    files = sorted(folder.glob(of))[:scenes]
     work = [Conversion(file, out / file.name, "auto", False, None, None, True, in_folder=True) for file in files]
     done = sum(came.error is None for came in executor_for(jobs).map(convert_one, work))
     return {"scenarios": done, "bytes": sum((out / file.name).stat().st_size for file in files)}
@@ -120,6 +155,20 @@ def evaluate(folder: Path, scenes: int, jobs: int) -> dict[str, Any]:
             link.symlink_to(file.resolve())
     score("scenes", some, None, [str(ROOT / "trajnet/models/trajnet-urban.onnx")], jobs=jobs, horizon_s=3.0, stride=10)
     return {"scenarios": scenes}
+
+
+def protocol(folder: Path, scenes: int, jobs: int) -> dict[str, Any]:
+    """Score the default model by Argoverse 2's official protocol: one instant of one track of each scenario."""
+    from trajnet.evaluate import evaluate as score
+
+    some = folder / f"official-{scenes}"
+    (some / "argoverse2/val").mkdir(parents=True, exist_ok=True)
+    for one in sorted((folder / "argoverse2").iterdir())[:scenes]:
+        link = some / "argoverse2/val" / one.name
+        if not link.exists():
+            link.symlink_to(one.resolve())
+    report = score("argoverse2", some, "val", [str(ROOT / "trajnet/models/trajnet-urban.onnx")], jobs=jobs)
+    return {"scenarios": report["counts"]["whole"]}
 
 
 def loader(folder: Path, scenes: int, workers: int) -> dict[str, Any]:
@@ -198,7 +247,13 @@ def measured(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[s
     answer = context.Queue()
     child = context.Process(target=_child, args=(function, arguments, answer))
     child.start()
-    result: dict[str, Any] | BaseException = answer.get()
+    result: dict[str, Any] | BaseException | None = None
+    while result is None:
+        try:
+            result = answer.get(timeout=1.0)
+        except queue.Empty:
+            if child.exitcode is not None and answer.empty():
+                raise RuntimeError(f"{function.__name__}: its process ended with {child.exitcode}, no answer") from None
     child.join()
     if isinstance(result, BaseException):
         raise result
@@ -222,6 +277,11 @@ def measure(folder: Path, scenes: int, repeats: int, steps: int) -> list[dict[st
     for count in (scenes // 2, scenes):
         row(f"convert, {count} scenes", convert, count, 1)
     row(f"convert, {scenes} scenes, 2 processes", convert, scenes, 2)
+    if (folder / "argoverse2").exists():
+        row(f"convert, {scenes // 4} of Argoverse 2", convert, scenes // 4, 1, "argoverse2/*/scenario_*.parquet")
+        for count in (scenes // 4, scenes // 2, scenes):
+            row(f"official protocol, {count} of Argoverse 2", protocol, count, 1)
+        row(f"official protocol, {scenes} of Argoverse 2, 2 processes", protocol, scenes, 2)
     row(f"evaluate, {scenes // 8} scenes", evaluate, scenes // 8, 1)
     for workers in (0, 1, 2):
         row(f"loader, {workers} workers", loader, scenes, workers)
@@ -232,6 +292,7 @@ def measure(folder: Path, scenes: int, repeats: int, steps: int) -> list[dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=2000)
+    parser.add_argument("--argoverse", type=Path, help="folder with a scenario of Argoverse 2 and its map")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=0, help="of the windows in training; 0: to two million")
     parser.add_argument("--steps", type=int, default=200)
@@ -239,8 +300,11 @@ def main() -> None:
     tables = chosen.out / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
-    tasks = [(tables, first, min(first + 50, chosen.scenes)) for first in range(0, chosen.scenes, 50)]
-    list(ProcessPool(2).map(make_some, tasks))
+    parts = [(first, min(first + 50, chosen.scenes)) for first in range(0, chosen.scenes, 50)]
+    list(ProcessPool(2).map(make_some, [(tables, *part) for part in parts]))
+    if chosen.argoverse is not None:
+        scenario = next(chosen.argoverse.glob("scenario_*.parquet"))
+        list(ProcessPool(2).map(make_argoverse, [(scenario, chosen.out / "argoverse2", *part) for part in parts]))
     print(f"{chosen.scenes} scenes made in {time.perf_counter() - begin:.0f} s", flush=True)
     first = measured(windows, chosen.out, min(64, chosen.scenes), 1)
     repeats = chosen.repeats or int(-(-2_000_000 // (first["windows"] * chosen.scenes / min(64, chosen.scenes))))

@@ -3,12 +3,12 @@
     python -m tools.top_path --data DATA --model trajnet/models/trajnet-urban.onnx
     python -m tools.top_path --data DATA --model trajnet/models/trajnet-urban.onnx --sites mini,east,changchun
 
-Every scene is streamed frame by frame, by the model without self-judging and by constant velocity. Three tables: the
+Every scene is streamed frame by frame, by the model without self-judging and by constant velocity. Four tables: the
 weight of constant velocity by speed; that of standing still by how long the object has stood; and that of standing
-still where an object is seen once, without a velocity, by the probability of the modes that stay. For each horizon: the
-weight, in steps of 0.05, with which the error is least, as a share of the model's own error and averaged over the sites
-that have at least LEAST objects there; and that share. "-": no site has. By default at sites that the default model was
-not trained on, but for xian.
+still where an object is seen once, without a velocity, by the probability of the modes that stay, in the first frame of
+a scene and later. For each horizon: the weight, in steps of 0.05, with which the error is least, as a share of the
+model's own error and averaged over the sites that have at least LEAST objects there; and that share. "-": no site has.
+By default at sites that the default model was not trained on, but for xian.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from trajnet.evaluate.paths import ScoredPaths
 from trajnet.evaluate.units import played
 from trajnet.inference import NO_JUDGING, Predictor, Stream, load_predictor
 from trajnet.inference.judging.combination import HORIZONS_S, SPEEDS_MPS, STAYS_M, STOOD_S, combined, group_of
+from trajnet.inference.judging.experts import velocity_of
+from trajnet.inference.judging.speed_change import SpeedChange
 from trajnet.inference.judging.standing_time import StandingTime
 from trajnet.tracking.store import TrackStore
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Scene
@@ -50,8 +53,9 @@ GROUPS = ("vehicles", "riders", "people")
 class Seen(StructOfArrays):
     """Of W objects: their group (W,), of GROUPS; top_m, truth_m (W, T, 2), known (W, T): most probable path, future.
 
-    begin_m, velocity_mps (W, 2), wheeled (W,). stood_s (W,): how long it has stood. once (W,): seen once and without a
-    velocity. stays (W,): the probability of the modes that end within STAYS_M.
+    begin_m, velocity_mps, change_mps2 (W, 2), wheeled (W,). stood_s (W,): how long it has stood. once (W,): seen once
+    and without a velocity. appears (W,): after the scene's first frame. stays (W,): the probability of the modes that
+    end within STAYS_M.
     """
 
     group: IntArray
@@ -61,20 +65,28 @@ class Seen(StructOfArrays):
     begin_m: FloatArray
     velocity_mps: FloatArray
     wheeled: BoolArray
+    change_mps2: FloatArray
     stood_s: FloatArray
     once: BoolArray
+    appears: BoolArray
     stays: FloatArray
 
 
-def stood_in(scene: Scene) -> FloatArray:
-    """Return how long the object of each row (R,) has stood, in s, as a stream counts it."""
-    store, standing, stood_s = TrackStore(), StandingTime(), np.zeros(len(scene.row_frame))
+def motion_in(scene: Scene) -> tuple[FloatArray, FloatArray]:
+    """Return how the velocity of the object of each row changes, (R, 2), and how long it has stood, (R,), in s.
+
+    As a stream finds them.
+    """
+    store, standing, changes = TrackStore(), StandingTime(), SpeedChange()
+    change_mps2, stood_s = np.zeros((len(scene.row_frame), 2)), np.zeros(len(scene.row_frame))
     for index, frame in enumerate(scene.frames()):
         observations = store.update(frame, frame.timestamp_ns)[1]
         if observations is not None:
             standing.observe(observations)
-            stood_s[scene.rows_of_frame(index)] = standing.stood_s(observations)
-    return stood_s
+            rows = scene.rows_of_frame(index)
+            stood_s[rows] = standing.stood_s(observations)
+            change_mps2[rows] = changes.observed(observations, velocity_of(observations)).T
+    return change_mps2, stood_s
 
 
 def paths_of(predictor: Predictor, scene: Scene, rows: IntArray, time_s: FloatArray, frames: BoolArray) -> ScoredPaths:
@@ -102,11 +114,13 @@ def seen_at(site: Site, model: Predictor, data: Path) -> Seen:
         stays = np.linalg.norm(paths.position_m[:, :, -1] - begin_m[:, None], axis=-1) < STAYS_M
         first = np.zeros(len(scene.row_frame), np.bool_)
         first[np.unique(scene.row_track, return_index=True)[1]] = True
+        change_mps2, stood_s = motion_in(scene)
         parts.append(
             Seen(
                 group_of(windows.object_class), paths.position_m[:, 0], windows.future_m, windows.future_valid, begin_m,
-                velocity_mps, np.array(WHEELED)[windows.object_class], stood_in(scene)[rows],
-                first[rows] & ~scene.velocity_valid[rows], (paths.probability * stays).sum(axis=1),
+                velocity_mps, np.array(WHEELED)[windows.object_class], change_mps2[rows], stood_s[rows],
+                first[rows] & ~scene.velocity_valid[rows], scene.row_frame[rows] > 0,
+                (paths.probability * stays).sum(axis=1),
             )
         )  # fmt: skip
     return concat(parts)
@@ -120,7 +134,8 @@ def shares_of_error(seen: Seen, rows: BoolArray, knots: IntArray, time_s: FloatA
     def error_m(share: float) -> FloatArray:
         weight = np.full(given.top_m.shape[:2], share)
         cruise, still = (0.0 * weight, weight) if stand else (weight, 0.0 * weight)
-        path_m = combined(given.top_m, given.begin_m, given.velocity_mps, time_s, cruise, still, given.wheeled)
+        going = given.velocity_mps, given.change_mps2.T
+        path_m = combined(given.top_m, given.begin_m, *going, time_s, cruise, still, given.wheeled)
         found: FloatArray = np.nanmean(np.linalg.norm(path_m - given.truth_m, axis=-1)[:, knots] * known, axis=0)
         return found
 
@@ -171,14 +186,16 @@ def main() -> None:
         rows: BoolArray = (one.group == group) & (since == index) & slow & ~one.once
         return rows
 
-    def seen_once(one: Seen, group: int, index: int) -> BoolArray:
+    def seen_once(one: Seen, group: int, index: int, appears: bool) -> BoolArray:
         band: IntArray = np.searchsorted(STAYS, one.stays, side="right") - 1
-        rows: BoolArray = (one.group == group) & one.once & (band == index)
+        rows: BoolArray = (one.group == group) & one.once & (one.appears == appears) & (band == index)
         return rows
 
     table("constant velocity", "m/s", SPEEDS_MPS, seen, model.time_s, at_speed, stand=False)
     table("standing still", "stood, s", STOOD_S, seen, model.time_s, standing, stand=True)
-    table("seen once", "modes that stay", STAYS, seen, model.time_s, seen_once, stand=True)
+    for title, appears in (("seen once, from the start", False), ("seen once, appears", True)):
+        rows_of = partial(seen_once, appears=appears)
+        table(title, "modes that stay", STAYS, seen, model.time_s, rows_of, stand=True)
 
 
 if __name__ == "__main__":

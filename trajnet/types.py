@@ -135,6 +135,15 @@ def _require_unique(owner: str, ids: Sequence[str]) -> None:
         raise InputError(f"{owner}.track_id: expected unique ids, got {twice!r} more than once")
 
 
+def _require_text(owner: str, names: Sequence[str]) -> None:
+    """Raise InputError for a half of a surrogate pair, as JSON and pickles may have it: no file could be written."""
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError as error:
+        bad = next(name for name in names if error.object[error.start] in name)
+        raise InputError(f"{owner}: expected ids that are text in Unicode, got {bad!r}") from error
+
+
 def _require_classes(owner: str, object_class: NDArray[np.int8]) -> None:
     if object_class.size and (object_class.min() < 0 or object_class.max() >= len(ObjectClass)):
         raise InputError(
@@ -497,6 +506,7 @@ class Scene:
                 f"got a step of {np.diff(self.timestamp_ns).min()} ns"
             )
         _require_unique(owner, self.track_id)
+        _require_text(owner, (self.scene_id, *self.track_id))
         _require_classes(owner, self.object_class)
         _require_finite(owner, "size_m", self.size_m)
         _require_finite(owner, "position_m", self.position_m)

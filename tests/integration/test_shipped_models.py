@@ -8,9 +8,10 @@ import pytest
 
 from trajnet.datasets.files import load_scene
 from trajnet.evaluate import evaluate
-from trajnet.inference import GuardOptions, OnnxPredictor, Stream, load_predictor
+from trajnet.inference import GuardOptions, OnnxPredictor, Stream
 from trajnet.models import default_model, nuscenes_model, universal_model
 from trajnet.training.checkpoint import checkpoint_model
+from trajnet.types import CLASS_NAMES, Source
 
 SCENES = Path(__file__).resolve().parents[2] / "sim" / "scenes"
 MODELS = (default_model(), nuscenes_model(), universal_model())
@@ -35,11 +36,19 @@ def test_a_shipped_model_is_small_described_and_passed_its_gate(path: Path) -> N
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
 @pytest.mark.parametrize("scene", sorted(SCENES.glob("*.parquet")), ids=lambda p: p.stem)
 def test_a_shipped_model_serves_every_bundled_scene_without_a_fall_back(path: Path, scene: Path) -> None:
-    recorded = load_scene(scene, with_map=True)
-    stream = Stream.for_scene(recorded, load_predictor(path), guard=GuardOptions(domain=False))
+    """Classes that it was never shown are asked about, too; what it says of those may be refused."""
+    recorded, predictor = load_scene(scene, with_map=True), OnnxPredictor(path)
+    domain = predictor.model_file.contract.domain
+    assert domain is not None
+    class_of = dict(zip(recorded.track_id, recorded.object_class, strict=True))
+    stream, rows = Stream.for_scene(recorded, predictor, guard=GuardOptions(domain=False)), 0
     for frame in recorded.frames():
-        stream.update(frame, frame.timestamp_ns).validate()
-    assert stream.guard.counters.physics_rows == 0
+        answer = stream.update(frame, frame.timestamp_ns)
+        answer.validate()
+        refused = [class_of[answer.track_id[row]] for row in np.flatnonzero(answer.source == Source.PHYSICS)]
+        assert not {CLASS_NAMES[number] for number in refused} & set(domain.classes)
+        rows += len(refused)
+    assert stream.guard.counters.physics_rows == rows
     assert stream.guard.counters.failures == 0
 
 

@@ -53,6 +53,7 @@ def test_two_predictors_are_compared_object_by_object(ros: Ros) -> None:
 
     ros.spin_until(compared, "a comparison")
     records = np.frombuffer(clouds[-1].data.tobytes(), CLOUD)
+    assert clouds[-1].header.frame_id == "trajnet_predictor/disagreement_origin"
     assert records["state"].tolist() == [Compared.BOTH, Compared.BOTH]
     assert records["distance_3s_m"] == pytest.approx([0.0, 0.0], abs=1e-6)  # both are constant velocity
     assert value(reports, "disagreeing_share") == "0.0000"
@@ -79,15 +80,30 @@ def test_it_passes_the_other_on_fills_in_and_stands_in(ros: Ros) -> None:
     assert tracker.answers[-1] == encode_predicted(theirs)
     tracker.publisher.publish(message(1, "a", "b"))
 
-    before = len(tracker.answers)
-    tracker.publisher.publish(message(2, "a", "b", "c"))
-    ros.spin_for(0.2)
-    other.publish(encode_predicted(replace(theirs, stamp_ns=ours.stamp_ns + 200_000_000)))
-    ros.spin_until(lambda: len(tracker.answers) > before, "the filled message")
-    filled = decode_predicted(tracker.answers[-1])
-    assert filled.path_count.tolist() == [1, 1, 1]
+    for too_late in range(10):  # on a loaded machine ours may leave before the other's comes
+        stamp_ns = ours.stamp_ns + (2 + too_late) * 100_000_000
+        before = len(tracker.answers)
+        tracker.publisher.publish(message(2 + too_late, "a", "b", "c"))
+        ros.spin_for(0.2)
+        other.publish(encode_predicted(replace(theirs, stamp_ns=stamp_ns)))
+        ros.spin_until(lambda before=before: len(tracker.answers) > before, "the filled message")  # type: ignore[misc]
+        filled = decode_predicted(tracker.answers[-1])
+        assert filled.path_count.tolist() == [1, 1, 1]
+        if filled.path_pose[:26] == pytest.approx(theirs.path_pose):
+            break
     assert filled.path_pose[:26] == pytest.approx(theirs.path_pose)
     ros.spin_until(lambda: value(reports, "filled_total") == "1", "the report")
     assert beside_status(reports).level == DiagnosticStatus.WARN  # ours stood in once
-    assert (value(reports, "stood_in_total"), value(reports, "passed_on_total")) == ("1", "2")
-    assert [decode_predicted(a).stamp_ns - ours.stamp_ns for a in tracker.answers] == [0, 100_000_000, 200_000_000]
+    assert (value(reports, "stood_in_total"), value(reports, "passed_on_total")) == (f"{1 + too_late}", "2")
+    left = [decode_predicted(answer).stamp_ns - ours.stamp_ns for answer in tracker.answers]
+    assert left == [number * 100_000_000 for number in range(3 + too_late)]
+
+
+@pytest.mark.parametrize(
+    ("role", "private", "topic"),
+    [("fall_back", "input/other_objects", OUTPUT_TOPIC), ("cross_check", "output/objects", OUTPUT_TOPIC)],
+)
+def test_it_does_not_take_its_own_predictions_for_the_others(ros: Ros, role: str, private: str, topic: str) -> None:
+    node = ros.predictor("-r", f"~/{private}:={topic}", role=role)
+    assert node.wait() == 2
+    assert f"role {role}: expected another predictor on {topic}, got our own output" in node.log

@@ -73,6 +73,7 @@ class Street:
             np.ones(2, bool), np.full((2, 2), 0.6),
         )  # fmt: skip
         objects = tracked_objects(people)
+        self._ros.spin_until(lambda: self._objects.get_subscription_count() > 0, "a node that listens")
         self._objects.publish(encode_tracked(replace(objects, is_stationary=np.full(2, self._is_stationary))))
         self._number += 1
         self._ros.spin_until(lambda: len(self._answers) > self._answered, "predictions")
@@ -114,6 +115,12 @@ def test_who_waits_may_cross_and_lights_say_how_likely_that_is(ros: Ros, tmp_pat
     ros.spin_until(used, "the map with its crosswalk")
     dark = street.settled()
     assert 0.05 < dark < 0.2
+
+    def heard() -> bool:
+        street.light(GREEN)
+        return street.crosses() > dark
+
+    ros.spin_until(heard, "the first light")
     green, red = street.settled(GREEN), street.settled(RED)
     assert red < dark < green
     assert street.settled(AMBER) == pytest.approx(red, abs=0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -200,6 +201,21 @@ def test_what_it_cannot_be_ends_it_with_one_line(ros: Ros, parameters: dict[str,
     assert complaint in lines[0]
 
 
+@pytest.mark.parametrize("content", ["a: [1\n b: {", "trajnet_predictor:\n  ros__parameters:\n    model: [a\n", None])
+def test_a_parameter_file_that_cannot_be_read_is_one_line_of_ours(
+    ros: Ros, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "own.yaml"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    node = ros.predictor("--params-file", str(file))
+    assert node.wait() == 2
+    ours = [line for line in node.log.strip().splitlines() if "[rcl]" not in line]
+    assert len(ours) == 1
+    assert ours[0].startswith("trajnet_predictor: cannot start: RCLError: failed to initialize rcl")
+    assert str(file) in ours[0]
+
+
 def test_without_autostart_a_missing_model_leaves_it_unconfigured(ros: Ros) -> None:
     node = ros.predictor(autostart=False, model="/no/such/model.onnx")
     assert not change(ros, Transition.TRANSITION_CONFIGURE)
@@ -257,7 +273,7 @@ def test_health_times_markers_and_covariance(ros: Ros) -> None:
     ros.spin_until(everything, "all topics")
     assert [len(m.points) for m in markers[-1].markers] == [2 * 12 * 2, 2 * 8]
     assert clouds[-1].width == 2 * 13
-    assert clouds[-1].header.frame_id == "map"
+    assert clouds[-1].header.frame_id == "trajnet_predictor/path_covariance_origin"
     assert times[-1].data > 0
     assert cycles[-1].data > 0
     assert {s.name for s in reports[-1].status} == {f"trajnet_predictor: {n}" for n in STATUSES}

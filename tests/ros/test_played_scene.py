@@ -146,6 +146,7 @@ def test_a_bag_that_was_cut_off_waits_for_the_predictor_and_loses_no_frame(ros: 
     reports = ros.collect(DiagnosticArray, "/diagnostics")
     player = ros.start("trajnet.ros.player", scene=tmp_path / "cut.mcap", wait_for_subscriber=True)
     ros.spin_until(lambda: ros.node.count_publishers(INPUT_TOPIC) > 0, "the player")
+    ros.spin_until(lambda: f"waits for a node that subscribes to {INPUT_TOPIC}" in player.log, "what it waits for")
     ros.spin_for(1.0)
     assert player.running
     ros.predictor(use_sim_time=True, queue_depth=1000)

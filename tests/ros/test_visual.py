@@ -74,7 +74,8 @@ def test_the_covariance_cloud_is_what_rclpy_serialises(count: int, frame_id: str
     from sensor_msgs.msg import PointCloud2, PointField
 
     paths = paths_of(count)
-    data = encode_covariance(1_700_000_000_123_456_789, frame_id, paths)
+    data, transform = encode_covariance(1_700_000_000_123_456_789, frame_id, paths)
+    assert transform is None
     cloud: Any = deserialize_message(data, PointCloud2)
     assert_same_but_padding(data, serialize_message(cloud))
     assert (cloud.header.frame_id, cloud.height, cloud.width, cloud.is_bigendian) == (frame_id, 1, count * 6, False)
@@ -83,7 +84,8 @@ def test_the_covariance_cloud_is_what_rclpy_serialises(count: int, frame_id: str
     dtype = np.dtype([(f.name, numpy_of[f.datatype]) for f in cloud.fields])
     assert dtype.itemsize == cloud.point_step
     got = np.frombuffer(cloud.data.tobytes(), dtype=dtype).reshape(count, 2, 3)
-    assert np.array_equal(got.reshape(-1), covariance_records(paths).astype(dtype))
+    for name in set(dtype.names or ()) - {"x", "y"}:
+        assert np.array_equal(got[name].reshape(-1), covariance_records(paths)[name])
     assert np.allclose(got["x"], paths.position_m[..., 0])
     assert np.allclose(got["cov_yy_m2"], paths.covariance_m2[..., 1, 1])
     assert np.array_equal(got["object"], np.broadcast_to(np.arange(count)[:, None, None], got.shape))
@@ -91,10 +93,34 @@ def test_the_covariance_cloud_is_what_rclpy_serialises(count: int, frame_id: str
     assert set(np.unique(got["source"])) <= {int(s) for s in Source}
 
 
-def test_the_cloud_is_exact_where_float32_is_not() -> None:
-    paths = paths_of(2)
-    far = replace(paths, position_m=paths.position_m + [691_000.0, 5_334_000.0])  # UTM, Munich
-    records = covariance_records(far).reshape(2, 2, 3)
-    assert np.array_equal(records["x_m"], far.position_m[..., 0])
-    assert np.array_equal(records["y_m"], far.position_m[..., 1])
-    assert np.abs(records["y"] - far.position_m[..., 1]).max() > 1e-3
+def test_the_transform_of_a_cloud_is_what_rclpy_serialises() -> None:
+    pytest.importorskip("tf2_msgs", reason="needs the message of /tf: tests/ros/make_ros_env.py")
+    from rclpy.serialization import deserialize_message, serialize_message
+    from tf2_msgs.msg import TFMessage
+
+    far = replace(paths_of(3), position_m=paths_of(3).position_m + [458_000.0, 5_428_000.0])
+    data = encode_covariance(1_700_000_000_123_456_789, "map", far, "left/trajnet/origin").transform
+    assert data is not None
+    message: Any = deserialize_message(data, TFMessage)
+    assert_same_but_padding(data, serialize_message(message))
+    (origin,) = message.transforms
+    assert (origin.header.frame_id, origin.child_frame_id) == ("map", "left/trajnet/origin")
+    assert (origin.header.stamp.sec, origin.header.stamp.nanosec) == (1_700_000_000, 123_456_789)
+    translation, rotation = origin.transform.translation, origin.transform.rotation
+    assert (translation.x, translation.y, translation.z) == (458_000.0, 5_428_000.0, 0.0)
+    assert (rotation.x, rotation.y, rotation.z, rotation.w) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_markers_are_as_exact_in_utm() -> None:
+    from rclpy.serialization import deserialize_message
+    from visualization_msgs.msg import MarkerArray
+
+    far = replace(paths_of(3), position_m=paths_of(3).position_m + [458_000.3, 5_428_000.7])
+    markers: Any = deserialize_message(encode_markers(0, "map", far, np.zeros(3), np.ones((3, 2))), MarkerArray)
+    for marker in markers.markers:
+        pose = marker.pose.position  # RViz keeps both in float32
+        assert (np.float32(pose.x), np.float32(pose.y)) == (pose.x, pose.y)
+        assert max(abs(p.y) for p in marker.points) < 1000.0
+    first, pose = markers.markers[0].points[0], markers.markers[0].pose.position
+    at_m = np.array([first.x, first.y], np.float32) + np.array([pose.x, pose.y])
+    assert at_m == pytest.approx(far.position_m[0, 0, 0], abs=1e-3, rel=0)

@@ -283,6 +283,7 @@ SCENE = scene([0.0, 0.5, 1.0], {"a": {0: (0, 0), 2: (2, 0)}, "b": {0: (5, 5), 1:
         ({"timestamp_ns": [0, 5, 5]}, "strictly increasing times, got a step of 0 ns"),
         ({"timestamp_ns": [0, 5, 4]}, "got a step of -1 ns"),
         ({"track_id": ("a", "a")}, "unique ids, got 'a'"),
+        ({"track_id": ("a", "b\ud800")}, r"ids that are text in Unicode, got 'b\\ud800'"),
         ({"row_frame": [0, 0, 1, 2, 3]}, "point into 3 frames and 2 tracks"),
         ({"row_track": [0, 1, 1, 0, -1]}, "point into 3 frames and 2 tracks"),
         ({"row_track": [0, 0, 1, 0, 1]}, "each track once per frame, got 'a' twice in frame 0"),
@@ -302,6 +303,11 @@ def test_a_scene_refuses(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         type(SCENE)(**{**values, **changes})
     assert str(caught.value).startswith("scene 'made'")
+
+
+def test_a_scene_whose_name_cannot_be_written_is_refused() -> None:
+    with pytest.raises(InputError, match=r"expected ids that are text in Unicode, got '\\udfff'"):
+        replace(SCENE, scene_id="\udfff")
 
 
 def test_a_scene_gives_its_frames_and_tracks() -> None:

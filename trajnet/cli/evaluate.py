@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,6 +89,10 @@ Worst = Annotated[
     int,
     typer.Option(metavar="N", help="With --report: the N worst objects by error, false motion and surprise."),
 ]
+ResumeFile = Annotated[
+    Path | None,
+    typer.Option("--resume", metavar="FILE", help="Keep what is finished here; the same command goes on from it."),
+]
 Topic = Annotated[str | None, typer.Option(help="bag: of the tracked objects, if not the only one.")]
 PredictionsTopic = Annotated[str | None, typer.Option(help="bag: of the recorded predictions, if not the only one.")]
 
@@ -129,6 +134,7 @@ def evaluate(
     predictions_topic: PredictionsTopic = None,
     ignore_domain: IgnoreDomain = False,
     map_file: MapFile = None,
+    resume: ResumeFile = None,
 ) -> None:
     """Score models next to the physics baselines.
 
@@ -155,6 +161,10 @@ def evaluate(
     Every scored object in a table, to find the scenarios that matter: pandas.read_parquet("objects.parquet")
 
         trajnet evaluate --dataset scenes --data my_scenes/ --model urban --objects objects.parquet
+
+    Hours of work that an interruption does not lose:
+
+        trajnet evaluate --dataset scenes --data my_scenes/ --model urban --resume evaluation.work
     """
     from trajnet.cli.terminal import Console
     from trajnet.evaluate import evaluate as score
@@ -163,7 +173,9 @@ def evaluate(
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
-    require_folders(json=json_file, save=save, report=report_file, objects=objects)
+    require_folders(json=json_file, save=save, report=report_file, objects=objects, resume=resume)
+    if dataset == "bag" and resume is not None:
+        raise InputError("resume: expected none with dataset bag, whose scenes are made anew each time")
     if dataset != "bag" and (topic is not None or predictions_topic is not None):
         raise InputError(f"topic: expected none with dataset {dataset}; topics are for bag")
     with (
@@ -171,6 +183,7 @@ def evaluate(
         with_map(named, scenes, map_file) as source,
         object_sinks(objects, worst, report_file) as (sink, keeper),
         progress_bar(Console(stderr=True), "reading", "evaluating") as progress,
+        _told_of(resume),
     ):
         report = score(
             named,
@@ -191,6 +204,7 @@ def evaluate(
             baselines=baselines,
             sink=sink,
             progress=progress,
+            resume=resume,
         )
         spec = report["models"][0]["spec"]
         report["dataset"], report["data"] = dataset, str(url_of(data))
@@ -204,6 +218,17 @@ def evaluate(
     show(
         report, Console(stderr=json_file == STDOUT), breakdown=breakdown, calibration=calibration
     )  # last: a closed pipe loses no file
+
+
+@contextmanager
+def _told_of(resume: Path | None) -> Iterator[None]:
+    """Let an interrupt say that the work is kept, where it is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if resume is None or not resume.exists():
+            raise
+        raise KeyboardInterrupt(f"{resume} has what is finished; run the same command again to go on") from None
 
 
 def _numbers(name: str, text: str | None) -> list[float]:

@@ -9,7 +9,7 @@ from typing import NoReturn
 #: Command -> what is left of it and how to go on. A command that knows more raises KeyboardInterrupt with its words.
 GO_ON = {
     "train": "run the same command again to go on from the last epoch that was finished",
-    "evaluate": "files are written at the end; run the same command again; --stride scores fewer frames",
+    "evaluate": "files are written at the end; --resume FILE keeps what is finished; --stride scores fewer frames",
     "convert": "every table that is there is whole; run the same command again for the others",
     "export": "the model file was not written; run the same command again",
     "replay": "files are written at the end; run the same command again, --rate max plays as fast as it can",

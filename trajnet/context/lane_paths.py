@@ -112,7 +112,7 @@ class LanePaths:
         cell = np.floor(position_m / NEAR_M).astype(np.int64) - self._low
         key = cell @ (self._rows, 1)
         place = np.minimum(np.searchsorted(self._key, key), len(self._key) - 1)
-        inside = (self._key[place] == key) & (cell[:, 1] >= 0) & (cell[:, 1] < self._rows)
+        there = self._key[place] == key  # of a pose beyond the rows, it may be a cell far away: none of its points fits
         order = np.arange(MOST_NEAR)
         near = self._point[self._start[place][:, None] + order]
         away_m = position_m[:, None] - self._point_m[near]
@@ -121,7 +121,7 @@ class LanePaths:
         along_m = (way * away_m).sum(axis=-1)
         aligned = np.cos(yaw_rad)[:, None] * way[..., 0] + np.sin(yaw_rad)[:, None] * way[..., 1] >= np.cos(ALIGNED_RAD)
         fits = (
-            inside[:, None]
+            there[:, None]
             & (order < self._size[place][:, None])
             & aligned
             & (across_m <= NEAR_M)

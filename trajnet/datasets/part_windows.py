@@ -61,9 +61,8 @@ def _windows_of(dataset: Dataset, part: Part, times_s: FloatArray, files: Sequen
     assert dataset.windows is not None and part.history_time_s is not None  # noqa: PT018 - part_windows looked
     own, found = dataset.format, []
     for file in files:
-        scene = load_scene(
-            file, own.name if own is not None and own.fits(file) else "auto"
-        )  # of a converted one, tables
+        kind = own.name if own is not None and own.fits(file) else "auto"  # of a converted data set: tables
+        scene = load_scene(file, kind)
         found.append(windows_of_scene(scene, dataset.windows.rows(scene, part), part.history_time_s, times_s))
     return found
 

@@ -19,11 +19,13 @@ from trajnet.datasets.registry import dataset_named
 from trajnet.datasets.scenes import SCENES
 from trajnet.datasets.womd import WOMD
 from trajnet.engine import executor_for
+from trajnet.errors import InputError
 from trajnet.evaluate import robustness, steadiness, womd
 from trajnet.evaluate.breakdown import breakdown
 from trajnet.evaluate.calibration import calibration
 from trajnet.evaluate.evaluation_set import DEFAULT_HORIZON_S, EvaluationSet, open_dataset
 from trajnet.evaluate.everybody import all_agents_of
+from trajnet.evaluate.kept_work import KeptWork, identity_of
 from trajnet.evaluate.mined import Labelled, ObjectSink
 from trajnet.evaluate.path_writer import PathWriter
 from trajnet.evaluate.paths import horizon_steps
@@ -58,6 +60,7 @@ def evaluate(
     baselines: bool = True,
     sink: ObjectSink | None = None,
     progress: Progress | None = None,
+    resume: Path | None = None,
 ) -> dict[str, Any]:
     """Score models (names or model files) and every physics baseline on a dataset; see open_dataset for its arguments.
 
@@ -68,8 +71,12 @@ def evaluate(
     seed decides which. domain: whether objects outside of what a model was trained on are left to physics, as on the
     road; False: models are asked about every object. self_judging:
     whether models judge themselves in streamed scenes, see docs/self-judging.md. sink: takes every scored object.
+    resume: file that keeps what is finished, written every minute and when the evaluation ends or is interrupted; the
+    same evaluation goes on from it. Neither save nor sink can go on, so it takes none of them.
     Raises a TrajnetError for whatever cannot be used.
     """
+    if resume is not None and (save is not None or sink is not None):
+        raise InputError("resume: expected no save, objects or worst with it, whose files begin anew; got some")
     asked = list(dict.fromkeys(models))
     specs = list(dict.fromkeys([*asked, *(PHYSICS if baselines or not asked else ())]))
     predictors = {spec: load_predictor(spec) for spec in specs}
@@ -89,7 +96,9 @@ def evaluate(
             progress(before + done, units)
 
     saved = asked or specs
-    official = _official(opened)
+    settings = (stride, targets_only, tuple(rates_hz), tuple(drops), seed, domain, self_judging)
+    kept = KeptWork() if resume is None else KeptWork(resume, identity_of(opened, specs, settings))
+    official = _official(opened, kept)
     with ExitStack() as stack:
         writer = None if save is None else stack.enter_context(PathWriter(save, with_model=len(saved) > 1))
         counts: dict[str, Any] = {}
@@ -104,6 +113,7 @@ def evaluate(
             domain=domain,
             self_judging=self_judging,
             sink=None if sink is None else Labelled(sink, labels),
+            kept=kept,
         ):
             counts = counts or _counts(result.tally, opened)
             entries.append(
@@ -141,6 +151,8 @@ def evaluate(
                 progress=lambda done, total: report_progress(done, total, before),
                 domain=domain,
                 self_judging=self_judging,
+                kept=kept,
+                part="robustness ",
             )
         )
         report["robustness"] = {
@@ -152,13 +164,14 @@ def evaluate(
     return report
 
 
-def _official(opened: EvaluationSet) -> womd.WomdFigures | None:
+def _official(opened: EvaluationSet, kept: KeptWork) -> womd.WomdFigures | None:
     """Return what collects the figures of the data set's own benchmark, where they differ from the general ones."""
     if opened.name != WOMD.name:
         return None
-    return womd.WomdFigures(
-        sorted({file for unit in opened.units if isinstance(unit, WindowUnit) for file in unit.files})
-    )
+    files = sorted({file for unit in opened.units if isinstance(unit, WindowUnit) for file in unit.files})
+    figures = womd.WomdFigures(files, kept.beside)
+    kept.beside = figures.objects
+    return figures
 
 
 def _takers(
@@ -260,7 +273,8 @@ def _summary(tally: Tally, opened: EvaluationSet) -> dict[str, Any]:
 
 
 def _steadiness(result: ModelResult) -> dict[str, Any]:
-    return {"consistency": steadiness.summary(result.steps)} if len(result.steps) else {}
+    found = result.steps.summary()
+    return {"consistency": found} if found else {}
 
 
 def _versions(with_onnx: bool) -> dict[str, str]:

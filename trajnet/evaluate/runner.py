@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,11 @@ from trajnet.datasets.windows import Windows
 from trajnet.engine import InProcess, executor_for
 from trajnet.errors import InputError
 from trajnet.evaluate.evaluation_set import EvaluationSet
+from trajnet.evaluate.kept_work import KeptWork
 from trajnet.evaluate.mined import Mined, ObjectSink, mine
 from trajnet.evaluate.paths import ScoredPaths, horizon_steps, require_horizon
 from trajnet.evaluate.scoring import SOCIAL_GAN, Scores, score, shown_for_s
-from trajnet.evaluate.steadiness import NO_STEPS, Steps, WatchedStream
+from trajnet.evaluate.steadiness import NO_STEPS, Steps, StepSums, WatchedStream
 from trajnet.evaluate.tally import Tally, added, tally
 from trajnet.evaluate.units import SceneUnit, Unit, WindowUnit
 from trajnet.inference import (
@@ -38,9 +39,6 @@ from trajnet.inference import (
 )
 from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray
-
-Counters = TypeVar("Counters", GuardCounters, JudgingCounters)
-
 
 #: Called after every unit with the number of units done and their total.
 Progress = Callable[[int, int], None]
@@ -86,7 +84,7 @@ class ModelResult:
     tally: Tally
     guard: GuardCounters
     judging: JudgingCounters
-    steps: Steps
+    steps: StepSums
     scores: Scores | None = None
 
 
@@ -178,14 +176,17 @@ def model_results(
     domain: bool = True,
     self_judging: bool = True,
     sink: ObjectSink | None = None,
+    kept: KeptWork | None = None,
+    part: str = "",
 ) -> Iterator[tuple[str, ModelResult]]:
     """Yield each predictor (a name or a model file, see load_predictor) with its result as soon as it is complete.
 
     jobs: processes; 1 works in this one. ray: address of a Ray cluster that works instead, see executor_for.
     domain, self_judging: see run_unit. save: that of a predictor's spec takes its paths, in order. sink: takes every
-    scored object, under its predictor's spec. Memory: a tally and 26 bytes for each pair of steadiness, of one
-    predictor, and the units that are worked on. ContractError for a predictor that does not reach the dataset's last
-    time, InputError if there is nothing to score.
+    scored object, under its predictor's spec. kept: what has the sums of units that were done before, of predictors
+    under their spec after ``part``; of those, save and sink are told nothing and no scores are kept. Memory: the sums
+    of all predictors and the units that are worked on.
+    ContractError for a predictor that does not reach the dataset's last time, InputError if there is nothing to score.
     """
     if jobs < 1 and ray is None:
         raise InputError(f"jobs: expected at least 1, got {jobs}")
@@ -193,32 +194,36 @@ def model_results(
         require_horizon(spec, load_predictor(spec, time_s=dataset.time_s).time_s, dataset.time_s)
     joint = bool(set(dataset.dataset.metrics) & set(SOCIAL_GAN))
     worst = None if sink is None else sink.worst
+    kept = KeptWork() if kept is None else kept
+    running = [kept.of(f"{part}{spec}") for spec in specs]
     work = [
         Work(unit, spec, spec in save, keep_scores, joint, domain, self_judging, worst)
-        for spec in specs
-        for unit in dataset.units
+        for spec, before in zip(specs, running, strict=True)
+        for unit in dataset.units[before.units :]
     ]
     results = _results(work, dataset.time_s, jobs, ray)
-    done = 0
-    for spec in specs:
-        total, kept, steps = None, list[Scores](), list[Steps]()
-        guard, judging = GuardCounters(), JudgingCounters()
-        for unit, result in zip(dataset.units, itertools.islice(results, len(dataset.units)), strict=True):
-            total = added(total, result.tally)
-            kept += [] if result.scores is None else [result.scores]
-            steps.append(result.steps)
-            _add(guard, result.guard)
-            _add(judging, result.judging)
-            for paths in result.paths:
-                save[spec](paths)
-            for mined in result.mined:
-                if sink is not None:
-                    sink.add(spec, unit, mined)
-            done += 1
-            if progress is not None:
-                progress(done, len(work))
-        whole = _require_scored(dataset, total)
-        yield spec, ModelResult(whole, guard, judging, concat(steps), concat(kept) if kept else None)
+    total = len(specs) * len(dataset.units)
+    done = total - len(work)
+    for spec, sums in zip(specs, running, strict=True):
+        scores = list[Scores]()
+        left = dataset.units[sums.units :]
+        try:
+            for unit, result in zip(left, itertools.islice(results, len(left)), strict=True):
+                with kept.adding():
+                    for paths in result.paths:
+                        save[spec](paths)
+                    for mined in result.mined:
+                        if sink is not None:
+                            sink.add(spec, unit, mined)
+                    scores += [] if result.scores is None else [result.scores]
+                    sums.add(result)
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+        finally:
+            kept.write()
+        whole = _require_scored(dataset, sums.tally)
+        yield spec, ModelResult(whole, sums.guard, sums.judging, sums.steps, concat(scores) if scores else None)
 
 
 def _require_scored(dataset: EvaluationSet, total: Tally | None) -> Tally:
@@ -277,12 +282,3 @@ def _run_in_worker(one: Work, time_s: FloatArray) -> UnitResult:
 def _predictor_of_worker(spec: str, time_s: tuple[float, ...]) -> Predictor:
     """One predictor for each process; a new Stream's tracks are new to it, so nothing carries over between units."""
     return load_predictor(spec, time_s=np.array(time_s))
-
-
-def _add(total: Counters, part: Counters) -> None:
-    for field in fields(total):
-        value = getattr(part, field.name)
-        if isinstance(value, int):
-            setattr(total, field.name, getattr(total, field.name) + value)
-        elif value:
-            setattr(total, field.name, value)

@@ -58,15 +58,18 @@ class _Object(NamedTuple):
 
 
 class WomdFigures:
-    """Collects the objects of each predictor; add takes its paths as they are saved."""
+    """Collects the objects of each predictor; add takes its paths as they are saved.
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    objects: what is collected, by predictor; those of before may be given.
+    """
+
+    def __init__(self, files: Sequence[Path], objects: dict[str, list[_Object]] | None = None) -> None:
         self._files = list(files)
-        self._objects: dict[str, list[_Object]] = {}
+        self.objects: dict[str, list[_Object]] = {} if objects is None else objects
 
     def add(self, spec: str, paths: SavedPaths) -> None:
         """Measure the paths of one batch, at 0.5 to 8 s. Raises InputError for a scene that is not among the files."""
-        found = self._objects.setdefault(spec, [])
+        found = self.objects.setdefault(spec, [])
         for name, file in files_of_scenes(np.unique(paths.scene_id).tolist(), self._files).items():
             scene = load_scene(file)
             for row in np.flatnonzero(paths.scene_id == name).tolist():
@@ -74,7 +77,7 @@ class WomdFigures:
 
     def summary(self, spec: str) -> dict[str, Any]:
         """Return horizon -> figure for each class, and mean: over classes, then over the horizons, as it is ranked."""
-        objects = self._objects.get(spec, [])
+        objects = self.objects.get(spec, [])
         by_class = {
             CLASS_NAMES[value]: _figures([one for one in objects if one.object_class == value])
             for value in sorted({one.object_class for one in objects})

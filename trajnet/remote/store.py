@@ -55,7 +55,10 @@ def open_store(url: Url) -> Any:
 
 
 def entries_below(store: Any, url: Url) -> list[Entry]:
-    """Return the file of this name, or all files below the folder, by name. Raises InputError if there is none."""
+    """Return the file of this name, or all files below the folder, by name; none where there is neither.
+
+    Raises InputError where the store cannot be read.
+    """
     with store_errors(url):
         store.invalidate_cache()
         found = store.find(url.key, detail=True)

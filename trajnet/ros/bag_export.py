@@ -20,8 +20,10 @@ from trajnet.whole_file import publish, scratch_folder
 
 MARKER_TOPIC = "/trajnet_predictor/debug/objects_path_markers"
 COVARIANCE_TOPIC = "/trajnet_predictor/output/path_covariance"
+ORIGIN_FRAME = "trajnet_predictor/path_covariance_origin"
 MARKERS = "visualization_msgs/msg/MarkerArray"
 CLOUD = "sensor_msgs/msg/PointCloud2"
+TRANSFORM_TOPIC, TRANSFORMS = "/tf", "tf2_msgs/msg/TFMessage"
 
 Storage = Literal["mcap", "sqlite3"]
 
@@ -29,7 +31,7 @@ Storage = Literal["mcap", "sqlite3"]
 def export_bag(
     scene: Scene, out: Path, predictor: Predictor | None = None, *, storage: Storage = "mcap", frame_id: str = "map"
 ) -> int:
-    """Write the scene as a bag: TrackedObjects and, with a predictor, PredictedObjects, markers and covariances.
+    """Write the scene as a bag: TrackedObjects and, with a predictor, PredictedObjects, markers, covariances and /tf.
 
     out: a folder that does not exist yet, or with mcap a single .mcap file. The predictor runs as it does in the node.
     The bag appears whole or not at all.
@@ -58,6 +60,7 @@ def _write(writer: Any, scene: Scene, predictor: Predictor | None, frame_id: str
     topics = {TRACKED_TOPIC: TRACKED_OBJECTS}
     if predictor is not None:
         topics |= {PREDICTED_TOPIC: PREDICTED_OBJECTS, MARKER_TOPIC: MARKERS, COVARIANCE_TOPIC: CLOUD}
+        topics[TRANSFORM_TOPIC] = TRANSFORMS
     connections = {t: writer.add_connection(t, m, typestore=store) for t, m in topics.items()}
     pipeline = None if predictor is None else _offline(predictor)
     count = 0
@@ -66,11 +69,10 @@ def _write(writer: Any, scene: Scene, predictor: Predictor | None, frame_id: str
         messages = {TRACKED_TOPIC: data}
         answer = None if pipeline is None else pipeline.process(data, frame.timestamp_ns)
         if answer is not None and answer.objects is not None:
-            messages |= {
-                PREDICTED_TOPIC: answer.objects,
-                MARKER_TOPIC: answer.markers(),
-                COVARIANCE_TOPIC: answer.covariance(),
-            }
+            cloud = answer.covariance(ORIGIN_FRAME)
+            messages |= {PREDICTED_TOPIC: answer.objects, MARKER_TOPIC: answer.markers(), COVARIANCE_TOPIC: cloud.data}
+            if cloud.transform is not None:
+                messages[TRANSFORM_TOPIC] = cloud.transform
         for topic, message in messages.items():
             writer.write(connections[topic], frame.timestamp_ns, message)
         count += len(messages)

@@ -137,17 +137,18 @@ def _keys(objects: PredictedObjects) -> list[bytes]:
     return [data[i : i + 16] for i in range(0, len(data), 16)]
 
 
-#: One record per object of ours. x, y, z come first, so that RViz draws it; it can be coloured by a distance.
+#: One record per object of ours. x, y, z come first, so that RViz draws it; it can be coloured by a distance. x and y
+#: are relative to the origin of the cloud, x_m and y_m are those of the predictions.
 CLOUD: np.dtype[Any] = np.dtype(
-    [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("object", "<u4"), ("state", "<u4")]
+    [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("object", "<u4"), ("x_m", "<f8"), ("y_m", "<f8"), ("state", "<u4")]
     + [(f"distance_{horizon_s:g}s_m", "<f4") for horizon_s in HORIZONS_S]
 )
 
 
 def disagreement_records(found: Disagreement) -> NDArray[Any]:
-    """Return (N,) records of CLOUD."""
-    records = np.empty(len(found.state), dtype=CLOUD)
-    records["x"], records["y"], records["z"] = found.position_m.T
+    """Return (N,) records of CLOUD; x, y: left to trajnet.ros.visual.encode_cloud."""
+    records = np.zeros(len(found.state), dtype=CLOUD)
+    records["x_m"], records["y_m"], records["z"] = found.position_m.T
     records["object"], records["state"] = np.arange(len(records)), found.state
     for index, horizon_s in enumerate(HORIZONS_S):
         records[f"distance_{horizon_s:g}s_m"] = found.distance_m[:, index]

@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -100,7 +101,10 @@ def give_way() -> None:
 
 
 def main() -> int:
-    """Build the map of the archive at the first argument, and keep it at the second, or say why it cannot be."""
+    """Build the map of the archive at the first argument, and keep it at the second, or say why it cannot be.
+
+    The third is the process that waits for it: where that was killed meanwhile, the folder of both files is removed.
+    """
     give_way()
     archive, target = (Path(argument) for argument in sys.argv[1:3])
     try:
@@ -108,6 +112,9 @@ def main() -> int:
     except TrajnetError as error:
         print(error, file=sys.stderr)
         return 2
+    finally:
+        if os.getppid() != int(sys.argv[3]):
+            shutil.rmtree(archive.parent, ignore_errors=True)
     return 0
 
 

@@ -3,6 +3,7 @@
 in   ~/input/objects                 autoware_perception_msgs/TrackedObjects
 out  ~/output/objects                autoware_perception_msgs/PredictedObjects
      ~/output/path_covariance        sensor_msgs/PointCloud2, the uncertainty of every path point
+     /tf                             tf2_msgs/TFMessage, the origins of the clouds (trajnet.ros.clouds)
      ~/debug/objects_path_markers    visualization_msgs/MarkerArray
      ~/debug/processing_time_ms      time from a message's bytes in to its predictions' bytes out
      ~/debug/cyclic_time_ms          time since the message before
@@ -54,6 +55,7 @@ from visualization_msgs.msg import MarkerArray
 from trajnet.errors import ConfigError, TrajnetError, in_words
 from trajnet.inference.domain import domain_lines
 from trajnet.ros.beside import Beside, Outcome
+from trajnet.ros.clouds import CloudOrigins
 from trajnet.ros.diagnostics import Output
 from trajnet.ros.disagreement import disagreement_records
 from trajnet.ros.foreign_parameters import about_foreign
@@ -70,7 +72,7 @@ from trajnet.ros.more_inputs import MoreInputs
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, extends, load, load_map_parts, warmed_up
-from trajnet.ros.visual import encode_cloud
+from trajnet.ros.visual import Cloud, encode_cloud
 
 NODE_NAME = "trajnet_predictor"
 INPUT_TOPIC = "/perception/object_recognition/tracking/objects"
@@ -113,6 +115,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._tidied_ns = 0
         self._entities: dict[str, Any] = {}
         self._beside: Beside | None = None
+        self._origins = CloudOrigins(self, qos(TF_DEPTH))
         self._more = MoreInputs(self, qos(TF_DEPTH), qos(TF_DEPTH, DurabilityPolicy.TRANSIENT_LOCAL))
         # A steady clock: with use_sim_time the node's own stops with the bag, and silence has to be reported then.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -151,6 +154,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and warm it. Fails, and says why, where that cannot be done."""
         try:
+            other_topic = "" if self.parameters.role == "sole" else self._other_topic()
             predictor, identity = load(self.parameters)
             parts = load_map_parts(self.parameters, predictor)
             self._pipeline = warmed_up(predictor, identity, self.parameters, *parts)
@@ -164,7 +168,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             self.get_logger().debug(traceback.format_exc())
             return TransitionCallbackReturn.FAILURE
         self._beside = None if self.parameters.role == "sole" else Beside(self.parameters.beside())
-        self._create_entities()
+        self._create_entities(other_topic)
         view = predictor.requirements.view
         self._more.signals_topic = self._input_topic(AUTOWARE_SIGNALS_NAME, "~/input/traffic_signals", SIGNALS_TOPIC)
         uses_maps = view is not None or self._pipeline.stream.takes_crossings or extends(self.parameters, predictor)
@@ -213,7 +217,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    def _create_entities(self) -> None:
+    def _create_entities(self, other_topic: str) -> None:
         publishers = {
             "objects": (PredictedObjects, self._output_topic()),
             "covariance": (PointCloud2, "~/output/path_covariance"),
@@ -239,10 +243,9 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         self._entities["input"] = self.create_subscription(
             TrackedObjects, topic, self._on_objects, qos(self.parameters.queue_depth), raw=True
         )
-        if self._beside is not None:
-            other = self._topic("~/input/other_objects", OUTPUT_TOPIC) if self._is_checking else "~/input/other_objects"
+        if other_topic:
             self._entities["other_input"] = self.create_subscription(
-                PredictedObjects, other, self._on_other, qos(self.parameters.queue_depth), raw=True
+                PredictedObjects, other_topic, self._on_other, qos(self.parameters.queue_depth), raw=True
             )
 
     def _input_topic(self, autowares: str, private: str, otherwise: str) -> str:
@@ -258,6 +261,13 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
     def _output_topic(self) -> str:
         """Return where predictions leave; in a cross-check Autoware's topic is the other predictor's."""
         return "~/output/objects" if self._is_checking else self._topic("~/output/objects", OUTPUT_TOPIC)
+
+    def _other_topic(self) -> str:
+        """Return the topic of the other predictor. Raises ConfigError where it is the one of our own predictions."""
+        other = self._topic("~/input/other_objects", OUTPUT_TOPIC) if self._is_checking else "~/input/other_objects"
+        if (name := self.resolve_topic_name(other)) == self.resolve_topic_name(self._output_topic()):
+            raise ConfigError(f"role {self.parameters.role}: expected another predictor on {name}, got our own output")
+        return other
 
     def _topic(self, private: str, otherwise: str) -> str:
         """Return the private name where it was remapped, as Autoware's launch files do; else Autoware's global one."""
@@ -279,6 +289,7 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
             else:
                 self.destroy_lifecycle_publisher(entity)
         self._entities.clear()
+        self._origins.close()
         self._more.close()
         if self._pipeline is not None:
             self._pipeline.close()
@@ -354,18 +365,23 @@ class PredictorNode(LifecycleNode):  # type: ignore[misc]
         assert self._beside is not None
         for found in self._beside.compare(outcome, time.monotonic_ns()):
             if self._is_heard("disagreement"):
-                records = disagreement_records(found)
-                self._entities["disagreement"].publish(encode_cloud(found.stamp_ns, found.frame_id, records, False))
+                records, near_m = disagreement_records(found), found.position_m[:, :2]
+                origin_frame = self._origins.frame("disagreement", wanted=self.parameters.broadcast_origins)
+                cloud = encode_cloud(found.stamp_ns, found.frame_id, records, False, near_m, origin_frame)
+                self._publish_cloud("disagreement", cloud)
 
     def _publish_visuals(self, answer: Answer) -> None:
         if answer.objects is None:
             return
-        for name, wanted, encode in (
-            ("markers", self.parameters.publish_markers, answer.markers),
-            ("covariance", self.parameters.publish_covariance, answer.covariance),
-        ):
-            if wanted and self._is_heard(name):
-                self._entities[name].publish(encode())
+        if self.parameters.publish_markers and self._is_heard("markers"):
+            self._entities["markers"].publish(answer.markers())
+        if self.parameters.publish_covariance and self._is_heard("covariance"):
+            origin_frame = self._origins.frame("path_covariance", wanted=self.parameters.broadcast_origins)
+            self._publish_cloud("covariance", answer.covariance(origin_frame))
+
+    def _publish_cloud(self, name: str, cloud: Cloud) -> None:
+        self._origins.broadcast(cloud)
+        self._entities[name].publish(cloud.data)
 
     def _publish_times(self, begin_ns: int, answer: Answer) -> None:
         since_ns = 0 if self._last_message_ns is None else begin_ns - self._last_message_ns
@@ -429,8 +445,8 @@ def _descriptor(name: str) -> ParameterDescriptor:
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Exit code 2, with one line, where it cannot start."""
     keep_freed_memory()
-    rclpy.init(args=arguments)
     try:
+        rclpy.init(args=arguments)  # raises for a parameter file that is no YAML
         node = PredictorNode()
     except (TrajnetError, InvalidParameterTypeException, InvalidParameterValueException) as error:
         print(f"{NODE_NAME}: {error}", file=sys.stderr)

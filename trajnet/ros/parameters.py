@@ -188,6 +188,13 @@ class Parameters:
     )
     publish_markers: bool = _parameter(True, "Publish ~/debug/objects_path_markers while a node subscribes.", live=True)
     publish_covariance: bool = _parameter(True, "Publish ~/output/path_covariance while a node subscribes.", live=True)
+    broadcast_origins: bool = _parameter(
+        True,
+        "x, y of the clouds are relative to a frame near the objects, NODE/path_covariance_origin or "
+        "NODE/disagreement_origin, which goes out on /tf with each cloud. False: in the frame of the predictions, in "
+        "steps of 0.5 m in UTM.",
+        live=True,
+    )
     diagnostics_period_s: float = _parameter(
         0.5,
         "Time between two reports on /diagnostics, by a steady clock. Autoware's aggregator waits for 1 s.",

@@ -33,7 +33,7 @@ from trajnet.ros.map_share import among_lanes, on_map
 from trajnet.ros.parameters import Parameters
 from trajnet.ros.published_paths import PathGrid, PresentObjects, PublishedPaths
 from trajnet.ros.to_autoware import held, predicted_objects, tracked_objects
-from trajnet.ros.visual import encode_covariance, encode_markers
+from trajnet.ros.visual import Cloud, encode_covariance, encode_markers
 from trajnet.types import BoolArray, IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,14 @@ class MapParts(NamedTuple):
 
     field: MapField | None = None
     crosswalks: Crosswalks | None = None
+    lane_paths: LanePaths | None = None
+
+
+class UsedMap(NamedTuple):
+    """What a pipeline uses of its map; see MapParts."""
+
+    field: MapField | None = None
+    crossing: Crossing | None = None
     lane_paths: LanePaths | None = None
 
 
@@ -135,10 +143,10 @@ class Answer:
         assert self.frame is not None
         return encode_markers(self.stamp_ns, self.frame_id, self.paths, self.frame.yaw_rad, self.frame.size_m)
 
-    def covariance(self) -> bytes:
-        """sensor_msgs/PointCloud2 of the same paths."""
+    def covariance(self, origin_frame: str = "") -> Cloud:
+        """sensor_msgs/PointCloud2 of the same paths, with x and y in origin_frame where one is named."""
         assert self.paths is not None
-        return encode_covariance(self.stamp_ns, self.frame_id, self.paths)
+        return encode_covariance(self.stamp_ns, self.frame_id, self.paths, origin_frame)
 
 
 @dataclass
@@ -206,8 +214,8 @@ class Pipeline:
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()
-        self._map_field = field
-        self._lane_paths = lane_paths
+        self._map = UsedMap(field, self.stream.crossing, lane_paths)
+        self._sees_map = True
         self.into_frame = IntoFrame()
         self._frame_id: str | None = None
         self._logged: set[str] = set()
@@ -227,11 +235,18 @@ class Pipeline:
 
     def use_map(self, field: MapField, crossing: Crossing | None, lane_paths: LanePaths | None = None) -> None:
         """Use this map, its crosswalks and its lanes from the next message on; tracks go on."""
-        self._grid = self._grid_on(lane_paths)
-        self._map_field = field
+        if crossing is not None and self._map.crossing is not None:
+            crossing.counters = self._map.crossing.counters
+        self._map = UsedMap(field, crossing if self.stream.takes_crossings else None, lane_paths)
+        self._show_map()
+
+    def _show_map(self) -> None:
+        """Let what predicts see the map, or none while objects are in another frame than the map's."""
+        seen = self._map if self._sees_map else UsedMap()
+        self._grid = self._grid_on(seen.lane_paths)
         if self.stream.predictor.requirements.view is not None:
-            self.stream.use_map(field)
-        self.stream.use_crossing(crossing)
+            self.stream.use_map(seen.field)
+        self.stream.use_crossing(seen.crossing)
 
     def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
         parameters = self._parameters
@@ -325,7 +340,7 @@ class Pipeline:
                 "non_finite_rows": self.stream.guard.counters.non_finite_rows,
                 **({} if self.stream.judge is None else asdict(self.stream.judge.counters)),
             },
-            "map": {} if self.stream.crossing is None else asdict(self.stream.crossing.counters),
+            "map": {} if self._map.crossing is None else asdict(self._map.crossing.counters),
         }
         horizon = (
             ("horizon_s", f"{self._grid.time_s[-1]:g}"),
@@ -371,20 +386,29 @@ class Pipeline:
     def _locate(self, cleaned: CleanedMessage, found: _Found) -> None:
         """Note how many objects were looked up on the map, and how many are off it."""
         position_m = cleaned.frame.position_m
-        if self._map_field is not None:
-            there = on_map(self._map_field, position_m)
-        elif self._lane_paths is not None:
-            there = among_lanes(self._lane_paths, position_m)
+        if not self._sees_map:
+            return
+        if self._map.field is not None:
+            there = on_map(self._map.field, position_m)
+        elif self._map.lane_paths is not None:
+            there = among_lanes(self._map.lane_paths, position_m)
         else:
             return
         found.located, found.off_map = len(there), int((~there).sum())
 
     def _follow_frame_id(self, frame_id: str, found: _Found) -> None:
-        """Begin anew where coordinates are of another frame than before: no motion leads from one to the other."""
+        """Begin anew where coordinates are of another frame than before: no motion leads from one to the other.
+
+        The map is that of the frame that was expected when it was asked for: objects in another one do not see it.
+        """
         if self._frame_id is not None and frame_id != self._frame_id:
             found.frame_changed = True
             self.reset()
         self._frame_id = frame_id
+        sees_map = self._parameters.frame_id in ("", frame_id)
+        if sees_map is not self._sees_map:
+            self._sees_map = sees_map
+            self._show_map()
 
     def _cleaned(self, objects: TrackedObjects, found: _Found) -> CleanedMessage:
         """Clean the message; where that fails, those of its objects with which it does not."""
@@ -462,7 +486,8 @@ def warmed_up(
         trial_parameters = replace(parameters, budget_ms=0.0, max_objects=max(count, 1), ignore_domain=True)
         trial = Pipeline(predictor, identity, trial_parameters, field, crosswalks, lane_paths)
         for step in range(2):
-            trial.process(encode_tracked(tracked_objects(_made_up(count, step * 100_000_000))), 0)
+            objects = tracked_objects(_made_up(count, step * 100_000_000), parameters.frame_id or "map")
+            trial.process(encode_tracked(objects), 0)
         predictor.forget(np.arange(count))
     return Pipeline(predictor, identity, parameters, field, crosswalks, lane_paths)
 

@@ -127,6 +127,9 @@ class PlayerNode(Node):  # type: ignore[misc]
         now_ns = time.monotonic_ns()
         if self._last_tick_ns is None:
             if self.wait_for and self._publisher.get_subscription_count() == 0:
+                self.get_logger().info(
+                    f"waits for a node that subscribes to {self._publisher.topic_name}", throttle_duration_sec=5.0
+                )
                 return
             self._last_tick_ns = now_ns
         due = self._playback.advance(now_ns - self._last_tick_ns)

@@ -97,7 +97,7 @@ def decode_transforms(data: Buffer) -> list[StampedTransform]:
         child = reader.text()
         values = np.array(reader.take("ddddddd"))
         length = float(np.linalg.norm(values[3:]))
-        if not (np.isfinite(values).all() and length > _SMALLEST_QUATERNION):
+        if not (np.isfinite(values).all() and _SMALLEST_QUATERNION < length < np.inf):
             raise CdrError(
                 f"TFMessage: from {child!r} to {parent!r}: expected finite numbers and a rotation, got {values}"
             )

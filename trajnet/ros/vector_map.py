@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,7 @@ class BuildApart:
         with tempfile.TemporaryDirectory(prefix="trajnet-map-") as folder:
             source, target = Path(folder) / "map.bin", Path(folder) / "map.npz"
             source.write_bytes(archive)
-            command = [sys.executable, "-m", "trajnet.ros.lanelet_archive", str(source), str(target)]
+            command = [sys.executable, "-m", "trajnet.ros.lanelet_archive", str(source), str(target), str(os.getpid())]
             self._process = subprocess.Popen(command, stderr=subprocess.PIPE)
             if self._cancelled:
                 self._process.kill()
@@ -94,7 +95,9 @@ class VectorMap:
 
     @property
     def state(self) -> VectorMapState:
-        return self._state
+        """What has come so far, never in the middle of a change."""
+        with self._lock:
+            return self._state
 
     def offer(self, data: bytes) -> None:
         """Note a message; returns at once."""
@@ -151,8 +154,8 @@ class VectorMap:
             with self._lock:
                 self._count(repeated=1)
             return
-        if self._expected_frame and message.frame_id != self._expected_frame:
-            log.warning("%s: in frame %r, expected %r", self._topic, message.frame_id, self._expected_frame)
+        if self._expected_frame and message.frame_id and message.frame_id != self._expected_frame:
+            raise InputError(f"expected a map in frame {self._expected_frame!r}, got one in {message.frame_id!r}")
         loaded = self._build(message.data).prepared(self._view)
         words = ", ".join(filter(None, (f"{self._topic}: {loaded.words}", message.words)))
         log.info("%s (%d bytes)", words, len(message.data))

@@ -7,12 +7,13 @@ bytes with rclpy's.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.ros.cdr_writer import CdrWriter
+from trajnet.ros.cloud_origin import encode_origin, origin_near
 from trajnet.ros.published_paths import PublishedPaths
 from trajnet.types import Expert, FloatArray, Source
 
@@ -26,8 +27,8 @@ _LINE_WIDTH_M = 0.15
 #: PointField's codes of the types in CLOUD.
 _DATATYPE = {"<f4": 7, "<f8": 8, "<u4": 6}
 
-#: One record per path point of the covariance cloud. x, y, z come first and are float32, so that RViz draws it: in UTM
-#: coordinates they move in steps of up to 0.5 m. x_m and y_m are exact.
+#: One record per path point of the covariance cloud. x, y, z come first and are float32, so that RViz draws it; x and y
+#: are relative to the origin of the cloud. x_m and y_m are the predictions' own, in float64.
 CLOUD: np.dtype[Any] = np.dtype(
     [
         ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("time_s", "<f4"), ("x_m", "<f8"), ("y_m", "<f8"),
@@ -44,13 +45,20 @@ def encode_markers(
     """visualization_msgs/MarkerArray: all paths as one marker, all boxes as another; each frame replaces the last.
 
     yaw_rad (N,), size_m (N, 2): of the objects now. A path's colour says where it comes from (SOURCE_RGB), its opacity
-    how likely it is.
+    how likely it is. Points are relative to the marker's pose, which is near them: RViz has float32.
     """
     writer = CdrWriter()
     writer.put("I", 2)
+    origin_m = origin_near(_here(paths))
     for name, (points, colours) in (("paths", _path_lines(paths)), ("boxes", _box_lines(paths, yaw_rad, size_m))):
-        _line_marker(writer, stamp_ns, frame_id, name, points, colours)
+        points[:, :2] -= origin_m
+        _line_marker(writer, stamp_ns, frame_id, name, points, colours, origin_m)
     return writer.bytes()
+
+
+def _here(paths: PublishedPaths) -> FloatArray:
+    """Return where the objects are now (N, 2)."""
+    return paths.position_m[:, 0, 0] if len(paths) else np.zeros((0, 2))
 
 
 def _path_lines(paths: PublishedPaths) -> tuple[FloatArray, NDArray[np.float32]]:
@@ -73,7 +81,7 @@ def _box_lines(
     local = corners[None] * size_m[:, None]
     cos, sin = np.cos(yaw_rad)[:, None], np.sin(yaw_rad)[:, None]
     turned = np.stack([cos * local[..., 0] - sin * local[..., 1], sin * local[..., 0] + cos * local[..., 1]], axis=-1)
-    here = paths.position_m[:, 0, 0] if len(paths) else np.zeros((0, 2))
+    here = _here(paths)
     points = np.empty((len(paths), 4, 2, 3))
     points[:, :, 0, :2] = turned + here[:, None]
     points[:, :, 1, :2] = np.roll(turned, -1, axis=1) + here[:, None]
@@ -82,12 +90,18 @@ def _box_lines(
 
 
 def _line_marker(
-    writer: CdrWriter, stamp_ns: int, frame_id: str, name: str, points: FloatArray, colours: NDArray[np.float32]
+    writer: CdrWriter,
+    stamp_ns: int,
+    frame_id: str,
+    name: str,
+    points: FloatArray,
+    colours: NDArray[np.float32],
+    origin_m: FloatArray,
 ) -> None:
     writer.header(stamp_ns, frame_id)
     writer.text(name)
     writer.put("iii", 0, _LINE_LIST, 0)  # id, type, action: add or replace
-    writer.put("ddddddd", 0, 0, 0, 0, 0, 0, 1)  # pose
+    writer.put("ddddddd", *origin_m, 0, 0, 0, 0, 1)  # pose
     writer.put("ddd", _LINE_WIDTH_M, 0, 0)  # scale: the width of the lines
     writer.put("ffff", 1, 1, 1, 1)
     writer.put("iI", 1, 0)  # lifetime: gone one second after the node fell silent
@@ -110,10 +124,9 @@ def _no_texture_text_or_mesh(writer: CdrWriter) -> None:
 
 
 def covariance_records(paths: PublishedPaths) -> NDArray[Any]:
-    """(N * K * T,) records of CLOUD: object by object, path by path, in order of time."""
+    """(N * K * T,) records of CLOUD: object by object, path by path, in order of time. x, y: left to encode_cloud."""
     count, modes, steps = paths.yaw_rad.shape
-    records = np.empty((count, modes, steps), dtype=CLOUD)
-    records["x"], records["y"] = paths.position_m[..., 0], paths.position_m[..., 1]
+    records = np.zeros((count, modes, steps), dtype=CLOUD)
     records["x_m"], records["y_m"] = paths.position_m[..., 0], paths.position_m[..., 1]
     records["z"] = paths.z_m[:, None, None]
     records["time_s"] = paths.time_s
@@ -139,24 +152,48 @@ def experts_of(paths: PublishedPaths) -> NDArray[np.int8]:
     return np.repeat(row[:, None], paths.probability.shape[1], axis=1)
 
 
-def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths) -> bytes:
-    """Return a sensor_msgs/PointCloud2 with one point per path point.
+class Cloud(NamedTuple):
+    """data: sensor_msgs/PointCloud2. transform: tf2_msgs/TFMessage of its frame, to be published before it.
 
-    ``object`` and ``path`` index the PredictedObjects message of the same stamp. x_m and y_m are its positions; x, y
-    and z are those as float32.
+    transform: None where the cloud is in the frame of the predictions.
+    """
+
+    data: bytes
+    transform: bytes | None
+
+
+def encode_covariance(stamp_ns: int, frame_id: str, paths: PublishedPaths, origin_frame: str = "") -> Cloud:
+    """Return one point per path point; see encode_cloud.
+
+    ``object`` and ``path`` index the PredictedObjects message of the same stamp; x_m and y_m are its positions.
 
     PointCloud2, because PredictedPath has no room for a covariance and no standard message has paths with covariances:
     it names its fields itself, is one contiguous block, and RViz, Foxglove and every bag tool read it.
     """
-    return encode_cloud(stamp_ns, frame_id, covariance_records(paths), bool(np.isfinite(paths.position_m).all()))
+    is_dense = bool(np.isfinite(paths.position_m).all() and np.isfinite(paths.z_m).all())
+    return encode_cloud(stamp_ns, frame_id, covariance_records(paths), is_dense, _here(paths), origin_frame)
 
 
-def encode_cloud(stamp_ns: int, frame_id: str, records: NDArray[Any], is_dense: bool) -> bytes:
-    """Return a sensor_msgs/PointCloud2 with one point per record (N,) of a structured array."""
+def encode_cloud(
+    stamp_ns: int,
+    frame_id: str,
+    records: NDArray[Any],
+    is_dense: bool,
+    near_m: FloatArray,
+    origin_frame: str = "",
+) -> Cloud:
+    """Return a sensor_msgs/PointCloud2 with one point per record (N,) of a structured array.
+
+    x_m, y_m of the records: float64, in frame_id. x and y are set here: in origin_frame, which lies near the positions
+    near_m (M, 2); without one, or without a frame_id that could have a child, they are x_m and y_m in float32.
+    """
+    has_origin = bool(origin_frame and frame_id)
+    origin_m = origin_near(near_m) if has_origin else np.zeros(2)
+    records["x"], records["y"] = records["x_m"] - origin_m[0], records["y_m"] - origin_m[1]
     names = records.dtype.names
     assert names is not None
     writer = CdrWriter()
-    writer.header(stamp_ns, frame_id)
+    writer.header(stamp_ns, origin_frame if has_origin else frame_id)
     writer.put("II", 1, len(records))
     writer.put("I", len(names))
     for name in names:
@@ -167,4 +204,5 @@ def encode_cloud(stamp_ns: int, frame_id: str, records: NDArray[Any], is_dense: 
     writer.put("II", records.itemsize, records.nbytes)
     writer.array(records.view(np.uint8), 1)
     writer.put("?", is_dense)
-    return writer.bytes()
+    transform = encode_origin(stamp_ns, frame_id, origin_frame, origin_m) if has_origin else None
+    return Cloud(writer.bytes(), transform)

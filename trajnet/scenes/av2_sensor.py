@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from trajnet.errors import DependencyError, InputError, install_advice
+from trajnet.errors import InputError
 from trajnet.scenes.av2_map import read_av2_map
-from trajnet.scenes.rows import Rows, require_file, scene_from_rows
+from trajnet.scenes.feather import read_feather
+from trajnet.scenes.rows import Rows, scene_from_rows
 from trajnet.types import BoolArray, FloatArray, IntArray, Lane, ObjectClass, Scene
 
 log = logging.getLogger(__name__)
@@ -152,18 +153,7 @@ def _yaws(rotation: FloatArray) -> FloatArray:
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> Any:
-    try:
-        import pyarrow as pa
-        from pyarrow import feather
-    except ImportError as error:
-        raise DependencyError(f"Argoverse 2's sensor logs need pyarrow; run: {install_advice('tools')}") from error
-    require_file(path)
-    try:
-        table = feather.read_table(path, memory_map=False)
-        table.validate(full=True)  # text that is not UTF-8 would raise where it is used
-    except (pa.ArrowException, OSError, ValueError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: expected a table in Feather, got one that cannot be read ({first})") from error
+    table = read_feather(path, "a table in Feather", "tools")
     missing = [name for name in columns if name not in table.column_names]
     if missing or not table.num_rows:
         what = f"none called {', '.join(missing)}" if missing else "no rows"

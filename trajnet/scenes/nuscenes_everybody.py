@@ -102,10 +102,11 @@ def row_scores(table: Path, agents: Scene) -> FloatArray:
     """Return the score of each row of the table's scene, (R,). Raises InputError for a table without them."""
     import pyarrow.parquet as pq
 
-    columns = pq.ParquetFile(table).schema_arrow.names
+    file = pq.ParquetFile(table)
+    columns = file.schema_arrow.names
     if "score" not in columns:
         raise InputError(f"{table}: expected a column score, got {', '.join(columns)}")
-    stored = pq.ParquetFile(table).read(columns=["track_id", "frame_number", "score"])
+    stored = file.read(columns=["track_id", "frame_number", "score"])
     tracks, frames, scores = (stored[name].to_pylist() for name in ("track_id", "frame_number", "score"))
     score_of = dict(zip(zip(tracks, frames, strict=True), scores, strict=True))
     numbers = agents.frame_number[agents.row_frame].tolist()

@@ -69,7 +69,7 @@ def read_pickle(path: Path) -> Any:
 def plain_value(content: bytes) -> Any:
     """Return what the bytes of a pickle hold, as read_pickle. Raises InputError."""
     try:
-        return _plain(_Reader(content).load())
+        return _plain(_Reader(io.BytesIO(content)).load())
     except InputError:
         raise
     except KeyError as error:
@@ -120,10 +120,6 @@ class _Reader(_Unpickler):
     readline: Any
     pop_mark: Any
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(io.BytesIO(content))
-        self.limit = len(content)
-
     def find_class(self, module: str, name: str) -> Any:
         return _Name(f"{module}.{name}")
 
@@ -145,7 +141,7 @@ class _Reader(_Unpickler):
 
     def load_bytes(self) -> None:
         size = int.from_bytes(self.read(8), "little")
-        raw = self.read(min(size, self.limit))
+        raw = self.read(size)
         if len(raw) != size:
             raise InputError(f"expected {size} bytes, got {len(raw)}")
         self.stack.append(bytes(raw))

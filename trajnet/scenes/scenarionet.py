@@ -147,10 +147,7 @@ class _Track:
         self._state, self._owner = _part(track, "state", owner), owner
         given = self._values("valid", steps, 1)
         valid = np.ones(steps, np.bool_) if given is None else given[:, 0] > 0.5
-        position_m, yaw_rad = self._values("position", steps, 2), self._values("heading", steps, 1)
-        if position_m is None or yaw_rad is None:
-            _part(self._state, "position" if position_m is None else "heading", owner, object)  # raises
-            raise InputError(f"{owner}: expected position and heading, got neither")
+        position_m, yaw_rad = self._required("position", steps, 2), self._required("heading", steps, 1)
         self.step: IntArray = np.flatnonzero(valid)
         self.position_m, self.yaw_rad = position_m[valid], yaw_rad[valid, 0]
         velocity_mps = self._values("velocity", steps, 2)
@@ -160,12 +157,13 @@ class _Track:
 
     def _values(self, name: str, steps: int, columns: int) -> FloatArray | None:
         """Return a state's values (F, columns), further columns (heights) left out; None where it is not given."""
-        if self._state.get(name) is None:
-            return None
-        owner = f"{self._owner}, {name!r}"
+        return None if self._state.get(name) is None else self._required(name, steps, columns)
+
+    def _required(self, name: str, steps: int, columns: int) -> FloatArray:
+        values, owner = _part(self._state, name, self._owner, object), f"{self._owner}, {name!r}"
         if columns == 1:
-            return numbers(self._state[name], owner, (steps,))[:, None]
-        found = numbers(self._state[name], owner, (steps, -1))
+            return numbers(values, owner, (steps,))[:, None]
+        found = numbers(values, owner, (steps, -1))
         if found.shape[1] < columns:
             raise InputError(f"{owner}: expected at least {columns} columns, got {found.shape[1]}")
         return found[:, :columns]

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.errors import DependencyError, InputError, in_words, install_advice
+from trajnet.errors import InputError, in_words
+from trajnet.scenes.feather import read_feather
 from trajnet.scenes.plain_pickle import Record, read_pickle
-from trajnet.scenes.rows import Rows, require_file, scene_from_rows
+from trajnet.scenes.rows import Rows, scene_from_rows
 from trajnet.scenes.trajdata_map import read_trajdata_map
 from trajnet.types import DEFAULT_SIZE_M, BoolArray, FloatArray, IntArray, Lane, ObjectClass, Scene
 
@@ -30,6 +31,7 @@ LICENCE = "that of the data set it was made from; most are non-commercial"
 TABLES = "agent_data_dt*.feather"
 _TABLE = re.compile(r"agent_data_dt(\d+\.\d+)\.feather", re.IGNORECASE)
 COLUMNS = ("agent_id", "scene_ts", "x", "y", "vx", "vy")
+OPTIONAL = ("heading", "sin_heading", "cos_heading", "length", "width")
 #: trajdata's AgentType. It has one kind of vehicle.
 CLASSES = (
     ObjectClass.UNKNOWN,
@@ -45,7 +47,7 @@ MAX_STEPS = 1_000_000
 
 
 class _About(NamedTuple):
-    """A scene's metadata. classes, sizes_m: of each agent by name. original: whether the rate is the recording's."""
+    """A scene's metadata. classes, sizes_m: of each agent by name. recorded_dt_s: the step of the recording itself."""
 
     env: str
     name: str
@@ -54,7 +56,7 @@ class _About(NamedTuple):
     location: str
     classes: dict[str, ObjectClass]
     sizes_m: dict[str, tuple[float, float]]
-    original: bool
+    recorded_dt_s: float
 
 
 def read_trajdata(path: Path, _with_map: bool = False) -> Scene:
@@ -105,9 +107,10 @@ def is_resampled(path: Path) -> bool:
     if len(list(path.parent.glob(TABLES))) < 2:
         return False
     try:
-        return not _read_about(path).original
+        original = path.with_name(TABLES.replace("*", f"{_read_about(path).recorded_dt_s:.2f}"))
     except InputError:
         return False
+    return original.name != path.name.lower() and original.is_file()
 
 
 def metadata_and_map(path: Path) -> list[Path]:
@@ -170,35 +173,21 @@ def _read_about(path: Path) -> _About:
         steps = int(fields["length_timesteps"])
         if not 0 <= steps <= MAX_STEPS:
             raise InputError(f"{steps} steps")
-        recorded_s = float(fields["env_metadata"].fields["dt"])
+        recorded_dt_s = float(fields["env_metadata"].fields["dt"])
         name, location = str(fields["name"]), str(fields.get("location") or "")
-        return _About(
-            str(fields["env_name"]), name, dt_s, steps, location, classes, sizes_m, abs(dt_s - recorded_s) < 1e-6
-        )
+        return _About(str(fields["env_name"]), name, dt_s, steps, location, classes, sizes_m, recorded_dt_s)
     except (InputError, KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{beside}: expected the Scene of a trajdata cache, got {in_words(error)[:160]}") from error
 
 
 def _read_table(path: Path) -> dict[str, Any]:
-    """Return the columns of a table. Raises InputError for one that cannot be read, or lacks COLUMNS."""
-    require_file(path)
-    try:
-        import pyarrow as pa
-        from pyarrow import feather
-    except ImportError as error:
-        raise DependencyError(
-            f"trajdata's tables need pyarrow, which is not installed; run: {install_advice('trajdata')}"
-        ) from error
-    try:
-        table = feather.read_table(path, memory_map=False)
-        table.validate(full=True)
-        missing = [name for name in COLUMNS if name not in table.column_names]
-        if missing:
-            shown = ", ".join(map(str, table.column_names))[:200]
-            raise InputError(f"{path}: expected columns {', '.join(missing)}, got {shown}")
-        return {name: table[name].to_pylist() for name in table.column_names}
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a table of trajdata (Feather), got {in_words(error)[:160]}") from error
+    """Return the columns that are used. Raises InputError for a table that cannot be read, or lacks COLUMNS."""
+    table = read_feather(path, "a table of trajdata (Feather)", "trajdata")
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        shown = ", ".join(map(str, table.column_names))[:200]
+        raise InputError(f"{path}: expected columns {', '.join(missing)}, got {shown}")
+    return {name: table[name].to_pylist() for name in (*COLUMNS, *OPTIONAL) if name in table.column_names}
 
 
 def _numbers(path: Path, table: dict[str, Any], name: str) -> FloatArray:

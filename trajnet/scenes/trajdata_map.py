@@ -64,10 +64,10 @@ def _read(path: Path, _time_ns: int, _size: int) -> Found:
 
     try:
         found = message.FromString(path.read_bytes())
-        origin_m = np.array([found.shifted_origin.x, found.shifted_origin.y])
+        origin_m = require_places(np.array([found.shifted_origin.x, found.shifted_origin.y]))
         lanes, left_out = list[Lane](), Counter[str]()
         for element in found.elements:
-            lane = _lane(element, require_places(origin_m))
+            lane = _lane(element, origin_m)
             lanes += [] if lane is None else [lane]
             left_out.update(name for name in LEFT_OUT if element.HasField(name))
         return tuple(lanes), left_out

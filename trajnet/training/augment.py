@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trajnet.columns import NEIGHBOUR_COLUMNS
+from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS
 from trajnet.training.config import AugmentConfig
 from trajnet.types import DEFAULT_SIZE_M
 
@@ -146,14 +146,35 @@ def mirrored(window: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
     for name in ("position_m", "velocity_mps", "future_m"):
         window[name] = window[name] * flip
     window["yaw_rad"] = window["yaw_rad"] * sign.unsqueeze(1)
-    aside = torch.zeros(len(NEIGHBOUR_COLUMNS), dtype=torch.bool)
-    for vector in (NEIGHBOUR_COLUMNS.offset_m, NEIGHBOUR_COLUMNS.velocity_mps, NEIGHBOUR_COLUMNS.heading):
-        aside[vector.stop - 1] = True  # its y
-    window["neighbours"] = window["neighbours"] * torch.where(aside, sign.reshape(-1, 1, 1), 1.0)
+    window["neighbours"] = torch.where(
+        chosen.reshape(-1, 1, 1), mirrored_neighbours(window["neighbours"]), window["neighbours"]
+    )
     distance = window["map_distance"]
+    window["map_distance"] = torch.where(chosen.reshape(-1, 1, 1, 1, 1), mirrored_map(distance), distance)
+    return window
+
+
+def mirrored_neighbours(neighbours: Tensor) -> Tensor:
+    """Return neighbours (N, k, columns of a neighbour) with left and right swapped."""
+    sign = torch.ones(len(NEIGHBOUR_COLUMNS), device=neighbours.device)
+    for vector in (NEIGHBOUR_COLUMNS.offset_m, NEIGHBOUR_COLUMNS.velocity_mps, NEIGHBOUR_COLUMNS.heading):
+        sign[vector.stop - 1] = -1.0  # its y
+    return neighbours * sign
+
+
+def mirrored_map(distance: Tensor) -> Tensor:
+    """Return the map around objects (N, A, B, patch * patch, 4) with left and right swapped."""
     patch = math.isqrt(distance.shape[3])
     squares = (*distance.shape[:3], patch, patch, distance.shape[4])
     flipped = distance.reshape(squares).flip(2, 4).reshape(distance.shape)
     flipped[..., 3].neg_()  # a direction along y, or nothing
-    window["map_distance"] = torch.where(chosen.reshape(-1, 1, 1, 1, 1), flipped, distance)
-    return window
+    return flipped
+
+
+def mirrored_inputs(history: Tensor) -> Tensor:
+    """Return inputs (..., columns of INPUT_COLUMNS) with left and right swapped."""
+    sign = torch.ones(len(INPUT_COLUMNS), device=history.device)
+    for vector in (INPUT_COLUMNS.displacement_m, INPUT_COLUMNS.velocity_mps, INPUT_COLUMNS.steady_velocity_mps):
+        sign[vector.stop - 1] = -1.0  # its y
+    sign[INPUT_COLUMNS.yaw_rad] = sign[INPUT_COLUMNS.previous_yaw_rad] = -1.0
+    return history * sign

@@ -19,6 +19,8 @@ from trajnet.whole_file import whole_file
 CHECKPOINT_VERSION = 4
 #: Entries of a checkpoint's weights that are fitted after training.
 CALIBRATION = ("spread", "sharpness")
+#: What the names of a second look's weights begin with.
+NEW_PART = "refinement."
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -81,6 +83,7 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
 def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = True) -> None:
     """Give the model the weights of a checkpoint, without its calibration.
 
+    A second look (ModelConfig.refine) that the trained model lacks starts as a new one, which changes nothing.
     A model that predicts further, in the same steps of time, starts the codes of its further knots as the last one's.
     non_commercial: what the new model's configuration says; it must not say less than that of the weights.
     Raises ContractError for a checkpoint of a network of other sizes, and for one whose licence forbids the use.
@@ -100,6 +103,7 @@ def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = Tru
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         raise ContractError(f"{path}: its model has other sizes: {' '.join(str(error).split())}") from error
-    if unexpected or set(missing) - set(CALIBRATION):
-        names = sorted({*unexpected, *missing} - set(CALIBRATION))
+    missing = [name for name in missing if name not in CALIBRATION and not name.startswith(NEW_PART)]
+    if unexpected or missing:
+        names = sorted({*unexpected, *missing})
         raise ContractError(f"{path}: its model has other parts than the configuration's: {', '.join(names)}")

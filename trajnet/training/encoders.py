@@ -64,8 +64,8 @@ class MapEncoder(nn.Module):
         self.flat = self.grids[-1][0] * self.grids[-1][1] * channels[-1]
         self.out = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.flat, width), nn.ReLU())
 
-    def forward(self, map_distance: Tensor, axes: Tensor | None) -> Tensor:
-        """Return (N, width) for map_distance (N, *view.shape, 4).
+    def forward(self, map_distance: Tensor, axes: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return (N, width), and the patches (N, P, channels[0]), for map_distance (N, *view.shape, 4).
 
         axes (N, PRODUCTS): those of FeatureSet; unused in a model without directions.
         """
@@ -83,12 +83,13 @@ class MapEncoder(nn.Module):
         else:
             points = map_distance.reshape(-1, wide).to(torch.float32)  # (N * patches, wide)
             seen = torch.relu(torch.matmul(points, weight) + self.patch.bias)  # (N * patches, channels)
+        patches = seen.reshape(-1, self.patches, self.patch.out_features)
         for layer, (rows, columns) in zip(self.larger, self.grids[1:], strict=True):
             # 2 x 2 patches side by side: (N, rows, 2, columns, 2 * channels) -> (N, rows, columns, 2, 2 * channels)
             squares = seen.reshape(-1, rows, 2, columns, 2 * seen.shape[-1]).transpose(2, 3)
             seen = torch.relu(layer(squares.reshape(-1, 4 * seen.shape[-1])))  # (N * rows * columns, next channels)
         out: Tensor = self.out(seen.reshape(-1, self.flat))  # (N, width)
-        return out
+        return out, patches
 
 
 class NeighbourAttention(nn.Module):
@@ -109,10 +110,11 @@ class NeighbourAttention(nn.Module):
         for name, values in neighbour_matrices().items():
             self.register_buffer(name, values, persistent=False)
 
-    def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> Tensor:
-        """Return (N, heads * width) for neighbours (N, k, NEIGHBOUR_COLUMNS) and axes (N, PRODUCTS).
+    def forward(self, neighbours: Tensor, axes: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (N, heads * width), the embeddings (N, k, width), and which neighbours are valid (N, k, 1).
 
-        own (N, query_width): what is known of each object itself. axes: those of FeatureSet. The embeddings serve as
+        neighbours (N, k, NEIGHBOUR_COLUMNS). axes (N, PRODUCTS): those of FeatureSet.
+        own (N, query_width): what is known of each object itself. The embeddings serve as
         keys and as values: the layer that takes the result is linear and can learn the value projection itself.
         """
         count = neighbours.shape[1]
@@ -131,4 +133,4 @@ class NeighbourAttention(nn.Module):
         share = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid
         share = share / (1.0 + share.sum(dim=1, keepdim=True))  # the 1 is the null option, with a score of 0
         out: Tensor = torch.matmul(share.transpose(1, 2), seen).reshape(-1, self.heads * self.width)
-        return out
+        return out, seen, valid

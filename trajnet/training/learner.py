@@ -73,7 +73,10 @@ class Learner(lightning.LightningModule):
         loss, terms = self._loss(paths, batch)
         if self._teachers is not None:
             config = self.config
-            regression, classification = taught(paths, self._teachers.futures(batch), config.model.set_sizes)
+            # Half of the windows, where mirror images are windows too: over the epochs, both answers to each.
+            mirror = torch.rand(len(batch.length)).to(batch.length.device) < 0.5 * config.augment.mirror
+            futures = self._teachers.futures(batch, mirror)
+            regression, classification = taught(paths, futures, config.model.set_sizes, config.loss.set_weights)
             loss = loss + config.loss.taught * (regression + config.loss.classification * classification)
             terms = {**terms, "taught_ade_m": regression, "taught_classification": classification}
         self.log("train/loss", loss, prog_bar=True)

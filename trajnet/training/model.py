@@ -11,6 +11,7 @@ In the order of the data, for N objects at one time:
 5. ``fuse``: encoder output, features, map and neighbours -> context (N, context).
 6. ``decoder``: an LSTM started from the context. Each of its R steps gives S = decoder_stride of the T = R S knots.
 7. ``heads``: for each of K modes and each knot an acceleration, a turn, two variances and a correlation.
+   ``refinement``: in some models, corrects these by what lies at the paths that they give.
 8. ``unicycle``: integrates accelerations and turns, within the limits of the class, to positions and course.
 9. ``covariance``: variances along and across the path, turned into map axes.
 10. ``classify``: one logit for each mode.
@@ -22,35 +23,21 @@ on them runs along the objects, and none needs a slice or a copy.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from trajnet.columns import INPUT_COLUMNS
 from trajnet.inference.contract import state_names
 from trajnet.training.encoders import MapEncoder, NeighbourAttention, recurrent
 from trajnet.training.feature_layouts import FEATURE_COLUMNS
-from trajnet.training.features import CLASSES, Features, FeatureSet, of_class, picking
+from trajnet.training.features import CLASSES, Features, FeatureSet, of_class
 from trajnet.training.model_config import ModelConfig
+from trajnet.training.motion import HEADS, motion_matrices
+from trajnet.training.refinement import Refinement
 from trajnet.training.tensors import ContextTensors, PathTensors
-from trajnet.types import WHEELED
 
-#: Numbers for each knot and mode: acceleration, turn, logarithms of the variances along and across, correlation.
-HEADS = 5
-
-#: Limits of the unicycle for wheeled classes: what a road vehicle can do, with a margin for noise, and the largest
-#: angle between its heading and its first direction of motion.
-MAX_ACCELERATION_MPS2 = 8.0
-MAX_CURVATURE_PER_M = 0.25
-MAX_COURSE_OFFSET_RAD = 0.3
-#: Limits of the other classes: they turn on the spot this fast, and start off within this angle of their heading.
-MAX_TURN_RATE_RADPS = 2.0
-MAX_FREE_OFFSET_RAD = 1.2
-#: Turn between knots for an output of 1, before the limit is applied: it keeps the outputs of order one.
-TURN_SCALE_RAD = 0.1
 #: Relative margin of the product of variances over the squared covariance: some tens of float32's rounding errors.
 ROUNDING = 4e-6
 
@@ -85,7 +72,8 @@ class TrajectoryModel(nn.Module):
         self.heads = nn.Linear(narrow, HEADS * config.modes * stride)
         self.offsets = nn.Linear(context, 2 * config.modes + 1)
         self.classify = nn.Sequential(nn.Linear(context, width), nn.ReLU(), nn.Linear(width, config.modes))
-        for name, values in self._constants().items():
+        self.refinement = Refinement(config) if config.refine else None
+        for name, values in motion_matrices(config).items():
             self.register_buffer(name, values, persistent=False)
         self.head_scale: Tensor
         self.to_limits: Tensor
@@ -100,32 +88,6 @@ class TrajectoryModel(nn.Module):
         self.register_buffer("spread", torch.ones(config.knots, CLASSES))
         self.register_buffer("sharpness", torch.ones(()))
 
-    def _constants(self) -> dict[str, Tensor]:
-        """Return the constant matrices, with the scales that keep the outputs of order one."""
-        config = self.config
-        wheeled = torch.tensor(WHEELED, dtype=torch.float32)
-        sums = torch.tril(torch.ones(config.knots, config.knots))
-        middles = sums - 0.5 * torch.eye(config.knots)
-        heads = torch.ones(HEADS, config.modes * config.decoder_stride, 1)
-        heads[0], heads[1], heads[2:4] = 1.0 / MAX_ACCELERATION_MPS2, TURN_SCALE_RAD, 2.0
-        rates = [MAX_CURVATURE_PER_M * wheeled, MAX_TURN_RATE_RADPS * (1.0 - wheeled)]
-        offset_rad = torch.where(wheeled > 0, MAX_COURSE_OFFSET_RAD, MAX_FREE_OFFSET_RAD)
-        limit_rad = config.knot_step_s * torch.stack(rates) + torch.tensor([[0.0], [1e-5]])
-        by_class = torch.cat([torch.stack([wheeled, offset_rad]), limit_rad])
-        return {
-            "head_scale": heads.reshape(-1, 1),
-            # From an observation to: whether its class is wheeled, the largest angle between first direction and
-            # heading, the largest turn between knots for each m/s, the largest turn at any speed, and the yaw.
-            "to_limits": torch.cat([of_class(by_class), picking(INPUT_COLUMNS.yaw_rad).t()]),
-            "to_gained_mps": MAX_ACCELERATION_MPS2 * config.knot_step_s * middles,
-            # From turns between knots to the course in the middle of each step, then at its end.
-            "to_course": torch.cat([middles, sums]),
-            "to_way_s": config.knot_step_s * sums,
-            # Added to an angle, their sines are the cosine and the sine of the angle.
-            "quarter_turns": torch.tensor([math.pi / 2, 0.0]).reshape(2, 1, 1, 1),
-            "sigma_scale_m": (0.1 + 0.3 * torch.tensor(config.time_s, dtype=torch.float32)).reshape(-1, 1),
-        }
-
     def encode(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return outputs (H, N, hidden) and the next state for embedded (H, N, embedding).
 
@@ -137,39 +99,53 @@ class TrajectoryModel(nn.Module):
         output, h = self.encoder(embedded, state[0])
         return output, (h,)
 
-    def fused(self, summary: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> Tensor:
-        """Return the context (N, context): what is known about each object and its surroundings."""
+    def fused(self, summary: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> tuple[Tensor, Sequence[Tensor]]:
+        """Return the context (N, context), what is known about each object and its surroundings, and what it is from.
+
+        The latter as Refinement takes it: the patches of the map, then neighbours and which of them are valid.
+        """
+        nearby: list[Tensor] = []
         known = torch.cat([summary, seen.features], -1)
         parts = [known]
         if self.map_encoder is not None:
-            parts.append(self.map_encoder(surroundings.map_distance, seen.axes) * seen.map_valid)
+            of_map, patches = self.map_encoder(surroundings.map_distance, seen.axes)
+            parts.append(of_map * seen.map_valid)
+            nearby.append(patches * seen.map_valid.unsqueeze(2))
         if self.attention is not None:
             assert seen.axes is not None  # a model with neighbours makes them
-            parts.append(self.attention(surroundings.neighbours, seen.axes, known))
+            of_neighbours, *embedded = self.attention(surroundings.neighbours, seen.axes, known)
+            parts.append(of_neighbours)
+            nearby += embedded
         out: Tensor = self.fuse(torch.cat(parts, -1))
-        return out
+        return out, nearby
 
     def decode(self, summary: Tensor, observed: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> PathTensors:
         """Return the paths of N objects.
 
         summary (N, hidden): the encoder's last output. observed (N, INPUT_COLUMNS), with its features.
         """
-        context = self.fused(summary, seen, surroundings)  # (N, context)
+        context, nearby = self.fused(summary, seen, surroundings)  # (N, context)
         begin, inputs, scored = self.decoder_inputs(context)
         hidden, _ = self.decoder(inputs, begin if self.config.cell == "lstm" else begin[0])  # (R, N, decoder_hidden)
-        acceleration, turn, spread, correlation = self.motion(self.dropout(hidden))  # (K, T, N); spread (2 K, T, N)
+        motion, logits = self.motion(self.dropout(hidden)), self.classify[1:](scored.squeeze(0))
         offset = torch.matmul(self.offsets.weight, context.t()) + self.offsets.bias.unsqueeze(1)  # (2 K + 1, N)
         offset = offset.reshape(2 * self.config.modes + 1, 1, -1)  # (2 K + 1, 1, N)
         start = torch.matmul(self.features.to_start.t(), seen.turned.t())  # (4, N)
         limits, half_variance_m2 = self.class_constants(observed)  # five of (1, N); (T, N)
+        if self.refinement is not None:
+            place_m = self.refinement.places(motion, offset, start, limits)  # (2, K, looks, N)
+            correction, likelier = self.refinement(place_m, context, nearby)
+            motion, logits = motion + correction, logits + likelier
+        modes = self.config.modes
+        acceleration, turn, spread, correlation = torch.split(motion, [modes, modes, 2 * modes, modes])
         xy_m, course, cos, sin = self.unicycle(acceleration, turn, offset, start, limits)
         # The loss of the covariance must not bend the path: its direction is a constant there.
         covariance = self.covariance(spread, correlation, cos.detach(), sin.detach(), half_variance_m2)
         planes = torch.cat([xy_m, course.unsqueeze(0), *covariance])  # (6, K, T, N) in the order of PATH_PLANES
-        return PathTensors(planes, self.ranked(self.classify[1:](scored.squeeze(0))) * self.sharpness)  # logits (N, K)
+        return PathTensors(planes, self.ranked(logits) * self.sharpness)  # logits (N, K)
 
-    def motion(self, hidden: Tensor) -> tuple[Tensor, ...]:
-        """Return acceleration and turn (K, T, N) each, spread (2 K, T, N) and correlation (K, T, N), without limits.
+    def motion(self, hidden: Tensor) -> Tensor:
+        """Return acceleration, turn, two spreads and correlation of each mode (HEADS * K, T, N), without limits.
 
         hidden (R, N, decoder_hidden): the decoder's outputs, each of which gives S = T / R knots.
         """
@@ -180,8 +156,7 @@ class TrajectoryModel(nn.Module):
         heads = heads + self.heads.bias.unsqueeze(1) * self.head_scale
         # The S knots of a step are R apart in memory: one copy puts all knots in order of time.
         heads = heads.reshape(HEADS * modes, stride, knots // stride, -1).transpose(1, 2)  # (HEADS * K, R, S, N)
-        ordered = heads.reshape(HEADS * modes, knots, -1)  # (HEADS * K, T, N)
-        return torch.split(ordered, [modes, modes, 2 * modes, modes])
+        return heads.reshape(HEADS * modes, knots, -1)  # (HEADS * K, T, N)
 
     def class_constants(self, observed: Tensor) -> tuple[Sequence[Tensor], Tensor]:
         """Return the five limits of to_limits (1, N) each, and half of the unit variances (T, N) in m^2, by class."""

@@ -10,6 +10,9 @@ from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements
 from trajnet.inference.contract import Cell
 
+#: Knots from one place to the next at which a refined model reads what lies at its paths.
+LOOK_KNOTS = 3
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -25,8 +28,9 @@ class ModelConfig:
     each 2 x 2 patches map_channels[1], and so on; all patches of the last level together become map_width.
     neighbours: number of nearest objects in the attention, attention: its width, attention_heads: how many
     times it looks. all_agents: whether neighbours are all agents that were there, also those that a benchmark's own
-    files do not list (see InputRequirements). context: width of what the decoder starts from. dropout: in training, of
-    the context, the map and the decoder's outputs.
+    files do not list (see InputRequirements). refine: width of a second look, in which each mode reads the map and the
+    neighbours where its path leads, and is corrected by them; it needs both, 0 is none. context: width of what the
+    decoder starts from. dropout: in training, of the context, the map and the decoder's outputs.
     Raises ConfigError for sizes out of range.
     """
 
@@ -50,6 +54,7 @@ class ModelConfig:
     all_agents: bool = False
     attention: int = 32
     attention_heads: int = 1
+    refine: int = 0
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -64,6 +69,12 @@ class ModelConfig:
         )
         require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
         require(not self.all_agents or self.neighbours > 0, "model.all_agents: expected only with neighbours above 0")
+        require(
+            self.refine == 0
+            or (self.refine > 0 and self.map is not None and self.neighbours > 0 and self.knots % LOOK_KNOTS == 0),
+            f"model.refine: expected 0, or a width with a map, neighbours and knots ({self.knots}) that {LOOK_KNOTS} "
+            f"divides, got {self.refine}",
+        )
         require(
             bool(self.map_channels) and min(self.map_channels) > 0,
             f"model.map_channels: expected numbers above 0, got {list(self.map_channels)}",

@@ -9,18 +9,19 @@ Dean 2015).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from trajnet.errors import ConfigError
+from trajnet.training.augment import mirrored_inputs, mirrored_map, mirrored_neighbours
 from trajnet.training.batches import Batch
 from trajnet.training.checkpoint import checkpoint_model
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_config import ModelConfig
-from trajnet.training.tensors import PathTensors
+from trajnet.training.tensors import ContextTensors, PathTensors
 
 
 @dataclass(frozen=True)
@@ -63,22 +64,40 @@ class Teachers:
         return cls(models)
 
     @torch.no_grad()
-    def futures(self, batch: Batch) -> Futures:
-        """Return the modes of all teachers for the windows of a batch; each teacher counts the same."""
-        found = []
+    def futures(self, batch: Batch, mirror: Tensor) -> Futures:
+        """Return the modes of all teachers for the windows of a batch; each teacher counts the same.
+
+        mirror (N,): windows that the teachers see with left and right swapped, and whose answers are swapped back. Such
+        an answer is another one, for no network learns the symmetry wholly, and both together are better than either.
+        """
+        found, batch = [], _mirrored(batch, mirror)
         for model in self._models:
             model.to(batch.future_m.device)
             found.append(model(batch.history, batch.length, batch.surroundings))
         probability = torch.cat([torch.softmax(paths.logits, 1) for paths in found], 1).t() / len(found)
-        return Futures(torch.cat([p.x_m for p in found]), torch.cat([p.y_m for p in found]), probability)
+        sign = torch.where(mirror, -1.0, 1.0)
+        return Futures(torch.cat([p.x_m for p in found]), sign * torch.cat([p.y_m for p in found]), probability)
 
 
-def taught(paths: PathTensors, futures: Futures, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _mirrored(batch: Batch, chosen: Tensor) -> Batch:
+    """Return the batch with what a model sees of the chosen windows (N,) mirrored."""
+    distance, neighbours = batch.surroundings
+    if distance.numel():
+        distance = torch.where(chosen.reshape(-1, 1, 1, 1, 1), mirrored_map(distance), distance)
+    if neighbours.numel():
+        neighbours = torch.where(chosen.reshape(-1, 1, 1), mirrored_neighbours(neighbours), neighbours)
+    history = torch.where(chosen.unsqueeze(1), mirrored_inputs(batch.history), batch.history)
+    return replace(batch, history=history, surroundings=ContextTensors(distance, neighbours))
+
+
+def taught(
+    paths: PathTensors, futures: Futures, sizes: Sequence[int], weights: Sequence[float] = ()
+) -> tuple[Tensor, Tensor]:
     """Return the regression and the classification of K modes for possible futures, both means over the objects.
 
     regression: the expected mean displacement (m) of the closest mode, in the mean over the sets (sizes as in
-    winner_takes_all). classification: cross entropy of the probabilities to the share of the futures that each mode is
-    the closest to.
+    winner_takes_all, weights as LossConfig.set_weights). classification: cross entropy of the probabilities to the
+    share of the futures that each mode is the closest to.
     """
     x = paths.x_m.unsqueeze(1) - futures.x_m  # (K, M, T, N)
     y = paths.y_m.unsqueeze(1) - futures.y_m
@@ -87,4 +106,6 @@ def taught(paths: PathTensors, futures: Futures, sizes: Sequence[int]) -> tuple[
     closest = torch.zeros_like(ade).scatter_(0, ade.argmin(dim=0, keepdim=True), 1.0)  # (K, M, N)
     share = (closest * futures.probability).sum(dim=1)  # (K, N)
     log_probability = torch.log_softmax(paths.logits, dim=1).t()  # (K, N)
-    return torch.stack(best).mean(), -(share * log_probability).sum(dim=0).mean()
+    weights = weights or (1.0,) * len(sizes)
+    regression = torch.stack([w * b for w, b in zip(weights, best, strict=True)]).sum() / sum(weights)
+    return regression, -(share * log_probability).sum(dim=0).mean()

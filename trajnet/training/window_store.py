@@ -205,7 +205,7 @@ def _stamp(recipe: _Recipe, by_content: bool) -> str:
     source = recipe.source
     files = recipe.files if recipe.files is not None else source_files(source, recipe.roots)
     format_name = "auto" if source.dataset.format is None else source.dataset.format.name
-    beside = [*recipe.maps] or [other for file in files for other in companions_of(file, format_name)]
+    beside = [*recipe.maps, *(other for file in files for other in companions_of(file, format_name))]
     if recipe.requirements.all_agents:
         beside += [agents for file in files if (agents := agents_file(file)) is not None]
     # Which files are chosen shows in the files themselves; the driving side changes no window.

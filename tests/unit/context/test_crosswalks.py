@@ -64,3 +64,6 @@ def test_of_many_the_nearest_stay() -> None:
     near = CrosswalkGrid(found).near(np.array([[50.0, 4.0], [1e6, 0.0]]))
     assert set(near[0].tolist()) >= {9, 10, 11}
     assert near[1].tolist() == [-1] * MOST_NEAR
+    by_distance = crosswalks_of([lane((5.0 * i, 0), (5.0 * i, 8), half_m=1) for i in (10, 11, 9, 12, 8, 13, 7)])
+    assert by_distance is not None
+    assert CrosswalkGrid(by_distance).near(np.array([[51.5, 4.0]]))[0].tolist() == [0, 1, 2, 3]

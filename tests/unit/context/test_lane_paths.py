@@ -40,6 +40,18 @@ def test_of_several_the_straightest_goes_on_and_far_distances_are_exact() -> Non
     assert after(paths, 1.0, 0.0, 900.0)[0] == pytest.approx([901.0, 0.0])
 
 
+def test_a_lane_does_not_go_on_in_one_that_begins_there_in_another_direction() -> None:
+    paths = LanePaths([lane((0, 0), (10, 0)), lane((10, 0), (10, 30))])
+    assert after(paths, 5.0, 0.0, 15.0)[0] == pytest.approx([20.0, 0.0])
+
+
+def test_poses_beyond_the_map_are_on_no_lane_wherever_they_are() -> None:
+    paths = LanePaths([lane((0, 0), (50, 0))])
+    x_m, y_m = (values.reshape(-1) for values in np.meshgrid(np.arange(-9.0, 60.0), np.arange(2.0, 40.0)))
+    place_m = np.concatenate([np.stack([x_m, y_m], axis=1), np.stack([x_m, -y_m], axis=1)])
+    assert not paths.under(place_m, np.zeros(len(place_m)))[1].any()
+
+
 def test_who_is_beside_or_goes_another_way_is_on_no_lane() -> None:
     paths = LanePaths([lane((0, 0), (50, 0)), lane((0, 3), (50, 3), drivable=False)])
     place_m = np.array([[10.0, 1.0], [10.0, -1.6], [10.0, 0.0], [10.0, 3.0], [-9.0, 0.0], [1e7, 1e7]])

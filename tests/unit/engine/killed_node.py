@@ -15,14 +15,14 @@ from typing import Any
 import ray
 from ray.cluster_utils import Cluster
 
-from tests.unit.engine.tasks import note_and_die, refuse_three, wait_for_file
+from tests.unit.engine.tasks import PATIENCE_S, note_and_die, refuse_three, wait_for_file
 from trajnet.engine import RayCluster
 from trajnet.errors import InputError, TrajnetError
 
 
 def kill(cluster: Any, node: Any, folder: Path) -> None:
     """Kill the node when tasks run on every CPU, then let the others go on."""
-    end = time.monotonic() + 60.0
+    end = time.monotonic() + PATIENCE_S
     while len(list(folder.glob("began-*"))) < 4 and time.monotonic() < end:
         time.sleep(0.05)
     cluster.remove_node(node, allow_graceful=False)

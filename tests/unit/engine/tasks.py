@@ -9,6 +9,9 @@ from pathlib import Path
 
 from trajnet.errors import InputError
 
+#: On a loaded machine seconds pass between the starts of two processes: whoever waits for all of them waits long.
+PATIENCE_S = 300.0
+
 
 def square(number: int) -> int:
     return number * number
@@ -50,10 +53,10 @@ def note_and_die(task: tuple[int, str]) -> int:
 
 
 def wait_for_file(task: tuple[int, str]) -> int:
-    """Say that it began, then wait until it is let go; ten seconds at most, should a test fail."""
+    """Say that it began, then wait until it is let go; PATIENCE_S at most, should a test fail."""
     number, folder = task
     (Path(folder) / f"began-{number}-{os.getpid()}").touch()
-    end = time.monotonic() + 10.0
+    end = time.monotonic() + PATIENCE_S
     while not (Path(folder) / "go").exists() and time.monotonic() < end:
         time.sleep(0.01)
     return number

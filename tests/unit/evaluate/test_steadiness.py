@@ -11,10 +11,10 @@ import pytest
 from tests.unit.evaluate.test_evaluate import FAR_M, Modes, scene_of, straight
 from trajnet import metrics
 from trajnet.errors import InputError
-from trajnet.evaluate.steadiness import PathWatch, WatchedStream, summary
+from trajnet.evaluate.steadiness import PathWatch, Steps, StepSums, WatchedStream, summary
 from trajnet.inference import ConstantVelocity
 from trajnet.tracking.store import Observations
-from trajnet.types import Prediction
+from trajnet.types import CLASS_NAMES, Prediction
 
 TIME_S = np.arange(1.0, 5.0) * 0.5
 
@@ -117,3 +117,30 @@ def test_observations_too_far_apart_are_not_compared() -> None:
         )  # fmt: skip
     assert len(watch.steps()) == 2 + 2
     assert summary(PathWatch(np.array([1.0])).steps()) == {}
+
+
+def test_sums_of_parts_have_the_figures_of_the_whole() -> None:
+    draw = np.random.default_rng(0)
+    kinds, dt_s = draw.integers(0, 3, 5000).astype(np.int8), draw.choice([0.1, 0.5], 5000)
+    jump_m, end_m = draw.lognormal(-2.0, 1.5, 5000), draw.lognormal(0.0, 2.0, 5000) * (draw.random(5000) < 0.7)
+    every = Steps(kinds, dt_s, jump_m, end_m, draw.random(5000) < 0.1)
+    parts = StepSums()
+    for begin, end in ((0, 7), (7, 7), (4000, 5000), (7, 4000)):
+        parts.add(every.select(np.arange(begin, end)))
+    found, whole = parts.summary(), summary(every)
+    assert found.keys() == whole.keys() == {"all", *CLASS_NAMES[:3]}
+    for name in found:
+        assert found[name] == pytest.approx(whole[name], rel=1e-12)
+        rows = (kinds == CLASS_NAMES.index(name)) if name != "all" else np.ones(5000, np.bool_)
+        assert found[name]["pairs"] == rows.sum()
+        assert found[name]["jump_m"] == pytest.approx(jump_m[rows].mean())
+        assert found[name]["end_jump_m"] == pytest.approx(end_m[rows].mean())
+        assert found[name]["flips_per_object_minute"] == pytest.approx(60 * every.flip[rows].sum() / dt_s[rows].sum())
+        for value_m, p95 in ((jump_m, "jump_m_p95"), (end_m, "end_jump_m_p95")):
+            exact_m = np.percentile(value_m[rows], 95, method="inverted_cdf")
+            assert found[name][p95] == pytest.approx(exact_m, rel=0.005)
+
+
+def test_paths_that_stay_exactly_have_no_jump_at_any_percentile() -> None:
+    still = Steps(np.zeros(3, np.int8), np.full(3, 0.1), np.zeros(3), np.zeros(3), np.zeros(3, np.bool_))
+    assert summary(still)["all"]["jump_m_p95"] == 0.0

@@ -25,7 +25,7 @@ from trajnet.evaluate.runner import model_results, run_unit
 from trajnet.evaluate.scoring import METRICS, Scores
 from trajnet.evaluate.tally import Tally, means, tally
 from trajnet.evaluate.units import WindowUnit
-from trajnet.inference import Stream
+from trajnet.inference import Stream, load_predictor
 from trajnet.scenes import write_scene
 from trajnet.tracking.store import TrackPolicy
 from trajnet.types import FloatArray, ObjectClass
@@ -134,8 +134,12 @@ def test_what_is_kept_of_a_scene_does_not_grow_with_its_objects(folder: Path) ->
     dataset = open_dataset("scenes", folder, None, horizon_s=HORIZON_S)
     ((_, result),) = model_results(dataset, ["cv"])
     assert result.scores is None
-    per_pair = len(pickle.dumps(result.steps)) / len(result.steps)
-    assert per_pair < 40
+    few = len(pickle.dumps(result.steps))
+    steps = run_unit(dataset.units[0], load_predictor("cv"), dataset.time_s).steps
+    before = result.steps.summary()["all"]["pairs"]
+    result.steps.add(concat([steps] * 40))
+    assert result.steps.summary()["all"]["pairs"] == before + 40 * len(steps) > 4_000
+    assert len(pickle.dumps(result.steps)) == few
 
 
 def test_what_predictors_did_is_added_up_over_the_units(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,9 @@ def make_model(cell: str = "lstm", layers: int = 1, **changes: Any) -> Trajector
     torch.manual_seed(5)
     small = {"hidden": 16, "embedding": 12, "context": 20, "modes": 3, "uses_velocity": True}
     model = TrajectoryModel(ModelConfig(**{**small, "cell": cell, "layers": layers, **changes})).eval()
-    with torch.no_grad():  # as after calibration
+    with torch.no_grad():  # as after training and calibration
+        if model.refinement is not None:
+            model.refinement.out.weight.normal_()
         model.spread.uniform_(0.5, 2.0)
         model.sharpness.fill_(1.3)
     return model
@@ -70,9 +72,14 @@ def test_every_cell_exports_as_one_operator_a_layer_and_agrees_with_torch(cell: 
     assert found.steps == 500
 
 
-@pytest.mark.parametrize(("cell", "step_s"), [("lstm", 0.5), ("gru", 0.1), ("rnn-tanh", 0.5), ("rnn-relu", 0.1)])
-def test_a_model_with_map_neighbours_and_sets_exports_and_agrees_with_torch(cell: str, step_s: float) -> None:
-    model = make_model(cell, **ALL)
+@pytest.mark.parametrize(
+    ("cell", "step_s", "refine"),
+    [("lstm", 0.5, 0), ("gru", 0.1, 0), ("rnn-tanh", 0.5, 0), ("rnn-relu", 0.1, 0), ("lstm", 0.5, 8)],
+)
+def test_a_model_with_map_neighbours_and_sets_exports_and_agrees_with_torch(
+    cell: str, step_s: float, refine: int
+) -> None:
+    model = make_model(cell, **ALL, refine=refine)
     graph, proto = export_model(model, np.round(np.arange(step_s, 6.01, step_s), 9))
     assert graph.resample == (step_s != 0.5)
     assert check_graph(proto, graph)[OPERATOR[cell]] == 2

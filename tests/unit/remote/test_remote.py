@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tests.object_store import empty_bucket, s3_store
 from trajnet.errors import DependencyError, InputError
 from trajnet.remote import fetched, prepared_target, put, url_of
+from trajnet.remote.store import _entry
 from trajnet.remote.urls import Url
 
 
@@ -57,6 +59,7 @@ def test_a_folder_is_fetched_once_and_follows_the_store(bucket: str, monkeypatch
     names = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert names == {"a.csv": b"one", "deep/b.csv": b"two"}
 
+    (folder / ".done").write_text("a note of a command")
     gets: list[list[str]] = []
     real = store.get
 
@@ -73,6 +76,7 @@ def test_a_folder_is_fetched_once_and_follows_the_store(bucket: str, monkeypatch
     assert gets == [["bucket/t/a.csv"]]
     assert (folder / "a.csv").read_bytes() == b"six"
     assert not (folder / "deep" / "b.csv").exists()
+    assert (folder / ".done").exists()
 
 
 def test_a_copy_that_was_changed_or_cut_is_fetched_again(bucket: str) -> None:
@@ -101,6 +105,25 @@ def test_what_is_put_need_not_be_fetched(bucket: str, monkeypatch: pytest.Monkey
     (folder / "b.csv").write_bytes(b"again")
     prepared_target(url.parent)
     assert [path.name for path in folder.iterdir()] == ["a.csv"]
+
+
+def test_what_did_not_arrive_whole_is_said(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"whole")
+    monkeypatch.setattr(_store(), "put_file", lambda _, name: _store().pipe(name, b"who"))
+    with pytest.raises(InputError, match=r"^s3://bucket/a.csv: expected 5 bytes, the store has 3; run the same"):
+        put(tmp_path / "a.csv", _url(f"{bucket}/a.csv"))
+
+
+@pytest.mark.parametrize("told", [{"LastModified": datetime(2026, 1, 2, tzinfo=timezone.utc)}, {"mtime": 1767312000.0}])
+def test_a_time_is_the_same_in_a_listing_and_alone(told: dict[str, Any]) -> None:
+    """Listings tell fractions of a second."""
+    url, other = Url("s3", "bucket/a"), dict(told)
+    if "LastModified" in told:
+        other["LastModified"] = told["LastModified"].replace(microsecond=250_000)
+    one, again = (_entry(url, {"size": 3, "ETag": "x", **each}) for each in (told, other))
+    assert one == again
+    assert one.time_ns // 1_000_000_000 == 1767312000
+    assert _entry(url, {"size": 3, "ETag": "y", **told}).time_ns != one.time_ns
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none/", ""])

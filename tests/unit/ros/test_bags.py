@@ -110,6 +110,7 @@ def test_mcap_readers_decode_every_message_from_the_schemas_in_the_file(tmp_path
         PREDICTED_TOPIC: PREDICTED_OBJECTS,
         MARKER_TOPIC: "visualization_msgs/msg/MarkerArray",
         COVARIANCE_TOPIC: "sensor_msgs/msg/PointCloud2",
+        "/tf": "tf2_msgs/msg/TFMessage",
     }
     assert {len(m) for m in seen.values()} == {8}
     tracked, predicted = seen[TRACKED_TOPIC][0][1], seen[PREDICTED_TOPIC][0][1]
@@ -122,6 +123,10 @@ def test_mcap_readers_decode_every_message_from_the_schemas_in_the_file(tmp_path
         500_000_000,
     )
     assert (seen[MARKER_TOPIC][0][1].markers[0].ns, seen[COVARIANCE_TOPIC][0][1].width) == ("paths", 3 * 13)
+    for (_, cloud), (_, message) in zip(seen[COVARIANCE_TOPIC], seen["/tf"], strict=True):
+        (origin,) = message.transforms
+        assert (origin.header.frame_id, origin.child_frame_id) == ("map", cloud.header.frame_id)
+        assert origin.header.stamp.nanosec == cloud.header.stamp.nanosec
 
 
 def test_rosbags_itself_reads_the_same_values(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_the_cloud_has_a_record_for_every_object() -> None:
     records = disagreement_records(
         compare(lines(0, {"a": [(1.0, 1.0)], "b": [(1.0, 1.0)]}), lines(0, {"b": [(2.0, 1.0)]}))
     )
-    assert records["y"].tolist() == [0.0, 10.0]
+    assert records["y_m"].tolist() == [0.0, 10.0]
     assert records["state"].tolist() == [Compared.ABSENT, Compared.BOTH]
     assert records["distance_3s_m"][1] == pytest.approx(3.0)
     assert np.isnan(records["distance_1s_m"][0])

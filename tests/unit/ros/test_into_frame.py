@@ -81,6 +81,8 @@ def test_without_a_transform_they_leave_as_they_came_with_a_warning_that_says_wh
     assert status.level == Level.WARN
     assert "objects are in frame 'odom', expected 'map': no transforms have been received" in status.message
     assert dict(status.values)["untransformed_total"] == "1"
+    line.process(message(100, "a"), 100 * MS)
+    assert line.into_frame.reason == ""
 
 
 def test_it_can_be_switched_off_and_any_frame_may_be_expected() -> None:

@@ -180,6 +180,9 @@ def test_the_predictors_arguments_reach_the_node() -> None:
         ("~/output/objects", "/out"),
     ]  # fmt: skip
     assert node.given["arguments"] == ["--ros-args", "--log-level", "debug"]
+    assert "on_exit" not in node.given
+    (node,) = actions_of("predictor.launch.py", required="True")
+    assert node.given["on_exit"].kind == "Shutdown"
 
 
 @pytest.mark.usefixtures("launch_modules")
@@ -203,7 +206,9 @@ def test_a_scene_is_replayed_by_the_player() -> None:
     )
     assert installed(included.positional[0]) == LAUNCH / "predictor.launch.py"
     actions_of("predictor.launch.py", **dict(included.given["launch_arguments"]))  # every argument is declared there
-    assert dict(included.given["launch_arguments"]) == {"model": "cv", "map_path": "/m.osm", "use_sim_time": "true"}
+    assert dict(included.given["launch_arguments"]) == {
+        "model": "cv", "map_path": "/m.osm", "use_sim_time": "true", "required": "true",
+    }  # fmt: skip
     assert player.given["executable"] in executables()
     assert player.given["name"] == constant(PLAYER, "NODE_NAME")
     (parameters,) = player.given["parameters"]

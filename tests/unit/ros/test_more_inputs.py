@@ -128,6 +128,7 @@ def test_a_map_reaches_the_pipeline_and_its_status(monkeypatch: pytest.MonkeyPat
     inputs.close()
     assert not node.callbacks
     assert not maps._thread.is_alive()
+    inputs.close()  # after a cleanup the node ends: nothing is destroyed twice
 
 
 @pytest.mark.usefixtures("messages")

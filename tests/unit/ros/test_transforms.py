@@ -129,6 +129,7 @@ def test_a_circle_of_frames_ends() -> None:
         (tf(0, "map", "odom", (0.0, 0.0, 0.0))[:-1], "expected 8 bytes more, got 7"),
         (tf(0, "map", "odom", (0.0, math.nan, 0.0)), "'odom' to 'map': expected finite numbers and a rotation"),
         (tf(0, "map", "odom", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)), "expected finite numbers and a rotation"),
+        (tf(0, "map", "odom", (0.0, 0.0, 0.0), (0.0, 0.0, 1e200, 1e200)), "expected finite numbers and a rotation"),
     ],
 )
 def test_broken_messages_are_refused(data: bytes, complaint: str) -> None:

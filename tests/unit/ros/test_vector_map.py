@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -156,11 +158,17 @@ def test_one_that_cannot_be_used_leaves_the_one_before(
     assert maps.state.problem == ""
 
 
-def test_a_map_in_another_frame_is_said(maps: VectorMap, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_map_in_another_frame_is_not_used_and_one_without_a_frame_is(
+    maps: VectorMap, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING):
         maps.offer(map_message(b"lanes", frame_id="world"))
-        until(lambda: maps._built is not None)
-    assert "in frame 'world', expected 'map'" in caplog.text
+        until(lambda: counts(maps)["failed"] == 1)
+    assert maps.take() is None
+    assert maps.state.problem == "expected a map in frame 'map', got one in 'world'"
+    assert "got one in 'world'; the map in use stays" in caplog.text
+    maps.offer(map_message(b"lanes", frame_id=""))
+    until(lambda: maps.take() is not None)
 
 
 def test_closing_ends_a_build_that_is_under_way(builder: Builder) -> None:
@@ -305,3 +313,19 @@ def test_a_build_that_takes_too_long_or_is_not_wanted_any_more_is_ended() -> Non
     cancelled.cancel()
     with pytest.raises(InputError, match="ended with exit code -9"):
         cancelled(forever)
+
+
+@pytest.mark.usefixtures("lanelet2")
+@pytest.mark.parametrize("archive", [f"[{ROAD}]", f"[{WALKWAY}]"])
+def test_where_the_node_was_killed_its_folder_is_removed(tmp_path: Path, archive: str) -> None:
+    folder = tmp_path / "trajnet-map-1"
+    folder.mkdir()
+    (folder / "map.bin").write_text(archive)
+    files = [str(folder / "map.bin"), str(folder / "map.npz")]
+    command = [sys.executable, "-m", "trajnet.ros.lanelet_archive", *files]
+    subprocess.run([*command, str(os.getpid())], check=False)
+    assert folder.exists()
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    subprocess.run([*command, str(killed.pid)], check=False)
+    assert not folder.exists()

@@ -80,6 +80,16 @@ def test_a_detection_beside_a_listed_object_is_another_one(tmp_path: Path) -> No
     assert scene.track_id == ("7", "9", "n2")
 
 
+def test_the_box_of_a_listed_object_is_turned_with_it(tmp_path: Path) -> None:
+    """Heading 45 degrees to the left: 1.4 m ahead and 1.4 m to the left is within, 1.4 m to the right is not."""
+    label = label_file(tmp_path, yaw_rad=np.pi / 4)
+    beside: Agents = {
+        "n1": ("car", {f: (101.4 + 2.0 * f, 51.4, 0.9) for f in range(20)}),
+        "n2": ("car", {f: (101.4 + 2.0 * f, 48.6, 0.9) for f in range(20)}),
+    }
+    assert with_agents(load_scene(label), agents_table(tmp_path, beside)).track_id == ("7", "9", "n2")
+
+
 def assert_same(got: Surroundings, expected: Surroundings) -> None:
     for f in fields(Surroundings):
         np.testing.assert_array_equal(getattr(got, f.name), getattr(expected, f.name), err_msg=f.name)

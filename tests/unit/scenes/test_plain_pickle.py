@@ -110,6 +110,7 @@ def _array_pickle(shape: tuple[int, ...], raw: bytes, name: str = "f8") -> bytes
         (pickle.dumps({((1,),): 2}), "expected texts and numbers as keys and in sets, got tuple"),
         (pickle.dumps({(1, 2)}), "expected texts and numbers as keys and in sets, got tuple"),
         (b"\x80\x04\x96\xff\xff\xff\xff\xff\xff\xff\x00.", "expected 72057594037927935 bytes, got 1"),
+        (b"\x80\x04\x96\xff\xff\xff\xff\xff\xff\xff\xff.", "expected a pickle of plain data, got OverflowError"),
         (b"\x80\x04r\xff\xff\xff\xff.", "expected a pickle of plain data, got"),
         (b"\x80\x04\x82\x01.", "expected a pickle of plain data, got the opcode or reference"),
         (b"Pvalue\n.", "expected a pickle of plain data, got the opcode or reference"),

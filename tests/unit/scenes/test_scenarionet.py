@@ -16,7 +16,9 @@ from tests.unit.scenes.scenarionet_files import scenario_of, write_scenario
 from trajnet.cli.conversion import Conversion, convert_one
 from trajnet.datasets.files import find_scenes, load_scene, scene_kind
 from trajnet.errors import InputError
-from trajnet.types import ObjectClass, Scene
+from trajnet.scenes.scenarionet_map import WIDEST_M
+from trajnet.scenes.womd_map import HALF_BIKE_WIDTH_M, HALF_WIDTH_M
+from trajnet.types import DEFAULT_SIZE_M, ObjectClass, Scene
 
 SCENE = Path(__file__).resolve().parents[3] / "sim" / "scenes" / "crossing_small.parquet"
 
@@ -120,6 +122,51 @@ def test_without_validity_all_steps_count(tmp_path: Path) -> None:
     assert not scene.velocity_valid.any()
 
 
+def test_targets_are_those_of_the_metadata_at_its_step(tmp_path: Path) -> None:
+    tiny = _tiny()
+    tiny["tracks"]["other"] = copy.deepcopy(tiny["tracks"]["car"])
+    tiny["metadata"].update(tracks_to_predict={"other": {}}, current_time_index=1)
+    scene = load_scene(write_scenario(tmp_path / "sd_a.pkl", tiny))
+    (row,) = np.flatnonzero(scene.is_target)
+    assert (scene.track_id[scene.row_track[row]], scene.row_frame[row]) == ("other", 1)
+
+
+def test_who_stands_has_a_velocity_of_zero_that_is_known(tmp_path: Path) -> None:
+    tiny = _tiny()
+    tiny["tracks"]["car"]["state"].update(position=np.zeros((3, 3)), velocity=np.zeros((3, 2)))
+    assert load_scene(write_scenario(tmp_path / "sd_a.pkl", tiny)).velocity_valid.all()
+
+
+def test_steps_without_anybody_are_frames_and_sizes_are_those_that_can_be(tmp_path: Path) -> None:
+    tiny = _tiny()
+    tiny["tracks"]["car"]["state"].update(valid=np.array([1, 0, 1]), length=np.array([np.nan, 9.0, 5.0]))
+    tiny["tracks"]["car"]["state"].update(width=np.zeros(3))
+    scene = load_scene(write_scenario(tmp_path / "sd_a.pkl", tiny))
+    assert scene.timestamp_ns.tolist() == [0, 100_000_000, 200_000_000]
+    assert scene.row_frame.tolist() == [0, 2]
+    assert scene.size_m.tolist() == [[5.0, DEFAULT_SIZE_M[ObjectClass.BUS, 1]]]
+
+
+def test_lanes_are_as_wide_as_what_is_known_of_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tiny, line = _tiny(), np.array([[0.0, 0], [20, 0]])
+    tiny["map_features"] = {
+        "polygon": {"type": "LANE_FREEWAY", "polyline": line, "polygon": [[0, 2], [20, 2], [20, -2.5], [0, -2.5]]},
+        "vast": {"type": "LANE_FREEWAY", "polyline": line, "polygon": [[0, 50], [20, 50], [20, -50], [0, -50]]},
+        "bicycles": {"type": "LANE_BIKE_LANE", "polyline": line},
+        "street": {"type": "LANE_UNKNOWN", "polyline": line},
+        "point": {"type": "LANE_UNKNOWN", "polyline": line[:1]},
+        "short": {"type": "LANE_UNKNOWN", "polyline": line * 1e-3},
+    }
+    with caplog.at_level(logging.INFO):
+        lanes = load_scene(write_scenario(tmp_path / "sd_a.pkl", tiny)).lanes
+    half_m = {lane.lane_id: (lane.left_m[0, 1], lane.right_m[0, 1]) for lane in lanes}
+    assert half_m == {
+        "polygon": (2.25, -2.25), "vast": (WIDEST_M, -WIDEST_M),
+        "bicycles": (HALF_BIKE_WIDTH_M, -HALF_BIKE_WIDTH_M), "street": (HALF_WIDTH_M, -HALF_WIDTH_M),
+    }  # fmt: skip
+    assert "2 lane_unknown without a shape" in caplog.text
+
+
 def _without(tiny: dict[str, Any], *names: str) -> dict[str, Any]:
     for name in names[:-1]:
         tiny = tiny[name]
@@ -135,6 +182,14 @@ def _without(tiny: dict[str, Any], *names: str) -> dict[str, Any]:
         (
             lambda s: _without(s, "tracks", "car", "state", "position"),
             "track 'car': expected 'position', got heading, length",
+        ),
+        (
+            lambda s: s["tracks"]["car"]["state"].update(heading=None),
+            r"track 'car', 'heading': expected numbers of shape \(3,\), got object of \(\)",
+        ),
+        (
+            lambda s: s["tracks"]["car"]["state"].update(position=np.zeros((3, 1))),
+            "track 'car', 'position': expected at least 2 columns, got 1",
         ),
         (lambda s: s.update(length=4), r"metadata, 'ts': expected numbers of shape \(4,\), got float64 of \(3,\)"),
         (lambda s: s.update(length=0), "length: expected 1 to 100,000 steps, got 0"),

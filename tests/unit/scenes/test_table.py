@@ -163,7 +163,7 @@ def test_what_is_written_has_argoverse_columns_first_and_null_for_the_unknown(sc
     assert {r["focal_track_id"] for r in rows} == {"b"}
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_scene_survives_the_table(data: st.DataObject, tmp_path: Path) -> None:
     frames, tracks = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 5))

@@ -76,11 +76,46 @@ def test_a_table_at_another_rate_is_not_a_scene_of_its_own() -> None:
     assert other.frame_count == 2 * load_scene(WALKERS).frame_count - 1
 
 
+def test_tables_at_other_rates_are_scenes_where_the_recordings_own_is_gone(tmp_path: Path) -> None:
+    shutil.copytree(WALKERS.parent, tmp_path / "biwi_eth")
+    other = tmp_path / "biwi_eth" / "agent_data_dt0.20.feather"
+    (tmp_path / "biwi_eth" / WALKERS.name).rename(other.with_name("agent_data_dt0.10.feather"))
+    shutil.copy(other.with_name("scene_metadata_dt0.20.dill"), other.with_name("scene_metadata_dt0.10.dill"))
+    assert find_scenes(tmp_path) == [other.with_name("agent_data_dt0.10.feather"), other]
+
+
 def test_the_files_beside_a_table_are_known() -> None:
     assert companions_of(ROAD) == [
         ROAD.with_name("scene_metadata_dt0.10.dill"),
         CACHE / "nuplan_mini" / "maps" / "town.pb",
     ]
+
+
+def _changed(path: Path, without: tuple[str, ...] = (), **columns: list[float]) -> None:
+    table = feather.read_table(path, memory_map=False)
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    feather.write_feather(table.drop_columns(list(without)), path)
+
+
+def test_sizes_of_the_table_come_first_and_headings_may_be_sine_and_cosine(road: Path) -> None:
+    wanted = load_scene(ROAD)
+    one = np.ones(len(wanted.row_frame))
+    length_m = np.where(np.arange(len(one)) % 2, 3.0, np.nan)
+    _changed(road, ("heading",), length=list(length_m), width=list(one), sin_heading=list(one), cos_heading=list(-one))
+    scene = load_scene(road)
+    np.testing.assert_allclose(scene.yaw_rad, 0.75 * np.pi)
+    assert scene.yaw_valid.all()
+    assert scene.size_m[:, 1].tolist() == [1.0] * 3
+    assert set(scene.size_m[:, 0]) <= {3.0, *wanted.size_m[:, 0]}
+    assert (scene.size_m[:, 0] == 3.0).any()
+
+
+def test_a_location_leads_to_no_file_outside_the_maps(road: Path) -> None:
+    beside, maps = road.with_name("scene_metadata_dt0.10.dill"), road.parents[1] / "maps"
+    shutil.move(maps / "town.pb", maps.parent / "x.pb")
+    beside.write_bytes(beside.read_bytes().replace(b"town", b"../x"))
+    assert load_scene(road).lanes == ()
 
 
 def _renamed(path: Path) -> None:

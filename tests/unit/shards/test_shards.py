@@ -110,6 +110,12 @@ def test_every_array_comes_back_with_its_type_and_shape() -> None:
         assert got[name].tobytes() == values.tobytes(), name
 
 
+def test_a_piece_with_more_bytes_than_its_arrays_have_is_refused() -> None:
+    whole = packed({"one": np.arange(4.0)})
+    with pytest.raises(InputError, match="8 bytes are left"):
+        unpacked(whole.replace(b"[4]", b"[3]"))
+
+
 def groups(folder: Path | None, count: int = 5) -> list[Group]:
     return [Group(f"g{n}", (10 * n, 8, "" if folder is None else str(folder))) for n in range(count)]
 

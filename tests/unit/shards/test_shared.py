@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,23 @@ def _build(folder: Path, shared: Path, make: Any = lambda what: [what]) -> list[
 def test_what_one_machine_built_the_other_takes(tmp_path: Path) -> None:
     assert _build(tmp_path / "one", tmp_path / "shared") == [b"one", b"two"]
     assert _build(tmp_path / "two", tmp_path / "shared", _never) == [b"one", b"two"]
+
+
+def test_the_index_is_there_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+    real = shutil.copyfile
+
+    def noted(source: Path, target: Path) -> None:
+        assert not (target.parent / "aa.json").exists()  # nobody takes a group for complete meanwhile
+        copied.append(source.suffix)
+        real(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", noted)
+    monkeypatch.setattr(f"{__name__}.GROUPS", GROUPS[:1])
+    _build(tmp_path / "one", tmp_path / "shared")
+    assert copied == [".bin", ".json"]
+    _build(tmp_path / "two", tmp_path / "shared", _never)
+    assert copied == [".bin", ".json", ".json", ".bin"]
 
 
 def test_a_group_without_its_index_is_not_there(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tests.frames import in_patches
 from tests.neighbours import named, packed
@@ -18,17 +19,17 @@ from trajnet.errors import ConfigError
 from trajnet.geometry import rotate
 from trajnet.training.batches import steady_velocities
 from trajnet.training.loss import gaussian_nll
-from trajnet.training.model import (
+from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
+from trajnet.training.model_input import ModelInput
+from trajnet.training.motion import (
     HEADS,
     MAX_ACCELERATION_MPS2,
     MAX_COURSE_OFFSET_RAD,
     MAX_CURVATURE_PER_M,
     MAX_FREE_OFFSET_RAD,
     MAX_TURN_RATE_RADPS,
-    TrajectoryModel,
 )
-from trajnet.training.model_config import ModelConfig
-from trajnet.training.model_input import ModelInput
 from trajnet.training.tensors import ContextTensors, PathTensors
 from trajnet.types import ObjectClass
 
@@ -41,12 +42,17 @@ ALL: dict[str, Any] = {
 }  # fmt: skip
 #: The same with directions of traffic, without neighbours, whose positions would need its axes.
 DIRECTED = ALL | {"map": replace(VIEW, directions=True), "neighbours": 0}
+#: Everything, and a second look at it.
+REFINED = ALL | {"refine": 8}
 
 
 def make_model(**changes: Any) -> TrajectoryModel:
     torch.manual_seed(3)
     small = {"hidden": 16, "embedding": 12, "context": 20, "modes": 4}
-    return TrajectoryModel(ModelConfig(**{**small, **changes})).eval()
+    model = TrajectoryModel(ModelConfig(**{**small, **changes})).eval()
+    if model.refinement is not None:  # a new one corrects nothing
+        nn.init.normal_(model.refinement.out.weight)
+    return model
 
 
 def surroundings(count: int, seed: int = 0, config: ModelConfig | None = None) -> ContextTensors:
@@ -132,7 +138,9 @@ def assert_close(got: PathTensors, expected: PathTensors, tolerance: float) -> N
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(("layers", "extras"), [(1, {}), (2, {}), (1, ALL)], ids=["1", "2", "all"])
+@pytest.mark.parametrize(
+    ("layers", "extras"), [(1, {}), (2, {}), (1, ALL), (1, REFINED)], ids=["1", "2", "all", "refined"]
+)
 def test_replaying_step_by_step_equals_the_whole_history(cell: str, layers: int, extras: dict[str, Any]) -> None:
     model = make_model(cell=cell, layers=layers, uses_velocity=True, **extras)
     history, length = histories(20, 6)
@@ -168,7 +176,7 @@ def turned(values: torch.Tensor, angle: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("extras", [{}, ALL, DIRECTED], ids=["plain", "all", "directed"])
+@pytest.mark.parametrize("extras", [{}, ALL, DIRECTED, REFINED], ids=["plain", "all", "directed", "refined"])
 def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, Any]) -> None:
     """Where a scene is, the model is never told; the map it sees in its own axes turns with it."""
     model = make_model(cell=cell, uses_velocity=True, **extras)
@@ -207,8 +215,9 @@ def test_a_turned_scene_turns_the_prediction(cell: str, extras: dict[str, Any]) 
     assert torch.allclose(there.cov_yy_m2, expected_covariance[..., 1, 1], rtol=1e-2, atol=1e-3)
 
 
-def test_what_is_around_counts_where_it_is_there_and_only_there() -> None:
-    model = make_model(**ALL)
+@pytest.mark.parametrize("extras", [ALL, REFINED], ids=["all", "refined"])
+def test_what_is_around_counts_where_it_is_there_and_only_there(extras: dict[str, Any]) -> None:
+    model = make_model(**extras)
     history, length = histories(6, 12)
     around, other = surroundings(12, seed=1), surroundings(12, seed=2)
     with torch.no_grad():
@@ -556,7 +565,7 @@ def test_the_map_is_seen_by_a_convolution_of_whole_patches() -> None:
         planes = grid.permute(0, 3, 1, 2) / INT8_MAX
         seen = torch.relu(torch.nn.functional.conv2d(planes, kernel, encoder.patch.bias, stride=VIEW.patch))
         expected = encoder.out(seen.permute(0, 2, 3, 1).reshape(7, -1))
-        torch.testing.assert_close(encoder(patches, None), expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(encoder(patches, None)[0], expected, atol=1e-5, rtol=1e-4)
         assert expected.shape == (7, 14)
         assert (expected > 0).any()
 
@@ -578,7 +587,7 @@ def test_the_levels_of_the_map_are_convolutions_of_two_by_two() -> None:
         assert seen.shape == (9, 6, 1, 2)
         expected = encoder.out(seen.permute(0, 2, 3, 1).reshape(9, -1))
         assert (expected > 0).any()
-        torch.testing.assert_close(encoder(patches, None), expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(encoder(patches, None)[0], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_directions_are_seen_in_the_objects_own_axes() -> None:

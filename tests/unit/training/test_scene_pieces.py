@@ -57,6 +57,14 @@ def crossing() -> Scene:
     return load_scene(SCENES / "crossing_small.parquet")
 
 
+def test_what_differs_in_the_sign_of_zero_is_kept_as_it_is(tmp_path: Path, crossing: Scene) -> None:
+    windows = made(tmp_path, crossing)
+    assert "velocity_mps" not in stored_as_arrays(windows)
+    velocity_mps = windows.data.velocity_mps
+    signed = np.where(velocity_mps == 0, -np.zeros_like(velocity_mps), velocity_mps)
+    assert "velocity_mps" in stored_as_arrays(windows, replace(windows.data, velocity_mps=signed))
+
+
 @pytest.mark.parametrize("directions", [False, True])
 def test_windows_of_measured_tracks_are_references_alone(crossing: Scene, tmp_path: Path, directions: bool) -> None:
     view = REQUIREMENTS.view

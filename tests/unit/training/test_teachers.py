@@ -9,7 +9,10 @@ import pytest
 import torch
 
 from tests.unit.training.test_train import checkpoint
+from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS
+from trajnet.context.map_field import MapView
 from trajnet.errors import ConfigError
+from trajnet.training.augment import mirrored_inputs, mirrored_map, mirrored_neighbours
 from trajnet.training.batches import Batch
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.learner import Learner
@@ -20,6 +23,7 @@ from trajnet.training.teachers import Futures, Teachers, taught
 from trajnet.training.tensors import ContextTensors, PathTensors
 
 KNOTS, OBJECTS, MODES = 4, 3, 5
+NONE = torch.zeros(OBJECTS, dtype=torch.bool)
 SMALL = ModelConfig(hidden=8, decoder_hidden=8, modes=MODES, knots=KNOTS, sets=(2, MODES))
 SOURCE = SourceConfig("scenes", path="made")
 CONFIG = TrainConfig("made", "none", True, (SOURCE,), (SOURCE,), model=SMALL)
@@ -49,20 +53,21 @@ def batch(steps: int = 3) -> Batch:
     return Batch(history.packed(), length, nothing, normal(KNOTS, OBJECTS, 2), torch.ones(KNOTS, OBJECTS))
 
 
-def test_the_expected_displacement_of_the_closest_mode_of_each_set() -> None:
+@pytest.mark.parametrize(("weights", "of_first"), [((), 0.5), ((1.0, 3.0), 0.25)])
+def test_the_expected_displacement_of_the_closest_mode_of_each_set(weights: tuple[float, ...], of_first: float) -> None:
     draw = torch.Generator().manual_seed(0)
     x, y = torch.randn(2, MODES, KNOTS, OBJECTS, generator=draw) * 5.0
     logits = torch.randn(OBJECTS, MODES, generator=draw)
     other_x, other_y = torch.randn(2, 6, KNOTS, OBJECTS, generator=draw) * 5.0
     futures = Futures(other_x, other_y, torch.softmax(torch.randn(6, OBJECTS, generator=draw), 0))
-    regression, classification = taught(paths_of(x, y, logits), futures, (2, MODES))
+    regression, classification = taught(paths_of(x, y, logits), futures, (2, MODES), weights)
     expected, entropy = 0.0, 0.0
     for n in range(OBJECTS):
         log_p = torch.log_softmax(logits[n], 0)
         for m in range(6):
             ade = torch.hypot(x[:, :, n] - futures.x_m[m, :, n], y[:, :, n] - futures.y_m[m, :, n]).mean(1)
             p = futures.probability[m, n]
-            expected += float(p * (ade[:2].min() + ade.min()) / 2) / OBJECTS
+            expected += float(p * (of_first * ade[:2].min() + (1.0 - of_first) * ade.min())) / OBJECTS
             entropy -= float(p * log_p[ade.argmin()]) / OBJECTS
     assert float(regression) == pytest.approx(expected, rel=1e-4)
     assert float(classification) == pytest.approx(entropy, rel=1e-4)
@@ -86,7 +91,7 @@ def test_all_modes_of_all_teachers_are_futures_and_no_teacher_is_trained(tmp_pat
         for i, model in enumerate(models)
     ]
     seen = batch()
-    futures = Teachers.load(files, SMALL, non_commercial=True).futures(seen)
+    futures = Teachers.load(files, SMALL, non_commercial=True).futures(seen, NONE)
     assert futures.x_m.shape == (2 * MODES, KNOTS, OBJECTS)
     assert torch.allclose(futures.probability.sum(dim=0), torch.ones(OBJECTS))
     with torch.no_grad():
@@ -113,3 +118,28 @@ def test_a_teacher_must_fit_and_its_licence_too(tmp_path: Path) -> None:
         Teachers.load([path], replace(SMALL, neighbours=3), non_commercial=True)
     with pytest.raises(ConfigError, match=r"teacher\.ckpt: it is for non-commercial use only \(none\)"):
         Teachers.load([path], SMALL, non_commercial=False)
+
+
+def test_teachers_that_see_a_mirrored_window_answer_as_seen_in_a_mirror(tmp_path: Path) -> None:
+    view = MapView(ahead_m=6.0, behind_m=3.0, side_m=4.5, step_m=3.0, patch=2, directions=True)
+    config = replace(SMALL, map=view, neighbours=2)
+    torch.manual_seed(0)
+    path = str(checkpoint(tmp_path / "teacher.ckpt", replace(CONFIG, model=config), TrajectoryModel(config)))
+    seen = batch()
+    history, mirror = seen.history.clone(), mirrored_inputs(seen.history)
+    history[:, 1] = mirror[:, 0]  # the second object is the first one's mirror image
+    history[..., INPUT_COLUMNS.map_valid] = 1.0
+    draw = torch.Generator().manual_seed(5)
+    distance = torch.randint(-127, 128, (OBJECTS, *view.shape, 4), generator=draw, dtype=torch.int8)
+    neighbours = torch.randn(OBJECTS, 2, len(NEIGHBOUR_COLUMNS), generator=draw)
+    neighbours[..., NEIGHBOUR_COLUMNS.valid] = 1.0
+    distance[1], neighbours[1] = mirrored_map(distance[:1])[0], mirrored_neighbours(neighbours[:1])[0]
+    seen = replace(seen, history=history, surroundings=ContextTensors(distance, neighbours))
+    teachers = Teachers.load([path], config, non_commercial=True)
+    plain, mixed = (teachers.futures(seen, mirror) for mirror in (NONE, torch.tensor([True, False, False])))
+    assert torch.allclose(mixed.x_m[..., 0], plain.x_m[..., 1], atol=1e-5)
+    assert torch.allclose(mixed.y_m[..., 0], -plain.y_m[..., 1], atol=1e-5)
+    assert torch.allclose(mixed.probability[:, 0], plain.probability[:, 1], atol=1e-6)
+    assert not torch.allclose(mixed.y_m[..., 0], plain.y_m[..., 0], atol=1e-2)
+    for mine, theirs in ((mixed.x_m, plain.x_m), (mixed.y_m, plain.y_m), (mixed.probability, plain.probability)):
+        assert torch.equal(mine[..., 1:], theirs[..., 1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,32 @@ def test_a_group_has_no_second_file_beyond_its_size(
         monkeypatch.setattr(window_store, "GROUP_BYTES", size)
         build(root, tmp_path / str(groups), SOURCE)
         assert len(list((tmp_path / str(groups)).glob("*.json"))) == groups
+
+
+def test_windows_are_built_anew_where_a_file_beside_a_scene_changed_also_with_a_map_of_their_own(
+    root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(SCENES.parents[1] / "tests" / "golden" / "trajdata_cache" / "nuplan_mini", tmp_path / "cache")
+    short = replace(SOURCE, path="cache", history_s=0.2, stride=2, min_future_s=0.5, map="roads/0.parquet")
+    groups = []
+    for time_ns in (1, 2, 2):
+        os.utime(tmp_path / "cache" / "log=1" / "scene_metadata_dt0.10.dill", ns=(time_ns, time_ns))
+        stored_windows([short], [tmp_path, root], FUTURE_S, REQUIREMENTS, tmp_path / "windows")
+        groups.append(len(list((tmp_path / "windows").glob("*.json"))))
+    assert groups == [1, 2, 2]
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_what_was_read_is_kept_up_to_a_number_of_windows(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = build(root, tmp_path / "windows", SOURCE)
+    stored.select(np.array([0]))
+    (piece,) = stored._cache.values()
+    monkeypatch.setattr(window_store, "CACHED_WINDOWS", 2 * len(piece))
+    stored.everything()
+    assert len(stored) > 2 * len(piece)
+    assert stored._cached == sum(map(len, stored._cache.values())) <= 2 * len(piece)
 
 
 @pytest.mark.usefixtures("small_groups")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.arrays import all_true, any_true
+from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.tracking.store import Observations
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, ObjectClass, Prediction
@@ -52,6 +53,8 @@ STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
 #: Of standing still, for objects that were seen once and without a velocity: this share of the probability of the modes
 #: that end within STAYS_M, and at most so much. The model gives standing less than it deserves there.
 SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 2.5, 0.8, 2.0
+#: The same of wheeled objects that appear beside known ones: what is in view from the start drives more often.
+APPEARS, APPEARS_MOST = 4.0, 0.9
 
 #: Paths shorter than this have no way to be followed (m).
 SHORTEST_M = 0.5
@@ -105,15 +108,16 @@ def along_the_path(
 
 
 def combined(
-    path_m: FloatArray, begin_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, cruise: FloatArray,
-    stand: FloatArray, wheeled: BoolArray,
+    path_m: FloatArray, begin_m: FloatArray, velocity_mps: FloatArray, change_mps2: FloatArray, time_s: FloatArray,
+    cruise: FloatArray, stand: FloatArray, wheeled: BoolArray,
 ) -> FloatArray:  # fmt: skip
     """Return paths (N, T, 2) drawn towards constant velocity by cruise and towards standing still by stand (N, T).
 
     Vehicles and riders keep the way that the model sees, and the progress on it is combined: constant velocity knows
     the speed, but no bend. The positions of others are, and of those whose path is shorter than SHORTEST_M; there the
     weight falls with how far the path ends beside the line of constant velocity, to a half at ASIDE_M.
-    begin_m (N, 2): where the objects are. velocity_mps (N, 2). time_s (T,). wheeled (N,).
+    begin_m (N, 2): where the objects are. velocity_mps (N, 2), change_mps2 (2, N): how it changes, see speed_change.
+    time_s (T,). wheeled (N,).
     """
     # Axes first, objects last: NumPy is slow along short axes.
     gone_m = np.subtract(path_m.T, begin_m.T[:, None], order="C")  # (2, T, N)
@@ -128,7 +132,11 @@ def combined(
     follows = wheeled & (passed_m[-1] >= SHORTEST_M)
     found_m = np.empty_like(path_m)
     if any_true(follows):
-        progress_m = cruise * (time_s[:, None] * np.hypot(velocity_mps[0], velocity_mps[1]))
+        progress_m = time_s[:, None] * np.hypot(velocity_mps[0], velocity_mps[1])
+        progress_m += carried_s2(time_s)[0, :, None] * change_mps2[0]
+        np.maximum(progress_m, 0.0, out=progress_m)  # who brakes stops, and does not go back
+        np.maximum.accumulate(progress_m, axis=0, out=progress_m)
+        progress_m *= cruise
         progress_m += passed_m * (1.0 - weight)
         along_m = along_the_path(gone_m, step_m, length_m, passed_m, progress_m)
         along_m += begin_m.T[:, None]
@@ -136,22 +144,25 @@ def combined(
     if not all_true(follows):
         row = (~follows).nonzero()[0]
         moved_m = _towards(
-            gone_m.take(row, axis=2), velocity_mps.take(row, axis=1), time_s, cruise.take(row, axis=1),
-            weight.take(row, axis=1),
+            gone_m.take(row, axis=2), velocity_mps.take(row, axis=1), change_mps2.take(row, axis=1) * ~wheeled[row],
+            time_s, cruise.take(row, axis=1), weight.take(row, axis=1),
         )  # fmt: skip
         found_m[row] = path_m.take(row, axis=0) + moved_m.T
     return found_m
 
 
 def _towards(
-    gone_m: FloatArray, velocity_mps: FloatArray, time_s: FloatArray, cruise: FloatArray, weight: FloatArray
-) -> FloatArray:
+    gone_m: FloatArray, velocity_mps: FloatArray, change_mps2: FloatArray, time_s: FloatArray, cruise: FloatArray,
+    weight: FloatArray,
+) -> FloatArray:  # fmt: skip
     """Return how far (2, T, N) the positions of these paths are moved; see combined."""
     speed_mps, end_m = np.hypot(velocity_mps[0], velocity_mps[1]), gone_m[:, -1]
     aside_m = velocity_mps[0] * end_m[1]
     aside_m -= velocity_mps[1] * end_m[0]
     aside_m /= np.maximum(speed_mps, 0.1)
-    offset_m: FloatArray = velocity_mps[:, None] * (cruise * time_s[:, None])
+    offset_m: FloatArray = velocity_mps[:, None] * time_s[:, None]
+    offset_m += change_mps2[:, None] * carried_s2(time_s)[1, :, None]
+    offset_m *= cruise
     offset_m -= weight * gone_m
     offset_m /= 1.0 + np.square(aside_m / ASIDE_M)
     return offset_m
@@ -190,17 +201,20 @@ class Combination:
             if len(row := np.flatnonzero(once)):
                 gone_m = prediction.position_m[row, :, -1] - observations.position_m[row, None]
                 stays = np.hypot(gone_m[..., 0], gone_m[..., 1]) < STAYS_M
-                stand[row] = np.minimum(SEEN_ONCE * (prediction.probability[row] * stays).sum(axis=1), SEEN_ONCE_MOST)
+                appears = _WHEELED.take(observations.object_class[row]) & (not all_true(observations.reset))
+                share, most = np.where(appears, [[APPEARS], [APPEARS_MOST]], [[SEEN_ONCE], [SEEN_ONCE_MOST]])
+                stand[row] = np.minimum(share * (prediction.probability[row] * stays).sum(axis=1), most)
         cruise *= (1.0 - stand)[:, None]
         return cruise, stand[:, None]
 
     def draw(
         self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, speed_mps: FloatArray,
-        stood_s: FloatArray, model: BoolArray,
+        change_mps2: FloatArray, stood_s: FloatArray, model: BoolArray,
     ) -> None:  # fmt: skip
         """Move the most probable path of each row that the model answered, model (N,), in place.
 
-        velocity_mps (N, 2), speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood.
+        velocity_mps (N, 2), speed_mps (N,): with which it goes on. change_mps2 (2, N): how that changes, see
+        speed_change. stood_s (N,): how long it has stood.
         """
         cruise, stand = self.weights(observations, prediction, speed_mps, stood_s)
         drawn = np.logical_or.reduce(cruise.T + stand.T) & model
@@ -211,6 +225,6 @@ class Combination:
         paths_m = prediction.position_m.reshape(-1, len(self._time_s), 2)  # a view
         paths_m[place] = combined(
             paths_m.take(place, axis=0), observations.position_m.take(row, axis=0), velocity_mps.take(row, axis=0),
-            self._time_s, cruise.T.take(row, axis=1).T, stand.take(row, axis=0),
+            change_mps2.take(row, axis=1), self._time_s, cruise.T.take(row, axis=1).T, stand.take(row, axis=0),
             _WHEELED.take(observations.object_class.take(row)),
         )  # fmt: skip

@@ -14,6 +14,7 @@ from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.mixture import mixed
 from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posterior, log_likelihoods
 from trajnet.inference.judging.ring import Ring, flat
+from trajnet.inference.judging.speed_change import SpeedChange
 from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
 from trajnet.inference.judging.standing_time import StandingTime
@@ -83,6 +84,7 @@ class SelfJudge:
         self._spreads = Spreads(time_s)
         self._combination = Combination(time_s) if options.combine else None
         self._standing_time = StandingTime()
+        self._speed_change = SpeedChange()
         length = self._ring.length
         self._answers = _Answers(
             np.zeros((0, length, len(self._knot_s), 2, modes + 2)), np.zeros((0, length, modes)), np.zeros((0, length))
@@ -131,7 +133,8 @@ class SelfJudge:
         model = prediction.source == _MODEL
         if self._combination is not None:
             stood_s = self._standing_time.stood_s(observations)
-            self._combination.draw(observations, prediction, velocity_mps, speed_mps, stood_s, model)
+            change_mps2 = self._speed_change.observed(observations, velocity_mps)
+            self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
         result = prediction
         if self._options.weigh:
             result = self._mixed(observations, prediction, velocity_mps, model)

@@ -10,7 +10,7 @@ from trajnet.context.crosswalks import crosswalks_of
 from trajnet.inference import NO_JUDGING, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.inference.crossing.modes import Crossing
-from trajnet.inference.crossing.signals import GREEN, RED
+from trajnet.inference.crossing.signals import GREEN, RED, UNKNOWN, SignalMemory
 from trajnet.inference.crossing.table import PROBABILITY, START_S, WALKING_MPS
 from trajnet.tracking.store import Observations, TrackPolicy
 from trajnet.types import Expert, FloatArray, Lane, ObjectClass, Prediction, Source, TrackFrame
@@ -204,8 +204,31 @@ def test_who_comes_up_to_a_crosswalk_with_a_path_onto_it_keeps_its_probability()
     found.probability[0] = (0.6, 0.34, 0.06)
     found.position_m[0, 2, :, 1] += TIME_S  # the mode of 6 % crosses
     assert PROBABILITY[1, 1] > 0.06
-    after = Crossing(walks).added(observed_of(one), found)
-    assert after.probability[0] == pytest.approx([0.6, 0.34, 0.06])
+    for probability in (PROBABILITY, np.full((4, 3), 0.5)):  # however probable it is for those who have none
+        after = Crossing(walks, probability).added(observed_of(one), found)
+        assert after.probability[0] == pytest.approx([0.6, 0.34, 0.06])
+
+
+def test_who_would_enter_where_the_crosswalk_ends_is_not_near_it() -> None:
+    """Who is beside it enters as far ahead as it is away: from 4.5 m beside the middle, nothing of it is left."""
+    walks = crosswalks_of([LANE])
+    assert walks is not None
+    crossing, one = Crossing(walks, np.full((4, 3), 1.0)), people((9.0, 5.0), (6.5, 5.0))
+    found = Stream(Standing(), judging=NO_JUDGING).update(one, 0)
+    after = crossing.added(observed_of(one), found)
+    assert after.expert is not None
+    assert (after.expert == Expert.CROSSING).any(axis=1).tolist() == [False, False]
+    crossing.added(observed_of(people((9.0, 5.0), (4.5, 5.0))), found)
+    assert crossing.near_row.tolist() == [1]
+
+
+def test_lights_are_known_for_a_second_before_and_after_their_stamp() -> None:
+    walks = crosswalks_of([LANE])
+    assert walks is not None
+    memory = SignalMemory(walks)
+    memory.hear(np.array([7]), np.array([RED]), 5 * SECOND)
+    times_ns = [4 * SECOND - 1, 4 * SECOND, 5 * SECOND, 6 * SECOND, 6 * SECOND + 1]
+    assert [int(memory.states(now_ns)[0]) for now_ns in times_ns] == [UNKNOWN, RED, RED, RED, UNKNOWN]
 
 
 @pytest.mark.parametrize(

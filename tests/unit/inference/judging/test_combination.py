@@ -11,6 +11,8 @@ from tests.frames import frame, observed
 from tests.unit.inference.judging.fakes import TIME_S, Says, bytes_of, driving, fed
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
 from trajnet.inference.judging.combination import (
+    APPEARS,
+    APPEARS_MOST,
     CRUISE,
     HORIZONS_S,
     SEEN_ONCE,
@@ -23,6 +25,7 @@ from trajnet.inference.judging.combination import (
     group_of,
 )
 from trajnet.inference.judging.experts import velocity_of
+from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -109,6 +112,23 @@ def test_what_is_seen_once_and_without_a_velocity_is_drawn_towards_standing_by_t
 
 
 @pytest.mark.parametrize(
+    ("kind", "stays", "wanted"),
+    [
+        (ObjectClass.CAR, 0.2, APPEARS * 0.2),
+        (ObjectClass.BICYCLE, 0.6, APPEARS_MOST),
+        (ObjectClass.PEDESTRIAN, 0.2, SEEN_ONCE * 0.2),
+    ],
+)
+def test_what_appears_on_wheels_beside_known_objects_is_drawn_more(
+    kind: ObjectClass, stays: float, wanted: float
+) -> None:
+    model = Says([(5.0, 0.0), (0.1, 0.0)], [1.0 - stays, stays])
+    frames = [frame(0.0, {"a": (0.0, 0.0)}, kind=kind), frame(0.1, {"a": (0.0, 0.0), "b": (30.0, 0.0)}, kind=kind)]
+    _, stand = weights_of(*frames, model=model)
+    np.testing.assert_allclose(stand, [[0.0], [wanted]])
+
+
+@pytest.mark.parametrize(
     ("stood_s", "wanted"), [(0.9, 0.0), (1.5, STAND[1] / 2), (STOOD_S[2], STAND[2]), (99.0, STAND[-1])]
 )
 def test_standing_counts_more_the_longer_an_object_has_stood(stood_s: float, wanted: float) -> None:
@@ -144,11 +164,14 @@ def test_rows_that_physics_answers_do_not_move() -> None:
 
 
 def drawn(
-    path_m: FloatArray, velocity_mps: tuple[float, float], weight: float, *, wheeled: bool, stand: float = 0.0
-) -> FloatArray:
+    path_m: FloatArray, velocity_mps: tuple[float, float], weight: float, *, wheeled: bool, stand: float = 0.0,
+    change_mps2: tuple[float, float] = (0.0, 0.0),
+) -> FloatArray:  # fmt: skip
     cruise, still = np.full((1, len(path_m)), weight), np.full((1, 1), stand)
-    begin_m, velocities = np.zeros((1, 2)), np.array([velocity_mps])
-    found = combined(path_m[None], begin_m, velocities, TIME_S[: len(path_m)], cruise, still, np.array([wheeled]))
+    begin_m, velocities, changes = np.zeros((1, 2)), np.array([velocity_mps]), np.array([change_mps2]).T
+    found = combined(
+        path_m[None], begin_m, velocities, changes, TIME_S[: len(path_m)], cruise, still, np.array([wheeled])
+    )
     one: FloatArray = found[0]
     return one
 
@@ -187,6 +210,33 @@ def test_drawn_towards_standing_still_a_path_becomes_shorter_by_the_weight(wheel
     np.testing.assert_allclose(both_m[:, 0], (0.3 * 5.0 + 0.3 * 9.0) * TIME_S)
 
 
+def test_a_change_of_the_velocity_is_carried_on_and_fades() -> None:
+    """A vehicle goes on along its path, a person where the change points."""
+    angle = TIME_S * 0.25
+    bend_m = 20.0 * np.stack([np.sin(angle), 1.0 - np.cos(angle)], axis=1)  # 5 m/s
+    path_m = drawn(bend_m, (5.0, 0.0), 1.0, wheeled=True, change_mps2=(-1.0, 0.0))
+    gone_m = np.linalg.norm(np.diff(path_m, axis=0, prepend=0.0), axis=1).cumsum()
+    np.testing.assert_allclose(gone_m, 5.0 * TIME_S - carried_s2(TIME_S)[0], rtol=0.01)
+    ahead_m = np.stack([2.0 * TIME_S, np.zeros(12)], axis=1)
+    moved_m = drawn(ahead_m, (2.0, 0.0), 0.5, wheeled=False, change_mps2=(-1.0, 0.5)) - ahead_m
+    np.testing.assert_allclose(moved_m, 0.5 * carried_s2(TIME_S)[1][:, None] * [-1.0, 0.5], atol=1e-12)
+
+
+@pytest.mark.parametrize("speed_mps", [0.1, 0.5, 1.0, 2.0])
+def test_a_vehicle_that_brakes_stops_and_does_not_go_back(speed_mps: float) -> None:
+    ahead_m = np.stack([5.0 * TIME_S, np.zeros(12)], axis=1)
+    path_m = drawn(ahead_m, (speed_mps, 0.0), 1.0, wheeled=True, change_mps2=(-2.0, 0.0))[:, 0]
+    assert (np.diff(path_m, prepend=0.0) >= -1e-12).all()
+    assert path_m[-1] == path_m[-2] < speed_mps * TIME_S[-2]
+    np.testing.assert_allclose(path_m[-1], max((speed_mps * TIME_S - 2.0 * carried_s2(TIME_S)[0]).max(), 0.0))
+
+
+def test_a_change_of_the_speed_has_no_direction_where_a_path_goes_nowhere() -> None:
+    nowhere_m = np.array([[0.01, 0.0]] * 4)
+    still_m = drawn(nowhere_m, (3.0, 0.0), 0.5, wheeled=True)
+    np.testing.assert_array_equal(drawn(nowhere_m, (3.0, 0.0), 0.5, wheeled=True, change_mps2=(-1.0, 0.0)), still_m)
+
+
 def test_people_who_are_to_turn_are_drawn_less() -> None:
     for aside_m, share in ((0.0, 1.0), (3.0, 0.5), (9.0, 0.1)):
         path_m = np.stack([np.zeros(12), np.linspace(aside_m / 12, aside_m, 12)], axis=1)
@@ -198,13 +248,15 @@ def test_no_path_depends_on_others_beside_it() -> None:
     draw = np.random.default_rng(0)
     step_m = draw.normal(1.0, 2.0, (40, 12, 2)) * draw.choice([0.0, 0.02, 1.0], (40, 12, 1))
     begin_m, velocity_mps = draw.normal(0.0, 100.0, (40, 2)), draw.normal(0.0, 5.0, (40, 2))
+    change_mps2 = draw.normal(0.0, 2.0, (2, 40))
     path_m, wheeled = begin_m[:, None] + step_m.cumsum(axis=1), np.arange(40) % 3 > 0
     cruise, still = draw.uniform(0.0, 0.5, (40, 12)), draw.uniform(0.0, 0.5, (40, 1))
 
     def of(rows: slice) -> FloatArray:
         return combined(
-            path_m[rows], begin_m[rows], velocity_mps[rows], TIME_S, cruise[rows], still[rows], wheeled[rows]
-        )
+            path_m[rows], begin_m[rows], velocity_mps[rows], change_mps2[:, rows], TIME_S, cruise[rows], still[rows],
+            wheeled[rows],
+        )  # fmt: skip
 
     alone = np.concatenate([of(slice(row, row + 1)) for row in range(40)])
     np.testing.assert_allclose(of(slice(None)), alone, atol=1e-12)
