@@ -21,7 +21,7 @@ from tests.unit.evaluate import test_womd
 from tests.unit.evaluate.test_evaluate import scene_of, straight, wavy
 from trajnet.cli.main import build
 from trajnet.errors import InputError
-from trajnet.evaluate import evaluate, kept_work, runner
+from trajnet.evaluate import evaluate, kept_work, open_dataset, runner
 from trajnet.evaluate.kept_work import KeptWork
 from trajnet.evaluate.mined import WorstKeeper
 from trajnet.evaluate.tally import JointErrors
@@ -257,3 +257,19 @@ def test_an_interrupted_command_says_how_to_go_on(folder: Path, tmp_path: Path) 
         )
         assert ended.returncode == 130, ended.stderr
         assert words in " ".join(ended.stderr.split())
+
+
+def test_files_beside_the_scenes_and_the_weights_are_part_of_what_it_is_of(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside, model = tmp_path / "map.osm", tmp_path / "model.onnx"
+    monkeypatch.setattr(kept_work, "companions_of", lambda _file: [beside])
+    opened = open_dataset("scenes", folder, None, horizon_s=HORIZON_S)
+    found = set()
+    for map_text, weights in (("a", "1"), ("other", "1"), ("a", "2")):
+        beside.write_text(map_text)
+        model.write_text(weights)
+        for file in (beside, model):
+            os.utime(file, (1e9, 1e9))
+        found.add(kept_work.identity_of(opened, [str(model)], ()))
+    assert len(found) == 3
