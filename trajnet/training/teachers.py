@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from trajnet.columns import INPUT_COLUMNS
 from trajnet.errors import ConfigError
 from trajnet.training.augment import mirrored_inputs, mirrored_map, mirrored_neighbours
 from trajnet.training.batches import Batch
@@ -64,13 +65,15 @@ class Teachers:
         return cls(models)
 
     @torch.no_grad()
-    def futures(self, batch: Batch, mirror: Tensor) -> Futures:
+    def futures(self, batch: Batch, mirror: Tensor, blind: Tensor) -> Futures:
         """Return the modes of all teachers for the windows of a batch; each teacher counts the same.
 
         mirror (N,): windows that the teachers see with left and right swapped, and whose answers are swapped back. Such
         an answer is another one, for no network learns the symmetry wholly, and both together are better than either.
+        blind (N,): windows that they see without the map: what the object would do for all they know of its motion,
+        where a map of a kind that few windows have would have told them the place.
         """
-        found, batch = [], _mirrored(batch, mirror)
+        found, batch = [], _without_map(_mirrored(batch, mirror), blind)
         for model in self._models:
             model.to(batch.future_m.device)
             found.append(model(batch.history, batch.length, batch.surroundings))
@@ -88,6 +91,13 @@ def _mirrored(batch: Batch, chosen: Tensor) -> Batch:
         neighbours = torch.where(chosen.reshape(-1, 1, 1), mirrored_neighbours(neighbours), neighbours)
     history = torch.where(chosen.unsqueeze(1), mirrored_inputs(batch.history), batch.history)
     return replace(batch, history=history, surroundings=ContextTensors(distance, neighbours))
+
+
+def _without_map(batch: Batch, chosen: Tensor) -> Batch:
+    """Return the batch with the map of the chosen windows (N,) not valid."""
+    history = batch.history.clone()
+    history[:, chosen, INPUT_COLUMNS.map_valid] = 0.0
+    return replace(batch, history=history)
 
 
 def taught(

@@ -16,6 +16,7 @@ from trajnet.training.augment import mirrored_inputs, mirrored_map, mirrored_nei
 from trajnet.training.batches import Batch
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.learner import Learner
+from trajnet.training.loss_config import LossConfig
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import ModelInput
@@ -91,7 +92,7 @@ def test_all_modes_of_all_teachers_are_futures_and_no_teacher_is_trained(tmp_pat
         for i, model in enumerate(models)
     ]
     seen = batch()
-    futures = Teachers.load(files, SMALL, non_commercial=True).futures(seen, NONE)
+    futures = Teachers.load(files, SMALL, non_commercial=True).futures(seen, NONE, NONE)
     assert futures.x_m.shape == (2 * MODES, KNOTS, OBJECTS)
     assert torch.allclose(futures.probability.sum(dim=0), torch.ones(OBJECTS))
     with torch.no_grad():
@@ -120,23 +121,60 @@ def test_a_teacher_must_fit_and_its_licence_too(tmp_path: Path) -> None:
         Teachers.load([path], SMALL, non_commercial=False)
 
 
-def test_teachers_that_see_a_mirrored_window_answer_as_seen_in_a_mirror(tmp_path: Path) -> None:
+def with_a_map() -> tuple[ModelConfig, Batch]:
+    """Return a model that sees a map and two neighbours, and a batch of objects that have both."""
     view = MapView(ahead_m=6.0, behind_m=3.0, side_m=4.5, step_m=3.0, patch=2, directions=True)
-    config = replace(SMALL, map=view, neighbours=2)
-    torch.manual_seed(0)
-    path = str(checkpoint(tmp_path / "teacher.ckpt", replace(CONFIG, model=config), TrajectoryModel(config)))
-    seen = batch()
-    history, mirror = seen.history.clone(), mirrored_inputs(seen.history)
-    history[:, 1] = mirror[:, 0]  # the second object is the first one's mirror image
-    history[..., INPUT_COLUMNS.map_valid] = 1.0
-    draw = torch.Generator().manual_seed(5)
+    seen, draw = batch(), torch.Generator().manual_seed(5)
+    seen.history[..., INPUT_COLUMNS.map_valid] = 1.0
     distance = torch.randint(-127, 128, (OBJECTS, *view.shape, 4), generator=draw, dtype=torch.int8)
     neighbours = torch.randn(OBJECTS, 2, len(NEIGHBOUR_COLUMNS), generator=draw)
     neighbours[..., NEIGHBOUR_COLUMNS.valid] = 1.0
+    return replace(SMALL, map=view, neighbours=2), replace(seen, surroundings=ContextTensors(distance, neighbours))
+
+
+def test_teachers_that_are_blind_answer_as_without_a_map(tmp_path: Path) -> None:
+    config, seen = with_a_map()
+    torch.manual_seed(0)
+    path = str(checkpoint(tmp_path / "teacher.ckpt", replace(CONFIG, model=config), TrajectoryModel(config)))
+    teachers, blind = Teachers.load([path], config, non_commercial=True), torch.tensor([True, False, True])
+    plain, mixed = teachers.futures(seen, NONE, NONE), teachers.futures(seen, NONE, blind)
+    history = seen.history.clone()
+    history[..., INPUT_COLUMNS.map_valid] = 0.0
+    without = teachers.futures(replace(seen, history=history), NONE, NONE)
+    assert not torch.allclose(without.y_m, plain.y_m, atol=1e-2)
+    for name in ("x_m", "y_m", "probability"):
+        expected = torch.where(blind, getattr(without, name), getattr(plain, name))
+        assert torch.equal(getattr(mixed, name), expected)
+    assert (seen.history[..., INPUT_COLUMNS.map_valid] == 1.0).all()  # the student sees it
+
+
+@pytest.mark.parametrize(("share", "blind"), [(0.0, [False] * OBJECTS), (1.0, [True] * OBJECTS)])
+def test_the_share_of_blind_answers_is_that_of_the_configuration(share: float, blind: list[bool]) -> None:
+    asked = []
+
+    class Noted(Teachers):
+        def futures(self, batch: Batch, mirror: torch.Tensor, blind: torch.Tensor) -> Futures:
+            asked.append(blind.tolist())
+            return super().futures(batch, mirror, blind)
+
+    learner = Learner(replace(CONFIG, loss=LossConfig(taught_blind=share)), 3, 1)
+    learner._teachers = Noted([TrajectoryModel(SMALL)])
+    learner.log = lambda *_, **__: None  # type: ignore[method-assign]  # there is no trainer
+    learner.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
+    learner.training_step(batch(), 0)
+    assert asked == [blind]
+
+
+def test_teachers_that_see_a_mirrored_window_answer_as_seen_in_a_mirror(tmp_path: Path) -> None:
+    config, seen = with_a_map()
+    torch.manual_seed(0)
+    path = str(checkpoint(tmp_path / "teacher.ckpt", replace(CONFIG, model=config), TrajectoryModel(config)))
+    distance, neighbours = seen.surroundings
+    # The second object is the first one's mirror image.
+    seen.history[:, 1] = mirrored_inputs(seen.history)[:, 0]
     distance[1], neighbours[1] = mirrored_map(distance[:1])[0], mirrored_neighbours(neighbours[:1])[0]
-    seen = replace(seen, history=history, surroundings=ContextTensors(distance, neighbours))
     teachers = Teachers.load([path], config, non_commercial=True)
-    plain, mixed = (teachers.futures(seen, mirror) for mirror in (NONE, torch.tensor([True, False, False])))
+    plain, mixed = (teachers.futures(seen, mirror, NONE) for mirror in (NONE, torch.tensor([True, False, False])))
     assert torch.allclose(mixed.x_m[..., 0], plain.x_m[..., 1], atol=1e-5)
     assert torch.allclose(mixed.y_m[..., 0], -plain.y_m[..., 1], atol=1e-5)
     assert torch.allclose(mixed.probability[:, 0], plain.probability[:, 1], atol=1e-6)
