@@ -7,7 +7,7 @@ from typing import Any
 
 from trajnet.evaluate import steadiness
 from trajnet.inference import PHYSICS, Predictor
-from trajnet.protocols.sites.breakdown import CELLS, divisions
+from trajnet.protocols.sites.breakdown import CELLS, divisions, map_effect
 from trajnet.protocols.sites.conditions import Condition
 from trajnet.protocols.sites.events import calibration, events
 from trajnet.protocols.sites.objects import future_times_s
@@ -48,6 +48,9 @@ def site_report(
     conditions = []
     for condition in wanted:
         missing = found.missing(condition)
+        pair = condition.without_map if condition.with_map and condition.without_map in wanted else None
+        if pair is not None and found.missing(pair):
+            pair = None
         physics = {} if missing else {name: played.answers[condition.name, name].scores for name in PHYSICS}
         conditions.append(
             {
@@ -61,6 +64,7 @@ def site_report(
                         found.horizon_s,
                         seed,
                         with_map=found.has_map and condition.with_map,
+                        blind=None if pair is None else played.answers[pair.name, spec].scores,
                     )
                     for spec in (() if missing else predictors)
                 },
@@ -90,8 +94,10 @@ def _trained(site: Site, spec: str, predictor: Predictor) -> dict[str, Any]:
 
 
 def _judged(
-    played: Played, answer: Answer, physics: Mapping[str, Scores], horizon_s: float, seed: int, *, with_map: bool
-) -> dict[str, Any]:
+    played: Played, answer: Answer, physics: Mapping[str, Scores], horizon_s: float, seed: int, *, with_map: bool,
+    blind: Scores | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return one model's figures under one condition. blind: its scores under the same without the map, if asked."""
     objects, scores = played.objects, answer.scores
     parts = divisions(objects, scores, physics, seed)
     covered = calibration(scores, future_times_s(horizon_s))
@@ -100,6 +106,7 @@ def _judged(
         "worse": worse,
         "cells_judged": sum(part["judged"] for part in parts[CELLS].values()),
         "divisions": parts,
+        "map_effect": None if blind is None else map_effect(objects, scores, blind, seed),
         "events": events(objects, scores),
         "calibration": covered,
         "steadiness": steadiness.summary(answer.steps),
@@ -111,7 +118,8 @@ def _judged(
 def headline(sites: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[str, Any]:
     """Return for each model how many judged cells are worse than physics, in all, by condition and by site, and which.
 
-    worse_trained: of those in all, the ones at sites whose recordings or data set the model was trained on.
+    worse_trained: of those in all, the ones at sites whose recordings or data set the model was trained on. map_cells:
+    the cells in which the top path with the map is worse than without, of map_judged that both conditions have.
     """
     found: dict[str, Any] = {}
     for model in models:
@@ -122,6 +130,8 @@ def headline(sites: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[
             "by_condition": {},
             "by_site": {},
             "cells": [],
+            "map_judged": 0,
+            "map_cells": [],
         }
         for site in sites:
             trained = site["trained"][model]["trained_on_it"]
@@ -136,11 +146,12 @@ def headline(sites: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[
                 entry["worse"] += len(judged["worse"])
                 entry["judged"] += judged["cells_judged"]
                 entry["worse_trained"] += len(judged["worse"]) if trained.startswith("same") else 0
+                at = {"site": site["site"], "condition": condition["condition"], "trained": trained}
+                for cell, effect in (judged["map_effect"] or {}).items():
+                    entry["map_judged"] += effect["judged"]
+                    if effect["worse"]:
+                        entry["map_cells"].append({**at, "cell": cell, **effect})
                 for cell in judged["worse"]:
-                    part = judged["divisions"][CELLS][cell]
-                    entry["cells"].append(
-                        {"site": site["site"], "condition": condition["condition"], "cell": cell, "trained": trained}
-                        | part
-                    )
+                    entry["cells"].append({**at, "cell": cell, **judged["divisions"][CELLS][cell]})
         found[model] = entry
     return found

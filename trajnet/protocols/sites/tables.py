@@ -16,6 +16,8 @@ MARK_NOTE = "Trained on: * the same recordings, ~ others of the same data set, ?
 def summary_tables(report: Mapping[str, Any]) -> Iterator[Table]:
     """Yield what concerns all sites: the cells that are worse, their number by condition, targets, absent sites."""
     yield worse_table(report)
+    if any(found["map_judged"] for found in report["headline"].values()):
+        yield map_table(report)
     for model in _models(report):
         yield _count_table(report, model)
     for model in _models(report):
@@ -26,12 +28,14 @@ def summary_tables(report: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def headline_lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each model: how many cells are worse than physics."""
+    """Yield for each model how many cells are worse than physics, and with the map than without where both ran."""
     for model, found in report["headline"].items():
         yield (
             f"{model}: {found['worse']} of {found['judged']} cells worse than the best physics"
             f" ({found['worse_trained']} of them where it was trained)"
         )
+        if found["map_judged"]:
+            yield f"{model}: {len(found['map_cells'])} of {found['map_judged']} cells worse with the map than without"
 
 
 def fallback_lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -61,6 +65,22 @@ def worse_table(report: Mapping[str, Any]) -> Table:
     )  # fmt: skip
     head = ("site", "cell", "condition", "model", "objects", "tracks", "top", "physics", "which", "difference", "95 %")
     return Table("Cells worse than the best physics", head, rows, f"Mean displacement in m. {MARK_NOTE}")
+
+
+def map_table(report: Mapping[str, Any]) -> Table:
+    """Return every cell in which a top path with the map is worse than without, the largest difference first."""
+    cells = [(model, cell) for model, found in report["headline"].items() for cell in found["map_cells"]]
+    cells.sort(key=lambda each: -each[1]["difference_m"])
+    rows = tuple(
+        (
+            f"{cell['site']}{MARKS[cell['trained']]}", cell["cell"], cell["condition"], model, f"{cell['objects']:,}",
+            f"{cell['tracks']:,}", _metres(cell["top_ade_m"]), _metres(cell["without_map_ade_m"]),
+            _signed(cell["difference_m"]), _interval(cell),
+        )
+        for model, cell in cells
+    )  # fmt: skip
+    head = ("site", "cell", "condition", "model", "objects", "tracks", "with map", "without", "difference", "95 %")
+    return Table("Cells worse with the map than without", head, rows, f"Top path, mean displacement in m. {MARK_NOTE}")
 
 
 def site_tables(report: Mapping[str, Any], *, everything: bool = False) -> Iterator[Table]:

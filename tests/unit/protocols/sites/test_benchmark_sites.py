@@ -20,6 +20,8 @@ from trajnet.arrays import concat
 from trajnet.cli import main as cli
 from trajnet.cli.benchmark_sites import printed
 from trajnet.cli.terminal import Console
+from trajnet.context.map_field import MapView
+from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import InputError
 from trajnet.inference import ConstantVelocity, load_predictor
 from trajnet.json_safe import json_safe
@@ -32,7 +34,14 @@ from trajnet.protocols.sites.page import page
 from trajnet.protocols.sites.scores import Scores
 from trajnet.protocols.sites.site_list import Site, sites_at_hand
 from trajnet.protocols.sites.survey import survey
-from trajnet.protocols.sites.tables import fallback_lines, headline_lines, site_tables, summary_tables, worse_table
+from trajnet.protocols.sites.tables import (
+    fallback_lines,
+    headline_lines,
+    map_table,
+    site_tables,
+    summary_tables,
+    worse_table,
+)
 from trajnet.scenes import write_scene
 from trajnet.tracking.store import Observations
 from trajnet.types import Prediction
@@ -49,7 +58,20 @@ class Runaway(ConstantVelocity):
         return replace(one, position_m=one.position_m + east_m)
 
 
-MADE = {"runaway": Runaway, "fan": Fan}
+class Misled(Runaway):
+    """Goes wrong where it is shown a map, and for nobody else."""
+
+    name = "misled"
+    requirements = InputRequirements(view=MapView())
+
+    def predict(self, observations: Observations) -> Prediction:
+        assert observations.surroundings is not None
+        right, wrong = ConstantVelocity.predict(self, observations), super().predict(observations)
+        seen = observations.surroundings.map_valid[:, None, None, None]
+        return replace(right, position_m=np.where(seen, wrong.position_m, right.position_m))
+
+
+MADE = {"runaway": Runaway, "fan": Fan, "misled": Misled}
 
 
 @pytest.fixture(autouse=True)
@@ -210,6 +232,35 @@ def test_what_cannot_be_run_is_refused(crossing: Site, tmp_path: Path) -> None:
     assert list(report["absent"]) == ["x", "blink"]
 
 
+@pytest.mark.usefixtures("few_tracks")
+def test_cells_that_a_map_makes_worse_are_named_and_counted(crossing: Site) -> None:
+    conditions = (Condition(), Condition(with_map=False), Condition(noise_m=0.05))
+    found = benchmark_sites([crossing], {}, ["misled", "cv"], SiteOptions(conditions=conditions, every_s=2.0))
+    misled, same = found["headline"]["misled"], found["headline"]["cv"]
+    assert len(misled["map_cells"]) == misled["map_judged"] == same["map_judged"] > 0
+    assert same["map_cells"] == []
+    recorded, no_map, noise = (c["models"] for c in found["sites"][0]["conditions"])
+    assert no_map["misled"]["map_effect"] is None  # nothing is hidden there
+    assert noise["misled"]["map_effect"] is None  # its pair did not run
+    for cell, effect in recorded["misled"]["map_effect"].items():
+        for models, key in ((recorded, "top_ade_m"), (no_map, "without_map_ade_m")):
+            assert effect[key] == models["misled"]["divisions"][CELLS][cell]["top_ade_m"]
+        assert effect["difference_m"] == pytest.approx(effect["top_ade_m"] - effect["without_map_ade_m"])
+        assert effect["better"] is False
+    assert {effect["difference_m"] for effect in recorded["cv"]["map_effect"].values()} == {0.0}
+    cells = misled["map_judged"]
+    assert f"misled: {cells} of {cells} cells worse with the map than without" in list(headline_lines(found))
+    table = map_table(found)
+    differences = [float(row[table.head.index("difference")]) for row in table.rows]
+    assert len(differences) == cells
+    assert differences == sorted(differences, reverse=True)
+    assert table in list(summary_tables(found))
+    alone = benchmark_sites([crossing], {}, ["misled"], SiteOptions(conditions=conditions[:1], every_s=4.0))
+    assert alone["headline"]["misled"]["map_judged"] == 0
+    assert table.title not in {each.title for each in summary_tables(alone)}
+    assert len(list(headline_lines(alone))) == 1
+
+
 @pytest.fixture(scope="module")
 def report(crossing: Site) -> Callable[[], dict[str, Any]]:
     """The report of a fan of paths, made once for the tests of tables; see made_predictors."""
@@ -234,7 +285,7 @@ def test_the_report_is_json_and_has_what_the_page_of_documentation_lists(
     ]  # fmt: skip
     judged = found["sites"][0]["conditions"][0]["models"]["fan"]
     assert list(judged) == [
-        "worse", "cells_judged", "divisions", "events", "calibration", "steadiness", "targets", "rows",
+        "worse", "cells_judged", "divisions", "map_effect", "events", "calibration", "steadiness", "targets", "rows",
     ]  # fmt: skip
     assert list(judged["divisions"]) == ["whole", CELLS, "class", "speed", "manoeuvre", "time seen"]
     assert set(judged["targets"][0]) == {"name", "value", "unit", "limit", "tracks", "met"}
