@@ -84,7 +84,8 @@ def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = Tru
     """Give the model the weights of a checkpoint, without its calibration.
 
     A second look (ModelConfig.refine) that the trained model lacks starts as a new one, which changes nothing.
-    A model that predicts further, in the same steps of time, starts the codes of its further knots as the last one's.
+    A model that predicts further, in the same steps of time, starts the codes of its further knots as the last one's;
+    one that predicts less far leaves out those that it has no use for.
     non_commercial: what the new model's configuration says; it must not say less than that of the weights.
     Raises ContractError for a checkpoint of a network of other sizes, and for one whose licence forbids the use.
     """
@@ -96,9 +97,9 @@ def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = Tru
         )
     weights = {name: value for name, value in trained.state_dict().items() if name not in CALIBRATION}
     if config.model.knot_step_s == model.config.knot_step_s:
-        further = max(len(model.knot_code) - len(trained.knot_code), 0)
-        code = weights["knot_code"]
-        weights["knot_code"] = torch.cat([code, code[-1:].expand(further, -1, -1)])
+        code, wanted = weights["knot_code"], len(model.knot_code)
+        further = code[-1:].expand(max(wanted - len(code), 0), -1, -1)
+        weights["knot_code"] = torch.cat([code[:wanted], further])
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
