@@ -133,6 +133,8 @@ def load_yaml(cls: type[T], path: Path | str) -> T:
     path = Path(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: expected a YAML file, got no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a readable YAML file, got {error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a 13th month or a number of 5,000 digits

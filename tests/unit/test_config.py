@@ -143,6 +143,7 @@ def test_a_file_that_is_no_yaml(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.yaml", tmp_path):
-        with pytest.raises(ConfigError, match="expected a readable YAML file"):
-            load_yaml(Outer, path)
+    with pytest.raises(ConfigError, match=r"none\.yaml: expected a YAML file, got no such file$"):
+        load_yaml(Outer, tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="expected a readable YAML file"):
+        load_yaml(Outer, tmp_path)

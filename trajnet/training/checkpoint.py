@@ -13,6 +13,7 @@ from trajnet import config as configs
 from trajnet.errors import ContractError
 from trajnet.training.config import TrainConfig
 from trajnet.training.model import TrajectoryModel
+from trajnet.training.model_config import ModelConfig
 from trajnet.whole_file import whole_file
 
 #: Raised when a checkpoint written before can no longer be read.
@@ -48,7 +49,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen types for a file that is none of its own
         raise ContractError(
-            f"{path}: expected a checkpoint written by `trajnet train`, got: {type(error).__name__}"
+            f"{path}: expected a checkpoint written by `trajnet train`, got {_kind(path, error)}"
         ) from error
     about = stored.get("trajnet") if isinstance(stored, dict) else None
     if not isinstance(about, dict):
@@ -62,6 +63,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
         raise ContractError(f"{path}: expected a checkpoint with weights by name under 'state_dict', got none")
     return dict(stored)
+
+
+def _kind(path: Path, error: Exception) -> str:
+    if path.suffix == ".onnx":
+        return "a model file, which is exported already; its checkpoint is the .ckpt of the run"
+    return f"a file that torch does not read ({type(error).__name__})"
 
 
 def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str, Any]]:
@@ -78,6 +85,13 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
             f"{path}: its weights do not fit this version's model: {' '.join(str(error).split())}"
         ) from error
     return model.eval(), config, about
+
+
+def _differences(trained: ModelConfig, wanted: ModelConfig) -> str:
+    """Return in words which settings of two models differ that must not."""
+    values = [configs.to_dict(each) for each in (trained, wanted)]
+    names = [name for name in values[0] if name not in ("knots", "dropout") and values[0][name] != values[1][name]]
+    return "; ".join(f"{name}: {values[0][name]} in the weights, {values[1][name]} here" for name in names)
 
 
 def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = True) -> None:
@@ -103,7 +117,11 @@ def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = Tru
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
-        raise ContractError(f"{path}: its model has other sizes: {' '.join(str(error).split())}") from error
+        told = _differences(config.model, model.config) or " ".join(str(error).split())
+        raise ContractError(
+            f"{path}: its model has other sizes than the configuration's: {told}; the section model must be that of "
+            "the weights, but for knots and dropout"
+        ) from error
     missing = [name for name in missing if name not in CALIBRATION and not name.startswith(NEW_PART)]
     if unexpected or missing:
         names = sorted({*unexpected, *missing})

@@ -27,6 +27,7 @@ from trajnet.training.domain import training_domain
 from trajnet.training.epoch_records import EpochRecords, KeepBest
 from trajnet.training.finish import Report, finish, is_finished
 from trajnet.training.learner import Learner, WindowsDataModule
+from trajnet.training.model import TrajectoryModel
 from trajnet.training.run_files import BEST, LAST, LOCK, METRICS, WINDOWS, keep_configuration
 from trajnet.training.run_state import RunState, continued_run, require_same_start, start_name
 from trajnet.training.window_store import DataWorkers, StoredWindows, stored_windows
@@ -123,11 +124,17 @@ def _train(config: TrainConfig, roots: Sequence[Path], out: Path, way: _Way, *, 
 
 
 def _run(config: TrainConfig, last: Path, init: Path | None) -> RunState:
-    """Return the run of the last checkpoint as it goes on, or a new one. Raises InputError where it does not fit."""
+    """Return the run of the last checkpoint as it goes on, or a new one.
+
+    Raises InputError where it does not fit, ContractError for weights that a new one cannot start from.
+    """
     if last.is_file():
         about = read_checkpoint(last)["trajnet"]
         require_same_start(about, init, last)
         return continued_run(about, config, last)
+    if init is not None:  # before windows are built, which takes long
+        with torch.random.fork_rng(devices=()):
+            start_from(TrajectoryModel(config.model), init, non_commercial=config.non_commercial)
     return RunState((config.optimizer.epochs,), init="" if init is None else start_name(init))
 
 

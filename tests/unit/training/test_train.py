@@ -102,9 +102,9 @@ def test_the_configuration_for_fine_tuning_fits_the_shipped_weights() -> None:
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (ModelConfig(hidden=16, modes=3), "other sizes"),
+        (ModelConfig(hidden=16, modes=3), "hidden: 8 in the weights, 16 here;"),
         (ModelConfig(hidden=8, modes=3, knots=16, knot_step_s=0.4), "other sizes"),
-        (ModelConfig(hidden=8, modes=3, neighbours=2), "other sizes"),
+        (ModelConfig(hidden=8, modes=3, neighbours=2), "neighbours: 0 in the weights, 2 here;"),
         (ModelConfig(cell="gru", hidden=8, modes=3), "other"),
     ],
     ids=["wider", "other-steps", "neighbours", "cell"],
@@ -115,6 +115,19 @@ def test_weights_of_another_network_are_refused(other: ModelConfig, told: str, t
     path = checkpoint(tmp_path / "last.ckpt", config, TrajectoryModel(config.model))
     with pytest.raises(ContractError, match=told):
         start_from(TrajectoryModel(other), path)
+
+
+def test_weights_that_do_not_fit_are_refused_before_any_window_is_built(tmp_path: Path) -> None:
+    source = SourceConfig("scenes", path="no such folder")
+    config = TrainConfig("made", "none", False, (source,), (source,), model=ModelConfig(hidden=8, modes=3))
+    path = checkpoint(tmp_path / "before.ckpt", config, TrajectoryModel(config.model))
+    other = replace(config, model=replace(config.model, hidden=16))
+    with pytest.raises(ContractError, match="hidden: 8 in the weights, 16 here"):
+        train(other, [tmp_path], tmp_path / "out", progress=False, init=path)
+    research = replace(config, non_commercial=True)
+    path = checkpoint(tmp_path / "research.ckpt", research, TrajectoryModel(config.model))
+    with pytest.raises(ContractError, match="non-commercial use only"):
+        train(config, [tmp_path], tmp_path / "out", progress=False, init=path)
 
 
 class Fifty:
