@@ -87,8 +87,14 @@ def export(
     shape = known_flavour(flavour)
     played = chosen_gate_data(precision, gate_data, gate_dataset, gate_split)
     require(step_s >= 0, f"--step-s: expected seconds above 0, or 0 for the model's knots, got {step_s}")
+    require(
+        (precision, shape) != ("int8", "unrolled"),
+        "--precision int8: expected --flavour streaming, whose recurrent layers are what it converts, got unrolled",
+    )
     model, config, about = checkpoint_model(checkpoint)
     time_s = path_times(step_s, config.model.time_s[-1])
+    if told := shorter(time_s, config.model.time_s[-1]):
+        status.print(f"trajnet: {told}", soft_wrap=True)
     card_text, measured = card_and_metrics(card, metrics)
     with progress_items(status) as report:
         report("exporting the graph", 0, 1)
@@ -130,6 +136,13 @@ def path_times(step_s: float, horizon_s: float) -> FloatArray | None:
 
     require(step_s <= horizon_s, f"--step-s: expected at most the model's horizon of {horizon_s} s, got {step_s}")
     return np.round(np.arange(1, int(horizon_s / step_s + 1e-6) + 1) * step_s, 9) if step_s else None
+
+
+def shorter(time_s: FloatArray | None, horizon_s: float) -> str:
+    """Say in a sentence how far paths at time_s (T,) reach where that is less than the model does; "" elsewhere."""
+    if time_s is None or time_s[-1] > horizon_s - 1e-6:
+        return ""
+    return f"--step-s: in these steps paths reach {time_s[-1]:g} s of the model's {horizon_s:g} s"
 
 
 def card_and_metrics(card: Path | None, metrics: Path | None) -> tuple[str, Any]:
