@@ -22,6 +22,8 @@ CHECKPOINT_VERSION = 4
 CALIBRATION = ("spread", "sharpness")
 #: What the names of a second look's weights begin with.
 NEW_PART = "refinement."
+#: Settings of a model that may differ from those of the weights that it starts from.
+FREE = ("knots", "dropout", "sets", "all_agents")
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -88,9 +90,10 @@ def checkpoint_model(path: Path) -> tuple[TrajectoryModel, TrainConfig, dict[str
 
 
 def _differences(trained: ModelConfig, wanted: ModelConfig) -> str:
-    """Return in words which settings of two models differ that must not."""
+    """Return in words which settings of two models differ that shape their weights."""
     values = [configs.to_dict(each) for each in (trained, wanted)]
-    names = [name for name in values[0] if name not in ("knots", "dropout") and values[0][name] != values[1][name]]
+    free = FREE if trained.refine else (*FREE, "refine")  # a second look may be new
+    names = [name for name in values[0] if name not in free and values[0][name] != values[1][name]]
     return "; ".join(f"{name}: {values[0][name]} in the weights, {values[1][name]} here" for name in names)
 
 
@@ -119,8 +122,8 @@ def start_from(model: TrajectoryModel, path: Path, *, non_commercial: bool = Tru
     except RuntimeError as error:
         told = _differences(config.model, model.config) or " ".join(str(error).split())
         raise ContractError(
-            f"{path}: its model has other sizes than the configuration's: {told}; the section model must be that of "
-            "the weights, but for knots and dropout"
+            f"{path}: its model has other sizes than the configuration's: {told}; set them in the section model as "
+            "they are in the weights"
         ) from error
     missing = [name for name in missing if name not in CALIBRATION and not name.startswith(NEW_PART)]
     if unexpected or missing:

@@ -121,8 +121,8 @@ def test_weights_that_do_not_fit_are_refused_before_any_window_is_built(tmp_path
     source = SourceConfig("scenes", path="no such folder")
     config = TrainConfig("made", "none", False, (source,), (source,), model=ModelConfig(hidden=8, modes=3))
     path = checkpoint(tmp_path / "before.ckpt", config, TrajectoryModel(config.model))
-    other = replace(config, model=replace(config.model, hidden=16))
-    with pytest.raises(ContractError, match="hidden: 8 in the weights, 16 here"):
+    other = replace(config, model=replace(config.model, hidden=16, knots=16, dropout=0.1, sets=(1, 3)))
+    with pytest.raises(ContractError, match="configuration's: hidden: 8 in the weights, 16 here; set them"):
         train(other, [tmp_path], tmp_path / "out", progress=False, init=path)
     research = replace(config, non_commercial=True)
     path = checkpoint(tmp_path / "research.ckpt", research, TrajectoryModel(config.model))
