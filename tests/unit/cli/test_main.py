@@ -105,7 +105,10 @@ BAD = {
     "not a model": (("info", "README.md"), "expected a model that ONNX Runtime can load"),
     "no such checkpoint": (("export", "nowhere.ckpt", "--out", "{tmp}/m.onnx"), "got no such file"),
     "not a checkpoint": (("export", "README.md", "--out", "{tmp}/m.onnx"), "expected a checkpoint"),
-    "no such configuration": (("train", "--config", "no.yaml", "--data", "{tmp}", "--out", "{tmp}/o"), "expected a YAML file, got no such file"),
+    "no such configuration": (
+        ("train", "--config", "no.yaml", "--data", "{tmp}", "--out", "{tmp}/o"),
+        "got no such file",
+    ),
     "unknown key": (
         ("train", "--config", "{tmp}/key.yaml", "--data", "{tmp}", "--out", "{tmp}/o"),
         "did you mean 'epochs'",
