@@ -10,7 +10,7 @@ import typer
 
 from trajnet.cli.progress import progress_bar, progress_items
 from trajnet.config import require
-from trajnet.errors import InputError
+from trajnet.errors import InputError, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,12 +150,13 @@ def card_and_metrics(card: Path | None, metrics: Path | None) -> tuple[str, Any]
     import json
 
     try:
-        return (
-            card.read_text(encoding="utf-8") if card else "",
-            json.loads(metrics.read_text(encoding="utf-8")) if metrics else {},
-        )
+        text = card.read_text(encoding="utf-8") if card else ""
     except (OSError, ValueError) as error:
-        raise InputError(f"--card, --metrics: expected readable text and JSON, got {error}") from error
+        raise InputError(f"--card: expected a Markdown file in UTF-8, got {in_words(error)}") from error
+    try:
+        return text, json.loads(metrics.read_text(encoding="utf-8")) if metrics else {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"--metrics: expected the JSON of `trajnet evaluate`, got {in_words(error)}") from error
 
 
 def refuse(sentence: str, out: Path, status: Console) -> NoReturn:

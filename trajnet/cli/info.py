@@ -10,6 +10,7 @@ import typer
 from trajnet.cli.files import STDOUT, require_folders
 from trajnet.cli.predictor import model_file
 from trajnet.context.surroundings import InputRequirements
+from trajnet.errors import ContractError
 from trajnet.inference.contract import Contract
 from trajnet.inference.domain import domain_lines
 from trajnet.whole_file import write_text
@@ -35,8 +36,14 @@ def info(
 
     from trajnet.cli.terminal import Console
     from trajnet.inference import OnnxPredictor
+    from trajnet.models import model_names
 
     model = Path(model_file(name))
+    if not model.exists():
+        raise ContractError(
+            f"{name}: expected a bundled model ({', '.join(model_names())}) or a file written by `trajnet export`, "
+            "got no such file"
+        )
     require_folders(json=json_file)
     predictor = OnnxPredictor(model)
     contract = predictor.model_file.contract

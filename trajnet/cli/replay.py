@@ -118,6 +118,7 @@ def replay(
 
     def play(path: Path, page: Path | None) -> list[Run]:
         loaded = with_map_of(open_scene(path, with_map=page is not None or films.wanted), map_file)
+        films.require_shown(loaded)
         return run_models(loaded, predictors, settings, console, page)
 
     if whole_folder:

@@ -14,7 +14,9 @@ from trajnet.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from trajnet.replay.film import FilmOptions
     from trajnet.replay.summary import Run
+    from trajnet.types import Scene
 
 Gif = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the animation as a GIF for a slide here.")]
 Mp4 = Annotated[Path | None, typer.Option(metavar="FILE", help="The same as an MP4; needs the program ffmpeg.")]
@@ -50,13 +52,26 @@ class Films:
         require_folders(gif=self.gif, mp4=self.mp4)
         require_film_tools(self.gif, self.mp4)
 
+    def require_shown(self, scene: Scene) -> None:
+        """Raise InputError where the scene has not what they show, before it is replayed in its own time."""
+        from trajnet.replay.film import require_shown
+
+        if self.wanted:
+            require_shown(scene, self._options)
+
+    @property
+    def _options(self) -> FilmOptions:
+        from trajnet.replay.film import FilmOptions
+
+        return FilmOptions(self.start_s, self.stop_s, self.follow)
+
     def write(self, run: Run, console: Console) -> None:
         """Write the films of a replay."""
-        from trajnet.replay.film import Film, FilmOptions
+        from trajnet.replay.film import Film
         from trajnet.replay.film_file import write_gif, write_mp4
 
         for path, write in ((self.gif, write_gif), (self.mp4, write_mp4)):
             if path is not None:
-                write(path, Film(run.recorded, run.replay, FilmOptions(self.start_s, self.stop_s, self.follow)))
+                write(path, Film(run.recorded, run.replay, self._options))
                 size_mb = path.stat().st_size / 1e6
                 console.print(f"Film: {path} ({size_mb:.1f} MB)", highlight=False, soft_wrap=True)

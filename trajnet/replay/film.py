@@ -186,6 +186,11 @@ class Film:
             x += 30 * OVER + font.getlength(CLASS_NAMES[kind])
 
 
+def require_shown(scene: Scene, options: FilmOptions) -> None:
+    """Raise InputError where a film of the scene cannot be made: no frame in that time, or no such track there."""
+    _followed(scene, _frames(scene, options), options)
+
+
 def _frames(scene: Scene, options: FilmOptions) -> IntArray:
     """Return the scene's frame at each picture's time."""
     last_s = min(options.stop_s, scene.duration_s)

@@ -101,7 +101,16 @@ BAD = {
         ("replay", SCENE, "--report", "tests"),
         "report: expected a file, got the folder tests",
     ),
-    "no such model": (("info", "nowhere.onnx"), "got no such file"),
+    "no such model": (("info", "nowhere"), "nowhere: expected a bundled model (urban, nuscenes, universal) or a file"),
+    "no such model file": (("bench", "--model", "nowhere.onnx"), "got no such file"),
+    "no such model card": (
+        ("export", "trajnet/models/trajnet-urban.ckpt", "--out", "{tmp}/m.onnx", "--card", "{tmp}/no.md"),
+        "--card: expected a Markdown file in UTF-8",
+    ),
+    "not the metrics of an evaluation": (
+        ("export", "trajnet/models/trajnet-urban.ckpt", "--out", "{tmp}/m.onnx", "--metrics", "README.md"),
+        "--metrics: expected the JSON of `trajnet evaluate`",
+    ),
     "not a model": (("info", "README.md"), "expected a model that ONNX Runtime can load"),
     "no such checkpoint": (("export", "nowhere.ckpt", "--out", "{tmp}/m.onnx"), "got no such file"),
     "not a checkpoint": (("export", "README.md", "--out", "{tmp}/m.onnx"), "expected a checkpoint"),

@@ -172,3 +172,14 @@ def test_the_command_writes_a_film_and_refuses_what_cannot_be_one(
         result = CliRunner().invoke(build(), [*base, *more])
         assert isinstance(result.exception, kind), result.output
         assert message in str(result.exception)
+
+
+def test_what_a_scene_lacks_is_said_before_it_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its own time a replay takes as long as the scene."""
+    write_scene(crossing_scene(7.0), tmp_path / "scene.parquet")
+    monkeypatch.setattr("trajnet.cli.replay.run_models", lambda *_: pytest.fail("it was replayed"))
+    base = ["replay", str(tmp_path / "scene.parquet"), "--model", "cv", "--gif", str(tmp_path / "film.gif")]
+    for more, message in ((["--follow", "nobody"], "follow: expected a track"), (["--start", "99"], "start, stop: ")):
+        result = CliRunner().invoke(build(), [*base, *more])
+        assert isinstance(result.exception, InputError), result.output
+        assert message in str(result.exception)
