@@ -30,13 +30,13 @@ def label_file(root: Path, frames: int = 20, folder: str = "test", yaw_rad: floa
     return write(root / "nuscenes_pred" / "label" / folder / "scene-0042.txt", "\n".join(lines))
 
 
-def agents_table(root: Path, agents: Agents, split: str = "val") -> Path:
-    """Write the table of these agents as nuscenes_agents has it."""
+def agents_table(root: Path, agents: Agents, split: str = "val", name: str = "scene-0042") -> Path:
+    """Write the table of these agents as nuscenes_agents has it; all point along x."""
     rows = sorted((f, i, *values) for i, (_, seen) in enumerate(agents.values()) for f, values in seen.items())
     frame, track, x, y, _ = (np.array(column) for column in zip(*rows, strict=True))
     numbers, index = np.unique(frame, return_inverse=True)
     everywhere = np.ones(len(rows), np.bool_)
-    path = root / "nuscenes_agents" / split / "scene-0042.parquet"
+    path = root / "nuscenes_agents" / split / f"{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     scene = Scene(
         scene_id=path.stem,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from trajnet.datasets.nuscenes_agents import MINI_SCENES
 from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites
 from trajnet.protocols.sites.conditions import Condition
 from trajnet.protocols.sites.site_list import KNOWN_SITES, sites_at_hand
+from trajnet.scenes.nuscenes_everybody import MINI_SCENES
 
 pytestmark = [pytest.mark.data]
 

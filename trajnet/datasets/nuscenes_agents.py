@@ -20,14 +20,10 @@ from trajnet.datasets.description import Dataset, Part
 from trajnet.datasets.folders import files_in
 from trajnet.errors import InputError
 from trajnet.scenes.nuscenes import FOLDERS, read_raster
-from trajnet.scenes.nuscenes_everybody import AGENTS_FOLDER, MIN_SCORE, row_scores
+from trajnet.scenes.nuscenes_everybody import AGENTS_FOLDER, MIN_SCORE, MINI_SCENES, row_scores
 from trajnet.scenes.nuscenes_traffic import recorded_directions
 from trajnet.types import BoolArray, RasterMap, Scene
 
-#: Scenes of nuscenes_mini.
-MINI_SCENES: frozenset[str] = frozenset(
-    f"scene-{number}" for number in ("0061", "0103", "0553", "0655", "0916", "1077", "1094", "1100")
-)
 #: A track of fewer rows has no past and future that could be learned from.
 MIN_ROWS = 3
 

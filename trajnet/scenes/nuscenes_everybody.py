@@ -24,6 +24,10 @@ from trajnet.types import BoolArray, FloatArray, Scene
 
 #: Folder of the tables, beside that of the label files.
 AGENTS_FOLDER = "nuscenes_agents"
+#: Scenes of nuscenes_mini: what is judged there must not have learned from their agents.
+MINI_SCENES: frozenset[str] = frozenset(
+    f"scene-{number}" for number in ("0061", "0103", "0553", "0655", "0916", "1077", "1094", "1100")
+)
 #: Tracks whose detections have a lower mean score than this are mostly false positives. Of the pedestrians' rows 6 %
 #: go, of those of bicycles and motorcycles 30 %.
 MIN_SCORE = 0.3

@@ -1,7 +1,8 @@
 """Directions of traffic on nuScenes' streets: the rasters do not have them, so they come from the training recordings.
 
 A lane's direction is a property of the street. Without a lane map, earlier traffic shows it: every training scene of
-the same place draws its tracks as strips of a lane's width, as trajnet.context.rasterize draws lanes.
+the same place draws its vehicles' tracks as strips of a lane's width, as trajnet.context.rasterize draws lanes: those
+of its label file and, where it was recorded (trajnet.scenes.nuscenes_everybody), of everybody else.
 
 A scene's own future does not leak in: its own tracks are left out, and those of scenes with close numbers, which may be
 of the same drive. Validation and test scenes are never drawn.
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from trajnet.context.rasterize import draw_directions
 from trajnet.scenes.nuscenes import raster_file, read_nuscenes, read_raster
-from trajnet.types import BoolArray, FloatArray, RasterMap
+from trajnet.scenes.nuscenes_everybody import MINI_SCENES, agents_beside, with_agents
+from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, RasterMap, Scene
 
 #: Scenes whose numbers are at most this far apart may be of one drive, with the same vehicles in them.
 SAME_DRIVE = 10
@@ -26,6 +28,11 @@ SAME_DRIVE = 10
 STRIP_M = 3.0
 #: A vehicle that moves between two frames covers at least SHORTEST_M; beyond LONGEST_M it is another one with its id.
 SHORTEST_M, LONGEST_M = 0.5, 20.0
+#: The same for one that was detected, whose positions are a few decimetres wrong, and how well it has to point the way
+#: that it goes: the least cosine of the angle between them.
+DETECTED_SHORTEST_M, POINTS_AHEAD = 1.0, 0.9
+#: Other road users do not keep to the direction of lanes.
+VEHICLES = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS, ObjectClass.MOTORCYCLE)
 #: The coordinates of the four cities overlap. Two rasters show the same place if their common area, at least this wide,
 #: agrees on what is drivable: in the recordings by more than 90 % if it is the same place, by less than 85 % if not.
 WIDEST_NEEDED_M = 40
@@ -118,19 +125,29 @@ def _files(training: Path, rasters: Path) -> tuple[Path, ...]:
 @lru_cache(maxsize=1_000)
 def _recording(file: Path) -> tuple[_Ground, tuple[tuple[FloatArray, FloatArray], ...]]:
     """Return a training scene's ground, and the left and right border (P, 2) in m of every strip that was driven."""
-    scene = read_nuscenes(file)
+    listed = read_nuscenes(file)
+    table = None if file.stem in MINI_SCENES else agents_beside(file)
+    scene = listed if table is None else with_agents(listed, table)
     borders = []
-    for track in range(len(scene.track_id)):
-        rows = np.flatnonzero(scene.row_track == track)
-        position_m, yaw_rad = scene.position_m[rows], scene.yaw_rad[rows]
-        moved_m = np.hypot(*np.diff(position_m, axis=0).T)
-        frame = scene.frame_number[scene.row_frame[rows]]
-        moves = (moved_m > SHORTEST_M) & (moved_m < LONGEST_M) & (np.diff(frame) == 1)
-        aside_m = 0.5 * STRIP_M * np.stack([-np.sin(yaw_rad), np.cos(yaw_rad)], axis=-1)
-        for begin, end in _runs(moves):
-            run = slice(begin, end + 1)
-            borders.append((position_m[run] + aside_m[run], position_m[run] - aside_m[run]))
+    for track, rows in enumerate(scene.rows_by_track()):
+        if scene.object_class[track] in VEHICLES:
+            borders += _strips(scene, rows, detected=scene.track_id[track] not in listed.track_id)
     return _Ground.of(read_raster(file)), tuple(borders)
+
+
+def _strips(scene: Scene, rows: IntArray, *, detected: bool) -> list[tuple[FloatArray, FloatArray]]:
+    """Return the borders of what the track of these rows drove over. detected: with the noise of a detector."""
+    position_m, yaw_rad = scene.position_m[rows], scene.yaw_rad[rows]
+    step_m = np.diff(position_m, axis=0)
+    moved_m = np.hypot(*step_m.T)
+    frame = scene.frame_number[scene.row_frame[rows]]
+    moves = (moved_m > SHORTEST_M) & (moved_m < LONGEST_M) & (np.diff(frame) == 1)
+    if detected:
+        ahead_m = step_m[:, 0] * np.cos(yaw_rad[1:]) + step_m[:, 1] * np.sin(yaw_rad[1:])
+        moves &= (moved_m > DETECTED_SHORTEST_M) & (ahead_m > POINTS_AHEAD * moved_m)
+    aside_m = 0.5 * STRIP_M * np.stack([-np.sin(yaw_rad), np.cos(yaw_rad)], axis=-1)
+    runs = (slice(begin, end + 1) for begin, end in _runs(moves))
+    return [(position_m[run] + aside_m[run], position_m[run] - aside_m[run]) for run in runs]
 
 
 def _runs(which: BoolArray) -> list[tuple[int, int]]:

@@ -12,9 +12,10 @@ import pytest
 from trajnet.context.surroundings import InputRequirements
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.folders import part_files
-from trajnet.datasets.nuscenes_agents import MINI_SCENES, NUSCENES_AGENTS, believed_scene
+from trajnet.datasets.nuscenes_agents import NUSCENES_AGENTS, believed_scene
 from trajnet.errors import InputError
 from trajnet.scenes import write_scene
+from trajnet.scenes.nuscenes_everybody import MINI_SCENES
 from trajnet.training.config import SourceConfig
 from trajnet.training.sources import build_set
 from trajnet.types import ObjectClass, Scene

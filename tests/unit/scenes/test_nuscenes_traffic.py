@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.nuscenes_scene import Agents, agents_table
 from tests.unit.datasets.text_files import nuscenes_line
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.folders import part_files
@@ -120,6 +121,26 @@ def test_a_training_scene_without_its_raster_is_left_out(tmp_path: Path) -> None
     here = put_scene(tmp_path, "scene-0200", split="val")
     (tmp_path / "map_0.1" / "scene-0100.png").unlink()
     assert directions(here, [(630.0, 930.0), (650.0, 930.0)]) == [[0.0, 0.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "known"),
+    [("scene-0100", "train", True), ("scene-0061", "train", False), ("scene-0100", "train_val", False)],
+)
+def test_vehicles_that_were_detected_show_the_way_too(tmp_path: Path, name: str, split: str, known: bool) -> None:
+    """Neither those of a scene that models are judged by (0061), nor those beside other scenes than training ones."""
+    labels = tmp_path / "nuscenes_pred"
+    put_scene(labels, name)
+    pace_m = {905.0: ("car", 3.0), 915.0: ("motorcycle", 3.0), 925.0: ("car", 0.9), 935.0: ("car", -3.0)}
+    pace_m |= {945.0: ("pedestrian", 1.5), 955.0: ("bicycle", 3.0)}
+    agents: Agents = {
+        f"n{y_m:.0f}": (kind, {i: (650.0 + step_m * i, y_m, 0.9) for i in range(8)})
+        for y_m, (kind, step_m) in pace_m.items()
+    }
+    agents_table(tmp_path, agents, split, name)
+    here = put_scene(labels, "scene-0200", split="val")
+    seen = directions(here, [(652.0 if step_m > 0 else 648.0, y_m) for y_m, (_, step_m) in pace_m.items()])
+    assert seen == [[float(known and y_m < 920.0), 0.0] for y_m in pace_m]
 
 
 def test_real_vehicles_go_the_way_that_others_went(data_dir: Path) -> None:
