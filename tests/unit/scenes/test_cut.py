@@ -14,7 +14,7 @@ from trajnet.types import Lane, ObjectClass, Scene
 #: Frames every 0.5 s; which tracks are in each, by name.
 PRESENT = ("ab", "ab", "b", "", "", "", "c", "cb")
 START_NS = 1_700_000_000_000_000_000
-LANE = Lane("lane", *(np.array([[0.0, y], [9.0, y]]) for y in (3.0, 0.0, 1.5)))
+LANE = Lane("lane", left_m=np.zeros((2, 2)), right_m=np.ones((2, 2)), centre_m=np.full((2, 2), 0.5))
 
 
 def scene(present: tuple[str, ...] = PRESENT) -> Scene:
