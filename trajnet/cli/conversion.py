@@ -16,6 +16,7 @@ from trajnet.engine import DoneList, stamp_of
 from trajnet.errors import InputError
 from trajnet.remote import Url, put
 from trajnet.scenes import write_scene
+from trajnet.scenes.cut import stretches
 from trajnet.scenes.own_table import read_own, read_own_split
 from trajnet.tabular import TableOptions, log_notes
 from trajnet.types import Scene
@@ -30,6 +31,7 @@ class Conversion:
 
     in_folder: whether DST is a folder: a file that may hold several scenes then has their tables in a folder there.
     split_by: column of a table of one's own that has a value for each recording, which become tables beside ``table``.
+    cut_s: each scene becomes tables of this length in s, beside the one that it would have been; None: one table.
     remote: where ``table`` is uploaded to, if anywhere.
     """
 
@@ -42,6 +44,7 @@ class Conversion:
     checked: bool
     in_folder: bool
     split_by: str | None = None
+    cut_s: float | None = None
     remote: Url | None = None
 
     @property
@@ -50,7 +53,8 @@ class Conversion:
         own = self.options is not None or self.split_by is not None
         beside = [] if own else companions_of(self.original, self.kind)
         files = [self.original, *beside, *([] if self.map_file is None else [self.map_file])]
-        return stamp_of(files, (__version__, self.kind, self.options, self.map_file is not None, self.checked))
+        options = (__version__, self.kind, self.options, self.map_file is not None, self.checked)
+        return stamp_of(files, options if self.cut_s is None else (*options, self.cut_s))
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def convert_one(one: Conversion) -> Converted:
     kind, error = "", None
     counts, tables = Counter[str](), list[tuple[str, int, int]]()
     notes, checks = list[str](), list[SceneCheck]()
-    scenes = _scenes(one)
+    scenes = _cut(_scenes(one), one.cut_s)
     while True:
         try:
             kind, scene, about, table = next(scenes)
@@ -125,6 +129,20 @@ def _scenes(one: Conversion) -> Iterator[tuple[str, Scene, list[str], Path]]:
                 raise InputError(f"{one.original}: expected scenes with ids of their own, got {name!r} twice")
             written.add(name)
             yield found, scene, [], one.table.with_suffix("") / f"{name}.parquet"
+
+
+def _cut(
+    scenes: Iterator[tuple[str, Scene, list[str], Path]], length_s: float | None
+) -> Iterator[tuple[str, Scene, list[str], Path]]:
+    """Yield what _scenes yields, each scene as its stretches, whose tables are called as they are; None: as it is."""
+    for kind, scene, notes, table in scenes:
+        if length_s is None:
+            yield kind, scene, notes, table
+            continue
+        for stretch in stretches(scene, length_s):
+            number = stretch.scene_id.rsplit("-", 1)[-1]
+            yield kind, stretch, notes, table.with_name(f"{table.stem}-{number}{table.suffix}")
+            notes = []
 
 
 class Earlier:

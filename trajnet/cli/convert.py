@@ -25,6 +25,7 @@ from trajnet.cli.workers import Jobs, RayAddress, chosen_executor
 from trajnet.datasets.registry import format_names
 from trajnet.errors import InputError
 from trajnet.remote import Url, fetched, prepared_target, url_of
+from trajnet.scenes.cut import require_length
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,6 +61,13 @@ def convert(
     to_crs: ToCrs = None,
     units: UnitNames = None,
     split_by: SplitBy = None,
+    cut: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Each scene as several of this length, in the order of time, to learn from some and test on others.",
+        ),
+    ] = None,
     checked: Annotated[
         bool, typer.Option("--check/--no-check", help="Check each scene as `trajnet check` does.")
     ] = True,
@@ -83,6 +91,8 @@ def convert(
 
         trajnet convert all.csv out/ --split-by recordingId
 
+        trajnet convert day.parquet out/ --cut 60
+
         trajnet convert data/commonroad_ngsim tables/ngsim
 
         trajnet convert recordings/ s3://bucket/tables
@@ -98,7 +108,7 @@ def convert(
     source, shown = fetched(source), url_of(target)
     target = prepared_target(shown) if isinstance(shown, Url) else shown
     options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
-    wanted = _conversions(source, target, kind, with_map, options, map_file, checked, split_by)
+    wanted = _conversions(source, target, kind, with_map, options, map_file, checked, split_by, cut)
     if isinstance(shown, Url):
         wanted = [_uploaded(one, target, shown) for one in wanted]
     earlier = Earlier(target, again=again) if source.is_dir() else None
@@ -157,6 +167,7 @@ def _conversions(
     map_file: Path | None,
     checked: bool,
     split_by: str | None,
+    cut_s: float | None,
 ) -> list[Conversion]:
     from trajnet.cli.conversion import Conversion
 
@@ -164,8 +175,12 @@ def _conversions(
         raise InputError(f"from: expected own or auto with options of an own table, got {kind!r}")
     if split_by is not None and (source.is_dir() or target.suffix.lower() == ".parquet"):
         raise InputError("split-by: expected one table as SRC and a folder as DST, as it makes several of one")
+    if cut_s is not None:
+        require_length(cut_s)
+        if target.suffix.lower() == ".parquet":
+            raise InputError("cut: expected a folder as DST, as it makes several tables of one scene")
     return [
-        Conversion(original, table, kind, with_map, options, map_file, checked, table != target, split_by)
+        Conversion(original, table, kind, with_map, options, map_file, checked, table != target, split_by, cut_s)
         for original, table in _targets(source, target, _files(source, kind, options))
     ]
 

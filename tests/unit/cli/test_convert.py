@@ -169,3 +169,30 @@ def test_a_shard_becomes_a_folder_of_tables(tmp_path: Path) -> None:
     run(str(shards[1]), str(tmp_path / "one.parquet"))
     with pytest.raises(InputError, match="expected a file of one scene, got one of several"):
         run(str(shards[0]), str(tmp_path / "two.parquet"))
+
+
+def test_cut_makes_several_tables_of_each_scene(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    walk = "".join(f"{10 * i} 1 {0.5 * i} 0.0\n" for i in range(8))  # 2.8 s at 2.5 Hz
+    for name in "ab":
+        (tmp_path / "in" / f"{name}.txt").write_text(walk)
+    output = run(str(tmp_path / "in"), str(tmp_path / "out"), "--cut", "1.2")
+    made = sorted(file.name for file in (tmp_path / "out").iterdir() if file.name != DONE)
+    assert made == [f"{name}-00{i}.parquet" for name in "ab" for i in range(3)]
+    parts = [load_scene(tmp_path / "out" / f"a-00{i}.parquet") for i in range(3)]
+    assert [part.position_m[:, 0].tolist() for part in parts] == [[0.0, 0.5, 1.0], [1.5, 2.0, 2.5], [3.0, 3.5]]
+    assert [part.scene_id for part in parts] == ["a-000", "a-001", "a-002"]
+    row = next(line for line in output.splitlines() if "eth_ucy" in line)
+    assert [word for word in row.split() if word.isdigit()] == ["6", "6", "16", "16", "0", "0"]
+    # The same again is left as it is, another length is not.
+    assert "of these tables are from before" in run(str(tmp_path / "in"), str(tmp_path / "out"), "--cut", "1.2")
+    assert "of these tables are from before" not in run(str(tmp_path / "in"), str(tmp_path / "out"), "--cut", "2")
+
+
+def test_cut_refuses_one_table_and_no_length(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(WALK)
+    with pytest.raises(InputError, match="cut: expected a folder as DST"):
+        run(str(tmp_path / "a.txt"), str(tmp_path / "a.parquet"), "--cut", "60")
+    with pytest.raises(InputError, match="cut: expected stretches of 1 s or more, got 0 s"):
+        run(str(tmp_path / "a.txt"), str(tmp_path / "out"), "--cut", "0")
+    assert not (tmp_path / "out").exists()
