@@ -202,6 +202,9 @@ class TrackFrame(StructOfArrays):
         if count and self.size_m.min() <= 0:
             raise InputError(f"TrackFrame.size_m: expected lengths and widths above 0 m, got {self.size_m.min()}")
 
+    def __len__(self) -> int:
+        return len(self.track_id)
+
     def __repr__(self) -> str:
         return f"TrackFrame(at {self.timestamp_ns} ns: {len(self)} objects)"
 
@@ -265,6 +268,9 @@ class Prediction(StructOfArrays):
                 put(self, name, array)
         if self.expert is not None:
             put(self, "expert", _array("Prediction", "expert", self.expert, _INT8, (count, modes)))
+
+    def __len__(self) -> int:
+        return len(self.track_id)
 
     def __repr__(self) -> str:
         return (

@@ -49,6 +49,9 @@ class Observations(StructOfArrays):
     size_m: FloatArray
     surroundings: Surroundings | None = None
 
+    def __len__(self) -> int:
+        return len(self.track_id)
+
     @cached_property
     def begun(self) -> IntArray:
         """The slots of the rows that are reset, (B,)."""
