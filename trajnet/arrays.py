@@ -154,13 +154,13 @@ def grown(values: Any, slots: int, axis: int = 0) -> Any:
     values: an array, or a struct of arrays without shared fields. New slots are zero. The capacity at least doubles, so
     that growing slot by slot copies each entry a constant number of times on average (amortized O(1)).
     """
+    if isinstance(values, np.ndarray) and values.shape[axis] >= slots:  # nearly always
+        return values
     if isinstance(values, StructOfArrays):
         if len(values) >= slots:
             return values
         return type(values)(**{name: grown(getattr(values, name), slots, axis) for name in _LAYOUTS[type(values)][0]})
     have = values.shape[axis]
-    if have >= slots:
-        return values
     shape = list(values.shape)
     shape[axis] = max(MIN_SLOTS, slots, 2 * have)
     larger: NDArray[Any] = np.zeros(shape, values.dtype)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajnet.arrays import all_true, any_true
+from trajnet.arrays import all_true
 from trajnet.tracking.plausibility import (
     ALWAYS_JITTER_M,
     MOST_IN_A_ROW,
+    QUIET_M,
     WOBBLE_KEPT,
     deviation,
     distance,
@@ -76,13 +77,14 @@ def shift(
     displacement_m and the last position and anchor change in place, as do wobble, steps and shifts. leapt: rows that
     began anew. Returns how many were moved.
     """
-    measured = frame.velocity_valid
-    off_m = deviation(off_m, displacement_m, dt_s, measured_mps=frame.velocity_mps, measured=measured)
     wobble_m, steps, shifts = last[:, WOBBLE], last[:, STEPS], last[:, SHIFTS]
-    shifted = out_of_line(off_m, dt_s, frame.object_class, wobble_m=wobble_m, steps=steps, measured=measured)
     rows = _NO_ROWS
-    if any_true(shifted):
+    if not np.maximum.reduce(off_m, initial=0.0) <= QUIET_M:  # else no step is a leap: nearly always
+        measured = frame.velocity_valid
+        off_m = deviation(off_m, displacement_m, dt_s, measured_mps=frame.velocity_mps, measured=measured)
+        shifted = out_of_line(off_m, dt_s, frame.object_class, wobble_m=wobble_m, steps=steps, measured=measured)
         rows = (shifted & (shifts < MOST_IN_A_ROW)).nonzero()[0]
+    if len(rows):
         leap_m = displacement_m[rows] - last[rows, STEADY] * dt_s[rows, None]
         displacement_m[rows] -= leap_m
         last[rows, POSITION] += leap_m
