@@ -301,7 +301,9 @@ class Prediction(StructOfArrays):
     def labelled(self, expert: NDArray[np.int8]) -> Prediction:
         """Return the prediction with these experts (N, K); it shares its arrays, which are not checked again."""
         checked = _array("Prediction", "expert", expert, _INT8, (len(self.track_id), self.modes))
-        return Prediction.unchecked(**{**vars(self), "expert": checked})
+        made = object.__new__(Prediction)
+        vars(made).update(vars(self), expert=checked)
+        return made
 
     def usable_rows(self) -> BoolArray:
         """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 and variances >= 0."""

@@ -31,7 +31,7 @@ class StandingTime:
 
     def observe(self, observations: Observations) -> None:
         """Take the positions of a frame."""
-        if observations.slots > len(self._slots):
+        if observations.slots > len(self._slots.since_ns):
             self._slots = grown(self._slots, observations.slots)
         position_m, since_ns = self._slots.position_m, self._slots.since_ns
         if len(observations.begun):

@@ -13,6 +13,7 @@ row takes the same kernel path. With wider layers, whose products are split diff
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,14 @@ class Bucket:
             for name, array in self.inputs.items():
                 array[(*self._before[name], slice(count, self._used))] = PADDING.get(name, 0.0)
         self._used = count
-        for name in self._on_device.keys() & self.inputs.keys():
-            self._on_device[name].update_inplace(self.inputs[name])
+        if not self._on_device:
+            self._session.run_with_iobinding(self._binding, self._run_options)
+            return
+        for name, array in self.inputs.items():
+            self._on_device[name].update_inplace(array)
         self._session.run_with_iobinding(self._binding, self._run_options)
-        for name in self._on_device.keys() & self.outputs.keys():
-            self.outputs[name][...] = self._on_device[name].numpy()
+        for name, array in self.outputs.items():
+            array[...] = self._on_device[name].numpy()
 
     def _device_copy(self, name: str, array: NDArray[Any], device: str) -> int:
         from onnxruntime import OrtValue
@@ -137,6 +141,7 @@ class Engine:
             Bucket(session, self.contract, tracks, device, graph_id=i if several else None)
             for i, tracks in enumerate(buckets, start=1)
         )
+        self._sizes = tuple(buckets)
         states = {t.name: t for t in self.contract.outputs if t.name.endswith("_next")}
         #: Total time of ONNX Runtime for all steps so far, ns, including copies to and from the device.
         self.graph_ns = 0
@@ -159,7 +164,7 @@ class Engine:
         Returns n rows of each output: views, valid until the next step. If a step raises, the state is unchanged.
         """
         count = len(slot)
-        bucket = next(b for b in self.buckets if b.tracks >= count)
+        bucket = self.buckets[bisect_left(self._sizes, count)]
         inputs, outputs = bucket.rows(count)
         fill(inputs)
         born = any_true(reset)
@@ -167,7 +172,7 @@ class Engine:
         for name, _ in self._states:
             memory = self._remembered(name, slots)
             for layer, rows in zip(memory, inputs[name], strict=True):
-                np.take(layer, slot, axis=0, out=rows, mode="clip")
+                layer.take(slot, axis=0, out=rows, mode="clip")
                 if born:
                     rows[reset] = 0.0  # only this clears a state; a NaN in it would stay for ever
         begin_ns = time.perf_counter_ns()
