@@ -41,6 +41,8 @@ class InputRequirements:
         return self.view is not None or self.neighbours > 0
 
 
+#: Of the points of a map, these are looked at first.
+_LOOK_AT_EVERY = 8
 #: Added to squared distances to keep their logarithm finite (m^2).
 CLOSEST_M2 = 1e-2
 #: Velocities are clipped to this along each axis (m/s): an overflow of float32 would spoil other objects' inputs.
@@ -106,7 +108,11 @@ def map_around(
 def covers_place(map_distance: NDArray[np.int8]) -> BoolArray:
     """Return (N,): whether any point in view, (N, *view.shape, 4), is less than REACH_M from drivable area."""
     flat = map_distance.reshape(len(map_distance), math.prod(map_distance.shape[1:4]), 4)  # one axis is twice as fast
-    covered: BoolArray = flat[..., 0].max(axis=1, initial=-INT8_MAX) > -INT8_MAX
+    distance = flat[..., 0]
+    some: BoolArray = np.maximum.reduce(distance[:, ::_LOOK_AT_EVERY], axis=1, initial=-INT8_MAX) > -INT8_MAX
+    if all_true(some):  # nearly always: few points tell that there is a road
+        return some
+    covered: BoolArray = np.maximum.reduce(distance, axis=1, initial=-INT8_MAX) > -INT8_MAX
     return covered
 
 
@@ -174,7 +180,8 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
     rows = np.arange(objects, dtype=np.int32)
     row_bits = (1 << (objects - 1).bit_length()) - 1
     limit, wide = _REACH_BITS | row_bits, min(count, objects)
-    keys = np.full((objects, count), _NO_NEIGHBOUR, np.int32)
+    keys = np.empty((objects, count), np.int32)
+    keys[:, wide:] = _NO_NEIGHBOUR
     with np.errstate(over="ignore", invalid="ignore"):  # not finite: sorts beyond the reach as an integer, too
         for begin in range(0, objects, BLOCK):
             block = slice(begin, begin + BLOCK)
