@@ -147,6 +147,8 @@ class Engine:
         self.graph_ns = 0
         self._states = tuple((name.removesuffix("_next"), name) for name in states)
         self._memory = {name: np.zeros(shape_for(states[after], 0), np.float32) for name, after in self._states}
+        # The bucket and the slots of the last step, whose state is only in the bucket.
+        self._newest: tuple[Bucket, bytes] | None = None
         # TensorRT rebuilds its engine for sizes outside the range it has met: the largest and the smallest span it.
         for bucket in (self.buckets[-1], *self.buckets) if provider == "tensorrt" else self.buckets:
             for _ in range(RUNS_TO_RECORD if gpu.cuda_graph else 1):
@@ -163,25 +165,47 @@ class Engine:
         fill: writes the observations into the given arrays, n rows of each input of the contract.
         Returns n rows of each output: views, valid until the next step. If a step raises, the state is unchanged.
         """
-        count = len(slot)
-        bucket = self.buckets[bisect_left(self._sizes, count)]
-        inputs, outputs = bucket.rows(count)
+        bucket, slots = self.buckets[bisect_left(self._sizes, len(slot))], slot.tobytes()
+        inputs, outputs = bucket.rows(len(slot))
         fill(inputs)
         born = any_true(reset)
-        slots = int(slot[slot.argmax()]) + 1
-        for name, _ in self._states:
-            memory = self._remembered(name, slots)
-            for layer, rows in zip(memory, inputs[name], strict=True):
-                layer.take(slot, axis=0, out=rows, mode="clip")
-                if born:
-                    rows[reset] = 0.0  # only this clears a state; a NaN in it would stay for ever
+        same = not born and self._newest == (bucket, slots)
+        if same:  # nearly always: the state is still where the last step left it
+            for name, after in self._states:
+                inputs[name][...] = outputs[after]
+        else:
+            self._remember_newest()
+            for name, _ in self._states:
+                memory = self._remembered(name, int(slot[slot.argmax()]) + 1)
+                for layer, rows in zip(memory, inputs[name], strict=True):
+                    layer.take(slot, axis=0, out=rows, mode="clip")
+                    if born:
+                        rows[reset] = 0.0  # only this clears a state; a NaN in it would stay for ever
         begin_ns = time.perf_counter_ns()
-        bucket.run(count)
+        try:
+            bucket.run(len(slot))
+        except BaseException:
+            self._newest = None
+            if same:
+                self._remember(slot, [inputs[name] for name, _ in self._states])
+            raise
         self.graph_ns += time.perf_counter_ns() - begin_ns
-        for name, after in self._states:
-            for layer, rows in zip(self._memory[name], outputs[after], strict=True):
-                layer[slot] = rows
+        self._newest = bucket, slots
         return outputs
+
+    def _remember_newest(self) -> None:
+        """Store the state that the last step left in its bucket; this is put off while the same tracks go on."""
+        if self._newest is not None:
+            (bucket, slots), self._newest = self._newest, None
+            slot = np.frombuffer(slots, np.int64)
+            outputs = bucket.rows(len(slot))[1]
+            self._remember(slot, [outputs[after] for _, after in self._states])
+
+    def _remember(self, slot: NDArray[np.int64], states: Sequence[NDArray[np.float32]]) -> None:
+        """Store the states of these slots (n,): an array (layers, n, hidden) for each name."""
+        for (name, _), state in zip(self._states, states, strict=True):
+            for layer, rows in zip(self._memory[name], state, strict=True):
+                layer[slot] = rows
 
     def _remembered(self, name: str, slots: int) -> NDArray[np.float32]:
         """Return the state of all slots, (layers, slots or more, hidden), after growing it if necessary."""
