@@ -102,10 +102,11 @@ class Ring:
 
     def due(self, slot: IntArray, now_ns: int) -> Due:
         """Return what the rows (N,) of a frame judge, and count it as judged."""
-        row, place = (self._slots.due_ns.take(slot, axis=0) <= now_ns).nonzero()
-        if not len(row):
-            return Due(row, row, row, np.zeros(0))
-        entry = slot.take(row) * self.length + place
+        (place,) = (self._slots.due_ns.take(slot, axis=0) <= now_ns).reshape(-1).nonzero()  # of two axes it is slow
+        if not len(place):
+            return Due(place, place, place, np.zeros(0))
+        row = place // self.length
+        entry = place + (slot.take(row) - row) * self.length
         made_ns = self._slots.made_ns.reshape(-1).take(entry)
         age_ns = now_ns - made_ns
         reached = self._horizon_ns.searchsorted(age_ns, side="right")  # a gap may skip some
