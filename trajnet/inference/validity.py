@@ -35,8 +35,8 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
     if not len(prediction):
         return np.ones(0, np.bool_)
     age_s, source = prediction.age_s, prediction.source
-    fine: BoolArray = np.ones(len(age_s), np.bool_)
-    if np.count_nonzero(age_s) or np.count_nonzero(source):  # a model's own answers are of now and of Source.MODEL
+    fine: BoolArray = age_s == 0.0
+    if not all_true(fine) or np.count_nonzero(source):  # a model's own answers are of now and of Source.MODEL
         fine = (age_s >= 0.0) & (age_s < np.inf)
         fine &= source.view(np.uint8) <= _LAST_SOURCE  # negative ones are large
     with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are found below

@@ -15,8 +15,8 @@ from trajnet.tracking.plausibility import (
     MOST_IN_A_ROW,
     QUIET_M,
     WOBBLE_KEPT,
-    deviation,
     distance,
+    nearer_deviation,
     out_of_line,
     unexplained,
 )
@@ -81,7 +81,7 @@ def shift(
     rows = _NO_ROWS
     if not np.maximum.reduce(off_m, initial=0.0) <= QUIET_M:  # else no step is a leap: nearly always
         measured = frame.velocity_valid
-        off_m = deviation(off_m, displacement_m, dt_s, measured_mps=frame.velocity_mps, measured=measured)
+        off_m = nearer_deviation(off_m, displacement_m, dt_s, measured_mps=frame.velocity_mps, measured=measured)
         shifted = out_of_line(off_m, dt_s, frame.object_class, wobble_m=wobble_m, steps=steps, measured=measured)
         rows = (shifted & (shifts < MOST_IN_A_ROW)).nonzero()[0]
     if len(rows):

@@ -104,7 +104,16 @@ def deviation(
     off_m (N,): how far they are from those of the steady velocity. Where that is at most QUIET_M for all, the measured
     one is not asked, and off_m itself is returned.
     """
-    if off_m.max(initial=0.0) <= QUIET_M or not any_true(measured):
+    if off_m.max(initial=0.0) <= QUIET_M:
+        return off_m
+    return nearer_deviation(off_m, displacement_m, dt_s, measured_mps=measured_mps, measured=measured)
+
+
+def nearer_deviation(
+    off_m: FloatArray, displacement_m: FloatArray, dt_s: FloatArray, *, measured_mps: FloatArray, measured: BoolArray
+) -> FloatArray:
+    """Do as deviation, for a caller that knows of an object that is off by more than QUIET_M."""
+    if not any_true(measured):
         return off_m
     off_measured_m = distance(displacement_m - measured_mps * dt_s[:, None])
     return np.where(measured, np.minimum(off_m, off_measured_m), off_m)

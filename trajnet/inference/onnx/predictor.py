@@ -63,8 +63,9 @@ class OnnxPredictor:
             timestamp_ns=observations.timestamp_ns, track_id=observations.track_id, time_s=self.time_s,
             position_m=np.empty((count, modes, steps, 2)), yaw_rad=np.empty((count, modes, steps)),
             covariance_m2=np.empty((count, modes, steps, 2, 2)), probability=np.empty((count, modes)),
-            source=np.full(count, _MODEL, np.int8), age_s=np.zeros(count),
+            source=np.empty(count, np.int8), age_s=np.zeros(count),
         )  # fmt: skip
+        answer.source.fill(_MODEL)
         reset = observations.reset
         if self._forgotten:
             reset = reset | np.isin(observations.slot, list(self._forgotten))
