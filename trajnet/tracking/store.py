@@ -32,7 +32,7 @@ from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
 from trajnet.tracking.leaps import implausible_rows, off_steady, shift
-from trajnet.tracking.motion import causal_heading, steady_velocity
+from trajnet.tracking.motion import causal_heading, steady_velocity_quietly
 from trajnet.tracking.observations import Coasting, Observations
 from trajnet.tracking.plausibility import faster_than_class
 from trajnet.tracking.policy import TrackCounters, TrackPolicy
@@ -208,7 +208,7 @@ class TrackStore:
         slot, born = self._slots_for(frame)
         last, known = self._slots.pose.take(slot, axis=0), self._slots.known.take(slot, axis=0)
         gone_ns = frame.timestamp_ns - self._slots.seen_ns.take(slot)
-        displacement_m, dt_s = frame.position_m - last[:, POSITION], gone_ns.astype(np.float64) * 1e-9
+        displacement_m, dt_s = frame.position_m - last[:, POSITION], gone_ns * 1e-9
         reset = np.zeros(len(slot), np.bool_)
 
         def begin(rows: IntArray) -> None:
@@ -275,7 +275,7 @@ class TrackStore:
             anchor_m=last[:, ANCHOR],
             step_m=self.policy.heading_step_m,
         )
-        steady_mps = steady_velocity(
+        steady_mps = steady_velocity_quietly(
             displacement_m, dt_s, velocity_mps, last_mps=last[:, STEADY], known=known[:, STEADY_KNOWN]
         )
         previous_position_m = last[:, POSITION].copy()

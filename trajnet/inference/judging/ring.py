@@ -89,7 +89,7 @@ class Ring:
 
     @property
     def capacity(self) -> int:
-        return len(self._slots)
+        return len(self._slots.count)
 
     def begin(self, slots: int, begun: IntArray) -> None:
         """Make room for this many slots, and forget the answers of those whose track begins, (B,)."""
@@ -116,8 +116,7 @@ class Ring:
         fresh = age_ns <= self._reach_ns
         if not all_true(fresh):
             row, entry, reached, age_ns = row[fresh], entry[fresh], reached[fresh], age_ns[fresh]
-        age_s: FloatArray = age_ns.astype(np.float64) * 1e-9
-        return Due(row, entry, reached - 1, age_s)
+        return Due(row, entry, reached - 1, age_ns * 1e-9)
 
     def keep(self, slot: IntArray, now_ns: int, wanted: BoolArray) -> Kept:
         """Return the places for the answers of the rows (N,) that are to be kept now. wanted (N,): that may be."""

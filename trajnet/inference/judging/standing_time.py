@@ -46,5 +46,5 @@ class StandingTime:
 
     def stood_s(self, observations: Observations) -> FloatArray:
         """Return how long (N,) the objects of the frame that was observed last have stood, s."""
-        stood_ns: IntArray = observations.timestamp_ns - self._slots.since_ns.take(observations.slot)
-        return stood_ns.astype(np.float64) * 1e-9
+        stood_s: FloatArray = (observations.timestamp_ns - self._slots.since_ns.take(observations.slot)) * 1e-9
+        return stood_s
