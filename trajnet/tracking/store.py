@@ -222,12 +222,13 @@ class TrackStore:
             begin(born)
         if self.policy.restart_leaps:
             off_m = off_steady(displacement_m, dt_s, last)
-            leapt = implausible_rows(frame, displacement_m, dt_s, last, known, off_m)
+            most_off_m = float(np.maximum.reduce(off_m, initial=0.0))  # NaN, if there is one
+            leapt = implausible_rows(frame, displacement_m, dt_s, last, known, most_off_m)
             if len(leapt):
                 begin(leapt)
                 off_m[leapt] = 0.0
                 self.counters.restarted += len(leapt)
-            self.counters.shifted += shift(frame, displacement_m, dt_s, last, known, leapt, off_m)
+            self.counters.shifted += shift(frame, displacement_m, dt_s, last, known, leapt, off_m, most_off_m)
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
         position_m = frame.position_m

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.arrays import StructOfArrays, all_true, grown
+from trajnet.arrays import StructOfArrays, all_true, any_true, grown
 from trajnet.types import BoolArray, FloatArray, IntArray
 
 Number = TypeVar("Number", bound=np.generic)
@@ -52,6 +52,11 @@ class Kept(NamedTuple):
     entry: IntArray
     weight: FloatArray
     number: IntArray
+
+
+_NO_ROWS: IntArray = np.zeros(0, np.int64)
+_NOTHING_DUE = Due(_NO_ROWS, _NO_ROWS, _NO_ROWS, np.zeros(0))
+_NOTHING_KEPT = Kept(_NO_ROWS, _NO_ROWS, np.zeros(0), _NO_ROWS)
 
 
 def flat(values: NDArray[Number]) -> NDArray[Number]:
@@ -102,9 +107,10 @@ class Ring:
 
     def due(self, slot: IntArray, now_ns: int) -> Due:
         """Return what the rows (N,) of a frame judge, and count it as judged."""
-        (place,) = (self._slots.due_ns.take(slot, axis=0) <= now_ns).reshape(-1).nonzero()  # of two axes it is slow
-        if not len(place):
-            return Due(place, place, place, np.zeros(0))
+        due = self._slots.due_ns.take(slot, axis=0) <= now_ns
+        if not any_true(due):
+            return _NOTHING_DUE
+        (place,) = due.reshape(-1).nonzero()  # along two axes it is slow
         row = place // self.length
         entry = place + (slot.take(row) - row) * self.length
         made_ns = self._slots.made_ns.reshape(-1).take(entry)
@@ -120,9 +126,12 @@ class Ring:
 
     def keep(self, slot: IntArray, now_ns: int, wanted: BoolArray) -> Kept:
         """Return the places for the answers of the rows (N,) that are to be kept now. wanted (N,): that may be."""
-        row = ((self._slots.next_ns.take(slot) <= now_ns) & wanted).nonzero()[0]
+        ready: BoolArray = self._slots.next_ns.take(slot) <= now_ns
+        if not any_true(ready):
+            return _NOTHING_KEPT
+        row = (ready & wanted).nonzero()[0]
         if not len(row):
-            return Kept(row, row, np.zeros(0), row)
+            return _NOTHING_KEPT
         kept = slot.take(row)
         newest, number = self._slots.newest.take(kept), self._slots.count.take(kept) + 1
         first = kept * self.length
