@@ -208,7 +208,7 @@ class TrackStore:
         slot, born = self._slots_for(frame)
         last, known = self._slots.pose.take(slot, axis=0), self._slots.known.take(slot, axis=0)
         gone_ns = frame.timestamp_ns - self._slots.seen_ns.take(slot)
-        displacement_m, dt_s = frame.position_m - last[:, POSITION], gone_ns * 1e-9
+        displacement_m, dt_s = frame.position_m - last[:, POSITION], np.multiply(gone_ns, 1e-9)
         reset = np.zeros(len(slot), np.bool_)
 
         def begin(rows: IntArray) -> None:

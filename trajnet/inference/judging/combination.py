@@ -100,7 +100,7 @@ def along_the_path(
     begin_m -= way * before_m
     passed = (before_m[1:, None] < progress_m).view(np.int8)
     piece = np.add.reduce(passed, axis=0, dtype=np.int8 if times <= _MOST_INT8 else np.int16)
-    place = np.multiply(piece, count, dtype=np.intp)
+    place: IntArray = np.multiply(piece, count, dtype=np.intp)
     place += np.arange(count)
     at_m: FloatArray = line.reshape(4, -1).take(place, axis=1)
     found_m: FloatArray = at_m[2:]

@@ -122,7 +122,7 @@ class Ring:
         fresh = age_ns <= self._reach_ns
         if not all_true(fresh):
             row, entry, reached, age_ns = row[fresh], entry[fresh], reached[fresh], age_ns[fresh]
-        return Due(row, entry, reached - 1, age_ns * 1e-9)
+        return Due(row, entry, reached - 1, np.multiply(age_ns, 1e-9))
 
     def keep(self, slot: IntArray, now_ns: int, wanted: BoolArray) -> Kept:
         """Return the places for the answers of the rows (N,) that are to be kept now. wanted (N,): that may be."""

@@ -46,5 +46,6 @@ class StandingTime:
 
     def stood_s(self, observations: Observations) -> FloatArray:
         """Return how long (N,) the objects of the frame that was observed last have stood, s."""
-        stood_s: FloatArray = (observations.timestamp_ns - self._slots.since_ns.take(observations.slot)) * 1e-9
+        stood_ns: IntArray = observations.timestamp_ns - self._slots.since_ns.take(observations.slot)
+        stood_s: FloatArray = np.multiply(stood_ns, 1e-9)
         return stood_s
