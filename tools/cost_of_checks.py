@@ -47,9 +47,9 @@ if checks == "without":
     from dataclasses import replace
     from trajnet.inference import guard
     from trajnet.tracking import store
-    assert hasattr(guard, "servable_rows") and hasattr(store, "too_fast_for_class") and hasattr(Parameters, "policy")
+    assert hasattr(guard, "servable_rows") and hasattr(store, "faster_than_class") and hasattr(Parameters, "policy")
     guard.servable_rows = lambda prediction, observations: prediction.usable_rows()
-    store.too_fast_for_class = lambda velocity_mps, object_class: np.zeros(len(object_class), bool)
+    store.faster_than_class = lambda velocity_mps, object_class: np.zeros(len(object_class), bool)
     Parameters.policy = lambda self, policy=Parameters.policy: replace(policy(self), restart_leaps=False)
 parameters = Parameters(model=model, budget_ms=0.0)
 lines = [Pipeline(*load(parameters), parameters) for _ in range(2)]

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import any_true
+
 FloatArray = NDArray[np.float64]
 
 
@@ -15,7 +17,7 @@ def wrap_angle(angle_rad: FloatArray) -> FloatArray:
 def within_half_turn(yaw_rad: FloatArray) -> FloatArray:
     """Return yaws (N,) wrapped to [-pi, pi]: models take them as float32, where whole turns cost precision."""
     beyond = np.abs(yaw_rad) > np.pi
-    return np.where(beyond, wrap_angle(yaw_rad), yaw_rad) if np.count_nonzero(beyond) else yaw_rad
+    return np.where(beyond, wrap_angle(yaw_rad), yaw_rad) if any_true(beyond) else yaw_rad
 
 
 def rotate(points: FloatArray, angle_rad: FloatArray | float) -> FloatArray:

@@ -202,6 +202,9 @@ class TrackFrame(StructOfArrays):
         if count and self.size_m.min() <= 0:
             raise InputError(f"TrackFrame.size_m: expected lengths and widths above 0 m, got {self.size_m.min()}")
 
+    def __len__(self) -> int:
+        return len(self.track_id)
+
     def __repr__(self) -> str:
         return f"TrackFrame(at {self.timestamp_ns} ns: {len(self)} objects)"
 
@@ -266,6 +269,9 @@ class Prediction(StructOfArrays):
         if self.expert is not None:
             put(self, "expert", _array("Prediction", "expert", self.expert, _INT8, (count, modes)))
 
+    def __len__(self) -> int:
+        return len(self.track_id)
+
     def __repr__(self) -> str:
         return (
             f"Prediction(at {self.timestamp_ns} ns: {len(self)} objects, {self.modes} modes, {len(self.time_s)} times "
@@ -295,7 +301,9 @@ class Prediction(StructOfArrays):
     def labelled(self, expert: NDArray[np.int8]) -> Prediction:
         """Return the prediction with these experts (N, K); it shares its arrays, which are not checked again."""
         checked = _array("Prediction", "expert", expert, _INT8, (len(self.track_id), self.modes))
-        return Prediction.unchecked(**{**vars(self), "expert": checked})
+        made = object.__new__(Prediction)
+        vars(made).update(vars(self), expert=checked)
+        return made
 
     def usable_rows(self) -> BoolArray:
         """Return a mask (N,) of finite rows with probabilities >= 0 that sum to 1 and variances >= 0."""

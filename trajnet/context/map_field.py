@@ -81,7 +81,7 @@ class MapView:
         """Number of points along x and along y, (A, B)."""
         return round((self.ahead_m + self.behind_m) / self.step_m) + 1, round(2 * self.side_m / self.step_m) + 1
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int, int]:
         """Patches along x and along y, and the points of each: (A / patch, B / patch, patch * patch)."""
         rows, columns = (points // self.patch for points in self.grid)
@@ -128,12 +128,15 @@ class _Lookup:
     field still sees it, so the field is padded by 2 reach_px pixels with the value outside the map. The padding is only
     after the last pixel of each row and after the last row: the flat array wraps round, so the pixels before a row's
     first one are those at the end of the row before.
-    pixel ((X + 2 reach_px) * (Y + 2 reach_px),): the four int8 of each pixel as one int32. columns: pixels in a row.
+    pixel ((X + 2 reach_px) * (Y + 2 reach_px),): the four int8 of each pixel as one int32. columns: pixels in a row;
+    stride: from a pixel to the next, along x and along y. corner_m, last_half_px: where the indices of objects begin,
+    and the largest ones, in half pixels.
     """
 
     def __init__(
-        self, distance: NDArray[np.int8], direction: NDArray[np.int8] | None, pixels_per_m: float, view: MapView
-    ) -> None:
+        self, origin_m: FloatArray, distance: NDArray[np.int8], direction: NDArray[np.int8] | None,
+        pixels_per_m: float, view: MapView,
+    ) -> None:  # fmt: skip
         turned_px = _turned_px(view, pixels_per_m)
         reach_px = _reach_px(view, pixels_per_m)
         rows, columns = distance.shape[:2]
@@ -145,7 +148,9 @@ class _Lookup:
             if direction is not None:
                 whole[:rows, :columns, 2:] = direction
         self.reach_px, self.columns = reach_px, whole.shape[1]
-        self.last_px = np.array([rows, columns]) - 1.0 + 2 * reach_px
+        self.corner_m = origin_m - (reach_px + 1) / pixels_per_m
+        self.last_half_px = 2.0 * (np.array([rows, columns]) - 1.0 + 2 * reach_px)
+        self.stride = np.array([[self.columns], [1]], np.int32)
         self.pixel: NDArray[np.int32] = whole.view(np.int32).reshape(-1)
         self._turned_px = turned_px
 
@@ -201,7 +206,8 @@ class MapField:
     def _lookup(self, view: MapView) -> _Lookup:
         found = self._lookups.get(view)
         if found is None:
-            found = self._lookups[view] = _Lookup(self.distance, self.direction, self.pixels_per_m, view)
+            found = _Lookup(self.origin_m, self.distance, self.direction, self.pixels_per_m, view)
+            self._lookups[view] = found
         return found
 
     def sample(
@@ -219,7 +225,7 @@ class MapField:
         points = math.prod(view.shape)
         seen = out.view(np.int32).reshape(count, points)
         half_px, row = self._place(position_m, yaw_rad, lookup)
-        start = (half_px >> 1) @ np.array([[lookup.columns], [1]], np.int32)
+        start = (half_px >> 1) @ lookup.stride
         for i in range(0, count, BLOCK):
             block = slice(i, i + BLOCK)
             pixel = _buffer(points)[: len(start[block])]
@@ -232,11 +238,10 @@ class MapField:
         self, position_m: FloatArray, yaw_rad: FloatArray, lookup: _Lookup
     ) -> tuple[NDArray[np.int32], IntArray]:
         """Return the half pixels (N, 2) of the objects, reach_px added, and their rows (N,) in the table of offsets."""
-        corner_m = self.origin_m - (lookup.reach_px + 1) / self.pixels_per_m
         with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite become the lowest integer
-            place = (position_m - corner_m) * (2.0 * self.pixels_per_m)
+            place = (position_m - lookup.corner_m) * (2.0 * self.pixels_per_m)
             np.fmax(place, 0.0, out=place)
-            np.fmin(place, 2.0 * lookup.last_px, out=place)
+            np.fmin(place, lookup.last_half_px, out=place)
             half_px = place.astype(np.int32)
             heading = np.rint(yaw_rad * (HEADINGS / (2.0 * np.pi))).astype(np.intp) & (HEADINGS - 1)
         return half_px, heading * 4 + (half_px & 1) @ _HALVES

@@ -41,6 +41,8 @@ class InputRequirements:
         return self.view is not None or self.neighbours > 0
 
 
+#: Of the points of a map, these are looked at first.
+_LOOK_AT_EVERY = 8
 #: Added to squared distances to keep their logarithm finite (m^2).
 CLOSEST_M2 = 1e-2
 #: Velocities are clipped to this along each axis (m/s): an overflow of float32 would spoil other objects' inputs.
@@ -106,7 +108,11 @@ def map_around(
 def covers_place(map_distance: NDArray[np.int8]) -> BoolArray:
     """Return (N,): whether any point in view, (N, *view.shape, 4), is less than REACH_M from drivable area."""
     flat = map_distance.reshape(len(map_distance), math.prod(map_distance.shape[1:4]), 4)  # one axis is twice as fast
-    covered: BoolArray = flat[..., 0].max(axis=1, initial=-INT8_MAX) > -INT8_MAX
+    distance = flat[..., 0]
+    some: BoolArray = np.maximum.reduce(distance[:, ::_LOOK_AT_EVERY], axis=1, initial=-INT8_MAX) > -INT8_MAX
+    if all_true(some):  # nearly always: few points tell that there is a road
+        return some
+    covered: BoolArray = np.maximum.reduce(distance, axis=1, initial=-INT8_MAX) > -INT8_MAX
     return covered
 
 
@@ -117,9 +123,10 @@ def neighbours_of(
     shape = (len(yaw_rad), count, len(NEIGHBOUR_COLUMNS))
     if count == 0 or len(yaw_rad) < 2:
         return np.zeros(shape, np.float32)
-    other, valid = nearest(position_m, count)
     own = neighbour_columns(position_m, yaw_rad, velocity_mps, size_m)
-    return seen_from(position_m, own.take(other, axis=0, mode="clip"), valid)
+    with np.errstate(over="ignore", invalid="ignore"):  # objects at absurd positions
+        other, valid = _nearest(position_m, count)
+        return _seen_from(position_m, own.take(other, axis=0, mode="clip"), valid)
 
 
 def neighbour_columns(
@@ -136,16 +143,20 @@ def seen_from(position_m: FloatArray, near: FloatArray, valid: BoolArray) -> NDA
 
     near (N, k, D): the neighbours' neighbour_columns, which this changes.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # objects at absurd positions
+        return _seen_from(position_m, near, valid)
+
+
+def _seen_from(position_m: FloatArray, near: FloatArray, valid: BoolArray) -> NDArray[np.float32]:
     here = np.zeros((len(position_m), near.shape[-1]))  # all columns: subtracting two slices of them would be slower
     here[:, NEIGHBOUR_COLUMNS.offset_m] = position_m
     neighbours = np.empty((*near.shape[:2], len(NEIGHBOUR_COLUMNS)), np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # objects at absurd positions
-        near -= here[:, None]
-        neighbours[..., _DIFFERENCES] = near
-        squared_m2 = np.square(near[..., 0])
-        squared_m2 += np.square(near[..., 1])
-        squared_m2 += CLOSEST_M2
-        np.log(squared_m2, out=neighbours[..., _LOG_DISTANCE], casting="same_kind")
+    near -= here[:, None]
+    neighbours[..., _DIFFERENCES] = near
+    squared_m2 = np.square(near[..., 0])
+    squared_m2 += np.square(near[..., 1])
+    squared_m2 += CLOSEST_M2
+    np.log(squared_m2, out=neighbours[..., _LOG_DISTANCE], casting="same_kind")
     neighbours[..., _VALID] = 1.0
     if not all_true(valid):
         flat = neighbours.reshape(-1, neighbours.shape[-1])
@@ -169,25 +180,30 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
     row. An object whose position is not finite is never a valid neighbour. Where the mask is False, the row may not
     exist.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _nearest(position_m, count)
+
+
+def _nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
     objects = len(position_m)
-    x, y = np.ascontiguousarray(np.transpose(position_m))
+    x, y = position_m.T.copy()
     rows = np.arange(objects, dtype=np.int32)
     row_bits = (1 << (objects - 1).bit_length()) - 1
     limit, wide = _REACH_BITS | row_bits, min(count, objects)
-    keys = np.full((objects, count), _NO_NEIGHBOUR, np.int32)
-    with np.errstate(over="ignore", invalid="ignore"):  # not finite: sorts beyond the reach as an integer, too
-        for begin in range(0, objects, BLOCK):
-            block = slice(begin, begin + BLOCK)
-            squared, aside = np.empty((2, len(x[block]), objects), np.float32)
-            np.subtract(x[block, None], x, out=squared)
-            np.subtract(y[block, None], y, out=aside)
-            squared *= squared
-            aside *= aside
-            squared += aside
-            key = squared.view(np.int32)
-            key &= _NO_NEIGHBOUR & ~row_bits  # clears the sign as well, which a NaN may have set
-            key |= rows
-            key.reshape(-1)[begin :: objects + 1] = _NO_NEIGHBOUR  # themselves
-            key.sort(axis=1)  # for integers, a full sort is faster than a partition
-            keys[block, :wide] = key[:, :wide]
+    keys = np.empty((objects, count), np.int32)
+    keys[:, wide:] = _NO_NEIGHBOUR
+    for begin in range(0, objects, BLOCK):  # what is not finite sorts beyond the reach as an integer, too
+        block = slice(begin, begin + BLOCK)
+        squared, aside = np.empty((2, len(x[block]), objects), np.float32)
+        np.subtract(x[block, None], x, out=squared)
+        np.subtract(y[block, None], y, out=aside)
+        squared *= squared
+        aside *= aside
+        squared += aside
+        key = squared.view(np.int32)
+        key &= _NO_NEIGHBOUR & ~row_bits  # clears the sign as well, which a NaN may have set
+        key |= rows
+        key.reshape(-1)[begin :: objects + 1] = _NO_NEIGHBOUR  # themselves
+        key.sort(axis=1)  # for integers, a full sort is faster than a partition
+        keys[block, :wide] = key[:, :wide]
     return (keys & row_bits).astype(np.int64), keys <= limit

@@ -52,7 +52,8 @@ class MissedFrames:
 
     def since_shown(self, observations: Observations) -> Observations:
         """Return the observations with reset, dt_s and previous_* relative to the last ones given to the predictor."""
-        self._slots = grown(self._slots, observations.slots)
+        if observations.slots > len(self._slots.has_state):
+            self._slots = grown(self._slots, observations.slots)
         slot = observations.slot
         has_state = self._slots.has_state.take(slot)
         if not self._any_outdated and all_true(has_state | observations.reset):

@@ -47,7 +47,8 @@ class PathMemory:
     def keep(self, observations: Observations, prediction: Prediction) -> None:
         """Keep the newest prediction; store the previous one's paths of tracks that are missing now."""
         slot = observations.slot
-        self._slots = grown(self._slots, observations.slots)
+        if observations.slots > len(self._slots.reported):
+            self._slots = grown(self._slots, observations.slots)
         if self._newest is not None and self._newest[0].slot is not slot:  # the store keeps those of the same tracks
             reported = self._slots.reported
             reported[slot] = True

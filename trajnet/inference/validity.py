@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -34,8 +35,10 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
     if not len(prediction):
         return np.ones(0, np.bool_)
     age_s, source = prediction.age_s, prediction.source
-    fine: BoolArray = (age_s >= 0.0) & (age_s < np.inf)
-    fine &= source.view(np.uint8) <= _LAST_SOURCE  # negative ones are large
+    fine: BoolArray = age_s == 0.0
+    if not all_true(fine) or np.count_nonzero(source):  # a model's own answers are of now and of Source.MODEL
+        fine = (age_s >= 0.0) & (age_s < np.inf)
+        fine &= source.view(np.uint8) <= _LAST_SOURCE  # negative ones are large
     with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are found below
         if not (_all_within_reach(prediction, observations) and _all_usable(prediction)):  # nearly never
             fine &= prediction.usable_rows()
@@ -54,20 +57,21 @@ def _positive_definite(prediction: Prediction) -> BoolArray:
 
 def _all_usable(prediction: Prediction) -> bool:
     """Whether all rows are surely usable and their covariances proper, but for positions, which are not looked at."""
-    xx, xy, yx, yy = prediction.covariance_m2.reshape(-1, 4).T
-    probability = prediction.probability
+    covariance_m2, probability = prediction.covariance_m2, prediction.probability
+    xx, xy, yx, yy = covariance_m2.reshape(-1, 4).T
     determinant = xx * yy
     determinant -= xy * yx
-    off = probability.sum(axis=1)
+    off = np.add.reduce(probability, axis=1)
     off -= 1.0
+    least, most = np.minimum.reduce, np.maximum.reduce  # the methods would be slower
     return bool(
-        determinant.min() > LEAST_DETERMINANT_M4
-        and prediction.covariance_m2.max() <= MAX_COVARIANCE_M2  # so all are finite, and yy is above 0
-        and xx.min() > 0.0
+        least(determinant) > LEAST_DETERMINANT_M4
+        and most(covariance_m2, axis=None) <= MAX_COVARIANCE_M2  # so all are finite, and yy is above 0
+        and least(xx) > 0.0
         and all_true(xy == yx)
-        and np.isfinite(prediction.yaw_rad.sum())
-        and probability.min() >= 0.0
-        and np.abs(off, out=off).max() < PROBABILITY_SLACK
+        and math.isfinite(np.add.reduce(prediction.yaw_rad, axis=None))
+        and least(probability, axis=None) >= 0.0
+        and most(np.abs(off, out=off)) < PROBABILITY_SLACK
     )
 
 
@@ -82,7 +86,7 @@ def _all_within_reach(prediction: Prediction, observations: Observations) -> boo
     first_m = step_m.reshape(position_m.shape)[:, :, 0]
     np.subtract(position_m[:, :, 0], observations.position_m[:, None], out=first_m)
     np.abs(step_m, out=step_m)
-    longest_m = step_m.reshape(len(position_m), -1).max(axis=1)
+    longest_m = np.maximum.reduce(step_m.reshape(len(position_m), -1), axis=1)
     reach_m = _reach_without_slack(prediction.time_s.tobytes()).take(observations.object_class)
     return all_true(longest_m <= reach_m)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajnet.arrays import all_true, any_true
+from trajnet.arrays import all_true
 from trajnet.tracking.plausibility import (
     ALWAYS_JITTER_M,
     MOST_IN_A_ROW,
+    QUIET_M,
     WOBBLE_KEPT,
-    deviation,
     distance,
+    nearer_deviation,
     out_of_line,
     unexplained,
 )
@@ -32,9 +33,9 @@ def off_steady(displacement_m: FloatArray, dt_s: FloatArray, last: FloatArray) -
 
 def implausible_rows(
     frame: TrackFrame, displacement_m: FloatArray, dt_s: FloatArray, last: FloatArray, known: BoolArray,
-    off_m: FloatArray,
+    most_off_m: float,
 ) -> IntArray:  # fmt: skip
-    """Return the rows whose displacement is implausible.
+    """Return the rows whose displacement is implausible. most_off_m: the largest off_m.
 
     The observation after a leap, which may be the way back of a swap, is judged by the measured velocity and as if the
     object stood; but not after MOST_IN_A_ROW leaps: then its speed alone counts, as in other second observations, or
@@ -42,7 +43,7 @@ def implausible_rows(
     """
     judged, steady_mps = known[:, DISPLACED], last[:, STEADY]
     all_judged = all_true(judged)
-    if all_judged and off_m.max(initial=0.0) <= ALWAYS_JITTER_M:  # nearly always: every object moved as it did before
+    if all_judged and most_off_m <= ALWAYS_JITTER_M:  # nearly always: every object moved as it did before
         return _NO_ROWS
     if not all_judged:
         steady_mps = steady_mps * judged[:, None]
@@ -70,19 +71,21 @@ def shift(
     known: BoolArray,
     leapt: IntArray,
     off_m: FloatArray,
+    most_off_m: float,
 ) -> int:
     """Move tracks that leapt out of their line to where they are now, velocity and history as they were.
 
     displacement_m and the last position and anchor change in place, as do wobble, steps and shifts. leapt: rows that
-    began anew. Returns how many were moved.
+    began anew. most_off_m: no off_m is larger. Returns how many were moved.
     """
-    measured = frame.velocity_valid
-    off_m = deviation(off_m, displacement_m, dt_s, measured_mps=frame.velocity_mps, measured=measured)
     wobble_m, steps, shifts = last[:, WOBBLE], last[:, STEPS], last[:, SHIFTS]
-    shifted = out_of_line(off_m, dt_s, frame.object_class, wobble_m=wobble_m, steps=steps, measured=measured)
     rows = _NO_ROWS
-    if any_true(shifted):
+    if not most_off_m <= QUIET_M:  # else no step is a leap: nearly always
+        measured = frame.velocity_valid
+        off_m = nearer_deviation(off_m, displacement_m, dt_s, measured_mps=frame.velocity_mps, measured=measured)
+        shifted = out_of_line(off_m, dt_s, frame.object_class, wobble_m=wobble_m, steps=steps, measured=measured)
         rows = (shifted & (shifts < MOST_IN_A_ROW)).nonzero()[0]
+    if len(rows):
         leap_m = displacement_m[rows] - last[rows, STEADY] * dt_s[rows, None]
         displacement_m[rows] -= leap_m
         last[rows, POSITION] += leap_m

@@ -28,7 +28,14 @@ def steady_velocity(
     last observation, and whether there is one.
     """
     with np.errstate(over="ignore"):
-        moved_mps = displacement_m / np.maximum(dt_s, _SHORTEST_S)[:, None]
+        return steady_velocity_quietly(displacement_m, dt_s, velocity_mps, last_mps=last_mps, known=known)
+
+
+def steady_velocity_quietly(
+    displacement_m: FloatArray, dt_s: FloatArray, velocity_mps: FloatArray, *, last_mps: FloatArray, known: BoolArray
+) -> FloatArray:
+    """Do as steady_velocity, for a caller that silences NumPy's warnings of an overflow."""
+    moved_mps = displacement_m / np.maximum(dt_s, _SHORTEST_S)[:, None]
     np.maximum(moved_mps, -MAX_STEADY_MPS, out=moved_mps)
     np.minimum(moved_mps, MAX_STEADY_MPS, out=moved_mps)
     kept = np.exp(dt_s / -STEADY_TIME_S)

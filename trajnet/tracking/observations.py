@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from trajnet.arrays import StructOfArrays, all_true
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, surroundings_of
-from trajnet.types import BoolArray, FloatArray, IntArray
+from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray
+
+_WHEELED: BoolArray = np.array(WHEELED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +52,28 @@ class Observations(StructOfArrays):
     size_m: FloatArray
     surroundings: Surroundings | None = None
 
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    @classmethod
+    def unchecked(cls, **fields: Any) -> Observations:
+        """Return observations of these fields, all of them: faster than the constructor.
+
+        begun and wheeled may be among them, of a caller that knows them: in a frame several functions ask for them.
+        """
+        made = object.__new__(cls)
+        vars(made).update(fields)
+        return made
+
     @cached_property
     def begun(self) -> IntArray:
         """The slots of the rows that are reset, (B,)."""
         return self.slot[self.reset]
+
+    @cached_property
+    def wheeled(self) -> BoolArray:
+        """The rows whose class moves along its heading, (N,)."""
+        return _WHEELED.take(self.object_class)
 
     def with_surroundings(self, surroundings: Surroundings) -> Observations:
         """Return the same rows with these surroundings; much faster than dataclasses.replace."""

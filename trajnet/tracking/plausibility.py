@@ -37,7 +37,8 @@ _MAX_MPS: FloatArray = _LIMITS[:, 3].copy()
 #: Deviation from its velocity that is no leap in any track of the class: floor (m).
 _FLOOR_M: FloatArray = np.array([0.35 if c == ObjectClass.PEDESTRIAN else 0.5 for c in ObjectClass])
 _LEAST_FLOOR_M = float(_FLOOR_M.min())
-_QUIET_M = 0.2
+#: Objects that are off by no more, below every floor, are off by that much, whatever their measured velocity says (m).
+QUIET_M = 0.2
 #: A track's wobble is the largest recent deviation; it shrinks to this share with each step.
 WOBBLE_KEPT = 0.9
 #: A deviation is a leap only beyond this many times the wobble, and in a track with this many displacements before it.
@@ -56,7 +57,12 @@ def max_speed_mps(object_class: NDArray[np.int8]) -> FloatArray:
 def too_fast_for_class(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> BoolArray:
     """Return the mask (N,) of velocities (N, 2) that exceed the highest speed of their class."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(distance(velocity_mps) > max_speed_mps(object_class))
+        return faster_than_class(velocity_mps, object_class)
+
+
+def faster_than_class(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> BoolArray:
+    """Do as too_fast_for_class, for a caller that silences NumPy's warnings of an overflow."""
+    return np.asarray(distance(velocity_mps) > max_speed_mps(object_class))
 
 
 def unexplained(
@@ -95,10 +101,19 @@ def deviation(
 ) -> FloatArray:
     """Return how far (N,) in m displacements are from those of the velocity that fits better; see unexplained.
 
-    off_m (N,): how far they are from those of the steady velocity. Where that is at most _QUIET_M for all, the measured
+    off_m (N,): how far they are from those of the steady velocity. Where that is at most QUIET_M for all, the measured
     one is not asked, and off_m itself is returned.
     """
-    if off_m.max(initial=0.0) <= _QUIET_M or not any_true(measured):
+    if off_m.max(initial=0.0) <= QUIET_M:
+        return off_m
+    return nearer_deviation(off_m, displacement_m, dt_s, measured_mps=measured_mps, measured=measured)
+
+
+def nearer_deviation(
+    off_m: FloatArray, displacement_m: FloatArray, dt_s: FloatArray, *, measured_mps: FloatArray, measured: BoolArray
+) -> FloatArray:
+    """Do as deviation, for a caller that knows of an object that is off by more than QUIET_M."""
+    if not any_true(measured):
         return off_m
     off_measured_m = distance(displacement_m - measured_mps * dt_s[:, None])
     return np.where(measured, np.minimum(off_m, off_measured_m), off_m)

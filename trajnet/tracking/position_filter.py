@@ -86,9 +86,10 @@ class PositionFilter:
         surprise_m -= step_m
         if not all_true(known):
             surprise_m[:, ~known] = 0.0
-        noisy, gain = _noisy(state, known, dt_s, surprise_m)
+        noisy, minus_noise_m2 = _noisy(state, known, dt_s, surprise_m)
         answer_m = position_m
         if any_true(noisy):
+            gain = _gain(state, minus_noise_m2)
             step_m += state[_FILTERED]  # now where each object is expected
             closer_m = measured_m - step_m
             closer_m *= gain
@@ -104,7 +105,7 @@ class PositionFilter:
 def _noisy(
     state: FloatArray, known: BoolArray, dt_s: FloatArray, surprise_m: FloatArray
 ) -> tuple[BoolArray, FloatArray]:
-    """Take surprises (2, N) into the state (_ROWS, N), in place; return the noisy rows (N,) and their gain (N,).
+    """Take surprises (2, N) into the state (_ROWS, N), in place; return the noisy rows (N,) and -2 r (N,), in m^2.
 
     Surprises beyond what a track is used to are shortened in place: the next ones are compared with them.
     """
@@ -127,15 +128,21 @@ def _noisy(
     sums_m2[1] += _dot(surprise_m, state[_SURPRISE])
     if not all_true(twice):
         forgetful.reshape(2, 2, -1)[...] *= np.array([known, twice])
-    minus_noise_m2 = sums_m2[1] / (weights[1] + PRIOR_WEIGHT)  # -2 r
+    minus_noise_m2: FloatArray = sums_m2[1] / (weights[1] + PRIOR_WEIGHT)  # -2 r
     noisy = minus_noise_m2 < -_LEAST_M2
     noisy &= usual
     noisy &= twice
+    return noisy, minus_noise_m2
+
+
+def _gain(state: FloatArray, minus_noise_m2: FloatArray) -> FloatArray:
+    """Return the gain (N,) of tracks with the noise that _noisy found, which changes in place."""
+    sums_m2, weights = state[_SUMS], state[_WEIGHTS]
     np.minimum(minus_noise_m2, -_LEAST_M2, out=minus_noise_m2)
     other_m2 = sums_m2[0] / np.maximum(weights[0], 1.0)
     other_m2 += 2.0 * minus_noise_m2  # 2 q
     np.maximum(other_m2, _LEAST_M2, out=other_m2)
-    return noisy, np.maximum(steady_gain(other_m2 / -minus_noise_m2), MIN_GAIN)
+    return np.maximum(steady_gain(other_m2 / -minus_noise_m2), MIN_GAIN)
 
 
 def _dot(one_m: FloatArray, other_m: FloatArray) -> FloatArray:

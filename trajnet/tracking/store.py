@@ -32,9 +32,9 @@ from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
 from trajnet.tracking.leaps import implausible_rows, off_steady, shift
-from trajnet.tracking.motion import causal_heading, steady_velocity
+from trajnet.tracking.motion import causal_heading, steady_velocity_quietly
 from trajnet.tracking.observations import Coasting, Observations
-from trajnet.tracking.plausibility import too_fast_for_class
+from trajnet.tracking.plausibility import faster_than_class
 from trajnet.tracking.policy import TrackCounters, TrackPolicy
 from trajnet.tracking.position_filter import PositionFilter
 from trajnet.tracking.state import (
@@ -50,11 +50,12 @@ from trajnet.tracking.state import (
     YAW_VALID,
     Slots,
 )
-from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
+from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, TrackFrame
 
 __all__ = ["Coasting", "FrameStatus", "Observations", "TrackCounters", "TrackPolicy", "TrackStore"]
 
 _NO_ROWS: IntArray = np.zeros(0, np.int64)
+_WHEELED: BoolArray = np.array(WHEELED)
 #: An observation that the filter of positions moves by more along an axis is counted as filtered (m).
 _FILTERED_M = 0.01
 
@@ -140,7 +141,7 @@ class TrackStore:
 
     def _plausible(self, frame: TrackFrame) -> TrackFrame:
         """Return the frame with velocities above the highest speed of the class marked as not measured."""
-        too_fast = too_fast_for_class(frame.velocity_mps, frame.object_class) & frame.velocity_valid
+        too_fast = faster_than_class(frame.velocity_mps, frame.object_class) & frame.velocity_valid
         if any_true(too_fast):
             self.counters.implausible_speed += int(np.count_nonzero(too_fast))
             frame = replace(frame, velocity_valid=frame.velocity_valid & ~too_fast)
@@ -151,6 +152,8 @@ class TrackStore:
         # Only missing tracks can expire, unless the last frame itself is older than the timeout.
         all_of_them = before_ns is not None and before_ns < limit_ns
         asked = list(self._slot_of.items()) if all_of_them else self._missing
+        if not asked:
+            return
         gone = [(track_id, slot) for track_id, slot in asked if self._slots.seen_ns[slot] < limit_ns]
         for track_id, slot in gone:
             del self._slot_of[track_id]
@@ -165,7 +168,7 @@ class TrackStore:
         if frame.track_id == self._newest[0]:
             return self._newest[1], _NO_ROWS
         found = list(map(self._slot_of.get, frame.track_id))
-        born = [row for row, slot in enumerate(found) if slot is None]
+        born = [row for row, slot in enumerate(found) if slot is None] if None in found else []
         if born and self.policy.handover and len(self._slot_of) > len(found) - len(born):
             self._hand_over(frame, born)
             born = [row for row in born if frame.track_id[row] not in self._slot_of]
@@ -176,7 +179,14 @@ class TrackStore:
             found[row] = self._slot_of[frame.track_id[row]] = self._free.pop()
         self.counters.born += len(born)
         self._newest = frame.track_id, np.array(found, np.int64)
-        return self._newest[1], np.array(born, np.int64)
+        return self._newest[1], np.array(born, np.int64) if born else _NO_ROWS
+
+    def _unreported(self, frame: TrackFrame) -> list[tuple[str, int]]:
+        """Return the live tracks that the frame does not report, and their slots, in the order of their birth."""
+        if len(self._slot_of) == len(frame.track_id):
+            return []
+        reported = set(frame.track_id)
+        return [live for live in self._slot_of.items() if live[0] not in reported]
 
     def _hand_over(self, frame: TrackFrame, new: list[int]) -> None:
         """Move each vanished track's slot to the new id that id_handover.matched finds for it. new: rows of new ids."""
@@ -194,10 +204,11 @@ class TrackStore:
         self.counters.handed_over += len(old)
 
     def _observe(self, frame: TrackFrame, before_ns: int | None) -> Observations:
+        slot_before = self._newest[1]
         slot, born = self._slots_for(frame)
         last, known = self._slots.pose.take(slot, axis=0), self._slots.known.take(slot, axis=0)
         gone_ns = frame.timestamp_ns - self._slots.seen_ns.take(slot)
-        displacement_m, dt_s = frame.position_m - last[:, POSITION], gone_ns.astype(np.float64) * 1e-9
+        displacement_m, dt_s = frame.position_m - last[:, POSITION], np.multiply(gone_ns, 1e-9)
         reset = np.zeros(len(slot), np.bool_)
 
         def begin(rows: IntArray) -> None:
@@ -211,12 +222,13 @@ class TrackStore:
             begin(born)
         if self.policy.restart_leaps:
             off_m = off_steady(displacement_m, dt_s, last)
-            leapt = implausible_rows(frame, displacement_m, dt_s, last, known, off_m)
+            most_off_m = float(np.maximum.reduce(off_m, initial=0.0))  # NaN, if there is one
+            leapt = implausible_rows(frame, displacement_m, dt_s, last, known, most_off_m)
             if len(leapt):
                 begin(leapt)
                 off_m[leapt] = 0.0
                 self.counters.restarted += len(leapt)
-            self.counters.shifted += shift(frame, displacement_m, dt_s, last, known, leapt, off_m)
+            self.counters.shifted += shift(frame, displacement_m, dt_s, last, known, leapt, off_m, most_off_m)
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
         position_m = frame.position_m
@@ -229,6 +241,8 @@ class TrackStore:
                 moved_m = np.abs(position_m - frame.position_m)
                 far = np.maximum(moved_m[:, 0], moved_m[:, 1]) > _FILTERED_M
                 self.counters.filtered += int(np.count_nonzero(far))
+        if slot is not slot_before or not len(slot):  # else the same tracks as before are missing
+            self._missing = self._unreported(frame)
         return self._observed(frame, slot, reset, dt_s, position_m, displacement_m, last, known)
 
     def _observed(
@@ -262,7 +276,7 @@ class TrackStore:
             anchor_m=last[:, ANCHOR],
             step_m=self.policy.heading_step_m,
         )
-        steady_mps = steady_velocity(
+        steady_mps = steady_velocity_quietly(
             displacement_m, dt_s, velocity_mps, last_mps=last[:, STEADY], known=known[:, STEADY_KNOWN]
         )
         previous_position_m = last[:, POSITION].copy()
@@ -275,14 +289,14 @@ class TrackStore:
         np.logical_or(now_known[:, DISPLACED], frame.velocity_valid, out=now_known[:, STEADY_KNOWN])
         self._slots.pose[slot], self._slots.known[slot] = last, now_known
         self._slots.seen_ns[slot], self._slots.object_class[slot] = frame.timestamp_ns, frame.object_class
-        self._missing = []
-        if len(self._slot_of) > len(slot):
-            reported = set(frame.track_id)
-            self._missing = [live for live in self._slot_of.items() if live[0] not in reported]
-        return Observations(
-            frame.timestamp_ns, self.capacity, frame.track_id, slot, reset, dt_s, position_m, heading.yaw_rad,
-            frame.yaw_valid, previous_position_m, previous_yaw_rad, known[:, YAW_VALID], heading.known,
-            heading.directed, velocity_mps, frame.velocity_valid, steady_mps, frame.object_class, frame.size_m,
+        return Observations.unchecked(
+            timestamp_ns=frame.timestamp_ns, slots=self.capacity, track_id=frame.track_id, slot=slot, reset=reset,
+            dt_s=dt_s, position_m=position_m, yaw_rad=heading.yaw_rad, yaw_valid=frame.yaw_valid,
+            previous_position_m=previous_position_m, previous_yaw_rad=previous_yaw_rad,
+            previous_yaw_valid=known[:, YAW_VALID], heading_known=heading.known, direction_known=heading.directed,
+            velocity_mps=velocity_mps, velocity_valid=frame.velocity_valid, steady_velocity_mps=steady_mps,
+            object_class=frame.object_class, size_m=frame.size_m, surroundings=None,
+            begun=slot[reset] if any_true(reset) else _NO_ROWS, wheeled=_WHEELED.take(frame.object_class),
         )  # fmt: skip
 
     @property

@@ -11,13 +11,14 @@ import pytest
 from tests.neighbours import named
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context import surroundings
-from trajnet.context.map_field import MapField, MapView, make_field
+from trajnet.context.map_field import INT8_MAX, MapField, MapView, make_field
 from trajnet.context.surroundings import (
     BLOCK,
     FASTEST_MPS,
     NEIGHBOUR_REACH_M,
     InputRequirements,
     Surroundings,
+    covers_place,
     nearest,
     neighbours_of,
     surroundings_of,
@@ -280,3 +281,14 @@ def test_rows_are_chosen_of_every_part() -> None:
     assert len(chosen) == 2
     for f in fields(Surroundings):
         np.testing.assert_array_equal(getattr(chosen, f.name), getattr(around, f.name)[[3, 0]])
+
+
+def test_any_single_point_in_view_says_that_the_map_covers_the_place() -> None:
+    points = np.prod(VIEW.shape)
+    distance = np.full((points + 1, points, 4), 5, np.int8)
+    distance[..., 0] = -INT8_MAX
+    distance[np.arange(points), np.arange(points), 0] = 1 - INT8_MAX
+    seen = distance.reshape(-1, *VIEW.shape, 4)
+    assert covers_place(seen).tolist() == [True] * points + [False]
+    assert covers_place(seen[::8]).tolist() == covers_place(seen).tolist()[::8]
+    assert covers_place(seen[:0]).shape == (0,)

@@ -42,6 +42,17 @@ def test_a_track_is_born_and_carries_on() -> None:
     assert (store.counters.born, store.counters.frames, store.live) == (1, 2, 1)
 
 
+def test_the_tracks_that_are_missing_are_known_in_every_frame() -> None:
+    """Whether the same ones are reported as before, others, or none, also right after one has expired."""
+    store = TrackStore(TrackPolicy(timeout_s=0.5))
+    reported = ("ab", "a", "a", "a", "b", "", "", "ab", "b", "b", "b", "b", "", "a")
+    missing = ("", "b", "b", "b", "a", "ba", "ba", "", "a", "a", "a", "a", "b", "b")
+    for step, (ids, wanted) in enumerate(zip(reported, missing, strict=True)):
+        feed(store, frame(0.125 * step, {one: (100.0 * (one == "b"), 0.0) for one in ids}))
+        assert sorted(store.coasting().track_id) == sorted(wanted), step
+        assert store.any_coasting is bool(wanted)
+
+
 def test_surroundings_are_added_to_the_same_rows() -> None:
     seen = feed(TrackStore(), frame(0.0, {"a": (1, 2), "b": (3, 4)}))
     around = seen.make_surroundings(InputRequirements(neighbours=1), None)

@@ -67,6 +67,7 @@ ASIDE_M = 3.0
 
 #: Speeds are looked up in steps of this size (m/s).
 _STEP_MPS = 0.1
+_MOST_INT8 = np.iinfo(np.int8).max
 _STOOD_S, _STAND = np.array(STOOD_S), np.array(STAND)
 _WHEELED: BoolArray = np.array(WHEELED)
 
@@ -97,8 +98,9 @@ def along_the_path(
         np.copyto(way, (whole_m / np.maximum(np.hypot(whole_m[0], whole_m[1]), _NO_LENGTH_M))[:, None], where=tiny)
     np.subtract(gone_m, step_m, out=begin_m)
     begin_m -= way * before_m
-    piece: NDArray[np.int16] = np.add.reduce((before_m[1:, None] < progress_m).view(np.int8), axis=0, dtype=np.int16)
-    place = np.multiply(piece, count, dtype=np.intp)
+    passed = (before_m[1:, None] < progress_m).view(np.int8)
+    piece = np.add.reduce(passed, axis=0, dtype=np.int8 if times <= _MOST_INT8 else np.int16)
+    place: IntArray = np.multiply(piece, count, dtype=np.intp)
     place += np.arange(count)
     at_m: FloatArray = line.reshape(4, -1).take(place, axis=1)
     found_m: FloatArray = at_m[2:]
@@ -130,9 +132,9 @@ def combined(
     length_m = np.sqrt(squared_m2[0], out=squared_m2[0])
     passed_m: FloatArray = np.add.accumulate(length_m, axis=0)  # the methods would be slower
     follows = wheeled & (passed_m[-1] >= SHORTEST_M)
-    found_m = np.empty_like(path_m)
+    found_m, speed_mps = np.empty_like(path_m), np.hypot(velocity_mps[0], velocity_mps[1])
     if any_true(follows):
-        progress_m = time_s[:, None] * np.hypot(velocity_mps[0], velocity_mps[1])
+        progress_m = time_s[:, None] * speed_mps
         progress_m += carried_s2(time_s)[0, :, None] * change_mps2[0]
         np.maximum(progress_m, 0.0, out=progress_m)  # who brakes stops, and does not go back
         np.maximum.accumulate(progress_m, axis=0, out=progress_m)
@@ -144,19 +146,19 @@ def combined(
     if not all_true(follows):
         row = (~follows).nonzero()[0]
         moved_m = _towards(
-            gone_m.take(row, axis=2), velocity_mps.take(row, axis=1), change_mps2.take(row, axis=1) * ~wheeled[row],
-            time_s, cruise.take(row, axis=1), weight.take(row, axis=1),
+            gone_m.take(row, axis=2), velocity_mps.take(row, axis=1), speed_mps.take(row),
+            change_mps2.take(row, axis=1) * ~wheeled[row], time_s, cruise.take(row, axis=1), weight.take(row, axis=1),
         )  # fmt: skip
         found_m[row] = path_m.take(row, axis=0) + moved_m.T
     return found_m
 
 
 def _towards(
-    gone_m: FloatArray, velocity_mps: FloatArray, change_mps2: FloatArray, time_s: FloatArray, cruise: FloatArray,
-    weight: FloatArray,
+    gone_m: FloatArray, velocity_mps: FloatArray, speed_mps: FloatArray, change_mps2: FloatArray, time_s: FloatArray,
+    cruise: FloatArray, weight: FloatArray,
 ) -> FloatArray:  # fmt: skip
     """Return how far (2, T, N) the positions of these paths are moved; see combined."""
-    speed_mps, end_m = np.hypot(velocity_mps[0], velocity_mps[1]), gone_m[:, -1]
+    end_m = gone_m[:, -1]
     aside_m = velocity_mps[0] * end_m[1]
     aside_m -= velocity_mps[1] * end_m[0]
     aside_m /= np.maximum(speed_mps, 0.1)
@@ -181,31 +183,38 @@ class Combination:
         self._fastest = steps - 1
         self._first_of_class = steps * group_of(np.arange(len(ObjectClass), dtype=np.int8))
         self._cruise: FloatArray = np.concatenate(by_speed, axis=1)  # (T, groups and steps of speed)
+        self._cruises: BoolArray = np.logical_or.reduce(self._cruise)
 
     def weights(
-        self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, stood_s: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return the weights of constant velocity (N, T), and of standing still (N, 1).
+        self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, stood_s: FloatArray,
+        model: BoolArray,
+    ) -> tuple[IntArray, FloatArray, FloatArray]:  # fmt: skip
+        """Return the rows (M,) that are drawn, the weights of constant velocity (T, M), and of standing still (M,).
 
-        speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood.
+        model (N,): rows that may be. speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood.
         """
         step = speed_mps / _STEP_MPS
         np.minimum(step, self._fastest, out=step)
         place = np.rint(step).astype(np.int64)
         place += self._first_of_class.take(observations.object_class)
-        cruise: FloatArray = self._cruise.take(place, axis=1).T
         stand: FloatArray = np.interp(stood_s, _STOOD_S, _STAND)
+        drawn = self._cruises.take(place)
+        share: FloatArray | None = None
         if not all_true(observations.velocity_valid):
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
-            cruise *= np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE))[:, None]
-            if len(row := np.flatnonzero(once)):
-                gone_m = prediction.position_m[row, :, -1] - observations.position_m[row, None]
-                stays = np.hypot(gone_m[..., 0], gone_m[..., 1]) < STAYS_M
-                appears = _WHEELED.take(observations.object_class[row]) & (not all_true(observations.reset))
-                share, most = np.where(appears, [[APPEARS], [APPEARS_MOST]], [[SEEN_ONCE], [SEEN_ONCE_MOST]])
-                stand[row] = np.minimum(share * (prediction.probability[row] * stays).sum(axis=1), most)
-        cruise *= (1.0 - stand)[:, None]
-        return cruise, stand[:, None]
+            share = np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE))
+            drawn &= ~once
+            if len(new := once.nonzero()[0]):
+                stand[new] = _stand_of_new(new, observations, prediction)
+        drawn |= stand > 0.0
+        drawn &= model
+        row = drawn.nonzero()[0]
+        stand = stand.take(row)
+        cruise: FloatArray = self._cruise.take(place.take(row), axis=1)
+        if share is not None:
+            cruise *= share.take(row)
+        cruise *= 1.0 - stand
+        return row, cruise, stand
 
     def draw(
         self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, speed_mps: FloatArray,
@@ -216,15 +225,23 @@ class Combination:
         velocity_mps (N, 2), speed_mps (N,): with which it goes on. change_mps2 (2, N): how that changes, see
         speed_change. stood_s (N,): how long it has stood.
         """
-        cruise, stand = self.weights(observations, prediction, speed_mps, stood_s)
-        drawn = np.logical_or.reduce(cruise.T + stand.T) & model
-        row = drawn.nonzero()[0]
+        row, cruise, stand = self.weights(observations, prediction, speed_mps, stood_s, model)
         if not len(row):
             return
         place = row * prediction.modes + prediction.probability.take(row, axis=0).argmax(axis=1)
         paths_m = prediction.position_m.reshape(-1, len(self._time_s), 2)  # a view
         paths_m[place] = combined(
             paths_m.take(place, axis=0), observations.position_m.take(row, axis=0), velocity_mps.take(row, axis=0),
-            change_mps2.take(row, axis=1), self._time_s, cruise.T.take(row, axis=1).T, stand.take(row, axis=0),
-            _WHEELED.take(observations.object_class.take(row)),
+            change_mps2.take(row, axis=1), self._time_s, cruise.T, stand[:, None],
+            observations.wheeled.take(row),
         )  # fmt: skip
+
+
+def _stand_of_new(row: IntArray, observations: Observations, prediction: Prediction) -> FloatArray:
+    """Return the weight of standing still of these rows (R,), seen once and without a velocity."""
+    gone_m = prediction.position_m[row, :, -1] - observations.position_m[row, None]
+    stays = np.hypot(gone_m[..., 0], gone_m[..., 1]) < STAYS_M
+    appears = _WHEELED.take(observations.object_class[row]) & (not all_true(observations.reset))
+    share, most = np.where(appears, [[APPEARS], [APPEARS_MOST]], [[SEEN_ONCE], [SEEN_ONCE_MOST]])
+    stand: FloatArray = np.minimum(share * (prediction.probability[row] * stays).sum(axis=1), most)
+    return stand

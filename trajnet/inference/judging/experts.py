@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import all_true
 from trajnet.inference.physics import observed_velocity
 from trajnet.tracking.store import Observations
-from trajnet.types import WHEELED, BoolArray, Expert, FloatArray, IntArray, ObjectClass
+from trajnet.types import Expert, FloatArray, IntArray, ObjectClass
 
 #: As plain numbers: NumPy looks up each comparison with an enumeration.
 CONSTANT_VELOCITY, STANDING, UNKNOWN = int(Expert.CONSTANT_VELOCITY), int(Expert.STANDING), int(Expert.UNKNOWN)
@@ -23,8 +23,9 @@ LEAST_SIGMA_M = 0.05
 
 #: Yaws of the axes: cosines of the differences from them are the heading vector, (cos yaw, sin yaw).
 _X_AND_Y_RAD = np.array([[0.0], [0.5 * np.pi]])
-_WHEELED: BoolArray = np.array(WHEELED)
-_PEOPLE: BoolArray = np.array([kind in (ObjectClass.UNKNOWN, ObjectClass.PEDESTRIAN) for kind in ObjectClass])
+_PEOPLE = [kind in (ObjectClass.UNKNOWN, ObjectClass.PEDESTRIAN) for kind in ObjectClass]
+#: For an expert and a class: which covariances of Spreads.
+_KIND: IntArray = np.array([[0 if expert == STANDING else 1 + people for people in _PEOPLE] for expert in Expert])
 
 
 def velocity_of(observations: Observations) -> FloatArray:
@@ -35,8 +36,7 @@ def velocity_of(observations: Observations) -> FloatArray:
     x_mps, y_mps = velocity_mps.T
     heading = np.cos(observations.yaw_rad - _X_AND_Y_RAD)  # (2, N): axes first, NumPy is slow along short ones
     speed_mps = np.copysign(np.hypot(x_mps, y_mps), x_mps * heading[0] + y_mps * heading[1])
-    along_yaw = _WHEELED.take(observations.object_class)
-    along_yaw &= observations.yaw_valid
+    along_yaw = observations.wheeled & observations.yaw_valid
     heading *= speed_mps
     return np.where(along_yaw, heading, velocity_mps.T).T
 
@@ -52,5 +52,4 @@ class Spreads:
 
     def of(self, expert: IntArray, object_class: NDArray[np.int8]) -> FloatArray:
         """Return covariances (R, T, 2, 2) of one expert (R,) each, for objects of these classes (R,)."""
-        kind = np.where(expert == STANDING, 0, 1 + _PEOPLE.take(object_class))
-        return self._covariance_m2.take(kind, axis=0)
+        return self._covariance_m2.take(_KIND[expert, object_class], axis=0)

@@ -110,10 +110,11 @@ class Posterior:
 
     def add(self, slot: IntArray, log_likelihood: FloatArray, weight: FloatArray) -> None:
         """Add J judgements: slot (J,), of which some may be the same, log_likelihood (J, EXPERTS), weight (J,)."""
-        part = np.empty((len(slot), EXPERTS + 1))
-        part[:, :EXPERTS] = log_likelihood * weight[:, None]
-        part[:, EXPERTS] = weight
-        np.add.at(self._evidence.T, slot, part)
+        part = np.empty((EXPERTS + 1, len(slot)))
+        np.multiply(log_likelihood.T, weight, out=part[:EXPERTS])
+        part[EXPERTS] = weight
+        place = slot + np.arange(0, self._evidence.size, self._evidence.shape[1])[:, None]
+        np.add.at(self._evidence.reshape(-1), place.reshape(-1), part.reshape(-1))  # one axis is the fastest
 
     def weights(self, slot: IntArray) -> tuple[FloatArray, BoolArray]:
         """Return the probability of each expert (N, EXPERTS), the prior where nothing was judged, and where it was."""

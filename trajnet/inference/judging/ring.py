@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.arrays import StructOfArrays, all_true, grown
+from trajnet.arrays import StructOfArrays, all_true, any_true, grown
 from trajnet.types import BoolArray, FloatArray, IntArray
 
 Number = TypeVar("Number", bound=np.generic)
@@ -54,6 +54,11 @@ class Kept(NamedTuple):
     number: IntArray
 
 
+_NO_ROWS: IntArray = np.zeros(0, np.int64)
+_NOTHING_DUE = Due(_NO_ROWS, _NO_ROWS, _NO_ROWS, np.zeros(0))
+_NOTHING_KEPT = Kept(_NO_ROWS, _NO_ROWS, np.zeros(0), _NO_ROWS)
+
+
 def flat(values: NDArray[Number]) -> NDArray[Number]:
     """Return the view (S * L, ...) of a payload (S, L, ...), which entries index."""
     return values.reshape(-1, *values.shape[2:])
@@ -89,7 +94,7 @@ class Ring:
 
     @property
     def capacity(self) -> int:
-        return len(self._slots)
+        return len(self._slots.count)
 
     def begin(self, slots: int, begun: IntArray) -> None:
         """Make room for this many slots, and forget the answers of those whose track begins, (B,)."""
@@ -102,10 +107,12 @@ class Ring:
 
     def due(self, slot: IntArray, now_ns: int) -> Due:
         """Return what the rows (N,) of a frame judge, and count it as judged."""
-        row, place = (self._slots.due_ns.take(slot, axis=0) <= now_ns).nonzero()
-        if not len(row):
-            return Due(row, row, row, np.zeros(0))
-        entry = slot.take(row) * self.length + place
+        due = self._slots.due_ns.take(slot, axis=0) <= now_ns
+        if not any_true(due):
+            return _NOTHING_DUE
+        (place,) = due.reshape(-1).nonzero()  # along two axes it is slow
+        row = place // self.length
+        entry = place + (slot.take(row) - row) * self.length
         made_ns = self._slots.made_ns.reshape(-1).take(entry)
         age_ns = now_ns - made_ns
         reached = self._horizon_ns.searchsorted(age_ns, side="right")  # a gap may skip some
@@ -115,14 +122,16 @@ class Ring:
         fresh = age_ns <= self._reach_ns
         if not all_true(fresh):
             row, entry, reached, age_ns = row[fresh], entry[fresh], reached[fresh], age_ns[fresh]
-        age_s: FloatArray = age_ns.astype(np.float64) * 1e-9
-        return Due(row, entry, reached - 1, age_s)
+        return Due(row, entry, reached - 1, np.multiply(age_ns, 1e-9))
 
     def keep(self, slot: IntArray, now_ns: int, wanted: BoolArray) -> Kept:
         """Return the places for the answers of the rows (N,) that are to be kept now. wanted (N,): that may be."""
-        row = ((self._slots.next_ns.take(slot) <= now_ns) & wanted).nonzero()[0]
+        ready: BoolArray = self._slots.next_ns.take(slot) <= now_ns
+        if not any_true(ready):
+            return _NOTHING_KEPT
+        row = (ready & wanted).nonzero()[0]
         if not len(row):
-            return Kept(row, row, np.zeros(0), row)
+            return _NOTHING_KEPT
         kept = slot.take(row)
         newest, number = self._slots.newest.take(kept), self._slots.count.take(kept) + 1
         first = kept * self.length

@@ -133,7 +133,7 @@ class SelfJudge:
         model = prediction.source == _MODEL
         if self._combination is not None:
             stood_s = self._standing_time.stood_s(observations)
-            change_mps2 = self._speed_change.observed(observations, velocity_mps)
+            change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
             self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
         result = prediction
         if self._options.weigh:

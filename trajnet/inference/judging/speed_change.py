@@ -19,7 +19,7 @@ import numpy as np
 
 from trajnet.arrays import all_true, grown
 from trajnet.tracking.store import Observations
-from trajnet.types import WHEELED, BoolArray, FloatArray
+from trajnet.types import FloatArray
 
 #: The rate of a change falls to 1 / e in this time (s): of vehicles and riders, and of people.
 FADES_S = (2.0, 0.3)
@@ -39,8 +39,6 @@ _SQUARES, _PRODUCTS, _COUNT, _MEASURED, _ROWS = 6, 7, 8, 9, 10
 _RATES_PER_S: FloatArray = np.array([[-1.0 / MEMORY_S], [-1.0 / SMOOTH_S]])
 #: A first change has no autocorrelation; this keeps from dividing by 0.
 _TINY = 1e-6
-
-_WHEELED: BoolArray = np.array(WHEELED)
 
 
 def carried_s2(time_s: FloatArray) -> FloatArray:
@@ -63,30 +61,38 @@ class SpeedChange:
         """Start empty."""
         self._state: FloatArray = np.zeros((_ROWS, 0))
 
-    def observed(self, observations: Observations, velocity_mps: FloatArray) -> FloatArray:
+    def observed(
+        self, observations: Observations, velocity_mps: FloatArray, speed_mps: FloatArray | None = None
+    ) -> FloatArray:
         """Take the velocities (N, 2) of a frame and return the changes (2, N) that can be carried on, in m/s^2.
 
         Of wheeled objects that of the speed, in the first row; of others those of x and y. 0 where velocities are not
-        measured, in the first frames of a track, and where the changes of a track are noise.
+        measured, in the first frames of a track, and where the changes of a track are noise. speed_mps (N,): of the
+        velocities, for callers that know it.
         """
         slot, dt_s = observations.slot, observations.dt_s
         self._state = grown(self._state, observations.slots, axis=1)
         state = self._state.take(slot, axis=1)
-        wheeled = _WHEELED.take(observations.object_class)
+        wheeled = observations.wheeled
         motion = velocity_mps.T.copy()
-        np.hypot(motion[0], motion[1], out=motion[0], where=wheeled)
+        if speed_mps is None:
+            speed_mps = np.hypot(motion[0], motion[1])
+        np.copyto(motion[0], speed_mps, where=wheeled)
         motion[1] *= ~wheeled
-        known = observations.velocity_valid & (state[_MEASURED] > 0.0) & ~observations.reset
+        known = state[_MEASURED] > 0.0
+        known &= observations.velocity_valid
+        if len(observations.begun):
+            known[observations.reset] = False
         if not all_true(known):
             row = (~known).nonzero()[0]
             state[:, row] = 0.0
             state[_MOTION, row] = motion[:, row]
-        change = motion - state[_MOTION]
+        change = np.subtract(motion, state[_MOTION], out=state[_MOTION])  # beside the last change: see _taken
         change /= np.maximum(dt_s, _TINY)
         np.maximum(change, -_MOST_MPS2, out=change)
         np.minimum(change, _MOST_MPS2, out=change)
         mean = _taken(state, change, dt_s)
-        state[_MOTION], state[_LAST], state[_MEASURED] = motion, change, observations.velocity_valid
+        state[_LAST], state[_MOTION], state[_MEASURED] = change, motion, observations.velocity_valid
         self._state[:, slot] = state
         share = _share(state)
         share *= SOFT_MPS2 / np.hypot(np.hypot(mean[0], mean[1]), SOFT_MPS2)
@@ -94,15 +100,18 @@ class SpeedChange:
 
 
 def _taken(state: FloatArray, change: FloatArray, dt_s: FloatArray) -> FloatArray:
-    """Take changes (2, N) into the state (_ROWS, N), in place; return their average (2, N), part of the state."""
+    """Take changes (2, N) into the state (_ROWS, N), in place; return their average (2, N), part of the state.
+
+    The changes are in the state's rows of the motion.
+    """
     kept, kept_of_mean = np.exp(_RATES_PER_S * dt_s)
     fading = state[_FADING]
     fading *= kept
     fading[2] += 1.0
-    for row, other in enumerate((change, state[_LAST])):
-        product = change * other
-        fading[row] += product[0]
-        fading[row] += product[1]
+    products = state[: _LAST.stop].reshape(2, 2, len(dt_s)) * change  # with itself and with the last one
+    sums = fading[:2]
+    sums += products[:, 0]
+    sums += products[:, 1]
     mean = state[_MEAN]
     mean -= change
     mean *= kept_of_mean

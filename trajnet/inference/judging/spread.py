@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.arrays import StructOfArrays, grown
+from trajnet.arrays import StructOfArrays, all_true, grown
 from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.region import held_by
 from trajnet.inference.judging.ring import Ring, flat
@@ -142,7 +142,7 @@ class AdaptiveSpread:
 
     def scale(self, covariance_m2: FloatArray, group: IntArray, model: BoolArray) -> None:
         """Multiply the covariances (N, K, T, 2, 2) of the model's rows by the squared factors, in place. See keep."""
-        scaled = np.where(model, group, GROUPS)
+        scaled = group if all_true(model) else np.where(model, group, GROUPS)
         count, modes, times = covariance_m2.shape[:3]
         long_rows = covariance_m2.reshape(count, modes, times * 4)  # NumPy is slow along axes of two elements
         long_rows *= self._squared.take(scaled, axis=0)[:, None]

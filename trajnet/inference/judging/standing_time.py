@@ -31,7 +31,7 @@ class StandingTime:
 
     def observe(self, observations: Observations) -> None:
         """Take the positions of a frame."""
-        if observations.slots > len(self._slots):
+        if observations.slots > len(self._slots.since_ns):
             self._slots = grown(self._slots, observations.slots)
         position_m, since_ns = self._slots.position_m, self._slots.since_ns
         if len(observations.begun):
@@ -47,4 +47,5 @@ class StandingTime:
     def stood_s(self, observations: Observations) -> FloatArray:
         """Return how long (N,) the objects of the frame that was observed last have stood, s."""
         stood_ns: IntArray = observations.timestamp_ns - self._slots.since_ns.take(observations.slot)
-        return stood_ns.astype(np.float64) * 1e-9
+        stood_s: FloatArray = np.multiply(stood_ns, 1e-9)
+        return stood_s

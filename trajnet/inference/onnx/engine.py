@@ -13,6 +13,7 @@ row takes the same kernel path. With wider layers, whose products are split diff
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,14 @@ class Bucket:
             for name, array in self.inputs.items():
                 array[(*self._before[name], slice(count, self._used))] = PADDING.get(name, 0.0)
         self._used = count
-        for name in self._on_device.keys() & self.inputs.keys():
-            self._on_device[name].update_inplace(self.inputs[name])
+        if not self._on_device:
+            self._session.run_with_iobinding(self._binding, self._run_options)
+            return
+        for name, array in self.inputs.items():
+            self._on_device[name].update_inplace(array)
         self._session.run_with_iobinding(self._binding, self._run_options)
-        for name in self._on_device.keys() & self.outputs.keys():
-            self.outputs[name][...] = self._on_device[name].numpy()
+        for name, array in self.outputs.items():
+            array[...] = self._on_device[name].numpy()
 
     def _device_copy(self, name: str, array: NDArray[Any], device: str) -> int:
         from onnxruntime import OrtValue
@@ -137,11 +141,14 @@ class Engine:
             Bucket(session, self.contract, tracks, device, graph_id=i if several else None)
             for i, tracks in enumerate(buckets, start=1)
         )
+        self._sizes = tuple(buckets)
         states = {t.name: t for t in self.contract.outputs if t.name.endswith("_next")}
         #: Total time of ONNX Runtime for all steps so far, ns, including copies to and from the device.
         self.graph_ns = 0
         self._states = tuple((name.removesuffix("_next"), name) for name in states)
         self._memory = {name: np.zeros(shape_for(states[after], 0), np.float32) for name, after in self._states}
+        # The bucket and the slots of the last step, whose state is only in the bucket.
+        self._newest: tuple[Bucket, bytes] | None = None
         # TensorRT rebuilds its engine for sizes outside the range it has met: the largest and the smallest span it.
         for bucket in (self.buckets[-1], *self.buckets) if provider == "tensorrt" else self.buckets:
             for _ in range(RUNS_TO_RECORD if gpu.cuda_graph else 1):
@@ -158,25 +165,47 @@ class Engine:
         fill: writes the observations into the given arrays, n rows of each input of the contract.
         Returns n rows of each output: views, valid until the next step. If a step raises, the state is unchanged.
         """
-        count = len(slot)
-        bucket = next(b for b in self.buckets if b.tracks >= count)
-        inputs, outputs = bucket.rows(count)
+        bucket, slots = self.buckets[bisect_left(self._sizes, len(slot))], slot.tobytes()
+        inputs, outputs = bucket.rows(len(slot))
         fill(inputs)
         born = any_true(reset)
-        slots = int(slot[slot.argmax()]) + 1
-        for name, _ in self._states:
-            memory = self._remembered(name, slots)
-            for layer, rows in zip(memory, inputs[name], strict=True):
-                np.take(layer, slot, axis=0, out=rows, mode="clip")
-                if born:
-                    rows[reset] = 0.0  # only this clears a state; a NaN in it would stay for ever
+        same = not born and self._newest == (bucket, slots)
+        if same:  # nearly always: the state is still where the last step left it
+            for name, after in self._states:
+                inputs[name][...] = outputs[after]
+        else:
+            self._remember_newest()
+            for name, _ in self._states:
+                memory = self._remembered(name, int(slot[slot.argmax()]) + 1)
+                for layer, rows in zip(memory, inputs[name], strict=True):
+                    layer.take(slot, axis=0, out=rows, mode="clip")
+                    if born:
+                        rows[reset] = 0.0  # only this clears a state; a NaN in it would stay for ever
         begin_ns = time.perf_counter_ns()
-        bucket.run(count)
+        try:
+            bucket.run(len(slot))
+        except BaseException:
+            self._newest = None
+            if same:
+                self._remember(slot, [inputs[name] for name, _ in self._states])
+            raise
         self.graph_ns += time.perf_counter_ns() - begin_ns
-        for name, after in self._states:
-            for layer, rows in zip(self._memory[name], outputs[after], strict=True):
-                layer[slot] = rows
+        self._newest = bucket, slots
         return outputs
+
+    def _remember_newest(self) -> None:
+        """Store the state that the last step left in its bucket; this is put off while the same tracks go on."""
+        if self._newest is not None:
+            (bucket, slots), self._newest = self._newest, None
+            slot = np.frombuffer(slots, np.int64)
+            outputs = bucket.rows(len(slot))[1]
+            self._remember(slot, [outputs[after] for _, after in self._states])
+
+    def _remember(self, slot: NDArray[np.int64], states: Sequence[NDArray[np.float32]]) -> None:
+        """Store the states of these slots (n,): an array (layers, n, hidden) for each name."""
+        for (name, _), state in zip(self._states, states, strict=True):
+            for layer, rows in zip(self._memory[name], state, strict=True):
+                layer[slot] = rows
 
     def _remembered(self, name: str, slots: int) -> NDArray[np.float32]:
         """Return the state of all slots, (layers, slots or more, hidden), after growing it if necessary."""

@@ -37,8 +37,13 @@ def weights_of(*frames: TrackFrame, stood_s: float = 0.0, model: Says | None = N
     """Those of constant velocity (N, T) and of standing still (N, 1) in the last of these frames."""
     observations = observed(*frames)
     prediction = (model or driving()).predict(observations)
-    stood = np.full(len(observations), stood_s)
-    return Combination(TIME_S).weights(observations, prediction, np.hypot(*velocity_of(observations).T), stood)
+    stood, model_rows = np.full(len(observations), stood_s), np.ones(len(observations), np.bool_)
+    speed_mps = np.hypot(*velocity_of(observations).T)
+    row, drawn_by, held_by = Combination(TIME_S).weights(observations, prediction, speed_mps, stood, model_rows)
+    cruise, stand = np.zeros((len(observations), len(TIME_S))), np.zeros((len(observations), 1))
+    cruise[row], stand[row, 0] = drawn_by.T, held_by
+    assert (cruise[row] + stand[row]).any(axis=1).all()  # others are not drawn
+    return cruise, stand
 
 
 def answer(judging: JudgingOptions, one: TrackFrame, model: Says | None = None) -> Prediction:

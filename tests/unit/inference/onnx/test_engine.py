@@ -12,7 +12,7 @@ from tests.frames import frame
 from trajnet.columns import INPUT_COLUMNS
 from trajnet.errors import ConfigError
 from trajnet.inference import OnnxPredictor
-from trajnet.inference.onnx.engine import Engine
+from trajnet.inference.onnx.engine import Bucket, Engine
 from trajnet.inference.onnx.predictor import fill
 from trajnet.models import default_model, nuscenes_model, universal_model
 from trajnet.tracking.store import Observations, TrackStore
@@ -138,3 +138,45 @@ def test_a_step_allocates_nothing_that_stays_and_next_to_nothing_for_a_while() -
 def test_buckets_that_cannot_be(buckets: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="buckets: expected increasing multiples of 4"):
         OnnxPredictor(default_model(), buckets=buckets)
+
+
+def coming_and_going() -> list[Observations]:
+    """Frames whose tracks go on, are missing for a while in a smaller bucket, come back and begin."""
+    counts = (9, 9, 9, 5, 5, 9, 9, 12, 12)
+    frames = [crowd(count, 1, first=step)[0] for step, count in enumerate(counts)]
+    return observed(frames)
+
+
+def answers(predictor: OnnxPredictor, *, stored: bool = False) -> list[bytes]:
+    """The paths of each frame; stored: each step's state is stored at once, as if other tracks followed."""
+    found = []
+    for seen in coming_and_going():
+        found.append(predictor.predict(seen).position_m.tobytes())
+        if stored:
+            predictor._engine._remember_newest()
+    return found
+
+
+def test_the_state_of_tracks_that_go_on_is_where_the_last_step_left_it_and_not_lost_when_they_do_not() -> None:
+    assert answers(OnnxPredictor(default_model())) == answers(OnnxPredictor(default_model()), stored=True)
+
+
+@pytest.mark.parametrize("fails_at", range(9))
+def test_a_step_that_raises_leaves_the_state_as_it_was(fails_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any kind of step: the same tracks as before, others, with new ones; half of its outputs are written."""
+    predictor, wanted, run = OnnxPredictor(default_model()), answers(OnnxPredictor(default_model())), Bucket.run
+
+    def broken(bucket: Bucket, count: int) -> None:
+        run(bucket, count)
+        for name, values in bucket.outputs.items():
+            if name.endswith("_next"):
+                values[...] = np.nan
+        raise RuntimeError("broken")
+
+    for step, seen in enumerate(coming_and_going()):
+        if step == fails_at:
+            with monkeypatch.context() as patched:
+                patched.setattr(Bucket, "run", broken)
+                with pytest.raises(RuntimeError, match="broken"):
+                    predictor.predict(seen)
+        assert predictor.predict(seen).position_m.tobytes() == wanted[step]
