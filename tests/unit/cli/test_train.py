@@ -25,14 +25,13 @@ def test_weights_are_found_as_model_files_are(name: str) -> None:
 
 
 def test_the_bundled_models_with_a_checkpoint_have_names() -> None:
-    assert models.checkpoint_names() == ["urban", "universal"]
+    assert models.checkpoint_names() == ["urban", "nuscenes", "universal"]
 
 
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("suburban", "expected urban or universal, .* got 'suburban': no such file"),
-        ("nuscenes", "got 'nuscenes': no such file"),
+        ("suburban", "expected urban or nuscenes or universal, .* got 'suburban': no such file"),
         (str(models.default_model()), "a model file, which has no weights to train on"),
     ],
 )
@@ -49,7 +48,7 @@ def test_a_refused_name_is_one_sentence(
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith("trajnet: init: expected urban or universal")
+    assert capsys.readouterr().err.startswith("trajnet: init: expected urban or nuscenes or universal")
     assert not (tmp_path / "out").exists()
 
 
