@@ -92,7 +92,7 @@ def test_nuscenes_val_as_the_cards_say(data_dir: Path) -> None:
                 np.testing.assert_allclose(value, stored[name], rtol=1e-3, err_msg=f"{path.stem} {name}")
 
 
-@pytest.mark.parametrize("path", [default_model(), universal_model()], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [default_model(), nuscenes_model(), universal_model()], ids=lambda p: p.stem)
 def test_the_checkpoint_that_a_card_names_is_shipped_and_is_this_model(path: Path) -> None:
     checkpoint = path.with_suffix(".ckpt")
     assert f"`{checkpoint.name}` beside this file" in path.with_suffix(".md").read_text(encoding="utf-8")
