@@ -41,7 +41,7 @@ def train(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Start from these weights (fine-tuning): urban, nuscenes or universal, which are bundled, or a checkpoint.",
+            help="Start from these weights (fine-tuning): urban, nuscenes, universal (bundled) or a checkpoint.",
         ),
     ] = None,
     map_file: MapFile = None,
