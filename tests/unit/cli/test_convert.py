@@ -195,4 +195,6 @@ def test_cut_refuses_one_table_and_no_length(tmp_path: Path) -> None:
         run(str(tmp_path / "a.txt"), str(tmp_path / "a.parquet"), "--cut", "60")
     with pytest.raises(InputError, match="cut: expected stretches of 1 s or more, got 0 s"):
         run(str(tmp_path / "a.txt"), str(tmp_path / "out"), "--cut", "0")
+    with pytest.raises(InputError, match="cut: expected stretches"):  # once, not for each file
+        run(str(tmp_path), str(tmp_path / "out"), "--cut", "0")
     assert not (tmp_path / "out").exists()
