@@ -454,6 +454,10 @@ class RasterMap:
         return np.asarray(self.drivable[safe[..., 0], safe[..., 1]] & inside)
 
 
+#: What a Scene has for each row beside its frame and its track.
+ROW_VALUES = ("position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid", "is_target")
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A recorded scene: F frames, M tracks, R rows; a row is one track in one frame.

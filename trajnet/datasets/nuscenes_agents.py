@@ -22,7 +22,7 @@ from trajnet.errors import InputError
 from trajnet.scenes.nuscenes import FOLDERS, read_raster
 from trajnet.scenes.nuscenes_everybody import AGENTS_FOLDER, MIN_SCORE, MINI_SCENES, row_scores
 from trajnet.scenes.nuscenes_traffic import recorded_directions
-from trajnet.types import BoolArray, RasterMap, Scene
+from trajnet.types import ROW_VALUES, BoolArray, RasterMap, Scene
 
 #: A track of fewer rows has no past and future that could be learned from.
 MIN_ROWS = 3
@@ -48,10 +48,6 @@ def believed_scene(path: Path, with_map: bool, min_score: float = MIN_SCORE) -> 
     return replace(scene, raster=_raster(path)) if with_map else scene
 
 
-#: What a scene has for each row beside its frame and its track.
-_ROW_VALUES = ("position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid", "is_target")
-
-
 def _with_tracks(scene: Scene, kept: BoolArray) -> Scene:
     """Return the scene with only the kept tracks; frames stay, even those that nothing is left in."""
     rows = kept[scene.row_track]
@@ -62,7 +58,7 @@ def _with_tracks(scene: Scene, kept: BoolArray) -> Scene:
         size_m=scene.size_m[kept],
         row_frame=scene.row_frame[rows],
         row_track=(np.cumsum(kept) - 1)[scene.row_track[rows]],
-        **{name: getattr(scene, name)[rows] for name in _ROW_VALUES},
+        **{name: getattr(scene, name)[rows] for name in ROW_VALUES},
     )
 
 

@@ -8,12 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from trajnet.errors import InputError
-from trajnet.types import IntArray, Scene
+from trajnet.types import ROW_VALUES, IntArray, Scene
 
 #: A shorter stretch has no past and future that could be learned from (s).
 SHORTEST_S = 1.0
-#: What a scene has for each row beside its frame and its track.
-_ROW_VALUES = ("position_m", "yaw_rad", "yaw_valid", "velocity_mps", "velocity_valid", "is_target")
 
 
 def stretches(scene: Scene, length_s: float) -> Iterator[Scene]:
@@ -53,5 +51,5 @@ def _frames_of(scene: Scene, frames: IntArray, scene_id: str) -> Scene:
         size_m=scene.size_m[tracks],
         row_frame=scene.row_frame[rows] - frames[0],
         row_track=row_track.ravel(),
-        **{name: getattr(scene, name)[rows] for name in _ROW_VALUES},
+        **{name: getattr(scene, name)[rows] for name in ROW_VALUES},
     )

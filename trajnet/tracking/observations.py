@@ -14,7 +14,8 @@ from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import InputRequirements, Surroundings, surroundings_of
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray
 
-_WHEELED: BoolArray = np.array(WHEELED)
+#: For each class: whether it moves along its heading.
+WHEELED_CLASSES: BoolArray = np.array(WHEELED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class Observations(StructOfArrays):
     @cached_property
     def wheeled(self) -> BoolArray:
         """The rows whose class moves along its heading, (N,)."""
-        return _WHEELED.take(self.object_class)
+        return WHEELED_CLASSES.take(self.object_class)
 
     def with_surroundings(self, surroundings: Surroundings) -> Observations:
         """Return the same rows with these surroundings; much faster than dataclasses.replace."""

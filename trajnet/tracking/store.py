@@ -33,7 +33,7 @@ from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
 from trajnet.tracking.leaps import implausible_rows, off_steady, shift
 from trajnet.tracking.motion import causal_heading, steady_velocity_quietly
-from trajnet.tracking.observations import Coasting, Observations
+from trajnet.tracking.observations import WHEELED_CLASSES, Coasting, Observations
 from trajnet.tracking.plausibility import faster_than_class
 from trajnet.tracking.policy import TrackCounters, TrackPolicy
 from trajnet.tracking.position_filter import PositionFilter
@@ -50,12 +50,11 @@ from trajnet.tracking.state import (
     YAW_VALID,
     Slots,
 )
-from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, TrackFrame
+from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 
 __all__ = ["Coasting", "FrameStatus", "Observations", "TrackCounters", "TrackPolicy", "TrackStore"]
 
 _NO_ROWS: IntArray = np.zeros(0, np.int64)
-_WHEELED: BoolArray = np.array(WHEELED)
 #: An observation that the filter of positions moves by more along an axis is counted as filtered (m).
 _FILTERED_M = 0.01
 
@@ -296,7 +295,7 @@ class TrackStore:
             previous_yaw_valid=known[:, YAW_VALID], heading_known=heading.known, direction_known=heading.directed,
             velocity_mps=velocity_mps, velocity_valid=frame.velocity_valid, steady_velocity_mps=steady_mps,
             object_class=frame.object_class, size_m=frame.size_m, surroundings=None,
-            begun=slot[reset] if any_true(reset) else _NO_ROWS, wheeled=_WHEELED.take(frame.object_class),
+            begun=slot[reset] if any_true(reset) else _NO_ROWS, wheeled=WHEELED_CLASSES.take(frame.object_class),
         )  # fmt: skip
 
     @property

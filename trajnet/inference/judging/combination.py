@@ -18,7 +18,7 @@ from trajnet.arrays import all_true, any_true
 from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.tracking.store import Observations
-from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, ObjectClass, Prediction
+from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
 
 #: Horizons of CRUISE (s): between them the weights are linear in time, before and after them constant.
 HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
@@ -69,7 +69,6 @@ ASIDE_M = 3.0
 _STEP_MPS = 0.1
 _MOST_INT8 = np.iinfo(np.int8).max
 _STOOD_S, _STAND = np.array(STOOD_S), np.array(STAND)
-_WHEELED: BoolArray = np.array(WHEELED)
 
 
 def group_of(object_class: NDArray[np.int8]) -> IntArray:
@@ -241,7 +240,7 @@ def _stand_of_new(row: IntArray, observations: Observations, prediction: Predict
     """Return the weight of standing still of these rows (R,), seen once and without a velocity."""
     gone_m = prediction.position_m[row, :, -1] - observations.position_m[row, None]
     stays = np.hypot(gone_m[..., 0], gone_m[..., 1]) < STAYS_M
-    appears = _WHEELED.take(observations.object_class[row]) & (not all_true(observations.reset))
+    appears = observations.wheeled[row] & (not all_true(observations.reset))
     share, most = np.where(appears, [[APPEARS], [APPEARS_MOST]], [[SEEN_ONCE], [SEEN_ONCE_MOST]])
     stand: FloatArray = np.minimum(share * (prediction.probability[row] * stays).sum(axis=1), most)
     return stand
