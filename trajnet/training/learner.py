@@ -76,7 +76,7 @@ class Learner(lightning.LightningModule):
             # Half of the windows, where mirror images are windows too: over the epochs, both answers to each.
             mirror = torch.rand(len(batch.length)).to(batch.length.device) < 0.5 * config.augment.mirror
             blind = torch.rand(len(batch.length)).to(batch.length.device) < config.loss.taught_blind
-            futures = self._teachers.futures(batch, mirror, blind)
+            futures = self._teachers.futures(batch, mirror, blind, config.loss.taught_spread)
             regression, classification = taught(paths, futures, config.model.set_sizes, config.loss.set_weights)
             loss = loss + config.loss.taught * (regression + config.loss.classification * classification)
             terms = {**terms, "taught_ade_m": regression, "taught_classification": classification}

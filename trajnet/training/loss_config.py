@@ -15,7 +15,8 @@ class LossConfig:
     shown: weight of the mean displacement of the most probable path, which is the one that is shown; it teaches that
     path. expected: weight of the expected mean displacement under the probabilities; it teaches the probabilities.
     taught: weight of what teachers say (TrainConfig.teachers) beside what was recorded. taught_blind: the share of the
-    windows that they see without the map, so that what they know of the motion alone counts, too.
+    windows that they see without the map, so that what they know of the motion alone counts, too. taught_spread: their
+    modes are futures themselves (0), or futures are drawn around them with so many of their standard deviations.
     set_weights: of the races among the modes of each of model.sets; empty: all alike. They are divided by their sum.
     """
 
@@ -26,10 +27,11 @@ class LossConfig:
     expected: float = 0.0
     taught: float = 1.0
     taught_blind: float = 0.0
+    taught_spread: float = 0.0
     set_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("classification", "likelihood", "temperature_m", "shown", "expected", "taught"):
+        for name in ("classification", "likelihood", "temperature_m", "shown", "expected", "taught", "taught_spread"):
             require(getattr(self, name) >= 0, f"loss.{name}: expected at least 0, got {getattr(self, name)}")
         require(
             0 <= self.taught_blind <= 1, f"loss.taught_blind: expected a share from 0 to 1, got {self.taught_blind:g}"

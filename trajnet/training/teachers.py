@@ -3,7 +3,8 @@
 A model that learns from one recorded future of each window overfits to which of several futures happened. Several
 trained models together say more: each of their modes is a possible future, as probable as they say. The student learns
 the sets of paths that come closest to those futures in the mean: the ensemble's answer in one model (Hinton, Vinyals,
-Dean 2015).
+Dean 2015). A mode stands for many futures, though, and a student of the modes alone learns to repeat them, the badly
+placed ones too. So futures can be drawn around each mode, as far as its covariances say (LossConfig.taught_spread).
 """
 
 from __future__ import annotations
@@ -65,21 +66,48 @@ class Teachers:
         return cls(models)
 
     @torch.no_grad()
-    def futures(self, batch: Batch, mirror: Tensor, blind: Tensor) -> Futures:
-        """Return the modes of all teachers for the windows of a batch; each teacher counts the same.
+    def futures(self, batch: Batch, mirror: Tensor, blind: Tensor, spread: float = 0.0) -> Futures:
+        """Return possible futures of the windows of a batch; each teacher counts the same.
 
         mirror (N,): windows that the teachers see with left and right swapped, and whose answers are swapped back. Such
         an answer is another one, for no network learns the symmetry wholly, and both together are better than either.
         blind (N,): windows that they see without the map: what the object would do for all they know of its motion,
         where a map of a kind that few windows have would have told them the place.
+        spread: 0 gives the teachers' modes; above it two futures are drawn around each mode with so many of its
+        standard deviations, on opposite sides of it.
         """
         found, batch = [], _without_map(_mirrored(batch, mirror), blind)
         for model in self._models:
             model.to(batch.future_m.device)
             found.append(model(batch.history, batch.length, batch.surroundings))
-        probability = torch.cat([torch.softmax(paths.logits, 1) for paths in found], 1).t() / len(found)
+        share = [torch.softmax(paths.logits, 1).t() / len(found) for paths in found]
+        x_m, y_m = ([getattr(paths, name) for paths in found] for name in ("x_m", "y_m"))
+        if spread > 0:
+            x_m, y_m = zip(*(_drawn(paths, spread) for paths in found), strict=True)
+            share = [torch.cat([p, p]) / 2.0 for p in share]
         sign = torch.where(mirror, -1.0, 1.0)
-        return Futures(torch.cat([p.x_m for p in found]), sign * torch.cat([p.y_m for p in found]), probability)
+        return Futures(torch.cat(x_m), sign * torch.cat(y_m), torch.cat(share))
+
+
+def _drawn(paths: PathTensors, spread: float) -> tuple[Tensor, Tensor]:
+    """Return x and y (2 K, T, N) of two futures of each of K modes, as far from it on one side as on the other.
+
+    Along the path and across it a future is off by the same share of the standard deviations at every knot: who is
+    faster than the mode stays faster.
+    """
+    cos, sin = torch.cos(paths.yaw_rad), torch.sin(paths.yaw_rad)
+    xx, xy, yy = paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2
+    along_m2 = cos * cos * xx + 2.0 * cos * sin * xy + sin * sin * yy
+    across_m2 = sin * sin * xx - 2.0 * cos * sin * xy + cos * cos * yy
+    between_m2 = cos * sin * (yy - xx) + (cos * cos - sin * sin) * xy
+    along_m = torch.sqrt(along_m2.clamp(min=1e-8))  # a Cholesky factor of the covariance in the path's own axes
+    lean_m = between_m2 / along_m
+    across_m = torch.sqrt((across_m2 - lean_m * lean_m).clamp(min=1e-8))
+    modes, _, objects = xx.shape
+    first, second = (spread * torch.randn(2, modes, 1, objects)).to(xx.device)
+    off_along, off_across = along_m * first, lean_m * first + across_m * second
+    dx, dy = cos * off_along - sin * off_across, sin * off_along + cos * off_across
+    return torch.cat([paths.x_m + dx, paths.x_m - dx]), torch.cat([paths.y_m + dy, paths.y_m - dy])
 
 
 def _mirrored(batch: Batch, chosen: Tensor) -> Batch:

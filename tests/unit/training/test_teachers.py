@@ -148,21 +148,54 @@ def test_teachers_that_are_blind_answer_as_without_a_map(tmp_path: Path) -> None
     assert (seen.history[..., INPUT_COLUMNS.map_valid] == 1.0).all()  # the student sees it
 
 
+class Answers(TrajectoryModel):
+    """A teacher whose modes are known: one drives along x, the other along y, 20 m, with 3 m along and 1 m across."""
+
+    def forward(self, *_: object) -> PathTensors:  # type: ignore[override]
+        way = torch.linspace(5.0, 20.0, KNOTS).reshape(1, KNOTS, 1).expand(1, KNOTS, OBJECTS)
+        still, share = torch.zeros_like(way), way / 20.0
+        wide, narrow = (3.0 * share) ** 2, (1.0 * share) ** 2
+        along_x = torch.stack([way, still, still, wide, still, narrow])
+        along_y = torch.stack([still, way, still + torch.pi / 2.0, narrow, still, wide])
+        return PathTensors(torch.cat([along_x, along_y], 1), torch.zeros(OBJECTS, 2))
+
+
+def test_futures_are_drawn_around_each_mode_as_far_as_its_covariances_say() -> None:
+    torch.manual_seed(0)
+    teachers = Teachers([Answers(SMALL)])
+    modes = teachers.futures(batch(), NONE, NONE)
+    drawn = [teachers.futures(batch(), NONE, NONE, 0.5) for _ in range(400)]
+    x, y = (torch.stack([getattr(d, name) for d in drawn]) for name in ("x_m", "y_m"))
+    assert x.shape == (400, 4, KNOTS, OBJECTS)
+    for mode in (0, 1):  # the two futures of a mode are as far from it on either side
+        between_m = (x[:, mode] + x[:, mode + 2]) / 2.0
+        assert torch.allclose(between_m, modes.x_m[mode].expand_as(between_m), atol=1e-5)
+    assert torch.allclose(drawn[0].probability, torch.full((4, OBJECTS), 0.25))
+    for off_m, expected_m in ((x[:, 0], 1.5), (y[:, 0], 0.5), (y[:, 1], 1.5), (x[:, 1], 0.5)):
+        assert off_m[:, -1].std() == pytest.approx(expected_m, rel=0.05)
+    # Who is faster stays faster: by the same share of the way at each knot.
+    ahead = (x[:, 0] - modes.x_m[0]) / modes.x_m[0]
+    assert torch.allclose(ahead, ahead[:, -1:].expand_as(ahead), atol=1e-4)
+    mirrored = teachers.futures(batch(), ~NONE, NONE, 0.5)
+    assert bool((mirrored.y_m[1] < 0.0).all())
+    assert bool((drawn[0].y_m[1] > 0.0).all())
+
+
 @pytest.mark.parametrize(("share", "blind"), [(0.0, [False] * OBJECTS), (1.0, [True] * OBJECTS)])
-def test_the_share_of_blind_answers_is_that_of_the_configuration(share: float, blind: list[bool]) -> None:
+def test_blind_answers_and_their_spread_are_those_of_the_configuration(share: float, blind: list[bool]) -> None:
     asked = []
 
     class Noted(Teachers):
-        def futures(self, batch: Batch, mirror: torch.Tensor, blind: torch.Tensor) -> Futures:
-            asked.append(blind.tolist())
-            return super().futures(batch, mirror, blind)
+        def futures(self, batch: Batch, mirror: torch.Tensor, blind: torch.Tensor, spread: float = 0.0) -> Futures:
+            asked.append((blind.tolist(), spread))
+            return super().futures(batch, mirror, blind, spread)
 
-    learner = Learner(replace(CONFIG, loss=LossConfig(taught_blind=share)), 3, 1)
+    learner = Learner(replace(CONFIG, loss=LossConfig(taught_blind=share, taught_spread=0.7)), 3, 1)
     learner._teachers = Noted([TrajectoryModel(SMALL)])
     learner.log = lambda *_, **__: None  # type: ignore[method-assign]  # there is no trainer
     learner.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
     learner.training_step(batch(), 0)
-    assert asked == [blind]
+    assert asked == [(blind, 0.7)]
 
 
 def test_teachers_that_see_a_mirrored_window_answer_as_seen_in_a_mirror(tmp_path: Path) -> None:
