@@ -10,7 +10,7 @@ placed ones too. So futures can be drawn around each mode, as far as its covaria
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -79,18 +79,20 @@ class Teachers:
         found, batch = [], _without_map(_mirrored(batch, mirror), blind)
         for model in self._models:
             model.to(batch.future_m.device)
-            found.append(model(batch.history, batch.length, batch.surroundings))
-        share = [torch.softmax(paths.logits, 1).t() / len(found) for paths in found]
-        x_m, y_m = ([getattr(paths, name) for paths in found] for name in ("x_m", "y_m"))
-        if spread > 0:
-            x_m, y_m = zip(*(_drawn(paths, spread) for paths in found), strict=True)
-            share = [torch.cat([p, p]) / 2.0 for p in share]
+            paths = model(batch.history, batch.length, batch.surroundings)
+            found.append(_drawn(paths, spread) if spread > 0 else _modes(paths))
         sign = torch.where(mirror, -1.0, 1.0)
-        return Futures(torch.cat(x_m), sign * torch.cat(y_m), torch.cat(share))
+        x_m, y_m, probability = (torch.cat([getattr(each, f.name) for each in found]) for f in fields(Futures))
+        return Futures(x_m, sign * y_m, probability / len(found))
 
 
-def _drawn(paths: PathTensors, spread: float) -> tuple[Tensor, Tensor]:
-    """Return x and y (2 K, T, N) of two futures of each of K modes, as far from it on one side as on the other.
+def _modes(paths: PathTensors) -> Futures:
+    """Return K modes as futures."""
+    return Futures(paths.x_m, paths.y_m, torch.softmax(paths.logits, 1).t())
+
+
+def _drawn(paths: PathTensors, spread: float) -> Futures:
+    """Return two futures of each of K modes, as far from it on one side as on the other.
 
     Along the path and across it a future is off by the same share of the standard deviations at every knot: who is
     faster than the mode stays faster.
@@ -107,7 +109,9 @@ def _drawn(paths: PathTensors, spread: float) -> tuple[Tensor, Tensor]:
     first, second = (spread * torch.randn(2, modes, 1, objects)).to(xx.device)
     off_along, off_across = along_m * first, lean_m * first + across_m * second
     dx, dy = cos * off_along - sin * off_across, sin * off_along + cos * off_across
-    return torch.cat([paths.x_m + dx, paths.x_m - dx]), torch.cat([paths.y_m + dy, paths.y_m - dy])
+    share = torch.softmax(paths.logits, 1).t() / 2.0
+    x_m, y_m = torch.cat([paths.x_m + dx, paths.x_m - dx]), torch.cat([paths.y_m + dy, paths.y_m - dy])
+    return Futures(x_m, y_m, torch.cat([share, share]))
 
 
 def _mirrored(batch: Batch, chosen: Tensor) -> Batch:

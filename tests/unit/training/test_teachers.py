@@ -151,7 +151,7 @@ def test_teachers_that_are_blind_answer_as_without_a_map(tmp_path: Path) -> None
 class Answers(TrajectoryModel):
     """A teacher whose modes are known: one drives along x, the other along y, 20 m, with 3 m along and 1 m across."""
 
-    def forward(self, *_: object) -> PathTensors:  # type: ignore[override]
+    def forward(self, *_: object) -> PathTensors:
         way = torch.linspace(5.0, 20.0, KNOTS).reshape(1, KNOTS, 1).expand(1, KNOTS, OBJECTS)
         still, share = torch.zeros_like(way), way / 20.0
         wide, narrow = (3.0 * share) ** 2, (1.0 * share) ** 2
