@@ -109,9 +109,9 @@ def _drawn(paths: PathTensors, spread: float) -> Futures:
     first, second = (spread * torch.randn(2, modes, 1, objects)).to(xx.device)
     off_along, off_across = along_m * first, lean_m * first + across_m * second
     dx, dy = cos * off_along - sin * off_across, sin * off_along + cos * off_across
-    share = torch.softmax(paths.logits, 1).t() / 2.0
-    x_m, y_m = torch.cat([paths.x_m + dx, paths.x_m - dx]), torch.cat([paths.y_m + dy, paths.y_m - dy])
-    return Futures(x_m, y_m, torch.cat([share, share]))
+    mode = _modes(paths)
+    x_m, y_m = torch.cat([mode.x_m + dx, mode.x_m - dx]), torch.cat([mode.y_m + dy, mode.y_m - dy])
+    return Futures(x_m, y_m, torch.cat([mode.probability, mode.probability]) / 2.0)
 
 
 def _mirrored(batch: Batch, chosen: Tensor) -> Batch:

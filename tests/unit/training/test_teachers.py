@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from trajnet.training.teachers import Futures, Teachers, taught
 from trajnet.training.tensors import ContextTensors, PathTensors
 
 KNOTS, OBJECTS, MODES = 4, 3, 5
+HEADINGS_RAD = (0.0, 1.0)
 NONE = torch.zeros(OBJECTS, dtype=torch.bool)
 SMALL = ModelConfig(hidden=8, decoder_hidden=8, modes=MODES, knots=KNOTS, sets=(2, MODES))
 SOURCE = SourceConfig("scenes", path="made")
@@ -149,15 +151,18 @@ def test_teachers_that_are_blind_answer_as_without_a_map(tmp_path: Path) -> None
 
 
 class Answers(TrajectoryModel):
-    """A teacher whose modes are known: one drives along x, the other along y, 20 m, with 3 m along and 1 m across."""
+    """A teacher whose modes are known: they drive 20 m along x and along HEADINGS_RAD[1].
+
+    Their standard deviations at the end are 3 m along and 1 m across; who is ahead is to the left (correlation 0.6).
+    """
 
     def forward(self, *_: object) -> PathTensors:
-        way = torch.linspace(5.0, 20.0, KNOTS).reshape(1, KNOTS, 1).expand(1, KNOTS, OBJECTS)
-        still, share = torch.zeros_like(way), way / 20.0
-        wide, narrow = (3.0 * share) ** 2, (1.0 * share) ** 2
-        along_x = torch.stack([way, still, still, wide, still, narrow])
-        along_y = torch.stack([still, way, still + torch.pi / 2.0, narrow, still, wide])
-        return PathTensors(torch.cat([along_x, along_y], 1), torch.zeros(OBJECTS, 2))
+        yaw = torch.tensor(HEADINGS_RAD).reshape(2, 1, 1).expand(2, KNOTS, OBJECTS)
+        way_m = torch.linspace(5.0, 20.0, KNOTS).reshape(1, KNOTS, 1)
+        axes = torch.stack([torch.stack([yaw.cos(), yaw.sin()]), torch.stack([-yaw.sin(), yaw.cos()])])  # along, across
+        own_m2 = torch.tensor([[9.0, 1.8], [1.8, 1.0]])
+        xx, xy, _, yy = torch.einsum("aiktn,ab,bjktn->ijktn", axes, own_m2, axes).flatten(0, 1) * (way_m / 20.0) ** 2
+        return PathTensors(torch.stack([*(axes[0] * way_m), yaw, xx, xy, yy]), torch.zeros(OBJECTS, 2))
 
 
 def test_futures_are_drawn_around_each_mode_as_far_as_its_covariances_say() -> None:
@@ -167,15 +172,21 @@ def test_futures_are_drawn_around_each_mode_as_far_as_its_covariances_say() -> N
     drawn = [teachers.futures(batch(), NONE, NONE, 0.5) for _ in range(400)]
     x, y = (torch.stack([getattr(d, name) for d in drawn]) for name in ("x_m", "y_m"))
     assert x.shape == (400, 4, KNOTS, OBJECTS)
-    for mode in (0, 1):  # the two futures of a mode are as far from it on either side
-        between_m = (x[:, mode] + x[:, mode + 2]) / 2.0
-        assert torch.allclose(between_m, modes.x_m[mode].expand_as(between_m), atol=1e-5)
     assert torch.allclose(drawn[0].probability, torch.full((4, OBJECTS), 0.25))
-    for off_m, expected_m in ((x[:, 0], 1.5), (y[:, 0], 0.5), (y[:, 1], 1.5), (x[:, 1], 0.5)):
-        assert off_m[:, -1].std() == pytest.approx(expected_m, rel=0.05)
-    # Who is faster stays faster: by the same share of the way at each knot.
-    ahead = (x[:, 0] - modes.x_m[0]) / modes.x_m[0]
-    assert torch.allclose(ahead, ahead[:, -1:].expand_as(ahead), atol=1e-4)
+    for mode, yaw in enumerate(HEADINGS_RAD):
+        # The two futures of a mode are as far from it on either side.
+        for each, own in ((x, modes.x_m), (y, modes.y_m)):
+            between_m = (each[:, mode] + each[:, mode + 2]) / 2.0
+            assert torch.allclose(between_m, own[mode].expand_as(between_m), atol=1e-5)
+        dx, dy = x[:, mode] - modes.x_m[mode], y[:, mode] - modes.y_m[mode]
+        along_m, across_m = math.cos(yaw) * dx + math.sin(yaw) * dy, math.cos(yaw) * dy - math.sin(yaw) * dx
+        assert along_m[:, -1].std() == pytest.approx(1.5, rel=0.05)
+        assert across_m[:, -1].std() == pytest.approx(0.5, rel=0.05)
+        end_m = torch.stack([along_m[:, -1].flatten(), across_m[:, -1].flatten()])
+        assert float(torch.corrcoef(end_m)[0, 1]) == pytest.approx(0.6, abs=0.05)
+        # Who is faster stays faster: by the same share of the way at each knot.
+        ahead = along_m / torch.hypot(modes.x_m[mode], modes.y_m[mode])
+        assert torch.allclose(ahead, ahead[:, -1:].expand_as(ahead), atol=1e-4)
     mirrored = teachers.futures(batch(), ~NONE, NONE, 0.5)
     assert bool((mirrored.y_m[1] < 0.0).all())
     assert bool((drawn[0].y_m[1] > 0.0).all())
