@@ -102,7 +102,7 @@ class TrajectoryModel(nn.Module):
     def fused(self, summary: Tensor, seen: FeatureSet, surroundings: ContextTensors) -> tuple[Tensor, Sequence[Tensor]]:
         """Return the context (N, context), what is known about each object and its surroundings, and what it is from.
 
-        The latter as Refinement takes it: the patches of the map, then neighbours and which of them are valid.
+        The latter as Refinement takes it: patches of the map, whether there is one, neighbours, and which are valid.
         """
         nearby: list[Tensor] = []
         known = torch.cat([summary, seen.features], -1)
@@ -110,7 +110,7 @@ class TrajectoryModel(nn.Module):
         if self.map_encoder is not None:
             of_map, patches = self.map_encoder(surroundings.map_distance, seen.axes)
             parts.append(of_map * seen.map_valid)
-            nearby.append(patches * seen.map_valid.unsqueeze(2))
+            nearby += [patches, seen.map_valid]
         if self.attention is not None:
             assert seen.axes is not None  # a model with neighbours makes them
             of_neighbours, *embedded = self.attention(surroundings.neighbours, seen.axes, known)

@@ -76,6 +76,7 @@ class Refinement(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
         self.out_scale: Tensor
+        self.seen_scale: Tensor
         self.to_gained_mps: Tensor
         self.to_course: Tensor
         self.to_way_s: Tensor
@@ -90,6 +91,9 @@ class Refinement(nn.Module):
         matrices, looks = motion_matrices(config), config.knots // LOOK_KNOTS
         stretch = torch.eye(looks).repeat_interleave(LOOK_KNOTS, 1)  # (looks, T)
         return {
+            "seen_scale": torch.cat(
+                [torch.ones(looks * config.map_channels[0]), torch.full((2 * looks,), PLACE_SCALE)]
+            ),
             "out_scale": torch.cat([torch.tensor(OUTPUT_SCALE).repeat_interleave(config.knots), torch.ones(1)]),
             "to_gained_mps": matrices["to_gained_mps"],
             "to_course": stretch @ matrices["to_course"][: config.knots] / LOOK_KNOTS,
@@ -119,16 +123,20 @@ class Refinement(nn.Module):
         """Return what is added to the decoder's outputs (HEADS * K, T, N) and to the logits (N, K).
 
         place_m (2, K, looks, N): of places. context (N, context). nearby: the patches of the map (N, A * B, channels),
-        0 without one, the neighbours (N, k, attention), and which of them are valid (N, k, 1).
+        whether there is one (N, 1), the neighbours (N, k, attention), and which of them are valid (N, k, 1).
         """
-        patches, neighbours, valid = nearby
+        patches, map_valid, neighbours, valid = nearby
         count, modes = context.shape[0], self.modes
         place_m = place_m.permute(3, 1, 2, 0).reshape(count, -1, 2)  # (N, K * looks, 2)
-        read = self.reader(place_m, patches).reshape(count * modes, -1)  # (N * K, looks * channels)
-        read = torch.cat([read, place_m.reshape(count * modes, -1) * PLACE_SCALE], 1)
-        of_modes = self.context(context).unsqueeze(1) + self.mode  # (N, K, width)
-        known = torch.relu(self.seen(read) + of_modes.reshape(count * modes, -1))  # (N * K, width)
-        query = (self.query(known) * self.scale).reshape(count, modes, -1)
+        # What is read is 0 without a map; that is less to multiply than the patches are.
+        read = self.reader(place_m, patches).reshape(count, -1) * map_valid  # (N, K * looks * channels)
+        read = torch.cat([read.reshape(count * modes, -1), place_m.reshape(count * modes, -1)], 1)
+        of_modes = self.context(context).unsqueeze(1) + (self.mode + self.seen.bias)  # (N, K, width)
+        # Scaled weights instead of scaled inputs or outputs, here and below: constants in the exported graph.
+        known = torch.addmm(of_modes.reshape(count * modes, -1), read, (self.seen.weight * self.seen_scale).t())
+        known = torch.relu(known)  # (N * K, width)
+        query = nn.functional.linear(known, self.query.weight * self.scale, self.query.bias * self.scale)
+        query = query.reshape(count, modes, -1)
         score = torch.matmul(query, neighbours.transpose(1, 2))  # (N, K, k)
         share = torch.exp(torch.clamp(score, -20.0, 20.0)) * valid.transpose(1, 2)
         share = share / (1.0 + share.sum(dim=2, keepdim=True))  # the 1 is a null option, as in NeighbourAttention
@@ -136,7 +144,6 @@ class Refinement(nn.Module):
         hidden = self.dropout(torch.relu(self.more(torch.cat([known, beside], 1))))  # (N * K, width)
         # One copy puts the objects last: (N, K, width) -> (K * N, width).
         hidden = hidden.reshape(count, modes, -1).transpose(0, 1).reshape(modes * count, -1)
-        # Scaled weights instead of scaled outputs: constants in the exported graph.
         out = torch.matmul(self.out.weight * self.out_scale.unsqueeze(1), hidden.t())  # (HEADS * T + 1, K * N)
         out = out + (self.out.bias * self.out_scale).unsqueeze(1)
         correction, likelier = torch.split(out, [HEADS * self.knots, 1])
