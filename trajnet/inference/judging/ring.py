@@ -45,18 +45,17 @@ class Due(NamedTuple):
 class Kept(NamedTuple):
     """M answers to be kept now. row (M,), entry (M,): see Due.
 
-    weight (M,): time since the last one, in cadences. number (M,): how many the track has now, this one included.
+    weight (M,): time since the last one, in cadences.
     """
 
     row: IntArray
     entry: IntArray
     weight: FloatArray
-    number: IntArray
 
 
 _NO_ROWS: IntArray = np.zeros(0, np.int64)
 _NOTHING_DUE = Due(_NO_ROWS, _NO_ROWS, _NO_ROWS, np.zeros(0))
-_NOTHING_KEPT = Kept(_NO_ROWS, _NO_ROWS, np.zeros(0), _NO_ROWS)
+_NOTHING_KEPT = Kept(_NO_ROWS, _NO_ROWS, np.zeros(0))
 
 
 def flat(values: NDArray[Number]) -> NDArray[Number]:
@@ -143,4 +142,4 @@ class Ring:
         made_ns[entry], due_ns[entry] = now_ns, now_ns + self._horizon_ns[0]
         self._slots.newest[kept], self._slots.count[kept] = newest, number
         self._slots.next_ns[kept] = now_ns + self._keep_ns
-        return Kept(row, entry, weight, number)
+        return Kept(row, entry, weight)

@@ -32,7 +32,7 @@ MAX_JUDGEMENTS = 12
 #: Limits of the factor on standard deviations.
 SMALLEST, LARGEST = 0.5, 3.0
 _LOWEST, _HIGHEST = float(np.log(SMALLEST)), float(np.log(LARGEST))
-#: The first step and the smallest one, and after how much evidence (in tracks) a step is half the first.
+#: The first step and the smallest one, and after how many judgements a step is half the first.
 FIRST_STEP, LAST_STEP, HALF_AFTER = 0.15, 0.03, 20.0
 #: Objects slower than this stand (m/s): their errors are of another kind.
 STANDS_MPS = 0.5
@@ -52,14 +52,12 @@ class _Kept(StructOfArrays):
     """The kept predictions of each slot, in a ring of L.
 
     path (S, L, T + 1, 5, K): x, y and the covariance's xx, xy, yy; begins with the observed position and no covariance.
-    probability (S, L, K). group (S, L). weight (S, L): one over how many predictions of the track have been kept, so
-    that no track counts like many.
+    probability (S, L, K). group (S, L).
     """
 
     path: FloatArray
     probability: FloatArray
     group: NDArray[np.int8]
-    weight: FloatArray
 
 
 class AdaptiveSpread:
@@ -80,7 +78,7 @@ class AdaptiveSpread:
         length = self._ring.length
         self._kept = _Kept(
             np.zeros((0, length, len(time_s) + 1, 5, modes)), np.zeros((0, length, modes)),
-            np.zeros((0, length), np.int8), np.zeros((0, length)),
+            np.zeros((0, length), np.int8),
         )  # fmt: skip
 
     @property
@@ -109,14 +107,14 @@ class AdaptiveSpread:
             said[:, :2].swapaxes(1, 2), said[:, 2:].swapaxes(1, 2), flat(self._kept.probability).take(entry, axis=0),
             observations.position_m.take(row, axis=0),
         )  # fmt: skip
-        self._track(factor, share > LEVEL, flat(self._kept.weight).take(entry))
+        self._track(factor, share > LEVEL)
 
-    def _track(self, factor: IntArray, outside: BoolArray, weight: FloatArray) -> None:
+    def _track(self, factor: IntArray, outside: BoolArray) -> None:
         """Move the factors by J judgements. factor (J,): flat index. outside (J,): whether the truth was."""
         self.judgements += len(factor)
-        moved = np.bincount(factor, weight * (outside - (1.0 - LEVEL)), self._log_factor.size)
+        moved = np.bincount(factor, outside - (1.0 - LEVEL), self._log_factor.size)
         step = np.maximum(LAST_STEP, FIRST_STEP / (1.0 + self._evidence / HALF_AFTER))
-        self._evidence += np.bincount(factor, weight, self._log_factor.size)
+        self._evidence += np.bincount(factor, minlength=self._log_factor.size)
         moved *= step
         self._log_factor += moved.reshape(self._log_factor.shape)
         np.minimum(np.maximum(self._log_factor, _LOWEST), _HIGHEST, out=self._log_factor)
@@ -138,7 +136,6 @@ class AdaptiveSpread:
         flat(self._kept.path)[kept.entry] = path
         flat(self._kept.probability)[kept.entry] = prediction.probability.take(kept.row, axis=0)
         flat(self._kept.group)[kept.entry] = group.take(kept.row)
-        flat(self._kept.weight)[kept.entry] = 1.0 / kept.number
 
     def scale(self, covariance_m2: FloatArray, group: IntArray, model: BoolArray) -> None:
         """Multiply the covariances (N, K, T, 2, 2) of the model's rows by the squared factors, in place. See keep."""
