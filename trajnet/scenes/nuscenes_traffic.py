@@ -1,12 +1,11 @@
 """Directions of traffic on nuScenes' streets: the rasters do not have them, so they come from the training recordings.
 
-A lane's direction is a property of the street. Without a lane map, earlier traffic shows it: every scene of the same
-place in the challenge's train and train_val draws its vehicles' tracks as strips of a lane's width, as
-trajnet.context.rasterize draws lanes: those of its label file and, where it was recorded
-(trajnet.scenes.nuscenes_everybody), of everybody else.
+A lane's direction is a property of the street. Without a lane map, earlier traffic shows it: every training scene of
+the same place draws its vehicles' tracks as strips of a lane's width, as trajnet.context.rasterize draws lanes: those
+of its label file and, where it was recorded (trajnet.scenes.nuscenes_everybody), of everybody else.
 
 A scene's own future does not leak in: its own tracks are left out, and those of scenes with close numbers, which may be
-of the same drive. The challenge's val, on which models are reported, is never drawn.
+of the same drive. Validation and test scenes are never drawn.
 """
 
 from __future__ import annotations
@@ -19,12 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.context.rasterize import draw_directions
-from trajnet.scenes.nuscenes import FOLDERS, raster_file, read_nuscenes, read_raster
+from trajnet.scenes.nuscenes import raster_file, read_nuscenes, read_raster
 from trajnet.scenes.nuscenes_everybody import MINI_SCENES, agents_beside, with_agents
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, RasterMap, Scene
 
-#: The challenge's splits that are not kept for the report.
-DRAWN_SPLITS = ("train", "train_val")
 #: Scenes whose numbers are at most this far apart may be of one drive, with the same vehicles in them.
 SAME_DRIVE = 10
 #: Width of the strip that a vehicle draws (m): most of a lane.
@@ -44,17 +41,17 @@ AGREEMENT = 0.85
 
 
 def recorded_directions(label_file: Path, raster: RasterMap) -> NDArray[np.int8] | None:
-    """Return the directions of traffic (A, B, 2), as RasterMap has them, that other scenes of the same place show.
+    """Return the directions of traffic (A, B, 2), as RasterMap has them, that training scenes of the same place show.
 
-    label_file: in ``label/<split>``. None if there is no folder of DRAWN_SPLITS beside it.
+    label_file: in ``label/<split>``. None if there are no training scenes beside it.
     """
     label_file = label_file.resolve()
-    drawn = [label_file.parent.parent / FOLDERS[split] for split in DRAWN_SPLITS]
-    if not any(folder.is_dir() for folder in drawn):
+    training = label_file.parent.parent / "train"
+    if not training.is_dir():
         return None
     number, here = _number(label_file), _Ground.of(raster)
     borders: list[tuple[FloatArray, FloatArray]] = []
-    for file in _files(tuple(drawn), raster_file(label_file)[0].parent):
+    for file in _files(training, raster_file(label_file)[0].parent):
         if abs(_number(file) - number) > SAME_DRIVE and _common_m(raster, file) >= WIDEST_NEEDED_M:
             there, driven = _recording(file)
             if here.is_same_place(there):
@@ -96,7 +93,7 @@ class _Ground:
 
 
 def _common_m(raster: RasterMap, file: Path) -> float:
-    """Return the shorter side in m of the common area of the raster and that of another scene; negative: none."""
+    """Return the shorter side in m of the common area of the raster and that of a training scene; negative: none."""
     low_m, high_m = _box(file)
     low_m = np.maximum(low_m, raster.origin_m)
     high_m = np.minimum(high_m, raster.origin_m + np.array(raster.drivable.shape) / raster.pixels_per_m)
@@ -120,15 +117,14 @@ def _number(file: Path) -> int:
 
 
 @lru_cache(maxsize=4)
-def _files(folders: tuple[Path, ...], rasters: Path) -> tuple[Path, ...]:
-    """Return the scenes that have a raster, by number: without it, the city of their coordinates is unknown."""
-    found = (file for folder in folders for file in folder.glob("scene-*.txt"))
-    return tuple(sorted((f for f in found if (rasters / f"{f.stem}.png").is_file()), key=lambda file: file.name))
+def _files(training: Path, rasters: Path) -> tuple[Path, ...]:
+    """Return the training scenes that have a raster: without it, the city of their coordinates is unknown."""
+    return tuple(sorted(f for f in training.glob("scene-*.txt") if (rasters / f"{f.stem}.png").is_file()))
 
 
 @lru_cache(maxsize=1_000)
 def _recording(file: Path) -> tuple[_Ground, tuple[tuple[FloatArray, FloatArray], ...]]:
-    """Return a scene's ground, and the left and right border (P, 2) in m of every strip that was driven."""
+    """Return a training scene's ground, and the left and right border (P, 2) in m of every strip that was driven."""
     listed = read_nuscenes(file)
     table = None if file.stem in MINI_SCENES else agents_beside(file)
     scene = listed if table is None else with_agents(listed, table)

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 #: Part of the name of stored windows: raise it when the code below makes other arrays of the same files.
-CACHE_VERSION = 10
+CACHE_VERSION = 9
 #: What a map in a folder of maps ends with: see trajnet.datasets.files.load_map.
 MAP_SUFFIXES = (".osm", ".xml", ".json", ".parquet")
 
