@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from trajnet.datasets.files import load_scene
 from trajnet.evaluate import evaluate
+from trajnet.export.graph import StepGraph
+from trajnet.export.parity import parity
 from trajnet.inference import GuardOptions, OnnxPredictor, Stream
 from trajnet.models import default_model, nuscenes_model, universal_model
 from trajnet.training.checkpoint import checkpoint_model
@@ -96,6 +99,9 @@ def test_nuscenes_val_as_the_cards_say(data_dir: Path) -> None:
 def test_the_checkpoint_that_a_card_names_is_shipped_and_is_this_model(path: Path) -> None:
     checkpoint = path.with_suffix(".ckpt")
     assert f"`{checkpoint.name}` beside this file" in path.with_suffix(".md").read_text(encoding="utf-8")
-    _, config, about = checkpoint_model(checkpoint)
+    model, config, about = checkpoint_model(checkpoint)
     contract = OnnxPredictor(path).model_file.contract
     assert (config.name, about["windows"]) == (contract.name, contract.training.windows)
+    # The code of today makes of its weights what the file says, also where the network was written anew since.
+    graph = StepGraph(model, np.array(contract.time_s)).eval()
+    assert parity(graph, onnx.load(path), batches=[1, 64], steps=20).passed

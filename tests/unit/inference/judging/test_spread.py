@@ -100,6 +100,7 @@ def test_one_odd_object_among_many_moves_the_factor_little() -> None:
         stream = Stream(Uncertain(1.0), TrackPolicy(handover=False), judging=SPREAD_ONLY)
         fed(stream, with_faster(traffic(120.0), odd))
         found.append(factors(stream))
+    np.testing.assert_allclose(found[0], 1.0, rtol=0.25)  # not at a bound, where nothing could move it
     np.testing.assert_allclose(found[1], found[0], rtol=0.2)
 
 
