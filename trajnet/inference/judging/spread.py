@@ -33,7 +33,7 @@ MAX_JUDGEMENTS = 12
 SMALLEST, LARGEST = 0.5, 3.0
 _LOWEST, _HIGHEST = float(np.log(SMALLEST)), float(np.log(LARGEST))
 #: The first step and the smallest one, and after how many judgements a step is half the first.
-FIRST_STEP, LAST_STEP, HALF_AFTER = 0.15, 0.03, 20.0
+FIRST_STEP, LAST_STEP, HALF_AFTER = 0.35, 0.03, 50.0
 #: Objects slower than this stand (m/s): their errors are of another kind.
 STANDS_MPS = 0.5
 
