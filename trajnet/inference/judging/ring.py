@@ -95,13 +95,16 @@ class Ring:
     def capacity(self) -> int:
         return len(self._slots.count)
 
-    def begin(self, slots: int, begun: IntArray) -> None:
-        """Make room for this many slots, and forget the answers of those whose track begins, (B,)."""
+    def begin(self, slots: int, begun: IntArray, first_ns: int | IntArray = ALWAYS) -> None:
+        """Make room for this many slots, and forget the answers of those whose track begins, (B,).
+
+        first_ns: also (B,): before it no answer of theirs is kept.
+        """
         if slots > len(self._slots.count):
             self._slots = grown(self._slots, slots)
         if len(begun):
             self._slots.due_ns[begun] = NEVER
-            self._slots.next_ns[begun] = ALWAYS
+            self._slots.next_ns[begun] = first_ns
             self._slots.count[begun] = 0
 
     def due(self, slot: IntArray, now_ns: int) -> Due:
