@@ -68,6 +68,7 @@ class Source(IntEnum):
 class Expert(IntEnum):
     """Who predicted one mode of an object, where predictions judge themselves (trajnet.inference.judging).
 
+    CONSTANT_VELOCITY: as fast as now, straight on, or round where the object has been turning steadily.
     UNKNOWN: none of the three that are weighed; physics answered, and nobody judged.
     CROSSING: the map; the object may enter a crosswalk (trajnet.inference.crossing).
     """

@@ -41,6 +41,19 @@ def velocity_of(observations: Observations) -> FloatArray:
     return np.where(along_yaw, heading, velocity_mps.T).T
 
 
+def arc(velocity_mps: FloatArray, rate_radps: FloatArray, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return how far along x and y, (N, T) each in m, objects come that keep their speed and their turn rate.
+
+    velocity_mps (N, 2): now. rate_radps (N,): 0 is straight on. time_s (T,). The chord of an arc of the angle a is
+    sin(a / 2) / (a / 2) times as long as the arc, and turned by a / 2 from where it begins.
+    """
+    half = rate_radps[:, None] * (0.5 * time_s)
+    chord_s = time_s * np.sinc(half / np.pi)
+    ahead_s, aside_s = chord_s * np.cos(half), chord_s * np.sin(half)
+    x_mps, y_mps = velocity_mps[:, :1], velocity_mps[:, 1:]
+    return ahead_s * x_mps - aside_s * y_mps, aside_s * x_mps + ahead_s * y_mps
+
+
 class Spreads:
     """Covariances of the experts at the predictor's times."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from trajnet.arrays import StructOfArrays, grown
 from trajnet.config import require
 from trajnet.inference.judging.combination import Combination
-from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Spreads, velocity_of
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Spreads, arc, velocity_of
 from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.mixture import mixed
 from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posterior, log_likelihoods
@@ -18,6 +18,7 @@ from trajnet.inference.judging.speed_change import SpeedChange
 from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
 from trajnet.inference.judging.standing_time import StandingTime
+from trajnet.inference.judging.turn_rate import TurnRate
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
@@ -85,6 +86,7 @@ class SelfJudge:
         self._combination = Combination(time_s) if options.combine else None
         self._standing_time = StandingTime()
         self._speed_change = SpeedChange()
+        self._turn_rate = TurnRate()
         length = self._ring.length
         self._answers = _Answers(
             np.zeros((0, length, len(self._knot_s), 2, modes + 2)), np.zeros((0, length, modes)), np.zeros((0, length))
@@ -137,7 +139,8 @@ class SelfJudge:
             self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
         result = prediction
         if self._options.weigh:
-            result = self._mixed(observations, prediction, velocity_mps, model)
+            rate_radps = self._turn_rate.observed(observations, speed_mps)
+            result = self._mixed(observations, prediction, velocity_mps, rate_radps, model)
         if self.spread is None:
             return result
         group = groups_of(observations, speed_mps)
@@ -147,13 +150,18 @@ class SelfJudge:
         return result
 
     def _mixed(
-        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
+        self,
+        observations: Observations,
+        prediction: Prediction,
+        velocity_mps: FloatArray,
+        rate_radps: FloatArray,
+        model: BoolArray,
     ) -> Prediction:
         """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
-        self._keep(observations, prediction, velocity_mps, model)
+        self._keep(observations, prediction, velocity_mps, rate_radps, model)
         weight, known = self._posterior.weights(observations.slot)
         known &= model
-        result = mixed(prediction, observations, velocity_mps, weight, model, known, self._spreads)
+        result = mixed(prediction, observations, velocity_mps, rate_radps, weight, model, known, self._spreads)
         counters = self.counters
         counters.evident_rows += int(np.count_nonzero(known))
         entered = np.bincount(result.entered, minlength=EXPERTS).tolist()
@@ -165,17 +173,24 @@ class SelfJudge:
         return result.prediction
 
     def _keep(
-        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, model: BoolArray
+        self,
+        observations: Observations,
+        prediction: Prediction,
+        velocity_mps: FloatArray,
+        rate_radps: FloatArray,
+        model: BoolArray,
     ) -> None:
         kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
         if not len(kept.row):
             return
-        here_m, going_mps = observations.position_m.take(kept.row, axis=0), velocity_mps.take(kept.row, axis=0)
+        here_m = observations.position_m.take(kept.row, axis=0)
+        gone_m = arc(velocity_mps.take(kept.row, axis=0), rate_radps.take(kept.row), self._knot_s)
         path_m = np.empty((len(kept.row), *self._answers.path_m.shape[2:]))  # (M, P, 2, K + 2)
         path_m[...] = here_m[:, None, :, None]
         model_m = prediction.position_m.take(kept.row, axis=0)[:, :, : self._points]
         path_m[:, 1:, :, :-2] = model_m.transpose(0, 2, 3, 1)
-        path_m[..., -2] += self._knot_s[:, None] * going_mps[:, None]
+        for axis in (0, 1):
+            path_m[:, :, axis, -2] += gone_m[axis]
         flat(self._answers.path_m)[kept.entry] = path_m
         flat(self._answers.probability)[kept.entry] = prediction.probability.take(kept.row, axis=0)
         flat(self._answers.weight)[kept.entry] = kept.weight

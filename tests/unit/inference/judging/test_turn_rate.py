@@ -1,0 +1,157 @@
+"""How fast vehicles turn, and what comes of it: who has gone round for a while is expected to go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.frames import frame
+from tests.unit.inference.judging.fakes import TIME_S, Says, fed
+from trajnet.inference import JudgingOptions, Stream
+from trajnet.inference.judging.experts import arc
+from trajnet.inference.judging.turn_rate import TurnRate
+from trajnet.inference.physics import MAX_CURVATURE_PER_M
+from trajnet.tracking.store import Observations, TrackStore
+from trajnet.types import Expert, FloatArray, ObjectClass, Prediction, Source, TrackFrame
+
+RADIUS_M, SPEED_MPS = 20.0, 8.0
+RATE_RADPS = SPEED_MPS / RADIUS_M
+
+
+def around(
+    seconds: float, step_s: float = 0.1, kind: ObjectClass = ObjectClass.CAR, way: float = 1.0, noise_rad: float = 0.0
+) -> list[TrackFrame]:
+    """An object that goes round. way: -1 is clockwise. noise_rad: of its yaw."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for index in range(round(seconds / step_s)):
+        angle = way * RATE_RADPS * step_s * index
+        place, ahead = np.array([np.cos(angle), np.sin(angle)]), way * np.array([-np.sin(angle), np.cos(angle)])
+        yaw = np.arctan2(ahead[1], ahead[0]) + rng.normal(0.0, noise_rad)
+        x_m, y_m = RADIUS_M * place
+        frames.append(frame(step_s * index, {"a": (x_m, y_m)}, kind=kind, velocity=SPEED_MPS * ahead, yaw=float(yaw)))
+    return frames
+
+
+def straight(seconds: float, noise_rad: float = 0.0, step_s: float = 0.1) -> list[TrackFrame]:
+    rng = np.random.default_rng(0)
+    return [
+        frame(step_s * i, {"a": (SPEED_MPS * step_s * i, 0.0)}, velocity=(SPEED_MPS, 0.0), yaw=rng.normal(0, noise_rad))
+        for i in range(round(seconds / step_s))
+    ]
+
+
+def rates(frames: list[TrackFrame], speed_mps: float = SPEED_MPS) -> FloatArray:
+    """The rate of the object in each frame, (F,)."""
+    store, turn_rate, found = TrackStore(), TurnRate(), []
+    for one in frames:
+        observations = store.update(one, one.timestamp_ns)[1]
+        assert observations is not None
+        found.append(turn_rate.observed(observations, np.array([speed_mps]))[0])
+    return np.array(found)
+
+
+@pytest.mark.parametrize("step_s", [0.05, 0.1, 0.5])
+@pytest.mark.parametrize("way", [1.0, -1.0])
+def test_a_steady_turn_is_believed_after_a_while(step_s: float, way: float) -> None:
+    found = rates(around(6.0, step_s, way=way))
+    assert found[0] == 0.0
+    np.testing.assert_allclose(found[-1], way * RATE_RADPS, rtol=0.15)
+
+
+def test_the_noise_of_a_tracker_is_no_turn() -> None:
+    """White noise of 3 degrees makes rates of 0.7 rad/s from one frame to the next."""
+    assert np.abs(rates(straight(20.0, 0.05))).mean() < 0.02
+    assert rates(straight(20.0))[-1] == 0.0
+
+
+def test_a_turn_shows_through_noise() -> None:
+    assert rates(around(10.0, noise_rad=0.01))[-40:].mean() == pytest.approx(RATE_RADPS, rel=0.4)
+
+
+def test_people_do_not_go_round() -> None:
+    assert not rates(around(6.0, kind=ObjectClass.PEDESTRIAN)).any()
+
+
+def test_a_new_track_knows_nothing_of_the_one_before() -> None:
+    store, turn_rate = TrackStore(), TurnRate()
+    for one in [*around(6.0), frame(7.0, {"b": (300.0, 0.0)}, velocity=(SPEED_MPS, 0.0))]:
+        observations = store.update(one, one.timestamp_ns)[1]
+        assert observations is not None
+        found = turn_rate.observed(observations, np.full(len(observations), SPEED_MPS))
+    assert found[-1] == 0.0
+
+
+def test_no_curve_is_narrower_than_physics_allows() -> None:
+    slow_mps = 0.5
+    assert rates(around(6.0), slow_mps)[-1] == pytest.approx(MAX_CURVATURE_PER_M * slow_mps)
+
+
+def test_an_arc_ends_on_the_circle() -> None:
+    time_s = np.array([0.0, 0.5, 3.0, 6.0])
+    x_m, y_m = arc(np.array([[0.0, SPEED_MPS], [3.0, 4.0]]), np.array([RATE_RADPS, 0.0]), time_s)
+    angle = RATE_RADPS * time_s
+    np.testing.assert_allclose(x_m[0], RADIUS_M * (np.cos(angle) - 1.0), atol=1e-9)
+    np.testing.assert_allclose(y_m[0], RADIUS_M * np.sin(angle), atol=1e-9)
+    np.testing.assert_allclose(np.stack([x_m[1], y_m[1]]), np.outer([3.0, 4.0], time_s))
+
+
+class GoesOn(Says):
+    """It goes straight on as fast as it is, or half as fast: without the turn constant velocity says the same."""
+
+    def __init__(self) -> None:
+        super().__init__([(1.0, 0.0), (0.5, 0.0)], [0.8, 0.2])
+
+    def predict(self, observations: Observations) -> Prediction:
+        gone_m = observations.velocity_mps[:, None, None] * TIME_S[:, None] * np.array([1.0, 0.5])[:, None, None]
+        return replace(super().predict(observations), position_m=observations.position_m[:, None, None] + gone_m)
+
+
+def judged(frames: list[TrackFrame]) -> tuple[FloatArray, FloatArray, int, Source]:
+    """The most probable path (T, 2), its yaws (T,), its expert and source in the last frame."""
+    stream = Stream(GoesOn(), judging=JudgingOptions(combine=False, adapt_spread=False))
+    last = fed(stream, frames)[-1]
+    best = last.best_first()
+    assert best.expert is not None
+    return best.position_m[0, 0], best.yaw_rad[0, 0], int(best.expert[0, 0]), Source(int(best.source[0]))
+
+
+@pytest.mark.parametrize("step_s", [0.1, 0.5])
+def test_who_goes_round_is_expected_to_go_on_once_the_model_has_been_wrong(step_s: float) -> None:
+    path_m, yaw_rad, expert, source = judged(around(4.0, step_s))
+    angle = RATE_RADPS * (4.0 - step_s + TIME_S)  # its yaw passes pi on the way
+    assert (expert, source) == (Expert.CONSTANT_VELOCITY, Source.JUDGED)
+    limit_m = 0.5 if step_s < 0.5 else 4.5  # with few frames the rate is believed less
+    assert np.linalg.norm(path_m - RADIUS_M * np.stack([np.cos(angle), np.sin(angle)], axis=1), axis=1).max() < limit_m
+    off_rad = np.angle(np.exp(1j * (yaw_rad - angle - 0.5 * np.pi)))
+    assert np.abs(off_rad).max() < 0.2
+    assert (np.abs(yaw_rad) <= np.pi).all()
+
+
+def test_after_the_turn_the_way_is_straight_again() -> None:
+    """Three seconds straight on after six round: the rate is gone at once, the trust in constant velocity stays."""
+    frames = around(6.0)
+    ahead = frames[-1].velocity_mps[0]
+    for index in range(1, 31):
+        x_m, y_m = frames[59].position_m[0] + 0.1 * index * ahead
+        yaw = float(np.arctan2(ahead[1], ahead[0]))
+        frames.append(frame(5.9 + 0.1 * index, {"a": (x_m, y_m)}, velocity=ahead, yaw=yaw))
+    path_m, _, expert, _ = judged(frames)
+    assert expert == Expert.CONSTANT_VELOCITY
+    straight_m = frames[-1].position_m[0] + TIME_S[:, None] * ahead
+    assert np.linalg.norm(path_m - straight_m, axis=1).max() < 1.0
+
+
+def test_standing_still_does_not_turn() -> None:
+    """A model that drives on is wrong about a car that stops after a turn: standing enters, with its present yaw."""
+    frames = around(4.0)
+    stops = frames[-1]
+    frames += [replace(stops, timestamp_ns=stops.timestamp_ns + k * 100_000_000) for k in range(1, 15)]
+    stream = Stream(GoesOn(), judging=JudgingOptions(combine=False, adapt_spread=False, prior=(0.1, 0.1, 0.8)))
+    last = fed(stream, frames[:42])[-1]
+    assert last.expert is not None
+    row, mode = np.nonzero(last.expert == Expert.STANDING)
+    assert len(row) > 0
+    np.testing.assert_allclose(last.yaw_rad[row, mode], np.broadcast_to(stops.yaw_rad[0], (len(row), len(TIME_S))))
