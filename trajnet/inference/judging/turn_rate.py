@@ -20,9 +20,9 @@ SMOOTH_S, MEMORY_S = 0.5, 3.0
 #: Sums of squared rates below this are those of an object that goes straight on (rad^2/s^2).
 LEAST = 0.01
 
-# Rows of each slot's state: the last rate, the average, and whether there is a last one; over pairs of rates that follow
-# each other the sums of their mean square and of their product, and how many pairs there were, all three fading. NumPy
-# is slow along short rows.
+# Rows of each slot's state: the last rate, the average, and whether there is a last one; over pairs of rates that
+# follow each other the sums of their mean square and of their product, and how many pairs there were, all three fading.
+# NumPy is slow along short rows.
 _LAST, _MEAN, _KNOWN, _SQUARES, _PRODUCTS, _PAIRS, _ROWS = range(7)
 _FADING = slice(_SQUARES, _ROWS)
 _TINY = 1e-6
