@@ -35,7 +35,10 @@ def parity_sentence(found: Parity) -> str:
     """Return what the parity gate wanted and got."""
     from trajnet.export.parity import MAX_ERROR_M
 
-    return f"parity: expected at most {MAX_ERROR_M} m, got {found.max_error_m:.2e} m"
+    return (
+        f"parity: expected at most {MAX_ERROR_M} m, got {found.max_error_m:.2e} m; "
+        "the run's other checkpoint (best.ckpt, last.ckpt), or one of an epoch more, may pass"
+    )
 
 
 def variant_table(variant: Variant) -> Table:

@@ -106,14 +106,22 @@ def split_inputs(
     return observed, surroundings, tuple(rest[len(names) :])
 
 
-def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float = 0.2) -> tuple[Tensor, ...]:
+def example_inputs(
+    graph: StepGraph, count: int, seed: int = 0, *, born: float = 0.2, domain: Domain | None = None
+) -> tuple[Tensor, ...]:
     """Return plausible inputs in the contract's order for ``count`` tracks. born: share of them that are new.
 
     Nothing moves faster than the store lets its class move (see tracking.plausibility): the errors of a path grow with
-    its length, and a walker at 20 m/s is never asked about.
+    its length, and a walker at 20 m/s is never asked about. domain: what physics answers is not asked about either,
+    other classes than the trained ones and higher speeds than are served.
     """
     draw = torch.Generator().manual_seed(seed)
     config = graph.model.config
+    limits_mps = max_speed_mps(np.arange(len(CLASS_NAMES), dtype=np.int8))
+    served = torch.arange(len(CLASS_NAMES))
+    if domain is not None:
+        limits_mps = np.minimum(limits_mps, [domain.served_speed_mps(name) for name in CLASS_NAMES])
+        served = torch.tensor([CLASS_NAMES.index(name) for name in domain.trained_classes])
 
     def normal(*shape: int, scale: float = 1.0) -> Tensor:
         return scale * torch.randn(*shape, generator=draw)
@@ -135,9 +143,9 @@ def example_inputs(graph: StepGraph, count: int, seed: int = 0, *, born: float =
         velocity_valid=(torch.rand(count, generator=draw) < 0.5).float(),
         size_m=0.5 + 5.0 * torch.rand(count, 2, generator=draw),
         map_valid=(torch.rand(count, generator=draw) < 0.5).float(),
-        object_class=torch.randint(len(CLASS_NAMES), (count,), generator=draw),
+        object_class=served[torch.randint(len(served), (count,), generator=draw)],
     )
-    fastest_mps = torch.from_numpy(max_speed_mps(seen.object_class.numpy().astype(np.int8))).to(torch.float32)
+    fastest_mps = torch.tensor(limits_mps, dtype=torch.float32)[seen.object_class]
     seen = seen._replace(
         displacement_m=within(moved_m, fastest_mps * seen.dt_s),
         velocity_mps=within(measured_mps, fastest_mps),

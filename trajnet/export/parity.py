@@ -14,6 +14,7 @@ from trajnet.columns import PATH_PLANES
 from trajnet.errors import ContractError
 from trajnet.export.graph import StepGraph, example_inputs
 from trajnet.inference.contract import Flavour, Precision, output_tensors, state_names
+from trajnet.inference.domain import Domain
 from trajnet.inference.onnx.session import import_onnxruntime
 from trajnet.training.model_input import unpacked
 
@@ -86,13 +87,15 @@ def parity(
     *,
     batches: Iterable[int] = range(1, 257),
     steps: int = RECURRENT_STEPS,
+    domain: Domain | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Parity:
     """Run torch and ONNX Runtime side by side on batches of these sizes, and for steps that feed each its own state.
 
-    progress: told of both what it is, how many are done, and of how many.
+    domain: what the model was trained on; physics answers the rest, which is not compared. progress: told of both what
+    it is, how many are done, and of how many.
     """
-    both = _Both(graph, proto)
+    both = _Both(graph, proto, domain)
     with torch.inference_mode():
         sizes = list(batches)
         batch_m = _batch_error_m(both, sizes, progress)
@@ -103,8 +106,9 @@ def parity(
 class _Both:
     """The same graph in torch and in ONNX Runtime on one CPU thread."""
 
-    def __init__(self, graph: StepGraph, proto: onnx.ModelProto) -> None:
+    def __init__(self, graph: StepGraph, proto: onnx.ModelProto, domain: Domain | None) -> None:
         onnxruntime = import_onnxruntime()
+        self.domain = domain
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
@@ -136,7 +140,7 @@ class _Both:
 def _batch_error_m(both: _Both, sizes: Sequence[int], progress: Progress) -> float:
     worst_m = 0.0
     for done, size in enumerate(sizes, start=1):
-        worst_m = _worse(worst_m, both.run(example_inputs(both.graph, size, seed=size))[0])
+        worst_m = _worse(worst_m, both.run(example_inputs(both.graph, size, seed=size, domain=both.domain))[0])
         progress("torch against ONNX Runtime, batches", done, len(sizes))
     return worst_m
 
@@ -147,7 +151,8 @@ def _recurrent_error_m(both: _Both, steps: int, progress: Progress) -> float:
     torch_state: list[torch.Tensor] | None = None
     onnx_state: list[np.ndarray] | None = None
     for step in range(steps):
-        inputs = example_inputs(both.graph, count, seed=10_000 + step, born=0.0 if step % 100 else 0.2)
+        born = 0.0 if step % 100 else 0.2
+        inputs = example_inputs(both.graph, count, seed=10_000 + step, born=born, domain=both.domain)
         if torch_state is not None:
             kept = 1.0 - unpacked(inputs[0]).reset.unsqueeze(1)
             torch_state = [state * kept for state in torch_state]

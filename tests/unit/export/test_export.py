@@ -21,10 +21,12 @@ from trajnet.export.graph import example_inputs, make_contract, write_model
 from trajnet.geometry import interpolation_matrix
 from trajnet.inference import OnnxPredictor
 from trajnet.inference.contract import Contract
+from trajnet.inference.domain import ClassDomain, Domain
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.training.config import SourceConfig, TrainConfig
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_config import ModelConfig
+from trajnet.types import CLASS_NAMES, ObjectClass
 
 CELLS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 OPERATOR = {"lstm": "LSTM", "gru": "GRU", "rnn-tanh": "RNN", "rnn-relu": "RNN"}
@@ -101,6 +103,24 @@ def test_the_gate_asks_about_nothing_faster_than_its_class() -> None:
         assert (speed_mps > 0.99 * limit_mps).any()  # walkers are held back
     moved_m = np.linalg.norm(observed[:, INPUT_COLUMNS.displacement_m].numpy(), axis=1)
     assert (moved_m <= limit_mps * observed[:, INPUT_COLUMNS.dt_s.start].numpy() * (1 + 1e-6)).all()
+
+
+def test_the_gate_asks_about_nothing_that_physics_answers() -> None:
+    """A model of slow cars and of pedestrians, few of which were buses."""
+    trained = {
+        "car": ClassDomain(9_000, (0.0, 4.0)),
+        "pedestrian": ClassDomain(5_000, (0.0, 1.5)),
+        "bus": ClassDomain(1),
+    }
+    domain = Domain(trained, ((10.0, 14_001),), {}, 0.0, 0.0, 1.0)
+    observed, *_ = example_inputs(StepGraph(make_model(**ALL)), 4096, domain=domain)
+    kind = observed[:, INPUT_COLUMNS.object_class].argmax(dim=1).numpy()
+    assert set(kind.tolist()) == {int(ObjectClass.CAR), int(ObjectClass.PEDESTRIAN)}
+    for name in ("car", "pedestrian"):
+        speed_mps = np.linalg.norm(
+            observed[kind == CLASS_NAMES.index(name), INPUT_COLUMNS.velocity_mps].numpy(), axis=1
+        )
+        assert speed_mps.max() == pytest.approx(domain.served_speed_mps(name))
 
 
 def test_where_nothing_is_around_its_values_do_not_matter_in_the_graph_either() -> None:
