@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,17 +43,27 @@ def velocity_of(observations: Observations) -> FloatArray:
     return np.where(along_yaw, heading, velocity_mps.T).T
 
 
-def arc(velocity_mps: FloatArray, rate_radps: FloatArray, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return how far along x and y, (N, T) each in m, objects come that keep their speed and their turn rate.
+class Motion(NamedTuple):
+    """How N objects go on at constant velocity: velocity_mps (N, 2) is now, and turns by rate_radps (N,)."""
 
-    velocity_mps (N, 2): now. rate_radps (N,): 0 is straight on. time_s (T,). The chord of an arc of the angle a is
-    sin(a / 2) / (a / 2) times as long as the arc, and turned by a / 2 from where it begins.
-    """
-    half = rate_radps[:, None] * (0.5 * time_s)
-    chord_s = time_s * np.sinc(half / np.pi)
-    ahead_s, aside_s = chord_s * np.cos(half), chord_s * np.sin(half)
-    x_mps, y_mps = velocity_mps[:, :1], velocity_mps[:, 1:]
-    return ahead_s * x_mps - aside_s * y_mps, aside_s * x_mps + ahead_s * y_mps
+    velocity_mps: FloatArray
+    rate_radps: FloatArray
+
+    def take(self, row: IntArray) -> Motion:
+        """Return those of these rows, as copies."""
+        return Motion(self.velocity_mps.take(row, axis=0), self.rate_radps.take(row))
+
+    def gone_m(self, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return how far along x and y the objects have come after time_s (T,), (N, T) each in m.
+
+        The chord of an arc of the angle a is sin(a / 2) / (a / 2) times as long as the arc, and turned by a / 2 from
+        where it begins.
+        """
+        half = self.rate_radps[:, None] * (0.5 * time_s)
+        chord_s = time_s * np.sinc(half / np.pi)
+        ahead_s, aside_s = chord_s * np.cos(half), chord_s * np.sin(half)
+        x_mps, y_mps = self.velocity_mps[:, :1], self.velocity_mps[:, 1:]
+        return ahead_s * x_mps - aside_s * y_mps, aside_s * x_mps + ahead_s * y_mps
 
 
 class Spreads:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import all_true
 from trajnet.geometry import wrap_angle
-from trajnet.inference.judging.experts import CONSTANT_VELOCITY, UNKNOWN, Spreads, arc
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, UNKNOWN, Motion, Spreads
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
@@ -81,8 +81,7 @@ class Mixed(NamedTuple):
 def mixed(
     prediction: Prediction,
     observations: Observations,
-    velocity_mps: FloatArray,
-    rate_radps: FloatArray,
+    motion: Motion,
     weight: FloatArray,
     model: BoolArray,
     allowed: BoolArray,
@@ -90,10 +89,9 @@ def mixed(
 ) -> Mixed:
     """Put other experts among the modes of the allowed rows (N,), in the prediction's own arrays; return it labelled.
 
-    weight (N, EXPERTS): of each expert. velocity_mps (N, 2), rate_radps (N,): with which constant velocity
-    goes on, and how it turns meanwhile. model (N,): rows
-    that the model answered; the experts of others are UNKNOWN. Rows that no other expert enters keep their values. A
-    row whose most probable mode is another expert's is Source.JUDGED.
+    motion: with which constant velocity goes on. weight (N, EXPERTS): of each expert. model (N,): rows that the model
+    answered; the experts of others are UNKNOWN. Rows that no other expert enters keep their values. A row whose most
+    probable mode is another expert's is Source.JUDGED.
     """
     share = weight[:, 0, None] * prediction.probability
     row, mode, expert, rows = places(share, weight[:, 1:], allowed)
@@ -105,17 +103,15 @@ def mixed(
         return Mixed(labelled, expert, label[:0, 0])
     place = row * share.shape[1] + mode  # one index is faster than two
     label.reshape(-1)[place] = expert
-    here_m, going_mps, turning_radps = (
-        v.take(row, axis=0) for v in (observations.position_m, velocity_mps, rate_radps)
-    )
+    here_m, going = observations.position_m.take(row, axis=0), motion.take(row)
     moves = expert == CONSTANT_VELOCITY
-    going_mps *= moves[:, None]
-    turning_radps *= moves
+    going.velocity_mps[...] *= moves[:, None]
+    going.rate_radps[...] *= moves
     path_m = np.empty((len(row), len(prediction.time_s), 2))
-    for axis, gone_m in enumerate(arc(going_mps, turning_radps, prediction.time_s)):
+    for axis, gone_m in enumerate(going.gone_m(prediction.time_s)):
         np.add(gone_m, here_m[:, axis, None], out=path_m[..., axis])  # NumPy is slow along axes of two elements
     _paths(prediction.position_m)[place] = path_m
-    yaw_rad = observations.yaw_rad.take(row)[:, None] + turning_radps[:, None] * prediction.time_s
+    yaw_rad = observations.yaw_rad.take(row)[:, None] + going.rate_radps[:, None] * prediction.time_s
     _paths(prediction.yaw_rad)[place] = wrap_angle(yaw_rad)
     _paths(prediction.covariance_m2)[place] = spreads.of(expert, observations.object_class.take(row))
     share.reshape(-1)[place] = weight[row, expert]

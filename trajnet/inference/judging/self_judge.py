@@ -9,7 +9,7 @@ import numpy as np
 from trajnet.arrays import StructOfArrays, grown
 from trajnet.config import require
 from trajnet.inference.judging.combination import Combination
-from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Spreads, arc, velocity_of
+from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Motion, Spreads, velocity_of
 from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.mixture import mixed
 from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posterior, log_likelihoods
@@ -139,8 +139,8 @@ class SelfJudge:
             self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
         result = prediction
         if self._options.weigh:
-            rate_radps = self._turn_rate.observed(observations, speed_mps)
-            result = self._mixed(observations, prediction, velocity_mps, rate_radps, model)
+            motion = Motion(velocity_mps, self._turn_rate.observed(observations, speed_mps))
+            result = self._mixed(observations, prediction, motion, model)
         if self.spread is None:
             return result
         group = groups_of(observations, speed_mps)
@@ -150,18 +150,13 @@ class SelfJudge:
         return result
 
     def _mixed(
-        self,
-        observations: Observations,
-        prediction: Prediction,
-        velocity_mps: FloatArray,
-        rate_radps: FloatArray,
-        model: BoolArray,
+        self, observations: Observations, prediction: Prediction, motion: Motion, model: BoolArray
     ) -> Prediction:
         """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
-        self._keep(observations, prediction, velocity_mps, rate_radps, model)
+        self._keep(observations, prediction, motion, model)
         weight, known = self._posterior.weights(observations.slot)
         known &= model
-        result = mixed(prediction, observations, velocity_mps, rate_radps, weight, model, known, self._spreads)
+        result = mixed(prediction, observations, motion, weight, model, known, self._spreads)
         counters = self.counters
         counters.evident_rows += int(np.count_nonzero(known))
         entered = np.bincount(result.entered, minlength=EXPERTS).tolist()
@@ -172,19 +167,12 @@ class SelfJudge:
         counters.standing_rows += leading[STANDING]
         return result.prediction
 
-    def _keep(
-        self,
-        observations: Observations,
-        prediction: Prediction,
-        velocity_mps: FloatArray,
-        rate_radps: FloatArray,
-        model: BoolArray,
-    ) -> None:
+    def _keep(self, observations: Observations, prediction: Prediction, motion: Motion, model: BoolArray) -> None:
         kept = self._ring.keep(observations.slot, observations.timestamp_ns, model)
         if not len(kept.row):
             return
         here_m = observations.position_m.take(kept.row, axis=0)
-        gone_m = arc(velocity_mps.take(kept.row, axis=0), rate_radps.take(kept.row), self._knot_s)
+        gone_m = motion.take(kept.row).gone_m(self._knot_s)
         path_m = np.empty((len(kept.row), *self._answers.path_m.shape[2:]))  # (M, P, 2, K + 2)
         path_m[...] = here_m[:, None, :, None]
         model_m = prediction.position_m.take(kept.row, axis=0)[:, :, : self._points]

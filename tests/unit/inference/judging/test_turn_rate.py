@@ -10,7 +10,7 @@ import pytest
 from tests.frames import frame
 from tests.unit.inference.judging.fakes import TIME_S, Says, fed
 from trajnet.inference import JudgingOptions, Stream
-from trajnet.inference.judging.experts import arc
+from trajnet.inference.judging.experts import Motion
 from trajnet.inference.judging.turn_rate import TurnRate
 from trajnet.inference.physics import MAX_CURVATURE_PER_M
 from trajnet.tracking.store import Observations, TrackStore
@@ -102,7 +102,7 @@ def test_no_curve_is_narrower_than_physics_allows() -> None:
 
 def test_an_arc_ends_on_the_circle() -> None:
     time_s = np.array([0.0, 0.5, 3.0, 6.0])
-    x_m, y_m = arc(np.array([[0.0, SPEED_MPS], [3.0, 4.0]]), np.array([RATE_RADPS, 0.0]), time_s)
+    x_m, y_m = Motion(np.array([[0.0, SPEED_MPS], [3.0, 4.0]]), np.array([RATE_RADPS, 0.0])).gone_m(time_s)
     angle = RATE_RADPS * time_s
     np.testing.assert_allclose(x_m[0], RADIUS_M * (np.cos(angle) - 1.0), atol=1e-9)
     np.testing.assert_allclose(y_m[0], RADIUS_M * np.sin(angle), atol=1e-9)
