@@ -98,7 +98,7 @@ def make_variant(
     """
     made = in_precision(proto, graph, precision)
     check_graph(made, graph, precision=precision, flavour=contract.flavour)
-    difference = parity(graph, made, batches=(1, 8, 64, 256), steps=100)
+    difference = parity(graph, made, batches=(1, 8, 64, 256), steps=100, domain=contract.domain)
     described = dataclasses.replace(
         contract,
         model_id=hashlib.sha256(made.SerializeToString()).hexdigest()[:12],

@@ -98,7 +98,7 @@ class Ring:
     def begin(self, slots: int, begun: IntArray, first_ns: int | IntArray = ALWAYS) -> None:
         """Make room for this many slots, and forget the answers of those whose track begins, (B,).
 
-        first_ns: also (B,): before it no answer of theirs is kept.
+        first_ns: one for all, or (B,): before it no answer of theirs is kept.
         """
         if slots > len(self._slots.count):
             self._slots = grown(self._slots, slots)

@@ -27,12 +27,12 @@ LEVEL = 0.9
 HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 #: A prediction of each track is kept so often (s).
 CADENCE_S = 2.0
-#: Tracks take turns in when their first one is kept: at once or after 1, 2 or 3 quarters of the cadence. So predictions
-#: of every age are judged as often as they are published; those of objects just seen err in ways of their own.
-TURNS = 4
-#: At most so many judgements in a frame, evenly chosen from those that are due: the work has a bound. Which one is the
-#: first moves on from frame to frame by the golden section, so that no row is always among them and none never.
-MAX_JUDGEMENTS, GOLDEN_SHARE = 12, 0.618
+#: At most so many judgements in a frame, evenly chosen from those that are due: the work has a bound.
+MAX_JUDGEMENTS = 12
+#: The golden section: its multiples, without what is before the point, are spread evenly however many there are.
+GOLDEN_SHARE = 0.618034
+#: Frames are taken to be so far apart before there were two (s).
+FIRST_STEP_S = 0.1
 #: Limits of the factor on standard deviations.
 SMALLEST, LARGEST = 0.5, 3.0
 _LOWEST, _HIGHEST = float(np.log(SMALLEST)), float(np.log(LARGEST))
@@ -78,7 +78,7 @@ class AdaptiveSpread:
         self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
         self._between = np.stack([np.interp(time_s, horizons_s, one) for one in np.eye(len(horizons_s))])
         self._twice_between = np.repeat(2.0 * self._between, 4, axis=1)  # of squares, for each element of a covariance
-        self._begun, self._phase = 0, 0.0
+        self._begun, self._phase, self._last_ns = 0.0, 0.0, 0
         self.judgements = 0
         length = self._ring.length
         self._kept = _Kept(
@@ -103,7 +103,7 @@ class AdaptiveSpread:
             return
         row, entry, horizon, age_s = due
         if len(row) > MAX_JUDGEMENTS:
-            self._phase = (self._phase + GOLDEN_SHARE) % 1.0
+            self._phase = (self._phase + GOLDEN_SHARE) % 1.0  # no row is always among them and none never
             some = ((np.arange(MAX_JUDGEMENTS) + self._phase) * (len(row) / MAX_JUDGEMENTS)).astype(np.int64)
             row, entry, horizon, age_s = row.take(some), entry.take(some), horizon.take(some), age_s.take(some)
         factor = flat(self._kept.group).take(entry) * len(self._horizons_s) + horizon
@@ -116,10 +116,21 @@ class AdaptiveSpread:
         self._track(factor, share > LEVEL)
 
     def _first_ns(self, observations: Observations) -> IntArray:
-        """Return when the first prediction of each track that begins may be kept (B,)."""
-        turn = (self._begun + np.arange(len(observations.begun))) % TURNS
-        self._begun = (self._begun + len(turn)) % TURNS
-        return observations.timestamp_ns + turn * round(CADENCE_S / TURNS * 1e9)
+        """Return when the first prediction of each track that begins may be kept (B,).
+
+        Within the cadence, and in this frame as often as it is of the cadence: so predictions of every age are judged
+        as often as they are published. Those of objects just seen err in ways of their own.
+        """
+        now_ns, cadence_ns = observations.timestamp_ns, round(CADENCE_S * 1e9)
+        step_ns = now_ns - self._last_ns
+        if not 0 < step_ns <= cadence_ns:
+            step_ns = round(FIRST_STEP_S * 1e9)
+        self._last_ns = now_ns
+        share = (self._begun + GOLDEN_SHARE * np.arange(1, len(observations.begun) + 1)) % 1.0
+        if len(share):
+            self._begun = float(share[-1])
+        first_ns: IntArray = now_ns - step_ns + np.rint(share * cadence_ns).astype(np.int64)
+        return first_ns
 
     def _track(self, factor: IntArray, outside: BoolArray) -> None:
         """Move the factors by J judgements. factor (J,): flat index. outside (J,): whether the truth was."""
