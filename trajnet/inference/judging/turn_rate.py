@@ -43,8 +43,8 @@ class TurnRate:
         """Take the yaws of a frame and return the rates (N,) at which the objects can be expected to go on turning.
 
         In rad/s, anticlockwise; 0 for what has no wheels or was hardly seen. A difference of two yaws counts if both
-        are measured, or both derived and it is possible: a heading that is no longer measured holds for a frame and then
-        leaps. speed_mps (N,): curves are never narrower than physics allows.
+        are measured, or both derived and it is possible: a heading that is no longer measured holds for a frame, and
+        then it leaps. speed_mps (N,): curves are never narrower than physics allows.
         """
         slot, dt_s = observations.slot, np.maximum(observations.dt_s, _TINY)
         self._state = grown(self._state, observations.slots, axis=1)
