@@ -99,6 +99,20 @@ def _growing_variances(time_s: bytes) -> tuple[FloatArray, FloatArray, FloatArra
     return along_m2, across_m2, along_m2 - across_m2
 
 
+def arc(
+    speed_mps: FloatArray, course_rad: FloatArray, rate_radps: FloatArray, time_s: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return how far along x and y, (N, T) each in m, objects have come that keep their speed and their turn rate.
+
+    speed_mps, course_rad (N,): now; negative speeds are backwards. rate_radps (N,): 0 is straight on. time_s (T,). The
+    chord of an arc of the angle a is sin(a / 2) / (a / 2) times as long as it, and turned by a / 2 from its beginning.
+    """
+    half = 0.5 * (rate_radps[:, None] * time_s)
+    chord_m = speed_mps[:, None] * time_s * np.sinc(half / np.pi)
+    course = course_rad[:, None] + half
+    return chord_m * np.cos(course), chord_m * np.sin(course)
+
+
 def single_mode(
     observations: Observations,
     time_s: FloatArray,
@@ -151,14 +165,9 @@ class ConstantTurnRate(BasePredictor):
         turned = wrap_angle(observations.yaw_rad - observations.previous_yaw_rad)
         rate = np.where(unknown, 0.0, turned / np.where(unknown, 1.0, observations.dt_s))
         limit = np.minimum(MAX_YAW_RATE_RADPS, MAX_CURVATURE_PER_M * np.abs(speed))
-        rate = np.clip(rate, -limit, limit)[:, None]
-        angle = rate * self.time_s
-        half = 0.5 * angle
-        chord = speed[:, None] * self.time_s * np.sinc(half / np.pi)
-        position = observations.position_m[:, None] + np.stack(
-            [chord * np.cos(course[:, None] + half), chord * np.sin(course[:, None] + half)], axis=-1
-        )
-        yaw = observations.yaw_rad[:, None] + angle
+        rate = np.clip(rate, -limit, limit)
+        position = observations.position_m[:, None] + np.stack(arc(speed, course, rate, self.time_s), axis=-1)
+        yaw = observations.yaw_rad[:, None] + rate[:, None] * self.time_s
         return single_mode(observations, self.time_s, position, yaw, growing_covariance(self.time_s, course))
 
 

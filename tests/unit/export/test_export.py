@@ -12,11 +12,12 @@ import torch
 from tests.domains import DOMAIN
 from trajnet import config
 from trajnet.cli.export import headline
+from trajnet.cli.export_tables import parity_sentence
 from trajnet.columns import INPUT_COLUMNS, NEIGHBOUR_COLUMNS
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import ConfigError, ContractError, InputError
-from trajnet.export import StepGraph, check_graph, export_model, parity
+from trajnet.export import Parity, StepGraph, check_graph, export_model, parity
 from trajnet.export.graph import example_inputs, make_contract, write_model
 from trajnet.geometry import interpolation_matrix
 from trajnet.inference import OnnxPredictor
@@ -121,6 +122,13 @@ def test_the_gate_asks_about_nothing_that_physics_answers() -> None:
             observed[kind == CLASS_NAMES.index(name), INPUT_COLUMNS.velocity_mps].numpy(), axis=1
         )
         assert speed_mps.max() == pytest.approx(domain.served_speed_mps(name))
+
+
+def test_who_misses_the_gate_by_rounding_is_told_what_to_try_and_who_has_a_wrong_graph_is_not() -> None:
+    near, far, none = (parity_sentence(Parity(error_m, 0.0, 1, 1)) for error_m in (1.2e-3, 0.5, np.nan))
+    assert near.startswith("parity: expected at most 0.001 m, got 1.20e-03 m; the run's other checkpoint")
+    assert far == "parity: expected at most 0.001 m, got 5.00e-01 m"
+    assert none == "parity: expected at most 0.001 m, got nan m"
 
 
 def test_where_nothing_is_around_its_values_do_not_matter_in_the_graph_either() -> None:

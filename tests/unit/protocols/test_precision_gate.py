@@ -25,11 +25,12 @@ from trajnet.cli.export import chosen_gate_data as gate_options
 from trajnet.cli.progress import progress_bar
 from trajnet.context.map_field import MapView
 from trajnet.errors import ConfigError, ContractError, InputError
-from trajnet.export import StepGraph, check_graph, export_model, parity
+from trajnet.export import Parity, StepGraph, check_graph, export_model, parity
 from trajnet.export.graph import example_inputs, make_contract, write_model
 from trajnet.export.precision import to_half, to_int8
 from trajnet.inference import OnnxPredictor
 from trajnet.inference.contract import PrecisionGate, read_contract
+from trajnet.inference.domain import ClassDomain, Domain
 from trajnet.protocols import precision_gate as gates
 from trajnet.protocols.precision_gate import GateData, Variant, bundled, compare, make_variant
 from trajnet.scenes import write_scene
@@ -198,6 +199,23 @@ def test_the_gate_plays_both_files_and_sees_what_is_wrong(
     unusable = compare(right, written(graph, broken, tmp_path / "nan.onnx"), scene_data)
     assert unusable.physics_rows == 46 * 5  # up to the last frame that is scored
     assert unusable.worse < 0  # constant velocity stood in, and is perfect here: no excuse
+
+
+def test_a_variant_is_compared_where_the_model_is_asked(
+    small: tuple[StepGraph, onnx.ModelProto], scene_data: GateData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, proto = small
+    contract = make_contract(graph, train_config(graph.model.config), ABOUT, proto.SerializeToString())
+    contract = dataclasses.replace(contract, domain=Domain({"car": ClassDomain(9)}, (), {}, 0.0, 0.0, 1.0))
+    asked: list[Domain | None] = []
+
+    def noting(*args: Any, domain: Domain | None = None, **more: Any) -> Parity:
+        asked.append(domain)
+        return parity(*args, domain=domain, **more)
+
+    monkeypatch.setattr(gates, "parity", noting)
+    make_variant(graph, proto, contract, "fp16", scene_data)
+    assert asked == [contract.domain]
 
 
 def test_a_variant_says_what_it_is_and_what_it_costs(

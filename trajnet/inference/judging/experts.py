@@ -44,26 +44,15 @@ def velocity_of(observations: Observations) -> FloatArray:
 
 
 class Motion(NamedTuple):
-    """How N objects go on at constant velocity: velocity_mps (N, 2) is now, and turns by rate_radps (N,)."""
+    """How N objects go on at constant velocity: what trajnet.inference.physics.arc takes, (N,) each."""
 
-    velocity_mps: FloatArray
+    speed_mps: FloatArray
+    course_rad: FloatArray
     rate_radps: FloatArray
 
     def take(self, row: IntArray) -> Motion:
         """Return those of these rows, as copies."""
-        return Motion(self.velocity_mps.take(row, axis=0), self.rate_radps.take(row))
-
-    def gone_m(self, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return how far along x and y the objects have come after time_s (T,), (N, T) each in m.
-
-        The chord of an arc of the angle a is sin(a / 2) / (a / 2) times as long as the arc, and turned by a / 2 from
-        where it begins.
-        """
-        half = self.rate_radps[:, None] * (0.5 * time_s)
-        chord_s = time_s * np.sinc(half / np.pi)
-        ahead_s, aside_s = chord_s * np.cos(half), chord_s * np.sin(half)
-        x_mps, y_mps = self.velocity_mps[:, :1], self.velocity_mps[:, 1:]
-        return ahead_s * x_mps - aside_s * y_mps, aside_s * x_mps + ahead_s * y_mps
+        return Motion(*(values.take(row) for values in self))
 
 
 class Spreads:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import all_true
 from trajnet.geometry import wrap_angle
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, UNKNOWN, Motion, Spreads
+from trajnet.inference.physics import arc
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
 
@@ -105,10 +106,10 @@ def mixed(
     label.reshape(-1)[place] = expert
     here_m, going = observations.position_m.take(row, axis=0), motion.take(row)
     moves = expert == CONSTANT_VELOCITY
-    going.velocity_mps[...] *= moves[:, None]
+    going.speed_mps[...] *= moves
     going.rate_radps[...] *= moves
     path_m = np.empty((len(row), len(prediction.time_s), 2))
-    for axis, gone_m in enumerate(going.gone_m(prediction.time_s)):
+    for axis, gone_m in enumerate(arc(*going, prediction.time_s)):
         np.add(gone_m, here_m[:, axis, None], out=path_m[..., axis])  # NumPy is slow along axes of two elements
     _paths(prediction.position_m)[place] = path_m
     yaw_rad = observations.yaw_rad.take(row)[:, None] + going.rate_radps[:, None] * prediction.time_s

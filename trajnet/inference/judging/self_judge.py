@@ -19,6 +19,7 @@ from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
 from trajnet.inference.judging.standing_time import StandingTime
 from trajnet.inference.judging.turn_rate import TurnRate
+from trajnet.inference.physics import arc
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
@@ -139,7 +140,8 @@ class SelfJudge:
             self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
         result = prediction
         if self._options.weigh:
-            motion = Motion(velocity_mps, self._turn_rate.observed(observations, speed_mps))
+            course_rad = np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0])
+            motion = Motion(speed_mps, course_rad, self._turn_rate.observed(observations, speed_mps))
             result = self._mixed(observations, prediction, motion, model)
         if self.spread is None:
             return result
@@ -172,7 +174,7 @@ class SelfJudge:
         if not len(kept.row):
             return
         here_m = observations.position_m.take(kept.row, axis=0)
-        gone_m = motion.take(kept.row).gone_m(self._knot_s)
+        gone_m = arc(*motion.take(kept.row), self._knot_s)
         path_m = np.empty((len(kept.row), *self._answers.path_m.shape[2:]))  # (M, P, 2, K + 2)
         path_m[...] = here_m[:, None, :, None]
         model_m = prediction.position_m.take(kept.row, axis=0)[:, :, : self._points]

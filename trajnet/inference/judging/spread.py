@@ -32,7 +32,7 @@ MAX_JUDGEMENTS = 12
 #: The golden section: its multiples, without what is before the point, are spread evenly however many there are.
 GOLDEN_SHARE = 0.618034
 #: Frames are taken to be so far apart before there were two (s).
-FIRST_STEP_S = 0.1
+FRAMES_APART_S = 0.1
 #: Limits of the factor on standard deviations.
 SMALLEST, LARGEST = 0.5, 3.0
 _LOWEST, _HIGHEST = float(np.log(SMALLEST)), float(np.log(LARGEST))
@@ -124,11 +124,12 @@ class AdaptiveSpread:
         now_ns, cadence_ns = observations.timestamp_ns, round(CADENCE_S * 1e9)
         step_ns = now_ns - self._last_ns
         if not 0 < step_ns <= cadence_ns:
-            step_ns = round(FIRST_STEP_S * 1e9)
+            step_ns = round(FRAMES_APART_S * 1e9)
         self._last_ns = now_ns
+        if not len(observations.begun):
+            return observations.begun
         share = (self._begun + GOLDEN_SHARE * np.arange(1, len(observations.begun) + 1)) % 1.0
-        if len(share):
-            self._begun = float(share[-1])
+        self._begun = float(share[-1])
         first_ns: IntArray = now_ns - step_ns + np.rint(share * cadence_ns).astype(np.int64)
         return first_ns
 

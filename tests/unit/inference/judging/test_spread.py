@@ -137,43 +137,40 @@ def test_every_prediction_counts_alike_however_long_its_track_is() -> None:
     assert (factors(stream) > 2.0).all()
 
 
-@pytest.mark.parametrize(("hz", "seconds"), [(1.0, 600.0), (2.0, 300.0), (10.0, 120.0)])
-def test_predictions_of_every_age_are_judged_as_often_as_they_are_published(
-    hz: float, seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Objects live for 10 s; of what is judged 1 s later the share of first ones is that of the published ones."""
-    first = [0, 0]
+@pytest.fixture
+def judgements(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """Everything that is judged from now on: the variance along x that was stated, and where the object is along y."""
+    seen: list[tuple[float, float]] = []
 
     def noting(
         position_m: FloatArray, covariance: FloatArray, probability: FloatArray, truth_m: FloatArray
     ) -> FloatArray:
-        first[0] += int(np.count_nonzero(covariance[:, 0, 0] < 1e-3))
-        first[1] += len(truth_m)
+        seen.extend(zip(covariance[:, 0, 0].tolist(), truth_m[:, 1].tolist(), strict=True))
         return held_by(position_m, covariance, probability, truth_m)
 
     monkeypatch.setattr(spread, "held_by", noting)
+    return seen
+
+
+@pytest.mark.parametrize(("hz", "seconds"), [(1.0, 600.0), (2.0, 300.0), (10.0, 120.0)])
+def test_predictions_of_every_age_are_judged_as_often_as_they_are_published(
+    hz: float, seconds: float, judgements: list[tuple[float, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects live for 10 s; of what is judged 1 s later the share of first ones is that of the published ones."""
     monkeypatch.setattr(spread, "HORIZONS_S", (1.0,))
     monkeypatch.setattr(spread, "MAX_JUDGEMENTS", 100)
     stream = Stream(FarOffAtFirst(1.0), TrackPolicy(handover=False), judging=SPREAD_ONLY)
     fed(stream, traffic(seconds, 0.3, hz=hz, tracks=20))
+    first = sum(variance_m2 < 1e-3 for variance_m2, _ in judgements)
     published = 1.0 / (9.0 * hz + 1.0)  # of those that are still there 1 s later
-    assert first[0] / first[1] == pytest.approx(published, rel=0.4)
+    assert first / len(judgements) == pytest.approx(published, rel=0.4)
 
 
-def test_no_object_is_left_out_where_more_are_due_than_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    judged = set()
-
-    def noting(
-        position_m: FloatArray, covariance: FloatArray, probability: FloatArray, truth_m: FloatArray
-    ) -> FloatArray:
-        judged.update(truth_m[:, 1].tolist())
-        return held_by(position_m, covariance, probability, truth_m)
-
-    monkeypatch.setattr(spread, "held_by", noting)
+def test_no_object_is_left_out_where_more_are_due_than_are_judged(judgements: list[tuple[float, float]]) -> None:
     places = {f"{i}": (0.0, 200.0 * i) for i in range(100)}
     stream = Stream(Uncertain(1.0), TrackPolicy(handover=False), judging=SPREAD_ONLY)
     fed(stream, [frame(0.5 * k, places, velocity=(5.0, 0.0)) for k in range(120)])
-    assert judged == {y_m for _, y_m in places.values()}
+    assert {y_m for _, y_m in judgements} == {y_m for _, y_m in places.values()}
 
 
 def test_each_group_has_its_own_factors() -> None:

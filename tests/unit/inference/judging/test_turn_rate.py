@@ -11,9 +11,8 @@ from tests.frames import frame
 from tests.unit.inference.judging.fakes import TIME_S, Says, fed
 from trajnet.arrays import concat
 from trajnet.inference import JudgingOptions, Stream
-from trajnet.inference.judging.experts import Motion
 from trajnet.inference.judging.turn_rate import TurnRate
-from trajnet.inference.physics import MAX_CURVATURE_PER_M
+from trajnet.inference.physics import MAX_CURVATURE_PER_M, arc
 from trajnet.tracking.store import Observations, TrackStore
 from trajnet.types import Expert, FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
@@ -44,14 +43,20 @@ def straight(seconds: float, noise_rad: float = 0.0, step_s: float = 0.1) -> lis
     ]
 
 
-def rates(frames: list[TrackFrame], speed_mps: float = SPEED_MPS) -> FloatArray:
-    """The rate of the object in each frame, (F,)."""
+def by_track(frames: list[TrackFrame], speed_mps: float = SPEED_MPS) -> list[dict[str, float]]:
+    """The rate of every object in each frame, by its id, in the order of the frame."""
     store, turn_rate, found = TrackStore(), TurnRate(), []
     for one in frames:
         observations = store.update(one, one.timestamp_ns)[1]
         assert observations is not None
-        found.append(turn_rate.observed(observations, np.array([speed_mps]))[0])
-    return np.array(found)
+        rate = turn_rate.observed(observations, np.full(len(observations), speed_mps))
+        found.append(dict(zip(observations.track_id, rate.tolist(), strict=True)))
+    return found
+
+
+def rates(frames: list[TrackFrame], speed_mps: float = SPEED_MPS) -> FloatArray:
+    """The rate of the object in each frame, (F,)."""
+    return np.array([rate for found in by_track(frames, speed_mps) for rate in found.values()])
 
 
 @pytest.mark.parametrize("step_s", [0.05, 0.1, 0.5])
@@ -74,13 +79,11 @@ def test_the_first_moments_of_a_track_are_not_taken_for_a_turn() -> None:
     """1 degree of noise, 100 tracks that go straight on, their first second."""
     rng = np.random.default_rng(0)
     yaws = rng.normal(0.0, 0.0175, (100, 10))
-    store, turn_rate, found = TrackStore(), TurnRate(), []
+    frames = []
     for index in range(10):
         places = {f"{i}": (SPEED_MPS * 0.1 * index, 100.0 * i) for i in range(100)}
-        one = frame(0.1 * index, places, velocity=(SPEED_MPS, 0.0), yaw=yaws[:, index])
-        observations = store.update(one, one.timestamp_ns)[1]
-        assert observations is not None
-        found.append(turn_rate.observed(observations, np.full(100, SPEED_MPS)))
+        frames.append(frame(0.1 * index, places, velocity=(SPEED_MPS, 0.0), yaw=yaws[:, index]))
+    found = rates(frames)
     assert np.abs(found).mean() < 0.005
     assert np.percentile(np.abs(found), 95) < 0.02
 
@@ -101,15 +104,13 @@ def test_a_yaw_that_is_measured_now_and_then_is_no_turn() -> None:
 
 
 def test_tracks_side_by_side_have_rates_of_their_own() -> None:
-    store, turn_rate = TrackStore(), TurnRate()
+    frames = []
     for left, ahead in zip(around(4.0), straight(4.0), strict=True):
         there = replace(ahead, track_id=("b",), position_m=ahead.position_m + 500.0)
-        both = concat([left, there] if left.timestamp_ns % 200_000_000 else [there, left])
-        observations = store.update(both, both.timestamp_ns)[1]
-        assert observations is not None
-        found = dict(zip(observations.track_id, turn_rate.observed(observations, np.full(2, SPEED_MPS)), strict=True))
-    assert found["a"] == pytest.approx(RATE_RADPS, rel=0.05)
-    assert found["b"] == 0.0
+        frames.append(concat([left, there] if left.timestamp_ns % 200_000_000 else [there, left]))
+    last = by_track(frames)[-1]
+    assert last["a"] == pytest.approx(RATE_RADPS, rel=0.05)
+    assert last["b"] == 0.0
 
 
 def test_a_turn_shows_through_noise() -> None:
@@ -131,12 +132,8 @@ def test_people_do_not_go_round() -> None:
 
 
 def test_a_new_track_knows_nothing_of_the_one_before() -> None:
-    store, turn_rate = TrackStore(), TurnRate()
-    for one in [*around(6.0), frame(7.0, {"b": (300.0, 0.0)}, velocity=(SPEED_MPS, 0.0))]:
-        observations = store.update(one, one.timestamp_ns)[1]
-        assert observations is not None
-        found = turn_rate.observed(observations, np.full(len(observations), SPEED_MPS))
-    assert found[-1] == 0.0
+    frames = [*around(6.0), frame(7.0, {"b": (300.0, 0.0)}, velocity=(SPEED_MPS, 0.0))]
+    assert by_track(frames)[-1]["b"] == 0.0
 
 
 def test_no_curve_is_narrower_than_physics_allows() -> None:
@@ -146,7 +143,9 @@ def test_no_curve_is_narrower_than_physics_allows() -> None:
 
 def test_an_arc_ends_on_the_circle() -> None:
     time_s = np.array([0.0, 0.5, 3.0, 6.0])
-    x_m, y_m = Motion(np.array([[0.0, SPEED_MPS], [3.0, 4.0]]), np.array([RATE_RADPS, 0.0])).gone_m(time_s)
+    x_m, y_m = arc(
+        np.array([SPEED_MPS, 5.0]), np.array([0.5 * np.pi, np.arctan2(4.0, 3.0)]), np.array([RATE_RADPS, 0.0]), time_s
+    )
     angle = RATE_RADPS * time_s
     np.testing.assert_allclose(x_m[0], RADIUS_M * (np.cos(angle) - 1.0), atol=1e-9)
     np.testing.assert_allclose(y_m[0], RADIUS_M * np.sin(angle), atol=1e-9)
