@@ -204,8 +204,8 @@ def test_after_the_turn_the_way_is_straight_again() -> None:
     assert np.linalg.norm(path_m - straight_m, axis=1).max() < 1.0
 
 
-def test_standing_still_does_not_turn() -> None:
-    """A model that drives on is wrong about a car that stops after a turn: standing enters, with its present yaw."""
+def test_standing_still_neither_turns_nor_moves() -> None:
+    """A car that stays where it is after a turn, and says that it drives: standing enters, with its present pose."""
     frames = around(4.0)
     stops = frames[-1]
     frames += [replace(stops, timestamp_ns=stops.timestamp_ns + k * 100_000_000) for k in range(1, 15)]
@@ -215,3 +215,5 @@ def test_standing_still_does_not_turn() -> None:
     row, mode = np.nonzero(last.expert == Expert.STANDING)
     assert len(row) > 0
     np.testing.assert_allclose(last.yaw_rad[row, mode], np.broadcast_to(stops.yaw_rad[0], (len(row), len(TIME_S))))
+    still_m = np.broadcast_to(stops.position_m[0], (len(row), len(TIME_S), 2))
+    np.testing.assert_allclose(last.position_m[row, mode], still_m)
