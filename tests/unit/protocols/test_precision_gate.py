@@ -20,6 +20,7 @@ from rich.console import Console
 
 from tests.replay_scenes import straight_scene
 from trajnet import config as configs
+from trajnet import export as exports
 from trajnet.cli import main as cli
 from trajnet.cli.export import chosen_gate_data as gate_options
 from trajnet.cli.progress import progress_bar
@@ -280,14 +281,33 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
     return int(stopped.value.code or 0)
 
 
+def written_checkpoint(path: Path, **about: Any) -> Path:
+    """A checkpoint of a small model with random weights. about: what it says beside that."""
+    model = make_model()
+    told = {**ABOUT, "version": CHECKPOINT_VERSION, "config": configs.to_dict(train_config(model.config)), **about}
+    torch.save({"trajnet": told, "state_dict": {f"model.{k}": v for k, v in model.state_dict().items()}}, path)
+    return path
+
+
+def test_the_command_compares_where_the_model_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    domain = Domain({"car": ClassDomain(9)}, (), {}, 0.0, 0.0, 1.0)
+    asked: list[Domain | None] = []
+
+    def noting(*args: Any, domain: Domain | None = None, **more: Any) -> Parity:
+        asked.append(domain)
+        return Parity(0.0, 0.0, 1, 1)
+
+    monkeypatch.setattr(exports, "parity", noting)
+    checkpoint = written_checkpoint(tmp_path / "last.ckpt", domain=configs.to_dict(domain))
+    assert command(monkeypatch, "export", checkpoint, "--out", tmp_path / "small.onnx") == 0
+    assert asked == [domain]
+
+
 @pytest.mark.slow
 def test_the_command_writes_a_variant_or_says_why_not(
     scene_data: GateData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = make_model()
-    about = {**ABOUT, "version": CHECKPOINT_VERSION, "config": configs.to_dict(train_config(model.config))}
-    checkpoint, out = tmp_path / "last.ckpt", tmp_path / "int8.onnx"
-    torch.save({"trajnet": about, "state_dict": {f"model.{k}": v for k, v in model.state_dict().items()}}, checkpoint)
+    checkpoint, out = written_checkpoint(tmp_path / "last.ckpt"), tmp_path / "int8.onnx"
     words = ("export", checkpoint, "--out", out, "--precision", "int8", "--gate-data", scene_data.data)
     assert command(monkeypatch, *words, "--flavour", "rolled") == 2
     assert "--flavour: expected one of streaming, unrolled, got 'rolled'" in capsys.readouterr().err
