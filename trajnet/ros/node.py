@@ -1,4 +1,6 @@
-"""The prediction node: a lifecycle node around trajnet.ros.pipeline. With the scene player, the only code on rclpy.
+"""The prediction node: a lifecycle node around trajnet.ros.pipeline.
+
+With the scene player and run_node, the only code on rclpy.
 
 in   ~/input/objects                 autoware_perception_msgs/TrackedObjects
 out  ~/output/objects                autoware_perception_msgs/PredictedObjects
@@ -39,13 +41,11 @@ import time
 import traceback
 from typing import Any
 
-import rclpy
 from autoware_perception_msgs.msg import PredictedObjects, TrackedObjects
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -72,6 +72,7 @@ from trajnet.ros.more_inputs import MoreInputs
 from trajnet.ros.optional_messages import float64_class, message_class
 from trajnet.ros.parameters import ABOUT, DEFAULTS, Parameters
 from trajnet.ros.pipeline import Answer, Pipeline, extends, load, load_map_parts, warmed_up
+from trajnet.ros.run_node import run_node
 from trajnet.ros.visual import Cloud, encode_cloud
 
 NODE_NAME = "trajnet_predictor"
@@ -445,33 +446,23 @@ def _descriptor(name: str) -> ParameterDescriptor:
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Exit code 2, with one line, where it cannot start."""
     keep_freed_memory()
-    try:
-        rclpy.init(args=arguments)  # raises for a parameter file that is no YAML
-        node = PredictorNode()
-    except (TrajnetError, InvalidParameterTypeException, InvalidParameterValueException) as error:
-        print(f"{NODE_NAME}: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return 2
-    except Exception as error:
-        print(f"{NODE_NAME}: cannot start: {in_words(error)}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return 2
+    return run_node(NODE_NAME, PredictorNode, _spin, arguments)
+
+
+def _spin(node: PredictorNode) -> int:
     log_handler = forward_logs(node.get_logger())
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        if node.parameters.autostart and not start(node):
+        if node.parameters.autostart and not start(node) and executor.context.ok():
             return 2
         while executor.context.ok():
             executor.spin_once(timeout_sec=WAKE_S)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     finally:
         stop_forwarding(log_handler)
         executor.shutdown()
         node.close()
         node.destroy_node()
-        rclpy.try_shutdown()
     return 0
 
 

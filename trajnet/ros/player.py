@@ -22,19 +22,18 @@ from autoware_perception_msgs.msg import TrackedObjects
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMessage
 
-from trajnet.errors import InputError, TrajnetError
+from trajnet.errors import InputError
 from trajnet.ros.bag_import import open_scene
 from trajnet.ros.cdr import encode_tracked
 from trajnet.ros.foreign_parameters import about_foreign
 from trajnet.ros.log_forwarding import forward_logs, stop_forwarding
 from trajnet.ros.node import INPUT_TOPIC, qos
 from trajnet.ros.playback import MAX_WAIT_NS, Playback
+from trajnet.ros.run_node import run_node
 from trajnet.ros.to_autoware import tracked_objects
 
 NODE_NAME = "trajnet_player"
@@ -153,23 +152,17 @@ class PlayerNode(Node):  # type: ignore[misc]
 
 def main(arguments: list[str] | None = None) -> int:
     """Play until the end or until told to stop. Exit code 2, with one line, where it cannot start."""
-    rclpy.init(args=arguments)
-    try:
-        node = PlayerNode()
-    except (TrajnetError, InvalidParameterTypeException, InvalidParameterValueException) as error:
-        print(f"{NODE_NAME}: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return 2
+    return run_node(NODE_NAME, PlayerNode, _play, arguments)
+
+
+def _play(node: PlayerNode) -> int:
     try:
         while not node.done:
             rclpy.spin_once(node, timeout_sec=0.1)
         node.get_logger().info(f"played {node.published} frames")
         node.flush()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     finally:
         node.destroy_node()
-        rclpy.try_shutdown()
     return 0
 
 
