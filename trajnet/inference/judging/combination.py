@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import all_true, any_true
 from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.inference.judging.spread import CLASS_GROUP
+from trajnet.inference.judging.way import SHORTEST_M, along, way_of
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
 
@@ -56,18 +57,11 @@ SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 2.5, 0.8, 2.0
 #: The same of wheeled objects that appear beside known ones: what is in view from the start drives more often.
 APPEARS, APPEARS_MOST = 4.0, 0.9
 
-#: Paths shorter than this have no way to be followed (m).
-SHORTEST_M = 0.5
-#: Pieces of a path shorter than this have no direction (m).
-SHORTEST_PIECE_M = 0.1
-#: Nothing is divided by less: paths that go nowhere, which are not followed (m).
-_NO_LENGTH_M = 1e-6
 #: A path that ends so far beside the line of constant velocity is drawn towards it half as much (m).
 ASIDE_M = 3.0
 
 #: Speeds are looked up in steps of this size (m/s).
 _STEP_MPS = 0.1
-_MOST_INT8 = np.iinfo(np.int8).max
 _STOOD_S, _STAND = np.array(STOOD_S), np.array(STAND)
 
 
@@ -75,37 +69,6 @@ def group_of(object_class: NDArray[np.int8]) -> IntArray:
     """Return which of CRUISE objects of these classes take."""
     group: IntArray = CLASS_GROUP.take(object_class)
     return group
-
-
-def along_the_path(
-    gone_m: FloatArray, step_m: FloatArray, length_m: FloatArray, passed_m: FloatArray, progress_m: FloatArray
-) -> FloatArray:
-    """Return where these paths are after progress_m (T, N), beyond their end straight on, from where they begin.
-
-    gone_m (2, T, N): their points, from where they begin. step_m (2, T, N), length_m (T, N): from point to point.
-    passed_m (T, N): length of the path up to each point. Where that of the whole is 0 the result means nothing.
-    """
-    times, count = length_m.shape
-    before_m = passed_m - length_m
-    # Each piece as a line: begin + way * progress.
-    line = np.empty((4, times, count))
-    begin_m, way = line[:2], line[2:]
-    np.divide(step_m, np.maximum(length_m, _NO_LENGTH_M), out=way)
-    tiny = length_m < SHORTEST_PIECE_M  # no direction: the path's own is taken
-    if any_true(tiny):
-        whole_m = gone_m[:, -1]
-        np.copyto(way, (whole_m / np.maximum(np.hypot(whole_m[0], whole_m[1]), _NO_LENGTH_M))[:, None], where=tiny)
-    np.subtract(gone_m, step_m, out=begin_m)
-    begin_m -= way * before_m
-    passed = (before_m[1:, None] < progress_m).view(np.int8)
-    piece = np.add.reduce(passed, axis=0, dtype=np.int8 if times <= _MOST_INT8 else np.int16)
-    place: IntArray = np.multiply(piece, count, dtype=np.intp)
-    place += np.arange(count)
-    at_m: FloatArray = line.reshape(4, -1).take(place, axis=1)
-    found_m: FloatArray = at_m[2:]
-    found_m *= progress_m
-    found_m += at_m[:2]
-    return found_m
 
 
 def combined(
@@ -120,17 +83,10 @@ def combined(
     begin_m (N, 2): where the objects are. velocity_mps (N, 2), change_mps2 (2, N): how it changes, see speed_change.
     time_s (T,). wheeled (N,).
     """
-    # Axes first, objects last: NumPy is slow along short axes.
-    gone_m = np.subtract(path_m.T, begin_m.T[:, None], order="C")  # (2, T, N)
+    way = way_of(path_m, begin_m)
     cruise, velocity_mps = cruise.T, velocity_mps.T
     weight = cruise + stand.T
-    step_m = gone_m.copy()
-    step_m[:, 1:] -= gone_m[:, :-1]
-    squared_m2 = np.square(step_m)
-    squared_m2[0] += squared_m2[1]
-    length_m = np.sqrt(squared_m2[0], out=squared_m2[0])
-    passed_m: FloatArray = np.add.accumulate(length_m, axis=0)  # the methods would be slower
-    follows = wheeled & (passed_m[-1] >= SHORTEST_M)
+    follows = wheeled & (way.passed_m[-1] >= SHORTEST_M)
     found_m, speed_mps = np.empty_like(path_m), np.hypot(velocity_mps[0], velocity_mps[1])
     if any_true(follows):
         progress_m = time_s[:, None] * speed_mps
@@ -138,14 +94,14 @@ def combined(
         np.maximum(progress_m, 0.0, out=progress_m)  # who brakes stops, and does not go back
         np.maximum.accumulate(progress_m, axis=0, out=progress_m)
         progress_m *= cruise
-        progress_m += passed_m * (1.0 - weight)
-        along_m = along_the_path(gone_m, step_m, length_m, passed_m, progress_m)
+        progress_m += way.passed_m * (1.0 - weight)
+        along_m = along(way, progress_m)
         along_m += begin_m.T[:, None]
         found_m[...] = along_m.T
     if not all_true(follows):
         row = (~follows).nonzero()[0]
         moved_m = _towards(
-            gone_m.take(row, axis=2), velocity_mps.take(row, axis=1), speed_mps.take(row),
+            way.gone_m.take(row, axis=2), velocity_mps.take(row, axis=1), speed_mps.take(row),
             change_mps2.take(row, axis=1) * ~wheeled[row], time_s, cruise.take(row, axis=1), weight.take(row, axis=1),
         )  # fmt: skip
         found_m[row] = path_m.take(row, axis=0) + moved_m.T

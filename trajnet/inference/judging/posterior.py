@@ -32,10 +32,11 @@ class JudgingOptions:
     """How predictions judge themselves.
 
     weigh: whether their errors weigh the experts. adapt_spread: whether the covariances adapt to the traffic (see
-    spread.py). combine: whether the most probable path is drawn towards constant velocity (see combination.py). Each of
-    the three is independent of the others. cadence_s: an answer of each track is kept so often. horizons_s: ages at
-    which each is judged; those beyond the predictor's last time are left out. prior: of model, constant velocity,
-    standing.
+    spread.py). combine: whether the most probable path is drawn towards constant velocity (see combination.py). heed:
+    whether that of a vehicle is drawn towards what the one ahead will do, and that of who walks towards who walks along
+    (see following.py, company.py). Each of the four is independent of the others. cadence_s: an answer of each track is
+    kept so often. horizons_s: ages at which each is judged; those beyond the predictor's last time are left out. prior:
+    of model, constant velocity, standing.
     scale_floor_m, scale_mps: the scale of an error. memory_s, doubt: see above. The defaults were chosen on recordings
     other than those of docs/self-judging.md.
     """
@@ -43,6 +44,7 @@ class JudgingOptions:
     weigh: bool = True
     adapt_spread: bool = True
     combine: bool = True
+    heed: bool = True
     cadence_s: float = 0.5
     horizons_s: tuple[float, ...] = (1.0, 2.0, 3.0)
     prior: tuple[float, float, float] = (0.979, 0.001, 0.02)
@@ -65,7 +67,7 @@ class JudgingOptions:
 
 
 #: Predictions leave as the predictor gave them.
-NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
+NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False)
 
 
 def log_likelihoods(

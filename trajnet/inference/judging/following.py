@@ -1,0 +1,85 @@
+"""Draw the most probable path of who follows a vehicle towards what that vehicle will do.
+
+The model sees who is ahead now, and the lanes; what is ahead of that one decides as well, and its own prediction knows
+it. So the progress on the path is combined with the progress of the leader on its own (as combination.py does it with
+constant velocity, whose errors are as independent of the model's). A leader that is close counts for more, and the more
+the further one looks: who follows has to do what the leader does, a little later. Leaders follow leaders, so what a
+queue does reaches its end in as many steps as PASSES.
+
+The weights were chosen at sites that the default model was not trained on, see docs/self-judging.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trajnet.arrays import any_true
+from trajnet.inference.judging.leaders import Leaders, leaders_of
+from trajnet.inference.judging.spread import CLASS_GROUP
+from trajnet.inference.judging.way import SHORTEST_M, along, way_of
+from trajnet.tracking.store import Observations
+from trajnet.types import BoolArray, FloatArray, Prediction
+
+#: For each class: whether it follows. Riders filter through; too few were seen to say what they do.
+VEHICLES: BoolArray = CLASS_GROUP == 0
+#: The weight of a leader without a gap: between these horizons (s) linear in time, from 0 on, after them constant.
+HORIZONS_S, SHARE = (0.0, 1.0, 2.0, 6.0), (0.0, 0.2, 0.3, 0.5)
+#: It falls with the gap to 1 / e at this distance: GAP_M and so many seconds' way at the present speed.
+GAP_M, GAP_S = 15.0, 0.5
+#: Who hardly sets off is not drawn along by a leader that goes: the whole weight from a path of this length on (m).
+SETS_OFF_M = 5.0
+#: Leaders are looked for along paths whose points are so far apart in time (s).
+COARSE_S = 1.0
+#: How many leaders ahead of each other have their say.
+PASSES = 2
+
+
+def followed(passed_m: FloatArray, leaders: Leaders, speed_mps: FloatArray, share: FloatArray) -> FloatArray:
+    """Return the progress of the followers (T, F) in m, between their own and that of their leaders.
+
+    passed_m (T, N): that of all objects on their paths. speed_mps (N,). share (T,): the weight without a gap.
+    """
+    own_m = passed_m.take(leaders.row, axis=1)
+    decay_m = GAP_M + GAP_S * speed_mps.take(leaders.row)
+    weight = share[:, None] * np.exp(-np.maximum(leaders.gap_m, 0.0) / decay_m)
+    faster = weight * np.minimum(own_m[-1] / SETS_OFF_M, 1.0)
+    now_m = passed_m.copy()
+    for _ in range(PASSES):
+        ahead_m = now_m.take(leaders.leader, axis=1) - own_m
+        now_m[:, leaders.row] = own_m + np.where(ahead_m < 0.0, weight, faster) * ahead_m
+    found_m: FloatArray = now_m.take(leaders.row, axis=1)
+    return np.maximum.accumulate(found_m, axis=0)
+
+
+class Following:
+    """Draws most probable paths of vehicles towards the progress of who is ahead of them."""
+
+    def __init__(self, time_s: FloatArray) -> None:
+        """Prepare the weights for the predictor's times (T,)."""
+        self._share: FloatArray = np.interp(time_s, HORIZONS_S, SHARE)
+        seconds = np.searchsorted(time_s, np.arange(COARSE_S, time_s[-1], COARSE_S) - 1e-9)
+        self._coarse = np.unique(np.append(seconds, len(time_s) - 1))
+
+    def draw(self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, model: BoolArray) -> None:
+        """Move the most probable path of each follower that the model answered, model (N,), in place.
+
+        speed_mps (N,): with which each object goes on.
+        """
+        follows = VEHICLES.take(observations.object_class) & model
+        if not any_true(follows):
+            return
+        times = len(self._share)
+        place = np.arange(len(observations)) * prediction.modes + prediction.probability.argmax(axis=1)
+        paths_m = prediction.position_m.reshape(-1, times, 2)  # a view
+        way = way_of(paths_m.take(place, axis=0), observations.position_m)
+        follows &= way.passed_m[-1] >= SHORTEST_M
+        here_m = np.ascontiguousarray(observations.position_m).view(np.complex128)[:, 0]
+        coarse_m = way.gone_m.take(self._coarse, axis=1)
+        leaders = leaders_of(
+            coarse_m[0] + 1j * coarse_m[1], here_m, observations.yaw_rad, observations.heading_known,
+            observations.size_m, follows, observations.wheeled,
+        )  # fmt: skip
+        if not len(row := leaders.row):
+            return
+        moved_m = along(way.take(row), followed(way.passed_m, leaders, speed_mps, self._share))
+        paths_m[place.take(row)] = (moved_m + observations.position_m.take(row, axis=0).T[:, None]).T
