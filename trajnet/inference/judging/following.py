@@ -30,25 +30,10 @@ GAP_M, GAP_S = 15.0, 0.5
 SETS_OFF_M = 5.0
 #: Leaders are looked for along paths whose points are so far apart in time (s).
 COARSE_S = 1.0
+#: Who follows is not slowed or sped up by more than this beyond what it does anyway (m/s²).
+SLOWER_MPS2, FASTER_MPS2 = 2.0, 1.0
 #: How many leaders ahead of each other have their say.
 PASSES = 2
-
-
-def followed(passed_m: FloatArray, leaders: Leaders, speed_mps: FloatArray, share: FloatArray) -> FloatArray:
-    """Return the progress of the followers (T, F) in m, between their own and that of their leaders.
-
-    passed_m (T, N): that of all objects on their paths. speed_mps (N,). share (T,): the weight without a gap.
-    """
-    own_m = passed_m.take(leaders.row, axis=1)
-    decay_m = GAP_M + GAP_S * speed_mps.take(leaders.row)
-    weight = share[:, None] * np.exp(-np.maximum(leaders.gap_m, 0.0) / decay_m)
-    faster = weight * np.minimum(own_m[-1] / SETS_OFF_M, 1.0)
-    now_m = passed_m.copy()
-    for _ in range(PASSES):
-        ahead_m = now_m.take(leaders.leader, axis=1) - own_m
-        now_m[:, leaders.row] = own_m + np.where(ahead_m < 0.0, weight, faster) * ahead_m
-    found_m: FloatArray = now_m.take(leaders.row, axis=1)
-    return np.maximum.accumulate(found_m, axis=0)
 
 
 class Following:
@@ -56,9 +41,31 @@ class Following:
 
     def __init__(self, time_s: FloatArray) -> None:
         """Prepare the weights for the predictor's times (T,)."""
-        self._share: FloatArray = np.interp(time_s, HORIZONS_S, SHARE)
+        self._share: FloatArray = np.interp(time_s, HORIZONS_S, SHARE)[:, None]
+        half_s2 = 0.5 * np.square(time_s)[:, None]
+        self._slower_m, self._faster_m = -SLOWER_MPS2 * half_s2, FASTER_MPS2 * half_s2
         seconds = np.searchsorted(time_s, np.arange(COARSE_S, time_s[-1], COARSE_S) - 1e-9)
         self._coarse = np.unique(np.append(seconds, len(time_s) - 1))
+
+    def progress(self, passed_m: FloatArray, leaders: Leaders, speed_mps: FloatArray) -> FloatArray:
+        """Return the progress of the followers (T, F) in m, between their own and that of their leaders.
+
+        passed_m (T, N): that of all objects on their paths. speed_mps (N,).
+        """
+        own_m = passed_m.take(leaders.row, axis=1)
+        decay_m = GAP_M + GAP_S * speed_mps.take(leaders.row)
+        weight = self._share * np.exp(-np.maximum(leaders.gap_m, 0.0) / decay_m)
+        faster = weight * np.minimum(own_m[-1] / SETS_OFF_M, 1.0)
+        now_m = passed_m.copy()
+        for _ in range(PASSES):
+            ahead_m = now_m.take(leaders.leader, axis=1)
+            ahead_m -= own_m
+            ahead_m *= np.where(ahead_m < 0.0, weight, faster)
+            np.maximum(ahead_m, self._slower_m, out=ahead_m)
+            np.minimum(ahead_m, self._faster_m, out=ahead_m)
+            ahead_m += own_m
+            now_m[:, leaders.row] = ahead_m
+        return np.maximum.accumulate(ahead_m, axis=0)
 
     def draw(self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, model: BoolArray) -> None:
         """Move the most probable path of each follower that the model answered, model (N,), in place.
@@ -68,9 +75,8 @@ class Following:
         follows = VEHICLES.take(observations.object_class) & model
         if not any_true(follows):
             return
-        times = len(self._share)
         place = np.arange(len(observations)) * prediction.modes + prediction.probability.argmax(axis=1)
-        paths_m = prediction.position_m.reshape(-1, times, 2)  # a view
+        paths_m = prediction.position_m.reshape(-1, len(self._share), 2)  # a view
         way = way_of(paths_m.take(place, axis=0), observations.position_m)
         follows &= way.passed_m[-1] >= SHORTEST_M
         here_m = np.ascontiguousarray(observations.position_m).view(np.complex128)[:, 0]
@@ -79,7 +85,6 @@ class Following:
             coarse_m[0] + 1j * coarse_m[1], here_m, observations.yaw_rad, observations.heading_known,
             observations.size_m, follows, observations.wheeled,
         )  # fmt: skip
-        if not len(row := leaders.row):
-            return
-        moved_m = along(way.take(row), followed(way.passed_m, leaders, speed_mps, self._share))
-        paths_m[place.take(row)] = (moved_m + observations.position_m.take(row, axis=0).T[:, None]).T
+        if len(row := leaders.row):
+            moved_m = along(way.take(row), self.progress(way.passed_m, leaders, speed_mps))
+            paths_m[place.take(row)] = (moved_m + observations.position_m.take(row, axis=0).T[:, None]).T
