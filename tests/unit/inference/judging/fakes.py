@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from trajnet.inference import JudgingOptions, Stream
@@ -30,6 +32,17 @@ class Says(BasePredictor):
             np.tile(0.04 * np.eye(2), (count, self.modes, len(TIME_S), 1, 1)), np.tile(self._probability, (count, 1)),
             np.full(count, Source.MODEL, np.int8), np.zeros(count),
         )  # fmt: skip
+
+
+class GoesOn(Says):
+    """It goes straight on as fast as it is, or half as fast."""
+
+    def __init__(self) -> None:
+        super().__init__([(1.0, 0.0), (0.5, 0.0)], [0.8, 0.2])
+
+    def predict(self, observations: Observations) -> Prediction:
+        gone_m = observations.velocity_mps[:, None, None] * TIME_S[:, None] * np.array([1.0, 0.5])[:, None, None]
+        return replace(super().predict(observations), position_m=observations.position_m[:, None, None] + gone_m)
 
 
 def driving() -> Says:

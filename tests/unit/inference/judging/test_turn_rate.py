@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
-from tests.unit.inference.judging.fakes import TIME_S, Says, fed
+from tests.unit.inference.judging.fakes import TIME_S, GoesOn, fed
 from trajnet.arrays import concat
 from trajnet.inference import JudgingOptions, Stream
 from trajnet.inference.judging.turn_rate import TurnRate
 from trajnet.inference.physics import MAX_CURVATURE_PER_M, arc
-from trajnet.tracking.store import Observations, TrackStore
-from trajnet.types import Expert, FloatArray, ObjectClass, Prediction, Source, TrackFrame
+from trajnet.tracking.store import TrackStore
+from trajnet.types import Expert, FloatArray, ObjectClass, Source, TrackFrame
 
 RADIUS_M, SPEED_MPS = 20.0, 8.0
 RATE_RADPS = SPEED_MPS / RADIUS_M
@@ -150,17 +150,6 @@ def test_an_arc_ends_on_the_circle() -> None:
     np.testing.assert_allclose(x_m[0], RADIUS_M * (np.cos(angle) - 1.0), atol=1e-9)
     np.testing.assert_allclose(y_m[0], RADIUS_M * np.sin(angle), atol=1e-9)
     np.testing.assert_allclose(np.stack([x_m[1], y_m[1]]), np.outer([3.0, 4.0], time_s))
-
-
-class GoesOn(Says):
-    """It goes straight on as fast as it is, or half as fast: without the turn constant velocity says the same."""
-
-    def __init__(self) -> None:
-        super().__init__([(1.0, 0.0), (0.5, 0.0)], [0.8, 0.2])
-
-    def predict(self, observations: Observations) -> Prediction:
-        gone_m = observations.velocity_mps[:, None, None] * TIME_S[:, None] * np.array([1.0, 0.5])[:, None, None]
-        return replace(super().predict(observations), position_m=observations.position_m[:, None, None] + gone_m)
 
 
 def judged(frames: list[TrackFrame]) -> tuple[FloatArray, FloatArray, int, Source]:

@@ -1,0 +1,90 @@
+"""People who walk heed who walks along."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.frames import frame
+from tests.unit.inference.judging.fakes import TIME_S, GoesOn, fed
+from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
+from trajnet.inference.judging.company import ALIKE_MPS, HORIZONS_S, NEAR_M, SHARE, WALKS_MPS, companions
+from trajnet.types import FloatArray, ObjectClass, Prediction, TrackFrame
+
+HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
+Walker = tuple[tuple[float, float], tuple[float, float]]
+
+
+def walking(*people: Walker, kind: ObjectClass = ObjectClass.PEDESTRIAN) -> TrackFrame:
+    """People, each with a place and a velocity."""
+    velocity = np.array([v for _, v in people])
+    return frame(0.0, {str(i): place for i, (place, _) in enumerate(people)}, yaw=None, velocity=velocity, kind=kind)
+
+
+def heeded(one: TrackFrame) -> Prediction:
+    return fed(Stream(GoesOn(), judging=HEED_ONLY), [one])[-1]
+
+
+def gone(one: TrackFrame) -> FloatArray:
+    """The most probable paths, from where they begin, (N, T, 2)."""
+    found: FloatArray = heeded(one).position_m[:, 0] - one.position_m[:, None]
+    return found
+
+
+@pytest.mark.parametrize(("apart_m", "slower_mps"), [(1.0, 0.2), (3.0, 0.2), (1.0, 0.8)])
+def test_two_who_walk_together_come_closer_to_each_other_s_ways(apart_m: float, slower_mps: float) -> None:
+    one = walking(((0.0, 0.0), (1.4, 0.0)), ((0.0, apart_m), (1.4 - slower_mps, 0.0)))
+    counts = np.exp(-((apart_m / NEAR_M) ** 2) - (slower_mps / ALIKE_MPS) ** 2)
+    weight = np.interp(TIME_S, HORIZONS_S, SHARE) * counts / (counts + 1.0)
+    np.testing.assert_allclose(gone(one)[0, :, 0], (1.4 - weight * slower_mps) * TIME_S)
+    np.testing.assert_allclose(gone(one)[1, :, 0], (1.4 - slower_mps + weight * slower_mps) * TIME_S)
+
+
+def test_many_count_for_more_than_one() -> None:
+    def of(companions_: int) -> float:
+        others: list[Walker] = [((0.3 * i, 0.5), (1.1, 0.0)) for i in range(companions_)]
+        return float(gone(walking(((0.0, 0.0), (1.4, 0.0)), *others))[0, -1, 0])
+
+    reached_m = [of(count) for count in range(5)]
+    assert reached_m == sorted(reached_m, reverse=True)
+    assert 1.4 * 6.0 > reached_m[-1] > (1.4 - SHARE[-1] * 0.3) * 6.0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ((0.0, 30.0), (1.0, 0.0)),  # far away
+        ((0.0, 1.0), (-1.4, 0.0)),  # comes the other way
+        ((0.0, 1.0), (0.9 * WALKS_MPS, 0.0)),  # stands
+    ],
+)
+def test_others_count_for_next_to_nothing(other: Walker) -> None:
+    found_m = gone(walking(((0.0, 0.0), (1.4, 0.0)), other))[0]
+    np.testing.assert_allclose(found_m, np.array([1.4, 0.0]) * TIME_S[:, None], atol=0.02)
+
+
+def test_only_people_have_company_and_only_their_most_probable_path_moves() -> None:
+    people: tuple[Walker, Walker] = (((0.0, 0.0), (1.4, 0.0)), ((0.0, 1.0), (1.0, 0.0)))
+    one = walking(*people)
+    plain, drawn = fed(Stream(GoesOn(), judging=NO_JUDGING), [one])[-1], heeded(one)
+    assert (drawn.position_m[:, 0] != plain.position_m[:, 0]).any(axis=(1, 2)).all()
+    np.testing.assert_array_equal(drawn.position_m[:, 1:], plain.position_m[:, 1:])
+    for name in ("yaw_rad", "covariance_m2", "probability", "source"):
+        np.testing.assert_array_equal(getattr(drawn, name), getattr(plain, name))
+    for kind in (ObjectClass.BICYCLE, ObjectClass.UNKNOWN):
+        one = walking(*people, kind=kind)
+        plain, drawn = fed(Stream(GoesOn(), judging=NO_JUDGING), [one])[-1], heeded(one)
+        np.testing.assert_array_equal(drawn.position_m, plain.position_m)
+
+
+def test_nobody_counts_for_itself() -> None:
+    found = companions(np.zeros((3, 2)), np.zeros((3, 2)))
+    np.testing.assert_array_equal(found, 1.0 - np.eye(3))
+
+
+def test_the_order_of_rows_says_nothing() -> None:
+    rng = np.random.default_rng(0)
+    people: list[Walker] = [(tuple(rng.uniform(0, 5, 2)), tuple(rng.normal(1.0, 0.3, 2))) for _ in range(12)]
+    order = rng.permutation(12)
+    plain, turned = gone(walking(*people)), gone(walking(*(people[i] for i in order)))
+    np.testing.assert_allclose(plain[order], turned, atol=1e-12)

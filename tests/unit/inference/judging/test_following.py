@@ -1,0 +1,118 @@
+"""Vehicles that follow heed what the one ahead will do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.frames import frame
+from tests.unit.inference.judging.fakes import TIME_S, GoesOn, fed
+from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
+from trajnet.inference.base import Predictor
+from trajnet.inference.judging.following import (
+    FASTER_MPS2,
+    GAP_M,
+    GAP_S,
+    HORIZONS_S,
+    SETS_OFF_M,
+    SHARE,
+    SLOWER_MPS2,
+    Following,
+)
+from trajnet.inference.judging.leaders import Leaders
+from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
+
+HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
+LENGTH_M = 4.0
+
+
+def queue(*cars: tuple[float, float], kind: ObjectClass = ObjectClass.CAR) -> TrackFrame:
+    """Cars in one lane, each with its place along it and its speed."""
+    velocity = np.array([[speed_mps, 0.0] for _, speed_mps in cars])
+    return frame(0.0, {str(i): (x_m, 0.0) for i, (x_m, _) in enumerate(cars)}, velocity=velocity, kind=kind)
+
+
+def heeded(one: TrackFrame, model: Predictor | None = None) -> Prediction:
+    return fed(Stream(model or GoesOn(), judging=HEED_ONLY), [one])[-1]
+
+
+def progress(own_mps: float, leader_mps: float, gap_m: float) -> FloatArray:
+    """How far the follower gets, of two."""
+    answer = heeded(queue((0.0, own_mps), (gap_m + LENGTH_M, leader_mps)))
+    assert np.array_equal(answer.position_m[0, 0, :, 1], np.zeros(len(TIME_S)))
+    found: FloatArray = answer.position_m[0, 0, :, 0]
+    return found
+
+
+@pytest.mark.parametrize(("own_mps", "leader_mps", "gap_m"), [(10.0, 8.0, 12.0), (10.0, 11.0, 5.0), (9.0, 8.5, 40.0)])
+def test_who_follows_comes_closer_to_what_the_leader_does(own_mps: float, leader_mps: float, gap_m: float) -> None:
+    weight = np.interp(TIME_S, HORIZONS_S, SHARE) * np.exp(-gap_m / (GAP_M + GAP_S * own_mps))
+    wanted = (own_mps + weight * (leader_mps - own_mps)) * TIME_S
+    np.testing.assert_allclose(progress(own_mps, leader_mps, gap_m), wanted)
+
+
+def test_nobody_is_slowed_or_sped_up_more_than_a_driver_would() -> None:
+    # A stopped car right ahead, and one that races away.
+    np.testing.assert_allclose(progress(20.0, 0.0, 0.0)[:2], 20.0 * TIME_S[:2] - 0.5 * SLOWER_MPS2 * TIME_S[:2] ** 2)
+    np.testing.assert_allclose(progress(10.0, 30.0, 0.0), 10.0 * TIME_S + 0.5 * FASTER_MPS2 * TIME_S**2)
+    for own_mps, leader_mps in ((20.0, 0.0), (3.0, 30.0), (30.0, 3.0)):
+        assert (np.diff(progress(own_mps, leader_mps, 0.0)) >= 0.0).all()
+
+
+def test_who_hardly_sets_off_is_not_drawn_along() -> None:
+    slow_mps = 0.1 * SETS_OFF_M / TIME_S[-1]
+    gain_m = progress(slow_mps, 1.0, 0.0) - slow_mps * TIME_S
+    assert gain_m[-1] == pytest.approx(0.1 * SHARE[-1] * (1.0 - slow_mps) * TIME_S[-1])
+    np.testing.assert_array_equal(progress(0.0, 10.0, 0.0), np.zeros(len(TIME_S)))
+
+
+def test_the_leader_of_the_leader_has_its_say() -> None:
+    pair = heeded(queue((0.0, 10.0), (14.0, 10.0))).position_m[0, 0, -1, 0]
+    braking = heeded(queue((0.0, 10.0), (14.0, 10.0), (24.0, 6.0))).position_m[:, 0, -1, 0]
+    assert braking[1] < 14.0 + 60.0
+    assert braking[0] < pair == 60.0
+
+
+def test_only_the_most_probable_path_moves() -> None:
+    one = queue((0.0, 10.0), (14.0, 8.0))
+    plain, drawn = fed(Stream(GoesOn(), judging=NO_JUDGING), [one])[-1], heeded(one)
+    assert (drawn.position_m[0, 0] != plain.position_m[0, 0]).any()
+    np.testing.assert_array_equal(drawn.position_m[0, 1:], plain.position_m[0, 1:])
+    np.testing.assert_array_equal(drawn.position_m[1], plain.position_m[1])
+    for name in ("yaw_rad", "covariance_m2", "probability", "source"):
+        np.testing.assert_array_equal(getattr(drawn, name), getattr(plain, name))
+
+
+@pytest.mark.parametrize("kind", [ObjectClass.PEDESTRIAN, ObjectClass.BICYCLE, ObjectClass.MOTORCYCLE])
+def test_only_vehicles_follow(kind: ObjectClass) -> None:
+    answer = heeded(queue((0.0, 10.0), (14.0, 6.0), kind=kind))
+    np.testing.assert_allclose(answer.position_m[0, 0, :, 0], 10.0 * TIME_S)
+
+
+def test_vehicles_follow_riders_but_no_one_on_foot() -> None:
+    velocity = np.array([[10.0, 0.0], [4.0, 0.0]])
+    for kind, moves in ((ObjectClass.BICYCLE, True), (ObjectClass.PEDESTRIAN, False)):
+        one = frame(0.0, {"a": (0.0, 0.0), "b": (14.0, 0.0)}, velocity=velocity, kind=[ObjectClass.CAR, kind])
+        assert (heeded(one).position_m[0, 0, -1, 0] < 60.0) == moves
+
+
+class Physics(GoesOn):
+    """Its first row is not the model's."""
+
+    def predict(self, observations):  # type: ignore[no-untyped-def]
+        answer = super().predict(observations)
+        answer.source[0] = Source.PHYSICS
+        return answer
+
+
+def test_rows_that_the_model_did_not_answer_stay() -> None:
+    answer = heeded(queue((0.0, 10.0), (14.0, 6.0), (20.0, 2.0)), Physics())
+    np.testing.assert_array_equal(answer.position_m[0, 0, :, 0], 10.0 * TIME_S)
+    assert (answer.position_m[1, 0, :, 0] < 14.0 + 6.0 * TIME_S).all()
+
+
+def test_short_predictions_have_leaders_too() -> None:
+    time_s = np.array([0.4, 0.8])
+    leaders = Leaders(np.array([0]), np.array([1]), np.array([0.0]))
+    found = Following(time_s).progress(time_s[:, None] * [10.0, 9.5], leaders, np.array([10.0, 9.5]))
+    assert ((found[:, 0] < 10.0 * time_s) & (found[:, 0] > 9.5 * time_s)).all()
