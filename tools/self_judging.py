@@ -14,7 +14,7 @@ are predicted to end more than 0.5 and 2 m away, and how many true positions lie
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -119,11 +119,13 @@ class Remembering(BasePredictor):
 WAYS = (NO_JUDGING, JudgingOptions(adapt_spread=False), JudgingOptions())
 
 
-def streamed(model: str, scenes: list[Scene], site: Site) -> tuple[list[Found], Windows]:
-    """Stream the scenes of a site one after the other in each of WAYS, and measure."""
+def streamed(
+    model: str, scenes: list[Scene], site: Site, ways: Sequence[JudgingOptions]
+) -> tuple[list[Found], Windows]:
+    """Stream the scenes of a site one after the other in each of these ways, and measure."""
     predictor = Remembering(load_predictor(model))
-    streams = [Stream(predictor, judging=way, warn_without_map=False) for way in WAYS]
-    found, seen = [list[Found]() for _ in WAYS], list[Windows]()
+    streams = [Stream(predictor, judging=way, warn_without_map=False) for way in ways]
+    found, seen = [list[Found]() for _ in ways], list[Windows]()
     for scene in scenes:
         first = np.arange(scene.frame_count) < (site.frames or scene.frame_count)
         rows = np.flatnonzero((scene.row_frame % site.stride == 0) & first[scene.row_frame])
@@ -177,7 +179,10 @@ def main() -> None:
     parser.add_argument("--models", required=True, help="model files, with commas between them")
     parser.add_argument("--sites", default="mini,east,changchun")
     parser.add_argument("--without-map", action="store_true")
+    parser.add_argument("--without", choices=("weigh", "combine", "heed"), help="a part of self-judging to leave out")
     chosen = parser.parse_args()
+    off_too = {chosen.without: False} if chosen.without else {}
+    ways = [replace(way, **off_too) for way in WAYS]
     print("| model, site | objects | n | top | best | end > 0.5 m, % | > 2 m, % | in 90 %, 1 to 6 s | in 50 % |")
     print("|---" * 9 + "|")
     for name in chosen.sites.split(","):
@@ -185,7 +190,7 @@ def main() -> None:
         if chosen.without_map:
             scenes = [replace(scene, lanes=(), raster=None) for scene in scenes]
         for model in chosen.models.split(","):
-            (off, weighed, on), windows = streamed(model, scenes, SITES[name])
+            (off, weighed, on), windows = streamed(model, scenes, SITES[name], ways)
             label = f"{Path(model).stem.removeprefix('trajnet-')}, {name}" + (" no map" if chosen.without_map else "")
             print(table(label, off, weighed, on, windows), flush=True)
 
