@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument("--without-map", action="store_true")
     parser.add_argument("--without", choices=("weigh", "combine", "heed"), help="a part of self-judging to leave out")
     chosen = parser.parse_args()
-    off_too = {chosen.without: False} if chosen.without else {}
+    off_too: dict[str, Any] = {chosen.without: False} if chosen.without else {}
     ways = [replace(way, **off_too) for way in WAYS]
     print("| model, site | objects | n | top | best | end > 0.5 m, % | > 2 m, % | in 90 %, 1 to 6 s | in 50 % |")
     print("|---" * 9 + "|")
