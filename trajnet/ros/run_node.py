@@ -35,9 +35,10 @@ def run_node(name: str, make: Callable[[], NodeT], run: Callable[[NodeT], int], 
         return run(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
-    except Exception:
+    except Exception as error:
         if rclpy.ok():
             raise
+        print(f"{name}: told to stop ({in_words(error)})", file=sys.stderr)
         return 0
     finally:
         rclpy.try_shutdown()

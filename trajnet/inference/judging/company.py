@@ -4,7 +4,7 @@ People walk in groups, with streams and across with the lights, and share what t
 are going, and how fast. How much another one counts falls with the distance and with the difference of velocities, and
 the mean of several counts for more than that of one.
 
-The weights were chosen at sites that the default model was not trained on, see docs/self-judging.md.
+How the weights were chosen: docs/self-judging.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ NEAR_M, ALIKE_MPS = 3.0, 0.8
 WALKS_MPS = 0.3
 #: So much of others counts half of what many do.
 HALF = 1.0
+#: Numbers that are multiplied at once: NumPy's library spreads more over threads, which costs milliseconds where the
+#: model's own threads are at work.
+_AT_ONCE = 200_000
 
 _PEDESTRIAN = int(ObjectClass.PEDESTRIAN)
 
@@ -29,9 +32,10 @@ _PEDESTRIAN = int(ObjectClass.PEDESTRIAN)
 def companions(position_m: FloatArray, velocity_mps: FloatArray) -> FloatArray:
     """Return how much each of N people counts for each other one, (N, N), 0 for itself. Both (N, 2)."""
     found: FloatArray = np.zeros((len(position_m), len(position_m)))
-    for values, scale in ((position_m, NEAR_M), (velocity_mps, ALIKE_MPS)):
-        for column in values.T / scale:
-            found -= np.square(column[:, None] - column)
+    with np.errstate(over="ignore"):  # positions without sense: whoever is infinitely far away counts nothing
+        for values, scale in ((position_m, NEAR_M), (velocity_mps, ALIKE_MPS)):
+            for column in values.T / scale:
+                found -= np.square(column[:, None] - column)
     np.exp(found, out=found)
     np.fill_diagonal(found, 0.0)
     return found
@@ -63,6 +67,15 @@ class Company:
         paths_m = prediction.position_m.reshape(-1, times, 2)  # a view
         gone_m = paths_m.take(place, axis=0) - begin_m[:, None]
         total = np.add.reduce(weight, axis=1)
-        towards_m = (weight @ gone_m.reshape(len(row), -1)).reshape(gone_m.shape) - total[:, None, None] * gone_m
+        towards_m = _product(weight, gone_m.reshape(len(row), -1)).reshape(gone_m.shape)
+        towards_m -= total[:, None, None] * gone_m
         towards_m *= (self._share / (total + HALF)[:, None])[..., None]
         paths_m[place] += towards_m
+
+
+def _product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return the matrix product, computed in as many parts as keep it to one thread."""
+    rows = max(_AT_ONCE // right.size, 1)
+    if len(left) <= rows:
+        return left @ right
+    return np.concatenate([left[begin : begin + rows] @ right for begin in range(0, len(left), rows)])

@@ -1,24 +1,25 @@
 """Draw the most probable path of who follows a vehicle towards what that vehicle will do.
 
 The model sees who is ahead now, and the lanes; what is ahead of that one decides as well, and its own prediction knows
-it. So the progress on the path is combined with the progress of the leader on its own (as combination.py does it with
-constant velocity, whose errors are as independent of the model's). A leader that is close counts for more, and the more
-the further one looks: who follows has to do what the leader does, a little later. Leaders follow leaders, so what a
-queue does reaches its end in as many steps as PASSES.
+it. So the progress on the path is combined with the progress of the leader on its own, as combination.py does it with
+that of constant velocity. A leader that is close counts for more, and the more the further one looks: who follows has
+to do what the leader does, a little later. Leaders follow leaders, PASSES deep.
 
-The weights were chosen at sites that the default model was not trained on, see docs/self-judging.md.
+How the weights were chosen: docs/self-judging.md.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.arrays import any_true
 from trajnet.inference.judging.leaders import Leaders, leaders_of
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.inference.judging.way import SHORTEST_M, along, way_of
+from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, FloatArray, Prediction
+from trajnet.types import BoolArray, FloatArray, ObjectClass, Prediction
 
 #: For each class: whether it follows. Riders filter through; too few were seen to say what they do.
 VEHICLES: BoolArray = CLASS_GROUP == 0
@@ -30,7 +31,7 @@ GAP_M, GAP_S = 15.0, 0.5
 SETS_OFF_M = 5.0
 #: Leaders are looked for along paths whose points are so far apart in time (s).
 COARSE_S = 1.0
-#: Who follows is not slowed or sped up by more than this beyond what it does anyway (m/s²).
+#: Nobody gets farther behind or ahead of its own prediction than this would take it from now on (m/s²).
 SLOWER_MPS2, FASTER_MPS2 = 2.0, 1.0
 #: How many leaders ahead of each other have their say.
 PASSES = 2
@@ -44,15 +45,22 @@ class Following:
         self._share: FloatArray = np.interp(time_s, HORIZONS_S, SHARE)[:, None]
         half_s2 = 0.5 * np.square(time_s)[:, None]
         self._slower_m, self._faster_m = -SLOWER_MPS2 * half_s2, FASTER_MPS2 * half_s2
+        every = np.arange(len(ObjectClass), dtype=np.int8)
+        self._reach_m: FloatArray = time_s[:, None] * max_speed_mps(every)
         seconds = np.searchsorted(time_s, np.arange(COARSE_S, time_s[-1], COARSE_S) - 1e-9)
         self._coarse = np.unique(np.append(seconds, len(time_s) - 1))
 
-    def progress(self, passed_m: FloatArray, leaders: Leaders, speed_mps: FloatArray) -> FloatArray:
+    def progress(
+        self, passed_m: FloatArray, leaders: Leaders, speed_mps: FloatArray, object_class: NDArray[np.int8]
+    ) -> FloatArray:
         """Return the progress of the followers (T, F) in m, between their own and that of their leaders.
 
-        passed_m (T, N): that of all objects on their paths. speed_mps (N,).
+        passed_m (T, N): that of all objects on their paths. speed_mps, object_class (N,).
         """
         own_m = passed_m.take(leaders.row, axis=1)
+        # No farther than the class can get, if the model does not say so itself.
+        most_m = np.maximum(self._reach_m.take(object_class.take(leaders.row), axis=1) - own_m, 0.0)
+        np.minimum(most_m, self._faster_m, out=most_m)
         decay_m = GAP_M + GAP_S * speed_mps.take(leaders.row)
         weight = self._share * np.exp(-np.maximum(leaders.gap_m, 0.0) / decay_m)
         faster = weight * np.minimum(own_m[-1] / SETS_OFF_M, 1.0)
@@ -62,7 +70,7 @@ class Following:
             ahead_m -= own_m
             ahead_m *= np.where(ahead_m < 0.0, weight, faster)
             np.maximum(ahead_m, self._slower_m, out=ahead_m)
-            np.minimum(ahead_m, self._faster_m, out=ahead_m)
+            np.minimum(ahead_m, most_m, out=ahead_m)
             ahead_m += own_m
             now_m[:, leaders.row] = ahead_m
         return np.maximum.accumulate(ahead_m, axis=0)
@@ -70,7 +78,8 @@ class Following:
     def draw(self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, model: BoolArray) -> None:
         """Move the most probable path of each follower that the model answered, model (N,), in place.
 
-        speed_mps (N,): with which each object goes on.
+        speed_mps (N,): with which each object goes on. Whose direction is unknown leads nobody: it is predicted to stay
+        where it is, for want of a direction (trajnet.inference.stream.hold_undirected).
         """
         follows = VEHICLES.take(observations.object_class) & model
         if not any_true(follows):
@@ -83,8 +92,9 @@ class Following:
         coarse_m = way.gone_m.take(self._coarse, axis=1)
         leaders = leaders_of(
             coarse_m[0] + 1j * coarse_m[1], here_m, observations.yaw_rad, observations.heading_known,
-            observations.size_m, follows, observations.wheeled,
+            observations.size_m, follows, observations.wheeled & observations.direction_known,
         )  # fmt: skip
         if len(row := leaders.row):
-            moved_m = along(way.take(row), self.progress(way.passed_m, leaders, speed_mps))
+            progress_m = self.progress(way.passed_m, leaders, speed_mps, observations.object_class)
+            moved_m = along(way.take(row), progress_m)
             paths_m[place.take(row)] = (moved_m + observations.position_m.take(row, axis=0).T[:, None]).T

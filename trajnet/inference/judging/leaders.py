@@ -1,4 +1,4 @@
-"""Who drives ahead of whom: of each path the next vehicle that stands or drives on it, in its direction.
+"""Who drives ahead of whom: of each path the next vehicle or rider that stands or drives on it, in its direction.
 
 Points of the plane are complex numbers here, x + iy, from the begin of a path: times the conjugate of a direction they
 are how far along it (the real part) and to its left. That halves the calls, and small calls are what this takes.
@@ -22,14 +22,17 @@ OVERLAP = 0.8
 AHEAD_M = 1.5
 #: Who points elsewhere crosses or comes the other way: the least cosine of the angle between.
 SAME_WAY = 0.5
-#: Looked at closely for each path: the nearest ones that may be on it, so that the work is bounded.
-MOST = 8
+#: Where more may be on the paths than AT_ONCE and so many for each, only the nearest of each are looked at closely.
+MOST, AT_ONCE = 8, 512
 
 Points = NDArray[np.complex128]
 
 
 class Leaders(NamedTuple):
-    """F followers. row (F,): rising. leader (F,): the row ahead of each. gap_m (F,): between their outlines, along."""
+    """F followers. row (F,): rising. leader (F,): the row ahead of each.
+
+    gap_m (F,): between their outlines, along the path; below 0 where they overlap.
+    """
 
     row: IntArray
     leader: IntArray
@@ -118,7 +121,8 @@ def _near(
     np.multiply(pieces.end_m, turned, out=vertex_m[-1])
     parts_m = vertex_m.view(np.float64)  # (V + 2, 2 F): x, y of the first path, and so on
     low_m, high_m = np.minimum.reduce(parts_m), np.maximum.reduce(parts_m)
-    half_m = (0.5 * (high_m - low_m)).reshape(-1, 1, 2) + (wide_m.take(row) + np.maximum.reduce(wide_m))[:, None, None]
+    widest_m = np.maximum.reduce(wide_m.take(other), initial=0.0)
+    half_m = (0.5 * (high_m - low_m)).reshape(-1, 1, 2) + (wide_m.take(row) + widest_m)[:, None, None]
     middle_m = (0.5 * (low_m + high_m)).view(np.complex128)
     off_m = np.subtract.outer(begin_m.take(row), begin_m.take(other))  # (F, L)
     off_m *= turned[:, None]
@@ -128,7 +132,7 @@ def _near(
     leader = other.take(index)
     apart = leader != row.take(path)
     path, leader = path.compress(apart), leader.compress(apart)
-    if len(path) > MOST * len(row):  # rare: many around paths that turn
+    if len(path) > max(MOST * len(row), AT_ONCE):  # rare: many around many paths that turn
         order = np.lexsort((np.abs(begin_m.take(leader) - begin_m.take(row.take(path))), path))
         path, leader = path.take(order), leader.take(order)
         nearest = np.arange(len(path)) - np.searchsorted(path, path) < MOST

@@ -87,8 +87,7 @@ class SelfJudge:
         self._knot_s = np.concatenate([[0.0], time_s[: self._points]])
         self._spreads = Spreads(time_s)
         self._combination = Combination(time_s) if options.combine else None
-        self._following = Following(time_s) if options.heed else None
-        self._company = Company(time_s)
+        self._heeding = (Following(time_s), Company(time_s)) if options.heed else None
         self._standing_time = StandingTime()
         self._speed_change = SpeedChange()
         self._turn_rate = TurnRate()
@@ -142,9 +141,10 @@ class SelfJudge:
             stood_s = self._standing_time.stood_s(observations)
             change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
             self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
-        if self._following is not None:
-            self._following.draw(observations, prediction, speed_mps, model)
-            self._company.draw(observations, prediction, velocity_mps, speed_mps, model)
+        if self._heeding is not None:
+            following, company = self._heeding
+            following.draw(observations, prediction, speed_mps, model)
+            company.draw(observations, prediction, velocity_mps, speed_mps, model)
         result = prediction
         if self._options.weigh:
             course_rad = np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0])
