@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trajnet.arrays import any_true
 from trajnet.inference.judging.way import NO_LENGTH_M, SHORTEST_PIECE_M
 from trajnet.types import BoolArray, FloatArray, IntArray
 
@@ -100,10 +101,11 @@ def _pieces(path_m: Points) -> _Pieces:
     np.subtract(path_m, start_m[:-1], out=direction[:-1])
     np.abs(direction[:-1], out=length_m[:-1])
     np.add.accumulate(length_m[:-1], axis=0, out=before_m[1:])
-    direction[-1] = np.where(length_m[-2] < SHORTEST_PIECE_M, path_m[-1], direction[-2])
-    divisor_m = length_m.copy()
-    np.abs(direction[-1], out=divisor_m[-1])
-    direction /= np.maximum(divisor_m, NO_LENGTH_M)
+    tiny = length_m[:-1] < SHORTEST_PIECE_M  # no direction: the path's own is taken
+    if any_true(tiny):
+        np.copyto(direction[:-1], path_m[-1], where=tiny)
+    direction[-1] = direction[-2]
+    direction /= np.maximum(np.abs(direction), NO_LENGTH_M)
     np.maximum(REACH_M - before_m[-1], 0.0, out=length_m[-1])
     return _Pieces(start_m, direction, length_m, before_m, path_m[-1] + direction[-1] * length_m[-1])
 
