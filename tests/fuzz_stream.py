@@ -19,8 +19,9 @@ import numpy as np
 from trajnet.inference import ConstantVelocity, JudgingOptions, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.inference.validity import servable_rows
+from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations, TrackPolicy
-from trajnet.types import ObjectClass, Prediction, Source, TrackFrame
+from trajnet.types import IntArray, ObjectClass, Prediction, Source, TrackFrame
 
 TIME_S = np.array([0.5, 1.0, 3.0, 6.0])
 #: Magnitudes of positions and speeds: a street, UTM, nonsense, and beyond what float32 holds.
@@ -72,6 +73,8 @@ def frame(rng: np.random.Generator, timestamp_ns: int) -> TrackFrame:
     known = rng.random((2, count)) < 0.7
     missing = np.where(known, 0.0, np.nan)
     size_m = np.exp(rng.uniform(-3.0, 4.0, (count, 2)))
+    if rng.random() < 0.3:
+        return lane(rng, timestamp_ns, ids)
     return TrackFrame(
         timestamp_ns,
         tuple(f"t{i}" for i in ids),
@@ -83,6 +86,20 @@ def frame(rng: np.random.Generator, timestamp_ns: int) -> TrackFrame:
         known[1],
         size_m,
     )
+
+
+def lane(rng: np.random.Generator, timestamp_ns: int, ids: IntArray) -> TrackFrame:
+    """Return a frame of objects one behind the other, at any speed that their classes may have."""
+    count = len(ids)
+    kinds = rng.integers(0, len(ObjectClass), count).astype(np.int8)
+    place_m = np.stack([np.cumsum(rng.uniform(0.0, 30.0, count)), rng.normal(0.0, 0.5, count)], axis=1)
+    speed = max_speed_mps(kinds) * rng.choice([0.0, 0.5, 0.99, 1.0], count)
+    known = rng.random(count) < 0.9
+    velocity_mps = np.where(known[:, None], np.stack([speed, np.zeros(count)], axis=1), np.nan)
+    return TrackFrame(
+        timestamp_ns, tuple(f"t{i}" for i in ids), kinds, place_m, np.zeros(count), np.ones(count, np.bool_),
+        velocity_mps, known, np.exp(rng.uniform(-1.0, 2.5, (count, 2))),
+    )  # fmt: skip
 
 
 def broken_rules(one: TrackFrame, answer: Prediction) -> list[str]:

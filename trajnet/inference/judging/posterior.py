@@ -34,9 +34,9 @@ class JudgingOptions:
     weigh: whether their errors weigh the experts. adapt_spread: whether the covariances adapt to the traffic (see
     spread.py). combine: whether the most probable path is drawn towards constant velocity (see combination.py). heed:
     whether that of a vehicle is drawn towards what the one ahead will do, and that of who walks towards who walks along
-    (see following.py, company.py). Each of the four is independent of the others. cadence_s: an answer of each track is
-    kept so often. horizons_s: ages at which each is judged; those beyond the predictor's last time are left out. prior:
-    of model, constant velocity, standing.
+    (see following.py, company.py). Each of the four can be left out. cadence_s: an answer of each track is kept so
+    often. horizons_s: ages at which each is judged; those beyond the predictor's last time are left out. prior: of
+    model, constant velocity, standing.
     scale_floor_m, scale_mps: the scale of an error. memory_s, doubt: see above. The defaults were chosen on recordings
     other than those of docs/self-judging.md.
     """
