@@ -8,7 +8,16 @@ import pytest
 from tests.frames import frame
 from tests.unit.inference.judging.fakes import TIME_S, GoesOn, fed
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
-from trajnet.inference.judging.company import ALIKE_MPS, HORIZONS_S, NEAR_M, SHARE, WALKS_MPS, companions
+from trajnet.inference.judging.company import (
+    _AT_ONCE,
+    ALIKE_MPS,
+    HALF,
+    HORIZONS_S,
+    NEAR_M,
+    SHARE,
+    WALKS_MPS,
+    companions,
+)
 from trajnet.types import FloatArray, ObjectClass, Prediction, TrackFrame
 
 HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
@@ -88,3 +97,14 @@ def test_the_order_of_rows_says_nothing() -> None:
     order = rng.permutation(12)
     plain, turned = gone(walking(*people)), gone(walking(*(people[i] for i in order)))
     np.testing.assert_allclose(plain[order], turned, atol=1e-12)
+
+
+def test_many_at_once_are_the_same_in_parts() -> None:
+    rng = np.random.default_rng(1)
+    people: list[Walker] = [(tuple(rng.uniform(0, 40, 2)), tuple(rng.normal(1.0, 0.3, 2))) for _ in range(150)]
+    one = walking(*people)
+    counts, plain = companions(one.position_m, one.velocity_mps), one.velocity_mps[:, None] * TIME_S[:, None]
+    share = np.interp(TIME_S, HORIZONS_S, SHARE)[:, None] / (counts.sum(axis=1) + HALF)[:, None, None]
+    wanted_m = plain + share * (np.einsum("ij,jtx->itx", counts, plain) - counts.sum(axis=1)[:, None, None] * plain)
+    assert plain[0].size * 150 * 150 > _AT_ONCE  # more than one part
+    np.testing.assert_allclose(gone(one), wanted_m, atol=1e-9)

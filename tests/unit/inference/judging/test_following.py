@@ -20,6 +20,7 @@ from trajnet.inference.judging.following import (
     Following,
 )
 from trajnet.inference.judging.leaders import Leaders
+from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
@@ -117,3 +118,26 @@ def test_short_predictions_have_leaders_too() -> None:
     cars = np.full(2, ObjectClass.CAR, np.int8)
     found = Following(time_s).progress(time_s[:, None] * [10.0, 9.5], leaders, np.array([10.0, 9.5]), cars)
     assert ((found[:, 0] < 10.0 * time_s) & (found[:, 0] > 9.5 * time_s)).all()
+
+
+def test_what_has_no_direction_yet_leads_nobody() -> None:
+    """Its predicted path has no length for want of a direction: that is no reason to brake."""
+    model = GoesOn()
+    stream = Stream(model, judging=HEED_ONLY)
+    behind = {"a": (0.0, 0.0)}
+    velocity = [[10.0, 0.0]]
+    fed(stream, [frame(0.0, behind, velocity=velocity)])
+    both = TrackFrame(
+        100_000_000, ("a", "b"), np.full(2, ObjectClass.CAR), np.array([[1.0, 0.0], [14.0, 0.0]]),
+        np.array([0.0, np.nan]), np.array([True, False]), np.array([[10.0, 0.0], [np.nan, np.nan]]), np.array([True, False]),
+        np.tile([4.0, 2.0], (2, 1)),
+    )  # fmt: skip
+    (answer,) = fed(stream, [both])
+    np.testing.assert_allclose(answer.position_m[0, 0, :, 0], 1.0 + 10.0 * TIME_S)
+
+
+def test_nobody_is_drawn_along_faster_than_its_class() -> None:
+    truck, car = max_speed_mps(np.array([ObjectClass.TRUCK, ObjectClass.CAR], np.int8)).tolist()
+    velocity = np.array([[0.99 * truck, 0.0], [0.99 * car, 0.0]])
+    one = frame(0.0, {"a": (0.0, 0.0), "b": (9.0, 0.0)}, velocity=velocity, kind=[ObjectClass.TRUCK, ObjectClass.CAR])
+    np.testing.assert_allclose(heeded(one).position_m[0, 0, 2:, 0], truck * TIME_S[2:])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajnet.inference.judging.leaders import AHEAD_M, MOST, OVERLAP, REACH_M, SAME_WAY, Leaders, leaders_of
+from trajnet.inference.judging.leaders import AHEAD_M, AT_ONCE, MOST, OVERLAP, REACH_M, SAME_WAY, Leaders, leaders_of
 from trajnet.types import BoolArray, FloatArray
 
 #: Points of a path, a second apart.
@@ -111,11 +111,26 @@ def test_nobody_follows_nobody() -> None:
     assert found([(0.0, 0.0), (9.0, 0.0)], [(0.0, 0.0)] * 2) == {}
 
 
-def test_many_in_one_place_are_bounded_and_the_nearest_leads() -> None:
-    count = 4 * MOST
-    places = [(float(3 * i), 0.0) for i in range(count)]
-    got = found(places, [(20.0, 0.0)] * count)
-    assert {row: leader for row, (leader, _) in got.items()} == {i: i + 1 for i in range(count - 1)}
+def test_of_too_many_that_may_be_on_a_path_the_nearest_of_each_are_looked_at() -> None:
+    count = AT_ONCE
+    places = [(0.0, 0.0), (400.0, 400.0)] + [(200.0 + 0.1 * i, 200.0) for i in range(count)]
+    # The first goes round a wide bend, inside of which all others stand; its leader is farther away than they.
+    bend_m = 400.0 * np.exp(1j * np.linspace(-np.pi / 2, 0.0, 12)[1:]) + 400j
+    path_m = np.zeros((11, len(places)), np.complex128)
+    path_m[:, 0] = bend_m
+
+    def leader(*, others: bool) -> list[int]:
+        leads = np.ones(len(places), bool)
+        leads[2:] = others
+        got = leaders_of(
+            path_m, np.array(places) @ [1.0, 1j], np.full(len(places), np.pi / 2), np.ones(len(places), bool),
+            np.tile([4.0, 2.0], (len(places), 1)), np.arange(len(places)) == 0, leads,
+        )  # fmt: skip
+        return [int(row) for row in got.leader]
+
+    assert leader(others=False) == [1]
+    assert leader(others=True) == []
+    assert count > MOST
 
 
 coordinate = st.floats(-60.0, 60.0).map(lambda x: round(x, 2))
