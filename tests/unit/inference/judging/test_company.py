@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
-from tests.unit.inference.judging.fakes import TIME_S, GoesOn, fed
+from tests.unit.inference.judging.fakes import TIME_S, GoesOn, Says, fed
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
 from trajnet.inference.judging.company import (
     _AT_ONCE,
@@ -18,10 +18,23 @@ from trajnet.inference.judging.company import (
     WALKS_MPS,
     companions,
 )
+from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, ObjectClass, Prediction, TrackFrame
 
 HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
 Walker = tuple[tuple[float, float], tuple[float, float]]
+
+
+class Straight(Says):
+    """1 m/s along x; the other at the edge of what it may do."""
+
+    def __init__(self) -> None:
+        super().__init__([(1.0, 0.0)], [1.0])
+
+    def predict(self, observations: Observations) -> Prediction:
+        answer = super().predict(observations)
+        answer.position_m[1:, 0, :, 1] += TIME_S
+        return answer
 
 
 def walking(*people: Walker, kind: ObjectClass = ObjectClass.PEDESTRIAN) -> TrackFrame:
@@ -108,3 +121,18 @@ def test_many_at_once_are_the_same_in_parts() -> None:
     wanted_m = plain + share * (np.einsum("ij,jtx->itx", counts, plain) - counts.sum(axis=1)[:, None, None] * plain)
     assert plain[0].size * 150 * 150 > _AT_ONCE  # more than one part
     np.testing.assert_allclose(gone(one), wanted_m, atol=1e-9)
+
+
+def test_velocities_that_were_not_measured_count_as_they_are_derived() -> None:
+    """Two who walk apart from each other are no company, measured or not."""
+
+    def walked(away_mps: float) -> FloatArray:
+        stream = Stream(Straight(), judging=HEED_ONLY)
+        frames = [
+            frame(0.5 * i, {"a": (0.7 * i, 0.0), "b": (0.5 * away_mps * i, 1.0)}, yaw=None, kind=ObjectClass.PEDESTRIAN)
+            for i in range(3)
+        ]
+        return np.asarray(fed(stream, frames)[-1].position_m[0, 0, -1])
+
+    np.testing.assert_allclose(walked(-1.4), [1.4 + 6.0, 0.0], atol=0.02)
+    assert abs(walked(1.0)[1]) > 0.02 or walked(1.0)[0] != pytest.approx(7.4, abs=0.02)

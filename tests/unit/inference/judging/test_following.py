@@ -72,6 +72,9 @@ def test_the_leader_of_the_leader_has_its_say() -> None:
     braking = heeded(queue((0.0, 10.0), (14.0, 10.0), (24.0, 6.0))).position_m[:, 0, -1, 0]
     assert braking[1] < 14.0 + 60.0
     assert braking[0] < pair == 60.0
+    further = heeded(queue((0.0, 10.0), (14.0, 10.0), (28.0, 10.0), (38.0, 6.0))).position_m[:, 0, -1, 0]
+    assert further[1] < 14.0 + 60.0
+    assert further[0] == pair  # but no more than that
 
 
 def test_only_the_most_probable_path_moves() -> None:
@@ -129,8 +132,8 @@ def test_what_has_no_direction_yet_leads_nobody() -> None:
     fed(stream, [frame(0.0, behind, velocity=velocity)])
     both = TrackFrame(
         100_000_000, ("a", "b"), np.full(2, ObjectClass.CAR), np.array([[1.0, 0.0], [14.0, 0.0]]),
-        np.array([0.0, np.nan]), np.array([True, False]), np.array([[10.0, 0.0], [np.nan, np.nan]]), np.array([True, False]),
-        np.tile([4.0, 2.0], (2, 1)),
+        np.array([0.0, np.nan]), np.array([True, False]),
+        np.array([[10.0, 0.0], [np.nan, np.nan]]), np.array([True, False]), np.tile([4.0, 2.0], (2, 1)),
     )  # fmt: skip
     (answer,) = fed(stream, [both])
     np.testing.assert_allclose(answer.position_m[0, 0, :, 0], 1.0 + 10.0 * TIME_S)

@@ -105,6 +105,15 @@ def test_a_path_is_followed_around_its_bend() -> None:
     assert got.gap_m == pytest.approx([20.0 * 1.3 - 4.0], abs=0.1)
 
 
+def test_who_comes_round_to_where_it_is_does_not_follow_itself() -> None:
+    round_m = 10.0 * (np.exp(1j * np.linspace(-np.pi / 2, 1.5 * np.pi, 13)[1:]) + 1j)[:, None]
+    got = leaders_of(
+        round_m, np.zeros(1, np.complex128), np.zeros(1), np.ones(1, bool), np.array([[4.0, 2.0]]), np.ones(1, bool),
+        np.ones(1, bool),
+    )  # fmt: skip
+    assert as_dict(got) == {}
+
+
 def test_nobody_follows_nobody() -> None:
     assert found([], []) == {}
     assert found([(0.0, 0.0)], [(10.0, 0.0)]) == {}
