@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.self_judging import HISTORY_S, SITES, TIME_S, Site, scenes_of
-from tools.top_path import CHOSEN_AT, LEAST, SHARES
+from tools.top_path import CHOSEN_AT, LEAST, SHARES, row_of
 from trajnet.arrays import StructOfArrays, concat
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.evaluate.paths import paths_at
@@ -128,18 +128,12 @@ def table(
     print(f"\n| {title} | {by} from | objects | weight at {', '.join(f'{h:g}' for h in HORIZONS_S)} s | error left |")
     print("|---" * 5 + "|", flush=True)
     for index, value in enumerate(values):
-        sites = {}
+        found = {}
         for site, one in drawn.items():
             rows = chosen(one) & (np.searchsorted(values, one.value, side="right") - 1 == index)
-            if np.count_nonzero(rows) >= LEAST:
-                sites[site] = one.select(rows)
-        if not sites:
-            print(f"| | {value:g} | - | - | - |")
-            continue
-        left = np.mean([shares_of_error(one) for one in sites.values()], axis=0)
-        objects = ", ".join(f"{site} {len(one.value):,}" for site, one in sites.items())
-        weight = " ".join(f"{SHARES[w]:.2f}" for w in left.argmin(axis=0))
-        print(f"| | {value:g} | {objects} | {weight} | {' '.join(f'{v:.2f}' for v in left.min(axis=0))} |")
+            if (count := np.count_nonzero(rows)) >= LEAST:
+                found[f"{site} {count:,}"] = shares_of_error(one.select(rows))
+        print(row_of("", value, found))
 
 
 def main() -> None:

@@ -155,14 +155,20 @@ def table(
         for index, value in enumerate(values):
             rows = {site: rows_of(one, group, index) & one.known[:, knots[-1]] for site, one in seen.items()}
             rows = {site: chosen for site, chosen in rows.items() if np.count_nonzero(chosen) >= LEAST}
-            if not rows:
-                print(f"| {name} | {value:g} | - | - | - |")
-                continue
-            found = [shares_of_error(seen[site], chosen, knots, time_s, stand=stand) for site, chosen in rows.items()]
-            left = np.mean(found, axis=0)
-            objects = ", ".join(f"{site} {np.count_nonzero(chosen):,}" for site, chosen in rows.items())
-            weight = " ".join(f"{SHARES[w]:.2f}" for w in left.argmin(axis=0))
-            print(f"| {name} | {value:g} | {objects} | {weight} | {' '.join(f'{v:.2f}' for v in left.min(axis=0))} |")
+            found = {
+                f"{site} {np.count_nonzero(chosen):,}": shares_of_error(seen[site], chosen, knots, time_s, stand=stand)
+                for site, chosen in rows.items()
+            }
+            print(row_of(name, value, found))
+
+
+def row_of(name: str, value: float, found: dict[str, FloatArray]) -> str:
+    """Return the row of a table. found: of each site, with its number of objects, the errors left (SHARES, H)."""
+    if not found:
+        return f"| {name} | {value:g} | - | - | - |"
+    left = np.mean(list(found.values()), axis=0)
+    weight = " ".join(f"{SHARES[w]:.2f}" for w in left.argmin(axis=0))
+    return f"| {name} | {value:g} | {', '.join(found)} | {weight} | {' '.join(f'{v:.2f}' for v in left.min(axis=0))} |"
 
 
 def main() -> None:
