@@ -12,19 +12,18 @@ next 6 s are recorded whole. By default at sites that the default model was not 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tools.self_judging import HISTORY_S, SITES, TIME_S, Site, scenes_of
-from tools.top_path import CHOSEN_AT, LEAST, SHARES, row_of
+from tools.self_judging import HISTORY_S, TIME_S, Site, scenes_of
+from tools.top_path import LEAST, SHARES, asked, row_of
 from trajnet.arrays import StructOfArrays, concat
 from trajnet.datasets.windows import windows_of_scene
 from trajnet.evaluate.paths import paths_at
-from trajnet.inference import JudgingOptions, Predictor, Stream, load_predictor
+from trajnet.inference import JudgingOptions, Predictor, Stream
 from trajnet.inference.judging.company import WALKS_MPS, companions
 from trajnet.inference.judging.following import VEHICLES
 from trajnet.inference.judging.leaders import leaders_of
@@ -137,14 +136,8 @@ def table(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", required=True, help="a model file")
-    parser.add_argument("--sites", default="", help="with commas between them; those of tools/self_judging.py")
-    chosen = parser.parse_args()
-    sites = {name: SITES[name] for name in chosen.sites.split(",")} if chosen.sites else CHOSEN_AT
-    model = load_predictor(chosen.model)
-    drawn = {name: drawn_at(site, model, chosen.data) for name, site in sites.items()}
+    data, sites, model = asked(__doc__)
+    drawn = {name: drawn_at(site, model, data) for name, site in sites.items()}
 
     def ahead_m(one: Drawn) -> FloatArray:
         own_m: FloatArray = way_of(one.top_m, np.zeros((len(one.value), 2))).passed_m[-1]

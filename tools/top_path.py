@@ -171,15 +171,20 @@ def row_of(name: str, value: float, found: dict[str, FloatArray]) -> str:
     return f"| {name} | {value:g} | {', '.join(found)} | {weight} | {' '.join(f'{v:.2f}' for v in left.min(axis=0))} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def asked(about: str | None) -> tuple[Path, dict[str, Site], Predictor]:
+    """Return the data, the sites and the model of the command line. about: the docstring of the tool."""
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", required=True, help="a model file")
     parser.add_argument("--sites", default="", help="with commas between them; those of tools/self_judging.py")
     chosen = parser.parse_args()
     sites = {name: SITES[name] for name in chosen.sites.split(",")} if chosen.sites else CHOSEN_AT
-    model = load_predictor(chosen.model)
-    seen = {name: seen_at(site, model, chosen.data) for name, site in sites.items()}
+    return chosen.data, sites, load_predictor(chosen.model)
+
+
+def main() -> None:
+    data, sites, model = asked(__doc__)
+    seen = {name: seen_at(site, model, data) for name, site in sites.items()}
 
     def at_speed(one: Seen, group: int, index: int) -> BoolArray:
         near: IntArray = np.searchsorted(EDGES_MPS, np.linalg.norm(one.velocity_mps, axis=1))
