@@ -36,7 +36,7 @@ ONLY_IN = {
     "onnx": ("trajnet.export", "trajnet.protocols"),
     "onnxscript": ("trajnet.export",),
     "onnxslim": ("trajnet.export",),
-    "rclpy": ("trajnet.ros.node", "trajnet.ros.player"),
+    "rclpy": ("trajnet.ros.node", "trajnet.ros.player", "trajnet.ros.run_node"),
     "rerun": ("trajnet.view",),
     "typer": ("trajnet.cli",),
     "rich": ("trajnet.cli",),
