@@ -58,13 +58,13 @@ def drawn_at(site: Site, model: Predictor, data: Path) -> Drawn:
     """Stream the site's scenes; return who follows and who walks beside others."""
     parts = []
     for scene in scenes_of(site, data):
-        asked = np.flatnonzero(scene.row_frame % site.stride == 0)
-        asked = asked[scene.row_frame[asked] < (site.frames or scene.frame_count)]
-        windows = windows_of_scene(scene, asked, HISTORY_S, TIME_S)
+        first = scene.row_frame < (site.frames or scene.frame_count)
+        rows = np.flatnonzero((scene.row_frame % site.stride == 0) & first)
+        windows = windows_of_scene(scene, rows, HISTORY_S, TIME_S)
         whole = windows.future_valid.all(axis=1)
         truth_m = np.full((len(scene.row_frame), len(TIME_S), 2), np.nan)
-        truth_m[asked[whole]] = (windows.future_m - windows.position_m[:, -1:])[whole]
-        parts += drawn_in(scene, model, truth_m, np.unique(scene.row_frame[asked[whole]]))
+        truth_m[rows[whole]] = (windows.future_m - windows.position_m[:, -1:])[whole]
+        parts += drawn_in(scene, model, truth_m, np.unique(scene.row_frame[rows[whole]]))
     return concat(parts)
 
 
@@ -98,9 +98,9 @@ def drawn_in(scene: Scene, model: Predictor, truth_m: FloatArray, frames: IntArr
         weight = companions(here_m[row], velocity_mps[row])
         total = weight.sum(axis=1)
         others_m = np.einsum("ij,jtx->itx", weight, top_m[row]) / np.maximum(total, 1e-9)[:, None, None]
-        asked = known[row]
-        row, nowhere = row[asked], np.full((np.count_nonzero(asked), len(TIME_S)), np.nan)
-        parts.append(Drawn(top_m[row], truth[row], total[asked], nowhere, others_m[asked]))
+        scored = known[row]
+        row, nowhere = row[scored], np.full((np.count_nonzero(scored), len(TIME_S)), np.nan)
+        parts.append(Drawn(top_m[row], truth[row], total[scored], nowhere, others_m[scored]))
     return parts
 
 
@@ -113,7 +113,7 @@ def shares_of_error(drawn: Drawn) -> FloatArray:
         if np.isnan(drawn.towards).any():
             path_m = drawn.top_m + share * (drawn.others_m - drawn.top_m)
         else:
-            path_m = along(way, (way.passed_m + share * (drawn.towards.T - way.passed_m))).T
+            path_m = along(way, way.passed_m + share * (drawn.towards.T - way.passed_m)).T
         found: FloatArray = np.linalg.norm(path_m - drawn.truth_m, axis=-1)[:, KNOTS].mean(axis=0)
         return found
 

@@ -25,21 +25,19 @@ def run_node(name: str, make: Callable[[], NodeT], run: Callable[[NodeT], int], 
         rclpy.init(args=arguments)  # raises for a parameter file that is no YAML
     except Exception as error:
         return _cannot_start(name, error)
+    node = None
     try:
-        try:
-            node = make()
-        except Exception as error:
-            if not rclpy.ok():
-                raise
-            return _cannot_start(name, error)
+        node = make()
         return run(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except Exception as error:
-        if rclpy.ok():
-            raise
-        print(f"{name}: told to stop ({in_words(error)})", file=sys.stderr)
-        return 0
+        if not rclpy.ok():
+            print(f"{name}: told to stop ({in_words(error)})", file=sys.stderr)
+            return 0
+        if node is None:
+            return _cannot_start(name, error)
+        raise
     finally:
         rclpy.try_shutdown()
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import all_true, any_true
 from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.inference.judging.spread import CLASS_GROUP
-from trajnet.inference.judging.way import SHORTEST_M, along, way_of
+from trajnet.inference.judging.way import SHORTEST_M, along, top_paths, way_of
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
 
@@ -183,8 +183,7 @@ class Combination:
         row, cruise, stand = self.weights(observations, prediction, speed_mps, stood_s, model)
         if not len(row):
             return
-        place = row * prediction.modes + prediction.probability.take(row, axis=0).argmax(axis=1)
-        paths_m = prediction.position_m.reshape(-1, len(self._time_s), 2)  # a view
+        paths_m, place = top_paths(prediction, row)
         paths_m[place] = combined(
             paths_m.take(place, axis=0), observations.position_m.take(row, axis=0), velocity_mps.take(row, axis=0),
             change_mps2.take(row, axis=1), self._time_s, cruise.T, stand[:, None],

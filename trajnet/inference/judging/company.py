@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trajnet.inference.judging.way import top_paths
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, ObjectClass, Prediction
 
@@ -60,11 +61,9 @@ class Company:
         row = walks.nonzero()[0]
         if len(row) < 2:
             return
-        times = len(self._share)
         begin_m = observations.position_m.take(row, axis=0)
         weight = companions(begin_m, velocity_mps.take(row, axis=0))
-        place = row * prediction.modes + prediction.probability.take(row, axis=0).argmax(axis=1)
-        paths_m = prediction.position_m.reshape(-1, times, 2)  # a view
+        paths_m, place = top_paths(prediction, row)
         gone_m = paths_m.take(place, axis=0) - begin_m[:, None]
         total = np.add.reduce(weight, axis=1)
         towards_m = _product(weight, gone_m.reshape(len(row), -1)).reshape(gone_m.shape)

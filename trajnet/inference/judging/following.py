@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import any_true
 from trajnet.inference.judging.leaders import Leaders, leaders_of
 from trajnet.inference.judging.spread import CLASS_GROUP
-from trajnet.inference.judging.way import SHORTEST_M, along, way_of
+from trajnet.inference.judging.way import SHORTEST_M, along, top_paths, way_of
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, ObjectClass, Prediction
@@ -84,8 +84,7 @@ class Following:
         follows = VEHICLES.take(observations.object_class) & model
         if not any_true(follows):
             return
-        place = np.arange(len(observations)) * prediction.modes + prediction.probability.argmax(axis=1)
-        paths_m = prediction.position_m.reshape(-1, len(self._share), 2)  # a view
+        paths_m, place = top_paths(prediction, np.arange(len(observations)))
         way = way_of(paths_m.take(place, axis=0), observations.position_m)
         follows &= way.passed_m[-1] >= SHORTEST_M
         here_m = np.ascontiguousarray(observations.position_m).view(np.complex128)[:, 0]

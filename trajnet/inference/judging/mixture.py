@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trajnet.arrays import all_true
 from trajnet.geometry import wrap_angle
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, UNKNOWN, Motion, Spreads
+from trajnet.inference.judging.ring import flat
 from trajnet.inference.physics import arc
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, Prediction, Source
@@ -111,10 +112,10 @@ def mixed(
     path_m = np.empty((len(row), len(prediction.time_s), 2))
     for axis, gone_m in enumerate(arc(*going, prediction.time_s)):
         np.add(gone_m, here_m[:, axis, None], out=path_m[..., axis])  # NumPy is slow along axes of two elements
-    _paths(prediction.position_m)[place] = path_m
+    flat(prediction.position_m)[place] = path_m
     yaw_rad = observations.yaw_rad.take(row)[:, None] + going.rate_radps[:, None] * prediction.time_s
-    _paths(prediction.yaw_rad)[place] = wrap_angle(yaw_rad)
-    _paths(prediction.covariance_m2)[place] = spreads.of(expert, observations.object_class.take(row))
+    flat(prediction.yaw_rad)[place] = wrap_angle(yaw_rad)
+    flat(prediction.covariance_m2)[place] = spreads.of(expert, observations.object_class.take(row))
     share.reshape(-1)[place] = weight[row, expert]
     changed = row[:rows]
     part = share.take(changed, axis=0)
@@ -123,8 +124,3 @@ def mixed(
     ahead = leading.nonzero()[0]
     prediction.source[changed.take(ahead)] = _JUDGED
     return Mixed(labelled, expert, leading.take(ahead))
-
-
-def _paths(values: FloatArray) -> FloatArray:
-    """Return the view (N * K, ...) of values (N, K, ...)."""
-    return values.reshape(-1, *values.shape[2:])

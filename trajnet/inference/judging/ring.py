@@ -59,7 +59,7 @@ _NOTHING_KEPT = Kept(_NO_ROWS, _NO_ROWS, np.zeros(0))
 
 
 def flat(values: NDArray[Number]) -> NDArray[Number]:
-    """Return the view (S * L, ...) of a payload (S, L, ...), which entries index."""
+    """Return the view (S * L, ...) of values (S, L, ...), of a payload, which entries index, or of N rows' K modes."""
     return values.reshape(-1, *values.shape[2:])
 
 

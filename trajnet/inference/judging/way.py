@@ -1,6 +1,6 @@
 """A path as a way with a length: how far along it a point is, and where one is after so many metres.
 
-Axes first, objects last: NumPy is slow along short axes.
+Of ways: axes first, objects last: NumPy is slow along short axes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from trajnet.arrays import any_true
-from trajnet.types import FloatArray, IntArray
+from trajnet.inference.judging.ring import flat
+from trajnet.types import FloatArray, IntArray, Prediction
 
 #: Paths shorter than this have no way to be followed (m).
 SHORTEST_M = 0.5
@@ -20,6 +21,12 @@ SHORTEST_PIECE_M = 0.1
 NO_LENGTH_M = 1e-6
 
 _MOST_INT8 = np.iinfo(np.int8).max
+
+
+def top_paths(prediction: Prediction, row: IntArray) -> tuple[FloatArray, IntArray]:
+    """Return all paths, (N * K, T, 2), a view, and which of them are the most probable ones of these rows, (R,)."""
+    place: IntArray = row * prediction.modes + prediction.probability.take(row, axis=0).argmax(axis=1)
+    return flat(prediction.position_m), place
 
 
 class Way(NamedTuple):

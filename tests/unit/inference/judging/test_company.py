@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
-from tests.unit.inference.judging.fakes import TIME_S, GoesOn, Says, fed
-from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
+from tests.unit.inference.judging.fakes import HEED_ONLY, TIME_S, GoesOn, Says, fed
+from trajnet.inference import NO_JUDGING, Stream
 from trajnet.inference.judging.company import (
     _AT_ONCE,
     ALIKE_MPS,
@@ -21,12 +21,11 @@ from trajnet.inference.judging.company import (
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, ObjectClass, Prediction, TrackFrame
 
-HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
 Walker = tuple[tuple[float, float], tuple[float, float]]
 
 
 class Straight(Says):
-    """1 m/s along x; the other at the edge of what it may do."""
+    """1 m/s along x; all but the first 1 m/s along y as well."""
 
     def __init__(self) -> None:
         super().__init__([(1.0, 0.0)], [1.0])
@@ -135,4 +134,4 @@ def test_velocities_that_were_not_measured_count_as_they_are_derived() -> None:
         return np.asarray(fed(stream, frames)[-1].position_m[0, 0, -1])
 
     np.testing.assert_allclose(walked(-1.4), [1.4 + 6.0, 0.0], atol=0.02)
-    assert abs(walked(1.0)[1]) > 0.02 or walked(1.0)[0] != pytest.approx(7.4, abs=0.02)
+    assert walked(1.0)[1] > 0.5  # towards where the other one goes

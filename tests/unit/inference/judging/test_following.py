@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
-from tests.unit.inference.judging.fakes import TIME_S, GoesOn, fed
-from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
+from tests.unit.inference.judging.fakes import HEED_ONLY, TIME_S, GoesOn, fed
+from trajnet.inference import NO_JUDGING, Stream
 from trajnet.inference.base import Predictor
 from trajnet.inference.judging.following import (
     FASTER_MPS2,
@@ -23,7 +23,6 @@ from trajnet.inference.judging.leaders import Leaders
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
-HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
 LENGTH_M = 4.0
 
 
