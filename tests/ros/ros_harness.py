@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from rcl_interfaces.srv import ListParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -138,12 +139,32 @@ class Ros:
         return got
 
     def call(self, service: Any, name: str, request: Any) -> Any:
+        """Send one request to a service of a node, and return its response."""
         client = self.node.create_client(service, name)
         self.spin_until(client.service_is_ready, f"service {name}")
+        self.introduce(name.rsplit("/", 1)[0])
         future = client.call_async(request)
         self.spin_until(future.done, f"an answer of {name}")
         self.node.destroy_client(client)
         return future.result()
+
+    def introduce(self, node: str) -> None:
+        """Wait until a node knows every publisher, subscription and client that was created here before.
+
+        What looks connected from here need not be so from there: a service then does what it is asked, but its response
+        is lost, and so is what a publisher tells a new subscription. DDS announces in the order of creation. So a node
+        that answers the last client knows all; until then that client, which changes nothing, asks again and again.
+        """
+        name = f"{node}/list_parameters"
+        client = self.node.create_client(ListParameters, name)
+        self.spin_until(client.service_is_ready, f"service {name}")
+        answers: list[Any] = []
+        ask = self.node.create_timer(
+            0.1, lambda: client.call_async(ListParameters.Request()).add_done_callback(answers.append)
+        )
+        self.spin_until(lambda: bool(answers), f"an answer of {name}")
+        self.node.destroy_timer(ask)
+        self.node.destroy_client(client)
 
     def ready(self, input_topic: str, output_topic: str) -> None:
         """Wait until the predictor listens and speaks."""

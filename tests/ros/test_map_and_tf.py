@@ -16,7 +16,7 @@ from autoware_map_msgs.msg import LaneletMapBin
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TransformStamped
 from rclpy.qos import DurabilityPolicy
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from tf2_msgs.msg import TFMessage
 
 from tests.ros.test_node import Tracker
@@ -199,7 +199,9 @@ def test_the_codecs_are_those_of_rclpy(tmp_path: Path) -> None:
     got = decode_map(data)
     assert got[:5] == (3_000_000_000, "map", "1.2.3", "1", "town")
     assert bytes(got.data) == b"\x16\x00archive"
-    assert encode_map(MapMessage(*got)) == data
+    ours = encode_map(MapMessage(*got))
+    assert len(ours) == len(data)  # no comparison of bytes: rclpy leaves the padding as it finds it
+    assert deserialize_message(ours, type(message)) == message
     several = TFMessage(transforms=[transform(0.5, "map", "odom", 1.0, 2.0), transform(0.0, "odom", "base", 3.0, 4.0)])
     first, second = decode_transforms(serialize_message(several))
     assert (first.stamp_ns, first.parent, first.child) == (BEGIN_S * 10**9 + 500_000_000, "map", "odom")

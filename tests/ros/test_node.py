@@ -65,6 +65,8 @@ class Tracker:
     def ask(self, *ids: str, frame_id: str = "map") -> Any:
         """Return the decoded answer to the next frame."""
         self._ros.spin_until(lambda: self.publisher.get_subscription_count() > 0, "a node that listens")
+        if self.number == 0:
+            self._ros.introduce(NODE)
         before = len(self.answers)
         self.publisher.publish(message(self.number, *ids, frame_id=frame_id))
         self.number += 1
