@@ -112,6 +112,7 @@ def test_nobody_is_on_tf_without_a_listener_of_clouds_or_after_a_clean_up(ros: R
     objects: list[Any] = ros.collect(PredictedObjects, OUTPUT_TOPIC, raw=True)
     publisher = ros.node.create_publisher(TrackedObjects, INPUT_TOPIC, qos(10))
     ros.spin_until(lambda: publisher.get_subscription_count() > 0, "a node that listens")
+    ros.introduce(NODE)
     publisher.publish(cars(0, 2))
     ros.spin_until(lambda: bool(objects), "predictions")
     assert ros.node.count_publishers("/tf") == 0

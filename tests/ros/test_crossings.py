@@ -22,6 +22,7 @@ from autoware_perception_msgs.msg import (
 )
 
 from tests.ros.test_map_and_tf import LATCHED, Health, archive, map_message
+from tests.ros.test_node import NODE
 from trajnet.ros.cdr import decode_predicted, encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, MAP_TOPIC, OUTPUT_TOPIC, SIGNALS_TOPIC, qos
 from trajnet.ros.to_autoware import tracked_objects
@@ -74,6 +75,8 @@ class Street:
         )  # fmt: skip
         objects = tracked_objects(people)
         self._ros.spin_until(lambda: self._objects.get_subscription_count() > 0, "a node that listens")
+        if self._number == 0:
+            self._ros.introduce(NODE)
         self._objects.publish(encode_tracked(replace(objects, is_stationary=np.full(2, self._is_stationary))))
         self._number += 1
         self._ros.spin_until(lambda: len(self._answers) > self._answered, "predictions")

@@ -16,6 +16,7 @@ from autoware_perception_msgs.msg import PredictedObjects, TrackedObjects
 from sensor_msgs.msg import PointCloud2
 
 from tests.ros.test_map_and_tf import LATCHED, Health, archive, map_message
+from tests.ros.test_node import NODE
 from trajnet.inference import load_predictor
 from trajnet.ros.cdr import decode_predicted, encode_tracked
 from trajnet.ros.node import INPUT_TOPIC, MAP_TOPIC, OUTPUT_TOPIC, qos
@@ -60,6 +61,7 @@ def test_every_class_has_paths_up_to_the_horizon_along_the_lane_where_there_is_o
     publisher.publish(map_message(archive(tmp_path, x_m=0.0)))
     ros.spin_until(lambda: health.values("map").get("map", "").startswith("/map/vector_map: 1 lanelets"), "the map")
 
+    ros.introduce(NODE)
     asked: list[int] = []
     for number in range(10):
         objects.publish(traffic(number))
@@ -92,6 +94,7 @@ def test_the_default_is_as_long_as_autowares(ros: Ros) -> None:
     answers = ros.collect(PredictedObjects, OUTPUT_TOPIC, raw=True)
     objects = ros.node.create_publisher(TrackedObjects, INPUT_TOPIC, qos(10))
     ros.spin_until(lambda: objects.get_subscription_count() > 0, "a node that listens")
+    ros.introduce(NODE)
     objects.publish(traffic(0))
     ros.spin_until(lambda: bool(answers), "predictions")
     assert (decode_predicted(answers[0]).pose_count == 21).all()
