@@ -89,7 +89,7 @@ class Guard:
 
     def __init__(self, predictor: Predictor, options: GuardOptions = GuardOptions()) -> None:
         """Raise InputError if the fall-back's times differ from the predictor's or it has more modes."""
-        fallback = ConstantVelocity(predictor.time_s) if options.fallback is None else options.fallback
+        fallback = ConstantVelocity(predictor.time_s, steadied=True) if options.fallback is None else options.fallback
         if not np.array_equal(predictor.time_s, fallback.time_s):
             raise InputError(f"fallback: expected the predictor's times {predictor.time_s}, got {fallback.time_s}")
         if fallback.modes > predictor.modes:

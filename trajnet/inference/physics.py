@@ -8,13 +8,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.arrays import all_true, any_true, grown
 from trajnet.geometry import wrap_angle
 from trajnet.inference.base import BasePredictor
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
-from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Prediction, Source
+from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, ObjectClass, Prediction, Source
 
 DEFAULT_TIME_S: FloatArray = np.linspace(0.5, 6.0, 12)
 
@@ -28,10 +29,14 @@ SIGMA_POSITION_M = 0.3
 MAX_YAW_RATE_RADPS = 1.0
 MAX_CURVATURE_PER_M = 0.2
 
+#: Where velocities are derived and frames at least so far apart (s), the last displacement of people is their velocity.
+SPARSE_S = 0.3
+
 #: Share of a class's highest speed up to which rounding decides nothing.
 SURELY_SLOWER = 0.999
 
 _WHEELED: BoolArray = np.array(WHEELED)
+_PEDESTRIAN = int(ObjectClass.PEDESTRIAN)
 #: As a plain number: NumPy looks up an enumeration each time.
 _PHYSICS = int(Source.PHYSICS)
 
@@ -50,20 +55,42 @@ def observed_velocity(observations: Observations) -> FloatArray:
     dt_s = np.where(fresh, 1.0, observations.dt_s)[:, None]
     differenced = np.where(fresh[:, None], 0.0, (observations.position_m - observations.previous_position_m) / dt_s)
     velocity = np.where(observations.velocity_valid[:, None], observations.velocity_mps, differenced)
-    largest = np.maximum(np.abs(velocity).max(axis=1, keepdims=True), 1e-9)  # squares must not overflow
-    direction = velocity / largest
+    return _limited(velocity, observations.object_class)
+
+
+def steadied_velocity(observations: Observations) -> FloatArray:
+    """Return velocities (N, 2), m/s in the map frame: measured, else the steady one (tracking.motion).
+
+    The displacement between two frames has the noise of both, and the more so the closer they are. That of people in
+    sparse frames is taken as it is: at two frames a second they have changed their pace by the time a mean follows.
+    """
+    velocity = observed_velocity(observations)
+    if all_true(observations.velocity_valid):
+        return velocity
+    steadied = ~(observations.velocity_valid | observations.reset)
+    steadied &= (observations.object_class != _PEDESTRIAN) | (observations.dt_s < SPARSE_S)
+    steady = _limited(observations.steady_velocity_mps, observations.object_class)
+    return np.where(steadied[:, None], steady, velocity)
+
+
+def _limited(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> FloatArray:
+    """Return the velocities (N, 2) with speeds up to the highest of the class."""
+    largest = np.maximum(np.abs(velocity_mps).max(axis=1, keepdims=True), 1e-9)  # squares must not overflow
+    direction = velocity_mps / largest
     length = np.maximum(np.hypot(direction[:, :1], direction[:, 1:]), 1e-9)
-    limit_mps = max_speed_mps(observations.object_class)[:, None]
-    return np.where(largest * length > limit_mps, direction * (limit_mps / length), velocity)
+    limit_mps = max_speed_mps(object_class)[:, None]
+    return np.where(largest * length > limit_mps, direction * (limit_mps / length), velocity_mps)
 
 
-def speed_and_course(observations: Observations) -> tuple[FloatArray, FloatArray]:
+def speed_and_course(
+    observations: Observations, velocity_mps: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Return signed speeds (N,) in m/s and courses (N,) in rad, map frame.
 
-    The course of wheeled objects with known yaw is their yaw, with a negative speed in reverse; that of others is the
-    direction of their velocity.
+    velocity_mps (N, 2): of the objects; without it observed_velocity. The course of wheeled objects with known yaw is
+    their yaw, with a negative speed in reverse; that of others is the direction of their velocity.
     """
-    x, y = observed_velocity(observations).T
+    x, y = (observed_velocity(observations) if velocity_mps is None else velocity_mps).T
     speed, course = np.hypot(x, y), observations.yaw_rad
     along_yaw = observations.yaw_valid & _WHEELED.take(observations.object_class)
     if any_true(along_yaw):
@@ -134,11 +161,18 @@ class ConstantVelocity(BasePredictor):
     name = "cv"
     modes = 1
 
-    def __init__(self, time_s: FloatArray = DEFAULT_TIME_S) -> None:
+    def __init__(self, time_s: FloatArray = DEFAULT_TIME_S, *, steadied: bool = False) -> None:
+        """Set the times. steadied: where velocities are not measured, whether steadied_velocity stands for them.
+
+        As a baseline it takes the last displacement, as the literature does. Who has to act on the answer is better off
+        with the other.
+        """
         self.time_s = np.asarray(time_s, dtype=np.float64)
+        self._steadied = steadied
 
     def predict(self, observations: Observations) -> Prediction:
-        speed, course = speed_and_course(observations)
+        velocity_mps = steadied_velocity(observations) if self._steadied else observed_velocity(observations)
+        speed, course = speed_and_course(observations, velocity_mps)
         travelled = speed[:, None] * self.time_s
         position = np.empty((*travelled.shape, 2))
         cos, sin = np.cos(course)[:, None], np.sin(course)[:, None]

@@ -149,8 +149,8 @@ def _denser_share(mean_m: FloatArray, inverse: FloatArray, log_norm: FloatArray,
         # The exponents need float64, their exponentials do not.
         there = np.exp((polynomial @ points + exponent[..., None]).astype(np.float32)).sum(axis=1)
     denser = (there > here[:, None]).reshape(*mean_m.shape[:2], -1)
-    share: FloatArray = (denser.sum(axis=2) * probability).sum(axis=1) / 100.0
-    return share
+    share: FloatArray = (denser.sum(axis=2) * probability).sum(axis=1) / len(_DISC)
+    return np.minimum(share, 1.0)  # probabilities add up to 1 but for rounding
 
 
 def _gaussians(

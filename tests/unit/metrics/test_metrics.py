@@ -149,7 +149,7 @@ def test_mixture_region_of_far_modes_weighs_them() -> None:
 
 def test_coverage_of_a_mixture_that_tells_the_truth_is_nominal() -> None:
     random = np.random.default_rng(3)
-    count, modes = 4000, 3
+    count, modes = 40_000, 3
     predicted = random.normal(0, 3, (count, modes, 1, 2))
     factor = random.normal(0, 1, (count, modes, 1, 2, 2)) + 0.5 * np.eye(2)
     covariance = factor @ np.swapaxes(factor, -1, -2)
@@ -159,8 +159,8 @@ def test_coverage_of_a_mixture_that_tells_the_truth_is_nominal() -> None:
     truth = predicted[row, mode, 0] + np.einsum("nij,nj->ni", factor[row, mode, 0], random.normal(0, 1, (count, 2)))
     share = metrics.mixture_share(predicted, covariance, chance, truth[:, None])
     for level in metrics.COVERAGE_LEVELS:
-        # Three standard errors of 4000 draws are 2.4 %; the points add up to 1 %.
-        assert (share < level).mean() == pytest.approx(level, abs=0.03)
+        error = 3.0 * np.sqrt(level * (1.0 - level) / count)
+        assert (share < level).mean() == pytest.approx(level, abs=error + 0.003)
 
 
 def test_calibration_error_by_hand() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.arrays import all_true
-from trajnet.inference.physics import observed_velocity
+from trajnet.inference.physics import steadied_velocity
 from trajnet.tracking.store import Observations
 from trajnet.types import Expert, FloatArray, IntArray, ObjectClass
 
@@ -34,7 +34,7 @@ def velocity_of(observations: Observations) -> FloatArray:
     """Return the velocities (N, 2), m/s, with which ConstantVelocity goes on: along the yaw for wheeled objects."""
     velocity_mps = observations.velocity_mps
     if not all_true(observations.velocity_valid):
-        velocity_mps = observed_velocity(observations)
+        velocity_mps = steadied_velocity(observations)
     x_mps, y_mps = velocity_mps.T
     heading = np.cos(observations.yaw_rad - _X_AND_Y_RAD)  # (2, N): axes first, NumPy is slow along short ones
     speed_mps = np.copysign(np.hypot(x_mps, y_mps), x_mps * heading[0] + y_mps * heading[1])

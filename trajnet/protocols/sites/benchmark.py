@@ -106,18 +106,18 @@ def _entries(
     total, done = sum(len(site.files) for site in chosen), 0
     for site in chosen:
         every_s = site.every_s if options.every_s is None else options.every_s
+        before, parts = done, list[Played]()
         try:
             found = survey(site, every_s, reach_s)
+            for part in _played(site, every_s, found, predictors, options):
+                parts.append(part)
+                done += 1
+                if progress is not None:
+                    progress(site.name, done, total)
         except InputError as error:  # the other sites are worth their time all the same
             missing[site.name] = str(error)
-            done += len(site.files)
+            done = before + len(site.files)
             continue
-        parts = []
-        for part in _played(site, every_s, found, predictors, options):
-            parts.append(part)
-            done += 1
-            if progress is not None:
-                progress(site.name, done, total)
         yield site_report(site, every_s, found, joined(parts), predictors, labels, options.conditions, options.seed)
 
 

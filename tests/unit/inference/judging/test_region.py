@@ -32,13 +32,13 @@ def test_nine_tenths_of_one_gaussian(radius: float, inside: bool) -> None:
 @pytest.mark.parametrize("modes", [1, 2, 6])
 def test_it_agrees_with_the_reports(modes: int) -> None:
     rng = np.random.default_rng(modes)
-    mean_m, root = rng.normal(0.0, 2.0, (500, modes, 2)), rng.normal(0.0, 1.0, (500, modes, 2, 2))
+    mean_m, root = rng.normal(0.0, 2.0, (4000, modes, 2)), rng.normal(0.0, 1.0, (4000, modes, 2, 2))
     covariance_m2 = root @ root.swapaxes(-1, -2) + 0.05 * np.eye(2)
-    probability, truth_m = rng.dirichlet(np.ones(modes), 500), rng.normal(0.0, 2.5, (500, 2))
+    probability, truth_m = rng.dirichlet(np.ones(modes), 4000), rng.normal(0.0, 2.5, (4000, 2))
     share = held_by(mean_m, in_three(covariance_m2), probability, truth_m)
     exact = mixture_share(mean_m[:, :, None], covariance_m2[:, :, None], probability, truth_m[:, None])[:, 0]
     assert np.abs(share - exact).mean() < 0.03
-    assert abs((share <= 0.9).mean() - (exact < 0.9).mean()) < 0.02
+    assert abs((share <= 0.9).mean() - (exact < 0.9).mean()) < 0.025
 
 
 def test_a_mode_without_spread_or_probability_does_no_harm() -> None:
