@@ -183,7 +183,7 @@ def self_judge(predictor: Predictor, judging: JudgingOptions | None) -> SelfJudg
     """Return what judges the predictor's answers; None where nothing does. judging: see Stream."""
     if judging is None:
         judging = JudgingOptions() if predictor.model_file is not None else NO_JUDGING
-    off = not (judging.weigh or judging.adapt_spread or judging.combine or judging.heed)
+    off = not (judging.weigh or judging.adapt_spread or judging.combine or judging.heed or judging.learn)
     if off or judging.horizons_s[0] > predictor.time_s[-1]:
         return None
     return SelfJudge(predictor.modes, predictor.time_s, judging)

@@ -52,10 +52,11 @@ class Following:
 
     def progress(
         self, passed_m: FloatArray, leaders: Leaders, speed_mps: FloatArray, object_class: NDArray[np.int8]
-    ) -> FloatArray:
-        """Return the progress of the followers (T, F) in m, between their own and that of their leaders.
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the progress of the followers (T, F) in m, between their own and that of their leaders, and the pull.
 
-        passed_m (T, N): that of all objects on their paths. speed_mps, object_class (N,).
+        passed_m (T, N): that of all objects on their paths. speed_mps, object_class (N,). The pull (T, F): how far
+        leaders would draw them once more, in m, without limits.
         """
         own_m = passed_m.take(leaders.row, axis=1)
         # No farther than the class can get, if the model does not say so itself.
@@ -73,17 +74,27 @@ class Following:
             np.minimum(ahead_m, most_m, out=ahead_m)
             ahead_m += own_m
             now_m[:, leaders.row] = ahead_m
-        return np.maximum.accumulate(ahead_m, axis=0)
+        progress_m: FloatArray = np.maximum.accumulate(ahead_m, axis=0)
+        now_m[:, leaders.row] = progress_m
+        pull_m = now_m.take(leaders.leader, axis=1)
+        pull_m -= progress_m
+        pull_m *= weight
+        return progress_m, pull_m
 
-    def draw(self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, model: BoolArray) -> None:
+    def draw(
+        self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, model: BoolArray
+    ) -> FloatArray:
         """Move the most probable path of each follower that the model answered, model (N,), in place.
+
+        Return the pull of each one's leader (T, N), see progress; 0 where nobody leads.
 
         speed_mps (N,): with which each object goes on. Whose direction is unknown leads nobody: it is predicted to stay
         where it is, for want of a direction (trajnet.inference.stream.hold_undirected).
         """
+        pull_m = np.zeros((len(prediction.time_s), len(observations)))
         follows = VEHICLES.take(observations.object_class) & model
         if not any_true(follows):
-            return
+            return pull_m
         paths_m, place = top_paths(prediction, np.arange(len(observations)))
         way = way_of(paths_m.take(place, axis=0), observations.position_m)
         follows &= way.passed_m[-1] >= SHORTEST_M
@@ -94,6 +105,7 @@ class Following:
             observations.size_m, follows, observations.wheeled & observations.direction_known,
         )  # fmt: skip
         if len(row := leaders.row):
-            progress_m = self.progress(way.passed_m, leaders, speed_mps, observations.object_class)
+            progress_m, pull_m[:, row] = self.progress(way.passed_m, leaders, speed_mps, observations.object_class)
             moved_m = along(way.take(row), progress_m)
             paths_m[place.take(row)] = (moved_m + observations.position_m.take(row, axis=0).T[:, None]).T
+        return pull_m

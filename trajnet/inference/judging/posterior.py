@@ -34,7 +34,8 @@ class JudgingOptions:
     weigh: whether their errors weigh the experts. adapt_spread: whether the covariances adapt to the traffic (see
     spread.py). combine: whether the most probable path is drawn towards constant velocity (see combination.py). heed:
     whether that of a vehicle is drawn towards what the one ahead will do, and that of who walks towards who walks along
-    (see following.py, company.py). Each of the four can be left out. cadence_s: an answer of each track is kept so
+    (see following.py, company.py). learn: whether that of a vehicle is drawn by what the stream has learned about its
+    traffic (see learning.py). Each of the five can be left out. cadence_s: an answer of each track is kept so
     often. horizons_s: ages at which each is judged; those beyond the predictor's last time are left out. prior: of
     model, constant velocity, standing.
     scale_floor_m, scale_mps: the scale of an error. memory_s, doubt: see above. The defaults were chosen on recordings
@@ -45,6 +46,7 @@ class JudgingOptions:
     adapt_spread: bool = True
     combine: bool = True
     heed: bool = True
+    learn: bool = True
     cadence_s: float = 0.5
     horizons_s: tuple[float, ...] = (1.0, 2.0, 3.0)
     prior: tuple[float, float, float] = (0.979, 0.001, 0.02)
@@ -67,7 +69,7 @@ class JudgingOptions:
 
 
 #: Predictions leave as the predictor gave them.
-NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False)
+NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False, learn=False)
 
 
 def log_likelihoods(

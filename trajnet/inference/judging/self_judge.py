@@ -13,6 +13,8 @@ from trajnet.inference.judging.company import Company
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Motion, Spreads, velocity_of
 from trajnet.inference.judging.following import Following
 from trajnet.inference.judging.kept_paths import points_at
+from trajnet.inference.judging.learning import HORIZONS_S as LEARNING_HORIZONS_S
+from trajnet.inference.judging.learning import Learning
 from trajnet.inference.judging.mixture import mixed
 from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posterior, log_likelihoods
 from trajnet.inference.judging.ring import Ring, flat
@@ -88,6 +90,8 @@ class SelfJudge:
         self._spreads = Spreads(time_s)
         self._combination = Combination(time_s) if options.combine else None
         self._heeding = (Following(time_s), Company(time_s)) if options.heed else None
+        learns = options.learn and LEARNING_HORIZONS_S[0] <= time_s[-1]
+        self.learning = Learning(time_s) if learns else None
         self._standing_time = StandingTime()
         self._speed_change = SpeedChange()
         self._turn_rate = TurnRate()
@@ -105,6 +109,8 @@ class SelfJudge:
         """Judge the kept answers whose time has come by the positions of this frame."""
         if self.spread is not None:
             self.spread.observe(observations)
+        if self.learning is not None:
+            self.learning.observe(observations)
         if self._combination is not None:
             self._standing_time.observe(observations)
         if self._options.weigh:
@@ -137,14 +143,18 @@ class SelfJudge:
         velocity_mps = velocity_of(observations)
         speed_mps = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
         model = prediction.source == _MODEL
+        if self._combination is not None or self.learning is not None:
+            change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
         if self._combination is not None:
             stood_s = self._standing_time.stood_s(observations)
-            change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
             self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
+        pull_m = None
         if self._heeding is not None:
             following, company = self._heeding
-            following.draw(observations, prediction, speed_mps, model)
+            pull_m = following.draw(observations, prediction, speed_mps, model)
             company.draw(observations, prediction, velocity_mps, speed_mps, model)
+        if self.learning is not None:
+            self.learning.draw(observations, prediction, speed_mps, change_mps2[0], pull_m, model)
         result = prediction
         if self._options.weigh:
             course_rad = np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0])

@@ -56,29 +56,39 @@ def way_of(path_m: FloatArray, begin_m: FloatArray) -> Way:
     return Way(gone_m, step_m, length_m, np.add.accumulate(length_m, axis=0))  # the methods would be slower
 
 
-def along(way: Way, progress_m: FloatArray) -> FloatArray:
-    """Return where these paths are after progress_m (T, N), beyond their end straight on, from where they begin.
+def pieces_of(way: Way) -> FloatArray:
+    """Return the pieces of the ways as lines, (4, T, N): x and y of begin + direction * progress, begin first.
 
-    (2, T, N). Where the length of the whole path is 0 the result means nothing.
+    A piece without a direction has that of the whole way.
     """
-    times, count = way.length_m.shape
-    before_m = way.passed_m - way.length_m
-    # Each piece as a line: begin + direction * progress.
-    line = np.empty((4, times, count))
+    line = np.empty((4, *way.length_m.shape))
     begin_m, direction = line[:2], line[2:]
     np.divide(way.step_m, np.maximum(way.length_m, NO_LENGTH_M), out=direction)
-    tiny = way.length_m < SHORTEST_PIECE_M  # no direction: the path's own is taken
+    tiny = way.length_m < SHORTEST_PIECE_M
     if any_true(tiny):
         whole_m = way.gone_m[:, -1]
         chord = whole_m / np.maximum(np.hypot(whole_m[0], whole_m[1]), NO_LENGTH_M)
         np.copyto(direction, chord[:, None], where=tiny)
     np.subtract(way.gone_m, way.step_m, out=begin_m)
-    begin_m -= direction * before_m
-    passed = (before_m[1:, None] < progress_m).view(np.int8)
+    begin_m -= direction * (way.passed_m - way.length_m)
+    return line
+
+
+def along(way: Way, progress_m: FloatArray, pieces: FloatArray | None = None) -> FloatArray:
+    """Return where these paths are after progress_m (T, N), beyond their end straight on, from where they begin.
+
+    (2, T, N). pieces: see pieces_of, for callers that have them. Where the length of the whole path is 0 the result
+    means nothing.
+    """
+    times, count = way.length_m.shape
+    if pieces is None:
+        pieces = pieces_of(way)
+    before_m = way.passed_m[1:] - way.length_m[1:]
+    passed = (before_m[:, None] < progress_m).view(np.int8)
     piece = np.add.reduce(passed, axis=0, dtype=np.int8 if times <= _MOST_INT8 else np.int16)
     place: IntArray = np.multiply(piece, count, dtype=np.intp)
     place += np.arange(count)
-    at_m: FloatArray = line.reshape(4, -1).take(place, axis=1)
+    at_m: FloatArray = pieces.reshape(4, -1).take(place, axis=1)
     found_m: FloatArray = at_m[2:]
     found_m *= progress_m
     found_m += at_m[:2]

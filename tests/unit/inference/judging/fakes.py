@@ -13,7 +13,7 @@ from trajnet.types import FloatArray, Prediction, Source, TrackFrame
 
 TIME_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
 #: Of self-judging nothing but that paths heed each other.
-HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False)
+HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, learn=False)
 
 
 class Says(BasePredictor):
@@ -57,7 +57,7 @@ def judged(predictor: Predictor | None = None, policy: TrackPolicy | None = None
     return Stream(
         predictor or driving(),
         policy,
-        judging=JudgingOptions(adapt_spread=False, combine=False, heed=False, prior=(0.97, 0.01, 0.02)),
+        judging=JudgingOptions(adapt_spread=False, combine=False, heed=False, learn=False, prior=(0.97, 0.01, 0.02)),
     )
 
 

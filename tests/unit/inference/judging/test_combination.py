@@ -29,7 +29,7 @@ from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.tracking.store import Observations
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
-COMBINE_ONLY = JudgingOptions(weigh=False, adapt_spread=False, heed=False)
+COMBINE_ONLY = JudgingOptions(weigh=False, adapt_spread=False, heed=False, learn=False)
 KNOTS = np.searchsorted(TIME_S, HORIZONS_S)
 
 

@@ -118,7 +118,7 @@ def test_short_predictions_have_leaders_too() -> None:
     time_s = np.array([0.4, 0.8])
     leaders = Leaders(np.array([0]), np.array([1]), np.array([0.0]))
     cars = np.full(2, ObjectClass.CAR, np.int8)
-    found = Following(time_s).progress(time_s[:, None] * [10.0, 9.5], leaders, np.array([10.0, 9.5]), cars)
+    found, _ = Following(time_s).progress(time_s[:, None] * [10.0, 9.5], leaders, np.array([10.0, 9.5]), cars)
     assert ((found[:, 0] < 10.0 * time_s) & (found[:, 0] > 9.5 * time_s)).all()
 
 

@@ -148,7 +148,7 @@ def test_absurd_velocities_stay_finite_and_are_not_carried_on() -> None:
 
 
 def test_the_top_path_of_a_car_that_brakes_is_shorter_and_of_one_that_goes_on_the_same() -> None:
-    only = JudgingOptions(weigh=False, adapt_spread=False)
+    only = JudgingOptions(weigh=False, adapt_spread=False, learn=False)
     braking = moving(along_x(np.concatenate([np.full(20, 15.0), 15.0 - 0.2 * np.arange(1, 16)])))
     steady = moving(along_x(np.full(35, 12.0)))
     ahead_m = []

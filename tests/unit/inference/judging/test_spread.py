@@ -17,7 +17,7 @@ from trajnet.inference.judging.spread import LARGEST, SMALLEST, AdaptiveSpread
 from trajnet.tracking.store import Observations, TrackPolicy
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
-SPREAD_ONLY = JudgingOptions(weigh=False, combine=False, heed=False)
+SPREAD_ONLY = JudgingOptions(weigh=False, combine=False, heed=False, learn=False)
 
 
 class Uncertain(Says):
