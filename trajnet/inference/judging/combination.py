@@ -27,7 +27,7 @@ HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0)
 SPEEDS_MPS = (0.0, 1.0, 2.0, 3.0, 6.0, 11.0, 16.0)
 #: Of constant velocity, for vehicles, riders and people, at each speed and horizon, rounded from what tools/top_path.py
 #: prints. For vehicles never above 0.75: who is ahead is heeded after it (following.py), but from 11 m/s on most were
-#: seen on one motorway. 0 where too few were seen: riders that move, people who run.
+#: seen on one motorway. 0 where too few were seen: people who run. Those of riders are no fit, see the docs.
 CRUISE: FloatArray = np.array(
     [
         [
@@ -36,7 +36,11 @@ CRUISE: FloatArray = np.array(
             [0.70, 0.70, 0.70, 0.70, 0.60],
             [0.75, 0.75, 0.75, 0.75, 0.75],
         ],
-        [[0.00, 0.00, 0.00, 0.00, 0.00]] * 7,
+        [
+            *[[0.00, 0.00, 0.00, 0.00, 0.00]] * 2,
+            [0.30, 0.30, 0.30, 0.30, 0.30],
+            *[[0.50, 0.50, 0.50, 0.50, 0.50]] * 4,
+        ],
         [
             [0.20, 0.20, 0.25, 0.25, 0.35],
             [0.80, 0.65, 0.60, 0.60, 0.65],

@@ -130,6 +130,15 @@ KNOWN_SITES: tuple[KnownSite, ...] = (
         _parts("dut", "intersection", "roundabout"), ("dut",), ("dut",), dataset="dut",
     ),
     KnownSite(
+        "apolloscape", "streets in Beijing, tracked without velocities, no map, 2 Hz (our test recordings)",
+        _parts("apolloscape", "test"), ("apolloscape test",), ("apolloscape",), dataset="apolloscape", every_s=2.0,
+    ),
+    KnownSite(
+        "vru", "people and cyclists at a crossing in Aschaffenburg, each alone, no map, 50 and 12.5 Hz (our test people)",
+        _parts("vru", "pedestrians/test", "cyclists/test"), ("vru pedestrians/test", "vru cyclists/test"), ("vru",),
+        dataset="vru",
+    ),
+    KnownSite(
         "eth_ucy", "pedestrians, no map, 2.5 Hz (the last stretch of each recording)", _later_pedestrians,
         ("eth_ucy/raw/val", "eth_ucy/raw/all_data"), ("eth_ucy",), dataset="eth_ucy",
     ),
