@@ -51,6 +51,34 @@ def test_without_a_measured_velocity_the_last_displacement_counts() -> None:
     np.testing.assert_allclose(answer.yaw_rad, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("step_s", "kind", "steadies"),
+    [
+        (0.1, ObjectClass.CAR, True), (0.1, ObjectClass.PEDESTRIAN, True), (0.5, ObjectClass.UNKNOWN, True),
+        (0.5, ObjectClass.BICYCLE, True), (0.4, ObjectClass.PEDESTRIAN, False),
+    ],
+)  # fmt: skip
+def test_a_stand_in_steadies_derived_velocities(step_s: float, kind: ObjectClass, steadies: bool) -> None:
+    """One odd last step: a baseline takes it whole, a stand-in the mean in which it counts 1 - exp(-dt / 0.4 s)."""
+    places_m = [2.0 * step_s * i for i in range(40)]
+    places_m.append(places_m[-1] + 3.0 * step_s)
+    frames = [frame(step_s * i, {"a": (x_m, 0)}, yaw=None, kind=kind) for i, x_m in enumerate(places_m)]
+    plain, stand_in = (played(ConstantVelocity(TIME_S, steadied=on), *frames) for on in (False, True))
+    steady_mps = 2.0 + (1.0 - np.exp(-step_s / 0.4))
+    for answer, speed_mps in ((plain, 3.0), (stand_in, steady_mps if steadies else 3.0)):
+        np.testing.assert_allclose(answer.position_m[0, 0, :, 0], places_m[-1] + speed_mps * TIME_S, rtol=1e-6)
+
+
+def test_a_stand_in_takes_measured_velocities_and_limits_derived_ones() -> None:
+    measured = [frame(0.1 * i, {"a": (1.0 * i, 0)}, velocity=(3.0, 0.0)) for i in range(5)]
+    np.testing.assert_allclose(
+        played(ConstantVelocity(TIME_S, steadied=True), *measured).position_m[0, 0, :, 0], 4.0 + 3.0 * TIME_S
+    )
+    leaps = [frame(0.001 * i, {"a": (0.3 * i, 0)}, yaw=None, kind=ObjectClass.PEDESTRIAN) for i in range(3)]
+    gone_m = played(ConstantVelocity(TIME_S, steadied=True), *leaps).position_m[0, 0, :, 0] - 0.6
+    assert (gone_m <= LIMITS[ObjectClass.PEDESTRIAN][3] * TIME_S + 1e-9).all()
+
+
 def test_a_car_goes_where_it_points_and_a_pedestrian_where_it_moves() -> None:
     for kind, heading in ((ObjectClass.CAR, 0.3), (ObjectClass.PEDESTRIAN, 0.0), (ObjectClass.UNKNOWN, 0.0)):
         seen = frame(0.0, {"a": (0, 0)}, yaw=0.3, velocity=(2.0, 0.0), kind=kind)

@@ -33,7 +33,7 @@ from trajnet.protocols.sites.conditions import CONDITIONS, Condition
 from trajnet.protocols.sites.page import page
 from trajnet.protocols.sites.scores import Scores
 from trajnet.protocols.sites.site_list import Site, sites_at_hand
-from trajnet.protocols.sites.survey import survey
+from trajnet.protocols.sites.survey import Survey, survey
 from trajnet.protocols.sites.tables import (
     fallback_lines,
     headline_lines,
@@ -230,6 +230,22 @@ def test_what_cannot_be_run_is_refused(crossing: Site, tmp_path: Path) -> None:
     report = benchmark_sites([site, crossing], {"x": "gone"}, ["cv"], options)
     assert [entry["site"] for entry in report["sites"]] == ["crossing"]
     assert list(report["absent"]) == ["x", "blink"]
+
+
+def test_a_file_that_cannot_be_read_costs_its_own_site_alone(
+    crossing: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = crossing.files[0].read_bytes()
+    (tmp_path / "a.parquet").write_bytes(whole)
+    (tmp_path / "b.parquet").write_bytes(whole[: len(whole) // 2])
+    (torn,), _ = sites_at_hand([], [("torn", tmp_path)], ["torn"])
+    monkeypatch.setattr(benchmark, "survey", lambda *_: Survey(3.0, has_map=False, has_velocity=False))  # reads neither
+    done: list[tuple[int, int]] = []
+    options = SiteOptions(conditions=(Condition(),), every_s=4.0)
+    report = benchmark_sites([torn, crossing], {}, ["cv"], options, lambda _, now, total: done.append((now, total)))
+    assert [entry["site"] for entry in report["sites"]] == ["crossing"]
+    assert "b.parquet" in report["absent"]["torn"]
+    assert done == [(1, 4), (3, 4), (4, 4)]
 
 
 @pytest.mark.usefixtures("few_tracks")
