@@ -25,10 +25,11 @@ MIN_SHARE = 0.1
 SPEED_MARGIN = 1.25
 #: Noise of a tracker's speed, m/s.
 SPEED_SLACK_MPS = 1.0
-#: Objects are served at rates down to the trained ones over this factor ...
-SLOWER_MARGIN = 2.0
-#: ... and up to them times this one: more frames of the same motion are no new knowledge (docs/evaluation.md).
-FASTER_MARGIN = 5.0
+#: Objects are served at rates up to this factor above and below the trained ones.
+RATE_MARGIN = 2.0
+#: A model that was trained at rates ANY_RATE times apart has learned that more frames of the same motion are nothing
+#: new, and is served at least up to FAST_HZ (docs/evaluation.md). One that knows a single rate has not.
+ANY_RATE, FAST_HZ = 4.0, 60.0
 #: Quantiles of the speeds that make up a class's range: a single leap in a recording must not widen it.
 SPEED_QUANTILES = (0.001, 0.999)
 #: Lower edges of the bins in which the windows are counted by speed, m/s; the last bin has no upper edge.
@@ -129,7 +130,10 @@ class Domain:
         if self.trained_rates_hz is None:
             return 0.0, math.inf
         lowest_hz, highest_hz = self.trained_rates_hz
-        return lowest_hz * (1.0 - self.drop) / self.pace / SLOWER_MARGIN, highest_hz * self.pace * FASTER_MARGIN
+        fastest_hz = highest_hz * self.pace * RATE_MARGIN
+        if highest_hz >= ANY_RATE * lowest_hz:
+            fastest_hz = max(fastest_hz, FAST_HZ)
+        return lowest_hz * (1.0 - self.drop) / self.pace / RATE_MARGIN, fastest_hz
 
 
 def domain_lines(domain: Domain | None) -> list[str]:

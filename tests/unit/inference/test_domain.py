@@ -63,10 +63,17 @@ def test_a_small_training_set_is_no_reason_to_serve_nothing() -> None:
 
 def test_bounds_are_those_of_training_with_its_augmentation_and_a_margin() -> None:
     assert DOMAIN.served_speed_mps("car") == pytest.approx(20.0 * 1.25 + 1.0)
-    assert DOMAIN.served_rates_hz == pytest.approx((5.0, 50.0))  # 2 Hz has too few windows
+    assert DOMAIN.served_rates_hz == pytest.approx((5.0, 20.0))  # 2 Hz has too few windows
     wider = replace(DOMAIN, pace=1.2, drop=0.25)
     assert wider.trained_speed_mps("car") == pytest.approx(24.0)
-    assert wider.served_rates_hz == pytest.approx((10.0 * 0.75 / 1.2 / 2.0, 60.0))
+    assert wider.served_rates_hz == pytest.approx((10.0 * 0.75 / 1.2 / 2.0, 24.0))
+
+
+def test_a_model_of_many_rates_is_served_far_above_them() -> None:
+    many = replace(DOMAIN, rates_hz=((2.5, 500), (10.0, 1000)))
+    assert many.served_rates_hz == pytest.approx((1.25, 60.0))
+    assert replace(many, rates_hz=((2.6, 500), (10.0, 1000))).served_rates_hz[1] == 20.0
+    assert replace(many, rates_hz=((2.0, 500), (50.0, 1000)), pace=1.2).served_rates_hz[1] == pytest.approx(120.0)
 
 
 def test_what_is_not_known_bounds_nothing() -> None:
@@ -82,7 +89,7 @@ def test_it_reads_as_sentences() -> None:
         "car: 1,000 windows, 0.0 to 20.0 m/s, served up to 26.0 m/s",
         "pedestrian: 100 windows, 0.0 to 2.0 m/s, served up to 3.5 m/s",
         "never trained on: unknown, truck, bus, motorcycle, bicycle (fewer than 100 windows); physics answers for them",
-        "rates: 2 Hz (20), 10 Hz (1,179); served from 5 to 50 Hz",
+        "rates: 2 Hz (20), 10 Hz (1,179); served from 5 to 20 Hz",
         "driving side, in windows: left 199, unknown 1,000",
         "windows with a map 50%, with neighbours 25%, with a measured velocity 100%; noise on positions up to 0 m",
     ]

@@ -69,12 +69,12 @@ class Learning:
         self.regression = Regression(FEATURES, ridge=RIDGE, tolerance=TOLERANCE_MPS, memory_s=MEMORY_S)
         self._time_s = time_s[:, None]
         self._carried_s2 = CHANGE_SHARE * carried_s2(time_s)[0, :, None]
-        self._turns = self._time_s / TURNS_S - TURNS_AT
         self._limit_m = 0.5 * LIMIT_MPS2 * np.square(self._time_s)
         self._reach_m: FloatArray = self._time_s * max_speed_mps(np.arange(len(ObjectClass), dtype=np.int8))
-        place = np.searchsorted(time_s, HORIZONS_S)
+        place = np.searchsorted(time_s, np.array(HORIZONS_S) - 1e-9)
         self._place: IntArray = np.unique(place[place < len(time_s)])
         self._age_s: FloatArray = time_s.take(self._place)
+        self._turns = np.minimum(self._time_s, self._age_s[-1]) / TURNS_S - TURNS_AT  # nothing is known beyond that
         self._step_s: FloatArray = np.diff(time_s, prepend=0.0).take(self._place)
         self._ring = Ring(CADENCE_S, tuple(self._age_s.tolist()), float(self._age_s[-1]) + CADENCE_S)
         self._last_ns = 0
@@ -152,8 +152,8 @@ class Learning:
         """Return how far ahead of these paths the mean of all modes is, (T, R), along the paths."""
         probability = prediction.probability.take(row, axis=0)[:, None]
         modes_m = prediction.position_m.take(row, axis=0)
+        modes_m -= begin_m[:, None, None]  # first: probabilities that add up to 1 but for rounding, times coordinates
         mean_m = (probability @ modes_m.reshape(len(row), prediction.modes, -1)).reshape(len(row), -1, 2)
-        mean_m -= begin_m[:, None]
         ahead_m = (mean_m.T - way.gone_m) * pieces[2:]
         total_m: FloatArray = ahead_m[0] + ahead_m[1]
         return total_m

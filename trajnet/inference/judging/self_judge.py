@@ -90,7 +90,7 @@ class SelfJudge:
         self._spreads = Spreads(time_s)
         self._combination = Combination(time_s) if options.combine else None
         self._heeding = (Following(time_s), Company(time_s)) if options.heed else None
-        learns = options.learn and LEARNING_HORIZONS_S[0] <= time_s[-1]
+        learns = options.learn and LEARNING_HORIZONS_S[0] <= time_s[-1] + 1e-9
         self.learning = Learning(time_s) if learns else None
         self._standing_time = StandingTime()
         self._speed_change = SpeedChange()

@@ -134,7 +134,7 @@ KNOWN_SITES: tuple[KnownSite, ...] = (
         _parts("apolloscape", "test"), ("apolloscape test",), ("apolloscape",), dataset="apolloscape", every_s=2.0,
     ),
     KnownSite(
-        "vru", "people and cyclists at a crossing in Aschaffenburg, each alone, no map, 50 and 12.5 Hz (our test people)",
+        "vru", "people and cyclists at a crossing in Aschaffenburg, each alone, no map, 50 and 12.5 Hz (ours to test)",
         _parts("vru", "pedestrians/test", "cyclists/test"), ("vru pedestrians/test", "vru cyclists/test"), ("vru",),
         dataset="vru",
     ),
