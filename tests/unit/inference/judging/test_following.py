@@ -122,6 +122,26 @@ def test_short_predictions_have_leaders_too() -> None:
     assert ((found[:, 0] < 10.0 * time_s) & (found[:, 0] > 9.5 * time_s)).all()
 
 
+def test_the_pull_is_what_leaders_would_draw_once_more() -> None:
+    """Of every row, 0 where nobody leads; from progress to progress as both are drawn, without limits."""
+    stream = Stream(GoesOn(), judging=HEED_ONLY)
+    assert stream.judge is not None
+    assert stream.judge._heeding is not None
+    following, found = stream.judge._heeding[0], list[FloatArray]()
+    drawn = following.draw
+    following.draw = lambda *given: found.append(drawn(*given)) or found[-1]  # type: ignore[method-assign, func-returns-value]
+    answer = fed(stream, [queue((40.0, 9.0), (0.0, 10.0), (24.0, 6.0))])[-1]
+    progress_m = answer.position_m[:, 0, :, 0] - np.array([[40.0], [0.0], [24.0]])
+    gap_m = np.array([np.nan, 24.0 - LENGTH_M, 16.0 - LENGTH_M])
+    weight = np.interp(TIME_S, HORIZONS_S, SHARE)[:, None] * np.exp(
+        -gap_m / (GAP_M + GAP_S * np.array([9.0, 10.0, 6.0]))
+    )
+    ahead_m = progress_m[[0, 2, 0]] - progress_m
+    wanted_m = np.where(np.isnan(gap_m), 0.0, weight * ahead_m.T)
+    np.testing.assert_allclose(found[0], wanted_m, atol=1e-9)
+    assert (np.abs(found[0][:, 1:]) > 0.01).any(axis=0).all()
+
+
 def test_what_has_no_direction_yet_leads_nobody() -> None:
     """Its predicted path has no length for want of a direction: that is no reason to brake."""
     model = GoesOn()

@@ -151,3 +151,20 @@ def test_left_out_nothing_changes() -> None:
 def test_a_short_predictor_learns_from_the_ages_that_it_has() -> None:
     learning = Learning(np.array([0.4, 0.8, 1.2]))
     assert learning._age_s.tolist() == [1.2]
+
+
+def test_it_is_told_how_the_speed_of_each_vehicle_changes() -> None:
+    stream, told = Stream(GoesOn(), judging=LEARN_ONLY), list[FloatArray]()
+    assert stream.judge is not None
+    assert stream.judge.learning is not None
+    drawn = stream.judge.learning.draw
+    stream.judge.learning.draw = lambda *given: told.append(given[3]) or drawn(*given)  # type: ignore[method-assign, func-returns-value]
+    places_m, speeds_mps = np.zeros(2), np.array([20.0, 12.0])
+    for step in range(20):  # the first brakes by 2 m/s², northwards
+        velocity = speeds_mps[:, None] * [0.0, 1.0]
+        both = {"a": (0.0, places_m[0]), "b": (30.0, places_m[1])}
+        fed(stream, [frame(0.1 * step, both, yaw=0.5 * np.pi, velocity=velocity)])
+        places_m, speeds_mps = places_m + 0.1 * speeds_mps, speeds_mps - [0.2, 0.0]
+    braking, steady = told[-1]
+    assert braking < -0.2
+    assert steady == pytest.approx(0.0, abs=1e-6)

@@ -37,7 +37,7 @@ class Curves(BasePredictor):
         count, modes, random = len(observations), self.modes, self._random
         speed_mps = np.hypot(*observations.velocity_mps.T)[:, None] * random.uniform(0.3, 1.2, (count, modes))
         gone_m = speed_mps[..., None] * self.time_s
-        gone_m = np.where(random.random((count, modes, 1)) < 0.1, np.minimum(gone_m, 5.0), gone_m)
+        gone_m = np.where(random.random((count, modes, 1)) < 0.3, np.minimum(gone_m, 5.0), gone_m)
         gone_m[random.random(count) < 0.05] = 0.0
         curvature_per_m = random.normal(0.0, 0.02, (count, modes, 1)) * (random.random((count, modes, 1)) < 0.7)
         course = observations.yaw_rad[:, None, None] + curvature_per_m * gone_m
