@@ -179,7 +179,9 @@ def main() -> None:
     parser.add_argument("--models", required=True, help="model files, with commas between them")
     parser.add_argument("--sites", default="mini,east,changchun")
     parser.add_argument("--without-map", action="store_true")
-    parser.add_argument("--without", choices=("weigh", "combine", "heed", "learn"), help="a part of self-judging to leave out")
+    parser.add_argument(
+        "--without", choices=("weigh", "combine", "heed", "learn"), help="a part of self-judging to leave out"
+    )
     chosen = parser.parse_args()
     off_too: dict[str, Any] = {chosen.without: False} if chosen.without else {}
     ways = [replace(way, **off_too) for way in WAYS]
