@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays, all_true, grown
 from trajnet.inference.judging.following import VEHICLES
@@ -125,27 +126,36 @@ class Learning:
             if not len(row):
                 return
         pieces = pieces_of(way)
-        feature = np.empty((FEATURES, *way.length_m.shape))
+        feature = self._features(way, speed_mps.take(row), change_mps2.take(row))
         feature[0] = 0.0 if pull_m is None else pull_m.take(row, axis=1)
-        np.multiply(self._time_s, speed_mps.take(row), out=feature[1])
-        feature[1] -= way.passed_m
-        np.multiply(OWN_SHARE, way.passed_m, out=feature[2])
-        np.multiply(self._carried_s2, change_mps2.take(row), out=feature[3])
         feature[4] = self._mean_m(prediction, row, begin_m, way, pieces)
-        feature[5] = self._time_s
         np.multiply(feature[:2], self._turns, out=feature[6:])
         self._keep(observations, row, way, begin_m, pieces, feature)
         if not self.regression.taken:
             return
-        moved_m = (self.regression.weight @ feature.reshape(FEATURES, -1)).reshape(way.length_m.shape)
+        progress_m = self._progress_m(way.passed_m, feature, observations.object_class.take(row))
+        paths_m[place] = (along(way, progress_m, pieces) + begin_m.T[:, None]).T
+
+    def _features(self, way: Way, speed_mps: FloatArray, change_mps2: FloatArray) -> FloatArray:
+        """Return the features (FEATURES, T, R) of R paths, in m of progress; only those of motion are set."""
+        feature = np.empty((FEATURES, *way.length_m.shape))
+        np.multiply(self._time_s, speed_mps, out=feature[1])
+        feature[1] -= way.passed_m
+        np.multiply(OWN_SHARE, way.passed_m, out=feature[2])
+        np.multiply(self._carried_s2, change_mps2, out=feature[3])
+        feature[5] = self._time_s
+        return feature
+
+    def _progress_m(self, passed_m: FloatArray, feature: FloatArray, object_class: NDArray[np.int8]) -> FloatArray:
+        """Return how far R vehicles are on their paths by what was learned, (T, R)."""
+        moved_m: FloatArray = (self.regression.weight @ feature.reshape(FEATURES, -1)).reshape(passed_m.shape)
         # No farther than the class can get, if the model does not say so itself.
-        most_m = np.maximum(self._reach_m.take(observations.object_class.take(row), axis=1) - way.passed_m, 0.0)
+        most_m = np.maximum(self._reach_m.take(object_class, axis=1) - passed_m, 0.0)
         np.minimum(most_m, self._limit_m, out=most_m)
         np.minimum(np.maximum(moved_m, -self._limit_m), most_m, out=moved_m)
-        moved_m += way.passed_m
+        moved_m += passed_m
         np.maximum(moved_m, 0.0, out=moved_m)
-        np.maximum.accumulate(moved_m, axis=0, out=moved_m)
-        paths_m[place] = (along(way, moved_m, pieces) + begin_m.T[:, None]).T
+        return np.maximum.accumulate(moved_m, axis=0)
 
     @staticmethod
     def _mean_m(prediction: Prediction, row: IntArray, begin_m: FloatArray, way: Way, pieces: FloatArray) -> FloatArray:
