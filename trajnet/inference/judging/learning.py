@@ -44,8 +44,8 @@ OWN_SHARE, CHANGE_SHARE = 0.05, 0.5
 #: Two of the weights may change with the horizon: these features come once more, times t / TURNS_S - TURNS_AT.
 TURNS_S, TURNS_AT = 6.0, 0.5
 
-#: In their order: pull of the leader, constant velocity, progress, change of speed, mean of the modes, time; then pull and
-#: constant velocity with a weight of the horizon.
+#: In their order: pull of the leader, constant velocity, progress, change of speed, mean of the modes, time; then the
+#: first two with a weight of the horizon.
 FEATURES = 8
 
 
