@@ -39,7 +39,8 @@ class JudgingCounters:
 
     judgements: answers held against a later position. evident_rows: rows of the model with evidence.
     velocity_rows, standing_rows: of those, rows whose most probable mode is that of constant velocity or of standing.
-    velocity_modes, standing_modes: their modes that left, most probable or not.
+    velocity_modes, standing_modes: their modes that left, most probable or not. learned_errors: errors of fast vehicles
+    along their paths that were learned from.
     """
 
     judgements: int = 0
@@ -48,6 +49,7 @@ class JudgingCounters:
     standing_rows: int = 0
     velocity_modes: int = 0
     standing_modes: int = 0
+    learned_errors: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,7 @@ class SelfJudge:
             self.spread.observe(observations)
         if self.learning is not None:
             self.learning.observe(observations)
+            self.counters.learned_errors = self.learning.regression.taken
         if self._combination is not None:
             self._standing_time.observe(observations)
         if self._options.weigh:

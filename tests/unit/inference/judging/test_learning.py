@@ -86,7 +86,7 @@ def test_the_weights_are_those_of_its_features_and_errors(step_s: float, judged:
         last_s = time_s
     assert stream.judge is not None
     assert stream.judge.learning is not None
-    assert stream.judge.learning.regression.taken == wanted.taken
+    assert stream.judge.learning.regression.taken == wanted.taken == stream.judge.counters.learned_errors
     np.testing.assert_allclose(stream.judge.learning.regression.weight, wanted.weight)
 
 
