@@ -238,7 +238,7 @@ def test_a_model_is_counted_when_physics_stands_in(folder: Path) -> None:
     unit = open_dataset("scenes", folder / "first.parquet", None, horizon_s=2.0).units[0]
     time_s = np.arange(1.0, 5.0) * 0.5
     broken = run_unit(unit, Broken(time_s), time_s)
-    fine = run_unit(unit, ConstantVelocity(time_s), time_s)
+    fine = run_unit(unit, ConstantVelocity(time_s, steadied=True), time_s)  # as the guard's stand-in
     assert broken.guard.model_rows == 0
     # The scene is streamed as long as there is something to score: to frame 70, a second before its end.
     assert broken.guard.physics_rows == fine.guard.model_rows == 71 + 49 + 71
