@@ -82,15 +82,13 @@ def _limited(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> FloatA
     return np.where(largest * length > limit_mps, direction * (limit_mps / length), velocity_mps)
 
 
-def speed_and_course(
-    observations: Observations, velocity_mps: FloatArray | None = None
-) -> tuple[FloatArray, FloatArray]:
+def speed_and_course(observations: Observations, velocity_mps: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return signed speeds (N,) in m/s and courses (N,) in rad, map frame.
 
-    velocity_mps (N, 2): of the objects; without it observed_velocity. The course of wheeled objects with known yaw is
+    velocity_mps (N, 2): of the objects, map frame. The course of wheeled objects with known yaw is
     their yaw, with a negative speed in reverse; that of others is the direction of their velocity.
     """
-    x, y = (observed_velocity(observations) if velocity_mps is None else velocity_mps).T
+    x, y = velocity_mps.T
     speed, course = np.hypot(x, y), observations.yaw_rad
     along_yaw = observations.yaw_valid & _WHEELED.take(observations.object_class)
     if any_true(along_yaw):
@@ -193,7 +191,7 @@ class ConstantTurnRate(BasePredictor):
         self.time_s = np.asarray(time_s, dtype=np.float64)
 
     def predict(self, observations: Observations) -> Prediction:
-        speed, course = speed_and_course(observations)
+        speed, course = speed_and_course(observations, observed_velocity(observations))
         measured = observations.yaw_valid & observations.previous_yaw_valid
         unknown = observations.reset | (observations.dt_s <= 0) | ~measured
         turned = wrap_angle(observations.yaw_rad - observations.previous_yaw_rad)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import any_true
 from trajnet.inference.judging.leaders import Leaders, leaders_of
+from trajnet.inference.judging.limits import Limits
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.inference.judging.way import SHORTEST_M, along, top_paths, way_of
-from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, FloatArray, ObjectClass, Prediction
+from trajnet.types import BoolArray, FloatArray, Prediction
 
 #: For each class: whether it follows. Riders filter through; too few were seen to say what they do.
 VEHICLES: BoolArray = CLASS_GROUP == 0
@@ -43,10 +43,7 @@ class Following:
     def __init__(self, time_s: FloatArray) -> None:
         """Prepare the weights for the predictor's times (T,)."""
         self._share: FloatArray = np.interp(time_s, HORIZONS_S, SHARE)[:, None]
-        half_s2 = 0.5 * np.square(time_s)[:, None]
-        self._slower_m, self._faster_m = -SLOWER_MPS2 * half_s2, FASTER_MPS2 * half_s2
-        every = np.arange(len(ObjectClass), dtype=np.int8)
-        self._reach_m: FloatArray = time_s[:, None] * max_speed_mps(every)
+        self._limits = Limits(time_s, SLOWER_MPS2, FASTER_MPS2)
         seconds = np.searchsorted(time_s, np.arange(COARSE_S, time_s[-1], COARSE_S) - 1e-9)
         self._coarse = np.unique(np.append(seconds, len(time_s) - 1))
 
@@ -59,9 +56,7 @@ class Following:
         leaders would draw them once more, in m, without limits.
         """
         own_m = passed_m.take(leaders.row, axis=1)
-        # No farther than the class can get, if the model does not say so itself.
-        most_m = np.maximum(self._reach_m.take(object_class.take(leaders.row), axis=1) - own_m, 0.0)
-        np.minimum(most_m, self._faster_m, out=most_m)
+        least_m, most_m = self._limits.of(own_m, object_class.take(leaders.row))
         decay_m = GAP_M + GAP_S * speed_mps.take(leaders.row)
         weight = self._share * np.exp(-np.maximum(leaders.gap_m, 0.0) / decay_m)
         faster = weight * np.minimum(own_m[-1] / SETS_OFF_M, 1.0)
@@ -70,7 +65,7 @@ class Following:
             ahead_m = now_m.take(leaders.leader, axis=1)
             ahead_m -= own_m
             ahead_m *= np.where(ahead_m < 0.0, weight, faster)
-            np.maximum(ahead_m, self._slower_m, out=ahead_m)
+            np.maximum(ahead_m, least_m, out=ahead_m)
             np.minimum(ahead_m, most_m, out=ahead_m)
             ahead_m += own_m
             now_m[:, leaders.row] = ahead_m

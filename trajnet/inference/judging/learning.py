@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays, all_true, grown
 from trajnet.inference.judging.following import VEHICLES
+from trajnet.inference.judging.limits import Limits
 from trajnet.inference.judging.regression import Regression
 from trajnet.inference.judging.ring import Ring, flat
 from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.inference.judging.way import SHORTEST_M, Way, along, pieces_of, top_paths, way_of
-from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
+from trajnet.types import BoolArray, FloatArray, IntArray, Prediction
 
 #: Who is slower is neither learned from nor drawn (m/s): in slow traffic, what held a moment ago does not go on.
 FAST_MPS = 8.0
@@ -72,8 +72,7 @@ class Learning:
         self.regression = Regression(FEATURES, ridge=RIDGE, tolerance=TOLERANCE_MPS, memory_s=MEMORY_S)
         self._time_s = time_s[:, None]
         self._carried_s2 = CHANGE_SHARE * carried_s2(time_s)[0, :, None]
-        self._limit_m = 0.5 * LIMIT_MPS2 * np.square(self._time_s)
-        self._reach_m: FloatArray = self._time_s * max_speed_mps(np.arange(len(ObjectClass), dtype=np.int8))
+        self._limits = Limits(time_s, LIMIT_MPS2, LIMIT_MPS2)
         place = np.searchsorted(time_s, np.array(HORIZONS_S) - 1e-9)
         self._place: IntArray = np.unique(place[place < len(time_s)])
         self._age_s: FloatArray = time_s.take(self._place)
@@ -151,10 +150,8 @@ class Learning:
     def _progress_m(self, passed_m: FloatArray, feature: FloatArray, object_class: NDArray[np.int8]) -> FloatArray:
         """Return how far R vehicles are on their paths by what was learned, (T, R)."""
         moved_m: FloatArray = (self.regression.weight @ feature.reshape(FEATURES, -1)).reshape(passed_m.shape)
-        # No farther than the class can get, if the model does not say so itself.
-        most_m = np.maximum(self._reach_m.take(object_class, axis=1) - passed_m, 0.0)
-        np.minimum(most_m, self._limit_m, out=most_m)
-        np.minimum(np.maximum(moved_m, -self._limit_m), most_m, out=moved_m)
+        least_m, most_m = self._limits.of(passed_m, object_class)
+        np.minimum(np.maximum(moved_m, least_m), most_m, out=moved_m)
         moved_m += passed_m
         np.maximum(moved_m, 0.0, out=moved_m)
         return np.maximum.accumulate(moved_m, axis=0)

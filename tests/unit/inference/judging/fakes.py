@@ -14,6 +14,8 @@ from trajnet.types import FloatArray, Prediction, Source, TrackFrame
 TIME_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
 #: Of self-judging nothing but that paths heed each other.
 HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, learn=False)
+#: ... and nothing but that the stream learns its traffic.
+LEARN_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False)
 
 
 class Says(BasePredictor):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
-from tests.unit.inference.judging.fakes import TIME_S, GoesOn, bytes_of, fed
+from tests.unit.inference.judging.fakes import LEARN_ONLY, TIME_S, GoesOn, bytes_of, fed
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
 from trajnet.inference.judging.learning import (
     FAST_MPS,
@@ -24,7 +24,6 @@ from trajnet.inference.judging.regression import Regression
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.types import FloatArray, ObjectClass, TrackFrame
 
-LEARN_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False)
 SAID_MPS = 12.0
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.unit.inference.judging.fakes import LEARN_ONLY
 from trajnet.inference import JudgingOptions, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.inference.judging import learning
@@ -21,7 +22,6 @@ from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 VEHICLES = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS)
-LEARN_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False)
 MANY_MODES = 3
 
 
