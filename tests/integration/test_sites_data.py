@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from trajnet.datasets.apolloscape import APOLLOSCAPE
+from trajnet.datasets.folders import part_files
+from trajnet.datasets.vru import VRU
 from trajnet.protocols.sites.benchmark import SiteOptions, benchmark_sites
 from trajnet.protocols.sites.conditions import Condition
 from trajnet.protocols.sites.site_list import KNOWN_SITES, sites_at_hand
@@ -25,6 +28,11 @@ def test_every_known_site_is_at_hand_and_held_out(data_dir: Path) -> None:
     assert len(files["eth_ucy"]) == 8
     assert all(path.stem.endswith("_val") for path in files["eth_ucy"])
     assert len(files["us101"]) == 27
+    for name, dataset in (("apolloscape", APOLLOSCAPE), ("vru", VRU)):  # whose other parts models were trained on
+        learned = {path for part in (*dataset.splits["train"], *dataset.splits["val"])
+                   for path in part_files(dataset, [data_dir], part)}  # fmt: skip
+        assert files[name]
+        assert not set(files[name]) & learned
 
 
 @pytest.mark.slow

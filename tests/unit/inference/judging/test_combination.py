@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,17 @@ def test_the_weights_are_those_of_the_table(kind: ObjectClass, speed: int) -> No
     cruise, stand = weights_of(one)
     np.testing.assert_allclose(cruise[0, KNOTS], CRUISE[group, speed])
     assert stand.tolist() == [[0.0]]
+
+
+def test_the_page_of_documentation_has_the_table() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "self-judging.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("| weight at 1, 2, 3, 4, 6 s | vehicles | riders | people |\n|---|---|---|---|\n")
+    rows = [line.strip("|").split("|") for line in table.split("\n\n")[0].splitlines()]
+    assert [float(row[0].split()[0]) for row in rows] == list(SPEEDS_MPS)
+    numbers = [
+        [np.broadcast_to(np.array(cell.split(), np.float64), len(HORIZONS_S)) for cell in row[1:]] for row in rows
+    ]
+    np.testing.assert_array_equal(np.array(numbers).swapaxes(0, 1), CRUISE)
 
 
 def test_each_class_has_its_group() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajnet.inference.judging.experts import Spreads
+from tests.frames import frame, observed
+from trajnet.inference.judging.experts import Spreads, velocity_of
 from trajnet.types import Expert, ObjectClass
 
 
@@ -20,3 +21,11 @@ def test_the_covariances_by_hand() -> None:
     np.testing.assert_allclose(sigma_m[0], [0.085, 0.105, 0.13])
     np.testing.assert_allclose(sigma_m[1, 1:], [0.3, 0.3 * 2.0**1.4])
     np.testing.assert_allclose(sigma_m[2], [0.05, 0.1, 0.1 * 2.0**1.25])  # a position is no better than 5 cm
+
+
+def test_what_is_not_measured_is_steadied() -> None:
+    """One odd last step counts as it does for the stand-in: 1 - exp(-dt / 0.4 s)."""
+    places_m = [0.2 * i for i in range(40)]
+    places_m.append(places_m[-1] + 0.3)
+    frames = [frame(0.1 * i, {"a": (x_m, 0.0)}, yaw=None) for i, x_m in enumerate(places_m)]
+    np.testing.assert_allclose(velocity_of(observed(*frames)), [[3.0 - np.exp(-0.25), 0.0]], rtol=1e-6)

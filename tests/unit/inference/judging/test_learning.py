@@ -167,3 +167,29 @@ def test_it_is_told_how_the_speed_of_each_vehicle_changes() -> None:
     braking, steady = told[-1]
     assert braking < -0.2
     assert steady == pytest.approx(0.0, abs=1e-6)
+
+
+def test_nobody_is_learned_to_go_back() -> None:
+    """A slow path and a large lesson: it stays where it is."""
+    learning, passed_m = Learning(TIME_S), 0.2 * TIME_S[:, None]
+    learning.regression.weight[5] = -3.0
+    feature = np.zeros((FEATURES, len(TIME_S), 1))
+    feature[5, :, 0] = TIME_S
+    found = learning._progress_m(passed_m, feature, np.array([ObjectClass.CAR], np.int8))
+    np.testing.assert_array_equal(found, np.zeros_like(passed_m))
+
+
+def test_more_vehicles_than_ever_are_learned_from() -> None:
+    stream = Stream(GoesOn(), judging=LEARN_ONLY)
+    for step in range(20):
+        fed(stream, [traffic(0.5 * step, 13.0, cars=3 if step < 5 else 200)])
+    assert stream.judge is not None
+    assert stream.judge.counters.learned_errors > 200
+
+
+def test_after_a_clock_went_back_what_is_new_is_learned() -> None:
+    stream = Stream(GoesOn(), judging=LEARN_ONLY)
+    fed(stream, [traffic(t, 13.5) for t in np.arange(7200.0, 7230.0, 0.5)])
+    stream.reset()
+    fed(stream, [traffic(t, 10.5) for t in np.arange(0.0, 60.0, 0.5)])
+    assert reach_m(stream)[0, -1] < reach_m(learned(13.5, 30.0))[0, -1] - 2.0
