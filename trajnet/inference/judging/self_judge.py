@@ -167,8 +167,7 @@ class SelfJudge:
             return result
         group = groups_of(observations, speed_mps)
         self.spread.keep(observations, result, group, model)
-        if self.spread.judgements:
-            self.spread.scale(result.covariance_m2, group, model)
+        self.spread.scale(result.covariance_m2, group, model)
         return result
 
     def _mixed(

@@ -33,6 +33,9 @@ MAX_JUDGEMENTS = 12
 GOLDEN_SHARE = 0.618034
 #: Frames are taken to be so far apart before there were two (s).
 FRAMES_APART_S = 0.1
+#: Factors that a stream begins with, and at which horizons (s): at places that it has not seen a model errs more, and the
+#: more the longer ahead. Their logarithms are linear in time between these, and constant before and after them.
+START_S, START = (1.0, 6.0), (1.0, 1.16)
 #: Limits of the factor on standard deviations.
 SMALLEST, LARGEST = 0.5, 3.0
 _LOWEST, _HIGHEST = float(np.log(SMALLEST)), float(np.log(LARGEST))
@@ -68,16 +71,17 @@ class AdaptiveSpread:
     """Keeps predictions as they left but for the factor, and tracks the factor of each group and horizon."""
 
     def __init__(self, modes: int, time_s: FloatArray) -> None:
-        """Start with factors of 1. modes, time_s (T,): those of all predictions."""
+        """Start with the factors START. modes, time_s (T,): those of all predictions."""
         horizons_s = tuple(h for h in HORIZONS_S if h <= time_s[-1])
         self._knot_s = np.concatenate([[0.0], time_s])
         self._ring = Ring(CADENCE_S, horizons_s, horizons_s[-1] + 1.0)
         self._horizons_s = horizons_s
-        self._log_factor = np.zeros((GROUPS, len(horizons_s)))
+        self._log_factor = np.tile(np.interp(horizons_s, START_S, np.log(START)), (GROUPS, 1))
         self._evidence = np.zeros(self._log_factor.size)
-        self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
         self._between = np.stack([np.interp(time_s, horizons_s, one) for one in np.eye(len(horizons_s))])
         self._twice_between = np.repeat(2.0 * self._between, 4, axis=1)  # of squares, for each element of a covariance
+        self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
+        np.exp(self._log_factor @ self._twice_between, out=self._squared[:GROUPS])
         self._begun, self._phase, self._last_ns = 0.0, 0.0, 0
         self.judgements = 0
         length = self._ring.length

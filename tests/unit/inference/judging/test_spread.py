@@ -17,6 +17,8 @@ from trajnet.inference.judging.spread import LARGEST, SMALLEST, AdaptiveSpread
 from trajnet.tracking.store import Observations, TrackPolicy
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
+#: What a stream begins with at TIME_S.
+BEGINS = AdaptiveSpread(1, TIME_S).factors[0]
 SPREAD_ONLY = JudgingOptions(weigh=False, combine=False, heed=False, learn=False)
 
 
@@ -70,11 +72,15 @@ def with_faster(frames: list[TrackFrame], count: int) -> list[TrackFrame]:
     return out
 
 
-def factors(stream: Stream) -> FloatArray:
-    """Return the factors of moving vehicles at 1, 2, 3, 4 and 6 s."""
+def spread_of(stream: Stream) -> AdaptiveSpread:
     assert stream.judge is not None
     assert stream.judge.spread is not None
-    return stream.judge.spread.factors[0, [1, 3, 5, 7, 11]]
+    return stream.judge.spread
+
+
+def factors(stream: Stream) -> FloatArray:
+    """Return the factors of moving vehicles at 1, 2, 3, 4 and 6 s."""
+    return spread_of(stream).factors[0, [1, 3, 5, 7, 11]]
 
 
 @pytest.mark.parametrize("stated", [0.5, 1.0, 1.8])
@@ -117,7 +123,7 @@ def test_the_covariances_leave_with_the_factor_and_nothing_else_changes() -> Non
 def test_one_odd_object_among_many_moves_the_factor_little() -> None:
     """It is never where it should be, for two minutes; thirty others are, for 10 s each. At 6 s its share is larger."""
     ratios = []
-    for seed in range(3):
+    for seed in range(5):
         found = []
         for odd in (0, 1):
             stream = Stream(Uncertain(1.0), TrackPolicy(handover=False), judging=SPREAD_ONLY)
@@ -177,11 +183,9 @@ def test_each_group_has_its_own_factors() -> None:
     stream = Stream(Uncertain(0.5), TrackPolicy(handover=False), judging=SPREAD_ONLY)
     people = [replace(one, object_class=np.full(len(one), ObjectClass.PEDESTRIAN, np.int8)) for one in traffic(60.0)]
     fed(stream, people)
-    assert stream.judge is not None
-    assert stream.judge.spread is not None
-    found = stream.judge.spread.factors
+    found = spread_of(stream).factors
     assert (found[2] > 1.3).all()
-    np.testing.assert_array_equal(np.delete(found, 2, axis=0), 1.0)
+    np.testing.assert_allclose(np.delete(found, 2, axis=0), np.tile(BEGINS, (5, 1)))
 
 
 def test_the_factors_stay_when_the_tracks_are_forgotten() -> None:
@@ -193,11 +197,17 @@ def test_the_factors_stay_when_the_tracks_are_forgotten() -> None:
     np.testing.assert_array_equal(factors(stream), before)
 
 
-def test_until_something_was_judged_the_bytes_are_the_predictors() -> None:
+def test_until_something_was_judged_the_spread_is_a_little_wider_the_longer_ahead() -> None:
     frames = [one for one in traffic(10.0) if one.timestamp_ns < 1e9]
     on = fed(Stream(Uncertain(0.5), judging=SPREAD_ONLY), frames)
     off = fed(Stream(Uncertain(0.5)), frames)
-    assert [bytes_of(a) for a in on] == [bytes_of(a) for a in off]
+    np.testing.assert_allclose(BEGINS[[0, 1, -1]], [1.0, 1.0, 1.16])
+    assert (np.diff(BEGINS[1:]) > 0.0).all()
+    for judged, plain in zip(on, off, strict=True):
+        new = plain.source == Source.MODEL  # what is stale is an earlier path, wider by then
+        wider_m2 = plain.covariance_m2[new] * np.square(BEGINS)[:, None, None]
+        np.testing.assert_allclose(judged.covariance_m2[new], wider_m2)
+        assert bytes_of(replace(judged, covariance_m2=plain.covariance_m2)) == bytes_of(plain)
 
 
 def test_the_same_traffic_gives_the_same_bytes() -> None:
@@ -230,7 +240,7 @@ def test_rows_of_physics_are_left_alone() -> None:
     stream = Stream(Physics([(5.0, 0.0)], [1.0]), TrackPolicy(handover=False), judging=SPREAD_ONLY)
     last = fed(stream, traffic(20.0))[-1]
     np.testing.assert_allclose(last.covariance_m2[:, 0, :, 0, 0], 0.04)
-    np.testing.assert_array_equal(factors(stream), 1.0)
+    assert spread_of(stream).judgements == 0
 
 
 def test_horizons_beyond_the_predictors_are_left_out() -> None:
