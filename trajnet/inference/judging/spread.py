@@ -33,7 +33,7 @@ MAX_JUDGEMENTS = 12
 GOLDEN_SHARE = 0.618034
 #: Frames are taken to be so far apart before there were two (s).
 FRAMES_APART_S = 0.1
-#: Factors that a stream begins with, and at which horizons (s): at places that it has not seen a model errs more, and the
+#: Factors that a stream begins with, and at which horizons (s): a model errs more at places that it has not seen, the
 #: more the longer ahead. Their logarithms are linear in time between these, and constant before and after them.
 START_S, START = (1.0, 6.0), (1.0, 1.16)
 #: Limits of the factor on standard deviations.
