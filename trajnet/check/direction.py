@@ -8,10 +8,13 @@ import numpy as np
 
 from trajnet.check.finding import Finding
 from trajnet.check.steps import LEG_M, Pairs
-from trajnet.types import FloatArray
+from trajnet.types import BoolArray, FloatArray
 
 #: Legs that a verdict on directions needs, and how far a direction may be off.
-MIN_LEGS, NEAR_RAD = 20, np.radians(25.0)
+MIN_LEGS, NEAR_RAD, PEOPLE_NEAR_RAD = 20, np.radians(25.0), np.radians(45.0)
+#: Headings of this share that are one and the same are a placeholder, unless as many are along the motion or the motion
+#: itself has one direction, by the length of its mean unit vector.
+SAME = 0.9
 #: A wrong convention is named if at least this share of the legs fits it and at most that share is as it should be.
 FITS, FAILS = 0.7, 0.5
 MIN_SPEED_MPS = 0.5
@@ -31,15 +34,35 @@ RATIOS: tuple[tuple[float, str], ...] = (
 )
 
 
-def heading_findings(legs: Pairs) -> list[Finding]:
-    """Return what is wrong with headings, from the legs of objects that move along theirs."""
-    scene = legs.scene
-    both = scene.yaw_valid[legs.first] & scene.yaw_valid[legs.last]
-    chosen = legs.where(legs.wheeled & both & (legs.distance_m > LEG_M))
-    if len(chosen.first) < MIN_LEGS:
-        return _headings_by_range(scene.yaw_rad[scene.yaw_valid])
+def heading_findings(legs: Pairs, walked: Pairs) -> list[Finding]:
+    """Return what is wrong with headings, from legs of what moves along them, and from longer ones of who walks."""
+    scene, wheeled = legs.scene, _far_and_pointing(legs, legs.wheeled)
+    people = _far_and_pointing(walked, ~walked.wheeled)
+    found = []
+    if len(wheeled.first) >= MIN_LEGS:
+        found += _along_motion(wheeled, "headings", NEAR_RAD)
+    if len(people.first) >= MIN_LEGS and not found:  # else it is one mistake, said once
+        found += _along_motion(people, "headings of people", PEOPLE_NEAR_RAD)
+    if len(wheeled.first) < MIN_LEGS and not found:
+        found += _headings_by_range(scene.yaw_rad[scene.yaw_valid])
+    return found
+
+
+def _far_and_pointing(legs: Pairs, chosen: BoolArray) -> Pairs:
+    """Return those of the chosen legs, a mask (P,), that are long enough and whose headings are measured."""
+    valid = legs.scene.yaw_valid
+    return legs.where(chosen & valid[legs.first] & valid[legs.last] & (legs.distance_m > LEG_M))
+
+
+def _along_motion(chosen: Pairs, what: str, near_rad: float) -> list[Finding]:
     motion = np.arctan2(chosen.move_m[:, 1], chosen.move_m[:, 0])
-    yaw = scene.yaw_rad[chosen.first]
+    yaw = chosen.scene.yaw_rad[chosen.first]
+    right = _share(yaw - motion, near_rad)
+    values, counts = np.unique(yaw, return_counts=True)
+    one_way = abs(np.exp(1j * motion).mean())
+    if counts.max() > SAME * len(yaw) and max(right, one_way) < SAME:
+        same = f"{counts.max() / len(yaw):.0%} of the {what} are {values[counts.argmax()]:g} rad, whatever the motion"
+        return [Finding("mistake", "heading", same, "They look like a placeholder: leave out what is not measured")]
     degrees = np.radians(yaw)
     shares = {
         "They look like degrees taken as radians (units angle=deg)": _share(degrees - motion),
@@ -53,7 +76,7 @@ def heading_findings(legs: Pairs) -> list[Finding]:
         "The headings count from the y axis": _share(yaw + np.pi / 2 - motion),
         "The headings are a quarter turn too far": _share(yaw - np.pi / 2 - motion),
     }
-    return _verdict("heading", "headings", _share(yaw - motion), shares, len(chosen.first))
+    return _verdict("heading", what, right, shares, len(chosen.first))
 
 
 def _headings_by_range(yaw_rad: FloatArray) -> list[Finding]:
@@ -101,9 +124,9 @@ def _ratio_findings(ratio: FloatArray) -> list[Finding]:
     return [Finding("doubt", "velocity_unit", sentence, "They are smoothed, or a unit is wrong")]
 
 
-def _share(off_rad: FloatArray) -> float:
+def _share(off_rad: FloatArray, near_rad: float = NEAR_RAD) -> float:
     """Return the share of angles that are near 0; NaN is not."""
-    return float((np.abs(np.angle(np.exp(1j * off_rad))) < NEAR_RAD).mean())
+    return float((np.abs(np.angle(np.exp(1j * off_rad))) < near_rad).mean())
 
 
 def _verdict(check: str, what: str, right: float, wrong: dict[str, float], legs: int) -> list[Finding]:

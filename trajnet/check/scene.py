@@ -12,7 +12,7 @@ from trajnet.check.domain import domain_findings
 from trajnet.check.finding import Finding, SceneCheck
 from trajnet.check.map_fit import map_findings
 from trajnet.check.scale import degree_findings, speed_findings, time_findings
-from trajnet.check.steps import Pairs, legs_of, steps_of
+from trajnet.check.steps import WALKED_LEG_S, Pairs, legs_of, steps_of
 from trajnet.inference.contract import Contract
 from trajnet.types import CLASS_NAMES, Scene
 
@@ -41,7 +41,7 @@ def check_scene(scene: Scene, model: Contract | None = None) -> SceneCheck:
 
 def _of_motion(scene: Scene, steps: Pairs, legs: Pairs, period_s: float) -> list[Finding]:
     return [
-        *heading_findings(legs),
+        *heading_findings(legs, legs_of(scene, period_s, WALKED_LEG_S)),
         *velocity_findings(legs),
         *speed_findings(legs),
         *quality.rate_findings(scene, steps, period_s),

@@ -9,7 +9,8 @@ import numpy as np
 
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Scene
 
-LEG_S = 0.5
+#: How long a leg takes, of anything and of people, who are slower (s).
+LEG_S, WALKED_LEG_S = 0.5, 1.5
 #: A leg is long enough to show a direction.
 LEG_M = 1.0
 
@@ -62,9 +63,9 @@ def steps_of(scene: Scene) -> Pairs:
     return _pairs(scene, 1)
 
 
-def legs_of(scene: Scene, period_s: float) -> Pairs:
-    """Return pairs of rows of a track that are about LEG_S apart, at least one row, without those across a gap."""
-    rows = max(1, round(LEG_S / period_s)) if 0 < period_s < np.inf else 1
+def legs_of(scene: Scene, period_s: float, leg_s: float = LEG_S) -> Pairs:
+    """Return pairs of rows of a track that are about leg_s apart, at least one row, without those across a gap."""
+    rows = max(1, round(leg_s / period_s)) if 0 < period_s < np.inf else 1
     found = _pairs(scene, rows)
     return found.where(found.dt_s < 1.5 * rows * period_s)
 

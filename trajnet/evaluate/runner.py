@@ -108,7 +108,11 @@ def run_unit(
     whole_scene = not isinstance(unit, WindowUnit)
     # Windows in lockstep are no objects of one scene: none may take over another's state.
     policy = TrackPolicy(
-        handover=whole_scene, restart_leaps=whole_scene, filter_positions=whole_scene, crossings=whole_scene
+        handover=whole_scene,
+        restart_leaps=whole_scene,
+        filter_positions=whole_scene,
+        doubt_headings=whole_scene,
+        crossings=whole_scene,
     )
     judging = None if self_judging and whole_scene else NO_JUDGING
     made = WatchedStream if isinstance(unit, SceneUnit) else Stream

@@ -53,6 +53,7 @@ class Thresholds:
     clock_reset_share: Limit = Limit(0.0, 0.2)
     without_id_share: Limit = Limit(0.0, 0.5)
     impossible_share: Limit = Limit(0.0, 0.2)
+    contrary_heading_share: Limit = Limit(0.05, 0.5)
     off_map_share: Limit = Limit(0.5, 1.0)
     processing_ms: Limit = Limit(100.0, 500.0)
     overrun_s: float = 1.0
@@ -82,7 +83,8 @@ class Cycle:
     trained on their class, rate or speed.
     without_id_rows: objects whose UUID is unset or shared.
     impossible_rows: objects that began anew because their class cannot have moved so, and measured speeds that their
-    class cannot have. refused_rows: paths of the model that must not go out.
+    class cannot have. contrary_heading_rows: objects whose heading contradicts how they move. refused_rows: paths of
+    the model that must not go out.
     located_rows, off_map_rows: objects that were looked up on the map, and those that are off it.
     frame_changed: the frame_id was another one before. clock_reset: the stamps went back, and a new clock began.
     failed: something raised, or the model gave no numbers.
@@ -101,6 +103,7 @@ class Cycle:
     outside_speed_rows: int = 0
     without_id_rows: int = 0
     impossible_rows: int = 0
+    contrary_heading_rows: int = 0
     refused_rows: int = 0
     located_rows: int = 0
     off_map_rows: int = 0
@@ -326,6 +329,13 @@ class Diagnostics:
             f"{impossible:.1%} of the objects leapt or had a speed that their class cannot have; ids used again?",
         )
         judged.add("impossible_share", f"{impossible:.4f}")
+        contrary = sum(c.contrary_heading_rows for c in self._cycles) / rows
+        judged.check(
+            limits.contrary_heading_share,
+            contrary,
+            f"{contrary:.0%} of the objects point elsewhere than they move; headings reversed, or no measurements?",
+        )
+        judged.add("contrary_heading_share", f"{contrary:.4f}")
 
     def _judge_timing(self) -> Judged:
         judged, limits = Judged(), self.thresholds

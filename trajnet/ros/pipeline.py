@@ -265,7 +265,8 @@ class Pipeline:
         begin = self._clock_ns()
         guard = self.stream.guard.counters
         before = replace(guard)
-        impossible, resets = self._impossible(), self.stream.store.counters.clock_reset
+        tracks = self.stream.store.counters
+        impossible, resets, contrary = self._impossible(), tracks.clock_reset, tracks.implausible_heading
         found = _Found()
         try:
             answer = self._answer(data, now_ns, found)
@@ -293,11 +294,12 @@ class Pipeline:
             outside_speed_rows=guard.outside_speed_rows - before.outside_speed_rows,
             without_id_rows=found.without_id,
             impossible_rows=self._impossible() - impossible,
+            contrary_heading_rows=tracks.implausible_heading - contrary,
             refused_rows=guard.non_finite_rows - before.non_finite_rows,
             located_rows=found.located,
             off_map_rows=found.off_map,
             frame_changed=found.frame_changed,
-            clock_reset=self.stream.store.counters.clock_reset > resets,
+            clock_reset=tracks.clock_reset > resets,
             deadline_missed=guard.deadline_misses > before.deadline_misses,
             failed=bool(found.failure) or guard.failures > before.failures,
         )
@@ -334,6 +336,7 @@ class Pipeline:
                 "restarted": self.stream.store.counters.restarted,
                 "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
+                "implausible_heading": self.stream.store.counters.implausible_heading,
                 "filtered": self.stream.store.counters.filtered,
             },
             "model": {

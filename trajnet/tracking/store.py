@@ -9,7 +9,8 @@ The time is an argument (now_ns): no clock is read here. The policy for faulty i
 - a track that misses frames keeps its slot and its state; when it comes back, dt is the time it was gone;
 - a displacement that no velocity of the object's class explains (plausibility) restarts the track at its new position:
   an id was swapped or reused, or the tracker restarted. A smaller leap out of a steady track moves the track to its
-  new place, and its velocity stays. A measured speed beyond the class counts as not measured;
+  new place, and its velocity stays. A measured speed beyond the class counts as not measured, and so does a measured
+  heading that contradicts the motion (heading_doubt);
 - white noise of the positions, where a track shows it, is filtered out (position_filter): the observations' positions
   are the filtered ones;
 - a track that appears where a vanished one is predicted to be inherits its slot and state (see id_handover);
@@ -31,6 +32,7 @@ from trajnet.arrays import MIN_SLOTS, all_true, any_true, grown
 from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
+from trajnet.tracking.heading_doubt import doubted
 from trajnet.tracking.leaps import implausible_rows, off_steady, shift
 from trajnet.tracking.motion import causal_heading, steady_velocity_quietly
 from trajnet.tracking.observations import WHEELED_CLASSES, Coasting, Observations
@@ -40,6 +42,7 @@ from trajnet.tracking.position_filter import PositionFilter
 from trajnet.tracking.state import (
     ANCHOR,
     DISPLACED,
+    DOUBT,
     HEADING_KNOWN,
     KNOWN_COLUMNS,
     POSE_COLUMNS,
@@ -214,6 +217,7 @@ class TrackStore:
             """Let the tracks of these rows begin in this frame."""
             reset[rows], gone_ns[rows], dt_s[rows], displacement_m[rows] = True, 0, 0.0, 0.0
             known[rows] = False
+            last[rows, DOUBT] = 0.0
             known[rows, YAW_VALID] = frame.yaw_valid[rows]
             last[rows, POSITION] = last[rows, ANCHOR] = frame.position_m[rows]
 
@@ -230,6 +234,8 @@ class TrackStore:
             self.counters.shifted += shift(frame, displacement_m, dt_s, last, known, leapt, off_m, most_off_m)
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
+        if self.policy.doubt_headings and any_true(frame.yaw_valid):
+            frame = self._pointing(frame, reset, dt_s, last, known)
         position_m = frame.position_m
         if self.position_filter is not None:
             position_m = self.position_filter.filtered(
@@ -243,6 +249,22 @@ class TrackStore:
         if slot is not slot_before or not len(slot):  # else the same tracks as before are missing
             self._missing = self._unreported(frame)
         return self._observed(frame, slot, reset, dt_s, position_m, displacement_m, last, known)
+
+    def _pointing(
+        self, frame: TrackFrame, reset: BoolArray, dt_s: FloatArray, last: FloatArray, known: BoolArray
+    ) -> TrackFrame:
+        """Return the frame with headings that contradict the motion marked as not measured; last changes in place."""
+        doubt = doubted(
+            frame.yaw_rad, frame.yaw_valid, frame.object_class, dt_s, measured_mps=frame.velocity_mps,
+            measured=frame.velocity_valid, steady_mps=last[:, STEADY], steady=known[:, DISPLACED], mean=last[:, DOUBT],
+        )  # fmt: skip
+        last[:, DOUBT] = doubt.mean
+        if not any_true(doubt.refuted):
+            return frame
+        self.counters.implausible_heading += int(np.count_nonzero(doubt.refuted))
+        believed = frame.yaw_valid & ~doubt.refuted
+        known[reset, YAW_VALID] = believed[reset]
+        return replace(frame, yaw_valid=believed)
 
     def _observed(
         self,

@@ -88,6 +88,14 @@ def backwards(c: dict[str, Any]) -> dict[str, Any]:
     return {**c, "heading": c["heading"] + np.pi}
 
 
+def people_backwards(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "heading": c["heading"] + np.pi * (c["class"] == "pedestrian")}
+
+
+def zero(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "heading": 0.0 * c["heading"]}
+
+
 def kilometres_per_hour(c: dict[str, Any]) -> dict[str, Any]:
     return {**c, "vx": 3.6 * c["vx"], "vy": 3.6 * c["vy"]}
 
@@ -117,6 +125,9 @@ def swapped_sizes(c: dict[str, Any]) -> dict[str, Any]:
         (compass, "heading", "compass"),
         (y_down, "heading", "the y axis points to the other side"),
         (backwards, "heading", "backwards"),
+        (people_backwards, "heading", "of people are along the motion"),
+        (people_backwards, "heading", "backwards"),
+        (zero, "heading", "placeholder"),
         (kilometres_per_hour, "velocity_unit", "km/h"),
         (own_frame, "velocity", "in the frame of each object"),
         (centimetres, "velocity_unit", "centimetres"),
@@ -126,6 +137,27 @@ def swapped_sizes(c: dict[str, Any]) -> dict[str, Any]:
 def test_each_mistake_is_named(spoil: Callable[[dict[str, Any]], dict[str, Any]], check: str, cause: str) -> None:
     found = mistakes(checked(spoil(street())))
     assert cause in found.get(check, ""), found
+
+
+def test_a_placeholder_for_people_alone_is_named() -> None:
+    columns = street()
+    people = columns["class"] == "pedestrian"  # one of them, along 0.3 rad; another one along 2 rad
+    t = np.arange(FRAMES) / RATE_HZ
+    other = {name: values[people] for name, values in columns.items()}
+    other |= {"id": np.full(FRAMES, "w"), "x": 1.4 * np.cos(2.0) * t, "y": 1.4 * np.sin(2.0) * t}
+    other |= {"vx": np.full(FRAMES, 1.4 * np.cos(2.0)), "vy": np.full(FRAMES, 1.4 * np.sin(2.0))}
+    both = {name: np.concatenate([values, other[name]]) for name, values in columns.items()}
+    both["heading"] = np.where(both["class"] == "pedestrian", 0.0, both["heading"])
+    found = mistakes(checked(both))
+    assert "100% of the headings of people are 0 rad" in found["heading"]
+
+
+def test_everybody_along_the_x_axis_is_no_placeholder() -> None:
+    columns = street()
+    straight = {"heading": 0.0 * columns["heading"], "vx": np.full(len(columns["x"]), 8.0), "vy": 0.0 * columns["vy"]}
+    straight["x"] = 8.0 * np.tile(np.arange(FRAMES) / RATE_HZ, 6)
+    straight["y"] = np.repeat(12.0 * np.arange(6), FRAMES)
+    assert mistakes(checked({**columns, **straight, "class": np.full(len(columns["x"]), "car")})) == {}
 
 
 def test_parked_cars_with_degrees_are_found_by_their_size_alone() -> None:
