@@ -49,9 +49,9 @@ def test_a_replay_says_who_led_and_can_leave_it_off() -> None:
 
 
 def test_switched_off_a_stream_is_the_guarded_model_byte_for_byte() -> None:
-    """And switched on it is for a second, but for the combination: nothing has been judged yet."""
+    """And switched on it is for a second, but for the combination and the spread: nothing has been judged yet."""
     scene = load_scene(SCENE, with_map=True)
-    ways = (NO_JUDGING, JudgingOptions(combine=False))
+    ways = (NO_JUDGING, JudgingOptions(combine=False, adapt_spread=False))
     off, on = (Stream.for_scene(scene, load_predictor(default_model()), judging=way) for way in ways)
     begin_ns = int(scene.timestamp_ns[0])
     for one in scene.frames():

@@ -27,7 +27,7 @@ LEVEL = 0.9
 HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 #: A prediction of each track is kept so often (s).
 CADENCE_S = 2.0
-#: At most so many judgements in a frame, evenly chosen from those that are due: the work has a bound.
+#: At most so many judgements in a frame, evenly chosen by place from those that are due: the work has a bound.
 MAX_JUDGEMENTS = 12
 #: The golden section: its multiples, without what is before the point, are spread evenly however many there are.
 GOLDEN_SHARE = 0.618034
@@ -109,6 +109,7 @@ class AdaptiveSpread:
         if len(row) > MAX_JUDGEMENTS:
             self._phase = (self._phase + GOLDEN_SHARE) % 1.0  # no row is always among them and none never
             some = ((np.arange(MAX_JUDGEMENTS) + self._phase) * (len(row) / MAX_JUDGEMENTS)).astype(np.int64)
+            some = _by_place(observations.position_m.take(row, axis=0), age_s).take(some)
             row, entry, horizon, age_s = row.take(some), entry.take(some), horizon.take(some), age_s.take(some)
         factor = flat(self._kept.group).take(entry) * len(self._horizons_s) + horizon
         said = points_at(flat(self._kept.path), entry, self._knot_s, age_s)
@@ -134,7 +135,9 @@ class AdaptiveSpread:
             return observations.begun
         share = (self._begun + GOLDEN_SHARE * np.arange(1, len(observations.begun) + 1)) % 1.0
         self._begun = float(share[-1])
-        first_ns: IntArray = now_ns - step_ns + np.rint(share * cadence_ns).astype(np.int64)
+        first_ns = np.empty_like(observations.begun)
+        place = _by_place(observations.position_m[observations.reset], np.zeros(len(share)))
+        first_ns[place] = now_ns - step_ns + np.rint(share * cadence_ns).astype(np.int64)
         return first_ns
 
     def _track(self, factor: IntArray, outside: BoolArray) -> None:
@@ -171,6 +174,11 @@ class AdaptiveSpread:
         count, modes, times = covariance_m2.shape[:3]
         long_rows = covariance_m2.reshape(count, modes, times * 4)  # NumPy is slow along axes of two elements
         long_rows *= self._squared.take(scaled, axis=0)[:, None]
+
+
+def _by_place(position_m: FloatArray, age_s: FloatArray) -> IntArray:
+    """Return the order of positions (R, 2) by x, y, then age (R,): what goes by it does not depend on that of rows."""
+    return np.lexsort((age_s, position_m[:, 1], position_m[:, 0]))
 
 
 def groups_of(observations: Observations, speed_mps: FloatArray) -> IntArray:

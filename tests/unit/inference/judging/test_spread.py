@@ -215,6 +215,17 @@ def test_the_same_traffic_gives_the_same_bytes() -> None:
     assert [bytes_of(a) for a in one] == [bytes_of(a) for a in other]
 
 
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    """More than MAX_JUDGEMENTS are due in a frame, and several tracks begin in one."""
+    frames, rng = with_faster(traffic(40.0, tracks=30), 15), np.random.default_rng(0)
+    mixed = [one.select(rng.permutation(len(one))) for one in frames]
+    found = [fed(Stream(Uncertain(0.5), judging=SPREAD_ONLY), some) for some in (frames, mixed)]
+    for one, other in zip(*found, strict=True):
+        place = {track: row for row, track in enumerate(other.track_id)}
+        rows = [place[track] for track in one.track_id]
+        np.testing.assert_allclose(one.covariance_m2, other.covariance_m2[rows], rtol=1e-9)
+
+
 def test_the_predictors_own_arrays_do_not_change() -> None:
     class Keeping(Says):
         last: Prediction | None = None
