@@ -142,7 +142,7 @@ def _target_table(report: Mapping[str, Any], model: str) -> Table:
         names |= {name: f"{name} ({target['limit']})" for name, target in found.items()}
         columns.append((f"{site['site']}{MARKS[site['trained'][model]['trained_on_it']]}", found))
     rows = tuple((text, *(_target(found.get(name)) for _, found in columns)) for name, text in names.items())
-    note = "Under the first condition. met, NOT: not met, few: too few tracks to tell, -: no such objects."
+    note = "Under the first condition. met, NOT: not met, few: too few tracks to tell, -: nothing to judge by."
     return Table(f"{model}: targets", ("target", *(name for name, _ in columns)), rows, note)
 
 

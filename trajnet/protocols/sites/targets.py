@@ -27,6 +27,8 @@ WALKING_PERCENT = -10.0
 #: top path ends more than 2 m away.
 STANDING_M = 0.02
 FALSE_MOTION_PERCENT = 1.0
+#: Where the best physics errs by less (m), as with ids that change in every frame, a change in percent says nothing.
+LEAST_PHYSICS_M = 0.01
 #: Coverage may be so many points off its level at every horizon.
 COVERAGE_POINTS = 5.0
 
@@ -42,7 +44,8 @@ def targets(
 ) -> list[dict[str, Any]]:
     """Return a row for each target: name, value, unit, limit (in words), tracks and met.
 
-    met is None where fewer than MIN_TRACKS tracks could tell. worse: how many cells are worse than physics. with_map:
+    met is None where fewer than MIN_TRACKS tracks could tell. value and met are None without such objects, and for a
+    change where physics errs by less than LEAST_PHYSICS_M. worse: how many cells are worse than physics. with_map:
     whether a map was shown.
     """
     _, track = np.unique(objects.track, return_inverse=True)
@@ -77,11 +80,14 @@ def _row(name: str, value: float | None, unit: str, limit: str, met: bool, track
 
 
 def _change_percent(error_m: FloatArray, others: Sequence[Scores], rows: BoolArray) -> float | None:
-    """Return the change of the mean error (N,) of rows against the best of the others; None where there is nothing."""
+    """Return the change of the mean error (N,) of rows against the best of the others.
+
+    None where there are no rows, and where the best is below LEAST_PHYSICS_M.
+    """
     if not rows.any():
         return None
     best_m = min(float(other.top_ade_m[rows].mean()) for other in others)
-    return 100.0 * (float(error_m[rows].mean()) / best_m - 1.0) if best_m > 0 else None
+    return 100.0 * (float(error_m[rows].mean()) / best_m - 1.0) if best_m >= LEAST_PHYSICS_M else None
 
 
 def _standing(rows: BoolArray, scores: Scores, physics: Mapping[str, Scores], tracks: int) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 
 from trajnet.protocols.sites.objects import Objects
 from trajnet.protocols.sites.scores import Scores
+from trajnet.protocols.sites.tables import _target
 from trajnet.protocols.sites.targets import targets
 from trajnet.types import ObjectClass
 
@@ -44,6 +45,18 @@ def met(model: Scores, *, with_map: bool = False, covered: float = 0.9, tracks: 
     calibration = [{"horizon_s": 1.0, "covered_50": covered - 0.4, "covered_90": covered}]
     rows = targets(objects(tracks), model, physics, calibration, 0, with_map=with_map)
     return {row["name"]: row["met"] for row in rows}
+
+
+@pytest.mark.parametrize(("physics_m", "told"), [(0.011, True), (0.009, False), (1e-15, False), (0.0, False)])
+def test_a_change_against_physics_that_hardly_errs_says_nothing(physics_m: float, told: bool) -> None:
+    physics = {name: scores(physics_m) for name in ("cv", "ctrv", "kalman")}
+    rows = targets(objects(), scores(1.0), physics, [], 0, with_map=False)
+    changes = [row for row in rows if " vs " in row["name"]]
+    assert len(changes) == 3
+    for row in changes:
+        assert (row["value"] is not None, row["met"]) == (told, False if told else None)
+        assert (_target(row) == "-") is not told
+    assert [row["met"] for row in rows if row["unit"] == "m"] == [False]  # in metres there is something to say
 
 
 @pytest.mark.parametrize(
