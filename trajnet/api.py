@@ -65,7 +65,10 @@ def predict(
 
 
 def predict_frames(scene: Scene, model: Predictor | Path | str | None = None) -> Iterator[Prediction]:
-    """Yield the paths of each frame in turn, as predict does; frames before the first object are left out."""
+    """Yield the paths of each frame in turn, as predict does; frames before the first object are left out.
+
+    A loaded model serves one scene at a time: for scenes side by side, load one for each. Raises InputError otherwise.
+    """
     return (prediction for _, prediction in predict_scene(scene, _loaded(model)))
 
 

@@ -60,6 +60,14 @@ def test_predict_frames_answers_for_every_frame_and_forgets_earlier_scenes(scene
     assert (np.diff(first[-1].probability, axis=1) <= 0).all()
 
 
+def test_scenes_side_by_side_need_a_model_each(scene: trajnet.Scene) -> None:
+    model = trajnet.load_model("kalman")
+    with pytest.raises(InputError, match=r"kalman: .* load one predictor for each stream"):
+        list(zip(trajnet.predict_frames(scene, model), trajnet.predict_frames(scene, model), strict=True))
+    both = zip(trajnet.predict_frames(scene, "kalman"), trajnet.predict_frames(scene, "kalman"), strict=True)
+    assert len(list(both)) == scene.frame_count
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -24,7 +24,11 @@ class Predictor(Protocol):
     """Turns one frame's observations into paths and keeps its own state per slot.
 
     Results depend neither on a clock nor on random numbers: the same calls give the same bytes.
+    state_owner: whose tracks the state is of: set by the Stream that is served, a new object() before any. None: there
+    is no state, and any number of streams may be served at once.
     """
+
+    state_owner: object | None
 
     @property
     def name(self) -> str:
@@ -66,6 +70,7 @@ class BasePredictor:
     requirements: InputRequirements = InputRequirements()
     model_file: ModelFile | None = None
     graph_ns: int = 0
+    state_owner: object | None = None
 
     def forget(self, slots: IntArray) -> None:
         """Do nothing: there is no state to drop."""

@@ -227,6 +227,7 @@ class KalmanConstantVelocity(BasePredictor):
         self._position_variance = position_sigma_m**2
         self._velocity_variance = velocity_sigma_mps**2
         self._first_variance = first_speed_sigma_mps**2
+        self.state_owner = object()
         self._forgotten: set[int] = set()
         self._mean = np.zeros((0, 4))
         self._covariance = np.zeros((0, 4, 4))

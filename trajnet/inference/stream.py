@@ -12,6 +12,7 @@ from trajnet.arrays import all_true, concat
 from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Surroundings, scene_field
+from trajnet.errors import InputError
 from trajnet.inference.base import Predictor
 from trajnet.inference.crossing.modes import Crossing
 from trajnet.inference.guard import Guard, GuardOptions, MakeSurroundings
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 class Stream:
     """Combines a TrackStore and a guarded predictor behind one call per frame.
 
+    predictor: one that keeps state (model files, the Kalman filter) serves one stream at a time. A new stream takes it
+    over; the earlier one then raises InputError if it goes on, until its reset.
     guard: deadline, limit and fall-back; by default constant velocity without a deadline.
     map_field: the map, for predictors that use one; see for_scene. Without it they run without a map, which is logged
     once unless warn_without_map is False (the caller reports it).
@@ -52,6 +55,8 @@ class Stream:
     ) -> None:
         self.predictor = predictor
         self.guard = Guard(predictor, guard)
+        self._stateful = tuple(p for p in (predictor, self.guard.fallback) if p.state_owner is not None)
+        self._owner: object | None = None  # a key rather than the stream, which a predictor would keep alive
         self.store = TrackStore(policy or TrackPolicy())
         self.status: FrameStatus = "used"
         self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
@@ -122,6 +127,7 @@ class Stream:
         """Return paths of the frame's tracks in order, then of live tracks that it does not report (Source.STALE).
 
         A frame that the policy drops (see ``status``) changes nothing and returns the previous prediction again.
+        Raises InputError if another stream has used the predictor, or the fall-back, and its state since.
         ego: the ego vehicle; sets the priorities where the guard's max_objects is exceeded.
         surroundings: those of the frame's rows, for frames whose rows are no common instant (benchmark windows fed in
         lockstep); by default they are computed from the frame and the map.
@@ -135,6 +141,9 @@ class Stream:
             nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
             answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
+            for stateful in self._stateful:
+                if stateful.state_owner is not self._owner:
+                    self._own_state(stateful)
             if surroundings is not None:
                 observations = observations.with_surroundings(surroundings)
             make = None if surroundings is not None else self._surroundings_maker()
@@ -158,6 +167,17 @@ class Stream:
         self.stages_ns = {"tracks": tracked - begin, "model": predicted - tracked, "output": end - predicted}
         return answer
 
+    def _own_state(self, found: Predictor) -> None:
+        """Take over the predictors that keep state; raise InputError if found was taken from this stream's tracks."""
+        if self._owner is not None:
+            raise InputError(
+                f"{found.name}: expected one stream at a time, as it keeps the state of every track, got frames of "
+                "another stream in between; load one predictor for each stream (or reset this stream)"
+            )
+        self._owner = object()
+        for stateful in self._stateful:
+            stateful.state_owner = self._owner
+
     def _surroundings_maker(self) -> MakeSurroundings | None:
         """Return the function that computes surroundings of observations; None if the predictor uses none."""
         requirements = self.predictor.requirements
@@ -173,8 +193,9 @@ class Stream:
         self.guard.close()
 
     def reset(self) -> None:
-        """Forget all tracks; keep the counters."""
+        """Forget all tracks; keep the counters. The predictor may have served another stream meanwhile."""
         self.store.reset()
+        self._owner = None
         self._memory.clear()
         self._latest = None
 

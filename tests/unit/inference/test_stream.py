@@ -9,8 +9,9 @@ from tests.frames import SECOND, frame
 from tests.replay_scenes import straight_scene
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements
+from trajnet.errors import InputError
 from trajnet.geometry import wrap_angle
-from trajnet.inference import PHYSICS, ConstantTurnRate, ConstantVelocity, KalmanConstantVelocity, Stream
+from trajnet.inference import PHYSICS, ConstantTurnRate, ConstantVelocity, GuardOptions, KalmanConstantVelocity, Stream
 from trajnet.inference.base import BasePredictor
 from trajnet.tracking.store import Observations, TrackPolicy
 from trajnet.types import Lane, ObjectClass, Prediction, Scene, Source, TrackFrame
@@ -167,6 +168,51 @@ def test_reset_forgets_the_tracks() -> None:
     stream.reset()
     assert bytes_of(put(stream, moving(1, "a"))) == bytes_of(put(fresh, moving(1, "a")))
     assert stream.guard.counters.calls == 4
+
+
+def test_a_predictor_with_state_serves_one_stream_at_a_time() -> None:
+    shared = KalmanConstantVelocity(TIME_S)
+    first, second, alone = Stream(shared), Stream(shared), Stream(KalmanConstantVelocity(TIME_S))
+    put(first, moving(0, "a", "b"))
+    put(first, moving(1, "a", "b"))
+    for step in range(3):  # a new stream on a used predictor begins with fresh tracks
+        assert bytes_of(put(second, moving(step, "c", "d"))) == bytes_of(put(alone, moving(step, "c", "d")))
+        with pytest.raises(InputError, match=r"kalman: expected one stream at a time.*load one predictor for each"):
+            put(first, moving(2 + step, "a", "b"))
+    first.reset()
+    alone.reset()
+    for step in range(5, 8):
+        assert bytes_of(put(first, moving(step, "a", "b"))) == bytes_of(put(alone, moving(step, "a", "b")))
+    with pytest.raises(InputError, match="kalman"):
+        put(second, moving(3, "c", "d"))
+
+
+def test_a_dropped_frame_takes_no_predictor_from_another_stream() -> None:
+    shared = KalmanConstantVelocity(TIME_S)
+    first, second = Stream(shared), Stream(shared)
+    put(second, moving(5, "a"))
+    put(first, moving(0, "a"))
+    put(second, moving(4, "a"))
+    assert second.status == "out_of_order"
+    put(first, moving(1, "a"))
+
+
+def test_a_fall_back_with_state_serves_one_stream_at_a_time() -> None:
+    options = GuardOptions(fallback=KalmanConstantVelocity(TIME_S))
+    first, second = (Stream(ConstantVelocity(TIME_S), guard=options) for _ in range(2))
+    put(first, moving(0, "a"))
+    put(second, moving(0, "a"))
+    with pytest.raises(InputError, match="kalman: expected one stream at a time"):
+        put(first, moving(1, "a"))
+
+
+@pytest.mark.parametrize("make", [ConstantVelocity, ConstantTurnRate])
+def test_streams_may_share_a_predictor_without_state(make: type) -> None:
+    shared = make(TIME_S)
+    streams, alone = (Stream(shared), Stream(shared)), (Stream(make(TIME_S)), Stream(make(TIME_S)))
+    for step in range(4):
+        for stream, other, ids in zip(streams, alone, ("ab", "c"), strict=True):
+            assert bytes_of(put(stream, moving(step, *ids))) == bytes_of(put(other, moving(step, *ids)))
 
 
 def drawn(seed: int, steps: int, ids: list[str], seen: float) -> list[TrackFrame]:

@@ -45,6 +45,7 @@ class OnnxPredictor:
         self.modes = contract.modes
         self.requirements = contract.needs
         self.time_s = np.array(contract.time_s)
+        self.state_owner: object | None = object()
         self._forgotten: set[int] = set()
 
     @property

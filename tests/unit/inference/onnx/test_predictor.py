@@ -20,7 +20,7 @@ from trajnet.columns import INPUT_COLUMNS
 from trajnet.context.map_field import MapField, MapView, make_field
 from trajnet.context.surroundings import InputRequirements, Surroundings
 from trajnet.datasets.window_context import nothing_around
-from trajnet.errors import ConfigError, ContractError, DependencyError
+from trajnet.errors import ConfigError, ContractError, DependencyError, InputError
 from trajnet.export.graph import export_model, make_contract, write_model
 from trajnet.geometry import rotate, rotate_covariance, wrap_angle
 from trajnet.inference import NO_JUDGING, GuardOptions, JudgingOptions, OnnxPredictor, Stream, load_predictor
@@ -343,6 +343,23 @@ def test_the_map_moves_with_the_scene_and_neighbours_are_seen_wherever_it_is(exp
         a, b = plain.update(one, one.timestamp_ns), other.update(there, one.timestamp_ns)
         np.testing.assert_allclose(b.position_m - shift, a.position_m, atol=1e-3)
         np.testing.assert_allclose(b.probability, a.probability, atol=1e-4)
+
+
+def test_a_model_serves_one_stream_at_a_time(exported: Path) -> None:
+    shared, frames = OnnxPredictor(exported), walks(6, 5)
+    first, second, alone = Stream(shared), Stream(shared), Stream(OnnxPredictor(exported))
+    first.update(frames[0], 0)
+    for one in frames:
+        got, wanted = (s.update(one, one.timestamp_ns) for s in (second, alone))
+        np.testing.assert_array_equal(got.position_m, wanted.position_m)
+    with pytest.raises(InputError, match="expected one stream at a time"):
+        first.update(frames[1], frames[1].timestamp_ns)
+    assert first.guard.counters.failures == 0  # nor is physics given in its place
+    first.reset()
+    alone.reset()
+    for one in frames:
+        got, wanted = (s.update(one, one.timestamp_ns) for s in (first, alone))
+        np.testing.assert_array_equal(got.position_m, wanted.position_m)
 
 
 def test_a_frame_sees_nothing_of_what_an_earlier_one_had_around(exported_onlooking: Path) -> None:
