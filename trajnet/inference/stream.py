@@ -127,6 +127,8 @@ class Stream:
         """Return paths of the frame's tracks in order, then of live tracks that it does not report (Source.STALE).
 
         A frame that the policy drops (see ``status``) changes nothing and returns the previous prediction again.
+        The arrays are to be read only until the stream's next frame, which moves the paths of missing tracks on from
+        them; copy what you change earlier.
         Raises InputError if another stream has used the predictor, or the fall-back, and its state since.
         ego: the ego vehicle; sets the priorities where the guard's max_objects is exceeded.
         surroundings: those of the frame's rows, for frames whose rows are no common instant (benchmark windows fed in

@@ -215,6 +215,19 @@ def test_streams_may_share_a_predictor_without_state(make: type) -> None:
             assert bytes_of(put(stream, moving(step, *ids))) == bytes_of(put(other, moving(step, *ids)))
 
 
+def test_a_result_may_be_written_into_after_the_next_frame() -> None:
+    stream, clean = Stream(ConstantVelocity(TIME_S)), Stream(ConstantVelocity(TIME_S))
+    earlier = None
+    for ids in ("ab", "ab", "a", "a"):  # b is missing from the third on
+        step = stream.store.counters.frames
+        answer, wanted = put(stream, moving(step, *ids)), put(clean, moving(step, *ids))
+        assert bytes_of(answer) == bytes_of(wanted)
+        if earlier is not None:
+            for name in ("position_m", "yaw_rad", "covariance_m2", "probability", "age_s"):
+                getattr(earlier, name).fill(7.0)
+        earlier = answer
+
+
 def drawn(seed: int, steps: int, ids: list[str], seen: float) -> list[TrackFrame]:
     """Random walks of objects that are seen now and then, of every class, with and without yaw."""
     draw = np.random.default_rng(seed)
