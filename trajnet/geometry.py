@@ -60,6 +60,25 @@ def _share(line: FloatArray) -> FloatArray:
     return share
 
 
+#: A corner of an offset line is at most so many times the offset away from that of the line.
+MITRE = 2.0
+
+
+def offset_line(line: FloatArray, by: float) -> FloatArray:
+    """Return a line (P, 2) moved to its left by this distance, point by point; P >= 2, no two in succession the same.
+
+    Its corners are mitred, so that both pieces of a bend keep the distance; at hairpins they come back to the line.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # lines at absurd positions
+        ahead = np.diff(line, axis=0)
+        ahead /= np.hypot(*ahead.T)[:, None]
+        left = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
+        before, after = np.concatenate([left[:1], left]), np.concatenate([left, left[-1:]])
+        apart = 1.0 + (before * after).sum(axis=1)  # twice the square of the cosine of half a bend
+        moved: FloatArray = line + by * (before + after) / np.maximum(apart, 2.0 / MITRE**2)[:, None]
+    return moved
+
+
 def linear_matrix(knot_time_s: FloatArray, query_time_s: FloatArray) -> FloatArray:
     """Return weights (Q, M) that interpolate linearly between knots at times (M,); constant beyond the end knots."""
     return np.stack([np.interp(query_time_s, knot_time_s, one) for one in np.eye(len(knot_time_s))], axis=1)

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from trajnet.arrays import StructOfArrays
 from trajnet.errors import InputError
+from trajnet.geometry import offset_line
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -378,6 +379,10 @@ class Prediction(StructOfArrays):
         return prediction_dataset(self)
 
 
+#: Width of a lane of which a map gives the centre line alone (m): usual on roads, where 3.0 to 3.75 m are built.
+USUAL_LANE_M = 3.5
+
+
 @dataclass(frozen=True, eq=False)
 class Lane:
     """One lane or walkway: left_m (P, 2), right_m (Q, 2) and centre_m (C, 2) polylines in the map frame.
@@ -403,6 +408,33 @@ class Lane:
                 raise InputError(f"Lane.{name}: expected shape (P, 2), got {value.shape}")
             _require_finite("Lane", name, value)
             object.__setattr__(self, name, value)
+
+    @cached_property
+    def sides_m(self) -> tuple[FloatArray, FloatArray] | None:
+        """The lane's left and right side, (P, 2) and (Q, 2), two points or more each; None where it has no extent.
+
+        They are its own. One that it lacks is half of USUAL_LANE_M beside its centre line.
+        """
+        own, centre_m = (self.left_m, self.right_m), self.centre_m
+        if min(map(len, own)) >= 2:
+            return own
+        moves = np.any(centre_m[1:] != centre_m[:-1], axis=1)
+        if not moves.any():
+            return None
+        centre_m = centre_m[np.append(True, moves)]
+        left_m, right_m = (
+            side if len(side) >= 2 else offset_line(centre_m, away_m)
+            for side, away_m in zip(own, (0.5 * USUAL_LANE_M, -0.5 * USUAL_LANE_M), strict=True)
+        )
+        return left_m, right_m
+
+    @property
+    def outline_m(self) -> FloatArray:
+        """The corners (P, 2) of the area between its sides, in order; none where it has no extent."""
+        if self.sides_m is None:
+            return np.zeros((0, 2))
+        left_m, right_m = self.sides_m
+        return np.concatenate([left_m, right_m[::-1]])
 
 
 #: The int8 value that encodes 1.0 in a direction.

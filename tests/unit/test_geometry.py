@@ -7,9 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajnet.geometry import interpolation_matrix, rotate, rotate_covariance, wrap_angle
+from trajnet.geometry import MITRE, interpolation_matrix, offset_line, rotate, rotate_covariance, wrap_angle
 
 ANGLE = st.floats(-50.0, 50.0)
+
+
+def test_an_offset_line_keeps_its_distance_in_bends_and_stays_near_at_hairpins() -> None:
+    corner = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 30.0]])
+    np.testing.assert_allclose(offset_line(corner, 2.0), [[0, 2], [8, 2], [8, 30]], atol=1e-12)
+    np.testing.assert_allclose(offset_line(corner, -2.0), [[0, -2], [12, -2], [12, 30]], atol=1e-12)
+    np.testing.assert_allclose(offset_line(corner[:2], 2.0), [[0, 2], [10, 2]], atol=1e-12)
+    for turn_rad in np.linspace(-np.pi, np.pi, 41):
+        bent = np.array([[-10.0, 0.0], [0.0, 0.0], [10 * np.cos(turn_rad), 10 * np.sin(turn_rad)]])
+        away = np.hypot(*(offset_line(bent, 2.0) - bent).T)
+        np.testing.assert_allclose(away[[0, 2]], 2.0)
+        assert away[1] <= 2.0 * MITRE + 1e-9
+    hairpin = offset_line(np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 0.0]]), 2.0)
+    np.testing.assert_allclose(hairpin, [[0, 2], [10, 0], [0, -2]], atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.frames import frame, scene
 from trajnet.errors import InputError
-from trajnet.types import DEFAULT_SIZE_M, WHEELED, Lane, ObjectClass, Prediction, RasterMap
+from trajnet.types import DEFAULT_SIZE_M, USUAL_LANE_M, WHEELED, Lane, ObjectClass, Prediction, RasterMap
 
 NAN = float("nan")
 TWO = frame(1.0, {"a": (1.0, 2.0), "b": (3.0, 4.0)}, yaw=[0.1, 0.2], velocity=[[1, 0], [0, 1]])
@@ -225,6 +225,27 @@ def test_a_lane_is_made_of_points() -> None:
         Lane("1", line, [0.0, 1.0], line)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"Lane\.centre_m: expected finite"):
         Lane("1", line, line, [[0.0, NAN]])  # type: ignore[arg-type]
+
+
+def test_a_lane_with_a_centre_line_alone_has_sides_at_half_a_usual_width() -> None:
+    centre, none = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 0.0], [10.0, 30.0]]), np.zeros((0, 2))
+    left_m, right_m = Lane("1", none, centre[:1], centre).sides_m or (none, none)
+    half_m = 0.5 * USUAL_LANE_M
+    np.testing.assert_allclose(left_m, [[0, half_m], [10 - half_m, half_m], [10 - half_m, 30]], atol=1e-12)
+    np.testing.assert_allclose(right_m, [[0, -half_m], [10 + half_m, -half_m], [10 + half_m, 30]], atol=1e-12)
+    np.testing.assert_array_equal(Lane("1", none, none, centre).outline_m, [*left_m, *right_m[::-1]])
+
+
+def test_the_sides_that_a_lane_has_are_its_own() -> None:
+    left, right, centre = (np.array([[0.0, y], [10.0, y]]) for y in (4.0, -2.0, 0.5))
+    whole = Lane("1", left, right, centre)
+    assert whole.sides_m == (whole.left_m, whole.right_m)
+    left_m, right_m = Lane("1", left, right[:1], centre).sides_m or (left[:0], right[:0])
+    np.testing.assert_array_equal(left_m, left)
+    np.testing.assert_allclose(right_m, [[0, 0.5 - 0.5 * USUAL_LANE_M], [10, 0.5 - 0.5 * USUAL_LANE_M]])
+    for nowhere in (Lane("1", left[:1], right, centre[:1]), Lane("1", left[:0], right[:0], centre[[0, 0, 0]])):
+        assert nowhere.sides_m is None
+        assert nowhere.outline_m.shape == (0, 2)
 
 
 def test_a_raster_ends_at_its_borders() -> None:

@@ -9,6 +9,7 @@ import shapely
 
 from trajnet.check.finding import Finding
 from trajnet.check.steps import LEG_M, Pairs
+from trajnet.geometry import paired
 from trajnet.types import WHEELED, BoolArray, FloatArray, IntArray, Lane
 
 #: Moves of vehicles that a verdict needs, and at most so many are looked at, evenly over the recording.
@@ -20,10 +21,13 @@ def map_findings(legs: Pairs) -> tuple[list[Finding], dict[str, Any]]:
     """Return what does not fit, and the shares of moving vehicles on the road and along their lane (None: unknown)."""
     scene = legs.scene
     facts: dict[str, Any] = {"on_road_share": None, "along_lane_share": None}
-    lanes = [lane for lane in scene.lanes if lane.drivable]
+    lanes = [lane for lane in scene.lanes if lane.drivable and lane.sides_m is not None]
     wheeled = np.array(WHEELED)
     wheeled[BICYCLE] = False
     moves = legs.where(wheeled[legs.object_class] & (legs.distance_m > LEG_M))
+    if not lanes and scene.raster is None and any(lane.drivable for lane in scene.lanes):
+        sentence = "no lane of the map has two points on each side or on its centre line"
+        return [Finding("doubt", "map", sentence, "The map is used for nothing: its lines did not come with it")], facts
     if not (lanes or scene.raster is not None) or len(moves.first) < MIN_MOVES:
         return [], facts
     rows = np.unique(np.linspace(0, len(moves.first) - 1, MAX_MOVES).astype(np.int64))
@@ -40,7 +44,7 @@ def map_findings(legs: Pairs) -> tuple[list[Finding], dict[str, Any]]:
 
 def _on_lanes(lanes: list[Lane], at_m: FloatArray, along: FloatArray) -> tuple[BoolArray, BoolArray]:
     """Return whether points (P, 2) are in a lane, and whether directions (P, 2) go the way of one of those lanes."""
-    areas = [shapely.make_valid(shapely.polygons(np.concatenate([lane.left_m, lane.right_m[::-1]]))) for lane in lanes]
+    areas = [shapely.make_valid(shapely.polygons(lane.outline_m)) for lane in lanes]
     point, lane = shapely.STRtree(areas).query(shapely.points(at_m), predicate="intersects")
     on_road, fits = np.zeros(len(at_m), np.bool_), np.zeros(len(at_m), np.bool_)
     on_road[point] = True
@@ -54,7 +58,10 @@ def _on_lanes(lanes: list[Lane], at_m: FloatArray, along: FloatArray) -> tuple[B
 
 def _direction_at(lane: Lane, at_m: FloatArray) -> FloatArray:
     """Return the unit direction (P, 2) of the lane's centre at the points nearest to P points."""
-    line = shapely.linestrings(lane.centre_m)
+    centre_m = lane.centre_m
+    if len(centre_m) < 2 and lane.sides_m is not None:
+        centre_m = np.mean(paired(*lane.sides_m), axis=0)
+    line = shapely.linestrings(centre_m)
     where = shapely.line_locate_point(line, shapely.points(at_m))
     behind, ahead = (
         shapely.get_coordinates(shapely.line_interpolate_point(line, np.clip(where + d, 0, shapely.length(line))))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from trajnet.config import require
 from trajnet.context.distance import distance_px, signed_distance_px
-from trajnet.context.rasterize import draw_lanes
+from trajnet.context.rasterize import Box, borders_of, draw_borders
 from trajnet.geometry import rotate
 from trajnet.types import BoolArray, FloatArray, IntArray, Lane, RasterMap
 
@@ -69,12 +69,17 @@ class MapView:
             require(np.isfinite(value) and value > 0, f"map.{name}: expected a number above 0, got {value}")
         points = (self.ahead_m + self.behind_m + self.step_m) / self.step_m * (2 * self.side_m / self.step_m + 1)
         require(points <= MAX_POINTS, f"map: expected at most {MAX_POINTS:,} sample points, got {points:.3g}")
-        furthest_m = np.hypot(max(self.ahead_m, self.behind_m), self.side_m)
+        furthest_m = self.furthest_m
         require(furthest_m <= MAX_VIEW_M, f"map: expected points within {MAX_VIEW_M:g} m, got {furthest_m:.0f} m")
         require(
             self.patch > 0 and not any(points % self.patch for points in self.grid),
             f"map.patch: expected a divisor of the grid's {self.grid} points, got {self.patch}",
         )
+
+    @property
+    def furthest_m(self) -> float:
+        """Distance of the furthest point from the object."""
+        return math.hypot(max(self.ahead_m, self.behind_m), self.side_m)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -302,19 +307,18 @@ def _buffer(points: int) -> NDArray[np.int32]:
     return kept
 
 
-def field_of(lanes: Sequence[Lane], raster: RasterMap | None) -> MapField | None:
-    """Return the field of a scene's map, made from its raster, else from its lanes; None if it has neither.
+def field_of(lanes: Sequence[Lane], raster: RasterMap | None, within_m: Box | None = None) -> MapField | None:
+    """Return the field of a map, made from its raster, else from its lanes; None if there is nothing to draw.
 
-    Lanes are drawn in the style of nuScenes' rasters (see draw_lanes). Raises InputError if they cover too large an
-    area.
+    Lanes are drawn in the style of nuScenes' rasters (see draw_borders). within_m: of the lanes, only what touches this
+    box; None: everything. Raises InputError if that covers too large an area.
     """
     if raster is not None:
         drawn = {name: getattr(raster, name) for name in CHANNELS}
         present = {name: pixels for name, pixels in drawn.items() if pixels is not None}
         return make_field(raster.origin_m, raster.pixels_per_m, present, raster.direction)
-    if not any(lane.drivable for lane in lanes):
-        return None
-    return make_field(*draw_lanes(lanes))
+    borders = borders_of(lanes, within_m)
+    return make_field(*draw_borders(borders)) if borders else None
 
 
 def empty_field(pixels_per_m: float) -> MapField:

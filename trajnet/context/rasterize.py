@@ -35,19 +35,41 @@ SHORTEST_M = 2.0
 SUM_SCALE = 64
 
 
-def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, BoolArray], NDArray[np.int8]]:
-    """Draw lanes into a raster; return origin (2,) in m, pixels per metre, channels (X, Y) and directions (X, Y, 2).
+#: The left and the right border of a lane, or of a part of it: equally many points (P, 2) in m.
+Borders = tuple[FloatArray, FloatArray]
+#: The lowest and the highest coordinates (2,) of a box, in m.
+Box = tuple[FloatArray, FloatArray]
 
-    All are in the encoding of RasterMap; pixel [i, j] begins at i, j.
+
+def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, BoolArray], NDArray[np.int8]]:
+    """Draw all of these lanes, see draw_borders."""
+    return draw_borders(borders_of(lanes))
+
+
+def borders_of(lanes: Sequence[Lane], within_m: Box | None = None) -> list[Borders]:
+    """Return the borders of the drivable lanes that have sides: a lane for both directions has them twice.
+
+    within_m: only what touches this box, of each lane the pieces between successive points that do; None: everything.
+    """
+    return [each for lane in lanes for each in _borders(lane, within_m)]
+
+
+def draw_borders(
+    borders: Sequence[Borders],
+) -> tuple[FloatArray, float, dict[str, BoolArray], NDArray[np.int8]]:
+    """Draw lanes between their borders into a raster, see borders_of.
+
+    Returns origin (2,) in m, pixels per metre, channels (X, Y) and directions (X, Y, 2). All are in the encoding of
+    RasterMap; pixel [i, j] begins at i, j.
     drivable: the area that any lane covers. lane_divider, road_divider: a border with an adjacent lane of the same or
     of the opposite direction on its other side. A border inside another lane is not drawn: lanes cross, diverge or
     merge there. A lane for both directions is drawn once for each: they cancel, so the direction there is not known.
-    Raises InputError without a drivable lane, and if the lanes would need more than MAX_PIXELS pixels at
-    MIN_PIXELS_PER_M.
+    Raises InputError without borders, and if they would need more than MAX_PIXELS pixels at MIN_PIXELS_PER_M.
     """
-    borders = [border for lane in lanes for border in _borders(lane)]
     if not borders:
-        raise InputError("lanes: expected at least one drivable lane with two points on each side, got none")
+        raise InputError(
+            "lanes: expected at least one drivable lane with two points on each side or on its centre line, got none"
+        )
     left_m, right_m = (np.concatenate(side) for side in zip(*borders, strict=True))
     lane = np.repeat(np.arange(len(borders)), [len(left) for left, _ in borders])
     origin_m, pixels_per_m, shape = _canvas(np.concatenate([left_m, right_m]))
@@ -59,16 +81,28 @@ def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, Bool
     return origin_m, pixels_per_m, drawn, flow.direction()
 
 
-def _borders(lane: Lane) -> list[tuple[FloatArray, FloatArray]]:
-    """Return left and right border, equally many points (P, 2) in m, for each direction of a drivable lane."""
-    if not lane.drivable or min(len(lane.left_m), len(lane.right_m)) < 2:
+def _borders(lane: Lane, within_m: Box | None) -> list[Borders]:
+    if not lane.drivable or lane.sides_m is None:
         return []
-    left_m, right_m = paired(lane.left_m, lane.right_m)
-    return [(left_m, right_m)] if lane.one_way else [(left_m, right_m), (right_m[::-1], left_m[::-1])]
+    whole = paired(*lane.sides_m)
+    parts = [whole] if within_m is None else _touching(*whole, *within_m)
+    if lane.one_way:
+        return parts
+    return [each for left_m, right_m in parts for each in ((left_m, right_m), (right_m[::-1], left_m[::-1]))]
+
+
+def _touching(left_m: FloatArray, right_m: FloatArray, low_m: FloatArray, high_m: FloatArray) -> list[Borders]:
+    """Return the parts of a lane whose pieces, between successive points, touch the box from low_m to high_m (2,)."""
+    lowest_m, highest_m = np.minimum(left_m, right_m), np.maximum(left_m, right_m)
+    above = (np.maximum(highest_m[1:], highest_m[:-1]) >= low_m).all(axis=1)
+    below = (np.minimum(lowest_m[1:], lowest_m[:-1]) <= high_m).all(axis=1)
+    change = np.diff(np.concatenate([[0], (above & below).astype(np.int8), [0]]))
+    begins, ends = np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist()
+    return [(left_m[begin : end + 1], right_m[begin : end + 1]) for begin, end in zip(begins, ends, strict=True)]
 
 
 def draw_directions(
-    borders: Sequence[tuple[FloatArray, FloatArray]], origin_m: FloatArray, pixels_per_m: float, shape: tuple[int, int]
+    borders: Sequence[Borders], origin_m: FloatArray, pixels_per_m: float, shape: tuple[int, int]
 ) -> NDArray[np.int8]:
     """Return the directions (X, Y, 2), in the encoding of RasterMap, of strips between borders.
 

@@ -5,6 +5,7 @@ Training, evaluation and live operation use the same functions, with present and
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 
@@ -15,8 +16,14 @@ from trajnet.arrays import StructOfArrays, all_true
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.config import require
 from trajnet.context.map_field import INT8_MAX, MapField, MapView, field_of
+from trajnet.context.rasterize import MARGIN_M, Box
+from trajnet.errors import InputError
 from trajnet.types import BoolArray, FloatArray, IntArray, Scene
 
+log = logging.getLogger(__name__)
+
+#: Lanes are drawn as far from the places of a scene's objects (m), or as far as anybody sees where that is further.
+MAP_MARGIN_M = 200.0
 #: Neighbours farther than this are ignored (m).
 NEIGHBOUR_REACH_M = 40.0
 
@@ -68,8 +75,46 @@ class Surroundings(StructOfArrays):
 
 
 def scene_field(scene: Scene, requirements: InputRequirements) -> MapField | None:
-    """Return the scene's map, or None where the scene has none or no map is required."""
-    return field_of(scene.lanes, scene.raster) if requirements.view is not None else None
+    """Return the scene's map; None where it has none, none is required, or (logged) what it has cannot be drawn."""
+    if requirements.view is None:
+        return None
+    field, problem = scene_map(scene, requirements.view)
+    if problem:
+        log.warning("scene %s is used without its map: %s", scene.scene_id, problem)
+    return field
+
+
+def scene_map(scene: Scene, view: MapView | None = None) -> tuple[MapField | None, str]:
+    """Return the map around the scene's objects, and why there is none although the scene has lanes ("" otherwise).
+
+    Lanes out of reach are left out, so that a stray one does no harm and a map may be that of a whole town. Objects see
+    the same as if all were drawn (unless that took coarser pixels), whatever the view. view: who samples the map.
+    """
+    try:
+        field = field_of(scene.lanes, scene.raster, _reach_of(scene, view))
+    except InputError as error:
+        return None, str(error)
+    return field, "" if field is not None or not scene.lanes else _nothing_drawn(scene)
+
+
+def _reach_of(scene: Scene, view: MapView | None) -> Box | None:
+    """Return the box within which a scene's objects may see a map; None for a scene without any."""
+    if not len(scene.position_m):
+        return None
+    margin_m = max(MAP_MARGIN_M, 0.0 if view is None else view.furthest_m + 2.0 * MARGIN_M)
+    return scene.position_m.min(axis=0) - margin_m, scene.position_m.max(axis=0) + margin_m
+
+
+def _nothing_drawn(scene: Scene) -> str:
+    drivable = [lane for lane in scene.lanes if lane.drivable]
+    if any(lane.sides_m is not None for lane in drivable):
+        return (
+            f"lanes: expected some near the objects, got {len(drivable)}, all of them {MAP_MARGIN_M:g} m or more away"
+        )
+    return (
+        "lanes: expected some that vehicles may use, with two points on each side or on their centre line, got none "
+        f"among {len(scene.lanes)}"
+    )
 
 
 def surroundings_of(

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.context.map_field import INT8_MAX, REACH_M, field_of
+from trajnet.context.map_field import INT8_MAX, REACH_M
+from trajnet.context.surroundings import scene_map
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.window_context import files_of_scenes
 from trajnet.errors import DependencyError, install_advice
@@ -150,7 +151,7 @@ def map_distance(scene: Scene, position_m: FloatArray) -> FloatArray:
 
     In m, positive on the road, clipped to REACH_M; to the pixel of the field that predictors see.
     """
-    field = field_of(scene.lanes, scene.raster)
+    field, _ = scene_map(scene)
     if field is None:
         return np.full(len(position_m), np.nan)
     pixel: NDArray[np.int64] = np.floor((position_m - field.origin_m) * field.pixels_per_m).astype(np.int64) + 1

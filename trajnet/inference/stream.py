@@ -11,7 +11,7 @@ import numpy as np
 from trajnet.arrays import all_true, concat
 from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.map_field import MapField
-from trajnet.context.surroundings import Surroundings, scene_field
+from trajnet.context.surroundings import Surroundings, scene_map
 from trajnet.errors import InputError
 from trajnet.inference.base import Predictor
 from trajnet.inference.crossing.modes import Crossing
@@ -67,6 +67,8 @@ class Stream:
         )
         self._latest: Prediction | None = None
         self._warn_without_map = warn_without_map
+        #: Why the map of a scene is not used; "" where it is, and where there is none.
+        self.map_problem = ""
         self.crossing: Crossing | None = None
         self.use_map(map_field)
         self._use_crosswalks(crosswalks)
@@ -88,8 +90,14 @@ class Stream:
         return stream
 
     def use_map_of(self, scene: Scene) -> None:
-        """Use the scene's map from now on, if the predictor uses one and the scene has one; and its crosswalks."""
-        self.use_map(scene_field(scene, self.predictor.requirements))
+        """Use the scene's map from now on, if the predictor uses one and the scene has one; and its crosswalks.
+
+        A map that cannot be drawn is not used: map_problem says why.
+        """
+        view = self.predictor.requirements.view
+        field, problem = (None, "") if view is None else scene_map(scene, view)
+        self.use_map(field)
+        self.map_problem = f"scene {scene.scene_id}: {problem}" if problem else ""
         self._use_crosswalks(crosswalks_of(scene.lanes))
 
     def use_map(self, map_field: MapField | None) -> None:
@@ -97,7 +105,7 @@ class Stream:
         view = self.predictor.requirements.view
         if map_field is not None and view is not None:
             map_field.prepare(view)  # now, so that the first frame does not pay for it
-        self.map_field = map_field
+        self.map_field, self.map_problem = map_field, ""
 
     def _use_crosswalks(self, crosswalks: Crosswalks | None) -> None:
         self.use_crossing(Crossing(crosswalks) if crosswalks is not None and self.takes_crossings else None)
@@ -187,7 +195,11 @@ class Stream:
             return None
         if self._warn_without_map and requirements.view is not None and self.map_field is None:
             self._warn_without_map = False
-            log.warning("%s uses a map and is given none: it predicts without one", self.predictor.name)
+            name = self.predictor.name
+            if self.map_problem:
+                log.warning("%s uses a map and predicts without one: %s", name, self.map_problem)
+            else:
+                log.warning("%s uses a map and is given none: it predicts without one", name)
         return partial(Observations.make_surroundings, requirements=requirements, field=self.map_field)
 
     def close(self) -> None:

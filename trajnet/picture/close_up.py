@@ -104,7 +104,7 @@ def _map(scene: Scene, view: Viewport) -> Iterator[str]:
     if scene.raster is not None:
         yield from _raster(scene.raster, view)
     for lane in scene.lanes:
-        outline_m = np.concatenate([lane.left_m, lane.right_m[::-1]])
+        outline_m = lane.outline_m
         if view.shows(outline_m):
             fill = ROAD if lane.drivable else WALK
             yield f'<polygon points="{_points(view.px(outline_m))}" fill="{fill}" stroke="{EDGE}" stroke-width="0.8"/>'

@@ -52,7 +52,7 @@ def scene_picture(scene: Scene, prediction: Prediction | None = None, frame: int
     now = scene.frame(index)
     drawn = [now.position_m] if prediction is None else [now.position_m, prediction.position_m.reshape(-1, 2)]
     shown = np.concatenate(drawn) if any(len(part) for part in drawn) else scene.position_m[:1]
-    layers = [*_raster(scene.raster), *(_lane(lane) for lane in scene.lanes), *_histories(scene, index)]
+    layers = [*_raster(scene.raster), *(_lane(lane) for lane in scene.lanes if lane.sides_m), *_histories(scene, index)]
     layers += _paths(prediction) if prediction is not None else []
     return _svg([*layers, *_boxes(now)], shown)
 
@@ -83,9 +83,8 @@ def _points(line_m: FloatArray) -> str:
 
 
 def _lane(lane: Lane) -> str:
-    outline = np.concatenate([lane.left_m, lane.right_m[::-1]])
     fill = ROAD if lane.drivable else WALK
-    return f'<polygon points="{_points(outline)}" fill="{fill}" stroke="#cfcfcf" stroke-width="0.15"/>'
+    return f'<polygon points="{_points(lane.outline_m)}" fill="{fill}" stroke="#cfcfcf" stroke-width="0.15"/>'
 
 
 def _raster(raster: RasterMap | None) -> list[str]:

@@ -114,7 +114,7 @@ class Film:
         _draw_raster(picture, self.scene, view)
         draw = ImageDraw.Draw(picture)
         for lane in self.scene.lanes:
-            outline_m = np.concatenate([lane.left_m, lane.right_m[::-1]])
+            outline_m = lane.outline_m
             if view.shows(outline_m):
                 points = _points(view.px(outline_m))
                 draw.polygon(points, fill=ROAD if lane.drivable else WALK)

@@ -225,6 +225,20 @@ def test_a_map_of_another_place_or_with_turned_lanes_is_found() -> None:
     assert "different frames" in mistakes(moved)["map"]
 
 
+def test_a_map_of_centre_lines_or_of_sides_alone_fits_and_one_without_lines_is_a_doubt() -> None:
+    columns, none = street(), np.zeros((0, 2))
+    straight = columns["id"] == "o2"
+    scene = Scene.from_dataframe({n: v[straight] for n, v in columns.items()}, units="time=ns")
+    lane = road(scene.position_m[0], float(scene.yaw_rad[0]))
+    for kept in (replace(lane, left_m=none, right_m=none), replace(lane, centre_m=none)):
+        found = check_scene(replace(scene, lanes=(kept,)))
+        assert found.findings == ()
+        assert (found.facts["on_road_share"], found.facts["along_lane_share"]) == (1.0, 1.0)
+    (doubt,) = check_scene(replace(scene, lanes=(Lane("a", none, none, none),))).findings
+    assert (doubt.severity, doubt.check) == ("doubt", "map")
+    assert "no lane of the map has two points" in doubt.sentence
+
+
 def test_what_a_model_was_not_trained_on_is_named() -> None:
     model = load_predictor().model_file
     assert model is not None

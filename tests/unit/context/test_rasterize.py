@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from trajnet.context.rasterize import MAX_PIXELS, PIXELS_PER_M, draw_directions, draw_lanes
+from trajnet.context.rasterize import MAX_PIXELS, PIXELS_PER_M, borders_of, draw_directions, draw_lanes
 from trajnet.errors import InputError
 from trajnet.geometry import rotate
 from trajnet.types import UNIT_VECTOR, BoolArray, FloatArray, Lane
@@ -127,8 +127,29 @@ def test_a_large_map_has_coarser_pixels_and_a_point_far_away_is_refused() -> Non
 
 def test_there_is_something_to_draw() -> None:
     point = np.zeros((1, 2))
-    with pytest.raises(InputError, match="expected at least one drivable lane with two points on each side, got none"):
+    with pytest.raises(InputError, match=r"lane with two points on each side or on its centre line, got none"):
         draw_lanes([Lane("a point", point, point, point)])
+
+
+def test_a_lane_with_a_centre_line_alone_is_drawn_as_wide_as_lanes_usually_are() -> None:
+    none = np.zeros((0, 2))
+    line_m = np.array([[0.0, 0.0], [40.0, 0.0]])
+    origin_m, pixels_per_m, drawn, direction = draw_lanes([Lane("1", none, none, line_m)])
+    across_m = np.array([[20.0, -2.0], [20.0, -1.5], [20.0, 1.5], [20.0, 2.0]])
+    assert at(drawn["drivable"], origin_m, pixels_per_m, across_m) == [False, True, True, False]
+    assert directions_at(direction, origin_m, pixels_per_m, across_m[1:3]).tolist() == [[1.0, 0.0]] * 2
+
+
+def test_of_a_lane_the_pieces_that_touch_the_box_are_kept() -> None:
+    x_m = np.arange(0.0, 101.0, 10.0)
+    winding = np.stack([np.append(x_m, x_m[::-1]), np.repeat([0.0, 50.0], len(x_m))], axis=1)  # there and back
+    box = np.array([32.0, -5.0]), np.array([48.0, 60.0])
+    one, other = borders_of([Lane("1", winding + [0.0, 1.0], winding - [0.0, 1.0], winding)], box)
+    assert one[0].tolist() == [[30, 1], [40, 1], [50, 1]]
+    assert other[1].tolist() == [[50, 49], [40, 49], [30, 49]]
+    both = borders_of([Lane("1", winding + [0.0, 1.0], winding - [0.0, 1.0], winding, one_way=False)], box)
+    assert [left_m[0].tolist() for left_m, _ in both] == [[30, 1], [50, -1], [50, 51], [30, 49]]
+    assert borders_of([Lane("1", winding, winding, winding)], (box[0] + 1e6, box[1] + 1e6)) == []
 
 
 @pytest.mark.parametrize(("length_m", "divided"), [(1.5, False), (3.0, True)])

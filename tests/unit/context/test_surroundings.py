@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from tests.neighbours import named
+from tests.replay_scenes import straight_scene
 from trajnet.columns import NEIGHBOUR_COLUMNS
 from trajnet.context import surroundings
-from trajnet.context.map_field import INT8_MAX, MapField, MapView, make_field
+from trajnet.context.map_field import INT8_MAX, MapField, MapView, field_of, make_field
 from trajnet.context.surroundings import (
     BLOCK,
     FASTEST_MPS,
@@ -21,11 +23,13 @@ from trajnet.context.surroundings import (
     covers_place,
     nearest,
     neighbours_of,
+    scene_field,
+    scene_map,
     surroundings_of,
 )
-from trajnet.errors import ConfigError
+from trajnet.errors import ConfigError, InputError
 from trajnet.geometry import rotate, wrap_angle
-from trajnet.types import BoolArray, FloatArray
+from trajnet.types import BoolArray, FloatArray, Lane, Scene
 
 VIEW = MapView(ahead_m=10.0, behind_m=4.0, side_m=5.0, step_m=2.0, patch=2)
 
@@ -292,3 +296,76 @@ def test_any_single_point_in_view_says_that_the_map_covers_the_place() -> None:
     assert covers_place(seen).tolist() == [True] * points + [False]
     assert covers_place(seen[::8]).tolist() == covers_place(seen).tolist()[::8]
     assert covers_place(seen[:0]).shape == (0,)
+
+
+def streets(size_m: float, every_m: float) -> tuple[Lane, ...]:
+    """A grid of streets with a lane for each direction, both ways around the origin."""
+    along_m = np.arange(-size_m, size_m + 1.0, 25.0)
+    lanes = []
+    for at_m in np.arange(-size_m, size_m + 1.0, every_m).tolist():
+        line_m = np.stack([along_m, at_m + 3.0 * np.sin(0.01 * along_m)], axis=1)
+        for turned in (line_m, line_m[:, ::-1]):
+            sides_m = [turned + away_m for away_m in ((0.37, 3.61), (0.0, 0.0), (-0.37, -3.61))]
+            lanes.append(Lane(f"{at_m}", sides_m[0], sides_m[1], turned))
+            lanes.append(Lane(f"{at_m} back", sides_m[2][::-1], sides_m[1][::-1], turned[::-1]))
+    return tuple(lanes)
+
+
+def driving(*lanes: Lane) -> Scene:
+    scene = straight_scene(np.ones((30, 2), dtype=np.bool_))
+    return replace(scene, lanes=lanes)
+
+
+def samples(field: MapField | None, scene: Scene, view: MapView) -> bytes:
+    assert field is not None
+    return field.sample(scene.position_m, scene.yaw_rad, view).tobytes()
+
+
+@pytest.mark.parametrize("view", [VIEW, MapView(ahead_m=80.0, directions=True), MapView(ahead_m=300.0, step_m=5.0)])
+def test_lanes_out_of_reach_change_nothing_that_objects_see(view: MapView) -> None:
+    scene = driving(*streets(600.0, 60.0))
+    whole, (near, problem) = field_of(scene.lanes, None), scene_map(scene, view)
+    assert near is not None
+    assert whole is not None
+    assert problem == ""
+    assert near.distance.size < 0.9 * whole.distance.size
+    assert samples(near, scene, view) == samples(whole, scene, view)
+    assert covers_place(near.sample(scene.position_m, scene.yaw_rad, view)).all()
+
+
+def test_a_stray_lane_and_the_rest_of_a_town_do_no_harm() -> None:
+    home = streets(200.0, 50.0)
+    far = [replace(lane, **{n: getattr(lane, n) + 1e6 for n in ("left_m", "right_m", "centre_m")}) for lane in home]
+    alone, _ = scene_map(driving(*home), VIEW)
+    for others in (far[:1], streets(4000.0, 1000.0)):
+        scene = driving(*home, *others)
+        with pytest.raises(InputError, match="at most 16 square kilometres"):
+            field_of(scene.lanes, None)
+        field, problem = scene_map(scene, VIEW)
+        assert problem == ""
+        assert field is not None
+        assert field.pixels_per_m == 1.0
+        if others is far:
+            assert samples(field, scene, VIEW) == samples(alone, scene, VIEW)
+
+
+def test_a_map_that_cannot_be_drawn_is_left_out_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
+    none, line_m = np.zeros((0, 2)), np.array([[0.0, 0.0], [30.0, 0.0]])
+    bare, lane, long = Lane("1", none, none, none), Lane("1", none, none, line_m), Lane("1", none, none, 1e6 * line_m)
+    for lanes, reason in (
+        ([bare, bare], r"two points on each side or on their centre line, got none among 2"),
+        ([replace(lane, drivable=False), bare], r"that vehicles may use, .* got none among 2"),
+        (
+            [replace(lane, centre_m=line_m + 5000.0)],
+            r"expected some near the objects, got 1, all of them 200 m or more",
+        ),
+        ([lane, replace(long, centre_m=1e6 * line_m + [0.0, 1.0])], r"at most 16 square kilometres, got one of 3000"),
+    ):
+        field, problem = scene_map(driving(*lanes), VIEW)
+        assert field is None
+        assert re.search(reason, problem), problem
+        assert scene_field(driving(*lanes), InputRequirements(view=VIEW)) is None
+        assert f"is used without its map: {problem}" in caplog.text
+    assert scene_map(driving(), VIEW) == (None, "")
+    assert scene_field(driving(bare), InputRequirements()) is None
+    assert len(caplog.records) == 4

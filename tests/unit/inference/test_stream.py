@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -398,6 +400,18 @@ def test_a_model_without_the_map_that_it_takes_says_so_once(caplog: pytest.LogCa
         put(stream, one)
     assert saw_a_map(looking) == [False] * scene.frame_count
     assert [r.getMessage() for r in caplog.records] == ["looking uses a map and is given none: it predicts without one"]
+    caplog.clear()
+    none = np.zeros((0, 2))
+    unusable = replace(scene, lanes=(Lane("lane", none, none, none),))
+    stream = Stream.for_scene(unusable, looking)
+    for one in scene.frames():
+        put(stream, one)
+    (record,) = caplog.records
+    assert "looking uses a map and predicts without one: scene" in record.getMessage()
+    assert "lanes: expected some that vehicles may use" in record.getMessage()
+    assert stream.map_problem in record.getMessage()
+    stream.use_map_of(scene)
+    assert stream.map_problem == ""
     caplog.clear()
     silent = Stream(Looking(), warn_without_map=False)
     put(silent, scene.frame(0))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.replay_scenes import Fan, straight_scene
-from trajnet.types import Scene
-from trajnet.view.moments import HISTORY_S, Moment, moments, origin_m, words
+from trajnet.picture import scene_picture
+from trajnet.types import Lane, Scene
+from trajnet.view.moments import HISTORY_S, Moment, map_lines, moments, origin_m, words
 
 FAN = Fan(np.arange(1.0, 7.0) * 0.5)
 
@@ -27,6 +28,14 @@ def scene() -> Scene:
 @pytest.fixture(scope="module")
 def seen(scene: Scene) -> list[Moment]:
     return list(moments(scene, FAN))
+
+
+def test_lanes_with_centre_lines_alone_have_edges(scene: Scene) -> None:
+    none, line_m = np.zeros((0, 2)), np.array([[0.0, 0.0], [30.0, 0.0]])
+    lanes = (Lane("1", none, none, line_m), Lane("2", none, none, none))
+    edges = list(map_lines(replace(scene, lanes=lanes)))
+    assert [line[:, 1].tolist() for line in edges] == [[1.75, 1.75], [-1.75, -1.75], [], []]
+    assert scene_picture(replace(scene, lanes=lanes)).count("<polygon") == scene_picture(scene).count("<polygon") + 1
 
 
 def test_every_frame_has_its_objects_and_what_was_said_of_them(scene: Scene, seen: list[Moment]) -> None:
