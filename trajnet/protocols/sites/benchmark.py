@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import trajnet
@@ -18,10 +20,12 @@ from trajnet.inference import PHYSICS, Predictor, load_predictor
 from trajnet.protocols.sites.breakdown import MIN_TRACKS
 from trajnet.protocols.sites.conditions import CONDITIONS, Condition
 from trajnet.protocols.sites.objects import HORIZON_S, STEP_S, future_times_s
-from trajnet.protocols.sites.play import Job, Played, joined, play
+from trajnet.protocols.sites.play import Job, LeftOut, Played, joined, play_or_leave_out
 from trajnet.protocols.sites.report import about_model, headline, labels_of, site_report
 from trajnet.protocols.sites.site_list import Site
 from trajnet.protocols.sites.survey import Survey, survey
+
+log = logging.getLogger(__name__)
 
 #: Raised when a report of before can no longer be read the same way.
 REPORT_VERSION = 1
@@ -100,25 +104,55 @@ def _entries(
     options: SiteOptions,
     progress: Progress | None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the report of each site; those without anything to score are put into missing instead."""
+    """Yield the report of each site; those without anything to score are put into missing instead.
+
+    A file that cannot be read costs itself alone: it is logged, and the site's report names it.
+    """
     reach_s = _reach_s(predictors)
     chosen = [replace(site, files=site.files[: options.files]) for site in sites]
     total, done = sum(len(site.files) for site in chosen), 0
     for site in chosen:
         every_s = site.every_s if options.every_s is None else options.every_s
-        before, parts = done, list[Played]()
+        parts, left_out = dict[Path, Played](), dict[Path, str]()
         try:
             found = survey(site, every_s, reach_s)
-            for part in _played(site, every_s, found, predictors, options):
-                parts.append(part)
-                done += 1
-                if progress is not None:
-                    progress(site.name, done, total)
         except InputError as error:  # the other sites are worth their time all the same
             missing[site.name] = str(error)
-            done = before + len(site.files)
+            done += len(site.files)
             continue
-        yield site_report(site, every_s, found, joined(parts), predictors, labels, options.conditions, options.seed)
+        for path, part in _played(site, every_s, found, predictors, options):
+            if isinstance(part, LeftOut):
+                left_out[path] = part.why
+                why = part.why if str(path) in part.why else f"{path}: {part.why}"
+                log.warning("site %s: a file is left out: %s", site.name, why)
+            else:
+                parts[path] = part
+            done += 1
+            if progress is not None:
+                progress(site.name, done, total)
+        if not any(len(part.objects) for part in parts.values()):
+            first = next(iter(left_out.values()), "none has an object to score")
+            missing[site.name] = f"site {site.name}: expected files that can be played, got none: {first}"
+            continue
+        without = _maps_left_out(site, parts)
+        read, whole = replace(site, files=tuple(parts)), joined(list(parts.values()))
+        yield {
+            **site_report(read, every_s, found, whole, predictors, labels, options.conditions, options.seed),
+            "files_left_out": {str(path): why for path, why in left_out.items()},
+            "maps_left_out": {str(path): why for path, why in without.items()},
+        }
+
+
+def _maps_left_out(site: Site, parts: Mapping[Path, Played]) -> dict[Path, str]:
+    """Return the files that are played without their map -> why; it is said once for a site."""
+    without = {path: part.map_problem for path, part in parts.items() if part.map_problem}
+    if without:
+        path, why = next(iter(without.items()))
+        log.warning(
+            "site %s: %d of %d files are played without their map, first %s: %s",
+            site.name, len(without), len(parts), path, why,
+        )  # fmt: skip
+    return without
 
 
 def _reach_s(predictors: Mapping[str, Predictor]) -> float:
@@ -132,7 +166,8 @@ def _reach_s(predictors: Mapping[str, Predictor]) -> float:
 
 def _played(
     site: Site, every_s: float, found: Survey, predictors: Mapping[str, Predictor], options: SiteOptions
-) -> Iterator[Played]:
+) -> Iterator[tuple[Path, Played | LeftOut]]:
+    """Yield each file of the site with what came of it, in order."""
     specs = tuple(dict.fromkeys([*PHYSICS, *predictors]))
     fitting = tuple(condition for condition in options.conditions if not found.missing(condition))
     jobs = [
@@ -140,18 +175,20 @@ def _played(
             site, path, specs, fitting, found.horizon_s, every_s, options.seed, options.domain, options.self_judging
         )
         for path in site.files
+        if path not in found.left_out
     ]  # fmt: skip
+    yield from ((path, LeftOut(why)) for path, why in found.left_out.items())
     if options.jobs == 1 or len(jobs) == 1:
-        yield from map(play, jobs)
+        yield from ((job.path, play_or_leave_out(job)) for job in jobs)
         return
     # A fresh interpreter for each worker: a fork would copy ONNX Runtime's threads half-way.
     fresh = multiprocessing.get_context("spawn")
     # Ctrl-C ends the workers at once and without a traceback.
     with ProcessPoolExecutor(options.jobs, fresh, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
-        waiting: list[Future[Played]] = [pool.submit(play, job) for job in jobs]
+        waiting: list[Future[Played | LeftOut]] = [pool.submit(play_or_leave_out, job) for job in jobs]
         try:
-            while waiting:
-                yield waiting.pop(0).result()
+            for job in jobs:
+                yield job.path, waiting.pop(0).result()
         except BrokenProcessPool as error:
             raise TrajnetError("sites: a worker process died, out of memory perhaps; try fewer with --jobs") from error
         finally:

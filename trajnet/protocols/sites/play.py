@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from trajnet.arrays import StructOfArrays, concat
+from trajnet.errors import InputError
 from trajnet.evaluate.steadiness import Steps, WatchedStream
 from trajnet.evaluate.units import played
 from trajnet.inference import PHYSICS, GuardOptions, Predictor, load_predictor
@@ -48,13 +49,15 @@ class Answer:
     """What one predictor gave under one condition.
 
     scores: of the scene's objects, in their order. steps: its steadiness from frame to frame. model_rows,
-    physics_rows: rows that the predictor served itself, and rows that constant velocity stood in for.
+    physics_rows: rows that the predictor served itself, and rows that constant velocity stood in for. map_problem: why
+    the scene's map is not used; "" where it is, where there is none, and where the predictor uses none.
     """
 
     scores: Scores
     steps: Steps
     model_rows: int = 0
     physics_rows: int = 0
+    map_problem: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,26 @@ class Played:
 
     objects: Objects
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+    @property
+    def map_problem(self) -> str:
+        """Why predictors that use a map are not shown the file's; "" where they are, and where there is none."""
+        return next((answer.map_problem for answer in self.answers.values() if answer.map_problem), "")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that cannot be played, and why."""
+
+    why: str
+
+
+def play_or_leave_out(job: Job) -> Played | LeftOut:
+    """Return what play returns; a file that cannot be read, or not be played, costs itself alone."""
+    try:
+        return play(job)
+    except InputError as error:
+        return LeftOut(str(error))
 
 
 def play(job: Job) -> Played:
@@ -133,7 +156,7 @@ def _answer(job: Job, spec: str, shown: Scene, objects: Objects) -> Answer:
     counters = stream.guard.counters
     if counters.failures:
         log.warning("%s failed %d times: %s", predictor.name, counters.failures, counters.last_failure)
-    return Answer(concat(parts), stream.steps(), counters.model_rows, counters.physics_rows)
+    return Answer(concat(parts), stream.steps(), counters.model_rows, counters.physics_rows, stream.map_problem)
 
 
 def _named(objects: Objects, job: Job, scene: Scene) -> Objects:

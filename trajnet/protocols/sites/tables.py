@@ -105,11 +105,13 @@ def site_tables(report: Mapping[str, Any], *, everything: bool = False) -> Itera
 
 def site_line(site: Mapping[str, Any]) -> str:
     """Return what a site is, in one sentence."""
-    has = "map" if site["has_map"] else "no map"
+    without, missing = len(site["maps_left_out"]), len(site["files_left_out"])
+    has = ("map" if site["has_map"] else "no map") + (f" (that of {without} files cannot be drawn)" if without else "")
+    files = f"{site['files']} files" + (f" ({missing} more cannot be read)" if missing else "")
     velocity = "measured velocity" if site["has_velocity"] else "no measured velocity"
     return (
         f"{site['site']}: {site['title']}; {site['objects']:,} objects of {site['tracks']:,} tracks in "
-        f"{site['files']} files, a frame in {site['every_s']:g} s, scored up to {site['horizon_s']:g} s; "
+        f"{files}, a frame in {site['every_s']:g} s, scored up to {site['horizon_s']:g} s; "
         f"{has}, {velocity}"
     )
 

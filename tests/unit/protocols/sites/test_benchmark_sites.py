@@ -38,6 +38,7 @@ from trajnet.protocols.sites.tables import (
     fallback_lines,
     headline_lines,
     map_table,
+    site_line,
     site_tables,
     summary_tables,
     worse_table,
@@ -232,20 +233,73 @@ def test_what_cannot_be_run_is_refused(crossing: Site, tmp_path: Path) -> None:
     assert list(report["absent"]) == ["x", "blink"]
 
 
-def test_a_file_that_cannot_be_read_costs_its_own_site_alone(
-    crossing: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("looked_at", [True, False])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_that_cannot_be_read_costs_itself_alone(
+    crossing: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    looked_at: bool, jobs: int,
+) -> None:  # fmt: skip
     whole = crossing.files[0].read_bytes()
-    (tmp_path / "a.parquet").write_bytes(whole)
-    (tmp_path / "b.parquet").write_bytes(whole[: len(whole) // 2])
+    for name in ("b", "c"):
+        (tmp_path / f"{name}.parquet").write_bytes(whole)
+    torn_file = tmp_path / "a.parquet"
+    torn_file.write_bytes(whole[: len(whole) // 2])
     (torn,), _ = sites_at_hand([], [("torn", tmp_path)], ["torn"])
-    monkeypatch.setattr(benchmark, "survey", lambda *_: Survey(3.0, has_map=False, has_velocity=False))  # reads neither
+    if not looked_at:  # it is noticed when it is played
+        monkeypatch.setattr(benchmark, "survey", lambda *_: Survey(3.0, has_map=False, has_velocity=False))
     done: list[tuple[int, int]] = []
-    options = SiteOptions(conditions=(Condition(),), every_s=4.0)
+    options = SiteOptions(conditions=(Condition(),), every_s=4.0, jobs=jobs)
     report = benchmark_sites([torn, crossing], {}, ["cv"], options, lambda _, now, total: done.append((now, total)))
+    assert done == [(now, 5) for now in range(1, 6)]
+    assert report["absent"] == {}
+    found, other = report["sites"]
+    assert list(found["files_left_out"]) == [str(torn_file)]
+    assert found["files"] == 2
+    assert "2 files (1 more cannot be read)" in site_line(found)
+    assert other["files_left_out"] == {}
+    (record,) = caplog.records
+    assert record.getMessage() == f"site torn: a file is left out: {found['files_left_out'][str(torn_file)]}"
+    assert record.getMessage().count(str(torn_file)) == 1
+    good = replace(torn, files=torn.files[1:])
+    if looked_at and jobs == 1:
+        (alone,) = benchmark_sites([good], {}, ["cv"], options)["sites"]
+        assert alone["conditions"] == found["conditions"]
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_site_of_which_no_file_can_be_read_is_absent(
+    crossing: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_at: bool
+) -> None:
+    (tmp_path / "a.parquet").write_bytes(crossing.files[0].read_bytes()[:1000])
+    (torn,), _ = sites_at_hand([], [("torn", tmp_path)], ["torn"])
+    if not looked_at:
+        monkeypatch.setattr(benchmark, "survey", lambda *_: Survey(3.0, has_map=False, has_velocity=False))
+    options = SiteOptions(conditions=(Condition(),), every_s=4.0, files=1)
+    report = benchmark_sites([torn, crossing], {}, ["cv"], options)
     assert [entry["site"] for entry in report["sites"]] == ["crossing"]
-    assert "b.parquet" in report["absent"]["torn"]
-    assert done == [(1, 4), (3, 4), (4, 4)]
+    assert report["absent"]["torn"].startswith("site torn: expected files that can be ")
+    assert "a.parquet" in report["absent"]["torn"]
+
+
+def test_maps_that_cannot_be_drawn_are_counted(
+    crossing: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    none, scene = np.zeros((0, 2)), crossing_scene()
+    bare = tuple(replace(lane, left_m=none, right_m=none, centre_m=none) for lane in scene.lanes)
+    write_scene(replace(scene, lanes=bare), tmp_path / "a.parquet")
+    conditions = (Condition(), Condition(with_map=False))
+    options = SiteOptions(conditions=conditions, every_s=4.0)
+    for files, has_map in (([], False), ([crossing.files[0]], True)):
+        site = Site("mixed", "some maps", (tmp_path / "a.parquet", *files))
+        caplog.clear()
+        (found,) = benchmark_sites([site], {}, ["misled", "cv"], options)["sites"]
+        assert found["has_map"] is has_map
+        assert list(found["maps_left_out"]) == [str(tmp_path / "a.parquet")]
+        assert "map (that of 1 files cannot be drawn)" in site_line(found)
+        assert found["conditions"][1]["left_out"] == ("" if has_map else "there is no map to hide")
+        (record,) = caplog.records
+        assert f"site mixed: 1 of {1 + len(files)} files are played without their map, first " in record.getMessage()
+        assert "lanes: expected some that vehicles may use" in record.getMessage()
 
 
 @pytest.mark.usefixtures("few_tracks")
@@ -310,7 +364,7 @@ def test_the_report_is_json_and_has_what_the_page_of_documentation_lists(
     whole = judged["divisions"]["whole"]["all"]
     assert whole["best_ade_m"] < whole["top_ade_m"]
     text = (Path(__file__).resolve().parents[4] / "docs" / "evaluation.md").read_text(encoding="utf-8")
-    for key in (*whole, *judged, *found):
+    for key in (*whole, *judged, *found, "files_left_out", "maps_left_out"):
         assert f"`{key}`" in text, key
 
 
