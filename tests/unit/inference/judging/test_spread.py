@@ -129,7 +129,7 @@ def test_one_odd_object_among_many_moves_the_factor_little() -> None:
             stream = Stream(Uncertain(1.0), TrackPolicy(handover=False), judging=SPREAD_ONLY)
             fed(stream, with_faster(traffic(120.0, seed=seed), odd))
             found.append(factors(stream))
-        np.testing.assert_allclose(found[0], 1.0, rtol=0.25)  # not at a bound, where nothing could move it
+        assert ((found[0] > 0.7) & (found[0] < 1.5)).all()  # not at a bound, where nothing could move it
         ratios.append(np.log(found[1] / found[0]))
     wider = np.exp(np.mean(ratios, axis=0))
     assert (wider[:4] < 1.25).all()
