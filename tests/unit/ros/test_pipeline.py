@@ -649,6 +649,22 @@ def test_noisy_positions_are_filtered_and_counted(filter_positions: bool) -> Non
     assert (int(dict(status.values)["filtered_total"]) > 10) == filter_positions
 
 
+@pytest.mark.parametrize("doubt_headings", [True, False])
+def test_reversed_headings_are_told(doubt_headings: bool) -> None:
+    parameters = Parameters.of({"budget_ms": 0.0, "doubt_headings": doubt_headings})
+    line = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
+    for step in range(30):
+        one = frame(100 * step, "a", speed=10.0)
+        one = replace(one, yaw_rad=one.yaw_rad + np.pi)
+        line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+    status = statuses(line, 2900)["input"]
+    assert status.level == (Level.ERROR if doubt_headings else Level.OK)
+    assert ("100% of the objects point elsewhere than they move" in status.message) == doubt_headings
+    values = dict(status.values)
+    told = values["contrary_heading_share"], values["implausible_heading_total"]
+    assert told == (("1.0000", "30") if doubt_headings else ("0.0000", "0"))
+
+
 def test_a_small_leap_is_no_motion_and_is_told() -> None:
     """The same with 2 m, as of a detection on another part of the car: the path of the shipped model was 89 m long."""
     parameters = Parameters.of({"budget_ms": 0.0})
