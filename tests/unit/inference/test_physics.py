@@ -23,7 +23,8 @@ EVERY = pytest.mark.parametrize("make", PHYSICS.values(), ids=PHYSICS)
 
 
 def played(predictor: Predictor, *frames: TrackFrame) -> Prediction:
-    store = TrackStore(TrackPolicy(filter_positions=False))  # physics states its errors for positions as measured
+    policy = TrackPolicy(filter_positions=False, doubt_headings=False)  # physics is about what was measured
+    store = TrackStore(policy)
     for one in frames:
         seen = store.update(one, one.timestamp_ns)[1]
         assert seen is not None
