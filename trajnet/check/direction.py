@@ -14,7 +14,7 @@ from trajnet.types import BoolArray, FloatArray
 MIN_LEGS, NEAR_RAD, PEOPLE_NEAR_RAD = 20, np.radians(25.0), np.radians(45.0)
 #: Headings of this share that are one and the same are a placeholder, unless as many are along the motion or the motion
 #: itself has one direction, by the length of its mean unit vector.
-SAME = 0.9
+PLACEHOLDER_SHARE = 0.9
 #: A wrong convention is named if at least this share of the legs fits it and at most that share is as it should be.
 FITS, FAILS = 0.7, 0.5
 MIN_SPEED_MPS = 0.5
@@ -60,7 +60,7 @@ def _along_motion(chosen: Pairs, what: str, near_rad: float) -> list[Finding]:
     right = _share(yaw - motion, near_rad)
     values, counts = np.unique(yaw, return_counts=True)
     one_way = abs(np.exp(1j * motion).mean())
-    if counts.max() > SAME * len(yaw) and max(right, one_way) < SAME:
+    if counts.max() > PLACEHOLDER_SHARE * len(yaw) and max(right, one_way) < PLACEHOLDER_SHARE:
         same = f"{counts.max() / len(yaw):.0%} of the {what} are {values[counts.argmax()]:g} rad, whatever the motion"
         return [Finding("mistake", "heading", same, "They look like a placeholder: leave out what is not measured")]
     degrees = np.radians(yaw)

@@ -144,6 +144,8 @@ class Stream:
         begin_ns: the guard's start_ns when work on the frame began; None: now. The deadline is counted from there.
         """
         begin, asked_ns = self._clock_ns(), self.guard.start_ns() if begin_ns is None else begin_ns
+        if self._owner is not None:
+            self._require_states()  # before the frame counts as used
         self.status, observations = self.store.update(frame, now_ns)
         tracked = self._clock_ns()
         if observations is None:
@@ -151,9 +153,8 @@ class Stream:
             nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
             answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
-            for stateful in self._stateful:
-                if stateful.state_owner is not self._owner:
-                    self._own_state(stateful)
+            if self._owner is None and self._stateful:
+                self._own_states()
             if surroundings is not None:
                 observations = observations.with_surroundings(surroundings)
             make = None if surroundings is not None else self._surroundings_maker()
@@ -177,13 +178,16 @@ class Stream:
         self.stages_ns = {"tracks": tracked - begin, "model": predicted - tracked, "output": end - predicted}
         return answer
 
-    def _own_state(self, found: Predictor) -> None:
-        """Take over the predictors that keep state; raise InputError if found was taken from this stream's tracks."""
-        if self._owner is not None:
-            raise InputError(
-                f"{found.name}: expected one stream at a time, as it keeps the state of every track, got frames of "
-                "another stream in between; load one predictor for each stream (or reset this stream)"
-            )
+    def _require_states(self) -> None:
+        for stateful in self._stateful:
+            if stateful.state_owner is not self._owner:
+                raise InputError(
+                    f"{stateful.name}: expected one stream at a time, as it keeps the state of every track, got frames "
+                    "of another stream in between; load one predictor for each stream (or reset this stream)"
+                )
+
+    def _own_states(self) -> None:
+        """Take over the predictors that keep state; the stream that had them may not go on."""
         self._owner = object()
         for stateful in self._stateful:
             stateful.state_owner = self._owner

@@ -333,7 +333,7 @@ class Diagnostics:
         judged.check(
             limits.contrary_heading_share,
             contrary,
-            f"{contrary:.0%} of the objects point elsewhere than they move; headings reversed, or no measurements?",
+            f"{contrary:.0%} of the objects point, or pointed, elsewhere than they move; are headings reversed?",
         )
         judged.add("contrary_heading_share", f"{contrary:.4f}")
 

@@ -32,7 +32,7 @@ from trajnet.arrays import MIN_SLOTS, all_true, any_true, grown
 from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
-from trajnet.tracking.heading_doubt import doubted
+from trajnet.tracking.heading_doubt import LONGEST_STEP_S, doubted
 from trajnet.tracking.leaps import implausible_rows, off_steady, shift
 from trajnet.tracking.motion import causal_heading, steady_velocity_quietly
 from trajnet.tracking.observations import WHEELED_CLASSES, Coasting, Observations
@@ -58,6 +58,8 @@ from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 __all__ = ["Coasting", "FrameStatus", "Observations", "TrackCounters", "TrackPolicy", "TrackStore"]
 
 _NO_ROWS: IntArray = np.zeros(0, np.int64)
+#: The smallest difference of two time stamps, which are whole nanoseconds (s).
+_SHORTEST_S = 1e-9
 #: An observation that the filter of positions moves by more along an axis is counted as filtered (m).
 _FILTERED_M = 0.01
 
@@ -235,7 +237,7 @@ class TrackStore:
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
         if self.policy.doubt_headings and any_true(frame.yaw_valid):
-            frame = self._pointing(frame, reset, dt_s, last, known)
+            frame = self._without_refuted_headings(frame, reset, displacement_m, dt_s, last, known)
         position_m = frame.position_m
         if self.position_filter is not None:
             position_m = self.position_filter.filtered(
@@ -250,15 +252,21 @@ class TrackStore:
             self._missing = self._unreported(frame)
         return self._observed(frame, slot, reset, dt_s, position_m, displacement_m, last, known)
 
-    def _pointing(
-        self, frame: TrackFrame, reset: BoolArray, dt_s: FloatArray, last: FloatArray, known: BoolArray
-    ) -> TrackFrame:
+    def _without_refuted_headings(
+        self, frame: TrackFrame, reset: BoolArray, displacement_m: FloatArray, dt_s: FloatArray, last: FloatArray,
+        known: BoolArray,
+    ) -> TrackFrame:  # fmt: skip
         """Return the frame with headings that contradict the motion marked as not measured; last changes in place."""
+        now_mps, now_known = frame.velocity_mps, frame.velocity_valid
+        if not all_true(now_known):
+            moved_mps = displacement_m / np.maximum(dt_s, _SHORTEST_S)[:, None]
+            now_mps = np.where(now_known[:, None], now_mps, moved_mps)
+            now_known = now_known | (dt_s > 0.0) & (dt_s <= LONGEST_STEP_S)
         doubt = doubted(
-            frame.yaw_rad, frame.yaw_valid, frame.object_class, dt_s, measured_mps=frame.velocity_mps,
-            measured=frame.velocity_valid, steady_mps=last[:, STEADY], steady=known[:, DISPLACED], mean=last[:, DOUBT],
+            frame.yaw_rad, frame.yaw_valid, frame.object_class, dt_s, now_mps=now_mps, now_known=now_known,
+            steady_mps=last[:, STEADY], steady_known=known[:, DISPLACED], mean_misfit=last[:, DOUBT],
         )  # fmt: skip
-        last[:, DOUBT] = doubt.mean
+        last[:, DOUBT] = doubt.mean_misfit
         if not any_true(doubt.refuted):
             return frame
         self.counters.implausible_heading += int(np.count_nonzero(doubt.refuted))

@@ -189,14 +189,24 @@ def test_a_predictor_with_state_serves_one_stream_at_a_time() -> None:
         put(second, moving(3, "c", "d"))
 
 
-def test_a_dropped_frame_takes_no_predictor_from_another_stream() -> None:
+def test_a_stream_that_lost_its_predictor_takes_no_frame_until_its_reset() -> None:
     shared = KalmanConstantVelocity(TIME_S)
     first, second = Stream(shared), Stream(shared)
-    put(second, moving(5, "a"))
+    put(second, moving(3, "a"))
     put(first, moving(0, "a"))
-    put(second, moving(4, "a"))
-    assert second.status == "out_of_order"
+    for _ in range(2):  # again: the frame does not count as used
+        with pytest.raises(InputError, match="kalman"):
+            put(second, moving(4, "a"))
     put(first, moving(1, "a"))
+    second.reset()
+    assert len(put(second, moving(4, "a"))) == 1
+
+
+def test_a_model_and_a_fall_back_with_state_serve_the_same_stream() -> None:
+    options = GuardOptions(fallback=KalmanConstantVelocity(TIME_S))
+    stream = Stream(KalmanConstantVelocity(TIME_S), guard=options)
+    for step in range(3):
+        assert len(put(stream, moving(step, "a"))) == 1
 
 
 def test_a_fall_back_with_state_serves_one_stream_at_a_time() -> None:

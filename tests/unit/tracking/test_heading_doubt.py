@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from tests.frames import frame
-from trajnet.tracking.heading_doubt import BACKWARD_MPS
+from trajnet.tracking.heading_doubt import REVERSE_MPS
 from trajnet.tracking.store import Observations, TrackPolicy, TrackStore
 from trajnet.types import FloatArray, ObjectClass
 
@@ -91,13 +91,14 @@ def test_a_track_keeps_its_doubt_where_it_stands_and_loses_it_when_it_is_right_a
     assert seen[-1]
 
 
-@pytest.mark.parametrize(("speed_mps", "believed"), [(BACKWARD_MPS - 0.5, True), (BACKWARD_MPS + 0.5, False)])
-def test_a_car_may_back_up_slowly(speed_mps: float, believed: bool) -> None:
-    assert valid(driven(np.pi, speed_mps=speed_mps))[-1] == believed
+@pytest.mark.parametrize("kind", [CAR, ObjectClass.TRUCK, ObjectClass.BUS])
+@pytest.mark.parametrize(("speed_mps", "believed"), [(REVERSE_MPS - 0.5, True), (REVERSE_MPS + 0.5, False)])
+def test_cars_may_reverse_slowly(kind: ObjectClass, speed_mps: float, believed: bool) -> None:
+    assert valid(driven(np.pi, kind=kind, speed_mps=speed_mps))[-1] == believed
 
 
 def test_nobody_rides_backwards() -> None:
-    assert not any(valid(driven(np.pi, kind=BICYCLE, speed_mps=BACKWARD_MPS - 0.5)))
+    assert not any(valid(driven(np.pi, kind=BICYCLE, speed_mps=REVERSE_MPS - 0.5)))
 
 
 def test_what_hardly_moves_is_not_judged() -> None:
@@ -105,10 +106,79 @@ def test_what_hardly_moves_is_not_judged() -> None:
         assert all(valid(driven(1.5, kind=kind, speed_mps=speed_mps)))
 
 
-def test_displacements_are_enough_from_the_third_frame_on() -> None:
+def test_displacements_are_enough_from_the_second_frame_on() -> None:
     seen = valid(driven(np.pi, measures_velocity=False))
-    assert seen[:2] == [True, True]
-    assert not any(seen[2:])
+    assert seen[0]
+    assert not any(seen[1:])
+
+
+@pytest.mark.parametrize("measures_velocity", [True, False])
+@pytest.mark.parametrize("step_s", [0.1, 0.5])
+@pytest.mark.parametrize(("kind", "speed_mps", "radius_m"), [
+    (CAR, 10.0, 25.0), (CAR, 6.0, 8.0), (BICYCLE, 4.0, 5.0), (WALKER, 1.4, 1.0),
+])  # fmt: skip
+def test_who_turns_is_believed(
+    kind: ObjectClass, speed_mps: float, radius_m: float, step_s: float, measures_velocity: bool
+) -> None:
+    """A quarter of a circle: the velocity of the displacements before lags behind it."""
+    store, rate = TrackStore(), speed_mps / radius_m
+    for i in range(round(4.0 / step_s)):
+        before_s, turned = min(step_s * i, 2.0), rate * min(max(step_s * i - 2.0, 0.0), 0.5 * np.pi / rate)
+        after_s = max(step_s * i - 2.0 - 0.5 * np.pi / rate, 0.0)
+        x_m = speed_mps * before_s + radius_m * np.sin(turned) + speed_mps * after_s * np.cos(turned)
+        y_m = radius_m * (1.0 - np.cos(turned)) + speed_mps * after_s * np.sin(turned)
+        velocity = speed_mps * np.array([np.cos(turned), np.sin(turned)]) if measures_velocity else None
+        store.update(frame(step_s * i, {"a": (x_m, y_m)}, kind=kind, yaw=turned, velocity=velocity), i)
+    assert store.counters.implausible_heading == 0
+
+
+@pytest.mark.parametrize("measures_velocity", [True, False])
+def test_a_gap_costs_nothing(measures_velocity: bool) -> None:
+    """While nobody saw it, a car has turned; and another one is reversed in the row after a gap."""
+    turned, reversed_once = TrackStore(), TrackStore()
+    for i in range(30):
+        time_s, late = 0.1 * i + 0.8 * (i >= 15), i >= 15
+        x_m, y_m = (8.0 * time_s, 0.0) if not late else (16.0, 8.0 * (time_s - 2.0))
+        way = np.array([0.0, 8.0] if late else [8.0, 0.0]) if measures_velocity else None
+        turned.update(frame(time_s, {"a": (x_m, y_m)}, yaw=0.5 * np.pi * late, velocity=way), i)
+        ahead = (8.0, 0.0) if measures_velocity else None
+        reversed_once.update(frame(time_s, {"a": (8.0 * time_s, 0.0)}, yaw=np.pi * (i == 15), velocity=ahead), i)
+    assert turned.counters.implausible_heading == 0
+    assert reversed_once.counters.implausible_heading == measures_velocity  # else nothing tells the motion then
+
+
+def test_the_doubt_about_what_is_slow_fades() -> None:
+    """A car that reverses, for a second too fast to be believed."""
+    speed_mps = np.r_[np.full(10, 3.5), np.full(10, 4.3), np.full(400, 2.0)]
+    seen = valid(driven(np.pi, speed_mps=speed_mps, steps=len(speed_mps)))
+    assert all(seen[:10])
+    assert not any(seen[15:20])  # both velocities are too fast by then
+    assert all(seen[-50:])
+
+
+@pytest.mark.parametrize(("kind", "off_deg", "believed"), [
+    (CAR, 40, True), (CAR, 50, False), (WALKER, 55, True), (WALKER, 65, False), (ObjectClass.MOTORCYCLE, 50, False),
+])  # fmt: skip
+def test_one_row_alone(kind: ObjectClass, off_deg: float, believed: bool) -> None:
+    speed_mps = None if kind in SPEED_MPS else 5.0
+    seen = valid(driven(np.where(np.arange(30) == 12, np.radians(off_deg), 0.0), kind=kind, speed_mps=speed_mps))
+    assert seen[12] == believed
+    assert sum(not there for there in seen) == (not believed)
+
+
+def test_a_measured_velocity_confirms_what_displacements_contradict() -> None:
+    """The tracker's positions drift sideways; its velocity does not."""
+    store = TrackStore(TrackPolicy(restart_leaps=False, filter_positions=False))
+    for i in range(20):
+        store.update(frame(0.1 * i, {"a": (0.4 * i, 0.6 * i)}, yaw=0.0, velocity=(8.0, 0.0)), i)
+    assert store.counters.implausible_heading == 0
+
+
+def test_the_first_row_of_a_reversed_track_was_never_measured() -> None:
+    """Or the second one would seem to have turned around."""
+    seen = driven(np.pi, steps=2)
+    assert [one.previous_yaw_valid.tolist() for one in seen] == [[False], [False]]
+    np.testing.assert_allclose(seen[1].previous_yaw_rad, 0.7)
 
 
 @pytest.mark.parametrize("wrong", [(0.0, 8.0), (-8.0, 0.0)])

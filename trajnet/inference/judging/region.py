@@ -12,11 +12,11 @@ from trajnet.types import FloatArray
 #: Points of a standard Gaussian, each stands for 5 % of it: at the radii that hold 2.5 %, 7.5 % ... 97.5 % of it, each
 #: turned by the golden angle. The last but one is at 90 instead of 92.5 %, so that the 90 % region of one Gaussian is
 #: exact.
-_HELD: FloatArray = np.array([*(0.025 + 0.05 * np.arange(18)), 0.9, 0.975])
-_ANGLE_RAD = np.arange(len(_HELD)) * (np.pi * (3.0 - np.sqrt(5.0)))
-_RADIUS: FloatArray = np.sqrt(-2.0 * np.log1p(-_HELD))
+_SHARE_WITHIN: FloatArray = np.array([*(0.025 + 0.05 * np.arange(18)), 0.9, 0.975])
+_ANGLE_RAD = np.arange(len(_SHARE_WITHIN)) * (np.pi * (3.0 - np.sqrt(5.0)))
+_RADIUS: FloatArray = np.sqrt(-2.0 * np.log1p(-_SHARE_WITHIN))
 _DISC_X, _DISC_Y = _RADIUS * np.cos(_ANGLE_RAD), _RADIUS * np.sin(_ANGLE_RAD)
-_ONE_EACH: FloatArray = np.ones(len(_HELD))
+_ONE_EACH: FloatArray = np.ones(len(_SHARE_WITHIN))
 #: Added to every variance (m^2), so that a degenerate one has a density.
 _FLOOR_M2 = 1e-4
 #: Below this NumPy's exponential takes 20 times as long: its results underflow.
@@ -42,7 +42,7 @@ def _held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray
     slope, rest = (xy / root)[..., None], (height / root)[..., None]
     np.divide(probability, height, out=height)
     # Monomials of the points of every mode; the truth is the origin. Plane by plane: strided writes are slow.
-    powers = np.empty((6, count, modes, len(_HELD)))
+    powers = np.empty((6, count, modes, len(_SHARE_WITHIN)))
     x2, x_y, y2, x_m, y_m, one = powers
     np.multiply(root[..., None], _DISC_X, out=x_m)
     x_m += dx_m[..., None]
@@ -65,12 +65,12 @@ def _held_by(mean_m: FloatArray, covariance: FloatArray, probability: FloatArray
     at_truth *= -0.5
     a *= -0.5
     c *= -0.5
-    monomials = powers.reshape(6, count, modes * len(_HELD)).swapaxes(0, 1)
+    monomials = powers.reshape(6, count, modes * len(_SHARE_WITHIN)).swapaxes(0, 1)
     exponent = factors.transpose(1, 2, 0) @ monomials  # (J, K, K * points)
     np.maximum(exponent, _LEAST_EXPONENT, out=exponent)
     density = (height[:, None] @ np.exp(exponent, out=exponent))[:, 0]
     truth = (height * np.exp(np.maximum(at_truth, _LEAST_EXPONENT))).sum(axis=1)
-    denser = (density > truth[:, None]).astype(np.float64).reshape(count, modes, len(_HELD)) @ _ONE_EACH
+    denser = (density > truth[:, None]).astype(np.float64).reshape(count, modes, len(_SHARE_WITHIN)) @ _ONE_EACH
     denser *= probability
-    share: FloatArray = denser.sum(axis=1) / len(_HELD)  # last, so that 18 of 20 are 0.9, not 0.9000000000000001
+    share: FloatArray = denser.sum(axis=1) / len(_SHARE_WITHIN)  # last, so that 18 of 20 are 0.9
     return share

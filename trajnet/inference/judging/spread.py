@@ -22,6 +22,8 @@ from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Predicti
 
 #: The region whose coverage is tracked.
 LEVEL = 0.9
+#: Shares are sums of probabilities, which need not be 1 to the last digit.
+_ROUNDING = 1e-6
 #: Ages at which predictions are judged (s), as far as they reach; in between, the logarithm of the factor is linear in
 #: time, and beyond the last it stays.
 HORIZONS_S = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -35,7 +37,7 @@ GOLDEN_SHARE = 0.618034
 FRAMES_APART_S = 0.1
 #: Factors that a stream begins with, and at which horizons (s): a model errs more at places that it has not seen, the
 #: more the longer ahead. Their logarithms are linear in time between these, and constant before and after them.
-START_S, START = (1.0, 6.0), (1.0, 1.16)
+START_HORIZONS_S, START_FACTORS = (1.0, 6.0), (1.0, 1.16)
 #: Limits of the factor on standard deviations.
 SMALLEST, LARGEST = 0.5, 3.0
 _LOWEST, _HIGHEST = float(np.log(SMALLEST)), float(np.log(LARGEST))
@@ -71,12 +73,12 @@ class AdaptiveSpread:
     """Keeps predictions as they left but for the factor, and tracks the factor of each group and horizon."""
 
     def __init__(self, modes: int, time_s: FloatArray) -> None:
-        """Start with the factors START. modes, time_s (T,): those of all predictions."""
+        """Start with START_FACTORS. modes, time_s (T,): those of all predictions."""
         horizons_s = tuple(h for h in HORIZONS_S if h <= time_s[-1])
         self._knot_s = np.concatenate([[0.0], time_s])
         self._ring = Ring(CADENCE_S, horizons_s, horizons_s[-1] + 1.0)
         self._horizons_s = horizons_s
-        self._log_factor = np.tile(np.interp(horizons_s, START_S, np.log(START)), (GROUPS, 1))
+        self._log_factor = np.tile(np.interp(horizons_s, START_HORIZONS_S, np.log(START_FACTORS)), (GROUPS, 1))
         self._evidence = np.zeros(self._log_factor.size)
         self._between = np.stack([np.interp(time_s, horizons_s, one) for one in np.eye(len(horizons_s))])
         self._twice_between = np.repeat(2.0 * self._between, 4, axis=1)  # of squares, for each element of a covariance
@@ -118,7 +120,7 @@ class AdaptiveSpread:
             said[:, :2].swapaxes(1, 2), said[:, 2:].swapaxes(1, 2), flat(self._kept.probability).take(entry, axis=0),
             observations.position_m.take(row, axis=0),
         )  # fmt: skip
-        self._track(factor, share > LEVEL)
+        self._track(factor, share > LEVEL + _ROUNDING)
 
     def _first_ns(self, observations: Observations) -> IntArray:
         """Return when the first prediction of each track that begins may be kept (B,).

@@ -107,7 +107,7 @@ def site_line(site: Mapping[str, Any]) -> str:
     """Return what a site is, in one sentence."""
     without, missing = len(site["maps_left_out"]), len(site["files_left_out"])
     has = ("map" if site["has_map"] else "no map") + (f" (that of {without} files cannot be drawn)" if without else "")
-    files = f"{site['files']} files" + (f" ({missing} more cannot be read)" if missing else "")
+    files = f"{site['files']} files" + (f" ({missing} more cannot be played)" if missing else "")
     velocity = "measured velocity" if site["has_velocity"] else "no measured velocity"
     return (
         f"{site['site']}: {site['title']}; {site['objects']:,} objects of {site['tracks']:,} tracks in "

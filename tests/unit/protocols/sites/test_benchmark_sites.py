@@ -255,7 +255,7 @@ def test_a_file_that_cannot_be_read_costs_itself_alone(
     found, other = report["sites"]
     assert list(found["files_left_out"]) == [str(torn_file)]
     assert found["files"] == 2
-    assert "2 files (1 more cannot be read)" in site_line(found)
+    assert "2 files (1 more cannot be played)" in site_line(found)
     assert other["files_left_out"] == {}
     (record,) = caplog.records
     assert record.getMessage() == f"site torn: a file is left out: {found['files_left_out'][str(torn_file)]}"
