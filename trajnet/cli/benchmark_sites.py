@@ -42,6 +42,9 @@ Conditions = Annotated[
 Every = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Time between scored frames; by default each site's own.")
 ]
+HorizonOfSites = Annotated[
+    float, typer.Option("--horizon", metavar="SECONDS", help="Score up to so far, in steps of 0.5 s up to 6.")
+]
 Files = Annotated[int | None, typer.Option(help="So many files of each site, the first ones.")]
 Jobs = Annotated[int, typer.Option(help="Processes; 0 is one for each core. Results do not depend on it.")]
 Seed = Annotated[int, typer.Option(help="Of the noise and of the intervals.")]
@@ -61,6 +64,7 @@ def sites(
     conditions: Conditions = "",
     every: Every = None,
     files: Files = None,
+    horizon: HorizonOfSites = 6.0,
     jobs: Jobs = 1,
     seed: Seed = 0,
     ignore_domain: IgnoreDomain = False,
@@ -96,8 +100,8 @@ def sites(
         if not folder.is_dir():
             raise InputError(f"data: expected a folder, got {folder}")
     options = SiteOptions(
-        conditions=tuple(conditions_named(_words(conditions))), every_s=every, files=files, jobs=jobs or usable_cores(),
-        seed=seed, domain=not ignore_domain, self_judging=self_judging,
+        conditions=tuple(conditions_named(_words(conditions))), every_s=every, files=files, horizon_s=horizon,
+        jobs=jobs or usable_cores(), seed=seed, domain=not ignore_domain, self_judging=self_judging,
     )  # fmt: skip
     found, absent = sites_at_hand(data or [], [_own_site(text) for text in site or []], _words(sites))
     models = [model_file(name) for name in model or [str(default_model())]]

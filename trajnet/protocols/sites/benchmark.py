@@ -39,6 +39,7 @@ class SiteOptions:
     """How sites are scored.
 
     every_s: time between scored frames; None: each site's own. files: so many of each site, the first ones; None: all.
+    horizon_s: objects are scored up to it, as far as the recordings and all models reach; in steps of STEP_S.
     jobs: processes; results do not depend on it. seed: of noise and of intervals. domain: see GuardOptions.
     self_judging: whether models judge themselves, as on the road.
     """
@@ -46,6 +47,7 @@ class SiteOptions:
     conditions: tuple[Condition, ...] = CONDITIONS
     every_s: float | None = None
     files: int | None = None
+    horizon_s: float = HORIZON_S
     jobs: int = 1
     seed: int = 0
     domain: bool = True
@@ -55,6 +57,9 @@ class SiteOptions:
         require(len(self.conditions) > 0, "conditions: expected at least one, got none")
         require(self.every_s is None or self.every_s > 0, f"every: expected a time above 0 in s, got {self.every_s}")
         require(self.files is None or self.files > 0, f"files: expected a number above 0, got {self.files}")
+        steps = STEP_S <= self.horizon_s <= HORIZON_S and self.horizon_s % STEP_S == 0
+        expected = f"a time from {STEP_S:g} to {HORIZON_S:g} s in steps of {STEP_S:g}"
+        require(steps, f"horizon: expected {expected}, got {self.horizon_s:g}")
         require(self.jobs > 0, f"jobs: expected a number of processes above 0, got {self.jobs}")
         require(self.seed >= 0, f"seed: expected a whole number from 0 on, got {self.seed}")
 
@@ -108,7 +113,7 @@ def _entries(
 
     A file that cannot be read costs itself alone: it is logged, and the site's report names it.
     """
-    reach_s = _reach_s(predictors)
+    reach_s = min(_reach_s(predictors), options.horizon_s)
     chosen = [replace(site, files=site.files[: options.files]) for site in sites]
     total, done = sum(len(site.files) for site in chosen), 0
     for site in chosen:

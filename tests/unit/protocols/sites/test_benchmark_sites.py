@@ -22,7 +22,7 @@ from trajnet.cli.benchmark_sites import printed
 from trajnet.cli.terminal import Console
 from trajnet.context.map_field import MapView
 from trajnet.context.surroundings import InputRequirements
-from trajnet.errors import InputError
+from trajnet.errors import ConfigError, InputError
 from trajnet.inference import ConstantVelocity, load_predictor
 from trajnet.json_safe import json_safe
 from trajnet.models import default_model
@@ -279,6 +279,26 @@ def test_a_site_of_which_no_file_can_be_read_is_absent(
     assert [entry["site"] for entry in report["sites"]] == ["crossing"]
     assert report["absent"]["torn"].startswith("site torn: expected files that can be ")
     assert "a.parquet" in report["absent"]["torn"]
+
+
+def test_a_shorter_horizon_can_be_asked_for(crossing: Site) -> None:
+    options = SiteOptions(conditions=(Condition(),), every_s=4.0)
+    long, short = (
+        benchmark_sites([crossing], {}, ["cv"], replace(options, horizon_s=horizon_s))["sites"][0]
+        for horizon_s in (6.0, 2.0)
+    )
+    assert (long["horizon_s"], short["horizon_s"]) == (6.0, 2.0)
+    assert short["objects"] >= long["objects"]
+    found = [one["conditions"][0]["models"]["cv"] for one in (long, short)]
+    assert [row["horizon_s"] for row in found[1]["calibration"]] == [1.0, 2.0]
+    whole = [one["divisions"]["whole"]["all"]["top_ade_m"] for one in found]
+    assert 0.0 < whole[1] < 0.5 * whole[0]
+
+
+@pytest.mark.parametrize("horizon_s", [0.0, 0.7, 8.0, float("nan")])
+def test_horizons_that_sites_do_not_have(horizon_s: float) -> None:
+    with pytest.raises(ConfigError, match=r"horizon: expected a time from 0.5 to 6 s in steps of 0.5, got"):
+        SiteOptions(horizon_s=horizon_s)
 
 
 def test_maps_that_cannot_be_drawn_are_counted(
