@@ -36,7 +36,8 @@ Conditions = Annotated[
     str,
     typer.Option(
         metavar="NAME,...",
-        help="Only these: recorded, or no-map, no-velocity, noise-5cm (any number) joined by +.",
+        help="Only these: recorded, or no-map, no-velocity, no-heading, reversed-headings, zero-headings, noise-5cm "
+        "(any number) joined by +.",
     ),
 ]
 Every = Annotated[

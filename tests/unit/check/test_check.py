@@ -139,6 +139,13 @@ def test_each_mistake_is_named(spoil: Callable[[dict[str, Any]], dict[str, Any]]
     assert cause in found.get(check, ""), found
 
 
+def test_people_may_look_aside() -> None:
+    columns = street()
+    aside = np.where(columns["class"] == "pedestrian", np.radians(35.0), 0.0)
+    assert mistakes(checked({**columns, "heading": columns["heading"] + aside})) == {}
+    assert checked({**columns, "heading": columns["heading"] + aside}).findings == ()
+
+
 def test_a_placeholder_for_people_alone_is_named() -> None:
     columns = street()
     people = columns["class"] == "pedestrian"  # one of them, along 0.3 rad; another one along 2 rad

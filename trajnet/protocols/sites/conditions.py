@@ -1,4 +1,4 @@
-"""What a predictor is shown of a recording: with or without its map and its measured velocities, and how noisy.
+"""What a predictor is shown of a recording: with or without map, measured velocities and headings, and how noisy.
 
 The truth that predictions are compared with is always the recording as it is.
 """
@@ -21,21 +21,30 @@ _NOISE = re.compile(r"noise-(\d+(?:\.\d+)?)cm")
 
 #: The name of a recording that is shown as it is.
 RECORDED = "recorded"
+#: What headings may be instead: words of a condition. Reversed and of 0 they are said to be measured.
+HEADINGS = ("no-heading", "reversed-headings", "zero-headings")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One way to show a recording. noise_m: standard deviation of white noise on each coordinate of the positions."""
+    """One way to show a recording.
+
+    noise_m: standard deviation of white noise on each coordinate of the positions. headings: RECORDED, or one of
+    HEADINGS, which hide the measured ones or make them wrong.
+    """
 
     with_map: bool = True
     with_velocity: bool = True
     noise_m: float = 0.0
+    headings: str = RECORDED
 
     def __post_init__(self) -> None:
         require(
             math.isfinite(self.noise_m) and self.noise_m >= 0,
             f"noise: expected a standard deviation from 0 on in m, got {self.noise_m}",
         )
+        allowed = (RECORDED, *HEADINGS)
+        require(self.headings in allowed, f"headings: expected one of {', '.join(allowed)}, got {self.headings!r}")
 
     @property
     def name(self) -> str:
@@ -43,6 +52,7 @@ class Condition:
         parts = [
             *(() if self.with_map else ("no-map",)),
             *(() if self.with_velocity else ("no-velocity",)),
+            *(() if self.headings == RECORDED else (self.headings,)),
             *((f"noise-{100 * self.noise_m:g}cm",) if self.noise_m else ()),
         ]
         return "+".join(parts) or RECORDED
@@ -61,18 +71,26 @@ class Condition:
             scene = replace(scene, lanes=(), raster=None)
         if not self.with_velocity:
             scene = replace(scene, velocity_valid=np.zeros_like(scene.velocity_valid))
+        if self.headings == "no-heading":
+            scene = replace(scene, yaw_valid=np.zeros_like(scene.yaw_valid))
+        elif self.headings == "reversed-headings":
+            scene = replace(scene, yaw_rad=scene.yaw_rad + np.pi)
+        elif self.headings == "zero-headings":
+            scene = replace(scene, yaw_rad=np.zeros_like(scene.yaw_rad), yaw_valid=np.ones_like(scene.yaw_valid))
         if self.noise_m:
             random = np.random.default_rng([seed, zlib.crc32(scene.scene_id.encode())])
             noise_m = self.noise_m * random.standard_normal(scene.position_m.shape)
             scene = replace(scene, position_m=scene.position_m + noise_m)
         return scene
 
-    def missing(self, *, has_map: bool, has_velocity: bool) -> str:
+    def missing(self, *, has_map: bool, has_velocity: bool, has_heading: bool) -> str:
         """Return why a recording cannot be shown so: it lacks what the condition would hide; "" where it can."""
         if not self.with_map and not has_map:
             return "there is no map to hide"
         if not self.with_velocity and not has_velocity:
             return "there is no measured velocity to hide"
+        if self.headings not in (RECORDED, "zero-headings") and not has_heading:
+            return "there is no measured heading to hide or reverse"
         return ""
 
 
@@ -89,7 +107,7 @@ CONDITIONS: tuple[Condition, ...] = (
 
 
 def condition_named(name: str) -> Condition:
-    """Return the condition of this name: recorded, or no-map, no-velocity and noise-5cm joined by +.
+    """Return the condition of this name: recorded, or no-map, no-velocity, HEADINGS and noise-5cm joined by +.
 
     Raises InputError for any other name.
     """
@@ -100,12 +118,14 @@ def condition_named(name: str) -> Condition:
             found = replace(found, with_map=False)
         elif word == "no-velocity":
             found = replace(found, with_velocity=False)
+        elif word in HEADINGS:
+            found = replace(found, headings=word)
         elif noise is not None:
             found = replace(found, noise_m=float(noise[1]) / 100.0)
         elif word != RECORDED or name != RECORDED:
             raise InputError(
-                f"conditions: expected {RECORDED}, or no-map, no-velocity, noise-5cm (any number) joined by +, "
-                f"got {name!r}"
+                f"conditions: expected {RECORDED}, or no-map, no-velocity, {', '.join(HEADINGS)}, noise-5cm (any "
+                f"number) joined by +, got {name!r}"
             )
     return found
 

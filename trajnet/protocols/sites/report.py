@@ -80,6 +80,7 @@ def site_report(
         "every_s": every_s,
         "has_map": found.has_map,
         "has_velocity": found.has_velocity,
+        "has_heading": found.has_heading,
         "trained": {labels[spec]: _trained(site, spec, predictor) for spec, predictor in predictors.items()},
         "conditions": conditions,
     }

@@ -207,6 +207,7 @@ def test_a_site_says_its_own_horizon_and_what_it_lacks(tmp_path: Path) -> None:
     assert found.horizon_s == 3.0  # 12 tracks: 36 objects in frames at 0, 1 and 2 s, but 24 with 4 s ahead of them
     assert not found.has_map
     assert not found.has_velocity
+    assert found.has_heading
     report = benchmark_sites([site], {}, ["cv"], SiteOptions(conditions=CONDITIONS))
     left_out = {c["condition"]: c["left_out"] for c in report["sites"][0]["conditions"] if not c["models"]}
     assert left_out == {
@@ -246,7 +247,9 @@ def test_a_file_that_cannot_be_read_costs_itself_alone(
     torn_file.write_bytes(whole[: len(whole) // 2])
     (torn,), _ = sites_at_hand([], [("torn", tmp_path)], ["torn"])
     if not looked_at:  # it is noticed when it is played
-        monkeypatch.setattr(benchmark, "survey", lambda *_: Survey(3.0, has_map=False, has_velocity=False))
+        monkeypatch.setattr(
+            benchmark, "survey", lambda *_: Survey(3.0, has_map=False, has_velocity=False, has_heading=False)
+        )
     done: list[tuple[int, int]] = []
     options = SiteOptions(conditions=(Condition(),), every_s=4.0, jobs=jobs)
     report = benchmark_sites([torn, crossing], {}, ["cv"], options, lambda _, now, total: done.append((now, total)))
@@ -273,7 +276,9 @@ def test_a_site_of_which_no_file_can_be_read_is_absent(
     (tmp_path / "a.parquet").write_bytes(crossing.files[0].read_bytes()[:1000])
     (torn,), _ = sites_at_hand([], [("torn", tmp_path)], ["torn"])
     if not looked_at:
-        monkeypatch.setattr(benchmark, "survey", lambda *_: Survey(3.0, has_map=False, has_velocity=False))
+        monkeypatch.setattr(
+            benchmark, "survey", lambda *_: Survey(3.0, has_map=False, has_velocity=False, has_heading=False)
+        )
     options = SiteOptions(conditions=(Condition(),), every_s=4.0, files=1)
     report = benchmark_sites([torn, crossing], {}, ["cv"], options)
     assert [entry["site"] for entry in report["sites"]] == ["crossing"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from tests.replay_scenes import crossing_scene
 from trajnet.errors import ConfigError, InputError
-from trajnet.protocols.sites.conditions import CONDITIONS, Condition, condition_named, conditions_named
+from trajnet.protocols.sites.conditions import CONDITIONS, HEADINGS, Condition, condition_named, conditions_named
 from trajnet.protocols.sites.site_list import KNOWN_SITES, Site, sites_at_hand, trained_on
 from trajnet.scenes import write_scene
 
@@ -23,11 +24,15 @@ def test_names_are_read_or_refused() -> None:
     assert condition_named("noise-7.5cm+no-map") == Condition(with_map=False, noise_m=0.075)
     assert conditions_named([]) == list(CONDITIONS)
     assert conditions_named(["no-map", "no-map"]) == [Condition(with_map=False)]
-    for name in ("", "recorded+no-map", "noise", "noise-5m", "no-maps"):
+    assert condition_named("reversed-headings+noise-5cm") == Condition(noise_m=0.05, headings="reversed-headings")
+    assert condition_named("noise-5cm+no-heading+no-map").name == "no-map+no-heading+noise-5cm"
+    for name in ("", "recorded+no-map", "noise", "noise-5m", "no-maps", "no-headings"):
         with pytest.raises(InputError, match="conditions: expected recorded"):
             condition_named(name)
     with pytest.raises(ConfigError, match="noise"):
         Condition(noise_m=float("nan"))
+    with pytest.raises(ConfigError, match="headings: expected one of recorded, no-heading"):
+        Condition(headings="")
 
 
 def test_what_is_hidden_is_hidden_and_the_rest_stays() -> None:
@@ -41,6 +46,18 @@ def test_what_is_hidden_is_hidden_and_the_rest_stays() -> None:
     assert scene.velocity_valid.all()
 
 
+def test_headings_are_hidden_reversed_or_made_up() -> None:
+    scene = crossing_scene(3.0)
+    scene = replace(scene, yaw_valid=np.arange(len(scene.yaw_rad)) > 0)
+    hidden, turned, zero = (Condition(headings=name).shown(scene, 0) for name in HEADINGS)
+    assert not hidden.yaw_valid.any()
+    np.testing.assert_allclose(turned.yaw_rad - scene.yaw_rad, np.pi)
+    np.testing.assert_array_equal(turned.yaw_valid, scene.yaw_valid)
+    assert not zero.yaw_rad.any()
+    assert zero.yaw_valid.all()
+    np.testing.assert_array_equal(zero.velocity_mps, scene.velocity_mps)
+
+
 def test_noise_is_seeded_nested_and_as_large_as_it_says() -> None:
     scene = crossing_scene(12.0)
     small, large = (Condition(noise_m=m).shown(scene, 0).position_m - scene.position_m for m in (0.02, 0.10))
@@ -51,9 +68,15 @@ def test_noise_is_seeded_nested_and_as_large_as_it_says() -> None:
 
 
 def test_nothing_is_hidden_where_there_is_nothing() -> None:
-    assert Condition(with_map=False).missing(has_map=False, has_velocity=True) == "there is no map to hide"
-    assert Condition(with_velocity=False).missing(has_map=True, has_velocity=False).endswith("velocity to hide")
-    assert Condition(noise_m=0.1).missing(has_map=False, has_velocity=False) == ""
+    all_there = {"has_map": True, "has_velocity": True, "has_heading": True}
+    nothing = dict.fromkeys(all_there, False)
+    assert Condition(with_map=False).missing(**{**all_there, "has_map": False}) == "there is no map to hide"
+    assert Condition(with_velocity=False).missing(**{**all_there, "has_velocity": False}).endswith("velocity to hide")
+    for name in HEADINGS[:2]:
+        assert "no measured heading" in Condition(headings=name).missing(**{**all_there, "has_heading": False})
+        assert Condition(headings=name).missing(**{**nothing, "has_heading": True}) == ""
+    assert Condition(headings="zero-headings").missing(**nothing) == ""
+    assert Condition(noise_m=0.1).missing(**nothing) == ""
 
 
 def test_sites_that_are_absent_are_named_with_the_reason(tmp_path: Path) -> None:
