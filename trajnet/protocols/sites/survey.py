@@ -22,7 +22,8 @@ ENOUGH_OBJECTS = 30
 class Survey:
     """What a site has: how far its objects are recorded (at most as far as asked), a map, velocities and headings.
 
-    has_velocity, has_heading: whether any are measured. has_map: whether any of it can be shown. left_out: files that cannot be read, as far as was looked -> why.
+    has_map: whether any of it can be shown. has_velocity, has_heading: whether any are measured. left_out: files that
+    cannot be read, as far as was looked -> why.
     """
 
     horizon_s: float
