@@ -40,9 +40,8 @@ def colour_of(scene: Scene, rows: np.ndarray) -> str:
 def draw(axes: Any, scene: Scene, at_s: float) -> None:
     """Draw the scene into axes."""
     for lane in scene.lanes:
-        outline = np.concatenate([lane.left_m, lane.right_m[::-1]])
-        axes.fill(*outline.T, color="0.82" if lane.drivable else "0.93", zorder=0)
-        for border in (lane.left_m, lane.right_m):
+        axes.fill(*lane.outline_m.T, color="0.82" if lane.drivable else "0.93", zorder=0)
+        for border in lane.edges_m:
             axes.plot(*border.T, color="0.65", linewidth=0.4, zorder=1)
     frame = int(np.argmin(np.abs((scene.timestamp_ns - scene.timestamp_ns[0]) * 1e-9 - at_s)))
     for rows in scene.rows_by_track():

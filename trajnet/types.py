@@ -429,6 +429,11 @@ class Lane:
         return left_m, right_m
 
     @property
+    def edges_m(self) -> tuple[FloatArray, FloatArray]:
+        """What there is to draw of the left and the right side: sides_m, else what the lane has of its own."""
+        return self.sides_m or (self.left_m, self.right_m)
+
+    @property
     def outline_m(self) -> FloatArray:
         """The corners (P, 2) of the area between its sides, in order; none where it has no extent."""
         if self.sides_m is None:

@@ -41,11 +41,6 @@ Borders = tuple[FloatArray, FloatArray]
 Box = tuple[FloatArray, FloatArray]
 
 
-def draw_lanes(lanes: Sequence[Lane]) -> tuple[FloatArray, float, dict[str, BoolArray], NDArray[np.int8]]:
-    """Draw all of these lanes, see draw_borders."""
-    return draw_borders(borders_of(lanes))
-
-
 def borders_of(lanes: Sequence[Lane], within_m: Box | None = None) -> list[Borders]:
     """Return the borders of the drivable lanes that have sides: a lane for both directions has them twice.
 

@@ -215,8 +215,7 @@ def _add_rows(scene: Scene, middle_m: FloatArray, block: Block) -> None:
 
 def _add_lanes(lanes: tuple[Lane, ...], middle_m: FloatArray, block: Block) -> None:
     """Every lane as three lines: left, right, centre; line_end says where each ends in lane_cm."""
-    sides = [(*(lane.sides_m or (lane.left_m, lane.right_m)), lane.centre_m) for lane in lanes]
-    lines = [_simplified(line) - middle_m for three in sides for line in three]
+    lines = [_simplified(line) - middle_m for lane in lanes for line in (*lane.edges_m, lane.centre_m)]
     block.add("line_end", np.cumsum([len(line) for line in lines]), "u4")
     block.add("lane_cm", (np.concatenate([*lines, np.zeros((0, 2))]) * 100).round(), "i4")
 

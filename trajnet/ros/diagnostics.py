@@ -274,6 +274,9 @@ class Diagnostics:
     def _share(self, counts: Callable[[Cycle], float]) -> float:
         return sum(counts(c) for c in self._cycles) / len(self._cycles) if self._cycles else 0.0
 
+    def _share_of_rows(self, counts: Callable[[Cycle], int]) -> float:
+        return sum(counts(c) for c in self._cycles) / max(1, sum(c.rows for c in self._cycles))
+
     def _judge_input(self, now_ns: int) -> Judged:
         judged, limits = Judged(), self.thresholds
         since_ns = self._last_ns if self._last_ns is not None else self._start_ns
@@ -314,28 +317,25 @@ class Diagnostics:
             self._share(lambda c: c.frame_changed),
             f"the coordinate frame changed {changes} time(s), now {self._frame!r}; every track began anew",
         )
-        rows = max(1, sum(c.rows for c in self._cycles))
-        without_id = sum(c.without_id_rows for c in self._cycles) / rows
-        judged.check(
-            limits.without_id_share,
-            without_id,
-            f"{without_id:.0%} of the objects have an unset id or share one, and are told apart by place",
-        )
-        judged.add("without_id_share", f"{without_id:.4f}")
-        impossible = sum(c.impossible_rows for c in self._cycles) / rows
-        judged.check(
-            limits.impossible_share,
-            impossible,
-            f"{impossible:.1%} of the objects leapt or had a speed that their class cannot have; ids used again?",
-        )
-        judged.add("impossible_share", f"{impossible:.4f}")
-        contrary = sum(c.contrary_heading_rows for c in self._cycles) / rows
-        judged.check(
-            limits.contrary_heading_share,
-            contrary,
-            f"{contrary:.0%} of the objects point, or pointed, elsewhere than they move; are headings reversed?",
-        )
-        judged.add("contrary_heading_share", f"{contrary:.4f}")
+        without_id = self._share_of_rows(lambda c: c.without_id_rows)
+        impossible = self._share_of_rows(lambda c: c.impossible_rows)
+        contrary = self._share_of_rows(lambda c: c.contrary_heading_rows)
+        for name, limit, share, said in (
+            (
+                "without_id_share", limits.without_id_share, without_id,
+                f"{without_id:.0%} of the objects have an unset id or share one, and are told apart by place",
+            ),
+            (
+                "impossible_share", limits.impossible_share, impossible,
+                f"{impossible:.1%} of the objects leapt or had a speed that their class cannot have; ids used again?",
+            ),
+            (
+                "contrary_heading_share", limits.contrary_heading_share, contrary,
+                f"{contrary:.0%} of the objects point, or pointed, elsewhere than they move; are headings reversed?",
+            ),
+        ):  # fmt: skip
+            judged.check(limit, share, said)
+            judged.add(name, f"{share:.4f}")
 
     def _judge_timing(self) -> Judged:
         judged, limits = Judged(), self.thresholds
@@ -363,9 +363,8 @@ class Diagnostics:
 
     def _judge_model(self) -> Judged:
         judged, limits, identity = Judged(), self.thresholds, self.identity
-        rows = max(1, sum(c.rows for c in self._cycles))
         # Objects outside of the domain are no failure of the model: they have a status of their own.
-        fallback = sum(max(0, c.physics_rows - c.outside_domain_rows) + c.stale_rows for c in self._cycles) / rows
+        fallback = self._share_of_rows(lambda c: max(0, c.physics_rows - c.outside_domain_rows) + c.stale_rows)
         if identity.uses_model:
             judged.check(
                 limits.fallback_share, fallback, f"{fallback:.0%} of the objects fell back to physics or a stale path"
@@ -378,9 +377,9 @@ class Diagnostics:
         judged.check(
             limits.unanswered_share, unanswered, f"{unanswered:.0%} of the frames have no answer ({self._last_failure})"
         )
-        refused = sum(c.refused_rows for c in self._cycles) / rows
+        refused = self._share_of_rows(lambda c: c.refused_rows)
         judged.check(limits.refused_share, refused, f"{refused:.1%} of the model's paths could not go out")
-        over = sum(c.over_limit_rows for c in self._cycles) / rows
+        over = self._share_of_rows(lambda c: c.over_limit_rows)
         judged.check(limits.over_limit_share, over, f"{over:.0%} of the objects are over max_objects and get physics")
         if identity.uses_model and identity.provider != identity.provider_asked:
             judged.raise_to(
@@ -390,7 +389,7 @@ class Diagnostics:
             "provider_asked", identity.provider_asked
         )
         judged.add("fallback_share", f"{fallback:.4f}")
-        judged.add("judged_share", f"{sum(c.judged_rows for c in self._cycles) / rows:.4f}")
+        judged.add("judged_share", f"{self._share_of_rows(lambda c: c.judged_rows):.4f}")
         judged.add_totals(
             self.totals,
             ("model_rows", "physics_rows", "stale_rows", "judged_rows", "over_limit_rows", "failures", "failed"),
@@ -401,11 +400,10 @@ class Diagnostics:
 
     def _judge_domain(self) -> Judged:
         judged = Judged()
-        rows = max(1, sum(c.rows for c in self._cycles))
         by_reason = {
-            "class": sum(c.outside_class_rows for c in self._cycles) / rows,
-            "rate": sum(c.outside_rate_rows for c in self._cycles) / rows,
-            "speed": sum(c.outside_speed_rows for c in self._cycles) / rows,
+            "class": self._share_of_rows(lambda c: c.outside_class_rows),
+            "rate": self._share_of_rows(lambda c: c.outside_rate_rows),
+            "speed": self._share_of_rows(lambda c: c.outside_speed_rows),
         }
         outside = sum(by_reason.values())
         reasons = ", ".join(f"{share:.0%} by their {reason}" for reason, share in by_reason.items() if share)

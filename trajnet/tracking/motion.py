@@ -35,7 +35,7 @@ def steady_velocity_quietly(
     displacement_m: FloatArray, dt_s: FloatArray, velocity_mps: FloatArray, *, last_mps: FloatArray, known: BoolArray
 ) -> FloatArray:
     """Do as steady_velocity, for a caller that silences NumPy's warnings of an overflow."""
-    moved_mps = displacement_m / np.maximum(dt_s, _SHORTEST_S)[:, None]
+    moved_mps = displacement_velocity(displacement_m, dt_s)
     np.maximum(moved_mps, -MAX_STEADY_MPS, out=moved_mps)
     np.minimum(moved_mps, MAX_STEADY_MPS, out=moved_mps)
     kept = np.exp(dt_s / -STEADY_TIME_S)
@@ -47,6 +47,12 @@ def steady_velocity_quietly(
     if any_true(first):
         steady_mps[first] = velocity_mps[first]
     return steady_mps
+
+
+def displacement_velocity(displacement_m: FloatArray, dt_s: FloatArray) -> FloatArray:
+    """Return the velocity (N, 2) m/s of displacements (N, 2) over dt_s (N,); without a time, over the shortest one."""
+    velocity_mps: FloatArray = displacement_m / np.maximum(dt_s, _SHORTEST_S)[:, None]
+    return velocity_mps
 
 
 class Heading(NamedTuple):

@@ -32,7 +32,7 @@ from trajnet.arrays import MIN_SLOTS, all_true, any_true, grown
 from trajnet.geometry import within_half_turn
 from trajnet.tracking import id_handover
 from trajnet.tracking.frame_clock import FrameClock
-from trajnet.tracking.heading_doubt import LONGEST_STEP_S, doubted
+from trajnet.tracking.heading_doubt import doubted
 from trajnet.tracking.leaps import implausible_rows, off_steady, shift
 from trajnet.tracking.motion import causal_heading, steady_velocity_quietly
 from trajnet.tracking.observations import WHEELED_CLASSES, Coasting, Observations
@@ -58,8 +58,6 @@ from trajnet.types import BoolArray, FloatArray, IntArray, TrackFrame
 __all__ = ["Coasting", "FrameStatus", "Observations", "TrackCounters", "TrackPolicy", "TrackStore"]
 
 _NO_ROWS: IntArray = np.zeros(0, np.int64)
-#: The smallest difference of two time stamps, which are whole nanoseconds (s).
-_SHORTEST_S = 1e-9
 #: An observation that the filter of positions moves by more along an axis is counted as filtered (m).
 _FILTERED_M = 0.01
 
@@ -257,20 +255,11 @@ class TrackStore:
         known: BoolArray,
     ) -> TrackFrame:  # fmt: skip
         """Return the frame with headings that contradict the motion marked as not measured; last changes in place."""
-        now_mps, now_known = frame.velocity_mps, frame.velocity_valid
-        if not all_true(now_known):
-            moved_mps = displacement_m / np.maximum(dt_s, _SHORTEST_S)[:, None]
-            now_mps = np.where(now_known[:, None], now_mps, moved_mps)
-            now_known = now_known | (dt_s > 0.0) & (dt_s <= LONGEST_STEP_S)
-        doubt = doubted(
-            frame.yaw_rad, frame.yaw_valid, frame.object_class, dt_s, now_mps=now_mps, now_known=now_known,
-            steady_mps=last[:, STEADY], steady_known=known[:, DISPLACED], mean_misfit=last[:, DOUBT],
-        )  # fmt: skip
-        last[:, DOUBT] = doubt.mean_misfit
-        if not any_true(doubt.refuted):
+        refuted = doubted(frame, displacement_m, dt_s, last, known)
+        if not any_true(refuted):
             return frame
-        self.counters.implausible_heading += int(np.count_nonzero(doubt.refuted))
-        believed = frame.yaw_valid & ~doubt.refuted
+        self.counters.implausible_heading += int(np.count_nonzero(refuted))
+        believed = frame.yaw_valid & ~refuted
         known[reset, YAW_VALID] = believed[reset]
         return replace(frame, yaw_valid=believed)
 

@@ -89,4 +89,4 @@ def rgb(colour: str) -> tuple[int, int, int]:
 def map_lines(scene: Scene) -> Iterator[FloatArray]:
     """Yield the edges of lanes and walkways (P, 2), map frame."""
     for lane in scene.lanes:
-        yield from lane.sides_m or (lane.left_m, lane.right_m)
+        yield from lane.edges_m

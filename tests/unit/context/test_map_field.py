@@ -24,7 +24,7 @@ from trajnet.context.map_field import (
     field_of,
     make_field,
 )
-from trajnet.context.rasterize import draw_lanes
+from trajnet.context.rasterize import borders_of, draw_borders
 from trajnet.datasets.files import load_scene
 from trajnet.datasets.folders import part_files
 from trajnet.datasets.nuscenes import NUSCENES
@@ -188,7 +188,7 @@ def a_street(angle_rad: float = 0.0, offset_m: tuple[float, float] = (0.0, 0.0))
 
 
 def test_lanes_are_drawn_with_the_dividers_between_them() -> None:
-    field = make_field(*draw_lanes(a_street()), field_pixels_per_m=np.inf)
+    field = make_field(*draw_borders(borders_of(a_street())), field_pixels_per_m=np.inf)
     column = MapView(ahead_m=0.1, behind_m=0.1, side_m=12.0, step_m=0.5)
     seen = field.sample(np.array([[50.0, 5.0]]), np.zeros(1), column)[0, 0, :, 0]
     y_m = 5.0 + column.points_m()[0, :, 0, 1]
@@ -215,7 +215,7 @@ def test_who_moves_with_the_map_sees_the_same(angle_rad: float, offset_m: tuple[
 
 def test_a_view_with_directions_says_which_way_traffic_goes() -> None:
     """Where it is drivable, how far the next divider of either kind is, and the direction in map axes."""
-    field = make_field(*draw_lanes(a_street()))
+    field = make_field(*draw_borders(borders_of(a_street())))
     column = MapView(ahead_m=0.1, behind_m=0.1, side_m=12.0, step_m=0.5)
     where = (np.array([[50.0, 5.0], [-50.0, 5.0]]), np.array([0.0, 0.4]))
     plain, directed = field.sample(*where, column), field.sample(*where, replace(column, directions=True))

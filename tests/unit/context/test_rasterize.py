@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from trajnet.context.rasterize import MAX_PIXELS, PIXELS_PER_M, borders_of, draw_directions, draw_lanes
+from trajnet.context.rasterize import MAX_PIXELS, PIXELS_PER_M, borders_of, draw_borders, draw_directions
 from trajnet.errors import InputError
 from trajnet.geometry import rotate
 from trajnet.types import UNIT_VECTOR, BoolArray, FloatArray, Lane
@@ -38,7 +38,7 @@ def test_drivable_is_what_the_lanes_cover(seed: int) -> None:
         bends = np.cumsum(random.uniform(-0.3, 0.3, 12)) + random.uniform(-4, 4)
         steps = random.uniform(1.0, 9.0) * np.stack([np.cos(bends), np.sin(bends)], axis=1)
         lanes.append(lane(str(i), random.uniform(-30, 30, 2) + np.cumsum(steps, axis=0), random.uniform(2.0, 5.0)))
-    origin_m, pixels_per_m, drawn, _ = draw_lanes(lanes)
+    origin_m, pixels_per_m, drawn, _ = draw_borders(borders_of(lanes))
     assert pixels_per_m == PIXELS_PER_M
     middles_m = lines_m(np.ones_like(drawn["drivable"]), origin_m, pixels_per_m)
     outlines = [shapely.Polygon(np.concatenate([each.left_m, each.right_m[::-1]])).buffer(0) for each in lanes]
@@ -54,7 +54,7 @@ def test_drivable_is_what_the_lanes_cover(seed: int) -> None:
 def test_a_lane_whose_borders_have_other_numbers_of_points_is_drawn_whole() -> None:
     left_m = np.array([[0.0, 3.0], [10.0, 3.0], [10.0, 12.0]])
     right_m = np.array([[0.0, 0.0], [5.0, 0.0], [13.0, 0.0], [13.0, 6.0], [13.0, 12.0]])
-    origin_m, pixels_per_m, drawn, _ = draw_lanes([Lane("bend", left_m, right_m, right_m)])
+    origin_m, pixels_per_m, drawn, _ = draw_borders(borders_of([Lane("bend", left_m, right_m, right_m)]))
     inside = [[1.0, 0.2], [9.0, 2.8], [10.2, 3.5], [12.8, 0.3], [12.8, 11.8], [10.2, 11.8]]
     outside = [[1.0, -0.2], [9.0, 3.3], [9.7, 6.0], [13.3, 0.3], [11.0, 12.3], [-0.3, 1.0]]
     assert at(drawn["drivable"], origin_m, pixels_per_m, inside) == [True] * 6
@@ -73,7 +73,7 @@ def test_a_border_divides_by_the_directions_on_its_sides(angle_rad: float, gap_m
 
     rows = [(0.0, 1), (3.0 + gap_m, 1), (6.0 + 2 * gap_m, -1)]
     lanes = [lane(str(y), turned([[0.0, y], [20.0, y], [40.0, y]][::way])) for y, way in rows]
-    origin_m, pixels_per_m, drawn, _ = draw_lanes(lanes)
+    origin_m, pixels_per_m, drawn, _ = draw_borders(borders_of(lanes))
     for name, expected_m in (("lane_divider", 1.5 + gap_m / 2), ("road_divider", 4.5 + 1.5 * gap_m)):
         along_m = rotate(lines_m(drawn[name], origin_m, pixels_per_m), np.float64(-angle_rad))
         assert np.abs(along_m[:, 1] - expected_m).max() < 1.0
@@ -87,7 +87,7 @@ def test_a_border_divides_by_the_directions_on_its_sides(angle_rad: float, gap_m
 def test_lanes_that_cross_have_no_dividers_where_they_cross() -> None:
     west_east = [lane(f"x{y}", [[-40.0, y], [40.0, y]][::way]) for y, way in ((-1.5, 1), (1.5, -1), (4.5, -1))]
     south_north = [lane(f"y{x}", [[x, -40.0], [x, 40.0]][::way]) for x, way in ((1.5, 1), (-1.5, -1), (-4.5, -1))]
-    origin_m, pixels_per_m, drawn, _ = draw_lanes([*west_east, *south_north])
+    origin_m, pixels_per_m, drawn, _ = draw_borders(borders_of([*west_east, *south_north]))
     for name, places in (("road_divider", [[-20.0, 0.0], [20.0, 0.0], [0.0, 20.0], [0.0, -20.0]]),
                          ("lane_divider", [[-20.0, 3.0], [20.0, 3.0], [-3.0, 20.0], [-3.0, -20.0]])):  # fmt: skip
         assert at(drawn[name], origin_m, pixels_per_m, places) == [True] * 4
@@ -99,8 +99,8 @@ def test_lanes_that_cross_have_no_dividers_where_they_cross() -> None:
 def test_where_a_lane_parts_the_divider_begins_when_it_has_parted() -> None:
     x = np.linspace(0.0, 60.0, 61)
     straight, parting = np.stack([x, np.zeros(61)], axis=1), np.stack([x, -((x / 20.0) ** 2)], axis=1)
-    origin_m, pixels_per_m, drawn, _ = draw_lanes(
-        [lane("before", [[-30.0, 0.0], [0.0, 0.0]]), lane("on", straight), lane("off", parting)]
+    origin_m, pixels_per_m, drawn, _ = draw_borders(
+        borders_of([lane("before", [[-30.0, 0.0], [0.0, 0.0]]), lane("on", straight), lane("off", parting)])
     )
     drawn_m = lines_m(drawn["lane_divider"] | drawn["road_divider"], origin_m, pixels_per_m)
     # 3 m apart, side by side, at x = 35 m; before that they overlap by more than a border's tolerance.
@@ -109,32 +109,34 @@ def test_where_a_lane_parts_the_divider_begins_when_it_has_parted() -> None:
 
 
 def test_a_lane_alone_or_across_a_strip_of_grass_has_no_divider() -> None:
-    _, _, drawn, _ = draw_lanes([lane("there", [[0.0, 0.0], [50.0, 0.0]]), lane("back", [[50.0, 5.0], [0.0, 5.0]])])
+    _, _, drawn, _ = draw_borders(
+        borders_of([lane("there", [[0.0, 0.0], [50.0, 0.0]]), lane("back", [[50.0, 5.0], [0.0, 5.0]])])
+    )
     assert not drawn["road_divider"].any()
     assert not drawn["lane_divider"].any()
 
 
 def test_a_large_map_has_coarser_pixels_and_a_point_far_away_is_refused() -> None:
     wide = [lane("a", [[691_000.0, 5_334_000.0], [693_000.0, 5_336_000.0]], 40.0)]
-    origin_m, pixels_per_m, drawn, _ = draw_lanes(wide)
+    origin_m, pixels_per_m, drawn, _ = draw_borders(borders_of(wide))
     assert 1.0 < pixels_per_m < PIXELS_PER_M
     assert 0.95 * MAX_PIXELS < drawn["drivable"].size < 1.01 * MAX_PIXELS
     middle_m = np.array([[692_000.0, 5_335_000.0], [692_000.0, 5_335_025.0], [692_000.0, 5_335_030.0]])
     assert at(drawn["drivable"], origin_m, pixels_per_m, middle_m) == [True, True, False]
     with pytest.raises(InputError, match="got one of 1000000000 m x 0 m; cut it"):
-        draw_lanes([lane("a", [[0.0, 0.0], [1e9, 0.0]], 0.1)])
+        draw_borders(borders_of([lane("a", [[0.0, 0.0], [1e9, 0.0]], 0.1)]))
 
 
 def test_there_is_something_to_draw() -> None:
     point = np.zeros((1, 2))
     with pytest.raises(InputError, match=r"lane with two points on each side or on its centre line, got none"):
-        draw_lanes([Lane("a point", point, point, point)])
+        draw_borders(borders_of([Lane("a point", point, point, point)]))
 
 
 def test_a_lane_with_a_centre_line_alone_is_drawn_as_wide_as_lanes_usually_are() -> None:
     none = np.zeros((0, 2))
     line_m = np.array([[0.0, 0.0], [40.0, 0.0]])
-    origin_m, pixels_per_m, drawn, direction = draw_lanes([Lane("1", none, none, line_m)])
+    origin_m, pixels_per_m, drawn, direction = draw_borders(borders_of([Lane("1", none, none, line_m)]))
     across_m = np.array([[20.0, -2.0], [20.0, -1.5], [20.0, 1.5], [20.0, 2.0]])
     assert at(drawn["drivable"], origin_m, pixels_per_m, across_m) == [False, True, True, False]
     assert directions_at(direction, origin_m, pixels_per_m, across_m[1:3]).tolist() == [[1.0, 0.0]] * 2
@@ -154,7 +156,7 @@ def test_of_a_lane_the_pieces_that_touch_the_box_are_kept() -> None:
 
 @pytest.mark.parametrize(("length_m", "divided"), [(1.5, False), (3.0, True)])
 def test_a_speck_of_a_divider_is_left_out(length_m: float, divided: bool) -> None:
-    _, _, drawn, _ = draw_lanes([lane(str(y), [[0.0, y], [length_m, y]]) for y in (0.0, 3.0)])
+    _, _, drawn, _ = draw_borders(borders_of([lane(str(y), [[0.0, y], [length_m, y]]) for y in (0.0, 3.0)]))
     assert drawn["lane_divider"].any() == divided
 
 
@@ -172,7 +174,7 @@ def test_directions_are_those_of_the_lanes_and_none_beside_them(angle_rad: float
     there, back = [[-30.0, 0.0], [30.0, 0.0]], [[30.0, 3.0], [-30.0, 3.0]]
     across = [[0.0, -30.0], [0.0, 30.0]]
     lanes = [lane("there", turned(there)), lane("back", turned(back)), lane("across", turned(across))]
-    origin_m, pixels_per_m, _, direction = draw_lanes(lanes)
+    origin_m, pixels_per_m, _, direction = draw_borders(borders_of(lanes))
     assert direction.dtype == np.int8
     places = turned([[20.0, 0.0], [-20.0, 3.0], [0.0, 20.0], [0.0, 0.0], [20.0, 6.0], [-29.0, -3.0]])
     expected = turned([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.0, 0.0], [0.0, 0.0]])

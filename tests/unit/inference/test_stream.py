@@ -420,6 +420,11 @@ def test_a_model_without_the_map_that_it_takes_says_so_once(caplog: pytest.LogCa
     assert "looking uses a map and predicts without one: scene" in record.getMessage()
     assert "lanes: expected some that vehicles may use" in record.getMessage()
     assert stream.map_problem in record.getMessage()
+    problem, stream.map_problem = stream.map_problem, "kept"
+    stream.use_map(stream.map_field)
+    assert stream.map_problem == ""
+    stream.use_map_of(unusable)
+    assert stream.map_problem == problem
     stream.use_map_of(scene)
     assert stream.map_problem == ""
     caplog.clear()

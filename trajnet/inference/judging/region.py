@@ -16,6 +16,7 @@ _SHARE_WITHIN: FloatArray = np.array([*(0.025 + 0.05 * np.arange(18)), 0.9, 0.97
 _ANGLE_RAD = np.arange(len(_SHARE_WITHIN)) * (np.pi * (3.0 - np.sqrt(5.0)))
 _RADIUS: FloatArray = np.sqrt(-2.0 * np.log1p(-_SHARE_WITHIN))
 _DISC_X, _DISC_Y = _RADIUS * np.cos(_ANGLE_RAD), _RADIUS * np.sin(_ANGLE_RAD)
+#: A product with it is a sum over the points, and faster.
 _ONE_EACH: FloatArray = np.ones(len(_SHARE_WITHIN))
 #: Added to every variance (m^2), so that a degenerate one has a density.
 _FLOOR_M2 = 1e-4

@@ -138,7 +138,7 @@ class AdaptiveSpread:
         share = (self._begun + GOLDEN_SHARE * np.arange(1, len(observations.begun) + 1)) % 1.0
         self._begun = float(share[-1])
         first_ns = np.empty_like(observations.begun)
-        place = _by_place(observations.position_m[observations.reset], np.zeros(len(share)))
+        place = _by_place(observations.position_m[observations.reset])
         first_ns[place] = now_ns - step_ns + np.rint(share * cadence_ns).astype(np.int64)
         return first_ns
 
@@ -178,9 +178,9 @@ class AdaptiveSpread:
         long_rows *= self._squared.take(scaled, axis=0)[:, None]
 
 
-def _by_place(position_m: FloatArray, age_s: FloatArray) -> IntArray:
-    """Return the order of positions (R, 2) by x, y, then age (R,): what goes by it does not depend on that of rows."""
-    return np.lexsort((age_s, position_m[:, 1], position_m[:, 0]))
+def _by_place(position_m: FloatArray, *then: FloatArray) -> IntArray:
+    """Return the order of positions (R, 2) by x, y, then others (R,): it does not depend on that of the rows."""
+    return np.lexsort((*then, position_m[:, 1], position_m[:, 0]))
 
 
 def groups_of(observations: Observations, speed_mps: FloatArray) -> IntArray:
