@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import ArrayLike
 
 from tests.frames import frame
-from trajnet.tracking.heading_doubt import REVERSE_MPS
+from trajnet.tracking.heading_doubt import REVERSE_MPS, doubted
+from trajnet.tracking.state import DISPLACED, DOUBT, KNOWN_COLUMNS, POSE_COLUMNS, STEADY
 from trajnet.tracking.store import Observations, TrackPolicy, TrackStore
 from trajnet.types import FloatArray, ObjectClass
 
@@ -221,3 +222,16 @@ def test_objects_are_judged_apart() -> None:
         seen = store.update(one, one.timestamp_ns)[1]
         assert seen is not None
         assert seen.yaw_valid.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("moved_before", [True, False])
+def test_one_velocity_alone_leaves_the_mean(moved_before: bool) -> None:
+    """It may itself be wrong: a row counts in the mean once there were displacements before it, too."""
+    last, known = np.zeros((1, POSE_COLUMNS)), np.zeros((1, KNOWN_COLUMNS), np.bool_)
+    last[0, STEADY], last[0, DOUBT], known[0, DISPLACED] = (8.0, 0.0), 0.01, moved_before
+    both = np.repeat(last, 2, axis=0), np.array([known[0], np.ones(KNOWN_COLUMNS, np.bool_)])
+    one = frame(0.1, {"a": (0.8, 0.0), "b": (0.8, 9.0)}, yaw=1.5, velocity=(8.0, 0.0))
+    refuted = doubted(one, np.full((2, 2), [0.8, 0.0]), np.full(2, 0.1), *both)
+    assert refuted.tolist() == [True, True]
+    mean_misfit = both[0][:, DOUBT]
+    assert (mean_misfit > 0.015).tolist() == [moved_before, True]
