@@ -95,9 +95,8 @@ class Posterior:
     """The fading log likelihoods of the experts for each slot."""
 
     def __init__(self, options: JudgingOptions) -> None:
-        self._log_prior = np.log(np.array(options.prior))
-        self._doubted = options.doubt * np.array(options.prior)
-        self._believed = 1.0 - options.doubt
+        self._prior = np.array(options.prior)
+        self._doubt = options.doubt
         self._memory_s = options.memory_s
         # (EXPERTS + 1, S); the last row: how much has been judged, 0 at first. NumPy is slow along short rows.
         self._evidence = np.zeros((EXPERTS + 1, 0))
@@ -120,12 +119,22 @@ class Posterior:
         place = slot + np.arange(0, self._evidence.size, self._evidence.shape[1])[:, None]
         np.add.at(self._evidence.reshape(-1), place.reshape(-1), part.reshape(-1))  # one axis is the fastest
 
-    def weights(self, slot: IntArray) -> tuple[FloatArray, BoolArray]:
-        """Return the probability of each expert (N, EXPERTS), the prior where nothing was judged, and where it was."""
+    def weights(self, slot: IntArray, moved: FloatArray | float = 0.0) -> tuple[FloatArray, BoolArray]:
+        """Return the probability of each expert (N, EXPERTS), the prior where nothing was judged, and where it was.
+
+        moved (N,): the share of the model's prior that is constant velocity's there.
+        """
         evidence = self._evidence.take(slot, axis=1)
-        weight: FloatArray = evidence[:EXPERTS] + self._log_prior[:, None]
+        prior = np.empty((EXPERTS, len(slot)))
+        prior[...] = self._prior[:, None]
+        passed = self._prior[0] * moved
+        prior[0] -= passed
+        prior[1] += passed
+        weight: FloatArray = np.log(prior)
+        weight += evidence[:EXPERTS]
         weight -= np.maximum.reduce(weight)
         np.exp(weight, out=weight)
-        weight *= self._believed / np.add.reduce(weight)
-        weight += self._doubted[:, None]
+        weight *= (1.0 - self._doubt) / np.add.reduce(weight)
+        prior *= self._doubt
+        weight += prior
         return weight.T, evidence[EXPERTS] > 0

@@ -22,13 +22,16 @@ from trajnet.inference.judging.speed_change import SpeedChange
 from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
 from trajnet.inference.judging.standing_time import StandingTime
-from trajnet.inference.judging.turn_rate import TurnRate
+from trajnet.inference.judging.turn_rate import TurnRate, turning
 from trajnet.inference.physics import arc
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
 #: An answer is judged up to so long after the last horizon: an object that comes back later has other answers.
 REACH_S = 1.0
+#: Of the model's prior, the share that is constant velocity's where an object clearly turns: it may be on a roundabout,
+#: a ramp or in a car park, and go on.
+TURNING_PRIOR = 0.05
 #: As a plain number: NumPy looks up each comparison with an enumeration.
 _MODEL = int(Source.MODEL)
 
@@ -175,7 +178,7 @@ class SelfJudge:
     ) -> Prediction:
         """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
         self._keep(observations, prediction, motion, model)
-        weight, known = self._posterior.weights(observations.slot)
+        weight, known = self._posterior.weights(observations.slot, TURNING_PRIOR * turning(motion.rate_radps))
         known &= model
         result = mixed(prediction, observations, motion, weight, model, known, self._spreads)
         counters = self.counters

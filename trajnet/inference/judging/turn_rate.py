@@ -1,9 +1,9 @@
 """How fast each vehicle turns, as far as its own past shows the turn to be real.
 
 On a roundabout, a ramp or in a car park a vehicle goes on turning. Yaws from frame to frame show the rate, but also the
-noise of the tracker: 1 degree of it makes 14 degrees/s at 10 Hz. The mean rate of the last moments has far less of it,
-and counts by the share that the squared mean has of itself, its own variance (Wiener's shrinkage) and LEAST_RADPS^2:
-nearly whole on a curve, next to nothing where a lane winds or noise alone makes a mean.
+noise of the tracker: 1 degree of it makes 14 degrees/s at 10 Hz. The slope of a line through the yaws of the last
+moments has a twentieth of it, and counts by the share that its square has of itself, its own variance (Wiener's
+shrinkage) and LEAST_RADPS^2: nearly whole on a curve, next to nothing where a lane winds or noise makes a slope.
 """
 
 from __future__ import annotations
@@ -14,26 +14,30 @@ from trajnet.arrays import grown
 from trajnet.geometry import wrap_angle
 from trajnet.inference.physics import MAX_CURVATURE_PER_M, MAX_YAW_RATE_RADPS
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray
+from trajnet.types import BoolArray, FloatArray
 
-#: Rates are averaged with this time constant, and nothing is said before they cover so much (s).
-SMOOTH_S, LEAST_S = 1.0, 0.45
-#: What is taken for the noise of a yaw (rad), for as much as PRIOR_COUNT rates say of it.
-PRIOR_NOISE_RAD, PRIOR_COUNT = 0.03, 2.0
-#: A mean of this size counts half: less than that is how roads wind and lanes are changed, and does not go on.
+#: Yaws count 1 / e in the line after so long, and nothing is said before they cover so much (s).
+MEMORY_S, LEAST_S = 0.6, 0.45
+#: What is taken for the noise of a yaw (rad), for as much as PRIOR_COUNT yaws say of it; they are forgotten after (s).
+PRIOR_NOISE_RAD, PRIOR_COUNT, NOISE_MEMORY_S = 0.03, 2.0, 3.0
+#: A slope of this size counts half: less than that is how roads wind and lanes are changed, and does not go on.
 LEAST_RADPS = 0.04
+#: Above this rate a vehicle clearly turns: it is that of a circle of 60 m at 9 m/s, or of 15 m at 2.3.
+TURNS_RADPS = 0.15
 #: A larger difference of two yaws is no turn, but a front that was taken for the rear (rad).
 MOST_RAD = 0.5 * np.pi
 
-# Rows of each slot's state, all of them fading: sums of the rates, of their squares, of what noise alone would make of
-# those, of the weights, which comes near 1, and of the squared weights. NumPy is slow along short rows.
-_RATES, _SQUARES, _NOISE, _WEIGHT, _WEIGHT2, _ROWS = range(6)
-_LEAST_WEIGHT = -float(np.expm1(LEAST_S / -SMOOTH_S))
+# Rows of each slot's state: sums over the faded yaws, of 1, t, t^2, yaw and t yaw, with time and yaw counted from the
+# present ones; over a longer memory the squared errors with which the line foretold a yaw, and their number; since when
+# there are yaws. NumPy is slow along short rows.
+_ONE, _T, _T2, _YAW, _T_YAW, _ERRORS, _COUNT, _SINCE, _ROWS = range(9)
+#: A line that ends so uncertainly, compared with a single yaw, foretells nothing.
+_MOST_LEVERAGE = 30.0
 _TINY = 1e-6
 
 
 class TurnRate:
-    """Keeps for every slot how fast it turns."""
+    """Keeps for every slot the line through its last yaws."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -49,40 +53,63 @@ class TurnRate:
         slot, dt_s = observations.slot, np.maximum(observations.dt_s, _TINY)
         self._state = grown(self._state, observations.slots, axis=1)
         state = self._state.take(slot, axis=1)
+        state[:, observations.reset] = 0.0
         turned_rad = wrap_angle(observations.yaw_rad - observations.previous_yaw_rad)
-        counts = observations.wheeled & observations.heading_known & ~observations.reset
-        counts &= observations.yaw_valid == observations.previous_yaw_valid
+        counts = observations.yaw_valid == observations.previous_yaw_valid
         counts &= np.abs(turned_rad) < MOST_RAD
-        rate = turned_rad / dt_s
-        counts &= observations.yaw_valid | (np.abs(rate) <= MAX_YAW_RATE_RADPS)
-        np.maximum(rate, -MAX_YAW_RATE_RADPS, out=rate)
-        np.minimum(rate, MAX_YAW_RATE_RADPS, out=rate)
-        kept = np.exp(dt_s / -SMOOTH_S)
-        new = (1.0 - kept) * counts
-        state *= kept
-        state[_WEIGHT2] *= kept
-        state[_RATES] += new * rate
-        state[_SQUARES] += new * rate * rate
-        state[_NOISE] += new * np.minimum(2.0 * np.square(PRIOR_NOISE_RAD / dt_s), MAX_YAW_RATE_RADPS**2)
-        state[_WEIGHT] += new
-        state[_WEIGHT2] += new * new
-        if len(observations.begun):
-            state[:, observations.reset] = 0.0
+        counts &= observations.yaw_valid | (np.abs(turned_rad) <= MAX_YAW_RATE_RADPS * dt_s)
+        _advance(state, dt_s, turned_rad, counts)
+        state[:, ~(observations.wheeled & observations.heading_known)] = 0.0
         self._state[:, slot] = state
         found = _shrunk(state)
-        limit = MAX_CURVATURE_PER_M * speed_mps
+        limit = np.minimum(MAX_CURVATURE_PER_M * speed_mps, MAX_YAW_RATE_RADPS)
         np.maximum(found, -limit, out=found)
         return np.minimum(found, limit, out=found)
 
 
+def turning(rate_radps: FloatArray) -> FloatArray:
+    """Return how clearly objects with these rates (N,) turn, (N,): from 0, by half at TURNS_RADPS, to 1."""
+    fourth = np.square(np.square(rate_radps / TURNS_RADPS))
+    clearly: FloatArray = fourth / (1.0 + fourth)
+    return clearly
+
+
+def _advance(state: FloatArray, dt_s: FloatArray, turned_rad: FloatArray, counts: BoolArray) -> None:
+    """Go on by dt_s (N,), in which the yaws turned by turned_rad (N,). state (_ROWS, N) changes in place.
+
+    Where that does not count (N,), the line goes on as it was, without a new yaw.
+    """
+    one, t, t2, yaw, t_yaw = state[:_ERRORS]
+    slope, determinant = _line(state)
+    turned_rad = np.where(counts, turned_rad, slope * dt_s)
+    t2 += dt_s * (dt_s * one - 2.0 * t)
+    yaw -= turned_rad * one
+    t_yaw -= turned_rad * t + dt_s * yaw
+    t -= dt_s * one
+    leverage = t2 / determinant
+    error = (t2 * yaw - t * t_yaw) / determinant
+    tells = counts & (leverage < _MOST_LEVERAGE) & (one > 0.0)
+    state[_ERRORS : _COUNT + 1] *= np.exp(dt_s / -NOISE_MEMORY_S)
+    state[_ERRORS] += tells * (error * error) / (1.0 + leverage)
+    state[_COUNT] += tells
+    state[:_ERRORS] *= np.exp(dt_s / -MEMORY_S)
+    state[_SINCE] += dt_s * (one > 0.0)
+    one += counts | (one == 0.0)
+
+
+def _line(state: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the slope of each line (N,), rad/s, and the determinant of its equations (N,)."""
+    one, t, t2, yaw, t_yaw = state[:_ERRORS]
+    determinant: FloatArray = np.maximum(one * t2 - t * t, _TINY * _TINY)
+    return (one * t_yaw - t * yaw) / determinant, determinant
+
+
 def _shrunk(state: FloatArray) -> FloatArray:
-    """Return the mean rate (N,) of the state (_ROWS, N) as far as it counts."""
-    weight = np.maximum(state[_WEIGHT], _TINY)
-    mean: FloatArray = state[_RATES] / weight
-    squared = mean * mean
-    count = weight * weight / np.maximum(state[_WEIGHT2], _TINY * _TINY)  # of independent rates with the same variance
-    noise = count * (state[_SQUARES] / weight - squared) + PRIOR_COUNT * state[_NOISE] / weight
-    noise /= (count + PRIOR_COUNT) * np.maximum(count, 1.0)
-    mean *= squared / (squared + noise + LEAST_RADPS**2)
-    mean *= state[_WEIGHT] >= _LEAST_WEIGHT
-    return mean
+    """Return the slopes (N,) of the state (_ROWS, N) as far as they count."""
+    slope, determinant = _line(state)
+    squared = slope * slope
+    noise = (state[_ERRORS] + PRIOR_COUNT * PRIOR_NOISE_RAD**2) / (state[_COUNT] + PRIOR_COUNT)
+    noise *= state[_ONE] / determinant
+    slope *= squared / (squared + noise + LEAST_RADPS**2)
+    slope *= state[_SINCE] >= LEAST_S
+    return slope

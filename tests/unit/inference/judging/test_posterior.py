@@ -85,3 +85,13 @@ def test_the_order_of_the_weights_is_that_of_the_experts() -> None:
 def test_options_that_mean_nothing_are_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         JudgingOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_part_of_the_models_prior_can_be_constant_velocitys() -> None:
+    """A fifth of 0.5: in the prior, and in the fifth of the weights that is always the prior's."""
+    posterior = Posterior(JudgingOptions(prior=(0.5, 0.1, 0.4), doubt=0.2))
+    posterior.begin(NOW, np.zeros(1), 1, NOW)
+    moved = np.array([0.2])
+    np.testing.assert_allclose(posterior.weights(NOW, moved)[0], [[0.4, 0.2, 0.4]])
+    posterior.add(NOW, np.array([[-100.0, -100.0, 0.0]]), np.ones(1))
+    np.testing.assert_allclose(posterior.weights(NOW, moved)[0], [[0.08, 0.04, 0.88]])

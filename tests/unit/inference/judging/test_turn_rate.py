@@ -11,7 +11,7 @@ from tests.frames import frame
 from tests.unit.inference.judging.fakes import TIME_S, GoesOn, fed
 from trajnet.arrays import concat
 from trajnet.inference import JudgingOptions, Stream
-from trajnet.inference.judging.turn_rate import TurnRate
+from trajnet.inference.judging.turn_rate import TurnRate, turning
 from trajnet.inference.physics import MAX_CURVATURE_PER_M, arc
 from trajnet.tracking.store import TrackStore
 from trajnet.types import Expert, FloatArray, ObjectClass, Source, TrackFrame
@@ -113,10 +113,33 @@ def test_tracks_side_by_side_have_rates_of_their_own() -> None:
     assert last["b"] == 0.0
 
 
-def test_a_turn_shows_through_noise() -> None:
-    found = rates(around(20.0, noise_rad=0.0175))[60:]
+@pytest.mark.parametrize(("noise_rad", "spread_radps"), [(0.0175, 0.01), (0.035, 0.02), (0.0873, 0.05)])
+def test_a_turn_shows_through_noise(noise_rad: float, spread_radps: float) -> None:
+    """Of 1, 2 and 5 degrees."""
+    found = rates(around(20.0, noise_rad=noise_rad))[60:]
     assert found.mean() == pytest.approx(RATE_RADPS, rel=0.05)
-    assert found.std() < 0.025
+    assert found.std() < spread_radps
+
+
+def test_a_front_that_was_taken_for_the_rear_does_not_end_a_turn() -> None:
+    frames = around(4.0)
+    for index in (20, 30, 31):
+        frames[index] = replace(frames[index], yaw_rad=frames[index].yaw_rad + np.pi)
+    np.testing.assert_allclose(rates(frames)[20:], RATE_RADPS, rtol=0.03)
+
+
+def test_after_a_turn_the_rate_is_soon_gone() -> None:
+    """A second after it less than half is left, 2 s after it next to nothing."""
+    frames = around(4.0)
+    yaw = float(frames[-1].yaw_rad[0])
+    frames += [replace(frames[-1], timestamp_ns=frames[-1].timestamp_ns + k * 100_000_000) for k in range(1, 31)]
+    found = rates([replace(one, yaw_rad=np.array([yaw])) if k >= 40 else one for k, one in enumerate(frames)])
+    assert found[49] < 0.5 * RATE_RADPS
+    assert np.abs(found[60:]).max() < 0.1 * RATE_RADPS
+
+
+def test_only_what_clearly_turns_is_expected_to() -> None:
+    np.testing.assert_allclose(turning(np.array([0.0, -0.03, 0.15, -0.4, 2.0])), [0, 0.0016, 0.5, 0.98, 1], atol=1e-3)
 
 
 def test_the_way_that_a_lane_winds_does_not_go_on() -> None:
@@ -172,11 +195,12 @@ def test_who_goes_round_is_expected_to_go_on_once_the_model_has_been_wrong(step_
     assert (np.abs(yaw_rad) <= np.pi).all()
 
 
-def test_a_tracker_with_noise_sees_it_too() -> None:
-    path_m, _, expert, _ = judged(around(6.0, noise_rad=0.0175))
+@pytest.mark.parametrize(("noise_rad", "limit_m"), [(0.0175, 3.0), (0.035, 6.0)])
+def test_a_tracker_with_noise_sees_it_too(noise_rad: float, limit_m: float) -> None:
+    path_m, _, expert, _ = judged(around(6.0, noise_rad=noise_rad))
     angle = RATE_RADPS * (5.9 + TIME_S)
     assert expert == Expert.CONSTANT_VELOCITY
-    assert np.linalg.norm(path_m - RADIUS_M * np.stack([np.cos(angle), np.sin(angle)], axis=1), axis=1).max() < 6.0
+    assert np.linalg.norm(path_m - RADIUS_M * np.stack([np.cos(angle), np.sin(angle)], axis=1), axis=1).max() < limit_m
 
 
 def test_after_the_turn_the_way_is_straight_again() -> None:
