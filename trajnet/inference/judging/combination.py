@@ -150,7 +150,8 @@ class Combination:
     ) -> tuple[IntArray, FloatArray, FloatArray]:  # fmt: skip
         """Return the rows (M,) that are drawn, the weights of constant velocity (T, M), and of standing still (M,).
 
-        model (N,): rows that may be. speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood.
+        model (N,): rows that the model answered; others are drawn towards standing still alone, by how long they have
+        stood. speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood.
         """
         step = speed_mps / _STEP_MPS
         np.minimum(step, self._fastest, out=step)
@@ -158,15 +159,15 @@ class Combination:
         place += self._first_of_class.take(observations.object_class)
         stand: FloatArray = np.interp(stood_s, _STOOD_S, _STAND)
         drawn = self._cruises.take(place)
-        share: FloatArray | None = None
+        drawn &= model
+        share: FloatArray | None = None if all_true(model) else model.astype(np.float64)
         if not all_true(observations.velocity_valid):
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
-            share = np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE))
+            share = np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE)) * model
             drawn &= ~once
-            if len(new := once.nonzero()[0]):
+            if len(new := (once & model).nonzero()[0]):
                 stand[new] = _stand_of_new(new, observations, prediction)
         drawn |= stand > 0.0
-        drawn &= model
         row = drawn.nonzero()[0]
         stand = stand.take(row)
         cruise: FloatArray = self._cruise.take(place.take(row), axis=1)
@@ -179,7 +180,7 @@ class Combination:
         self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, speed_mps: FloatArray,
         change_mps2: FloatArray, stood_s: FloatArray, model: BoolArray,
     ) -> None:  # fmt: skip
-        """Move the most probable path of each row that the model answered, model (N,), in place.
+        """Move the most probable paths in place. model (N,): rows that the model answered, see weights.
 
         velocity_mps (N, 2), speed_mps (N,): with which it goes on. change_mps2 (2, N): how that changes, see
         speed_change. stood_s (N,): how long it has stood.

@@ -166,18 +166,31 @@ def test_a_car_that_has_stood_for_long_is_no_longer_sent_off() -> None:
     np.testing.assert_allclose(ends_m[:, 1], 8.0 * TIME_S[-1])
 
 
-def test_rows_that_physics_answers_do_not_move() -> None:
-    class Physics(Says):
-        """Answers that are not constant velocity's, which would stay where it is in any case."""
+class Physics(Says):
+    """Answers of physics that are not constant velocity's: those it would draw to where they are."""
 
-        def predict(self, observations: Observations) -> Prediction:
-            return replace(super().predict(observations), source=np.full(len(observations), Source.PHYSICS, np.int8))
+    def predict(self, observations: Observations) -> Prediction:
+        return replace(super().predict(observations), source=np.full(len(observations), Source.PHYSICS, np.int8))
 
-    one = frame(0.0, {"a": (0.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0)
+
+@pytest.mark.parametrize("velocity", [(11.0, 0.0), None])
+def test_what_physics_answers_is_not_drawn_towards_constant_velocity(velocity: tuple[float, float] | None) -> None:
+    """Nor, seen once, towards standing still."""
+    one = frame(0.0, {"a": (0.0, 0.0)}, velocity=velocity, yaw=0.0)
     answers = [answer(how, one, Physics([(5.0, 0.0)], [1.0])) for how in (COMBINE_ONLY, NO_JUDGING)]
     assert answers[0].source.tolist() == [Source.PHYSICS]
     assert answers[0].position_m[0, 0, -1, 0] == 30.0
     assert bytes_of(answers[0]) == bytes_of(answers[1])
+
+
+@pytest.mark.parametrize("kind", [ObjectClass.UNKNOWN, ObjectClass.CAR])
+def test_what_physics_answers_stays_too_where_it_has_stood_for_long(kind: ObjectClass) -> None:
+    """Reported with 1 m/s: a cluster of points, a car in a frame that the model missed."""
+    frames = [frame(0.1 * i, {"a": (0.0, 0.0)}, kind=kind, velocity=(1.0, 0.0), yaw=0.0) for i in range(80)]
+    answers = fed(Stream(Physics([(1.0, 0.0), (2.0, 0.0)], [0.7, 0.3]), judging=COMBINE_ONLY), frames)
+    np.testing.assert_allclose(answers[8].position_m[0, :, -1, 0], [6.0, 12.0])
+    np.testing.assert_allclose(answers[-1].position_m[0, :, -1, 0], [(1.0 - STAND[-1]) * 6.0, 12.0])
+    assert answers[-1].source.tolist() == [Source.PHYSICS]
 
 
 def drawn(
