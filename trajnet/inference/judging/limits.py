@@ -1,4 +1,4 @@
-"""How far a vehicle can be drawn back or ahead on its path: what drivers do, and what its class can."""
+"""Limits: how far a vehicle can be drawn back or ahead on its path, and what is clearly beyond one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from numpy.typing import NDArray
 
 from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.types import FloatArray, ObjectClass
+
+
+def clearly_beyond(size: FloatArray, half_at: float) -> FloatArray:
+    """Return from 0, for sizes (N,) far below half_at, by a half there, to 1 far above it, (N,)."""
+    beyond: FloatArray = np.square(np.square(size / half_at))
+    beyond /= 1.0 + beyond
+    return beyond
 
 
 class Limits:

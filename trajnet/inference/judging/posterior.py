@@ -19,10 +19,13 @@ import numpy as np
 
 from trajnet.arrays import grown
 from trajnet.config import require
+from trajnet.inference.judging.limits import clearly_beyond
 from trajnet.types import BoolArray, Expert, FloatArray, IntArray
 
 #: Number of experts that are weighed; arrays of weights have the order of Expert, whose last value is not one of them.
 EXPERTS = int(Expert.UNKNOWN)
+#: Where a velocity changes by so much, half of the weight of constant velocity is the model's (m/s^2).
+CHANGES_MPS2 = 0.2
 #: Lower limit of a log likelihood: a leap of the tracker must not decide for good.
 FLOOR = -12.0
 
@@ -49,7 +52,7 @@ class JudgingOptions:
     learn: bool = True
     cadence_s: float = 0.5
     horizons_s: tuple[float, ...] = (1.0, 2.0, 3.0)
-    prior: tuple[float, float, float] = (0.979, 0.001, 0.02)
+    prior: tuple[float, float, float] = (0.97999, 0.00001, 0.02)
     scale_floor_m: float = 0.15
     scale_mps: float = 0.2
     memory_s: float = 5.0
@@ -89,6 +92,17 @@ def log_likelihoods(
     found[:, 0] = np.log((probability * np.exp(log_density[:, :modes])).sum(axis=1))
     found[:, 1:] = log_density[:, modes:]
     return found
+
+
+def pass_on(weight: FloatArray, change_mps2: FloatArray) -> None:
+    """Give the weight of constant velocity to the model where velocities change, in place.
+
+    weight (N, EXPERTS). change_mps2 (2, N): how velocities change, see speed_change. Who begins to brake has gone on at
+    constant velocity for as long as it was judged; what it does now says more than how that did.
+    """
+    passed = weight[:, 1] * clearly_beyond(np.hypot(change_mps2[0], change_mps2[1]), CHANGES_MPS2)
+    weight[:, 1] -= passed
+    weight[:, 0] += passed
 
 
 class Posterior:

@@ -15,14 +15,15 @@ from trajnet.inference.judging.following import Following
 from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.learning import HORIZONS_S as LEARNING_HORIZONS_S
 from trajnet.inference.judging.learning import Learning
+from trajnet.inference.judging.limits import clearly_beyond
 from trajnet.inference.judging.mixture import mixed
-from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posterior, log_likelihoods
+from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posterior, log_likelihoods, pass_on
 from trajnet.inference.judging.ring import Ring, flat
 from trajnet.inference.judging.speed_change import SpeedChange
 from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
 from trajnet.inference.judging.standing_time import StandingTime
-from trajnet.inference.judging.turn_rate import TurnRate, turning
+from trajnet.inference.judging.turn_rate import TurnRate
 from trajnet.inference.physics import arc
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
@@ -32,6 +33,8 @@ REACH_S = 1.0
 #: Of the model's prior, the share that is constant velocity's where an object clearly turns: it may be on a roundabout,
 #: a ramp or in a car park, and go on.
 TURNING_PRIOR = 0.05
+#: The rate from which it does: that of a circle of 60 m at 9 m/s, or of 15 m at 2.3.
+TURNS_RADPS = 0.15
 #: As a plain number: NumPy looks up each comparison with an enumeration.
 _MODEL = int(Source.MODEL)
 
@@ -149,8 +152,7 @@ class SelfJudge:
         velocity_mps = velocity_of(observations)
         speed_mps = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
         model = prediction.source == _MODEL
-        if self._combination is not None or self.learning is not None:
-            change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
+        change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
         if self._combination is not None:
             stood_s = self._standing_time.stood_s(observations)
             self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
@@ -165,7 +167,7 @@ class SelfJudge:
         if self._options.weigh:
             course_rad = np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0])
             motion = Motion(speed_mps, course_rad, self._turn_rate.observed(observations, speed_mps))
-            result = self._mixed(observations, prediction, motion, model)
+            result = self._mixed(observations, prediction, motion, change_mps2, model)
         if self.spread is None:
             return result
         group = groups_of(observations, speed_mps)
@@ -174,11 +176,14 @@ class SelfJudge:
         return result
 
     def _mixed(
-        self, observations: Observations, prediction: Prediction, motion: Motion, model: BoolArray
-    ) -> Prediction:
+        self, observations: Observations, prediction: Prediction, motion: Motion, change_mps2: FloatArray,
+        model: BoolArray,
+    ) -> Prediction:  # fmt: skip
         """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
         self._keep(observations, prediction, motion, model)
-        weight, known = self._posterior.weights(observations.slot, TURNING_PRIOR * turning(motion.rate_radps))
+        turning = clearly_beyond(motion.rate_radps, TURNS_RADPS)
+        weight, known = self._posterior.weights(observations.slot, TURNING_PRIOR * turning)
+        pass_on(weight, change_mps2)
         known &= model
         result = mixed(prediction, observations, motion, weight, model, known, self._spreads)
         counters = self.counters

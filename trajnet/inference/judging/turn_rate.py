@@ -22,8 +22,6 @@ MEMORY_S, LEAST_S = 0.6, 0.45
 PRIOR_NOISE_RAD, PRIOR_COUNT, NOISE_MEMORY_S = 0.03, 2.0, 3.0
 #: A slope of this size counts half: less than that is how roads wind and lanes are changed, and does not go on.
 LEAST_RADPS = 0.04
-#: Above this rate a vehicle clearly turns: it is that of a circle of 60 m at 9 m/s, or of 15 m at 2.3.
-TURNS_RADPS = 0.15
 #: A larger difference of two yaws is no turn, but a front that was taken for the rear (rad).
 MOST_RAD = 0.5 * np.pi
 
@@ -65,13 +63,6 @@ class TurnRate:
         limit = np.minimum(MAX_CURVATURE_PER_M * speed_mps, MAX_YAW_RATE_RADPS)
         np.maximum(found, -limit, out=found)
         return np.minimum(found, limit, out=found)
-
-
-def turning(rate_radps: FloatArray) -> FloatArray:
-    """Return how clearly objects with these rates (N,) turn, (N,): from 0, by half at TURNS_RADPS, to 1."""
-    fourth = np.square(np.square(rate_radps / TURNS_RADPS))
-    clearly: FloatArray = fourth / (1.0 + fourth)
-    return clearly
 
 
 def _advance(state: FloatArray, dt_s: FloatArray, turned_rad: FloatArray, counts: BoolArray) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from trajnet.errors import ConfigError
 from trajnet.inference import JudgingOptions
-from trajnet.inference.judging.posterior import EXPERTS, FLOOR, Posterior, log_likelihoods
+from trajnet.inference.judging.posterior import CHANGES_MPS2, EXPERTS, FLOOR, Posterior, log_likelihoods, pass_on
 from trajnet.types import Expert
 
 NOW = np.zeros(1, np.int64)
@@ -95,3 +95,10 @@ def test_a_part_of_the_models_prior_can_be_constant_velocitys() -> None:
     np.testing.assert_allclose(posterior.weights(NOW, moved)[0], [[0.4, 0.2, 0.4]])
     posterior.add(NOW, np.array([[-100.0, -100.0, 0.0]]), np.ones(1))
     np.testing.assert_allclose(posterior.weights(NOW, moved)[0], [[0.08, 0.04, 0.88]])
+
+
+def test_where_velocities_change_constant_velocity_passes_its_weight_on_to_the_model() -> None:
+    """None where they do not, half at the limit, nearly all where an object brakes; standing keeps its own."""
+    weight = np.tile([0.1, 0.7, 0.2], (3, 1))
+    pass_on(weight, np.array([[0.0, 0.6, -3.0], [0.0, 0.8, 4.0]]) * CHANGES_MPS2)
+    np.testing.assert_allclose(weight, [[0.1, 0.7, 0.2], [0.45, 0.35, 0.2], [0.799, 0.001, 0.2]], atol=2e-4)

@@ -311,3 +311,16 @@ def test_constant_velocity_is_that_of_the_baseline(yaw: float | None, kind: Obje
         )
         path_m = ConstantVelocity(TIME_S).predict(seen).position_m[0, 0] - seen.position_m[0]
         np.testing.assert_allclose(velocity_of(seen)[0] * TIME_S[:, None], path_m, atol=1e-9)
+
+
+def test_who_begins_to_brake_is_no_longer_expected_to_go_on() -> None:
+    """Six seconds at 10 m/s, which the model did not foresee, then 3 m/s^2 less and less: the model leads at once."""
+    speeds_mps = np.concatenate([np.full(60, 10.0), 10.0 - 0.3 * np.arange(1, 11)])
+    x_m = np.cumsum(speeds_mps) * 0.1
+    frames = [
+        frame(0.1 * i, {"a": (x, 0.0)}, velocity=(v, 0.0))
+        for i, (x, v) in enumerate(zip(x_m.tolist(), speeds_mps.tolist(), strict=True))
+    ]
+    answers = fed(judged(), frames)
+    assert [leader(a) for a in answers[40:60]] == [Expert.CONSTANT_VELOCITY] * 20
+    assert [leader(a) for a in answers[64:]] == [Expert.MODEL] * 6

@@ -11,7 +11,7 @@ from tests.frames import frame
 from tests.unit.inference.judging.fakes import TIME_S, GoesOn, fed
 from trajnet.arrays import concat
 from trajnet.inference import JudgingOptions, Stream
-from trajnet.inference.judging.turn_rate import TurnRate, turning
+from trajnet.inference.judging.turn_rate import TurnRate
 from trajnet.inference.physics import MAX_CURVATURE_PER_M, arc
 from trajnet.tracking.store import TrackStore
 from trajnet.types import Expert, FloatArray, ObjectClass, Source, TrackFrame
@@ -136,10 +136,6 @@ def test_after_a_turn_the_rate_is_soon_gone() -> None:
     found = rates([replace(one, yaw_rad=np.array([yaw])) if k >= 40 else one for k, one in enumerate(frames)])
     assert found[49] < 0.5 * RATE_RADPS
     assert np.abs(found[60:]).max() < 0.1 * RATE_RADPS
-
-
-def test_only_what_clearly_turns_is_expected_to() -> None:
-    np.testing.assert_allclose(turning(np.array([0.0, -0.03, 0.15, -0.4, 2.0])), [0, 0.0016, 0.5, 0.98, 1], atol=1e-3)
 
 
 def test_the_way_that_a_lane_winds_does_not_go_on() -> None:
