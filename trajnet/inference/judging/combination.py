@@ -58,8 +58,10 @@ STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
 #: Of standing still, for objects that were seen once and without a velocity: this share of the probability of the modes
 #: that end within STAYS_M, and at most so much. The model gives standing less than it deserves there.
 SEEN_ONCE, SEEN_ONCE_MOST, STAYS_M = 2.5, 0.8, 2.0
-#: The same of wheeled objects that appear beside known ones: what is in view from the start drives more often.
-APPEARS, APPEARS_MOST = 4.0, 0.9
+#: The same of wheeled objects that appear beside known ones, for what is in view from the start drives more often; and
+#: of those that were seen for up to NEW_S and not measured to move, while they are where they were first seen: what
+#: noise makes of a parked car's first displacements is a velocity, too.
+APPEARS, APPEARS_MOST, NEW_S = 4.0, 0.9, 2.0
 
 #: A path that ends so far beside the line of constant velocity is drawn towards it half as much (m).
 ASIDE_M = 3.0
@@ -146,12 +148,13 @@ class Combination:
 
     def weights(
         self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, stood_s: FloatArray,
-        model: BoolArray,
+        unmoved: BoolArray, model: BoolArray,
     ) -> tuple[IntArray, FloatArray, FloatArray]:  # fmt: skip
         """Return the rows (M,) that are drawn, the weights of constant velocity (T, M), and of standing still (M,).
 
         model (N,): rows that the model answered; others are drawn towards standing still alone, by how long they have
-        stood. speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood.
+        stood. speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood. unmoved (N,): whether it is
+        still where it was first seen.
         """
         step = speed_mps / _STEP_MPS
         np.minimum(step, self._fastest, out=step)
@@ -165,8 +168,9 @@ class Combination:
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
             share = np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE)) * model
             drawn &= ~once
-            if len(new := (once & model).nonzero()[0]):
-                stand[new] = _stand_of_new(new, observations, prediction)
+            still_there = ~observations.velocity_valid & observations.wheeled & unmoved & (stood_s < NEW_S)
+            if len(new := ((once | still_there) & model).nonzero()[0]):
+                stand[new] = np.maximum(stand[new], _stand_of_new(new, observations, prediction))
         drawn |= stand > 0.0
         row = drawn.nonzero()[0]
         stand = stand.take(row)
@@ -178,14 +182,14 @@ class Combination:
 
     def draw(
         self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, speed_mps: FloatArray,
-        change_mps2: FloatArray, stood_s: FloatArray, model: BoolArray,
+        change_mps2: FloatArray, stood_s: FloatArray, unmoved: BoolArray, model: BoolArray,
     ) -> None:  # fmt: skip
         """Move the most probable paths in place. model (N,): rows that the model answered, see weights.
 
         velocity_mps (N, 2), speed_mps (N,): with which it goes on. change_mps2 (2, N): how that changes, see
-        speed_change. stood_s (N,): how long it has stood.
+        speed_change. stood_s (N,): how long it has stood. unmoved (N,): see weights.
         """
-        row, cruise, stand = self.weights(observations, prediction, speed_mps, stood_s, model)
+        row, cruise, stand = self.weights(observations, prediction, speed_mps, stood_s, unmoved, model)
         if not len(row):
             return
         paths_m, place = top_paths(prediction, row)
@@ -197,7 +201,7 @@ class Combination:
 
 
 def _stand_of_new(row: IntArray, observations: Observations, prediction: Prediction) -> FloatArray:
-    """Return the weight of standing still of these rows (R,), seen once and without a velocity."""
+    """Return the weight of standing still of these rows (R,), new and without a measured velocity."""
     gone_m = prediction.position_m[row, :, -1] - observations.position_m[row, None]
     stays = np.hypot(gone_m[..., 0], gone_m[..., 1]) < STAYS_M
     appears = observations.wheeled[row] & (not all_true(observations.reset))

@@ -154,8 +154,10 @@ class SelfJudge:
         model = prediction.source == _MODEL
         change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
         if self._combination is not None:
-            stood_s = self._standing_time.stood_s(observations)
-            self._combination.draw(observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, model)
+            stood_s, unmoved = self._standing_time.stood_s(observations), self._standing_time.unmoved(observations)
+            self._combination.draw(
+                observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, unmoved, model
+            )
         pull_m = None
         if self._heeding is not None:
             following, company = self._heeding

@@ -8,7 +8,7 @@ import numpy as np
 
 from trajnet.arrays import StructOfArrays, grown
 from trajnet.tracking.store import Observations
-from trajnet.types import FloatArray, IntArray
+from trajnet.types import BoolArray, FloatArray, IntArray
 
 #: An object that is this far from where its standing was counted from has moved, m.
 NEAR_M = 0.5
@@ -16,10 +16,14 @@ NEAR_M = 0.5
 
 @dataclass(frozen=True, eq=False)
 class _Slots(StructOfArrays):
-    """position_m (S, 2): where the standing of each slot is counted from. since_ns (S,): and from when."""
+    """position_m (S, 2): where the standing of each slot is counted from. since_ns (S,): and from when.
+
+    moved (S,): whether the object has left its first place.
+    """
 
     position_m: FloatArray
     since_ns: IntArray
+    moved: BoolArray
 
 
 class StandingTime:
@@ -27,7 +31,7 @@ class StandingTime:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._slots = _Slots(np.zeros((0, 2)), np.zeros(0, np.int64))
+        self._slots = _Slots(np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
     def observe(self, observations: Observations) -> None:
         """Take the positions of a frame."""
@@ -43,9 +47,17 @@ class StandingTime:
             moved = slot.take(row)
             position_m[moved] = here_m.take(row, axis=0)
             since_ns[moved] = observations.timestamp_ns
+            self._slots.moved[moved] = True
+        if len(observations.begun):
+            self._slots.moved[observations.begun] = False
 
     def stood_s(self, observations: Observations) -> FloatArray:
         """Return how long (N,) the objects of the frame that was observed last have stood, s."""
         stood_ns: IntArray = observations.timestamp_ns - self._slots.since_ns.take(observations.slot)
         stood_s: FloatArray = np.multiply(stood_ns, 1e-9)
         return stood_s
+
+    def unmoved(self, observations: Observations) -> BoolArray:
+        """Return which objects (N,) of the frame that was observed last are still where they were first seen."""
+        unmoved: BoolArray = ~self._slots.moved.take(observations.slot)
+        return unmoved

@@ -16,6 +16,7 @@ from trajnet.inference.judging.combination import (
     APPEARS_MOST,
     CRUISE,
     HORIZONS_S,
+    NEW_S,
     SEEN_ONCE,
     SEEN_ONCE_MOST,
     SPEEDS_MPS,
@@ -34,13 +35,18 @@ COMBINE_ONLY = JudgingOptions(weigh=False, adapt_spread=False, heed=False, learn
 KNOTS = np.searchsorted(TIME_S, HORIZONS_S)
 
 
-def weights_of(*frames: TrackFrame, stood_s: float = 0.0, model: Says | None = None) -> tuple[FloatArray, FloatArray]:
+def weights_of(
+    *frames: TrackFrame, stood_s: float = 0.0, unmoved: bool = False, model: Says | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Those of constant velocity (N, T) and of standing still (N, 1) in the last of these frames."""
     observations = observed(*frames)
     prediction = (model or driving()).predict(observations)
     stood, model_rows = np.full(len(observations), stood_s), np.ones(len(observations), np.bool_)
     speed_mps = np.hypot(*velocity_of(observations).T)
-    row, drawn_by, held_by = Combination(TIME_S).weights(observations, prediction, speed_mps, stood, model_rows)
+    still_there = np.full(len(observations), unmoved)
+    row, drawn_by, held_by = Combination(TIME_S).weights(
+        observations, prediction, speed_mps, stood, still_there, model_rows
+    )
     cruise, stand = np.zeros((len(observations), len(TIME_S))), np.zeros((len(observations), 1))
     cruise[row], stand[row, 0] = drawn_by.T, held_by
     assert (cruise[row] + stand[row]).any(axis=1).all()  # others are not drawn
@@ -143,6 +149,30 @@ def test_what_appears_on_wheels_beside_known_objects_is_drawn_more(
     frames = [frame(0.0, {"a": (0.0, 0.0)}, kind=kind), frame(0.1, {"a": (0.0, 0.0), "b": (30.0, 0.0)}, kind=kind)]
     _, stand = weights_of(*frames, model=model)
     np.testing.assert_allclose(stand, [[0.0], [wanted]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "stood_s", "unmoved", "wanted"),
+    [
+        (ObjectClass.CAR, 0.1, True, APPEARS * 0.2),
+        (ObjectClass.CAR, 1.9, True, APPEARS * 0.2),
+        (ObjectClass.CAR, 0.1, False, 0.0),
+        (ObjectClass.PEDESTRIAN, 0.1, True, 0.0),
+        (ObjectClass.CAR, NEW_S, True, STAND[1]),
+    ],
+)
+def test_what_is_new_and_still_where_it_was_first_seen_is_drawn_as_what_appears(
+    kind: ObjectClass, stood_s: float, unmoved: bool, wanted: float
+) -> None:
+    """Noise gives a parked car a velocity. Where it is measured, it counts."""
+    model = Says([(5.0, 0.0), (0.1, 0.0)], [0.8, 0.2])
+    places: list[tuple[float, float]] = [(0.0, 0.0), (0.2, 0.0)]
+    frames = [frame(0.1 * i, {"a": place}, kind=kind) for i, place in enumerate(places)]
+    _, stand = weights_of(*frames, stood_s=stood_s, unmoved=unmoved, model=model)
+    np.testing.assert_allclose(stand, [[wanted]])
+    measured = [frame(0.1 * i, {"a": place}, kind=kind, velocity=(2.0, 0.0)) for i, place in enumerate(places)]
+    _, stand = weights_of(*measured, stood_s=0.1, unmoved=unmoved, model=model)
+    np.testing.assert_allclose(stand, [[0.0]])
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,17 @@ def test_each_object_has_its_own_time_whatever_else_is_there() -> None:
     np.testing.assert_allclose(found[2], [2.0])
 
 
+def test_what_has_left_its_first_place_has_moved_for_good() -> None:
+    """Back in its place it has moved all the same; a new track in its slot has not."""
+    store, standing, found = TrackStore(), StandingTime(), []
+    for time_s, name, x_m in ((0.0, "a", 0.0), (0.1, "a", 0.4), (0.2, "a", 0.6), (0.3, "a", 0.0), (9.0, "b", 0.0)):
+        observations = store.update(one := frame(time_s, {name: (x_m, 0.0)}), one.timestamp_ns)[1]
+        assert observations is not None
+        standing.observe(observations)
+        found += standing.unmoved(observations).tolist()
+    assert found == [True, True, False, False, True]
+
+
 def test_a_track_that_takes_the_slot_of_another_begins_anew() -> None:
     """In the very place of the one that was forgotten."""
     frames = [frame(0.0, {"a": (0.0, 0.0)}), frame(10.0, {}), frame(20.0, {"b": (0.0, 0.0)})]
