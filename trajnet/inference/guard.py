@@ -17,7 +17,7 @@ from trajnet.config import require
 from trajnet.context.surroundings import Surroundings
 from trajnet.errors import InputError, in_words
 from trajnet.inference.assembly import assembled, copied, others_than
-from trajnet.inference.base import Predictor
+from trajnet.inference.base import Predictor, StateOwner
 from trajnet.inference.domain_check import INSIDE, DomainCheck
 from trajnet.inference.guard_counters import GuardCounters
 from trajnet.inference.missed_frames import MissedFrames
@@ -104,7 +104,8 @@ class Guard:
         self._domain = None if stated is None else DomainCheck(stated)
         self._clock_ns = options.clock_ns
         self._worker = (options.caller or Worker()) if options.budget_s is not None else None
-        self._late: tuple[Future[Prediction], Observations] | None = None
+        self._owner = StateOwner()
+        self._late_rows: Observations | None = None  # what the late call was asked; None: there is none of this guard
         self._missed = MissedFrames()
         # Constant velocity needs no earlier frame of a track, so it is asked for no more rows than are needed.
         self._fallback_sees_all = options.fallback is not None
@@ -165,6 +166,12 @@ class Guard:
             safe = self.fallback.predict(observations.select(left) if others is None else others)
         return assembled(observations, rows, result, fine, left, safe)
 
+    def take_over(self) -> StateOwner:
+        """Begin anew with fresh tracks, after the late call of whoever had the predictor; return their new owner."""
+        before = self._owner if self.predictor.state_owner is None else self.predictor.state_owner
+        self._owner, self._late_rows = StateOwner(late_call_of(before)), None
+        return self._owner
+
     def forget(self, slots: IntArray) -> None:
         self._missed.forget(slots)
         self.fallback.forget(slots)
@@ -216,10 +223,12 @@ class Guard:
             running = self._worker.submit(call, asked)
             try:
                 error = running.exception(self._left_s(begin_ns))  # returns the predictor's error, if any
-            except FutureTimeoutError:
-                self.counters.deadline_misses += 1
-                self._late = running, asked
+            except BaseException as reason:  # late, or Ctrl-C: the call goes on
+                self._owner.late_call, self._late_rows = running, asked
                 self._missed.mark_shown(asked)  # assumes success; _late_call_ended corrects it
+                if not isinstance(reason, FutureTimeoutError):
+                    raise
+                self.counters.deadline_misses += 1
                 return None
             result = self._ended(running, error, asked)
         if result is None:
@@ -257,12 +266,16 @@ class Guard:
 
     def _late_call_ended(self) -> bool:
         """Return whether the predictor is free. Of a late call that has ended only the state is used."""
-        if self._late is None:
+        running = self._owner.late_call
+        if running is None:
             return True
-        running, asked = self._late
-        if not running.done():
+        if self._worker is None:
+            running.exception()  # of a stream with a budget, which had the predictor before
+        elif not running.done():
             return False
-        self._late = None
+        asked, self._owner.late_call, self._late_rows = self._late_rows, None, None
+        if asked is None:
+            return True
         result = self._ended(running, running.exception(0.0), asked)
         unusable = np.ones(len(asked), np.bool_) if result is None else ~servable_rows(result, asked)
         self._missed.forget(asked.slot[unusable])
@@ -293,3 +306,9 @@ class Guard:
         self.counters.failures += 1
         self.counters.last_failure = in_words(error)
         log.warning("%s failed, physics takes over: %s", self.predictor.name, self.counters.last_failure)
+
+
+def late_call_of(owner: object | None) -> Future[Prediction] | None:
+    """Return the owner's late call if it still runs. owner: see Predictor.state_owner."""
+    call = owner.late_call if isinstance(owner, StateOwner) else None
+    return None if call is None or call.done() else call

@@ -247,8 +247,8 @@ class Late:
         self.line.inner.act = lambda answer: answer
         self.line.guard.budget_s = AMPLE_S
         self.go.set()
-        assert self.line.guard._late is not None
-        self.line.guard._late[0].exception(AMPLE_S)
+        assert self.line.guard._owner.late_call is not None
+        self.line.guard._owner.late_call.exception(AMPLE_S)
 
 
 @pytest.fixture
@@ -359,8 +359,8 @@ def test_a_filter_behind_a_guard_loses_no_ground() -> None:
         feed(step)
     slow.hold, guard.budget_s = False, AMPLE_S
     go.set()
-    assert guard._late is not None
-    guard._late[0].exception(AMPLE_S)
+    assert guard._owner.late_call is not None
+    guard._owner.late_call.exception(AMPLE_S)
     np.testing.assert_allclose(feed(25).position_m[0, 0, :, 0], 50 + 20 * TIME_S, atol=0.05)
     guard.close()
 
@@ -372,8 +372,8 @@ def test_closing_waits_for_a_running_call_and_ends_the_thread(late: Late) -> Non
     worker = late.line.guard._worker
     assert isinstance(worker, Worker)
     assert not worker._thread.is_alive()
-    assert late.line.guard._late is not None
-    assert late.line.guard._late[0].done()
+    assert late.line.guard._owner.late_call is not None
+    assert late.line.guard._owner.late_call.done()
     late.line.guard.close()  # twice does no harm
     assert late.line.feed(0.1, "a").source.tolist() == [Source.PHYSICS]
     assert "thread has ended" in late.line.guard.counters.last_failure
