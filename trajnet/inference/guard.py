@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from trajnet.config import require
+from trajnet.config import require_number, require_whole
 from trajnet.context.surroundings import Surroundings
 from trajnet.errors import InputError, in_words
 from trajnet.inference.assembly import assembled, copied, others_than
@@ -29,6 +29,9 @@ from trajnet.tracking.store import Observations
 from trajnet.types import IntArray, Prediction
 
 log = logging.getLogger(__name__)
+
+#: The longest budget, s. Who wants no deadline says None; a timer of Python takes no number, however large.
+LONGEST_BUDGET_S = 3600.0
 
 MakeSurroundings = Callable[[Observations], Surroundings]
 Call = Callable[[Observations], Prediction]
@@ -48,14 +51,15 @@ class Caller(Protocol):
 class GuardOptions:
     """Deadline, limit, domain and fall-back of a guarded predictor.
 
-    budget_s: deadline of the predictor, counted from the beginning of Stream.update; None: wait until the predictor is
-    done (offline, deterministic).
+    budget_s: deadline of the predictor, counted from the beginning of Stream.update, at most LONGEST_BUDGET_S; None:
+    wait until the predictor is done (offline, deterministic).
     max_objects: largest number of rows given to the predictor, chosen by priority (see most_important); None: no limit.
     fallback: predictor for rows without a usable path; must work from a single observation. Without a budget it is
     called only for frames that need it. None: constant velocity, which is then asked only for the rows that need it.
     domain: whether rows outside of the domain that the model file states are left to the fall-back; False: the
     predictor is given every row.
     clock_ns, caller: clock of the budget and executor of the calls, replaceable for tests. caller None: a Worker.
+    Raises ConfigError for a budget or a number out of range.
     """
 
     budget_s: float | None = None
@@ -66,14 +70,10 @@ class GuardOptions:
     caller: Caller | None = None
 
     def __post_init__(self) -> None:
-        require(
-            self.budget_s is None or self.budget_s > 0,
-            f"budget_s: expected a number above 0 or none, got {self.budget_s}",
-        )
-        require(
-            self.max_objects is None or self.max_objects > 0,
-            f"max_objects: expected a number above 0, got {self.max_objects}",
-        )
+        if self.budget_s is not None:
+            require_number("budget_s", self.budget_s, most=LONGEST_BUDGET_S)
+        if self.max_objects is not None:
+            require_whole("max_objects", self.max_objects)
 
 
 class Guard:
@@ -96,7 +96,7 @@ class Guard:
             raise InputError(f"fallback: expected at most {predictor.modes} modes, got {fallback.modes}")
         self.predictor = predictor
         self.fallback = fallback
-        self.budget_s = options.budget_s
+        self.budget_s = None if options.budget_s is None else float(options.budget_s)  # no timer takes np.float32
         self.max_objects = options.max_objects
         self.counters = GuardCounters()
         file = predictor.model_file

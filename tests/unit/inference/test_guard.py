@@ -402,13 +402,31 @@ def test_a_guard_that_is_dropped_takes_its_thread_along() -> None:
 
 
 def test_a_guard_refuses_what_cannot_work() -> None:
-    for budget_s in (0.0, -1.0, float("nan")):
-        with pytest.raises(ConfigError, match="budget_s: expected a number above 0"):
-            GuardOptions(budget_s)
     with pytest.raises(InputError, match="fallback: expected the predictor's times"):
         Guard(Inner(), GuardOptions(fallback=ConstantVelocity(TIME_S[:1])))
     with pytest.raises(InputError, match="fallback: expected at most 1 modes, got 2"):
         Guard(ConstantVelocity(TIME_S), GuardOptions(fallback=Inner()))
+
+
+@pytest.mark.parametrize("budget_s", [0.0, -1.0, float("nan"), float("inf"), 1e10, True, "0.05", np.bool_(True)])
+def test_a_budget_that_no_timer_takes_is_refused(budget_s: Any) -> None:
+    with pytest.raises(ConfigError, match="budget_s: expected a number above 0 and at most 3600, got"):
+        GuardOptions(budget_s)
+
+
+@pytest.mark.parametrize("max_objects", [0, -1, 64.0, 1.5, float("nan"), True, "64", np.float64(64.0)])
+def test_a_limit_that_is_no_whole_number_is_refused(max_objects: Any) -> None:
+    with pytest.raises(ConfigError, match="max_objects: expected a whole number from 1 on, got"):
+        GuardOptions(max_objects=max_objects)
+
+
+@pytest.mark.parametrize(("budget_s", "max_objects"), [(1, np.int64(1)), (np.float32(60.0), 1), (60, np.uint8(1))])
+def test_numbers_of_numpy_work(budget_s: Any, max_objects: Any) -> None:
+    guard, store = Guard(Inner(), GuardOptions(budget_s, max_objects)), TrackStore()
+    seen = store.update(frame(0.0, {"a": (0.0, 0.0), "b": (9.0, 0.0)}), 0)[1]
+    assert seen is not None
+    assert sorted(guard.answer(seen).source.tolist()) == [Source.MODEL, Source.PHYSICS]
+    guard.close()
 
 
 def test_no_rows_are_no_trouble(either: Line) -> None:

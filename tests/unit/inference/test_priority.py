@@ -9,7 +9,7 @@ import pytest
 
 from tests.frames import frame, observed
 from trajnet.context.surroundings import InputRequirements, Surroundings
-from trajnet.errors import ConfigError, InputError
+from trajnet.errors import InputError
 from trajnet.inference import Guard, GuardOptions, KalmanConstantVelocity, Stream
 from trajnet.inference.priority import Ego, most_important
 from trajnet.tracking.store import Observations
@@ -117,8 +117,6 @@ def test_a_limit_that_is_not_reached_changes_nothing() -> None:
     seen = observed(frame(0.0, {"a": (0, 0), "b": (1, 0)}))
     assert guard.answer(seen).source.tolist() == [Source.MODEL] * 2
     assert guard.counters.over_limit_rows == 0
-    with pytest.raises(ConfigError, match="max_objects: expected a number above 0, got 0"):
-        GuardOptions(max_objects=0)
 
 
 def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
