@@ -33,8 +33,13 @@ log = logging.getLogger(__name__)
 #: The longest budget, s. Who wants no deadline says None; a timer of Python takes no number, however large.
 LONGEST_BUDGET_S = 3600.0
 
-MakeSurroundings = Callable[[Observations], Surroundings]
 Call = Callable[[Observations], Prediction]
+
+
+class MakeSurroundings(Protocol):
+    """Computes the surroundings of these rows of the observations, None: of all; every row is a possible neighbour."""
+
+    def __call__(self, observations: Observations, /, *, rows: IntArray | None) -> Surroundings: ...
 
 
 class Caller(Protocol):
@@ -126,7 +131,7 @@ class Guard:
 
         The arrays are the caller's, who may write into them.
         ego: the ego vehicle, which sets the priorities if there are more than max_objects rows.
-        surroundings: computes the surroundings of all rows; its time counts towards the budget.
+        surroundings: computes those of the rows that the predictor is given; its time counts towards the budget.
         begin_ns: start_ns when work on the frame began; None: now.
         """
         count = len(observations)
@@ -207,8 +212,7 @@ class Guard:
         self, surroundings: MakeSurroundings, all_rows: Observations, rows: IntArray | None, asked: Observations
     ) -> Prediction:
         """Call the predictor with surroundings made from all rows: objects beyond the limit are neighbours, too."""
-        seen = surroundings(all_rows)
-        return self.predictor.predict(asked.with_surroundings(seen if rows is None else seen.select(rows)))
+        return self.predictor.predict(asked.with_surroundings(surroundings(all_rows, rows=rows)))
 
     def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
         """Return the predictor's result for these rows, or None after counting the reason."""

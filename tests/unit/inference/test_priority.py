@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +133,24 @@ def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
     around = model.asked[0].surroundings
     assert around is not None
     assert around.neighbours[..., :2].tolist() == [[[-3.0, 0.0]], [[-28.0, 0.0]]]  # a, who is not asked for; b
+
+
+def test_nothing_is_looked_up_around_who_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Looking(Shown):
+        requirements = InputRequirements(neighbours=1)
+
+    made, real = list[int](), Observations.make_surroundings
+
+    def counted(seen: Observations, *of: Any, **more: Any) -> Surroundings:
+        found = real(seen, *of, **more)
+        made.append(len(found.neighbours))
+        return found
+
+    monkeypatch.setattr(Observations, "make_surroundings", counted)
+    for limit in (2, None):
+        stream = Stream(Looking(), guard=GuardOptions(max_objects=limit))
+        stream.update(frame(0.0, {name: (float(x), 0.0) for x, name in enumerate("abcdefg")}), 0)
+    assert made == [2, 7]
 
 
 def test_surroundings_that_cannot_be_made_are_a_failure_like_any(monkeypatch: pytest.MonkeyPatch) -> None:
