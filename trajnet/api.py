@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from trajnet.check import check_scene
+from trajnet.config import require
 from trajnet.datasets.files import with_map_of
 from trajnet.errors import InputError, TrajnetError
-from trajnet.inference import Predictor, Stream, load_predictor
+from trajnet.inference import PHYSICS, Predictor, Stream, load_predictor
 from trajnet.paths import frames_at, predict_scene
 from trajnet.picture import Picture, scene_picture
 from trajnet.ros.bag_import import open_scene
 from trajnet.scenes import write_scene
-from trajnet.types import ObjectClass, Prediction, Scene, TrackFrame
+from trajnet.types import FloatArray, ObjectClass, Prediction, Scene, TrackFrame
 
 __all__ = [
     "ObjectClass",
@@ -40,12 +44,17 @@ def load_scene(path: Path | str, *, map_path: Path | str | None = None) -> Scene
     return with_map_of(open_scene(Path(path), with_map=True), map_path)
 
 
-def load_model(name: Path | str | None = None, *, provider: str = "cpu", threads: int = 1) -> Predictor:
+def load_model(
+    name: Path | str | None = None, *, provider: str = "cpu", threads: int = 1, time_s: ArrayLike | None = None
+) -> Predictor:
     """Return a model: a bundled one by name (urban, ...), cv, ctrv, kalman, or a file (.onnx). None: the default one.
 
-    provider: cpu, cuda or tensorrt. Raises ContractError for any other name, DependencyError for what is not installed.
+    provider: cpu, cuda or tensorrt. time_s (T,): the future times of cv, ctrv and kalman, such as those of a model that
+    they are to stand in for (its time_s); files bring their own. Raises ContractError for any other name, ConfigError
+    for other options, DependencyError for what is not installed.
     """
-    return load_predictor(name, provider=provider, threads=threads)
+    times_s = None if time_s is None else _times(time_s, name)
+    return load_predictor(name, time_s=times_s, provider=provider, threads=threads)
 
 
 def predict(
@@ -82,6 +91,19 @@ def plot(scene: Scene, prediction: Prediction | None = None, frame: int | None =
 
 def _loaded(model: Predictor | Path | str | None) -> Predictor:
     return load_model(model) if model is None or isinstance(model, (str, Path)) else model
+
+
+def _times(time_s: ArrayLike, name: Path | str | None) -> FloatArray:
+    """Return the times of a physics predictor. Raises ConfigError for what is none, and for any other predictor."""
+    model = "the default model" if name is None else name
+    require(str(name) in PHYSICS, f"time_s: expected none for {model}, which has times of its own")
+    try:
+        times_s = np.asarray(time_s, dtype=np.float64)
+    except (TypeError, ValueError):
+        times_s = np.zeros(0)
+    rising = times_s.ndim == 1 and len(times_s) > 0 and bool((np.diff(times_s, prepend=0.0) > 0).all())
+    require(rising and bool(np.isfinite(times_s).all()), f"time_s: expected rising times above 0 in s, got {time_s!r}")
+    return times_s
 
 
 def _index(scene: Scene, at_s: float | None, frame: int | None) -> int:

@@ -14,6 +14,7 @@ import pytest
 import trajnet
 from trajnet import api
 from trajnet.errors import InputError
+from trajnet.inference import GuardOptions
 from trajnet.models import default_model, model_named, model_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +80,15 @@ def test_scenes_side_by_side_need_a_model_each(scene: trajnet.Scene) -> None:
 def test_a_frame_outside_the_scene_is_refused(scene: trajnet.Scene, options: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         trajnet.predict(scene, "cv", **options)  # type: ignore[arg-type]
+
+
+def test_physics_at_a_models_times_stands_in_for_it(scene: trajnet.Scene) -> None:
+    model = trajnet.load_model()
+    with pytest.raises(InputError, match=r"fallback: expected the predictor's times .*load_model\('cv', time_s=model"):
+        trajnet.Stream(model, guard=GuardOptions(fallback=trajnet.load_model("cv")))
+    options = GuardOptions(fallback=trajnet.load_model("ctrv", time_s=model.time_s))
+    frame = scene.frame(0)
+    assert len(trajnet.Stream(model, guard=options).update(frame, frame.timestamp_ns)) == len(frame)
 
 
 def test_models_go_by_name() -> None:

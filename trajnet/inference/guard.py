@@ -93,10 +93,16 @@ class Guard:
     """
 
     def __init__(self, predictor: Predictor, options: GuardOptions = GuardOptions()) -> None:
-        """Raise InputError if the fall-back's times differ from the predictor's or it has more modes."""
+        """Raise InputError if the fall-back is the predictor, has other times or more modes."""
         fallback = ConstantVelocity(predictor.time_s, steadied=True) if options.fallback is None else options.fallback
+        if fallback is predictor:  # whose state would take each step twice, and who fails with itself
+            raise InputError(f"fallback: expected another predictor than {predictor.name} itself; load one more")
         if not np.array_equal(predictor.time_s, fallback.time_s):
-            raise InputError(f"fallback: expected the predictor's times {predictor.time_s}, got {fallback.time_s}")
+            raise InputError(
+                f"fallback: expected the predictor's times {predictor.time_s.tolist()}, "
+                f"got {fallback.time_s.tolist()}; "
+                "trajnet.load_model('cv', time_s=model.time_s) has them"
+            )
         if fallback.modes > predictor.modes:
             raise InputError(f"fallback: expected at most {predictor.modes} modes, got {fallback.modes}")
         self.predictor = predictor

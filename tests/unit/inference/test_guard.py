@@ -404,6 +404,9 @@ def test_a_guard_that_is_dropped_takes_its_thread_along() -> None:
 def test_a_guard_refuses_what_cannot_work() -> None:
     with pytest.raises(InputError, match="fallback: expected the predictor's times"):
         Guard(Inner(), GuardOptions(fallback=ConstantVelocity(TIME_S[:1])))
+    itself = KalmanConstantVelocity(TIME_S)
+    with pytest.raises(InputError, match="fallback: expected another predictor than kalman itself; load one more"):
+        Guard(itself, GuardOptions(fallback=itself))
     with pytest.raises(InputError, match="fallback: expected at most 1 modes, got 2"):
         Guard(ConstantVelocity(TIME_S), GuardOptions(fallback=Inner()))
 
