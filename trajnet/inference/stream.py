@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -54,6 +55,9 @@ class Stream:
         judging: JudgingOptions | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
+        if not callable(getattr(predictor, "predict", None)):
+            named = repr(str(predictor)) if isinstance(predictor, (str, Path)) else ""
+            raise InputError(f"Stream: expected a predictor, got {predictor!r}; trajnet.load_model({named}) loads one")
         self.predictor = predictor
         self.guard = Guard(predictor, guard)
         self._stateful = tuple(p for p in (predictor, self.guard.fallback) if p.state_owner is not None)
@@ -145,11 +149,11 @@ class Stream:
         lockstep); by default they are computed from the frame and the map.
         begin_ns: the guard's start_ns when work on the frame began; None: now. The deadline is counted from there.
         """
+        if not isinstance(frame, TrackFrame):
+            raise InputError(f"Stream.update: expected a TrackFrame, got {type(frame).__name__}; see Scene.frames()")
         begin, asked_ns = self._clock_ns(), self.guard.start_ns() if begin_ns is None else begin_ns
-        if self._owners:
+        if self._stateful:
             self._require_states()  # before the frame counts as used
-        elif self._stateful:
-            self._require_fallback()
         self.status, observations = self.store.update(frame, now_ns)
         tracked = self._clock_ns()
         if observations is None:
@@ -183,6 +187,10 @@ class Stream:
         return answer
 
     def _require_states(self) -> None:
+        """Raise InputError if another stream has the states; before they are taken over, if the fall-back is busy."""
+        if not self._owners:
+            self._require_fallback()
+            return
         for stateful, owner in zip(self._stateful, self._owners, strict=True):
             if stateful.state_owner is not owner:
                 raise InputError(
