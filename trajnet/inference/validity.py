@@ -15,8 +15,9 @@ from trajnet.types import PROBABILITY_SLACK, BoolArray, FloatArray, ObjectClass,
 #: Tolerance on the distance from the measured position that the highest speed of the class allows, m: size, jitter, a
 #: late timestamp.
 REACH_SLACK_M = 10.0
-#: Tolerance on the step from one point of a path to the next, m: what noise a predictor may leave in its points.
-STEP_SLACK_M = 0.5
+#: Tolerance on the step from one point of a path to the next, m: the noise that a predictor leaves in its points, and
+#: a mode of little probability that is a little too fast, for which the others are not given up.
+STEP_SLACK_M = 1.0
 #: Allowed difference of a covariance's off-diagonal elements relative to its trace: float32 rounding.
 ASYMMETRY = 1e-6
 #: Largest covariance of a point, and least determinant: float32, in which they are published, holds both (m^2, m^4).
