@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
+import numbers
 import types
 import typing
 from collections.abc import Callable
@@ -146,3 +148,23 @@ def require(condition: bool, message: str) -> None:
     """Raise ConfigError with the message unless the condition holds; for __post_init__ of configurations."""
     if not condition:
         raise ConfigError(message)
+
+
+def require_number(name: str, value: Any, *, above: float = 0.0, most: float = math.inf) -> None:
+    """Raise ConfigError unless the value is a finite number above ``above`` and at most ``most``; bool is none."""
+    good = _is_a(numbers.Real, value) and math.isfinite(value) and above < value <= most
+    require(good, f"{name}: expected a number above {above:g}{_at_most(most)}, got {value!r}")
+
+
+def require_whole(name: str, value: Any, *, least: int = 1) -> None:
+    """Raise ConfigError unless the value is a whole number, of Python or of NumPy, from ``least`` on."""
+    good = _is_a(numbers.Integral, value) and value >= least
+    require(good, f"{name}: expected a whole number from {least} on, got {value!r}")
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _at_most(most: float) -> str:
+    return "" if math.isinf(most) else f" and at most {most:g}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,9 +16,12 @@ import pytest
 import trajnet
 from trajnet import api
 from trajnet.errors import InputError
+from trajnet.inference import GuardOptions
 from trajnet.models import default_model, model_named, model_names
 
 ROOT = Path(__file__).resolve().parents[2]
+#: The package, for calls whose arguments have a wrong type.
+given: Any = trajnet
 SCENE = ROOT / "sim" / "scenes" / "crossing_small.parquet"
 
 
@@ -79,6 +84,61 @@ def test_scenes_side_by_side_need_a_model_each(scene: trajnet.Scene) -> None:
 def test_a_frame_outside_the_scene_is_refused(scene: trajnet.Scene, options: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         trajnet.predict(scene, "cv", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda s: given.Stream("urban"),
+            r"Stream: expected a predictor, got 'urban'.*load_model\('urban'\)",
+        ),
+        (lambda s: given.Stream(None), r"Stream: expected a predictor, got None; trajnet.load_model\(\) loads one"),
+        (
+            lambda s: given.Stream(given.load_model("cv")).update(s, 0),
+            "expected a TrackFrame, got Scene; see",
+        ),
+        (lambda s: given.predict("a.parquet"), r"expected a Scene, got 'a.parquet'; .* trajnet.load_scene\('a.parq"),
+        (
+            lambda s: given.predict_frames(Path("a")),
+            r"predict_frames: expected a Scene, .*load_scene\('a'\)",
+        ),
+        (lambda s: given.predict(None), "predict: expected a Scene, got NoneType"),
+        (lambda s: given.plot("a.parquet"), "plot: expected a Scene, got 'a.parquet'"),
+        (lambda s: given.plot(s, "a.parquet"), "plot: expected a Prediction, .* got 'a.parquet'"),
+        (lambda s: given.plot(s, frame=10**6), "frame: expected an index of 90 frames"),
+        (lambda s: given.predict(s, "cv", at_s="1"), "at_s: expected seconds since the first frame, got '1'"),
+        (lambda s: given.predict(s, "cv", at_s=float("nan")), "at: expected seconds from 0"),
+        (lambda s: given.predict(s, "cv", frame=1.5), "frame: expected a whole number, got 1.5; a time goes by at_s"),
+        (lambda s: given.predict(s, 5), "Stream: expected a predictor, got 5"),
+        (lambda s: given.load_model(5), "load_model: expected a name or a path, got 5"),
+        (lambda s: given.load_model(threads=1.5), "threads: expected a whole number from 1 on, got 1.5"),
+        (lambda s: given.load_model(time_s=[1.0]), "time_s: expected none for the default model, which has times of"),
+        (lambda s: given.load_model("cv", time_s=[2.0, 1.0]), "time_s: expected rising times above 0 in s"),
+        (lambda s: given.load_model("cv", time_s="soon"), "time_s: expected rising times above 0 in s, got 'soon'"),
+    ],
+)
+def test_what_is_given_in_place_of_another_is_named(
+    scene: trajnet.Scene, call: Callable[[Any], object], message: str
+) -> None:
+    with pytest.raises(trajnet.TrajnetError, match=message):
+        call(scene)
+
+
+def test_numbers_of_numpy_are_numbers(scene: trajnet.Scene) -> None:
+    third = trajnet.predict(scene, "cv", frame=2)
+    for options in ({"frame": np.int64(2)}, {"at_s": np.float32(0.2)}):
+        found = given.predict(scene, "cv", **options)
+        np.testing.assert_array_equal(found.position_m, third.position_m)
+
+
+def test_physics_at_a_models_times_stands_in_for_it(scene: trajnet.Scene) -> None:
+    model = trajnet.load_model()
+    with pytest.raises(InputError, match=r"fallback: expected the predictor's times .*load_model\('cv', time_s=model"):
+        trajnet.Stream(model, guard=GuardOptions(fallback=trajnet.load_model("cv")))
+    options = GuardOptions(fallback=trajnet.load_model("ctrv", time_s=model.time_s))
+    frame = scene.frame(0)
+    assert len(trajnet.Stream(model, guard=options).update(frame, frame.timestamp_ns)) == len(frame)
 
 
 def test_models_go_by_name() -> None:

@@ -21,7 +21,7 @@ from trajnet.bench.operators import Operators
 from trajnet.bench.soak import Soak
 from trajnet.bench.startup import StartUp
 from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
-from trajnet.config import require
+from trajnet.config import require, require_whole
 from trajnet.inference import ConstantVelocity, GpuOptions, GuardOptions, Stream
 from trajnet.inference.base import Predictor
 from trajnet.json_safe import json_safe
@@ -55,8 +55,8 @@ class BenchOptions:
     period_ms: float = 20.0
 
     def __post_init__(self) -> None:
-        require(self.frames > 0, f"frames: expected a number above 0, got {self.frames}")
-        require(self.warmup >= 0, f"warmup: expected 0 or more, got {self.warmup}")
+        require_whole("frames", self.frames)
+        require_whole("warmup", self.warmup, least=0)
         require(
             math.isfinite(self.period_ms) and self.period_ms >= 0,
             f"period_ms: expected 0 or more, got {self.period_ms}",

@@ -7,12 +7,15 @@ import numpy as np
 from trajnet.check.finding import Finding
 from trajnet.check.scale import MAX_SPEED_MPS
 from trajnet.check.steps import Pairs
+from trajnet.tracking.policy import TrackPolicy
 from trajnet.types import WHEELED, FloatArray, ObjectClass, Scene
 
 #: Positions of different tracks that are one place, m.
 SAME_PLACE_M = 0.1
 #: Noise above which half a second's displacement says little about a walker's speed, m.
 MUCH_NOISE_M = 0.3
+#: From this share of the time after which a track is forgotten on, a late frame ends it.
+NEAR_TIMEOUT = 0.9
 #: So many objects do not all stand still by chance.
 CROWD = 3
 
@@ -33,7 +36,7 @@ def position_noise_m(steps: Pairs, period_s: float) -> float | None:
 
 
 def rate_findings(scene: Scene, steps: Pairs, period_s: float) -> list[Finding]:
-    """Return stamps that differ for each object, uneven rates and gaps in tracks."""
+    """Return stamps that differ for each object, rates too low for tracks, uneven rates and gaps in tracks."""
     found = []
     alive = _alive(scene)
     seen = np.bincount(scene.row_frame, minlength=scene.frame_count)
@@ -42,6 +45,13 @@ def rate_findings(scene: Scene, steps: Pairs, period_s: float) -> list[Finding]:
         cause = "Each object has stamps of its own: bin them to a rate (convert --rate)"
         found.append(Finding("doubt", "asynchronous", sentence, cause))
         return found
+    timeout_s = TrackPolicy().timeout_s
+    if period_s > NEAR_TIMEOUT * timeout_s:
+        sentence = (
+            f"a track is observed every {period_s:.3g} s, and one that is missing for {timeout_s:g} s is forgotten"
+        )
+        cause = "Objects are predicted as if just seen: allow more (TrackPolicy.timeout_s, track_timeout_s of the node)"
+        found.append(Finding("doubt", "timeout", sentence, cause))
     if len(steps.dt_s) >= 20:
         uneven = float((np.abs(steps.dt_s / period_s - 1) > 0.3).mean())
         gaps = float((steps.dt_s > 1.6 * period_s).mean())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from trajnet.datasets.windows import LONGEST_GAP_S
 from trajnet.inference.domain import outside_words
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def _show_errors(found: dict[str, Any], console: Console) -> None:
     mine = found["errors_m"]["model"]
     if not mine["groups"]:
         console.print(
-            "The scene is too short to compare paths: no object is recorded in a frame and for "
-            f"{mine['horizon_s']:g} s after it, which the model's first steps need.\n",
+            "There is nothing to compare paths with: no object is recorded in a frame and for "
+            f"{mine['horizon_s']:g} s after it, at least every {LONGEST_GAP_S:g} s.\n",
             highlight=False,
             soft_wrap=True,
         )

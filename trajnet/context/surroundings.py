@@ -124,14 +124,16 @@ def surroundings_of(
     yaw_rad: FloatArray,
     velocity_mps: FloatArray,
     size_m: FloatArray,
+    rows: IntArray | None = None,
 ) -> Surroundings:
     """Return the surroundings of N objects at one instant, each of them a possible neighbour of the others.
 
-    position_m (N, 2), yaw_rad (N,), velocity_mps (N, 2), size_m (N, 2): map frame.
+    position_m (N, 2), yaw_rad (N,), velocity_mps (N, 2), size_m (N, 2): map frame. rows (R,): of these only; None: all.
     """
-    distance, seen = map_around(requirements.view, field, position_m, yaw_rad)
+    here_m, here_rad = (position_m, yaw_rad) if rows is None else (position_m[rows], yaw_rad[rows])
+    distance, seen = map_around(requirements.view, field, here_m, here_rad)
     return Surroundings(
-        distance, seen, neighbours_of(requirements.neighbours, position_m, yaw_rad, velocity_mps, size_m)
+        distance, seen, neighbours_of(requirements.neighbours, position_m, yaw_rad, velocity_mps, size_m, rows)
     )
 
 
@@ -162,16 +164,24 @@ def covers_place(map_distance: NDArray[np.int8]) -> BoolArray:
 
 
 def neighbours_of(
-    count: int, position_m: FloatArray, yaw_rad: FloatArray, velocity_mps: FloatArray, size_m: FloatArray
+    count: int,
+    position_m: FloatArray,
+    yaw_rad: FloatArray,
+    velocity_mps: FloatArray,
+    size_m: FloatArray,
+    rows: IntArray | None = None,
 ) -> NDArray[np.float32]:
-    """Return the ``count`` objects nearest to each: (N, count, columns of NEIGHBOUR_COLUMNS)."""
-    shape = (len(yaw_rad), count, len(NEIGHBOUR_COLUMNS))
+    """Return the ``count`` of N objects nearest to each: (N, count, columns of NEIGHBOUR_COLUMNS).
+
+    rows (R,): only those nearest to these, (R, count, columns); None: to all.
+    """
+    here_m = position_m if rows is None else position_m[rows]
     if count == 0 or len(yaw_rad) < 2:
-        return np.zeros(shape, np.float32)
+        return np.zeros((len(here_m), count, len(NEIGHBOUR_COLUMNS)), np.float32)
     own = neighbour_columns(position_m, yaw_rad, velocity_mps, size_m)
     with np.errstate(over="ignore", invalid="ignore"):  # objects at absurd positions
-        other, valid = _nearest(position_m, count)
-        return _seen_from(position_m, own.take(other, axis=0, mode="clip"), valid)
+        other, valid = _nearest(position_m, count, rows)
+        return _seen_from(here_m, own.take(other, axis=0, mode="clip"), valid)
 
 
 def neighbour_columns(
@@ -229,26 +239,31 @@ def nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
         return _nearest(position_m, count)
 
 
-def _nearest(position_m: FloatArray, count: int) -> tuple[IntArray, BoolArray]:
+def _nearest(position_m: FloatArray, count: int, asked: IntArray | None = None) -> tuple[IntArray, BoolArray]:
+    """Do as nearest. asked (R,): only for these rows; None: for all."""
     objects = len(position_m)
     x, y = position_m.T.copy()
+    here_x, here_y = (x, y) if asked is None else (x[asked], y[asked])
     rows = np.arange(objects, dtype=np.int32)
     row_bits = (1 << (objects - 1).bit_length()) - 1
     limit, wide = _REACH_BITS | row_bits, min(count, objects)
-    keys = np.empty((objects, count), np.int32)
+    keys = np.empty((len(here_x), count), np.int32)
     keys[:, wide:] = _NO_NEIGHBOUR
-    for begin in range(0, objects, BLOCK):  # what is not finite sorts beyond the reach as an integer, too
+    for begin in range(0, len(here_x), BLOCK):  # what is not finite sorts beyond the reach as an integer, too
         block = slice(begin, begin + BLOCK)
-        squared, aside = np.empty((2, len(x[block]), objects), np.float32)
-        np.subtract(x[block, None], x, out=squared)
-        np.subtract(y[block, None], y, out=aside)
+        squared, aside = np.empty((2, len(here_x[block]), objects), np.float32)
+        np.subtract(here_x[block, None], x, out=squared)
+        np.subtract(here_y[block, None], y, out=aside)
         squared *= squared
         aside *= aside
         squared += aside
         key = squared.view(np.int32)
         key &= _NO_NEIGHBOUR & ~row_bits  # clears the sign as well, which a NaN may have set
         key |= rows
-        key.reshape(-1)[begin :: objects + 1] = _NO_NEIGHBOUR  # themselves
+        if asked is None:
+            key.reshape(-1)[begin :: objects + 1] = _NO_NEIGHBOUR  # themselves
+        else:
+            key[rows[: len(key)], asked[block]] = _NO_NEIGHBOUR
         key.sort(axis=1)  # for integers, a full sort is faster than a partition
         keys[block, :wide] = key[:, :wide]
     return (keys & row_bits).astype(np.int64), keys <= limit

@@ -59,13 +59,17 @@ class Windows(StructOfArrays):
     seen_for_s: FloatArray
 
 
+#: No future is interpolated across a longer gap between observations, s.
+LONGEST_GAP_S = 1.0
+
+
 def windows_of_scene(
     scene: Scene,
     rows: NDArray[Any],
     history_time_s: FloatArray,
     future_time_s: FloatArray,
     *,
-    max_gap_s: float = 1.0,
+    max_gap_s: float = LONGEST_GAP_S,
 ) -> Windows:
     """Return one window for each of these rows of the scene (mask or indices), in the order of the rows.
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.arrays import concat
-from trajnet.datasets.windows import Windows
+from trajnet.datasets.windows import LONGEST_GAP_S, Windows
 from trajnet.engine import InProcess, executor_for
 from trajnet.errors import InputError
 from trajnet.evaluate.evaluation_set import EvaluationSet
@@ -237,7 +237,8 @@ def _require_scored(dataset: EvaluationSet, total: Tally | None) -> Tally:
         return total
     message = (
         f"{dataset.name}: expected objects whose future is recorded for {dataset.time_s[-1]:g} s, got none; "
-        f"a recording must show an object in a scored frame and for {dataset.time_s[-1]:g} s after it"
+        f"a recording must show an object in a scored frame and for {dataset.time_s[-1]:g} s after it, at least "
+        f"every {LONGEST_GAP_S:g} s"
     )
     if dataset.dataset.windows is None:
         reached = np.flatnonzero(objects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,12 +21,22 @@ class ModelFile:
     provider: str
 
 
+@dataclass(eq=False)
+class StateOwner:
+    """Key of the stream whose tracks a predictor's state is of: the stream itself would be kept alive by it.
+
+    late_call: a call of this stream or an earlier one that may still run; until it ends nobody else may use the state.
+    """
+
+    late_call: Future[Prediction] | None = None
+
+
 class Predictor(Protocol):
     """Turns one frame's observations into paths and keeps its own state per slot.
 
     Results depend neither on a clock nor on random numbers: the same calls give the same bytes.
-    state_owner: whose tracks the state is of: set by the Stream that is served, a new object() before any. None: there
-    is no state, and any number of streams may be served at once.
+    state_owner: whose tracks the state is of: a StateOwner set by the Stream that is served, a new object() before any.
+    None: there is no state, and any number of streams may be served at once.
     """
 
     state_owner: object | None

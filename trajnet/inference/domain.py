@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from trajnet.errors import ContractError
+from trajnet.tracking.policy import TrackPolicy
 from trajnet.types import CLASS_NAMES
 
 DrivingSide = Literal["left", "right", "both", "unknown"]
@@ -169,7 +170,12 @@ def _rates(domain: Domain) -> str:
     if domain.trained_rates_hz is None:
         return "rates: unknown, every rate is served"
     trained = ", ".join(f"{rate_hz:g} Hz ({windows:,})" for rate_hz, windows in domain.rates_hz)
-    return "rates: {}; served from {:.2g} to {:.3g} Hz".format(trained, *domain.served_rates_hz)
+    lowest_hz, highest_hz = domain.served_rates_hz
+    timeout_s = TrackPolicy().timeout_s
+    said = f"rates: {trained}; served from {max(lowest_hz, 1.0 / timeout_s):.2g} to {highest_hz:.3g} Hz"
+    if lowest_hz * timeout_s < 1.0:
+        said += f" (from {lowest_hz:.2g} Hz with a TrackPolicy.timeout_s above {timeout_s:g} s)"
+    return said
 
 
 def outside_words(name: str, counted: Mapping[str, Any]) -> str:

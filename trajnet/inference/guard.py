@@ -13,11 +13,11 @@ from typing import Protocol
 
 import numpy as np
 
-from trajnet.config import require
+from trajnet.config import require_number, require_whole
 from trajnet.context.surroundings import Surroundings
 from trajnet.errors import InputError, in_words
 from trajnet.inference.assembly import assembled, copied, others_than
-from trajnet.inference.base import Predictor
+from trajnet.inference.base import Predictor, StateOwner
 from trajnet.inference.domain_check import INSIDE, DomainCheck
 from trajnet.inference.guard_counters import GuardCounters
 from trajnet.inference.missed_frames import MissedFrames
@@ -30,8 +30,16 @@ from trajnet.types import IntArray, Prediction
 
 log = logging.getLogger(__name__)
 
-MakeSurroundings = Callable[[Observations], Surroundings]
+#: The longest budget, s. Who wants no deadline says None; a timer of Python takes no number, however large.
+LONGEST_BUDGET_S = 3600.0
+
 Call = Callable[[Observations], Prediction]
+
+
+class MakeSurroundings(Protocol):
+    """Computes the surroundings of these rows of the observations, None: of all; every row is a possible neighbour."""
+
+    def __call__(self, observations: Observations, /, *, rows: IntArray | None) -> Surroundings: ...
 
 
 class Caller(Protocol):
@@ -48,14 +56,15 @@ class Caller(Protocol):
 class GuardOptions:
     """Deadline, limit, domain and fall-back of a guarded predictor.
 
-    budget_s: deadline of the predictor, counted from the beginning of Stream.update; None: wait until the predictor is
-    done (offline, deterministic).
+    budget_s: deadline of the predictor, counted from the beginning of Stream.update, at most LONGEST_BUDGET_S; None:
+    wait until the predictor is done (offline, deterministic).
     max_objects: largest number of rows given to the predictor, chosen by priority (see most_important); None: no limit.
     fallback: predictor for rows without a usable path; must work from a single observation. Without a budget it is
     called only for frames that need it. None: constant velocity, which is then asked only for the rows that need it.
     domain: whether rows outside of the domain that the model file states are left to the fall-back; False: the
     predictor is given every row.
     clock_ns, caller: clock of the budget and executor of the calls, replaceable for tests. caller None: a Worker.
+    Raises ConfigError for a budget or a number out of range.
     """
 
     budget_s: float | None = None
@@ -66,14 +75,10 @@ class GuardOptions:
     caller: Caller | None = None
 
     def __post_init__(self) -> None:
-        require(
-            self.budget_s is None or self.budget_s > 0,
-            f"budget_s: expected a number above 0 or none, got {self.budget_s}",
-        )
-        require(
-            self.max_objects is None or self.max_objects > 0,
-            f"max_objects: expected a number above 0, got {self.max_objects}",
-        )
+        if self.budget_s is not None:
+            require_number("budget_s", self.budget_s, most=LONGEST_BUDGET_S)
+        if self.max_objects is not None:
+            require_whole("max_objects", self.max_objects)
 
 
 class Guard:
@@ -88,15 +93,21 @@ class Guard:
     """
 
     def __init__(self, predictor: Predictor, options: GuardOptions = GuardOptions()) -> None:
-        """Raise InputError if the fall-back's times differ from the predictor's or it has more modes."""
+        """Raise InputError if the fall-back is the predictor, has other times or more modes."""
         fallback = ConstantVelocity(predictor.time_s, steadied=True) if options.fallback is None else options.fallback
+        if fallback is predictor:  # whose state would take each step twice, and who fails with itself
+            raise InputError(f"fallback: expected another predictor than {predictor.name} itself; load one more")
         if not np.array_equal(predictor.time_s, fallback.time_s):
-            raise InputError(f"fallback: expected the predictor's times {predictor.time_s}, got {fallback.time_s}")
+            raise InputError(
+                f"fallback: expected the predictor's times {predictor.time_s.tolist()}, "
+                f"got {fallback.time_s.tolist()}; "
+                "trajnet.load_model('cv', time_s=model.time_s) has them"
+            )
         if fallback.modes > predictor.modes:
             raise InputError(f"fallback: expected at most {predictor.modes} modes, got {fallback.modes}")
         self.predictor = predictor
         self.fallback = fallback
-        self.budget_s = options.budget_s
+        self.budget_s = None if options.budget_s is None else float(options.budget_s)  # no timer takes np.float32
         self.max_objects = options.max_objects
         self.counters = GuardCounters()
         file = predictor.model_file
@@ -104,7 +115,8 @@ class Guard:
         self._domain = None if stated is None else DomainCheck(stated)
         self._clock_ns = options.clock_ns
         self._worker = (options.caller or Worker()) if options.budget_s is not None else None
-        self._late: tuple[Future[Prediction], Observations] | None = None
+        self._owner = StateOwner()
+        self._late_rows: Observations | None = None  # what the late call was asked; None: there is none of this guard
         self._missed = MissedFrames()
         # Constant velocity needs no earlier frame of a track, so it is asked for no more rows than are needed.
         self._fallback_sees_all = options.fallback is not None
@@ -125,7 +137,7 @@ class Guard:
 
         The arrays are the caller's, who may write into them.
         ego: the ego vehicle, which sets the priorities if there are more than max_objects rows.
-        surroundings: computes the surroundings of all rows; its time counts towards the budget.
+        surroundings: computes those of the rows that the predictor is given; its time counts towards the budget.
         begin_ns: start_ns when work on the frame began; None: now.
         """
         count = len(observations)
@@ -165,6 +177,12 @@ class Guard:
             safe = self.fallback.predict(observations.select(left) if others is None else others)
         return assembled(observations, rows, result, fine, left, safe)
 
+    def take_over(self) -> StateOwner:
+        """Begin anew with fresh tracks, after the late call of whoever had the predictor; return their new owner."""
+        before = self._owner if self.predictor.state_owner is None else self.predictor.state_owner
+        self._owner, self._late_rows = StateOwner(late_call_of(before)), None
+        return self._owner
+
     def forget(self, slots: IntArray) -> None:
         self._missed.forget(slots)
         self.fallback.forget(slots)
@@ -200,8 +218,7 @@ class Guard:
         self, surroundings: MakeSurroundings, all_rows: Observations, rows: IntArray | None, asked: Observations
     ) -> Prediction:
         """Call the predictor with surroundings made from all rows: objects beyond the limit are neighbours, too."""
-        seen = surroundings(all_rows)
-        return self.predictor.predict(asked.with_surroundings(seen if rows is None else seen.select(rows)))
+        return self.predictor.predict(asked.with_surroundings(surroundings(all_rows, rows=rows)))
 
     def _attempt(self, call: Call, shown: Observations, begin_ns: int) -> Prediction | None:
         """Return the predictor's result for these rows, or None after counting the reason."""
@@ -216,10 +233,12 @@ class Guard:
             running = self._worker.submit(call, asked)
             try:
                 error = running.exception(self._left_s(begin_ns))  # returns the predictor's error, if any
-            except FutureTimeoutError:
-                self.counters.deadline_misses += 1
-                self._late = running, asked
+            except BaseException as reason:  # late, or Ctrl-C: the call goes on
+                self._owner.late_call, self._late_rows = running, asked
                 self._missed.mark_shown(asked)  # assumes success; _late_call_ended corrects it
+                if not isinstance(reason, FutureTimeoutError):
+                    raise
+                self.counters.deadline_misses += 1
                 return None
             result = self._ended(running, error, asked)
         if result is None:
@@ -257,12 +276,16 @@ class Guard:
 
     def _late_call_ended(self) -> bool:
         """Return whether the predictor is free. Of a late call that has ended only the state is used."""
-        if self._late is None:
+        running = self._owner.late_call
+        if running is None:
             return True
-        running, asked = self._late
-        if not running.done():
+        if self._worker is None:
+            running.exception()  # of a stream with a budget, which had the predictor before
+        elif not running.done():
             return False
-        self._late = None
+        asked, self._owner.late_call, self._late_rows = self._late_rows, None, None
+        if asked is None:
+            return True
         result = self._ended(running, running.exception(0.0), asked)
         unusable = np.ones(len(asked), np.bool_) if result is None else ~servable_rows(result, asked)
         self._missed.forget(asked.slot[unusable])
@@ -293,3 +316,9 @@ class Guard:
         self.counters.failures += 1
         self.counters.last_failure = in_words(error)
         log.warning("%s failed, physics takes over: %s", self.predictor.name, self.counters.last_failure)
+
+
+def late_call_of(owner: object | None) -> Future[Prediction] | None:
+    """Return the owner's late call if it still runs. owner: see Predictor.state_owner."""
+    call = owner.late_call if isinstance(owner, StateOwner) else None
+    return None if call is None or call.done() else call

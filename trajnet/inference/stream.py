@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Surroundings, scene_map
 from trajnet.errors import InputError
-from trajnet.inference.base import Predictor
+from trajnet.inference.base import Predictor, StateOwner
 from trajnet.inference.crossing.modes import Crossing
-from trajnet.inference.guard import Guard, GuardOptions, MakeSurroundings
+from trajnet.inference.guard import Guard, GuardOptions, MakeSurroundings, late_call_of
 from trajnet.inference.judging.posterior import NO_JUDGING, JudgingOptions
 from trajnet.inference.judging.self_judge import SelfJudge
 from trajnet.inference.priority import Ego
@@ -30,7 +31,8 @@ class Stream:
     """Combines a TrackStore and a guarded predictor behind one call per frame.
 
     predictor: one that keeps state (model files, the Kalman filter) serves one stream at a time. A new stream takes it
-    over; the earlier one then raises InputError if it goes on, until its reset.
+    over; the earlier one then raises InputError if it goes on, until its reset. A late call of the earlier one may
+    still run: the new stream waits for its end, or answers by the fall-back until then if it has a budget.
     guard: deadline, limit and fall-back; by default constant velocity without a deadline.
     map_field: the map, for predictors that use one; see for_scene. Without it they run without a map, which is logged
     once unless warn_without_map is False (the caller reports it).
@@ -53,10 +55,13 @@ class Stream:
         judging: JudgingOptions | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
+        if not callable(getattr(predictor, "predict", None)):
+            named = repr(str(predictor)) if isinstance(predictor, (str, Path)) else ""
+            raise InputError(f"Stream: expected a predictor, got {predictor!r}; trajnet.load_model({named}) loads one")
         self.predictor = predictor
         self.guard = Guard(predictor, guard)
         self._stateful = tuple(p for p in (predictor, self.guard.fallback) if p.state_owner is not None)
-        self._owner: object | None = None  # a key rather than the stream, which a predictor would keep alive
+        self._owners: tuple[StateOwner, ...] = ()  # of self._stateful
         self.store = TrackStore(policy or TrackPolicy())
         self.status: FrameStatus = "used"
         self.stages_ns: dict[str, int] = {"tracks": 0, "model": 0, "output": 0}
@@ -137,14 +142,17 @@ class Stream:
         A frame that the policy drops (see ``status``) changes nothing and returns the previous prediction again.
         The arrays are to be read only until the stream's next frame, which moves the paths of missing tracks on from
         them; copy what you change earlier.
-        Raises InputError if another stream has used the predictor, or the fall-back, and its state since.
+        Raises InputError if another stream has used the predictor, or the fall-back, and its state since, or if a late
+        call of another stream still runs on the fall-back.
         ego: the ego vehicle; sets the priorities where the guard's max_objects is exceeded.
         surroundings: those of the frame's rows, for frames whose rows are no common instant (benchmark windows fed in
         lockstep); by default they are computed from the frame and the map.
         begin_ns: the guard's start_ns when work on the frame began; None: now. The deadline is counted from there.
         """
+        if not isinstance(frame, TrackFrame):
+            raise InputError(f"Stream.update: expected a TrackFrame, got {type(frame).__name__}; see Scene.frames()")
         begin, asked_ns = self._clock_ns(), self.guard.start_ns() if begin_ns is None else begin_ns
-        if self._owner is not None:
+        if self._stateful:
             self._require_states()  # before the frame counts as used
         self.status, observations = self.store.update(frame, now_ns)
         tracked = self._clock_ns()
@@ -153,7 +161,7 @@ class Stream:
             nothing = Coasting((), np.zeros(0, np.int64), np.zeros(0))
             answer = self._memory.recall(nothing, frame.timestamp_ns) if self._latest is None else self._latest
         else:
-            if self._owner is None and self._stateful:
+            if self._stateful and not self._owners:
                 self._own_states()
             if surroundings is not None:
                 observations = observations.with_surroundings(surroundings)
@@ -179,18 +187,31 @@ class Stream:
         return answer
 
     def _require_states(self) -> None:
-        for stateful in self._stateful:
-            if stateful.state_owner is not self._owner:
+        """Raise InputError if another stream has the states; before they are taken over, if the fall-back is busy."""
+        if not self._owners:
+            self._require_fallback()
+            return
+        for stateful, owner in zip(self._stateful, self._owners, strict=True):
+            if stateful.state_owner is not owner:
                 raise InputError(
                     f"{stateful.name}: expected one stream at a time, as it keeps the state of every track, got frames "
                     "of another stream in between; load one predictor for each stream (or reset this stream)"
                 )
 
+    def _require_fallback(self) -> None:
+        """Refuse a fall-back that is not free: it answers at once, so there is nothing to answer with meanwhile."""
+        if late_call_of(self.guard.fallback.state_owner) is not None:
+            raise InputError(
+                f"fallback {self.guard.fallback.name}: expected one that is free, got one on which a late call of "
+                "another stream still runs; load one predictor for each stream"
+            )
+
     def _own_states(self) -> None:
         """Take over the predictors that keep state; the stream that had them may not go on."""
-        self._owner = object()
-        for stateful in self._stateful:
-            stateful.state_owner = self._owner
+        owner = self.guard.take_over()
+        self._owners = tuple(owner if stateful is self.predictor else StateOwner() for stateful in self._stateful)
+        for stateful, owner in zip(self._stateful, self._owners, strict=True):
+            stateful.state_owner = owner
 
     def _surroundings_maker(self) -> MakeSurroundings | None:
         """Return the function that computes surroundings of observations; None if the predictor uses none."""
@@ -213,7 +234,7 @@ class Stream:
     def reset(self) -> None:
         """Forget all tracks; keep the counters. The predictor may have served another stream meanwhile."""
         self.store.reset()
-        self._owner = None
+        self._owners = ()
         self._memory.clear()
         self._latest = None
 

@@ -12,8 +12,12 @@ from trajnet.tracking.plausibility import max_speed_mps
 from trajnet.tracking.store import Observations
 from trajnet.types import PROBABILITY_SLACK, BoolArray, FloatArray, ObjectClass, Prediction, Source
 
-#: Tolerance on the distance reachable at the highest speed of the class, m: size, jitter, a late timestamp.
+#: Tolerance on the distance from the measured position that the highest speed of the class allows, m: size, jitter, a
+#: late timestamp.
 REACH_SLACK_M = 10.0
+#: Tolerance on the step from one point of a path to the next, m: the noise that a predictor leaves in its points, and
+#: a mode of little probability that is a little too fast, for which the others are not given up.
+STEP_SLACK_M = 1.0
 #: Allowed difference of a covariance's off-diagonal elements relative to its trace: float32 rounding.
 ASYMMETRY = 1e-6
 #: Largest covariance of a point, and least determinant: float32, in which they are published, holds both (m^2, m^4).
@@ -28,8 +32,8 @@ def servable_rows(prediction: Prediction, observations: Observations) -> BoolArr
 
     Finite, with probabilities that sum to 1 (Prediction.usable_rows), covariances that are symmetric, positive
     definite and neither huge nor next to nothing, a source that predictors may give (not JUDGED, which is the stream's
-    word), an age from 0 on, no point further from the object than its class can get by then, and no step between points
-    that its class cannot make.
+    word), an age from 0 on, no point further from the object than its class can get by then and REACH_SLACK_M, and no
+    step from point to point longer than its class can make and STEP_SLACK_M.
     prediction: a row for each of observations.
     """
     if not len(prediction):
@@ -78,7 +82,8 @@ def _all_usable(prediction: Prediction) -> bool:
 def _all_within_reach(prediction: Prediction, observations: Observations) -> bool:
     """Whether all points are surely finite and within reach, and all steps.
 
-    So they are where the class can make every step, the first one from the object included, without slack.
+    So they are where the class can make every step without slack, the first one from the object included, were it as
+    long along the other axis.
     """
     position_m = np.ascontiguousarray(prediction.position_m)
     flat_m, step_m = position_m.reshape(-1), np.empty(position_m.size)
@@ -92,44 +97,33 @@ def _all_within_reach(prediction: Prediction, observations: Observations) -> boo
 
 
 def _within_reach(prediction: Prediction, observations: Observations) -> BoolArray:
-    reach_m = _reach_of_classes(prediction.time_s.tobytes(), prediction.modes)
-    flat_m = prediction.position_m.reshape(len(prediction), -1)  # long rows: NumPy is slow along axes of two elements
-    beyond_m = flat_m - np.tile(observations.position_m, flat_m.shape[1] // 2)
-    np.abs(beyond_m, out=beyond_m)
-    beyond_m -= reach_m.take(observations.object_class, axis=0)
-    return np.asarray(beyond_m.max(axis=1) <= 0.0)
+    reach_m = _reach_by_class(prediction.time_s.tobytes()).take(observations.object_class, axis=0)
+    reach_m += REACH_SLACK_M
+    return _all_within(prediction.position_m - observations.position_m[:, None, None], reach_m)
 
 
 def _steps_within_reach(prediction: Prediction, observations: Observations) -> BoolArray:
-    """Return the rows none of whose paths moves further along an axis from a point to the next than its class can."""
-    count, modes, times = prediction.yaw_rad.shape
-    if times < 2:
-        return np.ones(count, np.bool_)
-    flat_m = prediction.position_m.reshape(count, modes, times * 2)  # NumPy is slow along axes of two elements
-    step_m = flat_m[..., 2:] - flat_m[..., :-2]
-    np.abs(step_m, out=step_m)
-    reach_m = _reach_of_steps(prediction.time_s.tobytes()).take(observations.object_class, axis=0)
-    return np.asarray((step_m.max(axis=1) <= reach_m).all(axis=1))
+    """Return the rows none of whose paths moves further from a point to the next than its class can."""
+    reach_m = _reach_by_class(prediction.time_s.tobytes()).take(observations.object_class, axis=0)
+    return _all_within(np.diff(prediction.position_m, axis=2), np.diff(reach_m) + STEP_SLACK_M)
 
 
-@lru_cache(maxsize=16)
-def _reach_of_steps(time_s: bytes) -> FloatArray:
-    """Return how far an object of each class gets between times, (classes, (times - 1) * 2) m: for each axis."""
-    every = np.arange(len(ObjectClass), dtype=np.int8)
-    reach_m = max_speed_mps(every)[:, None] * np.diff(np.frombuffer(time_s)) + REACH_SLACK_M
-    return np.repeat(reach_m, 2, axis=1)
+def _all_within(offset_m: FloatArray, reach_m: FloatArray) -> BoolArray:
+    """Return the rows all of whose offsets (N, K, T, 2), which change, are within reach (N, T), (N,)."""
+    offset_m *= offset_m
+    within: BoolArray = offset_m[..., 0] + offset_m[..., 1] <= (reach_m * reach_m)[:, None]  # False where it is NaN
+    return np.asarray(within.all(axis=(1, 2)))
 
 
 @lru_cache(maxsize=16)
 def _reach_without_slack(time_s: bytes) -> FloatArray:
-    """Return how far an object of each class gets in the shortest step at least, (classes,) m."""
+    """Return how far along each axis an object of each class gets in the shortest step at least, (classes,) m."""
     every = np.arange(len(ObjectClass), dtype=np.int8)
-    return max_speed_mps(every) * float(np.diff(np.frombuffer(time_s), prepend=0.0).min())
+    return max_speed_mps(every) * (math.sqrt(0.5) * float(np.diff(np.frombuffer(time_s), prepend=0.0).min()))
 
 
 @lru_cache(maxsize=16)
-def _reach_of_classes(time_s: bytes, modes: int) -> FloatArray:
-    """Return how far an object of each class gets by each time, (classes, modes * times * 2) m: for each axis."""
+def _reach_by_class(time_s: bytes) -> FloatArray:
+    """Return how far an object of each class gets by each time, (classes, times) m."""
     every = np.arange(len(ObjectClass), dtype=np.int8)
-    reach_m = max_speed_mps(every)[:, None] * np.frombuffer(time_s) + REACH_SLACK_M
-    return np.tile(np.repeat(reach_m, 2, axis=1), modes)
+    return max_speed_mps(every)[:, None] * np.frombuffer(time_s)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from trajnet.datasets.windows import windows_of_scene
+from trajnet.datasets.windows import LONGEST_GAP_S, windows_of_scene
 from trajnet.errors import InputError
 from trajnet.inference import GuardOptions, JudgingOptions, Stream
 from trajnet.inference.base import Predictor
@@ -82,7 +82,8 @@ def require_known_future(scene: Scene, predictor: Predictor) -> None:
     if not truth.known.any():
         raise InputError(
             f"scene {scene.scene_id!r}: expected an object that is recorded in a frame and for {truth.reach_s:g} s "
-            f"after, to judge a path by, got none in {scene.frame_count} frames over {scene.duration_s:.1f} s; "
+            f"after, at least every {LONGEST_GAP_S:g} s, to judge a path by, "
+            f"got none in {scene.frame_count} frames over {scene.duration_s:.1f} s; "
             "use a longer recording, replay has no --horizon"
         )
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.config import require
+from trajnet.config import require, require_number, require_whole
 from trajnet.errors import InputError
 from trajnet.inference import NO_JUDGING, JudgingCounters, JudgingOptions, Stream
 from trajnet.inference.base import Predictor
@@ -64,14 +64,11 @@ class ReplayOptions:
 
     def __post_init__(self) -> None:
         require(not math.isnan(self.rate) and self.rate > 0, f"rate: expected a number above 0, got {self.rate}")
-        require(
-            math.isfinite(self.budget_ms) and self.budget_ms > 0,
-            f"budget_ms: expected a number above 0, got {self.budget_ms}",
-        )
-        require(
-            self.warmup_frames is None or self.warmup_frames >= 0,
-            f"warmup_frames: expected 0 or more, got {self.warmup_frames}",
-        )
+        require_number("budget_ms", self.budget_ms)
+        if self.warmup_frames is not None:
+            require_whole("warmup_frames", self.warmup_frames, least=0)
+        if self.keep_paths is not None:
+            require_whole("keep_paths", self.keep_paths, least=0)
 
 
 @dataclass(frozen=True)

@@ -839,7 +839,7 @@ class Panel {
     const rivals = doc.errors_m.model.predictor !== "cv";
     const k = doc.model.modes, groups = Object.keys(doc.errors_m.model.groups), many = k > 1;
     if (!groups.length) {
-      $("errors-note").textContent = "The scene is too short: no object's whole future is recorded.";
+      $("errors-note").textContent = "No object's whole future is recorded: the scene is too short, or its frames are too far apart.";
       return;
     }
     $("errors-note").textContent = `Mean / final displacement in metres at ${doc.errors_m.model.horizon_s} s of every observed object whose future is recorded. Moving: ends 2 m or more away.`;

@@ -82,12 +82,17 @@ class Observations(StructOfArrays):
         vars(told).update(vars(self), surroundings=surroundings)
         return told
 
-    def make_surroundings(self, requirements: InputRequirements, field: MapField | None) -> Surroundings:
-        """Return the required surroundings of the rows: samples of the map, and the other rows as neighbours."""
+    def make_surroundings(
+        self, requirements: InputRequirements, field: MapField | None, rows: IntArray | None = None
+    ) -> Surroundings:
+        """Return the required surroundings of these rows: samples of the map, and all other rows as neighbours.
+
+        rows (R,): None: of all.
+        """
         velocity_mps = self.velocity_mps
         if not all_true(self.velocity_valid):
             velocity_mps = np.where(self.velocity_valid[:, None], velocity_mps, self.steady_velocity_mps)
-        return surroundings_of(requirements, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m)
+        return surroundings_of(requirements, field, self.position_m, self.yaw_rad, velocity_mps, self.size_m, rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+from trajnet.config import require_number
 
-from trajnet.config import require
+#: The longest time of a policy, s: times are counted in 64 bits of ns.
+LONGEST_S = 1e9
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class TrackPolicy:
     crossings: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("timeout_s", "late_s", "reset_jump_s", "heading_step_m"):
-            value = getattr(self, name)
-            require(np.isfinite(value) and value > 0, f"{name}: expected a number above 0, got {value}")
+        for name in ("timeout_s", "late_s", "reset_jump_s"):
+            require_number(name, getattr(self, name), most=LONGEST_S)
+        require_number("heading_step_m", self.heading_step_m)
 
 
 @dataclass

@@ -108,7 +108,8 @@ def test_frames_are_paced_but_do_not_pile_up() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"frames": 0}, "frames: expected a number above 0, got 0"),
+        ({"frames": 0}, "frames: expected a whole number from 1 on, got 0"),
+        ({"frames": 10.5}, "frames: expected a whole number from 1 on, got 10.5"),
         ({"warmup": -1}, "warmup"),
         ({"period_ms": math.nan}, "period_ms"),
         ({"period_ms": -1.0}, "period_ms"),
@@ -360,7 +361,7 @@ def test_capacity_and_soak_by_command(monkeypatch: pytest.MonkeyPatch, capsys: p
         (("--threads", 2), "cv runs in NumPy"),
         (("--json", "/no/such/folder/f"), "json: expected a file in a folder that exists"),
         (("--limit-ms", 1, "--at", 3), "limit-ms: expected --at to be one of the measured --agents, got 3"),
-        (("--frames", 0), "frames: expected a number above 0"),
+        (("--frames", 0), "frames: expected a whole number from 1 on"),
         (("--soak", 0.01), "soak: expected at least 3 s"),
     ],
 )

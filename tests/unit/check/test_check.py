@@ -246,6 +246,16 @@ def test_a_map_of_centre_lines_or_of_sides_alone_fits_and_one_without_lines_is_a
     assert "no lane of the map has two points" in doubt.sentence
 
 
+@pytest.mark.parametrize(("slower", "doubted"), [(8.0, False), (9.9, True), (10.1, True), (20.0, True)])
+def test_a_tracker_so_slow_that_its_tracks_are_forgotten_is_a_doubt(slower: float, doubted: bool) -> None:
+    """The street at 10 Hz, played so many times slower."""
+    columns = street()
+    found = checked({**columns, "time": (columns["time"] * slower).astype(np.int64)}).findings
+    said = [f.sentence for f in found if f.check == "timeout"]
+    expected = f"a track is observed every {0.1 * slower:.3g} s, and one that is missing for 1 s is forgotten"
+    assert said == ([expected] if doubted else [])
+
+
 def test_what_a_model_was_not_trained_on_is_named() -> None:
     model = load_predictor().model_file
     assert model is not None

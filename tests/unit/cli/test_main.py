@@ -177,7 +177,7 @@ def test_contract_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     ("model", "words"),
     [
         (nuscenes_model(), "never trained on: unknown, motorcycle, bicycle, pedestrian"),
-        (nuscenes_model(), "2 Hz (50,735); served from 0.75 to 4.8 Hz"),
+        (nuscenes_model(), "2 Hz (50,735); served from 1 to 4.8 Hz (from 0.75 Hz with"),
     ],
 )
 def test_info_says_what_a_model_was_trained_on(

@@ -311,6 +311,22 @@ def streets(size_m: float, every_m: float) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
+@pytest.mark.parametrize("count", [1, 2, 63, 300])
+def test_the_surroundings_of_some_rows_are_those_rows_of_all_to_the_byte(count: int) -> None:
+    draw = np.random.default_rng(count)
+    place, yaw = draw.uniform(-60.0, 60.0, (count, 2)), draw.uniform(-3.0, 3.0, count)
+    place[draw.random(count) < 0.05] = np.nan
+    one = place, yaw, draw.normal(0.0, 9.0, (count, 2)), draw.uniform(0.5, 9.0, (count, 2))
+    for requirements in (InputRequirements(VIEW, 16), InputRequirements(neighbours=3), InputRequirements(VIEW)):
+        whole = surroundings_of(requirements, wall(0.3), *one)
+        for share in (0.0, 0.3, 0.9, 1.0):
+            rows = np.flatnonzero(draw.random(count) < share)
+            some = surroundings_of(requirements, wall(0.3), *one, rows)
+            for of in fields(Surroundings):
+                got, wanted = getattr(some, of.name), getattr(whole, of.name)[rows]
+                assert (got.shape, got.tobytes()) == (wanted.shape, wanted.tobytes())
+
+
 def driving(*lanes: Lane) -> Scene:
     scene = straight_scene(np.ones((30, 2), dtype=np.bool_))
     return replace(scene, lanes=lanes)

@@ -463,7 +463,9 @@ def test_nothing_to_score_says_how_long_a_recording_must_be_and_what_a_horizon_w
     """60 frames at 10 Hz last 5.9 s: no future of 6 s; one of 5 s after each of the first 10 frames."""
     scene = tmp_path / "short.parquet"
     write_scene(scene_of({"a": straight(range(60), 1)}), scene)
-    with pytest.raises(InputError, match=r"for 6 s, got none; .* for 6 s after it; --horizon 5 would score 10"):
+    with pytest.raises(
+        InputError, match=r"for 6 s, got none; .* for 6 s after it, at least every 1 s; --horizon 5 would score 10"
+    ):
         evaluate("scenes", scene, None, ["cv"])
     report = evaluate("scenes", scene, None, ["cv"], horizon_s=5.0)
     assert report["counts"]["whole"] == 10

@@ -84,6 +84,12 @@ def test_what_is_not_known_bounds_nothing() -> None:
     assert "every rate is served" in "\n".join(domain_lines(unknown))
 
 
+def test_a_rate_at_which_tracks_are_forgotten_is_not_said_to_be_served() -> None:
+    slow = replace(DOMAIN, rates_hz=((0.4, 500), (10.0, 1000)))
+    said = "served from 1 to 60 Hz (from 0.2 Hz with a TrackPolicy.timeout_s above 1 s)"
+    assert domain_lines(slow)[-3].endswith(said)
+
+
 def test_it_reads_as_sentences() -> None:
     assert domain_lines(DOMAIN) == [
         "car: 1,000 windows, 0.0 to 20.0 m/s, served up to 26.0 m/s",

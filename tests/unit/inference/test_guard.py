@@ -247,8 +247,8 @@ class Late:
         self.line.inner.act = lambda answer: answer
         self.line.guard.budget_s = AMPLE_S
         self.go.set()
-        assert self.line.guard._late is not None
-        self.line.guard._late[0].exception(AMPLE_S)
+        assert self.line.guard._owner.late_call is not None
+        self.line.guard._owner.late_call.exception(AMPLE_S)
 
 
 @pytest.fixture
@@ -359,8 +359,8 @@ def test_a_filter_behind_a_guard_loses_no_ground() -> None:
         feed(step)
     slow.hold, guard.budget_s = False, AMPLE_S
     go.set()
-    assert guard._late is not None
-    guard._late[0].exception(AMPLE_S)
+    assert guard._owner.late_call is not None
+    guard._owner.late_call.exception(AMPLE_S)
     np.testing.assert_allclose(feed(25).position_m[0, 0, :, 0], 50 + 20 * TIME_S, atol=0.05)
     guard.close()
 
@@ -372,8 +372,8 @@ def test_closing_waits_for_a_running_call_and_ends_the_thread(late: Late) -> Non
     worker = late.line.guard._worker
     assert isinstance(worker, Worker)
     assert not worker._thread.is_alive()
-    assert late.line.guard._late is not None
-    assert late.line.guard._late[0].done()
+    assert late.line.guard._owner.late_call is not None
+    assert late.line.guard._owner.late_call.done()
     late.line.guard.close()  # twice does no harm
     assert late.line.feed(0.1, "a").source.tolist() == [Source.PHYSICS]
     assert "thread has ended" in late.line.guard.counters.last_failure
@@ -402,13 +402,34 @@ def test_a_guard_that_is_dropped_takes_its_thread_along() -> None:
 
 
 def test_a_guard_refuses_what_cannot_work() -> None:
-    for budget_s in (0.0, -1.0, float("nan")):
-        with pytest.raises(ConfigError, match="budget_s: expected a number above 0"):
-            GuardOptions(budget_s)
     with pytest.raises(InputError, match="fallback: expected the predictor's times"):
         Guard(Inner(), GuardOptions(fallback=ConstantVelocity(TIME_S[:1])))
+    itself = KalmanConstantVelocity(TIME_S)
+    with pytest.raises(InputError, match="fallback: expected another predictor than kalman itself; load one more"):
+        Guard(itself, GuardOptions(fallback=itself))
     with pytest.raises(InputError, match="fallback: expected at most 1 modes, got 2"):
         Guard(ConstantVelocity(TIME_S), GuardOptions(fallback=Inner()))
+
+
+@pytest.mark.parametrize("budget_s", [0.0, -1.0, float("nan"), float("inf"), 1e10, True, "0.05", np.bool_(True)])
+def test_a_budget_that_no_timer_takes_is_refused(budget_s: Any) -> None:
+    with pytest.raises(ConfigError, match="budget_s: expected a number above 0 and at most 3600, got"):
+        GuardOptions(budget_s)
+
+
+@pytest.mark.parametrize("max_objects", [0, -1, 64.0, 1.5, float("nan"), True, "64", np.float64(64.0)])
+def test_a_limit_that_is_no_whole_number_is_refused(max_objects: Any) -> None:
+    with pytest.raises(ConfigError, match="max_objects: expected a whole number from 1 on, got"):
+        GuardOptions(max_objects=max_objects)
+
+
+@pytest.mark.parametrize(("budget_s", "max_objects"), [(1, np.int64(1)), (np.float32(60.0), 1), (60, np.uint8(1))])
+def test_numbers_of_numpy_work(budget_s: Any, max_objects: Any) -> None:
+    guard, store = Guard(Inner(), GuardOptions(budget_s, max_objects)), TrackStore()
+    seen = store.update(frame(0.0, {"a": (0.0, 0.0), "b": (9.0, 0.0)}), 0)[1]
+    assert seen is not None
+    assert sorted(guard.answer(seen).source.tolist()) == [Source.MODEL, Source.PHYSICS]
+    guard.close()
 
 
 def test_no_rows_are_no_trouble(either: Line) -> None:

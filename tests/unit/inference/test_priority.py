@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.frames import frame, observed
 from trajnet.context.surroundings import InputRequirements, Surroundings
-from trajnet.errors import ConfigError, InputError
+from trajnet.errors import InputError
 from trajnet.inference import Guard, GuardOptions, KalmanConstantVelocity, Stream
 from trajnet.inference.priority import Ego, most_important
 from trajnet.tracking.store import Observations
@@ -117,8 +118,6 @@ def test_a_limit_that_is_not_reached_changes_nothing() -> None:
     seen = observed(frame(0.0, {"a": (0, 0), "b": (1, 0)}))
     assert guard.answer(seen).source.tolist() == [Source.MODEL] * 2
     assert guard.counters.over_limit_rows == 0
-    with pytest.raises(ConfigError, match="max_objects: expected a number above 0, got 0"):
-        GuardOptions(max_objects=0)
 
 
 def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
@@ -134,6 +133,24 @@ def test_who_is_not_served_is_still_somebodys_neighbour() -> None:
     around = model.asked[0].surroundings
     assert around is not None
     assert around.neighbours[..., :2].tolist() == [[[-3.0, 0.0]], [[-28.0, 0.0]]]  # a, who is not asked for; b
+
+
+def test_nothing_is_looked_up_around_who_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Looking(Shown):
+        requirements = InputRequirements(neighbours=1)
+
+    made, real = list[int](), Observations.make_surroundings
+
+    def counted(seen: Observations, *of: Any, **more: Any) -> Surroundings:
+        found = real(seen, *of, **more)
+        made.append(len(found.neighbours))
+        return found
+
+    monkeypatch.setattr(Observations, "make_surroundings", counted)
+    for limit in (2, None):
+        stream = Stream(Looking(), guard=GuardOptions(max_objects=limit))
+        stream.update(frame(0.0, {name: (float(x), 0.0) for x, name in enumerate("abcdefg")}), 0)
+    assert made == [2, 7]
 
 
 def test_surroundings_that_cannot_be_made_are_a_failure_like_any(monkeypatch: pytest.MonkeyPatch) -> None:

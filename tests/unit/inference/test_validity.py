@@ -10,8 +10,8 @@ import pytest
 
 from tests.frames import frame, observed
 from trajnet.inference import ConstantVelocity, validity
-from trajnet.inference.validity import REACH_SLACK_M, servable_rows
-from trajnet.types import ObjectClass, Prediction, Source
+from trajnet.inference.validity import REACH_SLACK_M, STEP_SLACK_M, servable_rows
+from trajnet.types import FloatArray, ObjectClass, Prediction, Source
 
 TIME_S = np.array([1.0, 2.0])
 PLACES = {"a": (0.0, 0.0), "b": (5e5, 4e6), "c": (20.0, 0.0)}
@@ -62,17 +62,30 @@ def test_one_broken_row_is_refused(name: str, value: Any) -> None:
 
 
 def test_a_path_reaches_as_far_as_its_class_can_get() -> None:
-    """A pedestrian: 12 m/s for 1 and 2 s, with 10 m to spare."""
-    for x_m, served in ((12.0 + REACH_SLACK_M - 0.1, True), (12.0 + REACH_SLACK_M + 0.1, False)):
-        path_m = np.array([[[x_m, 0.0], [24.0, 0.0]]]) + SEEN.position_m[1]
-        assert bool(servable_rows(changed("position_m", path_m), SEEN)[1]) is served
+    """A pedestrian: 12 m/s for 1 and 2 s, with 10 m to spare, in whatever direction."""
+    for direction in (np.array([1.0, 0.0]), np.array([0.6, -0.8])):
+        for far_m, served in ((12.0 + REACH_SLACK_M - 0.1, True), (12.0 + REACH_SLACK_M + 0.1, False)):
+            path_m = np.array([[[far_m], [24.0]]]) * direction + SEEN.position_m[1]
+            assert bool(servable_rows(changed("position_m", path_m), SEEN)[1]) is served
 
 
 def test_a_path_moves_from_point_to_point_as_fast_as_its_class_can() -> None:
-    """Within reach of the pedestrian at 1 and at 2 s, but 12 m/s for 1 s and 10 m to spare lie between the points."""
-    for back_m, served in ((-11.9, True), (-12.1, False)):
-        path_m = np.array([[[10.0, 0.0], [back_m, 0.0]]]) + SEEN.position_m[1]
-        assert servable_rows(changed("position_m", path_m), SEEN).tolist() == [True, served, True]
+    """Within reach of the pedestrian at 1 and at 2 s, but between the points lie 12 m/s for 1 s and a little noise."""
+    for direction in (np.array([1.0, 0.0]), np.array([0.6, -0.8])):
+        for back_m, served in ((12.0 + STEP_SLACK_M - 0.1, True), (12.0 + STEP_SLACK_M + 0.1, False)):
+            path_m = np.array([[[10.0], [10.0 - back_m]]]) * direction + SEEN.position_m[1]
+            assert servable_rows(changed("position_m", path_m), SEEN).tolist() == [True, served, True]
+
+
+def test_no_step_after_the_first_is_faster_than_the_class_by_more_than_noise() -> None:
+    """A path that jumps to and fro by 22 m in 0.5 s, always within reach of the present place of who walks."""
+    time_s: FloatArray = np.linspace(0.5, 8.0, 16)
+    jumps_m = np.where(np.arange(16) % 2, 7.9, -7.9)[:, None] * np.ones(2)
+    plain = ConstantVelocity(time_s).predict(SEEN)
+    for share, served in ((1.0, False), (0.5, False), (0.28, True)):  # 0.28: 6.3 m in 0.5 s
+        answer = replace(plain, position_m=np.where(np.arange(3)[:, None, None, None] == 1,
+            SEEN.position_m[:, None, None] + share * jumps_m, plain.position_m))  # fmt: skip
+        assert servable_rows(answer, SEEN).tolist() == [True, served, True]
 
 
 def test_symmetric_to_the_last_digit_of_float32_is_symmetric() -> None:

@@ -212,10 +212,17 @@ def test_what_is_not_measured_is_zero_never_nan() -> None:
 
 
 @pytest.mark.parametrize("name", ["timeout_s", "late_s", "reset_jump_s", "heading_step_m"])
-@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf"), "1", True])
 def test_a_policy_of_nonsense_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"{name}: expected a number above 0"):
         TrackPolicy(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["timeout_s", "late_s", "reset_jump_s"])
+def test_a_time_that_64_bits_do_not_hold_is_refused(name: str) -> None:
+    too_long_s: Any = 1e10
+    with pytest.raises(ConfigError, match=f"{name}: expected a number above 0 and at most 1e"):
+        TrackPolicy(**{name: too_long_s})
 
 
 def headings(path: list[tuple[float, float]], measured: dict[int, float] | None = None) -> list[float]:

@@ -12,13 +12,12 @@ best expert): an object may behave anew at any moment, and the paths of the mode
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from trajnet.arrays import grown
-from trajnet.config import require
+from trajnet.config import require, require_number
 from trajnet.inference.judging.limits import clearly_beyond
 from trajnet.types import BoolArray, Expert, FloatArray, IntArray
 
@@ -28,6 +27,10 @@ EXPERTS = int(Expert.UNKNOWN)
 CHANGES_MPS2 = 0.2
 #: Lower limit of a log likelihood: a leap of the tracker must not decide for good.
 FLOOR = -12.0
+#: The largest time and scale of the options (s, m): times are counted in 64 bits of ns.
+LONGEST_S = 1e6
+#: The most answers of each track that are kept.
+MOST_ANSWERS = 1000
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class JudgingOptions:
     often. horizons_s: ages at which each is judged; those beyond the predictor's last time are left out. prior: of
     model, constant velocity, standing.
     scale_floor_m, scale_mps: the scale of an error. memory_s, doubt: see above. The defaults were chosen on recordings
-    other than those of docs/self-judging.md.
+    other than those of docs/self-judging.md. Raises ConfigError for what is out of range.
     """
 
     weigh: bool = True
@@ -60,12 +63,19 @@ class JudgingOptions:
 
     def __post_init__(self) -> None:
         for name in ("cadence_s", "scale_floor_m", "scale_mps", "memory_s"):
-            value = getattr(self, name)
-            require(math.isfinite(value) and value > 0, f"{name}: expected a number above 0, got {value}")
+            require_number(name, getattr(self, name), most=LONGEST_S)
+        for name, values in (("horizons_s", self.horizons_s), ("prior", self.prior)):
+            for value in values:
+                require_number(name, value, most=LONGEST_S)
         require(0.0 <= self.doubt < 1.0, f"doubt: expected a share from 0 to below 1, got {self.doubt}")
         rising = all(a < b for a, b in zip((0.0, *self.horizons_s), self.horizons_s, strict=False))
         require(
             len(self.horizons_s) > 0 and rising, f"horizons_s: expected rising times above 0, got {self.horizons_s}"
+        )
+        require(
+            self.horizons_s[-1] <= MOST_ANSWERS * self.cadence_s,
+            f"cadence_s: expected at least 1/{MOST_ANSWERS} of the last horizon, {self.horizons_s[-1]:g} s, "
+            f"got {self.cadence_s}",
         )
         proper = len(self.prior) == EXPERTS and min(self.prior) > 0 and abs(sum(self.prior) - 1.0) < 1e-9
         require(proper, f"prior: expected three numbers above 0 whose sum is 1, got {self.prior}")

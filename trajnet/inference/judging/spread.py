@@ -84,7 +84,8 @@ class AdaptiveSpread:
         self._twice_between = np.repeat(2.0 * self._between, 4, axis=1)  # of squares, for each element of a covariance
         self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
         np.exp(self._log_factor @ self._twice_between, out=self._squared[:GROUPS])
-        self._begun, self._phase, self._last_ns = 0.0, 0.0, 0
+        self._begun, self._phase = 0.0, 0.0
+        self._last_ns: int | None = None  # None before the first frame: 0 is a time like any other
         self.judgements = 0
         length = self._ring.length
         self._kept = _Kept(
@@ -129,7 +130,7 @@ class AdaptiveSpread:
         as often as they are published. Those of objects just seen err in ways of their own.
         """
         now_ns, cadence_ns = observations.timestamp_ns, round(CADENCE_S * 1e9)
-        step_ns = now_ns - self._last_ns
+        step_ns = 0 if self._last_ns is None else now_ns - self._last_ns
         if not 0 < step_ns <= cadence_ns:
             step_ns = round(FRAMES_APART_S * 1e9)
         self._last_ns = now_ns

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trajnet.config import require_whole
 from trajnet.errors import ConfigError, ContractError, DependencyError
 from trajnet.inference.contract import Contract, check_tensors
 
@@ -109,8 +110,7 @@ def open_session(
     """
     if provider not in PROVIDERS:
         raise ConfigError(f"provider: expected one of {', '.join(PROVIDERS)}, got {provider!r}")
-    if threads < 1:
-        raise ConfigError(f"threads: expected at least 1, got {threads}")
+    require_whole("threads", threads)
     gpu.check(provider)
     if not path.is_file():
         raise ContractError(f"{path}: expected a model file exported by `trajnet export`, got no such file")
@@ -122,7 +122,7 @@ def open_session(
             f"{', '.join(available)}; install trajnet-av[gpu] instead of trajnet-av[cpu]"
         )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = int(threads)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -257,3 +257,13 @@ def test_rows_of_physics_are_left_alone() -> None:
 def test_horizons_beyond_the_predictors_are_left_out() -> None:
     spread = AdaptiveSpread(1, np.array([0.5, 1.0, 1.5, 2.0]))
     assert spread.factors.shape == (6, 4)
+
+
+@pytest.mark.parametrize("shift_s", [0.25, 1.0, 2.0, -1.0, 1.7e9])
+def test_the_time_of_the_first_frame_changes_nothing(shift_s: float) -> None:
+    shift_ns = round(shift_s * 1e9)
+    begun, later = (Stream(Uncertain(0.5), judging=SPREAD_ONLY) for _ in range(2))
+    for one in traffic(12.0):
+        moved = replace(one, timestamp_ns=one.timestamp_ns + shift_ns)
+        answer, shifted = begun.update(one, one.timestamp_ns), later.update(moved, moved.timestamp_ns)
+        assert answer.covariance_m2.tobytes() == shifted.covariance_m2.tobytes()

@@ -167,7 +167,7 @@ def test_a_model_without_a_card(exported: Path, tmp_path: Path) -> None:
 def test_arguments(exported: Path) -> None:
     with pytest.raises(ConfigError, match="provider: expected one of cpu, cuda, tensorrt, got 'gpu'"):
         OnnxPredictor(exported, provider="gpu")
-    with pytest.raises(ConfigError, match="threads: expected at least 1, got 0"):
+    with pytest.raises(ConfigError, match="threads: expected a whole number from 1 on, got 0"):
         OnnxPredictor(exported, threads=0)
     with pytest.raises(ContractError, match=r"expected cv, ctrv, kalman or the path of an \.onnx file, got 'lstm'"):
         load_predictor("lstm")
