@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajnet.cli.files import require_folders
+from trajnet.cli.files import require_outputs
 from trajnet.cli.own import MapFile, warn_of_mistakes
 from trajnet.cli.predictor import Model, Provider, Threads, one_model, open_predictor
 from trajnet.errors import ConfigError
@@ -59,9 +59,10 @@ def predict(
 
     if out is None and picture is None:
         raise ConfigError("out: expected a file for the paths, or --picture for a drawing, got neither")
-    require_folders(out=out, picture=picture)
     files = [file for path in scenes for file in ([path] if is_bag(path) else find_scenes(path))]
-    predictor = open_predictor(one_model(model), provider, threads, GpuOptions())
+    chosen = one_model(model)
+    require_outputs([*files, map_file, chosen], out=out, picture=picture)
+    predictor = open_predictor(chosen, provider, threads, GpuOptions())
     drawn, console, errors = "", Console(), Console(stderr=True)
 
     def found() -> Iterator[tuple[str, Prediction]]:

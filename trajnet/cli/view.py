@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trajnet.cli.files import require_folders
+from trajnet.cli.files import require_outputs
 from trajnet.cli.own import MapFile
 from trajnet.cli.predictor import Model, Provider, Threads, one_model, open_predictor
 
@@ -42,9 +42,9 @@ def view(
     from trajnet.ros.bag_import import open_scene
     from trajnet.view import open_viewer, write_foxglove, write_rerun
 
-    require_folders(save=save, mcap=mcap)
-    console = Console()
-    predictor = open_predictor(one_model(model), provider, threads, GpuOptions())
+    chosen, console = one_model(model), Console()
+    require_outputs([scene, map_file, chosen], save=save, mcap=mcap)
+    predictor = open_predictor(chosen, provider, threads, GpuOptions())
     loaded = with_map_of(open_scene(scene, with_map=True), map_file)
     if save is None and mcap is None:
         open_viewer(loaded, predictor)
