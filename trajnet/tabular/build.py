@@ -192,7 +192,7 @@ def _classes(columns: Columns, named: dict[str, str], options: TableOptions) -> 
     known = known_classes(options.classes)
     found, wrong = [], Counter[str]()
     for text in texts(columns[named["class"]]):
-        lower = "unknown" if text is None or not text.strip() else text.strip().lower()
+        lower = "unknown" if text is None else text.strip().lower()
         if lower not in known and OTHERS not in known:
             wrong[str(text)] += 1
         found.append(known.get(lower, known.get(OTHERS, 0)))

@@ -276,3 +276,11 @@ def test_a_table_of_several_recordings_becomes_a_scene_for_each(run: Any, tmp_pa
     path.write_text(path.read_text().replace(",7\n", ",8_a\n"))
     same = run("convert", path, out, "--split-by", "recordingId")
     assert (same.code, "that differ as names of files" in " ".join(same.err.split())) == (2, True)
+
+
+def test_rows_of_a_csv_without_an_id_are_no_object(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "nameless.csv"
+    path.write_text((HEADER + rows()).replace("0.2,0,", "0.2,,").replace(",1,car", ",b,car"))
+    done = run("convert", path, tmp_path / "out")
+    assert done.code == 2
+    assert "column track_id: expected an id in every row, got none in row 2" in done.err

@@ -87,6 +87,8 @@ def test_a_track_has_the_class_of_most_of_its_rows() -> None:
         ({"time_s": None, "timestamp_ns": [0.0, 0.1, 0.1]}, {}, "expected whole nanoseconds, got 0.1"),
         ({"time_s": [0.0, np.nan, 0.1]}, {}, "column time_s: expected a time in every row, got none in row 1"),
         ({"track_id": ["b", None, "a"]}, {}, "expected an id in every row, got none in row 1"),
+        ({"track_id": ["b", "", "a"]}, {}, "expected an id in every row, got none in row 1"),
+        ({"track_id": ["b", "b", "  "]}, {}, "expected an id in every row, got none in row 2"),
         ({"x": ["1", "east", "3"]}, {}, "column x, row 1: expected a number, got 'east'"),
         ({"class": ["Van", "car", "Van"]}, {}, r"got Van \(2 rows\); name them in a file for classes"),
         ({"x": [1.0]}, {}, "expected columns of one length"),
