@@ -100,7 +100,7 @@ def _named(columns: Columns, options: TableOptions) -> tuple[dict[str, str], lis
             named[role] = found[0]
     lacking = [role for role in REQUIRED if role not in named]
     if lacking:
-        raise InputError(_lacking(lacking, by_lower, columns))
+        raise InputError(_lacking(lacking, by_lower, list(columns)))
     taken = ", ".join(f"{role} from {named[role]}" for role in named if role not in stated)
     unused = [name for name in columns if name not in named.values()]
     notes = [f"columns: {taken or 'all as stated'}"]
@@ -112,7 +112,14 @@ def _named(columns: Columns, options: TableOptions) -> tuple[dict[str, str], lis
     return named, notes
 
 
-def _lacking(lacking: list[str], by_lower: dict[str, str], columns: Columns) -> str:
+def lacking_words(names: list[str]) -> str:
+    """Return what a table with columns of these names lacks, in words; "" where nothing."""
+    by_lower = {name.lower(): name for name in reversed(names)}
+    lacking = [role for role in REQUIRED if not any(s in by_lower for s in SPELLINGS[role])]
+    return _lacking(lacking, by_lower, names) if lacking else ""
+
+
+def _lacking(lacking: list[str], by_lower: dict[str, str], columns: list[str]) -> str:
     degrees = [by_lower[s] for role in ("x", "y") for s in DEGREES[role] if s in by_lower]
     if len(degrees) == 2 and set(lacking) <= {"x", "y"}:
         return (
@@ -122,7 +129,7 @@ def _lacking(lacking: list[str], by_lower: dict[str, str], columns: Columns) -> 
     shown = ",".join(f"{role}=NAME" for role in lacking)
     return (
         f"columns: expected {', '.join(lacking)}, got a table with {', '.join(columns)}; "
-        f"state them with columns {shown}"
+        f"state them with columns {shown} (trajnet convert --columns)"
     )
 
 
