@@ -41,7 +41,7 @@ def predict(
 
     Columns: scene, timestamp_ns, track_id, mode (0 is the most probable), probability, time_s (after timestamp_ns),
     x, y, yaw, covariance_xx, covariance_xy, covariance_yy (m, rad, m^2; map frame), source (model, physics,
-    stale, judged), age_s, expert.
+    stale, judged), age_s, expert, file (scenes of several files may have one name).
 
         trajnet predict tracks.parquet --out paths.parquet
 
@@ -65,7 +65,7 @@ def predict(
     predictor = open_predictor(chosen, provider, threads, GpuOptions())
     drawn, console, errors = "", Console(), Console(stderr=True)
 
-    def found() -> Iterator[tuple[str, Prediction]]:
+    def found() -> Iterator[tuple[str, Path, Prediction]]:
         nonlocal drawn
         for file in files:
             scene = with_map_of(open_scene(file, with_map=True), map_file)
@@ -77,7 +77,7 @@ def predict(
             for index, prediction in predict_scene(scene, predictor, wanted):
                 if picture is not None and not drawn and index >= middle:
                     drawn = scene_picture(scene, prediction, index)
-                yield scene.scene_id, prediction
+                yield scene.scene_id, file, prediction
 
     if out is not None:
         rows = write_paths(out, found())
