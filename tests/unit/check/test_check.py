@@ -76,6 +76,10 @@ def microseconds_as_nanoseconds(c: dict[str, Any]) -> dict[str, Any]:
     return {**c, "time": c["time"] // 1000}
 
 
+def nanoseconds_as_milliseconds(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "time": c["time"] * 1_000_000}
+
+
 def compass(c: dict[str, Any]) -> dict[str, Any]:
     return {**c, "heading": 90 - np.degrees(c["heading"])}
 
@@ -121,7 +125,9 @@ def swapped_sizes(c: dict[str, Any]) -> dict[str, Any]:
         (degrees_as_metres, "degrees", "longitude and latitude taken as metres"),
         (only_places_as_degrees, "degrees", "longitude and latitude taken as metres"),
         (milliseconds_as_nanoseconds, "time_unit", "milliseconds taken as nanoseconds"),
-        (microseconds_as_nanoseconds, "time_unit", "microseconds taken as nanoseconds"),
+        (microseconds_as_nanoseconds, "time_unit", "microseconds taken as nanoseconds (units time=us)"),
+        (microseconds_as_nanoseconds, "time_unit", "like seconds taken as milliseconds (units time=s), or"),
+        (nanoseconds_as_milliseconds, "time_unit", "like microseconds taken as seconds (units time=us), or nano"),
         (compass, "heading", "compass"),
         (y_down, "heading", "the y axis points to the other side"),
         (backwards, "heading", "backwards"),
