@@ -12,6 +12,8 @@ from trajnet.types import CLASS_NAMES, FloatArray, Scene
 #: Periods of recordings, s: 200 Hz to one frame in 5 s.
 PERIOD_S = (0.005, 5.0)
 TIME_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+#: No map projection of the earth has places farther from its origin, m.
+FARTHEST_M = 1e8
 #: Metres of one degree, of longitude up to 60 degrees north: what positions in degrees make of speeds.
 DEGREE_M = (50_000.0, 120_000.0)
 #: The speed in m/s that 95 % of a class's moves stay under.
@@ -41,6 +43,21 @@ def _time_cause(factor: float) -> str:
         if np.isclose(TIME_NS[unit] / TIME_NS[wrong], factor)
     ]
     return f"The times look like {', or '.join(taken)}"
+
+
+def far_findings(scene: Scene) -> list[Finding]:
+    """Return positions that are nowhere on the earth."""
+    far = (np.abs(scene.position_m) > FARTHEST_M).any(axis=1)
+    if not far.any():
+        return []
+    row = int(far.argmax())
+    name, (x, y) = scene.track_id[scene.row_track[row]], scene.position_m[row]
+    sentence = (
+        f"{int(far.sum()):,} of {len(far):,} positions are more than {FARTHEST_M / 1000:,.0f} km from the origin, "
+        f"the first of track {name!r} at ({x:.3g}, {y:.3g}) m"
+    )
+    cause = "They look like a placeholder (leave out what is not measured), or another unit (units length=cm or mm)"
+    return [Finding("mistake", "far", sentence, cause)]
 
 
 def degree_findings(scene: Scene, steps: Pairs) -> list[Finding]:

@@ -145,6 +145,22 @@ def test_each_mistake_is_named(spoil: Callable[[dict[str, Any]], dict[str, Any]]
     assert cause in found.get(check, ""), found
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("far", [1e300, 1e20, 1.7e308])
+def test_places_that_are_nowhere_are_one_mistake(far: float) -> None:
+    columns = street()
+    columns["x"] = np.where(np.arange(len(columns["x"])) % 2, far, -far)
+    found = checked(columns)
+    assert [f.check for f in found.findings] == ["far"]
+    said = found.findings[0].sentence
+    assert said.startswith(
+        "360 of 360 positions are more than 100,000 km from the origin, the first of track 'o0' at ("
+    )
+    columns["x"] = street()["x"]
+    columns["x"][7] = far
+    assert "1 of 360 positions" in mistakes(checked(columns))["far"]
+
+
 def test_people_may_look_aside() -> None:
     columns = street()
     aside = np.where(columns["class"] == "pedestrian", np.radians(35.0), 0.0)
