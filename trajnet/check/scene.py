@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from trajnet.check import quality
-from trajnet.check.direction import heading_findings, velocity_findings
+from trajnet.check.direction import heading_findings, stuck_findings, velocity_findings
 from trajnet.check.domain import domain_findings
 from trajnet.check.finding import Finding, SceneCheck
 from trajnet.check.map_fit import map_findings
@@ -45,8 +45,10 @@ def _checked(scene: Scene, model: Contract | None) -> SceneCheck:
 
 
 def _of_motion(scene: Scene, steps: Pairs, legs: Pairs, period_s: float) -> list[Finding]:
+    walked = legs_of(scene, period_s, WALKED_LEG_S)
     return [
-        *heading_findings(legs, legs_of(scene, period_s, WALKED_LEG_S)),
+        *heading_findings(legs, walked),
+        *stuck_findings(walked),
         *velocity_findings(legs),
         *speed_findings(legs),
         *quality.rate_findings(scene, steps, period_s),
