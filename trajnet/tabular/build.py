@@ -148,7 +148,11 @@ def _read(columns: Columns, named: dict[str, str], options: TableOptions, notes:
         return numbers(named[role], columns[named[role]]) if role in named else np.full(count, np.nan)
 
     velocity_mps = np.stack([column("vx"), column("vy")], axis=1) * SPEED_MPS[options.units.speed]
+    _note_unusable("velocities", np.isinf(velocity_mps).any(axis=1), notes)
     velocity_mps[~np.isfinite(velocity_mps).all(axis=1)] = np.nan
+    size_m = np.stack([column("length"), column("width")], axis=1) * length_m
+    for axis, name in enumerate(("lengths", "widths")):
+        _note_unusable(name, np.isinf(size_m[:, axis]) | (size_m[:, axis] <= 0), notes)
     found = _Table(
         timestamp_ns=timestamp_ns,
         track=track,
@@ -157,7 +161,7 @@ def _read(columns: Columns, named: dict[str, str], options: TableOptions, notes:
         position_m=np.stack([column("x"), column("y")], axis=1) * (1.0 if options.crs else length_m),
         yaw_rad=_angles(column("heading"), named.get("heading", ""), options.units.angle, notes),
         velocity_mps=velocity_mps,
-        size_m=np.stack([column("length"), column("width")], axis=1) * length_m,
+        size_m=size_m,
         is_target=columns[named["target"]].astype(np.bool_) if "target" in named else np.zeros(count, np.bool_),
         frame_number=column("frame").astype(np.int64) if "frame" in named else None,
         notes=notes,
@@ -165,6 +169,13 @@ def _read(columns: Columns, named: dict[str, str], options: TableOptions, notes:
     if options.crs is not None:
         _project(found, options, length_m)
     return found
+
+
+def _note_unusable(what: str, wrong: BoolArray, notes: list[str]) -> None:
+    """Say how many values of a column nothing can have; wrong (R,)."""
+    if wrong.any():
+        why = "infinite" if what in ("velocities", "headings") else "infinite or not above 0"
+        notes.append(f"mended: {int(wrong.sum()):,} {what} are {why} and count as not measured")
 
 
 def _project(table: _Table, options: TableOptions, length_m: float) -> None:
@@ -186,6 +197,7 @@ def _angles(values: FloatArray, name: str, unit: str | None, notes: list[str]) -
     if np.isfinite(values).any():
         words = "compass degrees, clockwise from north" if known == "compass" else known
         notes.append(f"headings read as {words}")
+    _note_unusable("headings", np.isinf(values), notes)
     values = np.where(np.isfinite(values), values, np.nan)
     if known == "rad":
         return values

@@ -62,6 +62,21 @@ def test_nulls_are_unknown_and_rows_without_a_place_are_left_out() -> None:
     assert "not in the table, and so unknown: class, velocity, length" in notes
 
 
+def test_values_that_nothing_can_have_are_counted() -> None:
+    table = {
+        **ROWS, "class": ["car"] * 3, "heading": [0.1, np.inf, np.nan], "vx": [-np.inf, np.inf, np.nan],
+        "vy": [0.0, 0.0, 0.0], "length": [-1.0, 0.0, 4.0], "width": [2.0, np.nan, np.inf],
+    }  # fmt: skip
+    scene, notes = scene_of_columns({name: np.array(v) for name, v in table.items()}, TableOptions())
+    assert [note for note in notes if note.startswith("mended")] == [
+        "mended: 2 velocities are infinite and count as not measured",
+        "mended: 2 lengths are infinite or not above 0 and count as not measured",
+        "mended: 1 widths are infinite or not above 0 and count as not measured",
+        "mended: 1 headings are infinite and count as not measured",
+    ]
+    assert (scene.velocity_valid.any(), scene.yaw_valid.sum(), scene.size_m[1, 0]) == (False, 1, 4.0)
+
+
 def test_repeated_rows_count_once_and_contradictions_are_refused() -> None:
     twice = {name: [*values, values[0]] for name, values in ROWS.items()}
     scene, notes = scene_of_columns({name: np.array(v) for name, v in twice.items()}, TableOptions())
