@@ -12,7 +12,7 @@ import typer
 from trajnet.cli import evaluate_tables as tables
 from trajnet.cli.evaluate_source import name_the_bag, prepared, with_map
 from trajnet.cli.evaluate_worst import Replayed, object_sinks, worst_page
-from trajnet.cli.files import STDOUT, emit_json, require_outputs
+from trajnet.cli.files import STDOUT, emit_json, require_outputs, require_suffix
 from trajnet.cli.own import MapFile
 from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
@@ -176,6 +176,8 @@ def evaluate(
     models = [model_file(name) for name in model or []]
     require_outputs([], json=json_file, report=report_file, resume=resume)  # which says itself what it can go on from
     require_outputs([data, map_file, *models], json=json_file, save=save, report=report_file, objects=objects)
+    if save is not None:
+        require_suffix("save", save, ".parquet")
     if dataset == "bag" and resume is not None:
         raise InputError("resume: expected none with dataset bag, whose scenes are made anew each time")
     if dataset != "bag" and (topic is not None or predictions_topic is not None):

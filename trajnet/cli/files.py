@@ -13,6 +13,15 @@ from trajnet.json_safe import json_safe, write_json
 
 #: As the file of --json: standard output, which then has the document alone.
 STDOUT = Path("-")
+#: How the files of these options end, whatever command they are of: what is in another one would not be what it says.
+ENDS_IN = {
+    "picture": (".svg",),
+    "report": (".html", ".htm"),
+    "gif": (".gif",),
+    "mp4": (".mp4",),
+    "mcap": (".mcap",),
+    "objects": (".parquet",),
+}
 #: Maps, recordings and models, which no format of scenes names by their suffix.
 OTHER_DATA = (".osm", ".xodr", ".mcap", ".db3", ".onnx")
 
@@ -32,6 +41,7 @@ def require_folders(**paths: Path | None) -> None:
 def require_outputs(reads: Iterable[Path | str | None], **outputs: Path | None) -> None:
     """Raise InputError unless every output is a file in a folder that exists, which nothing else is written to or read.
 
+    Neither may it end otherwise than what is written there (ENDS_IN).
     reads: what the command reads, files and folders; what is no path that exists, such as a model's name, is none.
     outputs: option -> its file, None where not given.
     """
@@ -41,6 +51,15 @@ def require_outputs(reads: Iterable[Path | str | None], **outputs: Path | None) 
         if path.resolve() == second.resolve() or (path.exists() and second.exists() and path.samefile(second)):
             raise InputError(f"{option}, {other}: expected a file for each, got {path} for both; name another")
     require_unread(given, reads)
+    for option, path in given:
+        if option in ENDS_IN:
+            require_suffix(option, path, *ENDS_IN[option])
+
+
+def require_suffix(option: str, path: Path, *suffixes: str) -> None:
+    """Raise InputError unless the file ends in one of these, in whatever case."""
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{option}: expected a file that ends in {' or '.join(suffixes)}, got {path}")
 
 
 def require_unread(outputs: Iterable[tuple[str, Path]], reads: Iterable[Path | str | None]) -> None:

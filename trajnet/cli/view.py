@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trajnet.cli.files import require_outputs
+from trajnet.cli.files import require_outputs, require_suffix
 from trajnet.cli.own import MapFile
 from trajnet.cli.predictor import Model, Provider, Threads, one_model, open_predictor
 
@@ -44,6 +44,8 @@ def view(
 
     chosen, console = one_model(model), Console()
     require_outputs([scene, map_file, chosen], save=save, mcap=mcap)
+    if save is not None:
+        require_suffix("save", save, ".rrd")
     predictor = open_predictor(chosen, provider, threads, GpuOptions())
     loaded = with_map_of(open_scene(scene, with_map=True), map_file)
     if save is None and mcap is None:

@@ -1,4 +1,4 @@
-"""Outputs never replace an input, nor one output another: refused before the work begins, by whatever name."""
+"""Outputs never replace an input, nor one output another, and end as what is in them: refused before the work."""
 
 from __future__ import annotations
 
@@ -61,6 +61,14 @@ REFUSED = {
     "predict scene.parquet --out hard.parquet": "out: ",
     "predict scene.parquet --out scenes/../scene.parquet": "out: ",
     "predict scenes --out scenes/scene.parquet": "out: ",
+    "predict scene.parquet --at 1 --picture new.png": "picture: expected a file that ends in .svg, got new.png",
+    "bench --picture new.png": "picture: expected a file that ends in .svg",
+    "replay scene.parquet --rate max --report new.txt": "report: expected a file that ends in .html or .htm",
+    "replay scene.parquet --rate max --gif new.mp4": "gif: expected a file that ends in .gif",
+    f"{EVALUATE} --save new.csv": "save: expected a file that ends in .parquet",
+    f"{EVALUATE} --objects new.csv": "objects: expected a file that ends in .parquet",
+    "view scene.parquet --save new.mcap": "save: expected a file that ends in .rrd",
+    "view scene.parquet --mcap new.rrd": "mcap: expected a file that ends in .mcap",
     "predict scene.parquet --out new.csv --picture new.csv": "out, picture: expected a file for each, got new.csv",
     "check scene.parquet --json scene.parquet": "json: ",
     "check scene.parquet --model m.onnx --json m.onnx": "json: ",
@@ -94,7 +102,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_an_output_that_is_an_input_is_refused(
+def test_what_cannot_be_an_output_is_refused(
     words: str, run: Run, inputs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TRAJNET_DATA", raising=False)
@@ -102,6 +110,7 @@ def test_an_output_that_is_an_input_is_refused(
     assert code == 2
     assert f"trajnet: {REFUSED[words]}" in said
     assert {name: Path(name).read_bytes() for name in inputs} == inputs
+    assert not list(Path().glob("new*"))
 
 
 def test_weights_of_a_run_are_not_trained_into_their_own_folder(run: Run, tmp_path: Path) -> None:
