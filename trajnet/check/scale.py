@@ -47,7 +47,7 @@ def _time_cause(factor: float) -> str:
 
 def far_findings(scene: Scene) -> list[Finding]:
     """Return positions that are nowhere on the earth."""
-    far = (np.abs(scene.position_m) > FARTHEST_M).any(axis=1)
+    far = np.asarray((np.abs(scene.position_m) > FARTHEST_M).any(axis=1))
     if not far.any():
         return []
     row = int(far.argmax())

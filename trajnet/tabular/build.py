@@ -148,7 +148,7 @@ def _read(columns: Columns, named: dict[str, str], options: TableOptions, notes:
         return numbers(named[role], columns[named[role]]) if role in named else np.full(count, np.nan)
 
     velocity_mps = np.stack([column("vx"), column("vy")], axis=1) * SPEED_MPS[options.units.speed]
-    _note_unusable("velocities", np.isinf(velocity_mps).any(axis=1), notes)
+    _note_unusable("velocities", np.asarray(np.isinf(velocity_mps).any(axis=1)), notes)
     velocity_mps[~np.isfinite(velocity_mps).all(axis=1)] = np.nan
     size_m = np.stack([column("length"), column("width")], axis=1) * length_m
     for axis, name in enumerate(("lengths", "widths")):
