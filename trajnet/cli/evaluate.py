@@ -173,6 +173,8 @@ def evaluate(
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
+    if dataset not in (names := [*registry.dataset_names(), "bag"]):
+        raise InputError(f"dataset: expected one of {', '.join(names)}, got {dataset!r}")
     models = [model_file(name) for name in model or []]
     require_outputs([], json=json_file, report=report_file, resume=resume)  # which says itself what it can go on from
     require_outputs([data, map_file, *models], json=json_file, save=save, report=report_file, objects=objects)
