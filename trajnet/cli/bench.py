@@ -96,7 +96,7 @@ def bench(
     if capacity and soak is not None:
         raise ConfigError("capacity, soak: expected one of them, got both; run the command twice")
     chosen = one_model(model)
-    require_outputs([chosen], json=json_file, picture=picture)
+    require_outputs([model_file(chosen)], json=json_file, picture=picture)
     sizes = parse_agents(agents or (DEFAULT_AGENTS if soak is None else str(SOAK_AGENTS)))
     if limit_ms is not None and (capacity or soak is not None or at not in sizes):
         raise ConfigError(f"limit-ms: expected --at to be one of the measured --agents, got {at}")

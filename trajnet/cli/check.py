@@ -10,7 +10,7 @@ import typer
 
 from trajnet.cli.files import STDOUT, emit_json, require_outputs
 from trajnet.cli.own import MapFile, show_checks
-from trajnet.cli.predictor import Model, one_model
+from trajnet.cli.predictor import Model, model_file, one_model
 
 if TYPE_CHECKING:
     from trajnet.check import SceneCheck
@@ -43,7 +43,7 @@ def check(
     console = Console(stderr=json_file == STDOUT)
     files = [file for path in scenes for file in ([path] if is_bag(path) else find_scenes(path))]
     chosen = one_model(model)
-    require_outputs([*files, map_file, chosen], json=json_file)
+    require_outputs([*files, map_file, model_file(chosen)], json=json_file)
     served = load_predictor(chosen).model_file
     contract = None if served is None else served.contract
     found: list[SceneCheck] = []

@@ -90,11 +90,17 @@ def _files_of(reads: Iterable[Path]) -> Iterator[tuple[Path, Path | None]]:
 
     for read in reads:
         if read.is_dir() and is_bag(read):
-            yield from ((file, None) for file in read.iterdir() if is_bag(file) or file.name == "metadata.yaml")
+            yield from ((file, None) for file in read.iterdir() if file.is_file() and _is_of_bag(file))
         elif read.is_file():
             yield from ((file, None) for file in (read, *companions_of(read)) if file.is_file())
         elif read.is_dir():
             yield from ((file, read) for file in read.rglob("*") if file.is_file())
+
+
+def _is_of_bag(file: Path) -> bool:
+    from trajnet.ros.bags import SUFFIXES
+
+    return file.suffix in SUFFIXES or file.name == "metadata.yaml"
 
 
 def _is_data(file: Path, root: Path) -> bool:

@@ -10,7 +10,7 @@ import typer
 
 from trajnet.cli.files import require_outputs
 from trajnet.cli.own import MapFile, warn_of_mistakes
-from trajnet.cli.predictor import Model, Provider, Threads, one_model, open_predictor
+from trajnet.cli.predictor import Model, Provider, Threads, model_file, one_model, open_predictor
 from trajnet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def predict(
         raise ConfigError("out: expected a file for the paths, or --picture for a drawing, got neither")
     files = [file for path in scenes for file in ([path] if is_bag(path) else find_scenes(path))]
     chosen = one_model(model)
-    require_outputs([*files, map_file, chosen], out=out, picture=picture)
+    require_outputs([*files, map_file, model_file(chosen)], out=out, picture=picture)
     predictor = open_predictor(chosen, provider, threads, GpuOptions())
     drawn, console, errors = "", Console(), Console(stderr=True)
 

@@ -21,6 +21,7 @@ from trajnet.cli.predictor import (
     SelfJudging,
     Threads,
     default_models,
+    model_file,
     open_predictor,
 )
 from trajnet.cli.progress import progress_passes
@@ -112,7 +113,7 @@ def replay(
     if whole_folder and report is not None and report.is_file():
         raise InputError(f"report: expected a folder for the pages of the scenes of {scene}, got the file {report}")
     names, page = default_models(model), None if whole_folder else report
-    require_outputs([scene, map_file, faults, *names], json=json_file, report=page, gif=gif, mp4=mp4)
+    require_outputs([scene, map_file, faults, *map(model_file, names)], json=json_file, report=page, gif=gif, mp4=mp4)
     films = Films(gif, mp4, start, stop, follow)
     films.require(models=len(names), whole_folder=whole_folder)
     predictors = [open_predictor(name, provider, threads, gpu) for name in names]

@@ -9,7 +9,7 @@ import typer
 
 from trajnet.cli.files import require_outputs, require_suffix
 from trajnet.cli.own import MapFile
-from trajnet.cli.predictor import Model, Provider, Threads, one_model, open_predictor
+from trajnet.cli.predictor import Model, Provider, Threads, model_file, one_model, open_predictor
 
 Save = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write a recording for rerun (.rrd) instead of opening its viewer.")
@@ -43,7 +43,7 @@ def view(
     from trajnet.view import open_viewer, write_foxglove, write_rerun
 
     chosen, console = one_model(model), Console()
-    require_outputs([scene, map_file, chosen], save=save, mcap=mcap)
+    require_outputs([scene, map_file, model_file(chosen)], save=save, mcap=mcap)
     if save is not None:
         require_suffix("save", save, ".rrd")
     predictor = open_predictor(chosen, provider, threads, GpuOptions())

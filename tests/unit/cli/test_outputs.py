@@ -148,6 +148,12 @@ def test_of_a_bag_its_recordings_are_read(tmp_path: Path) -> None:
             require_unread([("out", tmp_path / name)], [tmp_path])
 
 
+def test_a_bundled_model_is_an_input_by_its_name_too(run: Run, inputs: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "urban.json").symlink_to(default_model())
+    code, said = run("check", "scene.parquet", "--model", "urban", "--json", "urban.json")
+    assert (code, "json: expected a file that is not read, got urban.json" in said) == (2, True)
+
+
 def test_standard_output_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("-").write_text("a file of that name")
