@@ -10,6 +10,7 @@ crosswalks as pairs of lines (type zebra); Changchun's has none, they are drawn 
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -286,4 +287,6 @@ def main(folder: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", help="SinD's recordings: DATA/sind")
+    sys.exit(main(parser.parse_args().folder))

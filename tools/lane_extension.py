@@ -8,6 +8,7 @@ both ways to go on with where the vehicles were 10, 12 and 15 s later. The table
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -68,4 +69,6 @@ def main(paths: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("scenes", nargs="+", help="scene files")
+    sys.exit(main(parser.parse_args().scenes))

@@ -9,6 +9,7 @@ it. The table is the one of docs/ros.md; trajnet.inference.extension has the rul
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,4 +119,6 @@ def main(paths: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("scenes", nargs="+", help="scene files")
+    sys.exit(main(parser.parse_args().scenes))

@@ -11,8 +11,8 @@ Packages of PyTorch's CUDA build are left out: the machine decides which build i
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,9 @@ def constraint_lines(pins: dict[str, dict[str, str]]) -> list[str]:
 
 
 def main() -> None:
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    pins = dict(pins_of(json.loads(Path(name).read_text())) for name in sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("reports", nargs="+", type=Path, help="of pip, one for each Python")
+    pins = dict(pins_of(json.loads(report.read_text())) for report in parser.parse_args().reports)
     print(HEADER + "\n".join(constraint_lines(pins)))
 
 

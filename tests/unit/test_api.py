@@ -161,6 +161,9 @@ def test_representations_are_short_and_have_pictures(scene: trajnet.Scene) -> No
 def test_a_picture_has_every_object_and_path(scene: trajnet.Scene, tmp_path: Path) -> None:
     prediction = trajnet.predict(scene, frame=30)
     trajnet.plot(scene, prediction).save(tmp_path / "frame.svg")
+    with pytest.raises(InputError, match=r"picture: expected a file that ends in .svg, got .*frame.png"):
+        trajnet.plot(scene).save(tmp_path / "frame.png")
+    assert not (tmp_path / "frame.png").exists()
     root = ElementTree.parse(tmp_path / "frame.svg").getroot()
     space = "{http://www.w3.org/2000/svg}"
     titles = {e.text for e in root.iter(f"{space}title")}

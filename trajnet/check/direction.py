@@ -18,6 +18,12 @@ PLACEHOLDER_SHARE = 0.9
 #: A wrong convention is named if at least this share of the legs fits it and at most that share is as it should be.
 FITS, FAILS = 0.7, 0.5
 MIN_SPEED_MPS = 0.5
+#: What is measured to go so far (m) and gets no farther than this part of it is stuck; such a share of the legs is a
+#: doubt, such a one a mistake. No public recording has such a leg.
+STUCK_M, STUCK, STUCK_DOUBT, STUCK_MISTAKE = 2.0, 0.1, 0.02, 0.15
+#: Where three quarters of the measured speeds are so many times the implied ones, or as many times smaller, nothing was
+#: smoothed.
+FAR_OFF = 5.0
 
 SWAPPED = "x and y are swapped against it"
 MIRRORED = "the y axis points to the other side (as in images)"
@@ -89,6 +95,29 @@ def _headings_by_range(yaw_rad: FloatArray) -> list[Finding]:
     return [Finding("mistake", "heading", sentence, cause)]
 
 
+def stuck_findings(walked: Pairs) -> list[Finding]:
+    """Return whether what is measured to be on its way stays where it is, from legs on which people move too."""
+    scene = walked.scene
+    speed = np.hypot(*scene.velocity_mps.T)
+    both = scene.velocity_valid[walked.first] & scene.velocity_valid[walked.last]
+    expected_m = np.minimum(speed[walked.first], speed[walked.last]) * walked.dt_s
+    chosen = both & (expected_m > STUCK_M)
+    stuck = chosen & (walked.distance_m < np.minimum(STUCK * expected_m, LEG_M))  # longer ones show the ratio
+    share = stuck.sum() / max(chosen.sum(), 1)
+    if chosen.sum() < MIN_LEGS or share <= STUCK_DOUBT:
+        return []
+    name = scene.track_id[scene.row_track[walked.first[stuck.argmax()]]]
+    sentence = (
+        f"in {share:.0%} of the moves whose measured speed would take them {STUCK_M:g} m or more, objects stay where "
+        f"they are, the first of them {name!r}"
+    )
+    cause = (
+        "The positions are repeated, or the velocities of what stands are wrong. "
+        "Or positions and velocities are in different units"
+    )
+    return [Finding("mistake" if share > STUCK_MISTAKE else "doubt", "velocity_stuck", sentence, cause)]
+
+
 def velocity_findings(legs: Pairs) -> list[Finding]:
     """Return what is wrong with the directions and the size of measured velocities."""
     scene = legs.scene
@@ -115,12 +144,15 @@ def velocity_findings(legs: Pairs) -> list[Finding]:
 
 def _ratio_findings(ratio: FloatArray) -> list[Finding]:
     low, middle, high = np.percentile(ratio, [25, 50, 75])
-    if 0.67 < middle < 1.5 or high > 3 * low:
+    impossible = low > FAR_OFF or high < 1 / FAR_OFF
+    if 0.67 < middle < 1.5 or (high > 3 * low and not impossible):
         return []
     causes = [cause for value, cause in RATIOS if abs(np.log(middle / value)) < 0.12]
     sentence = f"the measured speeds are {middle:.3g} times those that the positions imply"
     if causes:
         return [Finding("mistake", "velocity_unit", sentence, causes[0])]
+    if impossible:
+        return [Finding("mistake", "velocity_unit", sentence, "The unit of velocities, positions or times is wrong")]
     return [Finding("doubt", "velocity_unit", sentence, "They are smoothed, or a unit is wrong")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajnet.check.finding import Finding
+from trajnet.check.finding import Finding, Severity
 from trajnet.check.scale import MAX_SPEED_MPS
 from trajnet.check.steps import Pairs
 from trajnet.tracking.policy import TrackPolicy
@@ -16,6 +16,9 @@ SAME_PLACE_M = 0.1
 MUCH_NOISE_M = 0.3
 #: From this share of the time after which a track is forgotten on, a late frame ends it.
 NEAR_TIMEOUT = 0.9
+#: More than this share of the steps, and at least so many, are no slip of a tracker. Public recordings have one at
+#: most.
+MANY_LEAPS, FEWEST_LEAPS = 0.05, 3
 #: So many objects do not all stand still by chance.
 CROWD = 3
 
@@ -96,7 +99,15 @@ def leap_findings(steps: Pairs) -> list[Finding]:
     name = steps.scene.track_id[steps.scene.row_track[row]]
     sentence = f"{count:,} steps are leaps, the first of track {name!r} by {steps.distance_m[far.argmax()]:.1f} m"
     cause = "Ids are used for several objects, or detections are wrong"
-    return [Finding("mistake" if share > 0.2 else "doubt", "leaps", sentence, cause)]
+    zero = (steps.scene.position_m == 0.0).any(axis=1)
+    of_zero = int((far & (zero[steps.first] | zero[steps.last])).sum())
+    if of_zero > 0.5 * count:
+        cause = (
+            f"{of_zero:,} of them to or from a place with a coordinate of 0: it looks like a placeholder; leave out "
+            "what is not measured"
+        )
+    severity: Severity = "mistake" if share > MANY_LEAPS and count >= FEWEST_LEAPS else "doubt"
+    return [Finding(severity, "leaps", sentence, cause)]
 
 
 def duplicate_findings(scene: Scene) -> list[Finding]:

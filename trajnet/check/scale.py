@@ -6,19 +6,14 @@ import numpy as np
 
 from trajnet.check.finding import Finding
 from trajnet.check.steps import Pairs
+from trajnet.tabular.options import TIME_NS
 from trajnet.types import CLASS_NAMES, FloatArray, Scene
 
 #: Periods of recordings, s: 200 Hz to one frame in 5 s.
 PERIOD_S = (0.005, 5.0)
-#: What the times must be multiplied by -> which units were taken for each other.
-TIME_FACTORS: dict[float, str] = {
-    1e9: "The times look like seconds taken as nanoseconds (units time=s)",
-    1e6: "The times look like milliseconds taken as nanoseconds (units time=ms)",
-    1e3: "The times look like microseconds taken as nanoseconds (units time=us), or milliseconds as microseconds",
-    1e-3: "The times are 1000 times too long: nanoseconds taken as microseconds, or milliseconds as seconds",
-    1e-6: "The times are a million times too long: nanoseconds taken as milliseconds, or microseconds as seconds",
-    1e-9: "The times look like nanoseconds taken as seconds (units time=ns)",
-}
+TIME_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+#: No map projection of the earth has places farther from its origin, m.
+FARTHEST_M = 1e8
 #: Metres of one degree, of longitude up to 60 degrees north: what positions in degrees make of speeds.
 DEGREE_M = (50_000.0, 120_000.0)
 #: The speed in m/s that 95 % of a class's moves stay under.
@@ -31,12 +26,38 @@ def time_findings(period_s: float) -> list[Finding]:
     low, high = PERIOD_S
     if low <= period_s <= high or not np.isfinite(period_s):
         return []
-    fitting = [factor for factor in TIME_FACTORS if low <= period_s * factor <= high]
+    fitting = [factor for factor in (1e9, 1e6, 1e3, 1e-3, 1e-6, 1e-9) if low <= period_s * factor <= high]
     sentence = f"a track is observed every {period_s:.3g} s"
     if not fitting:
         return [Finding("doubt", "time_unit", sentence, "Is the unit of the times right?")]
     best = min(fitting, key=lambda factor: abs(np.log10(period_s * factor / 0.1)))
-    return [Finding("mistake", "time_unit", sentence, TIME_FACTORS[best])]
+    return [Finding("mistake", "time_unit", sentence, _time_cause(best))]
+
+
+def _time_cause(factor: float) -> str:
+    """Return which units were taken for each other where times must be multiplied by this; any may have been read."""
+    taken = [
+        f"{name} taken as {other} (units time={unit})"
+        for unit, name in TIME_UNITS.items()
+        for wrong, other in TIME_UNITS.items()
+        if np.isclose(TIME_NS[unit] / TIME_NS[wrong], factor)
+    ]
+    return f"The times look like {', or '.join(taken)}"
+
+
+def far_findings(scene: Scene) -> list[Finding]:
+    """Return positions that are nowhere on the earth."""
+    far = np.asarray((np.abs(scene.position_m) > FARTHEST_M).any(axis=1))
+    if not far.any():
+        return []
+    row = int(far.argmax())
+    name, (x, y) = scene.track_id[scene.row_track[row]], scene.position_m[row]
+    sentence = (
+        f"{int(far.sum()):,} of {len(far):,} positions are more than {FARTHEST_M / 1000:,.0f} km from the origin, "
+        f"the first of track {name!r} at ({x:.3g}, {y:.3g}) m"
+    )
+    cause = "They look like a placeholder (leave out what is not measured), or another unit (units length=cm or mm)"
+    return [Finding("mistake", "far", sentence, cause)]
 
 
 def degree_findings(scene: Scene, steps: Pairs) -> list[Finding]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from trajnet.check import quality
-from trajnet.check.direction import heading_findings, velocity_findings
+from trajnet.check.direction import heading_findings, stuck_findings, velocity_findings
 from trajnet.check.domain import domain_findings
 from trajnet.check.finding import Finding, SceneCheck
 from trajnet.check.map_fit import map_findings
-from trajnet.check.scale import degree_findings, speed_findings, time_findings
+from trajnet.check.scale import degree_findings, far_findings, speed_findings, time_findings
 from trajnet.check.steps import WALKED_LEG_S, Pairs, legs_of, steps_of
 from trajnet.inference.contract import Contract
 from trajnet.types import CLASS_NAMES, Scene
@@ -23,11 +23,16 @@ def check_scene(scene: Scene, model: Contract | None = None) -> SceneCheck:
     Wrong units of time or place come alone: all else would follow from them. model: also compare with what it
     was trained on, if its file says so.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # places of 1e300 m are a finding, not NumPy's warning
+        return _checked(scene, model)
+
+
+def _checked(scene: Scene, model: Contract | None) -> SceneCheck:
     steps = steps_of(scene)
     period_s = float(np.median(steps.dt_s)) if len(steps.dt_s) else float("nan")
     legs = legs_of(scene, period_s)
     noise_m = quality.position_noise_m(steps, period_s)
-    findings = [*time_findings(period_s), *degree_findings(scene, steps)]
+    findings = [*time_findings(period_s), *far_findings(scene), *degree_findings(scene, steps)]
     facts = _facts(scene, legs, period_s, noise_m)
     if not findings:
         in_map, of_map = map_findings(legs)
@@ -40,8 +45,10 @@ def check_scene(scene: Scene, model: Contract | None = None) -> SceneCheck:
 
 
 def _of_motion(scene: Scene, steps: Pairs, legs: Pairs, period_s: float) -> list[Finding]:
+    walked = legs_of(scene, period_s, WALKED_LEG_S)
     return [
-        *heading_findings(legs, legs_of(scene, period_s, WALKED_LEG_S)),
+        *heading_findings(legs, walked),
+        *stuck_findings(walked),
         *velocity_findings(legs),
         *speed_findings(legs),
         *quality.rate_findings(scene, steps, period_s),

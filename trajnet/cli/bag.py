@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from trajnet.cli.files import require_unread
 from trajnet.cli.own import MapFile, show_checks
 from trajnet.cli.predictor import one_model
 from trajnet.errors import InputError
@@ -55,6 +56,7 @@ def import_(
 
     if out.suffix != ".parquet":
         raise InputError(f"out: expected a .parquet file, got {out}")
+    require_unread([("out", out)], [bag, map_file])
     scene, report = import_bag(bag, topic, frame_id=frame_id)
     scene = with_map_of(scene, map_file)
     write_scene(scene, out)

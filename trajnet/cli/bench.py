@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.files import STDOUT, emit_json, require_outputs
 from trajnet.cli.predictor import (
     CudaGraph,
     EngineCache,
@@ -95,14 +95,14 @@ def bench(
 
     if capacity and soak is not None:
         raise ConfigError("capacity, soak: expected one of them, got both; run the command twice")
-    require_folders(json=json_file, picture=picture)
+    chosen = one_model(model)
+    require_outputs([model_file(chosen)], json=json_file, picture=picture)
     sizes = parse_agents(agents or (DEFAULT_AGENTS if soak is None else str(SOAK_AGENTS)))
     if limit_ms is not None and (capacity or soak is not None or at not in sizes):
         raise ConfigError(f"limit-ms: expected --at to be one of the measured --agents, got {at}")
     console = Console(stderr=json_file == STDOUT)
     options = BenchOptions(frames=frames, period_ms=period_ms)
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
-    chosen = one_model(model)
     found = Bench(open_predictor(chosen, provider, threads, gpu), threads, options, gpu=gpu)
     warn_if_busy(console)
     if capacity:

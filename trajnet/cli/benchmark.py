@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trajnet.cli.benchmark_sites import sites
-from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.files import STDOUT, emit_json, require_outputs
 from trajnet.datasets.eth_ucy import ETH_UCY_SCENES
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def eth_ucy(
     from trajnet.training.config import TrainConfig
 
     show_warnings()
-    require_folders(json=json_file)
+    require_outputs([config, data], json=json_file)
     loaded = load_yaml(TrainConfig, config)
     if epochs:
         loaded = replace(loaded, optimizer=replace(loaded.optimizer, epochs=epochs))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.files import STDOUT, emit_json, require_outputs
 from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
 from trajnet.errors import InputError
@@ -96,7 +96,6 @@ def sites(
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
-    require_folders(json=json_file, report=report_file)
     for folder in data or []:
         if not folder.is_dir():
             raise InputError(f"data: expected a folder, got {folder}")
@@ -106,6 +105,8 @@ def sites(
     )  # fmt: skip
     found, absent = sites_at_hand(data or [], [_own_site(text) for text in site or []], _words(sites))
     models = [model_file(name) for name in model or [str(default_model())]]
+    read = [file for place in found for file in place.files]
+    require_outputs([*read, *models], json=json_file, report=report_file)
     with progress_bar(Console(stderr=True), "reading", "files") as bar:
         report = benchmark_sites(found, absent, models, options, lambda _site, done, total: bar(done, total))
     if report_file is not None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.files import STDOUT, emit_json, require_outputs
 from trajnet.cli.own import MapFile, show_checks
-from trajnet.cli.predictor import Model, one_model
+from trajnet.cli.predictor import Model, model_file, one_model
 
 if TYPE_CHECKING:
     from trajnet.check import SceneCheck
@@ -40,10 +40,11 @@ def check(
     from trajnet.ros.bag_import import open_scene
     from trajnet.ros.bags import is_bag
 
-    require_folders(json=json_file)
     console = Console(stderr=json_file == STDOUT)
     files = [file for path in scenes for file in ([path] if is_bag(path) else find_scenes(path))]
-    served = load_predictor(one_model(model)).model_file
+    chosen = one_model(model)
+    require_outputs([*files, map_file, model_file(chosen)], json=json_file)
+    served = load_predictor(chosen).model_file
     contract = None if served is None else served.contract
     found: list[SceneCheck] = []
     for file in files:

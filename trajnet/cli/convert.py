@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajnet.cli.files import require_unread
 from trajnet.cli.own import (
     ClassFile,
     ColumnNames,
@@ -109,6 +110,7 @@ def convert(
     target = prepared_target(shown) if isinstance(shown, Url) else shown
     options = table_options(columns, classes, rate, crs, to_crs, units, own=split_by is not None)
     wanted = _conversions(source, target, kind, with_map, options, map_file, checked, split_by, cut)
+    require_unread([("DST", one.table) for one in wanted], [*(one.original for one in wanted), map_file, classes])
     if isinstance(shown, Url):
         wanted = [_uploaded(one, target, shown) for one in wanted]
     earlier = Earlier(target, again=again) if source.is_dir() else None
@@ -179,6 +181,8 @@ def _conversions(
         require_length(cut_s)
         if target.suffix.lower() == ".parquet":
             raise InputError("cut: expected a folder as DST, as it makes several tables of one scene")
+        if source.is_dir() and target.is_dir() and source.samefile(target):
+            raise InputError(f"cut: expected another folder as DST than {source}, whose tables its own may replace")
     return [
         Conversion(original, table, kind, with_map, options, map_file, checked, table != target, split_by, cut_s)
         for original, table in _targets(source, target, _files(source, kind, options))

@@ -12,7 +12,7 @@ import typer
 from trajnet.cli import evaluate_tables as tables
 from trajnet.cli.evaluate_source import name_the_bag, prepared, with_map
 from trajnet.cli.evaluate_worst import Replayed, object_sinks, worst_page
-from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.files import STDOUT, emit_json, require_outputs, require_suffix
 from trajnet.cli.own import MapFile
 from trajnet.cli.predictor import IgnoreDomain, SelfJudging, model_file
 from trajnet.cli.progress import progress_bar
@@ -173,7 +173,13 @@ def evaluate(
 
     if jobs < 0:
         raise InputError(f"jobs: expected a number of processes, or 0 for one each core, got {jobs}")
-    require_folders(json=json_file, save=save, report=report_file, objects=objects, resume=resume)
+    if dataset not in (names := [*registry.dataset_names(), "bag"]):
+        raise InputError(f"dataset: expected one of {', '.join(names)}, got {dataset!r}")
+    models = [model_file(name) for name in model or []]
+    require_outputs([], json=json_file, report=report_file, resume=resume)  # which says itself what it can go on from
+    require_outputs([data, map_file, *models], json=json_file, save=save, report=report_file, objects=objects)
+    if save is not None:
+        require_suffix("save", save, ".parquet")
     if dataset == "bag" and resume is not None:
         raise InputError("resume: expected none with dataset bag, whose scenes are made anew each time")
     if dataset != "bag" and (topic is not None or predictions_topic is not None):
@@ -189,7 +195,7 @@ def evaluate(
             named,
             source,
             split,
-            [*(model_file(name) for name in model or []), *([] if recorded is None else [str(recorded)])],
+            [*models, *([] if recorded is None else [str(recorded)])],
             jobs=jobs or (usable_cores() if ray is None else 0),
             ray=ray,
             horizon_s=horizon,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast, get_args
 
 import typer
 
+from trajnet.cli.files import require_unread
 from trajnet.cli.progress import progress_bar, progress_items
 from trajnet.config import require
 from trajnet.errors import InputError, in_words
@@ -92,6 +93,7 @@ def export(
         (precision, shape) != ("int8", "unrolled"),
         "--precision int8: expected --flavour streaming, whose recurrent layers are what it converts, got unrolled",
     )
+    require_unread([("out", out)], [checkpoint, card, metrics, gate_data])
     model, config, about = checkpoint_model(checkpoint)
     time_s = path_times(step_s, config.model.time_s[-1])
     if told := shorter(time_s, config.model.time_s[-1]):

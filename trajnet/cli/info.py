@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trajnet.cli.files import STDOUT, require_folders
+from trajnet.cli.files import STDOUT, require_outputs
 from trajnet.cli.predictor import model_file
 from trajnet.context.surroundings import InputRequirements
 from trajnet.errors import ContractError
@@ -44,7 +44,7 @@ def info(
             f"{name}: expected a bundled model ({', '.join(model_names())}) or a file written by `trajnet export`, "
             "got no such file"
         )
-    require_folders(json=json_file)
+    require_outputs([model], json=json_file)
     predictor = OnnxPredictor(model)
     contract = predictor.model_file.contract
     if json_file == STDOUT:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajnet.cli.files import require_folders
+from trajnet.cli.files import require_outputs
 from trajnet.cli.own import MapFile, warn_of_mistakes
-from trajnet.cli.predictor import Model, Provider, Threads, one_model, open_predictor
+from trajnet.cli.predictor import Model, Provider, Threads, model_file, one_model, open_predictor
 from trajnet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def predict(
 
     Columns: scene, timestamp_ns, track_id, mode (0 is the most probable), probability, time_s (after timestamp_ns),
     x, y, yaw, covariance_xx, covariance_xy, covariance_yy (m, rad, m^2; map frame), source (model, physics,
-    stale, judged), age_s, expert.
+    stale, judged), age_s, expert, file (scenes of several files may have one name).
 
         trajnet predict tracks.parquet --out paths.parquet
 
@@ -59,12 +59,13 @@ def predict(
 
     if out is None and picture is None:
         raise ConfigError("out: expected a file for the paths, or --picture for a drawing, got neither")
-    require_folders(out=out, picture=picture)
     files = [file for path in scenes for file in ([path] if is_bag(path) else find_scenes(path))]
-    predictor = open_predictor(one_model(model), provider, threads, GpuOptions())
+    chosen = one_model(model)
+    require_outputs([*files, map_file, model_file(chosen)], out=out, picture=picture)
+    predictor = open_predictor(chosen, provider, threads, GpuOptions())
     drawn, console, errors = "", Console(), Console(stderr=True)
 
-    def found() -> Iterator[tuple[str, Prediction]]:
+    def found() -> Iterator[tuple[str, Path, Prediction]]:
         nonlocal drawn
         for file in files:
             scene = with_map_of(open_scene(file, with_map=True), map_file)
@@ -76,7 +77,7 @@ def predict(
             for index, prediction in predict_scene(scene, predictor, wanted):
                 if picture is not None and not drawn and index >= middle:
                     drawn = scene_picture(scene, prediction, index)
-                yield scene.scene_id, prediction
+                yield scene.scene_id, file, prediction
 
     if out is not None:
         rows = write_paths(out, found())

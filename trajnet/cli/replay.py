@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from trajnet.cli.files import STDOUT, emit_json, require_folders
+from trajnet.cli.files import STDOUT, emit_json, require_outputs
 from trajnet.cli.own import MapFile
 from trajnet.cli.predictor import (
     CudaGraph,
@@ -21,6 +21,7 @@ from trajnet.cli.predictor import (
     SelfJudging,
     Threads,
     default_models,
+    model_file,
     open_predictor,
 )
 from trajnet.cli.progress import progress_passes
@@ -109,12 +110,13 @@ def replay(
     gpu = GpuOptions(cuda_graph=cuda_graph, engine_cache=engine_cache)
     settings = Settings(options, agents, threads, gpu, ignore_domain, plan)
     console, whole_folder = Console(stderr=json_file == STDOUT), scene.is_dir() and not is_bag(scene)
-    require_folders(json=json_file, report=None if whole_folder else report)
     if whole_folder and report is not None and report.is_file():
         raise InputError(f"report: expected a folder for the pages of the scenes of {scene}, got the file {report}")
+    names, page = default_models(model), None if whole_folder else report
+    require_outputs([scene, map_file, faults, *map(model_file, names)], json=json_file, report=page, gif=gif, mp4=mp4)
     films = Films(gif, mp4, start, stop, follow)
-    films.require(models=len(default_models(model)), whole_folder=whole_folder)
-    predictors = [open_predictor(name, provider, threads, gpu) for name in default_models(model)]
+    films.require(models=len(names), whole_folder=whole_folder)
+    predictors = [open_predictor(name, provider, threads, gpu) for name in names]
 
     def play(path: Path, page: Path | None) -> list[Run]:
         loaded = with_map_of(open_scene(path, with_map=page is not None or films.wanted), map_file)

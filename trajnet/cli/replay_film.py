@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajnet.cli.files import require_folders
 from trajnet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,14 +41,13 @@ class Films:
         return self.gif is not None or self.mp4 is not None
 
     def require(self, *, models: int, whole_folder: bool) -> None:
-        """Raise ConfigError, InputError or DependencyError where they cannot be made, before the replay begins."""
+        """Raise ConfigError or DependencyError where they cannot be made, before the replay begins."""
         from trajnet.replay.film_file import require_film_tools
 
         if self.wanted and (models > 1 or whole_folder):
             raise ConfigError("gif, mp4: expected one scene and one model; a --report shows several")
         if not self.wanted and self.follow is not None:
             raise ConfigError("follow: expected --gif or --mp4 with it, got neither")
-        require_folders(gif=self.gif, mp4=self.mp4)
         require_film_tools(self.gif, self.mp4)
 
     def require_shown(self, scene: Scene) -> None:

@@ -41,7 +41,7 @@ class Console(rich.console.Console):
             super().print(drawn)
 
     def _print_table(self, table: Table, options: dict[str, Any]) -> None:
-        self._keep_unwrapped_columns_whole(table)
+        self._keep_cells_whole(table)
         needs = Measurement.get(self, self.options.update(max_width=UNLIMITED, width=UNLIMITED), table)
         if self.is_terminal and needs.minimum > self.width:
             super().print(stacked(table), soft_wrap=True, highlight=False)
@@ -57,11 +57,13 @@ class Console(rich.console.Console):
         self.width = before
         table.title = title
 
-    def _keep_unwrapped_columns_whole(self, table: Table) -> None:
-        """Make columns that are not wrapped as wide as their longest cell: rich would cut those of several words."""
+    def _keep_cells_whole(self, table: Table) -> None:
+        """Make columns that are not wrapped as wide as their longest cell, and fold the others: rich would cut both."""
         unlimited = self.options.update(max_width=UNLIMITED, width=UNLIMITED)
         for column in table.columns:
-            if column.no_wrap:
+            if not column.no_wrap:
+                column.overflow = "fold"  # a long path
+            else:
                 cells = (column.header, *column.cells)
                 column.min_width = max(
                     Measurement.get(self, unlimited, _text(cell) if isinstance(cell, str) else cell).maximum

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajnet.cli.files import require_unread
 from trajnet.cli.own import MapFile
 from trajnet.cli.workers import Jobs, RayAddress
 from trajnet.datasets.scenes import SCENES
@@ -83,11 +84,13 @@ def train(
     from trajnet.config import load_yaml
     from trajnet.timing.hardware import usable_cores
     from trajnet.training.config import TrainConfig
+    from trajnet.training.run_files import BEST, LAST
     from trajnet.training.train import train as run
     from trajnet.training.window_store import DataWorkers
 
     show_warnings()
     start = None if init is None else checkpoint_file(init)
+    require_unread([("out", out / name) for name in (LAST, BEST)], [start])
     loaded = with_map(with_epochs(load_yaml(TrainConfig, config), epochs), map_file)
     console = Console(stderr=True)
     with progress_items(console) as report:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from trajnet.cli.files import require_folders
+from trajnet.cli.files import require_outputs, require_suffix
 from trajnet.cli.own import MapFile
-from trajnet.cli.predictor import Model, Provider, Threads, one_model, open_predictor
+from trajnet.cli.predictor import Model, Provider, Threads, model_file, one_model, open_predictor
 
 Save = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write a recording for rerun (.rrd) instead of opening its viewer.")
@@ -42,9 +42,11 @@ def view(
     from trajnet.ros.bag_import import open_scene
     from trajnet.view import open_viewer, write_foxglove, write_rerun
 
-    require_folders(save=save, mcap=mcap)
-    console = Console()
-    predictor = open_predictor(one_model(model), provider, threads, GpuOptions())
+    chosen, console = one_model(model), Console()
+    require_outputs([scene, map_file, model_file(chosen)], save=save, mcap=mcap)
+    if save is not None:
+        require_suffix("save", save, ".rrd")
+    predictor = open_predictor(chosen, provider, threads, GpuOptions())
     loaded = with_map_of(open_scene(scene, with_map=True), map_file)
     if save is None and mcap is None:
         open_viewer(loaded, predictor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from trajnet.datasets.registry import format_names, scene_formats
 from trajnet.errors import InputError
 from trajnet.remote import fetched
 from trajnet.scenes.av2_map import read_av2_map
-from trajnet.scenes.formats import SceneFormat
+from trajnet.scenes.formats import OWN, SceneFormat
 from trajnet.scenes.lanelet2 import read_lanelet2
 from trajnet.scenes.opendrive import read_opendrive
+from trajnet.scenes.own_table import lacking_columns
 from trajnet.scenes.rows import require_file
 from trajnet.types import Lane, RasterMap, Scene
 
@@ -31,12 +33,20 @@ def _format_of(path: Path) -> SceneFormat:
     for found in fitting:
         if found.recognise is None or found.recognise(row):
             return found
-    fields = row.split()
-    shown = f"{len(fields)} columns, the first of them {fields[0].decode(errors='replace')!r}," if fields else "no rows"
-    raise InputError(
-        f"{path}: expected {' or '.join(found.content for found in fitting)}, "
-        f"got {shown} {'in its first row' if fields else '(an empty file)'}"
-    )
+    raise InputError(f"{path}: {_unlike(row, fitting)}")
+
+
+def _unlike(row: bytes, fitting: list[SceneFormat]) -> str:
+    """Return why the first row of a text file is none of the formats that its name fits."""
+    if not row:
+        return "expected a recording, got an empty file"
+    if row.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "expected text in UTF-8, got UTF-16; save the file as UTF-8"
+    if OWN in fitting and (lacking := lacking_columns(row)):
+        return lacking
+    fields = row.split(max((None, b",", b";", b"\t"), key=lambda mark: 0 if mark is None else row.count(mark)))
+    shown = f"{len(fields)} columns, the first of them {fields[0].decode(errors='replace')!r}"
+    return f"expected {' or '.join(found.content for found in fitting)}, got {shown}, in its first row"
 
 
 def _shown_names() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from logging.handlers import QueueHandler
 from typing import Any, Generic
 
 from trajnet.engine.base import AHEAD, MAX_LOSSES, Result, Task
@@ -22,7 +24,8 @@ class ProcessPool:
     """Runs tasks in worker processes. A worker that dies is replaced, and the tasks that it had run again.
 
     Every worker is a fresh interpreter: a fork would copy the threads of NumPy and ONNX Runtime half-way. Ctrl-C ends
-    all of them at once, and so does the end of this process, however it ends.
+    all of them at once, and so does the end of this process, however it ends. What a task logs is logged here, with its
+    result: a worker that writes to the terminal itself writes into the progress bar of this process.
     """
 
     def __init__(self, workers: int) -> None:
@@ -41,13 +44,15 @@ class ProcessPool:
                 if not waiting:
                     return
                 try:
-                    result = waiting[0].future.result()
+                    result, records = waiting[0].future.result()
                 except BrokenProcessPool as error:
                     pool.shutdown(wait=True)
                     pool = self._start()
                     self._run_again(pool, function, waiting, error)
                     continue
                 waiting.popleft()
+                for record in records:
+                    logging.getLogger(record.name).handle(record)
                 yield result
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -83,7 +88,7 @@ class _Pending(Generic[Task, Result]):
 
     index: int
     task: Task
-    future: Future[Result]
+    future: Future[tuple[Result, list[logging.LogRecord]]]
     losses: int = 0
 
     @property
@@ -92,14 +97,37 @@ class _Pending(Generic[Task, Result]):
         return not self.future.done() or isinstance(self.future.exception(), BrokenProcessPool)
 
 
-def _submitted(pool: ProcessPoolExecutor, function: Callable[[Any], Result], task: Any) -> Future[Result]:
+def _submitted(
+    pool: ProcessPoolExecutor, function: Callable[[Any], Result], task: Any
+) -> Future[tuple[Result, list[logging.LogRecord]]]:
     """Give a task to the pool; a pool that has just lost a worker refuses, which counts as lost, too."""
     try:
-        return pool.submit(function, task)
+        return pool.submit(_with_log, function, task)
     except BrokenProcessPool as error:
-        refused: Future[Result] = Future()
+        refused: Future[tuple[Result, list[logging.LogRecord]]] = Future()
         refused.set_exception(error)
         return refused
+
+
+def _with_log(function: Callable[[Any], Result], task: Any) -> tuple[Result, list[logging.LogRecord]]:
+    """Run a task in a worker; return its result and what it logged."""
+    kept, root = _Kept(), logging.getLogger()
+    root.addHandler(kept)
+    try:
+        return function(task), kept.records
+    finally:
+        root.removeHandler(kept)
+
+
+class _Kept(QueueHandler):
+    """Keeps what is logged, as another process can take it: without arguments and tracebacks that cannot be sent."""
+
+    def __init__(self) -> None:
+        self.records: list[logging.LogRecord] = []
+        super().__init__(self.records)  # type: ignore[arg-type]
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 def _end_with_parent() -> None:

@@ -18,11 +18,12 @@ SUFFIXES = (".parquet", ".csv")
 BATCH_ROWS = 500_000
 
 
-def write_paths(path: Path, found: Iterable[tuple[str, Prediction]]) -> int:
+def write_paths(path: Path, found: Iterable[tuple[str, Path, Prediction]]) -> int:
     """Write a row for each scene, object, mode and future time; return how many. The file appears whole or not at all.
 
-    found: (the scene's name, a prediction). Columns: scene, then those of tabular.frames.prediction_columns. Raises
-    InputError for another suffix, if there is no prediction, and if the file cannot be written.
+    found: (the scene's name, its file, a prediction). Columns: scene, those of tabular.frames.prediction_columns, then
+    file, which tells scenes of one name apart. Raises InputError for another suffix, if there is no prediction, and if
+    the file cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"out: expected a file that ends in {' or '.join(SUFFIXES)}, got {path}")
@@ -51,14 +52,15 @@ def write_paths(path: Path, found: Iterable[tuple[str, Prediction]]) -> int:
     return rows
 
 
-def _batches(found: Iterable[tuple[str, Prediction]]) -> Iterable[dict[str, Any]]:
+def _batches(found: Iterable[tuple[str, Path, Prediction]]) -> Iterable[dict[str, Any]]:
     """Yield the columns of about BATCH_ROWS rows at a time."""
     parts: list[dict[str, Any]] = []
     rows = 0
-    for scene, prediction in found:
+    for scene, file, prediction in found:
         columns = prediction_columns(prediction)
         count = len(columns["mode"])
-        parts.append({"scene": np.array([scene] * count, dtype=object), **columns})
+        named, read = (np.array([text] * count, dtype=object) for text in (scene, str(file)))
+        parts.append({"scene": named, **columns, "file": read})
         rows += count
         if rows >= BATCH_ROWS:
             yield _joined(parts)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trajnet.errors import InputError
 from trajnet.picture.palette import CLASS_COLOURS, PATH, ROAD, WALK
 from trajnet.picture.png import grey_png
 from trajnet.types import CLASS_NAMES, FloatArray, Lane, Prediction, RasterMap, Scene, TrackFrame
@@ -28,7 +29,9 @@ class Picture:
     svg: str
 
     def save(self, path: Path | str) -> None:
-        """Write the SVG. Raises InputError if the file cannot be written."""
+        """Write the SVG. Raises InputError if the file does not end in .svg or cannot be written."""
+        if Path(path).suffix.lower() != ".svg":
+            raise InputError(f"picture: expected a file that ends in .svg, got {path}")
         write_text(Path(path), self.svg)
 
     def _repr_html_(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from trajnet.errors import ConfigError, DependencyError, InputError
 from trajnet.scenes.rows import require_file
 from trajnet.tabular import TableOptions, columns_of, scene_of_columns, split_columns
+from trajnet.tabular.build import lacking_words
 from trajnet.tabular.columns import Columns
 from trajnet.tabular.options import DEGREES, REQUIRED, SPELLINGS
 from trajnet.types import Scene
@@ -73,16 +74,29 @@ def _naming(path: Path) -> Iterator[None]:
 
 def has_own_columns(names: list[str]) -> bool:
     """Whether a table with columns of these names is read without being told more than units and classes."""
-    lower = {name.strip().strip('"').lower() for name in names}
+    lower = {name.lower() for name in names}
     return all(lower & {*SPELLINGS[role], *DEGREES.get(role, ())} for role in REQUIRED)
 
 
 def recognise_own(row: bytes) -> bool:
     """Return whether the first row of a text file is the header of such a table, or an object in JSON."""
+    return has_own_columns(_names_in(row))
+
+
+def lacking_columns(row: bytes) -> str:
+    """Return what the header of a table in the first row of a text file lacks, in words; "" for a row that is none."""
+    names = _names_in(row)
+    if len(names) < 2 or any(name[:1].isdigit() or name[:1] in ("", "-", "+", ".") for name in names):
+        return ""
+    return lacking_words(names)
+
+
+def _names_in(row: bytes) -> list[str]:
+    """Return the columns that the first row of a text file names: the fields of a header, the keys of an object."""
     text = row.decode("utf-8-sig", errors="replace")
     if text.startswith("{"):
-        return has_own_columns(re.findall(r'"([^"]+)"\s*:', text))
-    return has_own_columns(text.split(_delimiter(text)))
+        return re.findall(r'"([^"]+)"\s*:', text)
+    return [name.strip().strip('"') for name in text.split(_delimiter(text))]
 
 
 def own_parquet(path: Path) -> bool:

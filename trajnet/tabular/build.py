@@ -100,7 +100,7 @@ def _named(columns: Columns, options: TableOptions) -> tuple[dict[str, str], lis
             named[role] = found[0]
     lacking = [role for role in REQUIRED if role not in named]
     if lacking:
-        raise InputError(_lacking(lacking, by_lower, columns))
+        raise InputError(_lacking(lacking, by_lower, list(columns)))
     taken = ", ".join(f"{role} from {named[role]}" for role in named if role not in stated)
     unused = [name for name in columns if name not in named.values()]
     notes = [f"columns: {taken or 'all as stated'}"]
@@ -112,7 +112,14 @@ def _named(columns: Columns, options: TableOptions) -> tuple[dict[str, str], lis
     return named, notes
 
 
-def _lacking(lacking: list[str], by_lower: dict[str, str], columns: Columns) -> str:
+def lacking_words(names: list[str]) -> str:
+    """Return what a table with columns of these names lacks, in words; "" where nothing."""
+    by_lower = {name.lower(): name for name in reversed(names)}
+    lacking = [role for role in REQUIRED if not any(s in by_lower for s in SPELLINGS[role])]
+    return _lacking(lacking, by_lower, names) if lacking else ""
+
+
+def _lacking(lacking: list[str], by_lower: dict[str, str], columns: list[str]) -> str:
     degrees = [by_lower[s] for role in ("x", "y") for s in DEGREES[role] if s in by_lower]
     if len(degrees) == 2 and set(lacking) <= {"x", "y"}:
         return (
@@ -122,7 +129,7 @@ def _lacking(lacking: list[str], by_lower: dict[str, str], columns: Columns) -> 
     shown = ",".join(f"{role}=NAME" for role in lacking)
     return (
         f"columns: expected {', '.join(lacking)}, got a table with {', '.join(columns)}; "
-        f"state them with columns {shown}"
+        f"state them with columns {shown} (trajnet convert --columns)"
     )
 
 
@@ -141,7 +148,11 @@ def _read(columns: Columns, named: dict[str, str], options: TableOptions, notes:
         return numbers(named[role], columns[named[role]]) if role in named else np.full(count, np.nan)
 
     velocity_mps = np.stack([column("vx"), column("vy")], axis=1) * SPEED_MPS[options.units.speed]
+    _note_unusable("velocities", np.asarray(np.isinf(velocity_mps).any(axis=1)), notes)
     velocity_mps[~np.isfinite(velocity_mps).all(axis=1)] = np.nan
+    size_m = np.stack([column("length"), column("width")], axis=1) * length_m
+    for axis, name in enumerate(("lengths", "widths")):
+        _note_unusable(name, np.isinf(size_m[:, axis]) | (size_m[:, axis] <= 0), notes)
     found = _Table(
         timestamp_ns=timestamp_ns,
         track=track,
@@ -150,7 +161,7 @@ def _read(columns: Columns, named: dict[str, str], options: TableOptions, notes:
         position_m=np.stack([column("x"), column("y")], axis=1) * (1.0 if options.crs else length_m),
         yaw_rad=_angles(column("heading"), named.get("heading", ""), options.units.angle, notes),
         velocity_mps=velocity_mps,
-        size_m=np.stack([column("length"), column("width")], axis=1) * length_m,
+        size_m=size_m,
         is_target=columns[named["target"]].astype(np.bool_) if "target" in named else np.zeros(count, np.bool_),
         frame_number=column("frame").astype(np.int64) if "frame" in named else None,
         notes=notes,
@@ -158,6 +169,13 @@ def _read(columns: Columns, named: dict[str, str], options: TableOptions, notes:
     if options.crs is not None:
         _project(found, options, length_m)
     return found
+
+
+def _note_unusable(what: str, wrong: BoolArray, notes: list[str]) -> None:
+    """Say how many values of a column nothing can have; wrong (R,)."""
+    if wrong.any():
+        why = "infinite" if what in ("velocities", "headings") else "infinite or not above 0"
+        notes.append(f"mended: {int(wrong.sum()):,} {what} are {why} and count as not measured")
 
 
 def _project(table: _Table, options: TableOptions, length_m: float) -> None:
@@ -179,6 +197,7 @@ def _angles(values: FloatArray, name: str, unit: str | None, notes: list[str]) -
     if np.isfinite(values).any():
         words = "compass degrees, clockwise from north" if known == "compass" else known
         notes.append(f"headings read as {words}")
+    _note_unusable("headings", np.isinf(values), notes)
     values = np.where(np.isfinite(values), values, np.nan)
     if known == "rad":
         return values
@@ -192,7 +211,7 @@ def _classes(columns: Columns, named: dict[str, str], options: TableOptions) -> 
     known = known_classes(options.classes)
     found, wrong = [], Counter[str]()
     for text in texts(columns[named["class"]]):
-        lower = "unknown" if text is None or not text.strip() else text.strip().lower()
+        lower = "unknown" if text is None else text.strip().lower()
         if lower not in known and OTHERS not in known:
             wrong[str(text)] += 1
         found.append(known.get(lower, known.get(OTHERS, 0)))

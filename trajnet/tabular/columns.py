@@ -86,10 +86,11 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def missing(value: Any) -> bool:
-    """Whether a value of an object column is missing: None, NaN, or pandas' NA and NaT."""
+    """Whether a value of an object column is missing: None, NaN, pandas' NA and NaT, or a CSV's text of blanks."""
     return (
         value is None
         or (isinstance(value, float) and math.isnan(value))
+        or (isinstance(value, str) and not value.strip())
         or type(value).__name__ in ("NAType", "NaTType")
     )
 
@@ -100,7 +101,7 @@ def numbers(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
         return values.astype(np.float64)
     found = np.full(len(values), np.nan)
     for row, value in enumerate(values.tolist()):
-        if missing(value) or value == "":
+        if missing(value):
             continue
         try:
             found[row] = float(value)

@@ -76,6 +76,10 @@ def microseconds_as_nanoseconds(c: dict[str, Any]) -> dict[str, Any]:
     return {**c, "time": c["time"] // 1000}
 
 
+def nanoseconds_as_milliseconds(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "time": c["time"] * 1_000_000}
+
+
 def compass(c: dict[str, Any]) -> dict[str, Any]:
     return {**c, "heading": 90 - np.degrees(c["heading"])}
 
@@ -121,7 +125,9 @@ def swapped_sizes(c: dict[str, Any]) -> dict[str, Any]:
         (degrees_as_metres, "degrees", "longitude and latitude taken as metres"),
         (only_places_as_degrees, "degrees", "longitude and latitude taken as metres"),
         (milliseconds_as_nanoseconds, "time_unit", "milliseconds taken as nanoseconds"),
-        (microseconds_as_nanoseconds, "time_unit", "microseconds taken as nanoseconds"),
+        (microseconds_as_nanoseconds, "time_unit", "microseconds taken as nanoseconds (units time=us)"),
+        (microseconds_as_nanoseconds, "time_unit", "like seconds taken as milliseconds (units time=s), or"),
+        (nanoseconds_as_milliseconds, "time_unit", "like microseconds taken as seconds (units time=us), or nano"),
         (compass, "heading", "compass"),
         (y_down, "heading", "the y axis points to the other side"),
         (backwards, "heading", "backwards"),
@@ -137,6 +143,81 @@ def swapped_sizes(c: dict[str, Any]) -> dict[str, Any]:
 def test_each_mistake_is_named(spoil: Callable[[dict[str, Any]], dict[str, Any]], check: str, cause: str) -> None:
     found = mistakes(checked(spoil(street())))
     assert cause in found.get(check, ""), found
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("far", [1e300, 1e20, 1.7e308])
+def test_places_that_are_nowhere_are_one_mistake(far: float) -> None:
+    columns = street()
+    columns["x"] = np.where(np.arange(len(columns["x"])) % 2, far, -far)
+    found = checked(columns)
+    assert [f.check for f in found.findings] == ["far"]
+    said = found.findings[0].sentence
+    assert said.startswith(
+        "360 of 360 positions are more than 100,000 km from the origin, the first of track 'o0' at ("
+    )
+    columns["x"] = street()["x"]
+    columns["x"][7] = far
+    assert "1 of 360 positions" in mistakes(checked(columns))["far"]
+
+
+def stands_but_says_it_drives(c: dict[str, Any]) -> dict[str, Any]:
+    first = np.repeat(np.arange(6) * FRAMES, FRAMES)
+    return {**c, "x": c["x"][first], "y": c["y"][first]}
+
+
+def one_stands_but_says_it_drives(c: dict[str, Any]) -> dict[str, Any]:
+    one, still = c["id"] == "o1", stands_but_says_it_drives(c)
+    return {**c, **{name: np.where(one, still[name], c[name]) for name in ("x", "y")}}
+
+
+def in_kilometres(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "x": 3 + c["x"] / 1000, "y": 3000 + c["y"] / 1000}
+
+
+def far_too_fast(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "vx": 1e5 * c["vx"], "vy": 1e5 * c["vy"]}
+
+
+def fast_and_uneven(c: dict[str, Any]) -> dict[str, Any]:
+    uneven = np.repeat([20.0, 30.0, 300.0, 1000.0, 50.0, 70.0], FRAMES)
+    return {**c, "vx": uneven * c["vx"], "vy": uneven * c["vy"]}
+
+
+def a_tenth_of_x_is_zero(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "x": np.where(np.arange(len(c["x"])) % 10 == 3, 0.0, 500 + c["x"])}
+
+
+def a_tenth_is_elsewhere(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "x": np.where(np.arange(len(c["x"])) % 10 == 3, -999.0, 500 + c["x"])}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check", "said"),
+    [
+        (stands_but_says_it_drives, "velocity_stuck", "in 100% of the moves whose measured speed would take them 2 m"),
+        (one_stands_but_says_it_drives, "velocity_stuck", "The positions are repeated, or the velocities of"),
+        (in_kilometres, "velocity_stuck", "Or positions and velocities are in different units"),
+        (far_too_fast, "velocity_unit", "1e+05 times those that the positions imply. The unit of velocities"),
+        (fast_and_uneven, "velocity_unit", "The unit of velocities, positions or times is wrong"),
+        (a_tenth_of_x_is_zero, "leaps", "of them to or from a place with a coordinate of 0: it looks like a"),
+        (a_tenth_is_elsewhere, "leaps", "Ids are used for several objects, or detections are wrong"),
+    ],
+)
+def test_what_nothing_can_do_is_a_mistake(
+    spoil: Callable[[dict[str, Any]], dict[str, Any]], check: str, said: str
+) -> None:
+    found = mistakes(checked(spoil(street())))
+    assert said in found.get(check, ""), found
+    assert not {"velocity_stuck", "velocity_unit"} <= set(found)  # it is one mistake, said once
+
+
+def test_a_standing_car_with_a_noisy_velocity_and_a_smoothed_one_are_no_mistake() -> None:
+    columns = street()
+    noisy = {**stands_but_says_it_drives(columns), "vx": 0.4 * np.resize([1.0, -1.0], 360), "vy": 0 * columns["vy"]}
+    assert mistakes(checked(noisy)) == {}
+    smoothed = {**columns, "vx": 0.5 * columns["vx"], "vy": 0.5 * columns["vy"]}
+    assert [f.severity for f in checked(smoothed).findings] == ["doubt"]
 
 
 def test_people_may_look_aside() -> None:

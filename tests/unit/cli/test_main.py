@@ -133,7 +133,10 @@ BAD = {
         ("evaluate", "--dataset", "nuscenes", "--data", "{tmp}", "--split", "tset", "--model", "cv"),
         "tset",
     ),
-    "wrong data set": (("evaluate", "--dataset", "waymo", "--data", "{tmp}", "--model", "cv"), "waymo"),
+    "wrong data set": (
+        ("evaluate", "--dataset", "waymo", "--data", "{tmp}", "--model", "cv"),
+        "scenes, bag, got 'waymo'",
+    ),
     "nothing to convert": (("convert", "{tmp}/none", "{tmp}/out"), "none"),
     "no GPU here": (("replay", SCENE, "--model", default_model(), "--provider", "quantum"), "expected one of cpu"),
 }

@@ -130,12 +130,23 @@ def test_predict_writes_a_row_for_each_object_mode_and_time(run: Any, tracks: Pa
     table = pq.read_table(tmp_path / "p.parquet")
     assert table.column_names == [
         "scene", "timestamp_ns", "track_id", "mode", "probability", "time_s", "x", "y", "yaw", "covariance_xx",
-        "covariance_xy", "covariance_yy", "source", "age_s", "expert",
+        "covariance_xy", "covariance_yy", "source", "age_s", "expert", "file",
     ]  # fmt: skip
     assert table.num_rows % 120 == 0  # all objects in all frames
     first = table.slice(0, 1).to_pylist()[0]
     assert (first["track_id"], first["mode"]) == ("0", 0)
     assert (tmp_path / "p.svg").read_text().startswith("<svg")
+
+
+def test_scenes_of_one_name_are_told_apart_by_their_file(run: Any, tracks: Path, tmp_path: Path) -> None:
+    files = [tmp_path / folder / "tracks.csv" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(tracks.read_text())
+    assert run("predict", *files, "--model", "cv", "--at", "2", "--out", tmp_path / "p.parquet").code == 0
+    rows_of = pq.read_table(tmp_path / "p.parquet").to_pandas().groupby(["scene", "file"]).size()
+    assert rows_of.index.tolist() == [("tracks", str(file)) for file in files]
+    assert rows_of.nunique() == 1
 
 
 def test_predict_at_one_time_and_as_csv(run: Any, tracks: Path, tmp_path: Path) -> None:
@@ -276,3 +287,11 @@ def test_a_table_of_several_recordings_becomes_a_scene_for_each(run: Any, tmp_pa
     path.write_text(path.read_text().replace(",7\n", ",8_a\n"))
     same = run("convert", path, out, "--split-by", "recordingId")
     assert (same.code, "that differ as names of files" in " ".join(same.err.split())) == (2, True)
+
+
+def test_rows_of_a_csv_without_an_id_are_no_object(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "nameless.csv"
+    path.write_text((HEADER + rows()).replace("0.2,0,", "0.2,,").replace(",1,car", ",b,car"))
+    done = run("convert", path, tmp_path / "out")
+    assert done.code == 2
+    assert "column track_id: expected an id in every row, got none in row 2" in done.err

@@ -45,6 +45,16 @@ def test_a_cell_of_several_words_is_not_cut_either(width: int) -> None:
         assert words in file.getvalue()
 
 
+@pytest.mark.parametrize("length", range(20, 90, 7))
+def test_a_long_path_is_wrapped_and_not_cut(length: int) -> None:
+    made = Table(show_header=False)
+    made.add_row("measured velocity", "/" + "x" * length + " (0.85 MB)")
+    file = io.StringIO()
+    Console(file=file, force_terminal=True, width=80, color_system=None).print(made)
+    assert "…" not in file.getvalue()
+    assert file.getvalue().count("x") == length
+
+
 def test_into_a_pipe_a_row_stays_a_line() -> None:
     file = io.StringIO()
     console = Console(file=file, width=80)

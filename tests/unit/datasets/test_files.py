@@ -29,6 +29,27 @@ def test_text_of_no_known_format_says_what_was_expected(tmp_path: Path, content:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "expected a recording, got an empty file"),
+        ("time_s,track_id,foo,y\n0,a,1,2\n", "expected x, got a table with .*foo, y; state them with columns x=NAME"),
+        ("time_s;track_id;pos_e;pos_n\n", "expected x, y, got a table with time_s, track_id, pos_e, pos_n; state"),
+        ("time_s,track_id,x,y\n".encode("utf-16"), "expected text in UTF-8, got UTF-16; save the file as UTF-8"),
+        ("1,2,3\n", "got 3 columns, the first of them '1', in its first row"),
+    ],
+)
+def test_a_table_with_other_columns_says_which_are_missing(tmp_path: Path, content: str | bytes, said: str) -> None:
+    with pytest.raises(InputError, match=said) as raised:
+        load_scene(write(tmp_path / "tracks.csv", content))
+    assert len(str(raised.value)) < 1200
+
+
+def test_keys_of_json_lines_are_columns_too(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected x, got a table with time_s, track_id, y; state them"):
+        load_scene(write(tmp_path / "tracks.jsonl", '{"time_s": 0, "track_id": "a", "y": 1}\n'))
+
+
 def test_missing_files_and_folders_are_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         load_scene(tmp_path / "none.txt")

@@ -35,7 +35,7 @@ def test_vru_columns_and_what_the_folders_say(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("", "an empty file"),
-        ("time;x;y\n", r"or the line ',timestamp,x,y' \(VRU\) or .*, got 1 columns"),
+        ("time;x;y\n", "expected id, got a table with time, x, y; state them with columns id=NAME"),
         (VRU_LINE, "expected rows of 4 columns below the first line, got none"),
         (VRU_LINE + "0,0.0,1\n", "line 2: expected 4 columns, got 3"),
         (VRU_LINE + "0,0.0,1,2\n1,zero,1,2\n", r"line 3: expected a number as timestamp \(column 1\), got 'zero'"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.engine.tasks import die_always, die_once, die_once_each, refuse_three, square
+from tests.unit.engine.tasks import die_always, die_once, die_once_each, refuse_three, square, warn
 from trajnet.engine import Executor, InProcess, ProcessPool, executor_for
 from trajnet.engine.base import AHEAD
 from trajnet.errors import InputError, TrajnetError
@@ -36,6 +36,14 @@ def test_what_a_task_raises_is_raised(executor: Executor) -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(InputError, match="got 3"):
         next(results)
+
+
+def test_what_tasks_log_comes_with_their_results_and_not_from_the_workers(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert list(ProcessPool(2).map(warn, range(4))) == [0, 1, 2, 3]
+    assert [record.getMessage()[:7] for record in caplog.records] == [f"task {number}," for number in range(4)]
+    assert "task" not in capfd.readouterr().err
 
 
 def test_tasks_are_taken_as_results_are_fetched() -> None:

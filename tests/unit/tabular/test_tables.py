@@ -62,6 +62,22 @@ def test_nulls_are_unknown_and_rows_without_a_place_are_left_out() -> None:
     assert "not in the table, and so unknown: class, velocity, length" in notes
 
 
+def test_values_that_nothing_can_have_are_counted() -> None:
+    table = {
+        **ROWS, "class": ["car"] * 3, "heading": [0.1, np.inf, np.nan], "vx": [-np.inf, np.inf, np.nan],
+        "vy": [0.0, 0.0, 0.0], "length": [-1.0, 0.0, 4.0], "width": [2.0, np.nan, np.inf],
+    }  # fmt: skip
+    scene, notes = scene_of_columns({name: np.array(v) for name, v in table.items()}, TableOptions())
+    assert [note for note in notes if note.startswith("mended")] == [
+        "mended: 2 velocities are infinite and count as not measured",
+        "mended: 2 lengths are infinite or not above 0 and count as not measured",
+        "mended: 1 widths are infinite or not above 0 and count as not measured",
+        "mended: 1 headings are infinite and count as not measured",
+    ]
+    assert not scene.velocity_valid.any()
+    assert (scene.yaw_valid.sum(), scene.size_m[1, 0]) == (1, 4.0)
+
+
 def test_repeated_rows_count_once_and_contradictions_are_refused() -> None:
     twice = {name: [*values, values[0]] for name, values in ROWS.items()}
     scene, notes = scene_of_columns({name: np.array(v) for name, v in twice.items()}, TableOptions())
@@ -87,6 +103,8 @@ def test_a_track_has_the_class_of_most_of_its_rows() -> None:
         ({"time_s": None, "timestamp_ns": [0.0, 0.1, 0.1]}, {}, "expected whole nanoseconds, got 0.1"),
         ({"time_s": [0.0, np.nan, 0.1]}, {}, "column time_s: expected a time in every row, got none in row 1"),
         ({"track_id": ["b", None, "a"]}, {}, "expected an id in every row, got none in row 1"),
+        ({"track_id": ["b", "", "a"]}, {}, "expected an id in every row, got none in row 1"),
+        ({"track_id": ["b", "b", "  "]}, {}, "expected an id in every row, got none in row 2"),
         ({"x": ["1", "east", "3"]}, {}, "column x, row 1: expected a number, got 'east'"),
         ({"class": ["Van", "car", "Van"]}, {}, r"got Van \(2 rows\); name them in a file for classes"),
         ({"x": [1.0]}, {}, "expected columns of one length"),
