@@ -18,7 +18,9 @@ from trajnet.tracking.store import TrackPolicy, TrackStore
 from trajnet.types import CLASS_NAMES, TrackFrame
 
 #: As the program's: no hand-over of ids, no restarts and no filter, which need more than the network.
-POLICY = TrackPolicy(handover=False, restart_leaps=False, filter_positions=False, doubt_headings=False)
+POLICY = TrackPolicy(
+    handover=False, restart_leaps=False, filter_positions=False, doubt_velocities=False, doubt_headings=False
+)
 HEADER = "timestamp_ns,track_id,object_class,position_x,position_y,heading,velocity_x,velocity_y,length,width"
 HEADERS = (".onnxruntime-headers", "/usr/include/onnxruntime", "/usr/local/include/onnxruntime")
 

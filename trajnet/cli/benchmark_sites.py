@@ -36,8 +36,8 @@ Conditions = Annotated[
     str,
     typer.Option(
         metavar="NAME,...",
-        help="Only these: recorded, or no-map, no-velocity, no-heading, reversed-headings, zero-headings, noise-5cm "
-        "(any number) joined by +.",
+        help="Only these: recorded, or no-map, no-velocity, zero-velocities, late-velocities, no-heading, "
+        "reversed-headings, zero-headings, noise-5cm (any number) joined by +.",
     ),
 ]
 Every = Annotated[

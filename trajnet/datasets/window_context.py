@@ -98,7 +98,8 @@ def _streamed(scene: Scene, rows: IntArray, others: InputRequirements) -> tuple[
     yaw_rad, order = np.zeros(len(scene.row_frame)), np.argsort(rows, kind="stable")
     ranked = rows[order]
     parts = [nothing_around(0, others)]
-    store = TrackStore(TrackPolicy(filter_positions=False, doubt_headings=False))  # as recorded
+    as_recorded = TrackPolicy(filter_positions=False, doubt_velocities=False, doubt_headings=False)
+    store = TrackStore(as_recorded)
     last = int(scene.row_frame[rows].max()) + 1 if len(rows) else 0
     for index in range(last):
         frame, span = scene.frame(index), scene.rows_of_frame(index)

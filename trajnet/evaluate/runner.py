@@ -111,6 +111,7 @@ def run_unit(
         handover=whole_scene,
         restart_leaps=whole_scene,
         filter_positions=whole_scene,
+        doubt_velocities=whole_scene,
         doubt_headings=whole_scene,
         crossings=whole_scene,
     )

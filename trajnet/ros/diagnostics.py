@@ -53,6 +53,7 @@ class Thresholds:
     clock_reset_share: Limit = Limit(0.0, 0.2)
     without_id_share: Limit = Limit(0.0, 0.5)
     impossible_share: Limit = Limit(0.0, 0.2)
+    contrary_velocity_share: Limit = Limit(0.05, 0.5)
     contrary_heading_share: Limit = Limit(0.05, 0.5)
     off_map_share: Limit = Limit(0.5, 1.0)
     processing_ms: Limit = Limit(100.0, 500.0)
@@ -83,8 +84,8 @@ class Cycle:
     trained on their class, rate or speed.
     without_id_rows: objects whose UUID is unset or shared.
     impossible_rows: objects that began anew because their class cannot have moved so, and measured speeds that their
-    class cannot have. contrary_heading_rows: objects whose heading contradicts how they move. refused_rows: paths of
-    the model that must not go out.
+    class cannot have. contrary_velocity_rows, contrary_heading_rows: objects whose velocity or heading contradicts how
+    they move. refused_rows: paths of the model that must not go out.
     located_rows, off_map_rows: objects that were looked up on the map, and those that are off it.
     frame_changed: the frame_id was another one before. clock_reset: the stamps went back, and a new clock began.
     failed: something raised, or the model gave no numbers.
@@ -103,6 +104,7 @@ class Cycle:
     outside_speed_rows: int = 0
     without_id_rows: int = 0
     impossible_rows: int = 0
+    contrary_velocity_rows: int = 0
     contrary_heading_rows: int = 0
     refused_rows: int = 0
     located_rows: int = 0
@@ -319,6 +321,7 @@ class Diagnostics:
         )
         without_id = self._share_of_rows(lambda c: c.without_id_rows)
         impossible = self._share_of_rows(lambda c: c.impossible_rows)
+        astray = self._share_of_rows(lambda c: c.contrary_velocity_rows)
         contrary = self._share_of_rows(lambda c: c.contrary_heading_rows)
         for name, limit, share, said in (
             (
@@ -328,6 +331,10 @@ class Diagnostics:
             (
                 "impossible_share", limits.impossible_share, impossible,
                 f"{impossible:.1%} of the objects leapt or had a speed that their class cannot have; ids used again?",
+            ),
+            (
+                "contrary_velocity_share", limits.contrary_velocity_share, astray,
+                f"{astray:.0%} of the objects do not move as their velocity says; is it a placeholder, or km/h?",
             ),
             (
                 "contrary_heading_share", limits.contrary_heading_share, contrary,

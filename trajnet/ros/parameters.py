@@ -141,6 +141,11 @@ class Parameters:
         True,
         "White noise that a track's measured positions show is filtered out before prediction (docs/evaluation.md).",
     )
+    doubt_velocities: bool = _parameter(
+        True,
+        "A measured velocity that contradicts how the object moves, a placeholder, late, or of another unit or frame, "
+        "does not count (docs/evaluation.md).",
+    )
     doubt_headings: bool = _parameter(
         True,
         "A measured heading that contradicts how the object moves, reversed or a placeholder, does not count "
@@ -271,6 +276,7 @@ class Parameters:
             reset_jump_s=self.clock_reset_s,
             handover=self.track_handover,
             filter_positions=self.filter_positions,
+            doubt_velocities=self.doubt_velocities,
             doubt_headings=self.doubt_headings,
             crossings=self.crossings,
         )

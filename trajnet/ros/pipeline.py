@@ -266,7 +266,8 @@ class Pipeline:
         guard = self.stream.guard.counters
         before = replace(guard)
         tracks = self.stream.store.counters
-        impossible, resets, contrary = self._impossible(), tracks.clock_reset, tracks.implausible_heading
+        impossible, resets = self._impossible(), tracks.clock_reset
+        velocities, headings = tracks.implausible_velocity, tracks.implausible_heading
         found = _Found()
         try:
             answer = self._answer(data, now_ns, found)
@@ -294,7 +295,8 @@ class Pipeline:
             outside_speed_rows=guard.outside_speed_rows - before.outside_speed_rows,
             without_id_rows=found.without_id,
             impossible_rows=self._impossible() - impossible,
-            contrary_heading_rows=tracks.implausible_heading - contrary,
+            contrary_velocity_rows=tracks.implausible_velocity - velocities,
+            contrary_heading_rows=tracks.implausible_heading - headings,
             refused_rows=guard.non_finite_rows - before.non_finite_rows,
             located_rows=found.located,
             off_map_rows=found.off_map,
@@ -336,6 +338,7 @@ class Pipeline:
                 "restarted": self.stream.store.counters.restarted,
                 "shifted": self.stream.store.counters.shifted,
                 "implausible_speed": self.stream.store.counters.implausible_speed,
+                "implausible_velocity": self.stream.store.counters.implausible_velocity,
                 "implausible_heading": self.stream.store.counters.implausible_heading,
                 "filtered": self.stream.store.counters.filtered,
             },

@@ -23,7 +23,8 @@ class TrackPolicy:
     moves it.
     filter_positions: whether noise that a track shows is filtered out of its positions, see position_filter.
     doubt_headings: whether measured headings that contradict the motion count as not measured, see heading_doubt.
-    These three are switched off for benchmarks whose windows must be used as recorded.
+    doubt_velocities: the same for measured velocities, see velocity_doubt.
+    These four are switched off for benchmarks whose windows must be used as recorded.
     crossings: whether people near a crosswalk of the map get crossings among their paths, see inference.crossing.
     """
 
@@ -35,6 +36,7 @@ class TrackPolicy:
     restart_leaps: bool = True
     filter_positions: bool = True
     doubt_headings: bool = True
+    doubt_velocities: bool = True
     crossings: bool = True
 
     def __post_init__(self) -> None:
@@ -52,6 +54,7 @@ class TrackCounters:
     restarted: observations whose displacement no velocity of the class explains; the track was restarted there.
     shifted: observations that leapt out of a steady track by less; the track was moved there with its velocity.
     implausible_speed: measured velocities above the highest speed of the class, treated as not measured.
+    implausible_velocity: measured velocities that contradict how the object moves, treated as not measured.
     implausible_heading: measured headings that contradict how the object moves, treated as not measured.
     filtered: observations whose position was moved by more than 1 cm because their track shows noise.
     """
@@ -68,5 +71,6 @@ class TrackCounters:
     restarted: int = 0
     shifted: int = 0
     implausible_speed: int = 0
+    implausible_velocity: int = 0
     implausible_heading: int = 0
     filtered: int = 0

@@ -11,9 +11,9 @@ from trajnet.arrays import StructOfArrays
 from trajnet.types import BoolArray, FloatArray, IntArray
 
 #: Columns of the state that each slot holds: numbers (pose), and masks of what is known.
-POSITION, YAW, ANCHOR, STEADY, WOBBLE, STEPS, SHIFTS, DOUBT, POSE_COLUMNS = (
+POSITION, YAW, ANCHOR, STEADY, WOBBLE, STEPS, SHIFTS, DOUBT, GAP, POSE_COLUMNS = (
     *(slice(0, 2), 2, slice(3, 5), slice(5, 7)),
-    *(7, 8, 9, 10, 11),
+    *(7, 8, 9, 10, slice(11, 13), 13),
 )
 YAW_VALID, HEADING_KNOWN, STEADY_KNOWN, DISPLACED, KNOWN_COLUMNS = 0, 1, 2, 3, 4
 
@@ -23,7 +23,8 @@ class Slots(StructOfArrays):
     """The state of the track in each slot.
 
     seen_ns (S,): time of its last observation. pose (S, POSE_COLUMNS): its numbers; of them wobble, steps (see
-    plausibility.out_of_line), shifts: how many of its last steps in a row were leaps, and doubt (see heading_doubt).
+    plausibility.out_of_line), shifts: how many of its last steps in a row were leaps, doubt (see heading_doubt) and
+    gap (see velocity_doubt).
     known (S, KNOWN_COLUMNS): masks of what is known of it. object_class (S,).
     """
 

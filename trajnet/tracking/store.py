@@ -10,7 +10,7 @@ The time is an argument (now_ns): no clock is read here. The policy for faulty i
 - a displacement that no velocity of the object's class explains (plausibility) restarts the track at its new position:
   an id was swapped or reused, or the tracker restarted. A smaller leap out of a steady track moves the track to its
   new place, and its velocity stays. A measured speed beyond the class counts as not measured, and so does a measured
-  heading that contradicts the motion (heading_doubt);
+  velocity or heading that contradicts the motion (velocity_doubt, heading_doubt);
 - white noise of the positions, where a track shows it, is filtered out (position_filter): the observations' positions
   are the filtered ones;
 - a track that appears where a vanished one is predicted to be inherits its slot and state (see id_handover);
@@ -30,9 +30,8 @@ import numpy as np
 
 from trajnet.arrays import MIN_SLOTS, all_true, any_true, grown
 from trajnet.geometry import within_half_turn
-from trajnet.tracking import id_handover
+from trajnet.tracking import heading_doubt, id_handover, velocity_doubt
 from trajnet.tracking.frame_clock import FrameClock
-from trajnet.tracking.heading_doubt import doubted
 from trajnet.tracking.leaps import implausible_rows, off_steady, shift
 from trajnet.tracking.motion import causal_heading, steady_velocity_quietly
 from trajnet.tracking.observations import WHEELED_CLASSES, Coasting, Observations
@@ -43,6 +42,7 @@ from trajnet.tracking.state import (
     ANCHOR,
     DISPLACED,
     DOUBT,
+    GAP,
     HEADING_KNOWN,
     KNOWN_COLUMNS,
     POSE_COLUMNS,
@@ -217,7 +217,7 @@ class TrackStore:
             """Let the tracks of these rows begin in this frame."""
             reset[rows], gone_ns[rows], dt_s[rows], displacement_m[rows] = True, 0, 0.0, 0.0
             known[rows] = False
-            last[rows, DOUBT] = 0.0
+            last[rows, DOUBT], last[rows, GAP] = 0.0, 0.0
             known[rows, YAW_VALID] = frame.yaw_valid[rows]
             last[rows, POSITION] = last[rows, ANCHOR] = frame.position_m[rows]
 
@@ -234,8 +234,7 @@ class TrackStore:
             self.counters.shifted += shift(frame, displacement_m, dt_s, last, known, leapt, off_m, most_off_m)
         if self._missing and before_ns is not None:
             self.counters.resumed += int(np.count_nonzero(gone_ns > frame.timestamp_ns - before_ns))
-        if self.policy.doubt_headings and any_true(frame.yaw_valid):
-            frame = self._without_refuted_headings(frame, reset, displacement_m, dt_s, last, known)
+        frame = self._believed(frame, reset, displacement_m, dt_s, last, known)
         position_m = frame.position_m
         if self.position_filter is not None:
             position_m = self.position_filter.filtered(
@@ -250,18 +249,26 @@ class TrackStore:
             self._missing = self._unreported(frame)
         return self._observed(frame, slot, reset, dt_s, position_m, displacement_m, last, known)
 
-    def _without_refuted_headings(
+    def _believed(
         self, frame: TrackFrame, reset: BoolArray, displacement_m: FloatArray, dt_s: FloatArray, last: FloatArray,
         known: BoolArray,
     ) -> TrackFrame:  # fmt: skip
-        """Return the frame with headings that contradict the motion marked as not measured; last changes in place."""
-        refuted = doubted(frame, displacement_m, dt_s, last, known)
-        if not any_true(refuted):
-            return frame
-        self.counters.implausible_heading += int(np.count_nonzero(refuted))
-        believed = frame.yaw_valid & ~refuted
-        known[reset, YAW_VALID] = believed[reset]
-        return replace(frame, yaw_valid=believed)
+        """Return the frame with velocities and headings that contradict the motion marked as not measured.
+
+        last and known change in place. Velocities come first, as headings are held against them.
+        """
+        if self.policy.doubt_velocities and any_true(frame.velocity_valid):
+            refuted = velocity_doubt.doubted(frame, displacement_m, dt_s, last, known)
+            if any_true(refuted):
+                self.counters.implausible_velocity += int(np.count_nonzero(refuted))
+                frame = replace(frame, velocity_valid=frame.velocity_valid & ~refuted)
+        if self.policy.doubt_headings and any_true(frame.yaw_valid):
+            refuted = heading_doubt.doubted(frame, displacement_m, dt_s, last, known)
+            if any_true(refuted):
+                self.counters.implausible_heading += int(np.count_nonzero(refuted))
+                frame = replace(frame, yaw_valid=frame.yaw_valid & ~refuted)
+                known[reset, YAW_VALID] = frame.yaw_valid[reset]
+        return frame
 
     def _observed(
         self,

@@ -168,8 +168,9 @@ def test_windows_are_tracks_of_their_own_that_do_not_judge_themselves() -> None:
     run_unit(Watched(unit.windows, "", ()), Stated(future_s), future_s)
     assert streams[0].judge is None
     assert streams[0].store.policy == TrackPolicy(
-        handover=False, restart_leaps=False, filter_positions=False, doubt_headings=False, crossings=False
-    )
+        handover=False, restart_leaps=False, filter_positions=False, doubt_velocities=False, doubt_headings=False,
+        crossings=False,
+    )  # fmt: skip
 
 
 def test_a_bounded_number_of_units_is_in_flight(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,8 @@ EVERY = pytest.mark.parametrize("make", PHYSICS.values(), ids=PHYSICS)
 
 
 def played(predictor: Predictor, *frames: TrackFrame) -> Prediction:
-    policy = TrackPolicy(filter_positions=False, doubt_headings=False)  # physics is about what was measured
-    store = TrackStore(policy)
+    as_measured = TrackPolicy(filter_positions=False, doubt_velocities=False, doubt_headings=False)
+    store = TrackStore(as_measured)
     for one in frames:
         seen = store.update(one, one.timestamp_ns)[1]
         assert seen is not None

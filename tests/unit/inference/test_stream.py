@@ -103,8 +103,8 @@ def test_a_stale_heading_turns_the_short_way_round() -> None:
 def test_a_path_of_one_point_goes_on_from_where_the_object_was_seen() -> None:
     stream = Stream(ConstantVelocity(np.array([1.0])))
     put(stream, frame(0.0, {"a": (1, 0)}, velocity=(0, 0)))
-    put(stream, frame(0.1, {"a": (2, 0)}, velocity=(4, 0)))
-    np.testing.assert_allclose(put(stream, frame(0.6, {})).position_m[0, 0], [[2 + 4 * 1.5, 0]])
+    put(stream, frame(0.1, {"a": (1.4, 0)}, velocity=(4, 0)))
+    np.testing.assert_allclose(put(stream, frame(0.6, {})).position_m[0, 0], [[1.4 + 4 * 1.5, 0]])
 
 
 def test_the_spread_of_a_stale_path_never_shrinks() -> None:

@@ -58,7 +58,7 @@ def test_predictions_leave_in_the_expected_frame_and_turn_with_it() -> None:
     here, there = load_cv(), load_cv()
     there.into_frame.buffer = buffer = TransformBuffer()
     for time_ms in (0, 100, 200):  # odom itself moves, so only the transform of each stamp is right
-        buffer.add(tf(time_ms * MS, "map", "odom", (100.0 + 0.01 * time_ms, 0.0, 0.0), LEFT), static=False)
+        buffer.add(tf(time_ms * MS, "map", "odom", (100.0 + 0.001 * time_ms, 0.0, 0.0), LEFT), static=False)
         straight = said(here.process(message(time_ms, "a", "b"), time_ms * MS).objects)
         odom = encode_tracked(tracked_objects(frame(time_ms, "a", "b"), "odom"))
         turned = said(there.process(odom, time_ms * MS).objects)
@@ -66,7 +66,7 @@ def test_predictions_leave_in_the_expected_frame_and_turn_with_it() -> None:
         x, y = straight.path_pose[:, 0], straight.path_pose[:, 1]
         if time_ms == 0:
             assert turned.path_pose[:, :2] == pytest.approx(np.stack([100.0 - y, x], axis=1), abs=1e-6)
-        assert turned.pose[:, 0] == pytest.approx(100.0 + 0.01 * time_ms - straight.pose[:, 1])
+        assert turned.pose[:, 0] == pytest.approx(100.0 + 0.001 * time_ms - straight.pose[:, 1])
     values = dict(statuses(there)["input"].values)
     assert (values["transformed_total"], values["untransformed_total"]) == ("3", "0")
     assert statuses(there)["input"].level == Level.OK

@@ -649,6 +649,22 @@ def test_noisy_positions_are_filtered_and_counted(filter_positions: bool) -> Non
     assert (int(dict(status.values)["filtered_total"]) > 10) == filter_positions
 
 
+@pytest.mark.parametrize("doubt_velocities", [True, False])
+def test_velocities_of_zero_are_told(doubt_velocities: bool) -> None:
+    parameters = Parameters.of({"budget_ms": 0.0, "doubt_velocities": doubt_velocities})
+    line = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
+    for step in range(30):
+        one = frame(100 * step, "a", speed=10.0)
+        one = replace(one, velocity_mps=0.0 * one.velocity_mps)
+        line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+    status = statuses(line, 2900)["input"]
+    assert status.level == (Level.ERROR if doubt_velocities else Level.OK)
+    assert ("97% of the objects do not move as their velocity says" in status.message) == doubt_velocities
+    values = dict(status.values)
+    told = values["contrary_velocity_share"], values["implausible_velocity_total"]
+    assert told == (("0.9667", "29") if doubt_velocities else ("0.0000", "0"))
+
+
 @pytest.mark.parametrize("doubt_headings", [True, False])
 def test_reversed_headings_are_told(doubt_headings: bool) -> None:
     parameters = Parameters.of({"budget_ms": 0.0, "doubt_headings": doubt_headings})

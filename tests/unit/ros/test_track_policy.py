@@ -12,7 +12,8 @@ from trajnet.tracking.store import TrackPolicy
 
 NAMED = {
     "track_timeout_s": "timeout_s", "late_s": "late_s", "clock_reset_s": "reset_jump_s", "track_handover": "handover",
-    "filter_positions": "filter_positions", "doubt_headings": "doubt_headings", "crossings": "crossings",
+    "filter_positions": "filter_positions", "doubt_velocities": "doubt_velocities",
+    "doubt_headings": "doubt_headings", "crossings": "crossings",
 }  # fmt: skip
 
 

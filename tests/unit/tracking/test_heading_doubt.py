@@ -168,8 +168,8 @@ def test_one_row_alone(kind: ObjectClass, off_deg: float, believed: bool) -> Non
 
 
 def test_a_measured_velocity_confirms_what_displacements_contradict() -> None:
-    """The tracker's positions drift sideways; its velocity does not."""
-    store = TrackStore(TrackPolicy(restart_leaps=False, filter_positions=False))
+    """The tracker's positions drift sideways; its velocity does not, and is believed."""
+    store = TrackStore(TrackPolicy(restart_leaps=False, filter_positions=False, doubt_velocities=False))
     for i in range(20):
         store.update(frame(0.1 * i, {"a": (0.4 * i, 0.6 * i)}, yaw=0.0, velocity=(8.0, 0.0)), i)
     assert store.counters.implausible_heading == 0

@@ -243,7 +243,7 @@ def test_a_heading_is_derived_by_hand() -> None:
 def turns(path: list[tuple[float, float]], **more: ArrayLike | None) -> list[tuple[float, float, bool, bool]]:
     """(yaw, previous yaw, heading known, direction known) of one object at each place of its path."""
     options: dict[str, Any] = {"yaw": None, **more}
-    store, found = TrackStore(), []
+    store, found = TrackStore(TrackPolicy(doubt_velocities=False)), []
     for step, place in enumerate(path):
         seen = feed(store, frame(0.1 * step, {"a": place}, **options))
         flags = bool(seen.heading_known[0]), bool(seen.direction_known[0])

@@ -15,26 +15,29 @@ import numpy as np
 
 from trajnet.config import require
 from trajnet.errors import InputError
-from trajnet.types import Scene
+from trajnet.types import FloatArray, Scene
 
 _NOISE = re.compile(r"noise-(\d+(?:\.\d+)?)cm")
 
 #: The name of a recording that is shown as it is.
 RECORDED = "recorded"
-#: What headings may be instead: words of a condition. Reversed and of 0 they are said to be measured.
+#: What velocities and headings may be instead: words of a condition. Those that are not hidden are said to be measured.
+VELOCITIES = ("no-velocity", "zero-velocities", "late-velocities")
 HEADINGS = ("no-heading", "reversed-headings", "zero-headings")
+#: Late velocities begin at 0 in each track and approach the measured ones with this time constant (s).
+LATE_S = 0.3
 
 
 @dataclass(frozen=True)
 class Condition:
     """One way to show a recording.
 
-    noise_m: standard deviation of white noise on each coordinate of the positions. headings: RECORDED, or one of
-    HEADINGS, which hide the measured ones or make them wrong.
+    noise_m: standard deviation of white noise on each coordinate of the positions. velocities, headings: RECORDED, or
+    one of VELOCITIES and HEADINGS, which hide the measured ones or make them wrong.
     """
 
     with_map: bool = True
-    with_velocity: bool = True
+    velocities: str = RECORDED
     noise_m: float = 0.0
     headings: str = RECORDED
 
@@ -43,15 +46,16 @@ class Condition:
             math.isfinite(self.noise_m) and self.noise_m >= 0,
             f"noise: expected a standard deviation from 0 on in m, got {self.noise_m}",
         )
-        allowed = (RECORDED, *HEADINGS)
-        require(self.headings in allowed, f"headings: expected one of {', '.join(allowed)}, got {self.headings!r}")
+        for name, words in (("velocities", VELOCITIES), ("headings", HEADINGS)):
+            allowed, word = (RECORDED, *words), getattr(self, name)
+            require(word in allowed, f"{name}: expected one of {', '.join(allowed)}, got {word!r}")
 
     @property
     def name(self) -> str:
         """Its name, as condition_named reads it."""
         parts = [
             *(() if self.with_map else ("no-map",)),
-            *(() if self.with_velocity else ("no-velocity",)),
+            *(() if self.velocities == RECORDED else (self.velocities,)),
             *(() if self.headings == RECORDED else (self.headings,)),
             *((f"noise-{100 * self.noise_m:g}cm",) if self.noise_m else ()),
         ]
@@ -69,8 +73,14 @@ class Condition:
         """
         if not self.with_map:
             scene = replace(scene, lanes=(), raster=None)
-        if not self.with_velocity:
+        if self.velocities == "no-velocity":
             scene = replace(scene, velocity_valid=np.zeros_like(scene.velocity_valid))
+        elif self.velocities == "zero-velocities":
+            valid = np.ones_like(scene.velocity_valid)
+            scene = replace(scene, velocity_mps=np.zeros_like(scene.velocity_mps), velocity_valid=valid)
+        elif self.velocities == "late-velocities":
+            arrived = 1.0 - np.exp(_seen_s(scene) / -LATE_S)
+            scene = replace(scene, velocity_mps=scene.velocity_mps * arrived[:, None])
         if self.headings == "no-heading":
             scene = replace(scene, yaw_valid=np.zeros_like(scene.yaw_valid))
         elif self.headings == "reversed-headings":
@@ -87,19 +97,27 @@ class Condition:
         """Return why a recording cannot be shown so: it lacks what the condition would hide; "" where it can."""
         if not self.with_map and not has_map:
             return "there is no map to hide"
-        if not self.with_velocity and not has_velocity:
-            return "there is no measured velocity to hide"
+        if self.velocities not in (RECORDED, "zero-velocities") and not has_velocity:
+            return "there is no measured velocity to hide or delay"
         if self.headings not in (RECORDED, "zero-headings") and not has_heading:
             return "there is no measured heading to hide or reverse"
         return ""
+
+
+def _seen_s(scene: Scene) -> FloatArray:
+    """Return the time (R,) in s from the first row of each row's track to the row."""
+    stamp_ns = scene.timestamp_ns[scene.row_frame]
+    first_ns = np.full(len(scene.track_id), np.iinfo(np.int64).max)
+    np.minimum.at(first_ns, scene.row_track, stamp_ns)
+    return np.asarray((stamp_ns - first_ns[scene.row_track]) * 1e-9)
 
 
 #: What is run unless something else is asked for.
 CONDITIONS: tuple[Condition, ...] = (
     Condition(),
     Condition(with_map=False),
-    Condition(with_velocity=False),
-    Condition(with_map=False, with_velocity=False),
+    Condition(velocities="no-velocity"),
+    Condition(with_map=False, velocities="no-velocity"),
     Condition(noise_m=0.02),
     Condition(noise_m=0.05),
     Condition(noise_m=0.10),
@@ -107,7 +125,7 @@ CONDITIONS: tuple[Condition, ...] = (
 
 
 def condition_named(name: str) -> Condition:
-    """Return the condition of this name: recorded, or no-map, no-velocity, HEADINGS and noise-5cm joined by +.
+    """Return the condition of this name: recorded, or no-map, VELOCITIES, HEADINGS and noise-5cm joined by +.
 
     Raises InputError for any other name.
     """
@@ -116,15 +134,15 @@ def condition_named(name: str) -> Condition:
         noise = _NOISE.fullmatch(word)
         if word == "no-map":
             found = replace(found, with_map=False)
-        elif word == "no-velocity":
-            found = replace(found, with_velocity=False)
+        elif word in VELOCITIES:
+            found = replace(found, velocities=word)
         elif word in HEADINGS:
             found = replace(found, headings=word)
         elif noise is not None:
             found = replace(found, noise_m=float(noise[1]) / 100.0)
         elif word != RECORDED or name != RECORDED:
             raise InputError(
-                f"conditions: expected {RECORDED}, or no-map, no-velocity, {', '.join(HEADINGS)}, noise-5cm (any "
+                f"conditions: expected {RECORDED}, or no-map, {', '.join((*VELOCITIES, *HEADINGS))}, noise-5cm (any "
                 f"number) joined by +, got {name!r}"
             )
     return found

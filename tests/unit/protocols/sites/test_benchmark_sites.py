@@ -183,7 +183,8 @@ def test_the_bundled_scenes_are_a_site_in_which_constant_velocity_equals_itself(
 def test_noise_makes_constant_velocity_without_measured_velocity_worse_and_hiding_the_map_changes_nothing(
     crossing: Site,
 ) -> None:
-    names = [Condition(), Condition(with_map=False), Condition(with_velocity=False), Condition(False, False, 0.1)]
+    hidden = "no-velocity"
+    names = [Condition(), Condition(with_map=False), Condition(velocities=hidden), Condition(False, hidden, 0.1)]
     report = benchmark_sites([crossing], {}, ["cv"], SiteOptions(conditions=tuple(names), every_s=2.0))
     wholes = [c["models"]["cv"]["divisions"]["whole"]["all"] for c in report["sites"][0]["conditions"]]
     assert wholes[0] == wholes[1]
@@ -212,7 +213,7 @@ def test_a_site_says_its_own_horizon_and_what_it_lacks(tmp_path: Path) -> None:
     left_out = {c["condition"]: c["left_out"] for c in report["sites"][0]["conditions"] if not c["models"]}
     assert left_out == {
         "no-map": "there is no map to hide",
-        "no-velocity": "there is no measured velocity to hide",
+        "no-velocity": "there is no measured velocity to hide or delay",
         "no-map+no-velocity": "there is no map to hide",
     }
     horizons = [row["horizon_s"] for row in report["sites"][0]["conditions"][0]["models"]["cv"]["calibration"]]

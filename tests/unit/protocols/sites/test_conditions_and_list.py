@@ -10,7 +10,15 @@ import pytest
 
 from tests.replay_scenes import crossing_scene
 from trajnet.errors import ConfigError, InputError
-from trajnet.protocols.sites.conditions import CONDITIONS, HEADINGS, Condition, condition_named, conditions_named
+from trajnet.protocols.sites.conditions import (
+    CONDITIONS,
+    HEADINGS,
+    LATE_S,
+    VELOCITIES,
+    Condition,
+    condition_named,
+    conditions_named,
+)
 from trajnet.protocols.sites.site_list import KNOWN_SITES, Site, sites_at_hand, trained_on
 from trajnet.scenes import write_scene
 
@@ -25,12 +33,15 @@ def test_names_are_read_or_refused() -> None:
     assert conditions_named([]) == list(CONDITIONS)
     assert conditions_named(["no-map", "no-map"]) == [Condition(with_map=False)]
     assert condition_named("reversed-headings+noise-5cm") == Condition(noise_m=0.05, headings="reversed-headings")
+    assert condition_named("late-velocities+no-map").name == "no-map+late-velocities"
     assert condition_named("noise-5cm+no-heading+no-map").name == "no-map+no-heading+noise-5cm"
     for name in ("", "recorded+no-map", "noise", "noise-5m", "no-maps", "no-headings"):
         with pytest.raises(InputError, match="conditions: expected recorded"):
             condition_named(name)
     with pytest.raises(ConfigError, match="noise"):
         Condition(noise_m=float("nan"))
+    with pytest.raises(ConfigError, match="velocities: expected one of recorded, no-velocity, zero-velocities"):
+        Condition(velocities="zero-headings")
     with pytest.raises(ConfigError, match="headings: expected one of recorded, no-heading"):
         Condition(headings="")
 
@@ -38,7 +49,7 @@ def test_names_are_read_or_refused() -> None:
 def test_what_is_hidden_is_hidden_and_the_rest_stays() -> None:
     scene = crossing_scene(3.0)
     assert Condition().shown(scene, 0) is scene
-    without = Condition(with_map=False, with_velocity=False).shown(scene, 0)
+    without = Condition(with_map=False, velocities="no-velocity").shown(scene, 0)
     assert not without.lanes
     assert not without.velocity_valid.any()
     np.testing.assert_array_equal(without.position_m, scene.position_m)
@@ -58,6 +69,19 @@ def test_headings_are_hidden_reversed_or_made_up() -> None:
     np.testing.assert_array_equal(zero.velocity_mps, scene.velocity_mps)
 
 
+def test_velocities_are_made_up_or_late() -> None:
+    scene = crossing_scene(3.0)
+    scene = replace(scene, velocity_valid=np.arange(len(scene.yaw_rad)) > 0)
+    zero, late = (Condition(velocities=name).shown(scene, 0) for name in VELOCITIES[1:])
+    assert not zero.velocity_mps.any()
+    assert zero.velocity_valid.all()
+    np.testing.assert_array_equal(late.velocity_valid, scene.velocity_valid)
+    for rows in scene.rows_by_track():
+        time_s = (scene.timestamp_ns[scene.row_frame[rows]] - scene.timestamp_ns[scene.row_frame[rows[0]]]) * 1e-9
+        share = 1.0 - np.exp(-time_s / LATE_S)
+        np.testing.assert_allclose(late.velocity_mps[rows], share[:, None] * scene.velocity_mps[rows])
+
+
 def test_noise_is_seeded_nested_and_as_large_as_it_says() -> None:
     scene = crossing_scene(12.0)
     small, large = (Condition(noise_m=m).shown(scene, 0).position_m - scene.position_m for m in (0.02, 0.10))
@@ -71,11 +95,13 @@ def test_nothing_is_hidden_where_there_is_nothing() -> None:
     all_there = {"has_map": True, "has_velocity": True, "has_heading": True}
     nothing = dict.fromkeys(all_there, False)
     assert Condition(with_map=False).missing(**{**all_there, "has_map": False}) == "there is no map to hide"
-    assert Condition(with_velocity=False).missing(**{**all_there, "has_velocity": False}).endswith("velocity to hide")
+    for name in ("no-velocity", "late-velocities"):
+        without = Condition(velocities=name).missing(**{**all_there, "has_velocity": False})
+        assert without == "there is no measured velocity to hide or delay"
     for name in HEADINGS[:2]:
         assert "no measured heading" in Condition(headings=name).missing(**{**all_there, "has_heading": False})
         assert Condition(headings=name).missing(**{**nothing, "has_heading": True}) == ""
-    assert Condition(headings="zero-headings").missing(**nothing) == ""
+    assert Condition(velocities="zero-velocities", headings="zero-headings").missing(**nothing) == ""
     assert Condition(noise_m=0.1).missing(**nothing) == ""
 
 
