@@ -124,7 +124,11 @@ def velocity_findings(legs: Pairs) -> list[Finding]:
     both = scene.velocity_valid[legs.first] & scene.velocity_valid[legs.last]
     measured = 0.5 * (scene.velocity_mps[legs.first] + scene.velocity_mps[legs.last])
     speed = np.hypot(*measured.T)
-    moving = both & (legs.distance_m > LEG_M) & (speed > MIN_SPEED_MPS * 0.01)
+    long = both & (legs.distance_m > LEG_M)
+    moving = long & (speed > MIN_SPEED_MPS * 0.01)
+    if long.sum() >= MIN_LEGS and moving.sum() < FAILS * long.sum():
+        still = f"{1 - moving.sum() / long.sum():.0%} of what moves is measured as standing ({long.sum():,} moves)"
+        return [Finding("mistake", "velocity", still, "They look like a placeholder: leave out what is not measured")]
     if moving.sum() < MIN_LEGS:
         return []
     chosen, measured, speed = legs.where(moving), measured[moving], speed[moving]

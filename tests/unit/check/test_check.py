@@ -108,6 +108,10 @@ def own_frame(c: dict[str, Any]) -> dict[str, Any]:
     return {**c, "vx": np.hypot(c["vx"], c["vy"]), "vy": 0 * c["vy"]}
 
 
+def standing(c: dict[str, Any]) -> dict[str, Any]:
+    return {**c, "vx": 0.0 * c["vx"], "vy": 0.0 * c["vy"]}
+
+
 def centimetres(c: dict[str, Any]) -> dict[str, Any]:
     return {**c, "x": 100 * c["x"], "y": 100 * c["y"]}
 
@@ -136,6 +140,8 @@ def swapped_sizes(c: dict[str, Any]) -> dict[str, Any]:
         (zero, "heading", "placeholder"),
         (kilometres_per_hour, "velocity_unit", "km/h"),
         (own_frame, "velocity", "in the frame of each object"),
+        (standing, "velocity", "100% of what moves is measured as standing"),
+        (standing, "velocity", "placeholder"),
         (centimetres, "velocity_unit", "centimetres"),
         (swapped_sizes, "size", "length and width are swapped"),
     ],

@@ -162,7 +162,7 @@ def test_objects_are_judged_apart() -> None:
     for i, (x_m, y_m) in enumerate(position_m):
         one = frame(
             0.1 * i, {"wrong": (x_m, y_m), "right": (x_m, y_m + 10.0), "unknown": (x_m, y_m + 20.0)}, yaw=None,
-            velocity=[(0.0, 0.0), 8.0 * WAY, (0.0, 0.0)],
+            velocity=np.array([[0.0], [8.0], [0.0]]) * WAY,
         )  # fmt: skip
         hidden = np.array([False, False, True])
         velocity_mps = np.where(hidden[:, None], np.nan, one.velocity_mps)

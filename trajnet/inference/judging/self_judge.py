@@ -21,13 +21,15 @@ from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posteri
 from trajnet.inference.judging.ring import Ring, flat
 from trajnet.inference.judging.speed_change import SpeedChange
 from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
-from trajnet.inference.judging.spread import AdaptiveSpread, groups_of
+from trajnet.inference.judging.spread import STANDS_MPS, AdaptiveSpread, groups_of
 from trajnet.inference.judging.standing_time import StandingTime
 from trajnet.inference.judging.turn_rate import TurnRate
 from trajnet.inference.physics import arc
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
+#: The same where it stands: people who shift their feet do so at constant velocity, as far as anybody knows.
+STANDING_PRIOR = 0.001
 #: An answer is judged up to so long after the last horizon: an object that comes back later has other answers.
 REACH_S = 1.0
 #: Of the model's prior, the share that is constant velocity's where an object clearly turns: it may be on a roundabout,
@@ -183,8 +185,9 @@ class SelfJudge:
     ) -> Prediction:  # fmt: skip
         """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
         self._keep(observations, prediction, motion, model)
-        turning = clearly_beyond(motion.rate_radps, TURNS_RADPS)
-        weight, known = self._posterior.weights(observations.slot, TURNING_PRIOR * turning)
+        moved = TURNING_PRIOR * clearly_beyond(motion.rate_radps, TURNS_RADPS)
+        moved += STANDING_PRIOR * (motion.speed_mps < STANDS_MPS)
+        weight, known = self._posterior.weights(observations.slot, moved)
         pass_on(weight, change_mps2)
         known &= model
         result = mixed(prediction, observations, motion, weight, model, known, self._spreads)
