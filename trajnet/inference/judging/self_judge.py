@@ -28,8 +28,6 @@ from trajnet.inference.physics import arc
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
-#: The same where it stands: people who shift their feet do so at constant velocity, as far as anybody knows.
-STANDING_PRIOR = 0.001
 #: An answer is judged up to so long after the last horizon: an object that comes back later has other answers.
 REACH_S = 1.0
 #: Of the model's prior, the share that is constant velocity's where an object clearly turns: it may be on a roundabout,
@@ -37,6 +35,8 @@ REACH_S = 1.0
 TURNING_PRIOR = 0.05
 #: The rate from which it does: that of a circle of 60 m at 9 m/s, or of 15 m at 2.3.
 TURNS_RADPS = 0.15
+#: The same where it stands: how people on one spot sway is as good as the model's guess.
+STANDING_PRIOR = 0.001
 #: As a plain number: NumPy looks up each comparison with an enumeration.
 _MODEL = int(Source.MODEL)
 
