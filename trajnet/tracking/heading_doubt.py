@@ -12,22 +12,15 @@ from __future__ import annotations
 import numpy as np
 
 from trajnet.arrays import all_true, any_true
+from trajnet.tracking.doubt import CARS, LEAST_MPS, LONGEST_STEP_S, by_class
 from trajnet.tracking.motion import displacement_velocity
 from trajnet.tracking.state import DISPLACED, DOUBT, STEADY
-from trajnet.types import BoolArray, FloatArray, ObjectClass, TrackFrame
+from trajnet.types import BoolArray, FloatArray, TrackFrame
 
 #: Of cars, riders and people: the speed from which a heading is judged (m/s), the largest misfit of one row, and the
 #: largest mean misfit of a track. A misfit is 1 - cos of the angle between heading and velocity: 0.04 at 16, 0.06 at
 #: 20, 0.1 at 26, 0.3 at 45, 0.5 at 60 degrees.
-_CAR, _RIDER, _PERSON = (3.0, 0.3, 0.04), (2.0, 0.3, 0.06), (0.7, 0.5, 0.1)
-_OF_CLASS = [
-    _RIDER if kind in (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE)
-    else _PERSON if kind in (ObjectClass.UNKNOWN, ObjectClass.PEDESTRIAN)
-    else _CAR
-    for kind in ObjectClass
-]  # fmt: skip
-_LIMITS: FloatArray = np.array(_OF_CLASS).T
-_REVERSES: BoolArray = np.array([limits is _CAR for limits in _OF_CLASS])
+_LIMITS = by_class((3.0, 0.3, 0.04), (2.0, 0.3, 0.06), (0.7, 0.5, 0.1))
 #: Cars reverse no faster than this (m/s).
 REVERSE_MPS = 4.0
 #: Time constants of the mean misfit: while it is judged, and while the object is too slow (s).
@@ -35,9 +28,6 @@ MEMORY_S, SLOW_MEMORY_S = 1.0, 20.0
 #: A row counts in the mean for at most so long (s), and with at most so many times the limit of the mean: one row that
 #: is far off must not cost those after it.
 LONGEST_S, MISFIT_CAP = 0.5, 2.5
-#: A displacement over longer than this tells no direction (s): the object may have turned meanwhile.
-LONGEST_STEP_S = 0.6
-_LEAST_MPS = 1e-3
 
 
 def doubted(
@@ -60,8 +50,8 @@ def doubted(
     judged = frame.yaw_valid & now_known
     judged &= np.logical_and.reduce((speed_mps >= least_mps) | ~there)
     cosine = velocity_mps[0] * np.cos(frame.yaw_rad) + velocity_mps[1] * np.sin(frame.yaw_rad)
-    cosine /= np.maximum(speed_mps, _LEAST_MPS)
-    np.abs(cosine, out=cosine, where=_REVERSES.take(frame.object_class) & (speed_mps < REVERSE_MPS))
+    cosine /= np.maximum(speed_mps, LEAST_MPS)
+    np.abs(cosine, out=cosine, where=CARS.take(frame.object_class) & (speed_mps < REVERSE_MPS))
     misfit = 1.0 - np.maximum.reduce(np.where(there, cosine, -np.inf))
     refuted: BoolArray = judged & (misfit > row_limit)
     if any_true(steady_known):

@@ -12,20 +12,14 @@ from __future__ import annotations
 import numpy as np
 
 from trajnet.arrays import all_true, any_true
+from trajnet.tracking.doubt import LEAST_MPS, LONGEST_STEP_S, by_class
 from trajnet.tracking.motion import MAX_STEADY_MPS, STEADY_TIME_S, displacement_velocity
 from trajnet.tracking.state import DISPLACED, GAP, STEADY, STEADY_KNOWN, WOBBLE
-from trajnet.types import BoolArray, FloatArray, ObjectClass, TrackFrame
+from trajnet.types import BoolArray, FloatArray, TrackFrame
 
 #: Of cars, riders and people: the gap of one row, and the mean gap of a track, from which a velocity is doubted, for
 #: what stands (m/s); ROW_SHARE and MEAN_SHARE of the speed are added.
-_CAR, _RIDER, _PERSON = (1.5, 0.8), (1.0, 0.5), (0.7, 0.4)
-_OF_CLASS = [
-    _RIDER if kind in (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE)
-    else _PERSON if kind in (ObjectClass.UNKNOWN, ObjectClass.PEDESTRIAN)
-    else _CAR
-    for kind in ObjectClass
-]  # fmt: skip
-_LIMITS: FloatArray = np.array(_OF_CLASS).T
+_LIMITS = by_class((1.5, 0.8), (1.0, 0.5), (0.7, 0.4))
 ROW_SHARE, MEAN_SHARE = 0.3, 0.2
 #: So many times a track's recent wobble (see plausibility), too: where positions are noise, they tell less (1/s).
 WOBBLE_PER_S = 3.0
@@ -33,12 +27,8 @@ WOBBLE_PER_S = 3.0
 #: noise at a high rate would be a contradiction. A first displacement that is too short is common: a box that enters
 #: the view grows, and its centre lags.
 LEAST_OFF_M = 0.4
-#: A row counts in the mean for at most so long (s), and with at most so many times the limit of the mean: one row that
-#: is far off must not cost those after it.
+#: As in heading_doubt: how long a row counts in the mean at most (s), and with how many times its limit.
 LONGEST_S, GAP_CAP = 0.2, 2.5
-#: A displacement over longer than this tells no velocity (s): it may have changed meanwhile.
-LONGEST_STEP_S = 0.6
-_LEAST_MPS = 1e-3
 
 
 def doubted(
@@ -71,7 +61,7 @@ def doubted(
         refuted &= np.where(second, lags, off_steady > row_limit)
         begun_wrong = refuted & second
         known[begun_wrong, STEADY_KNOWN], kept[begun_wrong] = False, 0.0
-    gap_mps = gap_mps[:, 0] * np.minimum(1.0, GAP_CAP * mean_limit / np.maximum(off, _LEAST_MPS))
+    gap_mps = gap_mps[:, 0] * np.minimum(1.0, GAP_CAP * mean_limit / np.maximum(off, LEAST_MPS))
     if not all_true(judged):
         gap_mps[:, ~judged], kept[~judged] = 0.0, 1.0
     mean_mps = last[:, GAP].T
