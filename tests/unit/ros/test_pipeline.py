@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -636,28 +637,32 @@ def test_an_object_that_leaps_begins_anew_and_is_told() -> None:
     assert dict(status.values)["implausible_speed_total"] == "0"
 
 
+def input_status(changed: Callable[[TrackFrame], TrackFrame], **parameters: bool) -> Status:
+    """What is said of the input after 3 s of a car that drives, each frame of it changed."""
+    asked = Parameters.of({"budget_ms": 0.0, **parameters})
+    line = Pipeline(*load(asked), asked, clock_ns=lambda: 0)
+    for step in range(30):
+        one = changed(frame(100 * step, "a", speed=10.0))
+        line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+    return statuses(line, 2900)["input"]
+
+
 @pytest.mark.parametrize("filter_positions", [True, False])
 def test_noisy_positions_are_filtered_and_counted(filter_positions: bool) -> None:
-    parameters = Parameters.of({"budget_ms": 0.0, "filter_positions": filter_positions})
-    line, draw = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0), np.random.default_rng(3)
-    for step in range(30):
-        one = frame(100 * step, "a", speed=10.0)
-        one = replace(one, position_m=one.position_m + draw.normal(scale=0.1, size=(1, 2)))
-        line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
-    status = statuses(line, 2900)["input"]
+    draw = np.random.default_rng(3)
+    status = input_status(
+        lambda one: replace(one, position_m=one.position_m + draw.normal(scale=0.1, size=(1, 2))),
+        filter_positions=filter_positions,
+    )
     assert status.level == Level.OK
     assert (int(dict(status.values)["filtered_total"]) > 10) == filter_positions
 
 
 @pytest.mark.parametrize("doubt_velocities", [True, False])
 def test_velocities_of_zero_are_told(doubt_velocities: bool) -> None:
-    parameters = Parameters.of({"budget_ms": 0.0, "doubt_velocities": doubt_velocities})
-    line = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
-    for step in range(30):
-        one = frame(100 * step, "a", speed=10.0)
-        one = replace(one, velocity_mps=0.0 * one.velocity_mps)
-        line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
-    status = statuses(line, 2900)["input"]
+    status = input_status(
+        lambda one: replace(one, velocity_mps=0.0 * one.velocity_mps), doubt_velocities=doubt_velocities
+    )
     assert status.level == (Level.ERROR if doubt_velocities else Level.OK)
     assert ("97% of the objects do not move as their velocity says" in status.message) == doubt_velocities
     values = dict(status.values)
@@ -667,13 +672,7 @@ def test_velocities_of_zero_are_told(doubt_velocities: bool) -> None:
 
 @pytest.mark.parametrize("doubt_headings", [True, False])
 def test_reversed_headings_are_told(doubt_headings: bool) -> None:
-    parameters = Parameters.of({"budget_ms": 0.0, "doubt_headings": doubt_headings})
-    line = Pipeline(*load(parameters), parameters, clock_ns=lambda: 0)
-    for step in range(30):
-        one = frame(100 * step, "a", speed=10.0)
-        one = replace(one, yaw_rad=one.yaw_rad + np.pi)
-        line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
-    status = statuses(line, 2900)["input"]
+    status = input_status(lambda one: replace(one, yaw_rad=one.yaw_rad + np.pi), doubt_headings=doubt_headings)
     assert status.level == (Level.ERROR if doubt_headings else Level.OK)
     assert ("100% of the objects point, or pointed, elsewhere than they move" in status.message) == doubt_headings
     values = dict(status.values)

@@ -15,7 +15,8 @@ import numpy as np
 
 from trajnet.config import require
 from trajnet.errors import InputError
-from trajnet.types import FloatArray, Scene
+from trajnet.protocols.sites.objects import seen_for
+from trajnet.types import Scene
 
 _NOISE = re.compile(r"noise-(\d+(?:\.\d+)?)cm")
 
@@ -79,7 +80,7 @@ class Condition:
             valid = np.ones_like(scene.velocity_valid)
             scene = replace(scene, velocity_mps=np.zeros_like(scene.velocity_mps), velocity_valid=valid)
         elif self.velocities == "late-velocities":
-            arrived = 1.0 - np.exp(_seen_s(scene) / -LATE_S)
+            arrived = 1.0 - np.exp(seen_for(scene) / -LATE_S)
             scene = replace(scene, velocity_mps=scene.velocity_mps * arrived[:, None])
         if self.headings == "no-heading":
             scene = replace(scene, yaw_valid=np.zeros_like(scene.yaw_valid))
@@ -102,14 +103,6 @@ class Condition:
         if self.headings not in (RECORDED, "zero-headings") and not has_heading:
             return "there is no measured heading to hide or reverse"
         return ""
-
-
-def _seen_s(scene: Scene) -> FloatArray:
-    """Return the time (R,) in s from the first row of each row's track to the row."""
-    stamp_ns = scene.timestamp_ns[scene.row_frame]
-    first_ns = np.full(len(scene.track_id), np.iinfo(np.int64).max)
-    np.minimum.at(first_ns, scene.row_track, stamp_ns)
-    return np.asarray((stamp_ns - first_ns[scene.row_track]) * 1e-9)
 
 
 #: What is run unless something else is asked for.

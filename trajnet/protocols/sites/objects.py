@@ -97,7 +97,7 @@ def scored_objects(scene: Scene, every_s: float, horizon_s: float) -> Objects:
     speed_mps = _speed_mps(here_m, past_m, past_known, future_m)
     last_mps = last_second_mps(here_m, future_m, time_s)
     moves = speed_mps >= manoeuvres.STILL_MPS
-    seen_for_s = _seen_for_s(scene, rows)
+    seen_for_s = seen_for(scene, rows)
     return Objects(
         row=rows,
         track=np.array(scene.track_id, np.str_)[track] if len(rows) else np.zeros(0, np.str_),
@@ -114,6 +114,15 @@ def scored_objects(scene: Scene, every_s: float, horizon_s: float) -> Objects:
         here_m=here_m,
         future_m=future_m,
     )
+
+
+def seen_for(scene: Scene, rows: IntArray | slice = slice(None)) -> FloatArray:
+    """Return the time (R,) in s from the first observation of each row's track to the row, of these rows."""
+    time_ns = scene.timestamp_ns[scene.row_frame]
+    first_ns = np.full(len(scene.track_id), np.iinfo(np.int64).max)
+    np.minimum.at(first_ns, scene.row_track, time_ns)
+    seen_s: FloatArray = (time_ns[rows] - first_ns[scene.row_track[rows]]) * 1e-9
+    return seen_s
 
 
 def last_second_mps(here_m: FloatArray, path_m: FloatArray, time_s: FloatArray) -> FloatArray:
@@ -135,14 +144,6 @@ def _stands(here_m: FloatArray, past_m: FloatArray, known: BoolArray, future_m: 
     before: BoolArray = np.all((_length(past_m - here_m[:, None]) < STANDS_WITHIN_M) & known, axis=1)
     after: BoolArray = np.all(_length(future_m - here_m[:, None]) < STANDS_WITHIN_M, axis=1)
     return before & after
-
-
-def _seen_for_s(scene: Scene, rows: IntArray) -> FloatArray:
-    time_ns = scene.timestamp_ns[scene.row_frame]
-    first_ns = np.full(len(scene.track_id), np.iinfo(np.int64).max)
-    np.minimum.at(first_ns, scene.row_track, time_ns)
-    seen: FloatArray = (time_ns[rows] - first_ns[scene.row_track[rows]]) * 1e-9
-    return seen
 
 
 def _length(vector: FloatArray) -> FloatArray:

@@ -175,6 +175,13 @@ def test_what_is_new_and_still_where_it_was_first_seen_is_drawn_as_what_appears(
     np.testing.assert_allclose(stand, [[0.0]])
 
 
+def test_what_is_new_is_drawn_no_less_than_what_has_stood_for_as_long() -> None:
+    """By 4 times 0.02 as it is new, and by more as it has stood for 1.5 s."""
+    frames = [frame(0.1 * i, {"a": (0.0, 0.0)}) for i in range(2)]
+    _, stand = weights_of(*frames, stood_s=1.5, unmoved=True, model=Says([(5.0, 0.0), (0.1, 0.0)], [0.98, 0.02]))
+    np.testing.assert_allclose(stand, [[STAND[1] / 2]])
+
+
 @pytest.mark.parametrize(
     ("stood_s", "wanted"), [(0.9, 0.0), (1.5, STAND[1] / 2), (STOOD_S[2], STAND[2]), (99.0, STAND[-1])]
 )
@@ -211,6 +218,15 @@ def test_what_physics_answers_is_not_drawn_towards_constant_velocity(velocity: t
     assert answers[0].source.tolist() == [Source.PHYSICS]
     assert answers[0].position_m[0, 0, -1, 0] == 30.0
     assert bytes_of(answers[0]) == bytes_of(answers[1])
+
+
+def test_no_work_is_done_for_what_physics_answers_and_moves() -> None:
+    observations = observed(frame(0.0, {"a": (0.0, 0.0), "b": (50.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0))
+    speed_mps, stood_s, unmoved = np.full(2, 11.0), np.zeros(2), np.zeros(2, np.bool_)
+    row, _, _ = Combination(TIME_S).weights(
+        observations, driving().predict(observations), speed_mps, stood_s, unmoved, np.array([False, True])
+    )
+    assert row.tolist() == [1]
 
 
 @pytest.mark.parametrize("kind", [ObjectClass.UNKNOWN, ObjectClass.CAR])

@@ -324,3 +324,19 @@ def test_who_begins_to_brake_is_no_longer_expected_to_go_on() -> None:
     answers = fed(judged(), frames)
     assert [leader(a) for a in answers[40:60]] == [Expert.CONSTANT_VELOCITY] * 20
     assert [leader(a) for a in answers[64:]] == [Expert.MODEL] * 6
+
+
+def seconds_until_constant_velocity_leads(speed_mps: float) -> float:
+    """For who walks so fast and whom the model expects to stay or to walk off, with the priors as they are."""
+    frames = [
+        frame(0.1 * i, {"a": (0.1 * i * speed_mps, 0.0)}, kind=ObjectClass.PEDESTRIAN, velocity=(speed_mps, 0.0))
+        for i in range(80)
+    ]
+    only = JudgingOptions(adapt_spread=False, combine=False, heed=False, learn=False)
+    answers = fed(Stream(Says([(0.0, 0.0), (1.5, 0.0)], [0.7, 0.3]), judging=only), frames)
+    return 0.1 * [leader(answer) for answer in answers].index(Expert.CONSTANT_VELOCITY)
+
+
+def test_what_stands_keeps_a_larger_prior_of_constant_velocity() -> None:
+    """Below 0.5 m/s: it leads sooner than a little above, although the model is less wrong about it."""
+    assert seconds_until_constant_velocity_leads(0.49) < seconds_until_constant_velocity_leads(0.51) - 0.2

@@ -199,6 +199,11 @@ def test_a_tracker_with_noise_sees_it_too(noise_rad: float, limit_m: float) -> N
     assert np.linalg.norm(path_m - RADIUS_M * np.stack([np.cos(angle), np.sin(angle)], axis=1), axis=1).max() < limit_m
 
 
+def test_who_clearly_turns_leads_from_the_first_judgement_on() -> None:
+    """At 1.6 s one answer that knew the rate has been judged: without a prior of turns that is not enough."""
+    assert [judged(around(seconds))[2] for seconds in (1.5, 1.7)] == [Expert.MODEL, Expert.CONSTANT_VELOCITY]
+
+
 def test_after_the_turn_the_way_is_straight_again() -> None:
     """Three seconds straight on after six round: the rate is gone, the trust in constant velocity stays."""
     frames = around(6.0)
