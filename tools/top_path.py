@@ -135,7 +135,8 @@ def shares_of_error(seen: Seen, rows: BoolArray, knots: IntArray, time_s: FloatA
         weight = np.full(given.top_m.shape[:2], share)
         cruise, still = (0.0 * weight, weight) if stand else (weight, 0.0 * weight)
         going = given.velocity_mps, given.change_mps2.T
-        path_m = combined(given.top_m, given.begin_m, *going, time_s, cruise, still, given.wheeled)
+        nobody = np.zeros_like(given.wheeled)
+        path_m = combined(given.top_m, given.begin_m, *going, time_s, cruise, still, given.wheeled, nobody)
         found: FloatArray = np.nanmean(np.linalg.norm(path_m - given.truth_m, axis=-1)[:, knots] * known, axis=0)
         return found
 

@@ -55,7 +55,7 @@ def observed_velocity(observations: Observations) -> FloatArray:
     dt_s = np.where(fresh, 1.0, observations.dt_s)[:, None]
     differenced = np.where(fresh[:, None], 0.0, (observations.position_m - observations.previous_position_m) / dt_s)
     velocity = np.where(observations.velocity_valid[:, None], observations.velocity_mps, differenced)
-    return _limited(velocity, observations.object_class)
+    return limited_to_class(velocity, observations.object_class)
 
 
 def steadied_velocity(observations: Observations) -> FloatArray:
@@ -69,12 +69,12 @@ def steadied_velocity(observations: Observations) -> FloatArray:
         return velocity
     steadied = ~(observations.velocity_valid | observations.reset)
     steadied &= (observations.object_class != _PEDESTRIAN) | (observations.dt_s < SPARSE_S)
-    steady = _limited(observations.steady_velocity_mps, observations.object_class)
+    steady = limited_to_class(observations.steady_velocity_mps, observations.object_class)
     return np.where(steadied[:, None], steady, velocity)
 
 
-def _limited(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> FloatArray:
-    """Return the velocities (N, 2) with speeds up to the highest of the class."""
+def limited_to_class(velocity_mps: FloatArray, object_class: NDArray[np.int8]) -> FloatArray:
+    """Return the velocities (N, 2), m/s, with speeds up to the highest of the class (N,)."""
     largest = np.maximum(np.abs(velocity_mps).max(axis=1, keepdims=True), 1e-9)  # squares must not overflow
     direction = velocity_mps / largest
     length = np.maximum(np.hypot(direction[:, :1], direction[:, 1:]), 1e-9)

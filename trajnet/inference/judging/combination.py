@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.arrays import all_true, any_true
+from trajnet.inference.judging.derived_velocity import is_filtered
 from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.inference.judging.spread import CLASS_GROUP
 from trajnet.inference.judging.way import SHORTEST_M, along, top_paths, way_of
@@ -50,8 +51,10 @@ CRUISE: FloatArray = np.array(
         ],
     ]
 )
-#: Of the constant velocities, where the velocity was not measured but derived from positions.
-DERIVED_SHARE = 0.5
+#: Of the constant velocities, where the velocity was not measured but derived from positions, and where a filter did
+#: so (derived_velocity): of vehicles, riders and people. Riders sway, and the model's steady velocity sways with them:
+#: the filter knows better than the model where they are going.
+DERIVED_SHARE, FILTERED_SHARE = 0.5, np.array([0.75, 1.5, 0.5])
 #: Of standing still, for objects that have stood so long (s): between them linear in time, after them constant. What
 #: has just stopped goes on soon, in a queue; what has stood for long is parked, waits or talks.
 STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
@@ -69,6 +72,7 @@ ASIDE_M = 3.0
 #: Speeds are looked up in steps of this size (m/s).
 _STEP_MPS = 0.1
 _STOOD_S, _STAND = np.array(STOOD_S), np.array(STAND)
+_RIDERS: BoolArray = CLASS_GROUP == 1
 
 
 def group_of(object_class: NDArray[np.int8]) -> IntArray:
@@ -79,20 +83,21 @@ def group_of(object_class: NDArray[np.int8]) -> IntArray:
 
 def combined(
     path_m: FloatArray, begin_m: FloatArray, velocity_mps: FloatArray, change_mps2: FloatArray, time_s: FloatArray,
-    cruise: FloatArray, stand: FloatArray, wheeled: BoolArray,
+    cruise: FloatArray, stand: FloatArray, wheeled: BoolArray, straight: BoolArray,
 ) -> FloatArray:  # fmt: skip
     """Return paths (N, T, 2) drawn towards constant velocity by cruise and towards standing still by stand (N, T).
 
     Vehicles and riders keep the way that the model sees, and the progress on it is combined: constant velocity knows
     the speed, but no bend. The positions of others are, and of those whose path is shorter than SHORTEST_M; there the
-    weight falls with how far the path ends beside the line of constant velocity, to a half at ASIDE_M.
+    weight falls with how far the path ends beside the line of constant velocity, to a half at ASIDE_M. The positions of
+    straight ones are, wherever the model's path leads: it knows neither their speed nor their direction.
     begin_m (N, 2): where the objects are. velocity_mps (N, 2), change_mps2 (2, N): how it changes, see speed_change.
-    time_s (T,). wheeled (N,).
+    time_s (T,). wheeled, straight (N,).
     """
     way = way_of(path_m, begin_m)
     cruise, velocity_mps = cruise.T, velocity_mps.T
     weight = cruise + stand.T
-    follows = wheeled & (way.passed_m[-1] >= SHORTEST_M)
+    follows = wheeled & ~straight & (way.passed_m[-1] >= SHORTEST_M)
     found_m, speed_mps = np.empty_like(path_m), np.hypot(velocity_mps[0], velocity_mps[1])
     if any_true(follows):
         progress_m = time_s[:, None] * speed_mps
@@ -109,6 +114,7 @@ def combined(
         moved_m = _towards(
             way.gone_m.take(row, axis=2), velocity_mps.take(row, axis=1), speed_mps.take(row),
             change_mps2.take(row, axis=1) * ~wheeled[row], time_s, cruise.take(row, axis=1), weight.take(row, axis=1),
+            straight.take(row),
         )  # fmt: skip
         found_m[row] = path_m.take(row, axis=0) + moved_m.T
     return found_m
@@ -116,13 +122,14 @@ def combined(
 
 def _towards(
     gone_m: FloatArray, velocity_mps: FloatArray, speed_mps: FloatArray, change_mps2: FloatArray, time_s: FloatArray,
-    cruise: FloatArray, weight: FloatArray,
+    cruise: FloatArray, weight: FloatArray, straight: BoolArray,
 ) -> FloatArray:  # fmt: skip
     """Return how far (2, T, N) the positions of these paths are moved; see combined."""
     end_m = gone_m[:, -1]
     aside_m = velocity_mps[0] * end_m[1]
     aside_m -= velocity_mps[1] * end_m[0]
     aside_m /= np.maximum(speed_mps, 0.1)
+    aside_m *= ~straight
     offset_m: FloatArray = velocity_mps[:, None] * time_s[:, None]
     offset_m += change_mps2[:, None] * carried_s2(time_s)[1, :, None]
     offset_m *= cruise
@@ -142,7 +149,8 @@ class Combination:
         at_times = np.array([[np.interp(time_s, HORIZONS_S, row) for row in group] for group in CRUISE])
         by_speed = [[np.interp(speed_mps, SPEEDS_MPS, row) for row in group.T] for group in at_times]
         self._fastest = steps - 1
-        self._first_of_class = steps * group_of(np.arange(len(ObjectClass), dtype=np.int8))
+        group = group_of(np.arange(len(ObjectClass), dtype=np.int8))
+        self._first_of_class, self._filtered = steps * group, FILTERED_SHARE.take(group)
         self._cruise: FloatArray = np.concatenate(by_speed, axis=1)  # (T, groups and steps of speed)
         self._cruises: BoolArray = np.logical_or.reduce(self._cruise)
 
@@ -166,7 +174,8 @@ class Combination:
         share: FloatArray | None = None if all_true(model) else model.astype(np.float64)
         if not all_true(observations.velocity_valid):
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
-            share = np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, DERIVED_SHARE)) * model
+            derived = np.where(is_filtered(observations), self._filtered.take(observations.object_class), DERIVED_SHARE)
+            share = np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, derived)) * model
             drawn &= ~once
             still_there = ~observations.velocity_valid & observations.wheeled & unmoved & (stood_s < NEW_S)
             if len(new := ((once | still_there) & model).nonzero()[0]):
@@ -193,10 +202,13 @@ class Combination:
         if not len(row):
             return
         paths_m, place = top_paths(prediction, row)
+        straight = np.zeros(len(row), np.bool_)
+        if not all_true(observations.velocity_valid):
+            straight = (is_filtered(observations) & _RIDERS.take(observations.object_class)).take(row)
         paths_m[place] = combined(
             paths_m.take(place, axis=0), observations.position_m.take(row, axis=0), velocity_mps.take(row, axis=0),
             change_mps2.take(row, axis=1), self._time_s, cruise.T, stand[:, None],
-            observations.wheeled.take(row),
+            observations.wheeled.take(row), straight,
         )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trajnet.arrays import all_true
 from trajnet.inference.physics import steadied_velocity
 from trajnet.tracking.store import Observations
 from trajnet.types import Expert, FloatArray, IntArray, ObjectClass
@@ -30,10 +29,12 @@ _PEOPLE = [kind in (ObjectClass.UNKNOWN, ObjectClass.PEDESTRIAN) for kind in Obj
 _KIND: IntArray = np.array([[0 if expert == STANDING else 1 + people for people in _PEOPLE] for expert in Expert])
 
 
-def velocity_of(observations: Observations) -> FloatArray:
-    """Return the velocities (N, 2), m/s, with which ConstantVelocity goes on: along the yaw for wheeled objects."""
-    velocity_mps = observations.velocity_mps
-    if not all_true(observations.velocity_valid):
+def velocity_of(observations: Observations, velocity_mps: FloatArray | None = None) -> FloatArray:
+    """Return the velocities (N, 2), m/s, with which constant velocity goes on: along the yaw for wheeled objects.
+
+    velocity_mps (N, 2): the velocities, map frame. None: those of physics.steadied_velocity.
+    """
+    if velocity_mps is None:
         velocity_mps = steadied_velocity(observations)
     x_mps, y_mps = velocity_mps.T
     heading = np.cos(observations.yaw_rad - _X_AND_Y_RAD)  # (2, N): axes first, NumPy is slow along short ones

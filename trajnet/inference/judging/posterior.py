@@ -25,6 +25,8 @@ from trajnet.types import BoolArray, Expert, FloatArray, IntArray
 EXPERTS = int(Expert.UNKNOWN)
 #: Where a velocity changes by so much, half of the weight of constant velocity is the model's (m/s^2).
 CHANGES_MPS2 = 0.2
+#: Where an object leaves its place with this speed, half of the weight of standing still is (m/s).
+LEAVES_MPS = 0.7
 #: Lower limit of a log likelihood: a leap of the tracker must not decide for good.
 FLOOR = -12.0
 #: The largest time and scale of the options (s, m): times are counted in 64 bits of ns.
@@ -104,15 +106,17 @@ def log_likelihoods(
     return found
 
 
-def pass_on(weight: FloatArray, change_mps2: FloatArray) -> None:
-    """Give the weight of constant velocity to the model where velocities change, in place.
+def pass_on(weight: FloatArray, change_mps2: FloatArray, leaving_mps: FloatArray) -> None:
+    """Give the weights of constant velocity and of standing still to the model where they have just ended, in place.
 
-    weight (N, EXPERTS). change_mps2 (2, N): how velocities change, see speed_change. Who begins to brake has gone on at
-    constant velocity for as long as it was judged; what it does now says more than how that did.
+    weight (N, EXPERTS). change_mps2 (2, N): how velocities change, see speed_change. leaving_mps (N,): how fast an
+    object leaves where it has stood, 0 where it does not. Who begins to brake has gone on at constant velocity for as
+    long as it was judged, and who sets off has stood: what they do now says more than how that did.
     """
-    passed = weight[:, 1] * clearly_beyond(np.hypot(change_mps2[0], change_mps2[1]), CHANGES_MPS2)
-    weight[:, 1] -= passed
-    weight[:, 0] += passed
+    ended = np.stack([np.hypot(change_mps2[0], change_mps2[1]) / CHANGES_MPS2, leaving_mps / LEAVES_MPS], axis=1)
+    passed = weight[:, 1:] * clearly_beyond(ended, 1.0)
+    weight[:, 1:] -= passed
+    weight[:, 0] += passed[:, 0] + passed[:, 1]
 
 
 class Posterior:

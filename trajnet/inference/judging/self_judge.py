@@ -10,6 +10,7 @@ from trajnet.arrays import StructOfArrays, grown
 from trajnet.config import require
 from trajnet.inference.judging.combination import Combination
 from trajnet.inference.judging.company import Company
+from trajnet.inference.judging.derived_velocity import DerivedVelocity
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Motion, Spreads, velocity_of
 from trajnet.inference.judging.following import Following
 from trajnet.inference.judging.kept_paths import points_at
@@ -24,7 +25,7 @@ from trajnet.inference.judging.spread import HORIZONS_S as SPREAD_HORIZONS_S
 from trajnet.inference.judging.spread import STANDS_MPS, AdaptiveSpread, groups_of
 from trajnet.inference.judging.standing_time import StandingTime
 from trajnet.inference.judging.turn_rate import TurnRate
-from trajnet.inference.physics import arc
+from trajnet.inference.physics import SPARSE_S, arc
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, Prediction, Source
 
@@ -37,6 +38,9 @@ TURNING_PRIOR = 0.05
 TURNS_RADPS = 0.15
 #: The same where it stands: how people on one spot sway is as good as the model's guess.
 STANDING_PRIOR = 0.001
+#: An object that left its place so long ago or less may be setting off (s). Where frames are less than SPARSE_S apart:
+#: at two frames a second one leap of a tracker is as far.
+LEAVES_S = 1.0
 #: As a plain number: NumPy looks up each comparison with an enumeration.
 _MODEL = int(Source.MODEL)
 
@@ -103,6 +107,7 @@ class SelfJudge:
         learns = options.learn and LEARNING_HORIZONS_S[0] <= time_s[-1] + 1e-9
         self.learning = Learning(time_s) if learns else None
         self._standing_time = StandingTime()
+        self._derived_velocity = DerivedVelocity()
         self._speed_change = SpeedChange()
         self._turn_rate = TurnRate()
         length = self._ring.length
@@ -122,8 +127,7 @@ class SelfJudge:
         if self.learning is not None:
             self.learning.observe(observations)
             self.counters.learned_errors = self.learning.regression.taken
-        if self._combination is not None:
-            self._standing_time.observe(observations)
+        self._standing_time.observe(observations)
         if self._options.weigh:
             self._weigh(observations)
 
@@ -151,12 +155,13 @@ class SelfJudge:
 
         The prediction's own arrays change.
         """
-        velocity_mps = velocity_of(observations)
+        velocity_mps = velocity_of(observations, self._derived_velocity.observed(observations))
         speed_mps = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
         model = prediction.source == _MODEL
         change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
+        stood_s = self._standing_time.stood_s(observations)
         if self._combination is not None:
-            stood_s, unmoved = self._standing_time.stood_s(observations), self._standing_time.unmoved(observations)
+            unmoved = self._standing_time.unmoved(observations)
             self._combination.draw(
                 observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, unmoved, model
             )
@@ -171,7 +176,7 @@ class SelfJudge:
         if self._options.weigh:
             course_rad = np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0])
             motion = Motion(speed_mps, course_rad, self._turn_rate.observed(observations, speed_mps))
-            result = self._mixed(observations, prediction, motion, change_mps2, model)
+            result = self._mixed(observations, prediction, motion, change_mps2, stood_s, model)
         if self.spread is None:
             return result
         group = groups_of(observations, speed_mps)
@@ -181,14 +186,15 @@ class SelfJudge:
 
     def _mixed(
         self, observations: Observations, prediction: Prediction, motion: Motion, change_mps2: FloatArray,
-        model: BoolArray,
+        stood_s: FloatArray, model: BoolArray,
     ) -> Prediction:  # fmt: skip
         """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
         self._keep(observations, prediction, motion, model)
         moved = TURNING_PRIOR * clearly_beyond(motion.rate_radps, TURNS_RADPS)
         moved += STANDING_PRIOR * (motion.speed_mps < STANDS_MPS)
         weight, known = self._posterior.weights(observations.slot, moved)
-        pass_on(weight, change_mps2)
+        leaving = (stood_s < LEAVES_S) & (observations.dt_s < SPARSE_S)
+        pass_on(weight, change_mps2, motion.speed_mps * leaving)
         known &= model
         result = mixed(prediction, observations, motion, weight, model, known, self._spreads)
         counters = self.counters

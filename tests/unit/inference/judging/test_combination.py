@@ -241,13 +241,14 @@ def test_what_physics_answers_stays_too_where_it_has_stood_for_long(kind: Object
 
 def drawn(
     path_m: FloatArray, velocity_mps: tuple[float, float], weight: float, *, wheeled: bool, stand: float = 0.0,
-    change_mps2: tuple[float, float] = (0.0, 0.0),
+    change_mps2: tuple[float, float] = (0.0, 0.0), straight: bool = False,
 ) -> FloatArray:  # fmt: skip
     cruise, still = np.full((1, len(path_m)), weight), np.full((1, 1), stand)
     begin_m, velocities, changes = np.zeros((1, 2)), np.array([velocity_mps]), np.array([change_mps2]).T
     found = combined(
-        path_m[None], begin_m, velocities, changes, TIME_S[: len(path_m)], cruise, still, np.array([wheeled])
-    )
+        path_m[None], begin_m, velocities, changes, TIME_S[: len(path_m)], cruise, still, np.array([wheeled]),
+        np.array([straight]),
+    )  # fmt: skip
     one: FloatArray = found[0]
     return one
 
@@ -326,12 +327,13 @@ def test_no_path_depends_on_others_beside_it() -> None:
     begin_m, velocity_mps = draw.normal(0.0, 100.0, (40, 2)), draw.normal(0.0, 5.0, (40, 2))
     change_mps2 = draw.normal(0.0, 2.0, (2, 40))
     path_m, wheeled = begin_m[:, None] + step_m.cumsum(axis=1), np.arange(40) % 3 > 0
+    straight = wheeled & (np.arange(40) % 2 > 0)
     cruise, still = draw.uniform(0.0, 0.5, (40, 12)), draw.uniform(0.0, 0.5, (40, 1))
 
     def of(rows: slice) -> FloatArray:
         return combined(
             path_m[rows], begin_m[rows], velocity_mps[rows], change_mps2[:, rows], TIME_S, cruise[rows], still[rows],
-            wheeled[rows],
+            wheeled[rows], straight[rows],
         )  # fmt: skip
 
     alone = np.concatenate([of(slice(row, row + 1)) for row in range(40)])
