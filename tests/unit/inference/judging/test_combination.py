@@ -116,12 +116,26 @@ def test_the_most_probable_path_need_not_be_the_first() -> None:
     assert moved[0, 1, :, 0].all()
 
 
-def test_a_derived_velocity_counts_half() -> None:
-    places: list[tuple[float, float]] = [(0.0, 0.0), (1.1, 0.0)]
-    derived, _ = weights_of(*(frame(0.1 * i, {"a": place}, yaw=0.0) for i, place in enumerate(places)))
-    measured, _ = weights_of(frame(0.0, {"a": (0.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0))
+@pytest.mark.parametrize(
+    ("kind", "step_s", "speed_mps", "share"),
+    [
+        (ObjectClass.CAR, 0.1, 11.0, 0.75),
+        (ObjectClass.BICYCLE, 0.1, 5.0, 1.5),
+        (ObjectClass.PEDESTRIAN, 0.1, 1.0, 0.5),
+        (ObjectClass.CAR, 0.5, 11.0, 0.5),
+        (ObjectClass.BICYCLE, 0.5, 5.0, 0.5),
+        (ObjectClass.PEDESTRIAN, 0.5, 1.0, 0.5),
+    ],
+)
+def test_a_derived_velocity_counts_by_class_and_frame_rate(
+    kind: ObjectClass, step_s: float, speed_mps: float, share: float
+) -> None:
+    """Half, but where a filter derived it."""
+    frames = [frame(step_s * i, {"a": (speed_mps * step_s * i, 0.0)}, kind=kind, yaw=0.0) for i in range(9)]
+    derived, _ = weights_of(*frames)
+    measured, _ = weights_of(frame(0.0, {"a": (0.0, 0.0)}, kind=kind, velocity=(speed_mps, 0.0), yaw=0.0))
     assert derived.any()
-    np.testing.assert_allclose(derived, measured / 2)
+    np.testing.assert_allclose(derived, share * measured)
 
 
 @pytest.mark.parametrize(("stays", "wanted"), [(0.0, 0.0), (0.2, SEEN_ONCE * 0.2), (0.6, SEEN_ONCE_MOST)])
@@ -319,6 +333,12 @@ def test_people_who_are_to_turn_are_drawn_less() -> None:
         path_m = np.stack([np.zeros(12), np.linspace(aside_m / 12, aside_m, 12)], axis=1)
         moved_m = drawn(path_m, (2.0, 0.0), 0.6, wheeled=False) - path_m
         np.testing.assert_allclose(moved_m[:, 0], 0.6 * share * 2.0 * TIME_S)
+
+
+def test_where_a_filter_knows_a_rider_better_than_the_model_its_line_counts_however_far_aside_the_path_is() -> None:
+    path_m = TIME_S[:4, None] * [0.0, 4.0]
+    found_m = drawn(path_m, (4.0, 0.0), 0.75, wheeled=True, straight=True)
+    np.testing.assert_allclose(found_m, TIME_S[:4, None] * [3.0, 1.0])
 
 
 def test_no_path_depends_on_others_beside_it() -> None:

@@ -7,7 +7,15 @@ import pytest
 
 from trajnet.errors import ConfigError
 from trajnet.inference import JudgingOptions
-from trajnet.inference.judging.posterior import CHANGES_MPS2, EXPERTS, FLOOR, Posterior, log_likelihoods, pass_on
+from trajnet.inference.judging.posterior import (
+    CHANGES_MPS2,
+    EXPERTS,
+    FLOOR,
+    LEAVES_MPS,
+    Posterior,
+    log_likelihoods,
+    pass_on,
+)
 from trajnet.types import Expert
 
 NOW = np.zeros(1, np.int64)
@@ -104,5 +112,11 @@ def test_a_part_of_the_models_prior_can_be_constant_velocitys() -> None:
 def test_where_velocities_change_constant_velocity_passes_its_weight_on_to_the_model() -> None:
     """None where they do not, half at the limit, nearly all where an object brakes; standing keeps its own."""
     weight = np.tile([0.1, 0.7, 0.2], (3, 1))
-    pass_on(weight, np.array([[0.0, 0.6, -3.0], [0.0, 0.8, 4.0]]) * CHANGES_MPS2)
+    pass_on(weight, np.array([[0.0, 0.6, -3.0], [0.0, 0.8, 4.0]]) * CHANGES_MPS2, np.zeros(3))
     np.testing.assert_allclose(weight, [[0.1, 0.7, 0.2], [0.45, 0.35, 0.2], [0.799, 0.001, 0.2]], atol=2e-4)
+
+
+def test_who_leaves_its_place_passes_the_weight_of_standing_still_on_to_the_model() -> None:
+    weight = np.tile([0.1, 0.2, 0.7], (3, 1))
+    pass_on(weight, np.zeros((2, 3)), np.array([0.0, 1.0, 5.0]) * LEAVES_MPS)
+    np.testing.assert_allclose(weight, [[0.1, 0.2, 0.7], [0.45, 0.2, 0.35], [0.799, 0.2, 0.001]], atol=2e-4)

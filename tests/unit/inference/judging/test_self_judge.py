@@ -72,6 +72,18 @@ def test_an_object_that_starts_is_believed_again() -> None:
     assert leader(answers[-1]) != Expert.STANDING
 
 
+@pytest.mark.parametrize(("hz", "leaves"), [(10.0, True), (2.0, False)])
+def test_what_has_stood_for_long_and_sets_off_is_the_models_at_once(hz: float, leaves: bool) -> None:
+    """Half a second after it set off at 5 m/s; at 2 Hz that is one displacement, which may be a leap of the tracker."""
+    stood = standing(30.0, hz)
+    last_s = stood[-1].timestamp_ns * 1e-9
+    begin_m = np.array([0.6, 2.0]) if hz > 2.0 else np.array([2.0])
+    sets_off = [frame(last_s + (k + 1) / hz, {"a": (x_m, 0.0)}) for k, x_m in enumerate(begin_m)]
+    answers = fed(judged(), stood + sets_off)
+    assert leader(answers[len(stood) - 1]) == Expert.STANDING
+    assert (leader(answers[-1]) == Expert.MODEL) == leaves
+
+
 def test_every_mode_keeps_a_proper_covariance_and_the_labels_say_who_said_it() -> None:
     for answer in fed(judged(), standing(4.0)):
         assert answer.expert is not None

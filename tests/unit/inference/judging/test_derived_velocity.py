@@ -1,0 +1,116 @@
+"""Velocities of vehicles and riders whose velocity is not measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.frames import frame
+from trajnet.inference.judging.derived_velocity import DerivedVelocity
+from trajnet.inference.physics import KalmanConstantVelocity, steadied_velocity
+from trajnet.tracking.store import TrackStore
+from trajnet.types import FloatArray, ObjectClass, TrackFrame
+
+
+def velocities(frames: list[TrackFrame]) -> dict[str, list[FloatArray]]:
+    """The filter's velocity and the steadied one, (N, 2) for each frame."""
+    store, derived = TrackStore(), DerivedVelocity()
+    found: dict[str, list[FloatArray]] = {"filter": [], "steadied": []}
+    for one in frames:
+        seen = store.update(one, one.timestamp_ns)[1]
+        assert seen is not None
+        found["filter"].append(derived.observed(seen).copy())
+        found["steadied"].append(steadied_velocity(seen))
+    return found
+
+
+def swaying(kind: ObjectClass, step_s: float = 0.1, count: int = 40, noise_m: float = 0.1) -> list[TrackFrame]:
+    rng = np.random.default_rng(1)
+    places = [(4.0 * step_s * i, 0.0) + rng.normal(0.0, noise_m, 2) for i in range(count)]
+    return [frame(step_s * i, {"a": (x_m, y_m)}, kind=kind, yaw=None) for i, (x_m, y_m) in enumerate(places)]
+
+
+@pytest.mark.parametrize("kind", [ObjectClass.CAR, ObjectClass.BICYCLE])
+def test_it_is_the_velocity_of_the_baselines_kalman_filter(kind: ObjectClass) -> None:
+    """Both start without any velocity; the baseline's path after 1 s less its position is the velocity."""
+    frames = swaying(kind)
+    store, derived = TrackStore(), DerivedVelocity()
+    now, soon = (KalmanConstantVelocity(np.array([t])) for t in (1.0, 2.0))
+    for index, one in enumerate(frames):
+        seen = store.update(one, one.timestamp_ns)[1]
+        assert seen is not None
+        wanted = soon.predict(seen).position_m[:, 0, 0] - now.predict(seen).position_m[:, 0, 0]
+        found = derived.observed(seen)
+        if index > 0:
+            np.testing.assert_allclose(found, wanted, atol=1e-9)
+
+
+def test_it_is_steadier_than_the_steady_velocity() -> None:
+    found = velocities(swaying(ObjectClass.BICYCLE))
+    off = {name: np.std(np.concatenate(found[name])[20:], axis=0) for name in ("filter", "steadied")}
+    assert (off["filter"] < 0.8 * off["steadied"]).all()
+    np.testing.assert_allclose(found["filter"][-1], [[4.0, 0.0]], atol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "step_s"), [(ObjectClass.PEDESTRIAN, 0.1), (ObjectClass.UNKNOWN, 0.1), (ObjectClass.CAR, 0.5)]
+)
+def test_of_people_and_in_sparse_frames_it_is_the_steadied_one(kind: ObjectClass, step_s: float) -> None:
+    found = velocities(swaying(kind, step_s))
+    np.testing.assert_array_equal(found["filter"], found["steadied"])
+
+
+def test_measured_velocities_are_left_alone_and_what_was_before_them_is_forgotten() -> None:
+    """After measured ones the filter is that of a track that was first seen where they ended."""
+    before = [frame(0.1 * i, {"a": (0.5 * i, 0.0)}, yaw=None) for i in range(10)]
+    measured = [frame(1.0 + 0.1 * i, {"a": (5.0, 0.1 * i)}, velocity=(0.0, 1.0), yaw=None) for i in range(10)]
+    after = [frame(2.0 + 0.1 * i, {"a": (5.0, 1.0 + 0.3 * i)}, yaw=None) for i in range(5)]
+    found = velocities(before + measured + after)["filter"]
+    np.testing.assert_allclose(found[9], [[5.0, 0.0]], atol=0.1)
+    np.testing.assert_array_equal(found[15], [[0.0, 1.0]])
+    alone = velocities([replace(measured[-1], velocity_valid=np.zeros(1, np.bool_)), *after])["filter"]
+    np.testing.assert_allclose(found[-5:], alone[-5:], atol=1e-9)
+    assert 2.5 < alone[-1][0, 1] < 3.0
+
+
+def test_objects_do_not_depend_on_each_other_and_a_new_track_in_an_old_slot_begins_anew() -> None:
+    draw = np.random.default_rng(5)
+    steps_m = {name: np.cumsum(draw.normal(0.4, 0.1, (30, 2)), axis=0) for name in "abc"}
+
+    def of(names: str) -> dict[str, FloatArray]:
+        frames = [frame(0.1 * i, {n: tuple(steps_m[n][i]) for n in names}, yaw=None) for i in range(30)]
+        last = velocities(frames)["filter"][-1]
+        return dict(zip(names, last, strict=True))
+
+    together = of("abc")
+    for name in "abc":
+        np.testing.assert_allclose(of(name)[name], together[name], atol=1e-12)
+    gone = [frame(0.1 * i, {"a": (2.0 * i, 0.0)}, yaw=None) for i in range(20)]
+    gone += [frame(30.0 + 0.1 * i, {"b": (0.0, 0.3 * i)}, yaw=None) for i in range(2)]
+    np.testing.assert_allclose(velocities(gone)["filter"][-1], [[0.0, 3.0]], atol=0.3)
+
+
+def test_where_an_object_is_does_not_matter() -> None:
+    """Far from the origin of the map as near it."""
+    near = [frame(0.1 * i, {"a": (0.4 * i, 0.1 * (i % 2))}, yaw=None) for i in range(30)]
+    far = [frame(0.1 * i, {"a": (1e6 + 0.4 * i, 1e6 + 0.1 * (i % 2))}, yaw=None) for i in range(30)]
+    np.testing.assert_allclose(velocities(far)["filter"], velocities(near)["filter"], atol=1e-6)
+
+
+def test_a_leap_within_a_steady_track_is_no_velocity() -> None:
+    """The store moves the track to its new place; the filter's velocity stays."""
+    places = [(1.0 * i, 0.0) for i in range(40)] + [(40.0 + 1.0 * i, 1.5) for i in range(5)]
+    found = velocities([frame(0.1 * i, {"a": place}, yaw=None) for i, place in enumerate(places)])["filter"]
+    np.testing.assert_allclose(np.concatenate(found[30:]), np.tile([10.0, 0.0], (15, 1)), atol=0.5)
+
+
+def test_no_object_is_faster_than_its_class() -> None:
+    """A leap sideways in the second frame is no bicycle at 60 m/s."""
+    frames = [
+        frame(0.0, {"a": (0.0, 0.0)}, kind=ObjectClass.BICYCLE),
+        frame(0.02, {"a": (0.9, 0.9)}, kind=ObjectClass.BICYCLE),
+    ]
+    found = velocities(frames)["filter"][-1]
+    np.testing.assert_allclose(np.hypot(*found[0]), 25.0)
