@@ -51,6 +51,7 @@ class DerivedVelocity:
         """
         if all_true(observations.velocity_valid):
             if self._used:
+                self._known = grown(self._known, observations.slots)
                 self._known[observations.slot] = False
             return observations.velocity_mps
         velocity_mps = steadied_velocity(observations)

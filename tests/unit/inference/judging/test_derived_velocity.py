@@ -114,3 +114,13 @@ def test_no_object_is_faster_than_its_class() -> None:
     ]
     found = velocities(frames)["filter"][-1]
     np.testing.assert_allclose(np.hypot(*found[0]), 25.0)
+
+
+def test_more_objects_come_with_measured_velocities() -> None:
+    """The slots of the later ones are beyond those that the filter has seen."""
+    crowd = {f"b{i}": (50.0 * i, 0.0) for i in range(200)}
+    frames = [frame(0.0, {"a": (0.0, 0.0)}), frame(0.1, {"a": (0.3, 0.0)})]
+    frames += [frame(0.2 + 0.1 * i, {"a": (0.0, 9.0)} | crowd, velocity=(0.0, 0.0)) for i in range(2)]
+    frames += [frame(0.4, {"a": (0.0, 9.0)} | crowd)]
+    found = velocities(frames)["filter"]
+    assert [len(velocity) for velocity in found] == [1, 1, 201, 201, 201]
