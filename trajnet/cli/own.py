@@ -40,7 +40,8 @@ UnitNames = Annotated[
     str | None,
     typer.Option(
         "--units", metavar="KIND=UNIT,...",
-        help="Own table: time=s|ms|us|ns, angle=rad|deg|compass, speed=mps|kmh|mph|fps, length=m|cm|mm|ft.",
+        help="Own table: time=s|ms|us|ns|25hz (numbers of frames), angle=rad|deg|compass, "
+        "speed=mps|kmh|mph|fps, length=m|cm|mm|ft.",
     ),
 ]  # fmt: skip
 SplitBy = Annotated[

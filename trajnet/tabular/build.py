@@ -14,6 +14,7 @@ from trajnet.tabular.binning import bin_stamps
 from trajnet.tabular.columns import Columns, numbers, texts
 from trajnet.tabular.options import (
     DEGREES,
+    FRAME_NUMBERS,
     LENGTH_M,
     OTHERS,
     REQUIRED,
@@ -127,9 +128,11 @@ def _lacking(lacking: list[str], by_lower: dict[str, str], columns: list[str]) -
             "state their coordinate system with crs, for example EPSG:4326"
         )
     shown = ",".join(f"{role}=NAME" for role in lacking)
+    frames = [by_lower[name] for name in FRAME_NUMBERS if name in by_lower and "time" in lacking]
+    hint = f"; numbers of frames are times with columns time={frames[0]} and units time=25hz" if frames else ""
     return (
         f"columns: expected {', '.join(lacking)}, got a table with {', '.join(columns)}; "
-        f"state them with columns {shown} (trajnet convert --columns)"
+        f"state them with columns {shown} (trajnet convert --columns){hint}"
     )
 
 

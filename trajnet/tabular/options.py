@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
@@ -30,7 +31,13 @@ REQUIRED = ("time", "id", "x", "y")
 #: Names of x and y in degrees; taken only where the coordinate system is stated.
 DEGREES = {"x": ("lon", "longitude", "lng"), "y": ("lat", "latitude")}
 
+#: Columns that may hold numbers of frames, of which only the user knows how many a second there are.
+FRAME_NUMBERS = ("frame", "frame_number", "frame_id", "frameid", "frame_index", "frame_idx", "frame_no")
+
 TIME_NS: Mapping[str, int] = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+#: A unit of time: numbers of frames, so many a second, such as 25hz.
+_FRAMES = re.compile(r"(\d+(?:\.\d+)?)hz")
+MOST_HZ = 1000
 ANGLES = ("rad", "deg", "compass")
 SPEED_MPS: Mapping[str, float] = {"mps": 1.0, "kmh": 1 / 3.6, "mph": 0.44704, "fps": 0.3048}
 LENGTH_M: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048}
@@ -40,7 +47,7 @@ OTHERS = "*"
 
 @dataclass(frozen=True)
 class Units:
-    """The units of a table. time: s, ms, us or ns; None: as the column's name or type says.
+    """The units of a table. time: s, ms, us or ns; 25hz: numbers of frames, 25 a second; None: as name or type say.
 
     angle: rad or deg, counter-clockwise from x; compass: degrees clockwise from north; None: as the name says, else
     rad. speed: mps, kmh, mph, fps. length: of positions and sizes, m, cm, mm, ft. Raises InputError for others.
@@ -54,8 +61,13 @@ class Units:
     def __post_init__(self) -> None:
         for name, known in (("time", TIME_NS), ("angle", ANGLES), ("speed", SPEED_MPS), ("length", LENGTH_M)):
             value = getattr(self, name)
-            if value not in known and not (value is None and name in ("time", "angle")):
-                raise InputError(f"units: expected {name} in {', '.join(known)}, got {value!r}")
+            if value in known or (value is None and name in ("time", "angle")):
+                continue
+            rate_hz = frame_rate_hz(value) if name == "time" else None
+            if rate_hz is None:
+                frames = ", or 25hz for numbers of frames, 25 a second" if name == "time" else ""
+                raise InputError(f"units: expected {name} in {', '.join(known)}{frames}, got {value!r}")
+            require_rate("units: time", rate_hz)
 
     @classmethod
     def parse(cls, text: str | None) -> Units:
@@ -94,10 +106,22 @@ class TableOptions:
         for name, known in self.classes.items():
             if known not in CLASS_NAMES:
                 raise InputError(f"classes, {name}: expected one of {', '.join(CLASS_NAMES)}, got {known!r}")
-        if self.rate_hz is not None and not 0 < self.rate_hz <= 1000:
-            raise InputError(f"rate: expected above 0 and at most 1000 Hz, got {self.rate_hz}")
+        if self.rate_hz is not None:
+            require_rate("rate", self.rate_hz)
         if self.to_crs is not None and self.crs is None:
             raise InputError("to-crs: expected the table's own coordinate system too; state it with crs")
+
+
+def frame_rate_hz(unit: str) -> float | None:
+    """Return how many frames a second the unit states, such as 25hz; None for other units."""
+    stated = _FRAMES.fullmatch(unit)
+    return float(stated[1]) if stated else None
+
+
+def require_rate(what: str, rate_hz: float) -> None:
+    """Raise InputError unless the rate is above 0 and at most MOST_HZ."""
+    if not 0 < rate_hz <= MOST_HZ:
+        raise InputError(f"{what}: expected above 0 and at most {MOST_HZ} Hz, got {rate_hz}")
 
 
 def role_of(name: str) -> str:

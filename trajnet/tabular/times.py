@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trajnet.errors import InputError
 from trajnet.tabular.columns import numbers
-from trajnet.tabular.options import TIME_NS
+from trajnet.tabular.options import TIME_NS, frame_rate_hz
 from trajnet.types import IntArray
 
 #: Periods between frames that recordings have, in s; a unit that gives another is not suggested.
@@ -20,8 +20,9 @@ USUAL_PERIOD_S = (0.005, 5.0)
 def timestamps(name: str, values: NDArray[Any], unit: str | None) -> tuple[IntArray, str]:
     """Return the times (R,) in ns and the unit in words.
 
-    unit: s, ms, us, ns; None: as the column's type (stamps with a date) or the end of its name says, such as time_ms.
-    Raises InputError where no unit is stated, for missing values, and for fractions of a nanosecond.
+    unit: s, ms, us, ns; 25hz: the values are numbers of frames, 25 a second; None: as the column's type (stamps with a
+    date) or the end of its name says, such as time_ms. Raises InputError where no unit is stated, for missing values,
+    and for fractions of a nanosecond.
     """
     if values.dtype.kind == "M":
         if np.isnat(values).any():
@@ -35,6 +36,8 @@ def timestamps(name: str, values: NDArray[Any], unit: str | None) -> tuple[IntAr
     known = unit or (ending.group(1) if ending else None)
     if known is None:
         raise InputError(f"column {name}: expected the unit of the times, got none; state it{_suggestion(as_numbers)}")
+    if rate_hz := frame_rate_hz(known):
+        return _at_rate(name, as_numbers, rate_hz), f"numbers of frames, {rate_hz:g} a second"
     if values.dtype.kind in "iu":
         whole = values.astype(np.int64)
         if len(whole) and np.abs(as_numbers).max() * TIME_NS[known] >= 2**63:
@@ -52,11 +55,24 @@ def timestamps(name: str, values: NDArray[Any], unit: str | None) -> tuple[IntAr
     return whole_s.astype(np.int64) * 1_000_000_000 + np.rint(rest * 1e9).astype(np.int64), known
 
 
+def _at_rate(name: str, frame: NDArray[np.float64], rate_hz: float) -> IntArray:
+    """Return the times (R,) in ns of these numbers of frames. Raises InputError for what is no number of a frame."""
+    if (odd := frame[frame != np.rint(frame)]).size:
+        raise InputError(f"column {name}: expected whole numbers of frames, got {odd[0]}")
+    if len(frame) and np.abs(frame).max() / rate_hz >= 2**63 / 1e9:
+        raise InputError(f"column {name}: expected times that fit 64 bits as ns, got frame {np.abs(frame).max():g}")
+    return np.rint(frame * (1e9 / rate_hz)).astype(np.int64)
+
+
 def _suggestion(values: NDArray[np.float64]) -> str:
-    """Return which unit gives a usual rate, as a hint; empty if none or several do."""
+    """Return which unit gives a usual rate, as a hint; an example if none or several do."""
     steps = np.diff(np.unique(values))
     if not len(steps):
         return " with units, for example time=s"
+    if float(np.median(steps)) == 1.0:
+        return (
+            " with units; their steps of 1 look like numbers of frames: time=25hz for 25 a second; time=s for seconds"
+        )
     low, high = USUAL_PERIOD_S
     period = float(np.median(steps))
     fitting = [unit for unit, ns in TIME_NS.items() if low <= period * ns * 1e-9 <= high]

@@ -98,8 +98,18 @@ def test_a_track_has_the_class_of_most_of_its_rows() -> None:
     ("change", "options", "message"),
     [
         ({"y": None}, {}, r"columns: expected y, got a table with .*; state them with columns y=NAME"),
-        ({"time_s": None, "t": [0.0, 0.1, 0.1]}, {}, r"column t: expected the unit .*look like time=s"),
+        ({"time_s": None, "t": [0.0, 0.1, 0.1]}, {}, r"column t: expected the unit .*of 0.1 look like time=s"),
         ({"time_s": None, "t": [0, 100, 100]}, {}, "look like time=ms"),
+        (
+            {"time_s": None, "t": [3, 4, 4]},
+            {},
+            "steps of 1 look like numbers of frames: time=25hz for 25 a second; time=s",
+        ),
+        ({"time_s": None, "Frame": [3, 4, 4]}, {}, r"expected time.*with columns time=Frame and units time=25hz$"),
+        ({"time_s": [3, 4, 4.5]}, {"units": "time=25hz"}, "column time_s: expected whole numbers of frames, got 4.5"),
+        ({"time_s": [3, 4, 1e13]}, {"units": "time=0.1hz"}, "fit 64 bits as ns, got frame 1e[+]13"),
+        ({}, {"units": "time=0hz"}, "units: time: expected above 0 and at most 1000 Hz, got 0.0"),
+        ({}, {"units": "time=-5hz"}, "or 25hz for numbers of frames, 25 a second, got '-5hz'"),
         ({"time_s": None, "timestamp_ns": [0.0, 0.1, 0.1]}, {}, "expected whole nanoseconds, got 0.1"),
         ({"time_s": [0.0, np.nan, 0.1]}, {}, "column time_s: expected a time in every row, got none in row 1"),
         ({"track_id": ["b", None, "a"]}, {}, "expected an id in every row, got none in row 1"),
@@ -110,7 +120,7 @@ def test_a_track_has_the_class_of_most_of_its_rows() -> None:
         ({"x": [1.0]}, {}, "expected columns of one length"),
         ({}, {"columns": {"x": "east"}}, "columns: expected one of time_s, track_id, x, y, got east"),
         ({}, {"columns": {"z": "y"}}, "columns: expected one of time, id"),
-        ({}, {"units": "time=h"}, "expected time in s, ms, us, ns, got 'h'"),
+        ({}, {"units": "time=h"}, "expected time in s, ms, us, ns, or 25hz for .*, got 'h'"),
         ({}, {"units": "weight=kg"}, "units: expected time, angle, speed, length, got 'weight'"),
         ({}, {"units": "ms"}, "units: expected NAME=VALUE"),
         ({}, {"classes": {"Van": "lorry"}}, "classes, Van: expected one of unknown, car"),
@@ -270,6 +280,18 @@ def test_degrees_become_metres_and_directions_turn_with_the_grid() -> None:
     assert Scene.from_dataframe(kept, crs="EPSG:32635").position_m.tolist() == [[500_000, 6e6], [500_010, 6e6]]
     with pytest.raises(InputError, match="expected a coordinate system such as EPSG:4326, got 'EPSG:0'"):
         Scene.from_dataframe(kept, crs="EPSG:0")
+
+
+@pytest.mark.parametrize(
+    ("rate", "wanted_ns"), [("25hz", [0, 40_000_000, 4_000_000_000]), ("29.97hz", [0, 33_366_700, 3_336_670_003])]
+)
+def test_numbers_of_frames_are_times_at_the_stated_rate(rate: str, wanted_ns: list[int]) -> None:
+    """No time depends on how many frames came before it: rounding does not add up."""
+    table = {"frame": [0, 1, 100], "id": [1, 1, 1], "x": [0.0, 1.0, 2.0], "y": [0.0, 0.0, 0.0]}
+    stated = TableOptions(columns={"time": "frame"}, units=Units(time=rate))
+    scene, notes = scene_of_columns({name: np.array(v) for name, v in table.items()}, stated)
+    assert scene.timestamp_ns.tolist() == wanted_ns
+    assert f"times read as numbers of frames, {rate[:-2]} a second" in notes
 
 
 def test_units_are_parsed() -> None:
