@@ -17,6 +17,7 @@ from trajnet.inference.judging.kept_paths import points_at
 from trajnet.inference.judging.learning import HORIZONS_S as LEARNING_HORIZONS_S
 from trajnet.inference.judging.learning import Learning
 from trajnet.inference.judging.limits import clearly_beyond
+from trajnet.inference.judging.mean_course import MeanCourse
 from trajnet.inference.judging.mixture import mixed
 from trajnet.inference.judging.posterior import EXPERTS, JudgingOptions, Posterior, log_likelihoods, pass_on
 from trajnet.inference.judging.ring import Ring, flat
@@ -110,6 +111,7 @@ class SelfJudge:
         self._derived_velocity = DerivedVelocity()
         self._speed_change = SpeedChange()
         self._turn_rate = TurnRate()
+        self._mean_course = MeanCourse()
         length = self._ring.length
         self._answers = _Answers(
             np.zeros((0, length, len(self._knot_s), 2, modes + 2)), np.zeros((0, length, modes)), np.zeros((0, length))
@@ -175,7 +177,9 @@ class SelfJudge:
         result = prediction
         if self._options.weigh:
             course_rad = np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0])
-            motion = Motion(speed_mps, course_rad, self._turn_rate.observed(observations, speed_mps))
+            rate_radps = self._turn_rate.observed(observations, speed_mps)
+            course_rad = self._mean_course.observed(observations, speed_mps, course_rad, rate_radps)
+            motion = Motion(speed_mps, course_rad, rate_radps)
             result = self._mixed(observations, prediction, motion, change_mps2, stood_s, model)
         if self.spread is None:
             return result

@@ -3,7 +3,9 @@
 On a roundabout, a ramp or in a car park a vehicle goes on turning. Yaws from frame to frame show the rate, but also the
 noise of the tracker: 1 degree of it makes 14 degrees/s at 10 Hz. The slope of a line through the yaws of the last
 moments has a twentieth of it, and counts by the share that its square has of itself, its own variance (Wiener's
-shrinkage) and LEAST_RADPS^2: nearly whole on a curve, next to nothing where a lane winds or noise makes a slope.
+shrinkage) and LEAST_RADPS^2: nearly whole on a curve, next to nothing where a lane winds or noise makes a slope. And
+who turns now left, now right, sways: of the rate counts the square of the share that the turns of the last seconds,
+taken together, have in the sum of their sizes, unless it has turned farther one way than anyone sways.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 
 from trajnet.arrays import grown
 from trajnet.geometry import wrap_angle
+from trajnet.inference.judging.limits import clearly_beyond
 from trajnet.inference.physics import MAX_CURVATURE_PER_M, MAX_YAW_RATE_RADPS
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray
@@ -22,13 +25,18 @@ MEMORY_S, LEAST_S = 0.6, 0.45
 PRIOR_NOISE_RAD, PRIOR_COUNT, NOISE_MEMORY_S = 0.03, 2.0, 3.0
 #: A slope of this size counts half: less than that is how roads wind and lanes are changed, and does not go on.
 LEAST_RADPS = 0.04
+#: What an object turned on the whole, and all its turns, are forgotten after (s).
+SWAY_MEMORY_S = 3.0
+#: Of what has turned so far one way, the rate counts by a half at least; nobody sways so far (rad).
+BEND_RAD = 0.5
 #: A larger difference of two yaws is no turn, but a front that was taken for the rear (rad).
 MOST_RAD = 0.5 * np.pi
 
 # Rows of each slot's state: sums over the faded yaws, of 1, t, t^2, yaw and t yaw, with time and yaw counted from the
 # present ones; over a longer memory the squared errors with which the line foretold a yaw, and their number; since when
-# there are yaws. NumPy is slow along short rows.
-_ONE, _T, _T2, _YAW, _T_YAW, _ERRORS, _COUNT, _SINCE, _ROWS = range(9)
+# there are yaws; what the object turned in the last seconds, the size of all its turns, and what it turned one way last
+# (rad). NumPy is slow along short rows.
+_ONE, _T, _T2, _YAW, _T_YAW, _ERRORS, _COUNT, _SINCE, _TURNED, _TURNS, _BEND, _ROWS = range(12)
 #: A line that ends so uncertainly, compared with a single yaw, foretells nothing.
 _MOST_LEVERAGE = 30.0
 _TINY = 1e-6
@@ -58,8 +66,9 @@ class TurnRate:
         counts &= observations.yaw_valid | (np.abs(turned_rad) <= MAX_YAW_RATE_RADPS * dt_s)
         _advance(state, dt_s, turned_rad, counts)
         state[:, ~(observations.wheeled & observations.heading_known)] = 0.0
-        self._state[:, slot] = state
         found = _shrunk(state)
+        found *= _one_way(state, found, dt_s)
+        self._state[:, slot] = state
         limit = np.minimum(MAX_CURVATURE_PER_M * speed_mps, MAX_YAW_RATE_RADPS)
         np.maximum(found, -limit, out=found)
         return np.minimum(found, limit, out=found)
@@ -104,3 +113,17 @@ def _shrunk(state: FloatArray) -> FloatArray:
     slope *= squared / (squared + noise + LEAST_RADPS**2)
     slope *= state[_SINCE] >= LEAST_S
     return slope
+
+
+def _one_way(state: FloatArray, rate_radps: FloatArray, dt_s: FloatArray) -> FloatArray:
+    """Take the rates (N,) into the state (_ROWS, N), in place; return how much (N,) turns were one way, 0 to 1."""
+    turned_rad = rate_radps * dt_s
+    state[_TURNED : _TURNS + 1] *= np.exp(dt_s / -SWAY_MEMORY_S)
+    state[_TURNED] += turned_rad
+    state[_TURNS] += np.abs(turned_rad)
+    share: FloatArray = np.square(state[_TURNED]) + _TINY
+    share /= np.square(state[_TURNS]) + _TINY
+    bend_rad = state[_BEND]
+    bend_rad *= bend_rad * turned_rad >= 0.0
+    bend_rad += turned_rad
+    return np.maximum(share, clearly_beyond(bend_rad, BEND_RAD))

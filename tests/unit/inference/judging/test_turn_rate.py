@@ -231,3 +231,27 @@ def test_standing_still_neither_turns_nor_moves() -> None:
     np.testing.assert_allclose(last.yaw_rad[row, mode], np.broadcast_to(stops.yaw_rad[0], (len(row), len(TIME_S))))
     still_m = np.broadcast_to(stops.position_m[0], (len(row), len(TIME_S), 2))
     np.testing.assert_allclose(last.position_m[row, mode], still_m)
+
+
+def along(yaws: FloatArray) -> list[TrackFrame]:
+    """An object that goes where it is turned, with these yaws (F,), every 0.1 s."""
+    ahead = SPEED_MPS * np.stack([np.cos(yaws), np.sin(yaws)], axis=1)
+    places = np.cumsum(0.1 * ahead, axis=0)
+    return [
+        frame(0.1 * i, {"a": tuple(place)}, velocity=velocity, yaw=float(yaw))
+        for i, (place, velocity, yaw) in enumerate(zip(places, ahead, yaws, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("period_s", [2.0, 4.0])
+def test_who_sways_does_not_turn(period_s: float) -> None:
+    """By 7 degrees to either side: up to 0.4 and 0.2 rad/s."""
+    yaws = 0.12 * np.sin(2.0 * np.pi / period_s * 0.1 * np.arange(120))
+    assert np.abs(rates(along(yaws))[40:]).max() < 0.06
+
+
+def test_a_second_bend_the_other_way_is_believed_soon() -> None:
+    yaws = np.concatenate([0.04 * np.arange(40), 1.6 - 0.04 * np.arange(60)])
+    found = rates(along(yaws))
+    np.testing.assert_allclose(found[20:40], 0.4, rtol=0.1)
+    assert (found[72:] < -0.3).all()
