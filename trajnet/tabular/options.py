@@ -36,7 +36,7 @@ FRAME_NUMBERS = ("frame", "frame_number", "frame_id", "frameid", "frame_index", 
 
 TIME_NS: Mapping[str, int] = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 #: A unit of time: numbers of frames, so many a second, such as 25hz.
-_FRAMES = re.compile(r"(\d+(?:\.\d+)?)hz")
+_FRAMES = re.compile(r"(\d+(?:\.\d+)?) ?hz", re.IGNORECASE)
 MOST_HZ = 1000
 ANGLES = ("rad", "deg", "compass")
 SPEED_MPS: Mapping[str, float] = {"mps": 1.0, "kmh": 1 / 3.6, "mph": 0.44704, "fps": 0.3048}

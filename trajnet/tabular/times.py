@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trajnet.errors import InputError
 from trajnet.tabular.columns import numbers
-from trajnet.tabular.options import TIME_NS, frame_rate_hz
+from trajnet.tabular.options import FRAME_NUMBERS, TIME_NS, frame_rate_hz
 from trajnet.types import IntArray
 
 #: Periods between frames that recordings have, in s; a unit that gives another is not suggested.
@@ -25,9 +25,7 @@ def timestamps(name: str, values: NDArray[Any], unit: str | None) -> tuple[IntAr
     and for fractions of a nanosecond.
     """
     if values.dtype.kind == "M":
-        if np.isnat(values).any():
-            raise InputError(f"column {name}: expected a time in every row, got {int(np.isnat(values).sum())} without")
-        return values.astype("datetime64[ns]").astype(np.int64), "dates"
+        return _dates(name, values, unit), "dates"
     as_numbers = numbers(name, values)
     bad = ~np.isfinite(as_numbers)
     if bad.any():
@@ -35,7 +33,9 @@ def timestamps(name: str, values: NDArray[Any], unit: str | None) -> tuple[IntAr
     ending = re.search(r"_(ns|us|ms|s)$", name.lower())
     known = unit or (ending.group(1) if ending else None)
     if known is None:
-        raise InputError(f"column {name}: expected the unit of the times, got none; state it{_suggestion(as_numbers)}")
+        raise InputError(
+            f"column {name}: expected the unit of the times, got none; state it{_suggestion(as_numbers, name)}"
+        )
     if rate_hz := frame_rate_hz(known):
         return _at_rate(name, as_numbers, rate_hz), f"numbers of frames, {rate_hz:g} a second"
     if values.dtype.kind in "iu":
@@ -46,13 +46,22 @@ def timestamps(name: str, values: NDArray[Any], unit: str | None) -> tuple[IntAr
     if known == "ns" and (as_numbers != np.rint(as_numbers)).any():
         raise InputError(
             f"column {name}: expected whole nanoseconds, got {as_numbers[(as_numbers % 1 != 0).argmax()]}; state the "
-            f"unit{_suggestion(as_numbers)}"
+            f"unit{_suggestion(as_numbers, name)}"
         )
     # whole seconds apart, so that no digit of an epoch in seconds is lost in the product
     whole_s, rest = np.divmod(as_numbers * (TIME_NS[known] / 1e9) if known != "s" else as_numbers, 1.0)
     if len(whole_s) and np.abs(whole_s).max() >= 2**63 / 1e9:
         raise InputError(f"column {name}: expected times in {known} that fit 64 bits as ns, got larger ones")
     return whole_s.astype(np.int64) * 1_000_000_000 + np.rint(rest * 1e9).astype(np.int64), known
+
+
+def _dates(name: str, values: NDArray[Any], unit: str | None) -> IntArray:
+    """Return stamps with a date (R,) in ns. Raises InputError where frames' numbers are expected, and for missing ones."""
+    if unit and frame_rate_hz(unit):
+        raise InputError(f"column {name}: expected numbers of frames, for time={unit}, got dates")
+    if np.isnat(values).any():
+        raise InputError(f"column {name}: expected a time in every row, got {int(np.isnat(values).sum())} without")
+    return values.astype("datetime64[ns]").astype(np.int64)
 
 
 def _at_rate(name: str, frame: NDArray[np.float64], rate_hz: float) -> IntArray:
@@ -64,14 +73,15 @@ def _at_rate(name: str, frame: NDArray[np.float64], rate_hz: float) -> IntArray:
     return np.rint(frame * (1e9 / rate_hz)).astype(np.int64)
 
 
-def _suggestion(values: NDArray[np.float64]) -> str:
+def _suggestion(values: NDArray[np.float64], name: str) -> str:
     """Return which unit gives a usual rate, as a hint; an example if none or several do."""
     steps = np.diff(np.unique(values))
     if not len(steps):
         return " with units, for example time=s"
-    if float(np.median(steps)) == 1.0:
+    if float(np.median(steps)) == 1.0 or name.lower() in FRAME_NUMBERS:
         return (
-            " with units; their steps of 1 look like numbers of frames: time=25hz for 25 a second; time=s for seconds"
+            f" with units; their steps of {np.median(steps):g} look like numbers of frames: time=25hz for 25 a second; "
+            "time=s for seconds"
         )
     low, high = USUAL_PERIOD_S
     period = float(np.median(steps))

@@ -51,10 +51,9 @@ CRUISE: FloatArray = np.array(
         ],
     ]
 )
-#: Of the constant velocities, where the velocity was not measured but derived from positions, and where a filter did
-#: so (derived_velocity): of vehicles, riders and people. Riders sway, and the model's steady velocity sways with them:
-#: the filter knows better than the model where they are going.
-DERIVED_SHARE, FILTERED_SHARE = 0.5, np.array([0.75, 1.5, 0.5])
+#: Of the constant velocities, where the velocity was not measured but derived from positions; of vehicles and riders,
+#: where a filter did so, and of riders who go straight on, where it did (see derived_velocity).
+DERIVED_SHARE, FILTERED_SHARE, STRAIGHT_SHARE = 0.5, 0.75, 1.5
 #: Of standing still, for objects that have stood so long (s): between them linear in time, after them constant. What
 #: has just stopped goes on soon, in a queue; what has stood for long is parked, waits or talks.
 STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
@@ -72,7 +71,6 @@ ASIDE_M = 3.0
 #: Speeds are looked up in steps of this size (m/s).
 _STEP_MPS = 0.1
 _STOOD_S, _STAND = np.array(STOOD_S), np.array(STAND)
-_RIDERS: BoolArray = CLASS_GROUP == 1
 
 
 def group_of(object_class: NDArray[np.int8]) -> IntArray:
@@ -149,20 +147,19 @@ class Combination:
         at_times = np.array([[np.interp(time_s, HORIZONS_S, row) for row in group] for group in CRUISE])
         by_speed = [[np.interp(speed_mps, SPEEDS_MPS, row) for row in group.T] for group in at_times]
         self._fastest = steps - 1
-        group = group_of(np.arange(len(ObjectClass), dtype=np.int8))
-        self._first_of_class, self._filtered = steps * group, FILTERED_SHARE.take(group)
+        self._first_of_class = steps * group_of(np.arange(len(ObjectClass), dtype=np.int8))
         self._cruise: FloatArray = np.concatenate(by_speed, axis=1)  # (T, groups and steps of speed)
         self._cruises: BoolArray = np.logical_or.reduce(self._cruise)
 
     def weights(
         self, observations: Observations, prediction: Prediction, speed_mps: FloatArray, stood_s: FloatArray,
-        unmoved: BoolArray, model: BoolArray,
+        unmoved: BoolArray, model: BoolArray, straight: BoolArray,
     ) -> tuple[IntArray, FloatArray, FloatArray]:  # fmt: skip
         """Return the rows (M,) that are drawn, the weights of constant velocity (T, M), and of standing still (M,).
 
         model (N,): rows that the model answered; others are drawn towards standing still alone, by how long they have
         stood. speed_mps (N,): with which it goes on. stood_s (N,): how long it has stood. unmoved (N,): whether it is
-        still where it was first seen.
+        still where it was first seen. straight (N,): see derived_velocity.goes_by_filter.
         """
         step = speed_mps / _STEP_MPS
         np.minimum(step, self._fastest, out=step)
@@ -174,7 +171,8 @@ class Combination:
         share: FloatArray | None = None if all_true(model) else model.astype(np.float64)
         if not all_true(observations.velocity_valid):
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
-            derived = np.where(is_filtered(observations), self._filtered.take(observations.object_class), DERIVED_SHARE)
+            derived = np.where(is_filtered(observations), FILTERED_SHARE, DERIVED_SHARE)
+            derived[straight] = STRAIGHT_SHARE
             share = np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, derived)) * model
             drawn &= ~once
             still_there = ~observations.velocity_valid & observations.wheeled & unmoved & (stood_s < NEW_S)
@@ -192,23 +190,21 @@ class Combination:
     def draw(
         self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, speed_mps: FloatArray,
         change_mps2: FloatArray, stood_s: FloatArray, unmoved: BoolArray, model: BoolArray,
+        straight: BoolArray,
     ) -> None:  # fmt: skip
         """Move the most probable paths in place. model (N,): rows that the model answered, see weights.
 
         velocity_mps (N, 2), speed_mps (N,): with which it goes on. change_mps2 (2, N): how that changes, see
-        speed_change. stood_s (N,): how long it has stood. unmoved (N,): see weights.
+        speed_change. stood_s (N,): how long it has stood. unmoved, straight (N,): see weights.
         """
-        row, cruise, stand = self.weights(observations, prediction, speed_mps, stood_s, unmoved, model)
+        row, cruise, stand = self.weights(observations, prediction, speed_mps, stood_s, unmoved, model, straight)
         if not len(row):
             return
         paths_m, place = top_paths(prediction, row)
-        straight = np.zeros(len(row), np.bool_)
-        if not all_true(observations.velocity_valid):
-            straight = (is_filtered(observations) & _RIDERS.take(observations.object_class)).take(row)
         paths_m[place] = combined(
             paths_m.take(place, axis=0), observations.position_m.take(row, axis=0), velocity_mps.take(row, axis=0),
             change_mps2.take(row, axis=1), self._time_s, cruise.T, stand[:, None],
-            observations.wheeled.take(row), straight,
+            observations.wheeled.take(row), straight.take(row),
         )  # fmt: skip
 
 

@@ -13,15 +13,23 @@ import numpy as np
 from trajnet.arrays import all_true, grown
 from trajnet.inference.physics import SPARSE_S, limited_to_class, steadied_velocity
 from trajnet.tracking.store import Observations
-from trajnet.types import BoolArray, FloatArray
+from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass
 
 #: The noise of trajnet.inference.physics.KalmanConstantVelocity: the power spectral density of the acceleration
-#: (m^2/s^3), the variance of a position (m^2) and that of a velocity of which nothing is known (m^2/s^2).
-ACCELERATION_DENSITY, POSITION_M2, FIRST_M2PS2 = 1.0, 0.15**2, 10.0**2
+#: (m^2/s^3), the variance of a position (m^2), of a measured velocity and of one that is not known at all (m^2/s^2).
+ACCELERATION_DENSITY, POSITION_M2, MEASURED_M2PS2, FIRST_M2PS2 = 1.0, 0.15**2, 0.5**2, 10.0**2
 
+#: A rider who turns faster than this is on a bend (rad/s).
+BEND_RADPS = 0.1
+
+_RIDERS: BoolArray = np.array([kind in (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE) for kind in ObjectClass])
 # Rows of each slot's state: how far the filtered position is from the observed one (m), the velocity (m/s), and the
 # variance of the position, its covariance with the velocity, and the variance of that, along each axis.
 _OFF, _VELOCITY, _POSITION_VARIANCE, _COVARIANCE, _VELOCITY_VARIANCE, _ROWS = slice(0, 2), slice(2, 4), 4, 5, 6, 7
+#: Such states where an object is observed: without any velocity, and with a measured one.
+_UNKNOWN, _MEASURED = np.array([[0.0, 0.0, 0.0, 0.0, POSITION_M2, 0.0, v] for v in (FIRST_M2PS2, MEASURED_M2PS2)])[
+    ..., None
+]
 
 
 def is_filtered(observations: Observations) -> BoolArray:
@@ -31,8 +39,22 @@ def is_filtered(observations: Observations) -> BoolArray:
     apart. At two frames a second a tracker's last displacement is its news, and no filter knows better.
     """
     filtered = observations.wheeled & ~observations.velocity_valid
-    filtered &= (observations.dt_s > 0.0) & (observations.dt_s < SPARSE_S) & ~observations.reset
+    filtered &= (observations.dt_s > 0.0) & (observations.dt_s < SPARSE_S)
     return filtered
+
+
+def goes_by_filter(observations: Observations, rate_radps: FloatArray) -> BoolArray:
+    """Return which objects (N,) are riders whose velocity is the filter's and who go straight on.
+
+    rate_radps (N,): how fast they turn. Riders sway, and the model's steady velocity sways with them: the filter knows
+    better than the model where they are going. On a bend the model does.
+    """
+    if all_true(observations.velocity_valid):
+        return np.zeros(len(observations), np.bool_)
+    riders = is_filtered(observations)
+    riders &= _RIDERS.take(observations.object_class)
+    riders &= np.abs(rate_radps) < BEND_RADPS
+    return riders
 
 
 class DerivedVelocity:
@@ -41,35 +63,32 @@ class DerivedVelocity:
     def __init__(self) -> None:
         """Start empty."""
         self._state: FloatArray = np.zeros((_ROWS, 0))  # NumPy is slow along short rows
-        self._known: BoolArray = np.zeros(0, np.bool_)  # slots that were filtered when they were observed last
-        self._used = False
+        self._known: BoolArray = np.zeros(0, np.bool_)  # slots whose state is of their last observation
 
     def observed(self, observations: Observations) -> FloatArray:
         """Take the observations of a frame and return their velocities (N, 2), m/s in the map frame.
 
         Measured ones as they are, else the filter's where is_filtered says so, else those of physics.steadied_velocity.
         """
-        if all_true(observations.velocity_valid):
-            if self._used:
-                self._known = grown(self._known, observations.slots)
-                self._known[observations.slot] = False
-            return observations.velocity_mps
-        velocity_mps = steadied_velocity(observations)
-        self._used = True
         self._state = grown(self._state, observations.slots, axis=1)
         self._known = grown(self._known, observations.slots)
+        if all_true(observations.velocity_valid):
+            self._begin_measured(observations.slot, observations.velocity_mps)
+            return observations.velocity_mps
+        velocity_mps = steadied_velocity(observations)
         known = self._known.take(observations.slot)
-        known &= ~observations.reset
         self._known[observations.slot] = False
+        row = observations.velocity_valid.nonzero()[0]
+        self._begin_measured(observations.slot.take(row), observations.velocity_mps.take(row, axis=0))
         row = (observations.wheeled & ~observations.velocity_valid).nonzero()[0]
         if not len(row):
             return velocity_mps
-        slot, known = observations.slot.take(row), known.take(row)
+        slot = observations.slot.take(row)
         state = self._state.take(slot, axis=1)
-        _begin(state, ~known)
-        dt_s = observations.dt_s.take(row) * ~observations.reset.take(row)
+        new = (~known | observations.reset).take(row)
+        state[:, new] = _UNKNOWN
         displacement_m = (observations.position_m - observations.previous_position_m).take(row, axis=0).T
-        _step(state, displacement_m, dt_s)
+        _step(state, displacement_m, observations.dt_s.take(row))
         self._state[:, slot] = state
         self._known[slot] = True
         taken = is_filtered(observations).take(row)
@@ -77,12 +96,13 @@ class DerivedVelocity:
         velocity_mps[row] = limited_to_class(state[_VELOCITY].T[taken], observations.object_class.take(row))
         return velocity_mps
 
-
-def _begin(state: FloatArray, new: BoolArray) -> None:
-    """Forget all that is known of these (N,): they are where they were observed, at any velocity."""
-    if new.any():
-        state[:, new] = 0.0
-        state[_POSITION_VARIANCE, new], state[_VELOCITY_VARIANCE, new] = POSITION_M2, FIRST_M2PS2
+    def _begin_measured(self, slot: IntArray, velocity_mps: FloatArray) -> None:
+        """Take measured velocities (M, 2): the filter goes on from the last one where there is none."""
+        state = np.empty((_ROWS, len(slot)))
+        state[...] = _MEASURED
+        state[_VELOCITY] = velocity_mps.T
+        self._state[:, slot] = state
+        self._known[slot] = True
 
 
 def _step(state: FloatArray, displacement_m: FloatArray, dt_s: FloatArray) -> None:

@@ -32,6 +32,7 @@ class MeanCourse:
     def __init__(self) -> None:
         """Start empty."""
         self._state: FloatArray = np.zeros((_ROWS, 0))
+        self._known: BoolArray = np.zeros(0, np.bool_)  # slots that were a bicycle's at their last observation
 
     def observed(
         self, observations: Observations, speed_mps: FloatArray, course_rad: FloatArray, rate_radps: FloatArray
@@ -42,13 +43,18 @@ class MeanCourse:
         the line for bicycles that go straight on, in frames less than SPARSE_S apart: others are few positions in the
         line's memory.
         """
-        row = (observations.object_class == _BICYCLE).nonzero()[0]
+        self._state = grown(self._state, observations.slots, axis=1)
+        self._known = grown(self._known, observations.slots)
+        known = self._known.take(observations.slot)
+        known &= ~observations.reset
+        bicycle = observations.object_class == _BICYCLE
+        self._known[observations.slot] = bicycle
+        row = bicycle.nonzero()[0]
         if not len(row):
             return course_rad
-        self._state = grown(self._state, observations.slots, axis=1)
         slot, dt_s = observations.slot.take(row), observations.dt_s.take(row)
         state = self._state.take(slot, axis=1)
-        state[:, observations.reset.take(row)] = 0.0
+        state[:, ~known.take(row)] = 0.0
         moved_m = (observations.position_m - observations.previous_position_m).take(row, axis=0).T
         _advance(state, dt_s, moved_m)
         self._state[:, slot] = state

@@ -10,7 +10,7 @@ from trajnet.arrays import StructOfArrays, grown
 from trajnet.config import require
 from trajnet.inference.judging.combination import Combination
 from trajnet.inference.judging.company import Company
-from trajnet.inference.judging.derived_velocity import DerivedVelocity
+from trajnet.inference.judging.derived_velocity import DerivedVelocity, goes_by_filter
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Motion, Spreads, velocity_of
 from trajnet.inference.judging.following import Following
 from trajnet.inference.judging.kept_paths import points_at
@@ -39,9 +39,6 @@ TURNING_PRIOR = 0.05
 TURNS_RADPS = 0.15
 #: The same where it stands: how people on one spot sway is as good as the model's guess.
 STANDING_PRIOR = 0.001
-#: An object that left its place so long ago or less may be setting off (s). Where frames are less than SPARSE_S apart:
-#: at two frames a second one leap of a tracker is as far.
-LEAVES_S = 1.0
 #: As a plain number: NumPy looks up each comparison with an enumeration.
 _MODEL = int(Source.MODEL)
 
@@ -159,13 +156,14 @@ class SelfJudge:
         """
         velocity_mps = velocity_of(observations, self._derived_velocity.observed(observations))
         speed_mps = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
+        rate_radps = self._turn_rate.observed(observations, speed_mps)
         model = prediction.source == _MODEL
         change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
-        stood_s = self._standing_time.stood_s(observations)
         if self._combination is not None:
-            unmoved = self._standing_time.unmoved(observations)
+            stood_s, unmoved = self._standing_time.stood_s(observations), self._standing_time.unmoved(observations)
+            straight = goes_by_filter(observations, rate_radps)
             self._combination.draw(
-                observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, unmoved, model
+                observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, unmoved, model, straight
             )
         pull_m = None
         if self._heeding is not None:
@@ -177,10 +175,9 @@ class SelfJudge:
         result = prediction
         if self._options.weigh:
             course_rad = np.arctan2(velocity_mps[:, 1], velocity_mps[:, 0])
-            rate_radps = self._turn_rate.observed(observations, speed_mps)
             course_rad = self._mean_course.observed(observations, speed_mps, course_rad, rate_radps)
             motion = Motion(speed_mps, course_rad, rate_radps)
-            result = self._mixed(observations, prediction, motion, change_mps2, stood_s, model)
+            result = self._mixed(observations, prediction, motion, change_mps2, model)
         if self.spread is None:
             return result
         group = groups_of(observations, speed_mps)
@@ -190,14 +187,15 @@ class SelfJudge:
 
     def _mixed(
         self, observations: Observations, prediction: Prediction, motion: Motion, change_mps2: FloatArray,
-        stood_s: FloatArray, model: BoolArray,
+        model: BoolArray,
     ) -> Prediction:  # fmt: skip
         """Keep the answers of rows whose turn it is; return the prediction with the experts that have earned it."""
         self._keep(observations, prediction, motion, model)
         moved = TURNING_PRIOR * clearly_beyond(motion.rate_radps, TURNS_RADPS)
         moved += STANDING_PRIOR * (motion.speed_mps < STANDS_MPS)
         weight, known = self._posterior.weights(observations.slot, moved)
-        leaving = (stood_s < LEAVES_S) & (observations.dt_s < SPARSE_S)
+        # At two frames a second one leap of a tracker is as far as an object that sets off.
+        leaving = self._standing_time.leaving(observations) & (observations.dt_s < SPARSE_S)
         pass_on(weight, change_mps2, motion.speed_mps * leaving)
         known &= model
         result = mixed(prediction, observations, motion, weight, model, known, self._spreads)

@@ -26,6 +26,7 @@ from trajnet.inference.judging.combination import (
     combined,
     group_of,
 )
+from trajnet.inference.judging.derived_velocity import goes_by_filter
 from trajnet.inference.judging.experts import velocity_of
 from trajnet.inference.judging.speed_change import carried_s2
 from trajnet.tracking.store import Observations
@@ -44,8 +45,9 @@ def weights_of(
     stood, model_rows = np.full(len(observations), stood_s), np.ones(len(observations), np.bool_)
     speed_mps = np.hypot(*velocity_of(observations).T)
     still_there = np.full(len(observations), unmoved)
+    straight = goes_by_filter(observations, np.zeros(len(observations)))
     row, drawn_by, held_by = Combination(TIME_S).weights(
-        observations, prediction, speed_mps, stood, still_there, model_rows
+        observations, prediction, speed_mps, stood, still_there, model_rows, straight
     )
     cruise, stand = np.zeros((len(observations), len(TIME_S))), np.zeros((len(observations), 1))
     cruise[row], stand[row, 0] = drawn_by.T, held_by
@@ -238,7 +240,7 @@ def test_no_work_is_done_for_what_physics_answers_and_moves() -> None:
     observations = observed(frame(0.0, {"a": (0.0, 0.0), "b": (50.0, 0.0)}, velocity=(11.0, 0.0), yaw=0.0))
     speed_mps, stood_s, unmoved = np.full(2, 11.0), np.zeros(2), np.zeros(2, np.bool_)
     row, _, _ = Combination(TIME_S).weights(
-        observations, driving().predict(observations), speed_mps, stood_s, unmoved, np.array([False, True])
+        observations, driving().predict(observations), speed_mps, stood_s, unmoved, np.array([False, True]), unmoved
     )
     assert row.tolist() == [1]
 
@@ -339,6 +341,17 @@ def test_where_a_filter_knows_a_rider_better_than_the_model_its_line_counts_howe
     path_m = TIME_S[:4, None] * [0.0, 4.0]
     found_m = drawn(path_m, (4.0, 0.0), 0.75, wheeled=True, straight=True)
     np.testing.assert_allclose(found_m, TIME_S[:4, None] * [3.0, 1.0])
+
+
+def test_a_rider_without_a_measured_velocity_goes_where_the_filter_says() -> None:
+    """Through a stream: the model's path leads sideways. A car keeps the way that the model sees."""
+    ends = {}
+    for kind in (ObjectClass.BICYCLE, ObjectClass.CAR):
+        frames = [frame(0.1 * i, {"a": (0.5 * i, 0.0)}, kind=kind, yaw=None) for i in range(30)]
+        last = fed(Stream(Says([(0.0, 5.0), (0.0, 8.0)], [0.8, 0.2]), judging=COMBINE_ONLY), frames)[-1]
+        ends[kind] = last.position_m[0, 0, -1] - frames[-1].position_m[0]
+    np.testing.assert_allclose(ends[ObjectClass.BICYCLE], [0.75 * 30.0, 0.25 * 30.0], atol=0.1)
+    assert ends[ObjectClass.CAR][0] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_no_path_depends_on_others_beside_it() -> None:

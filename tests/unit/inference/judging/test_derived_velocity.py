@@ -7,9 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.frames import frame
-from trajnet.inference.judging.derived_velocity import DerivedVelocity
-from trajnet.inference.physics import KalmanConstantVelocity, steadied_velocity
+from tests.frames import frame, observed
+from trajnet.inference.judging.derived_velocity import (
+    BEND_RADPS,
+    MEASURED_M2PS2,
+    POSITION_M2,
+    DerivedVelocity,
+    goes_by_filter,
+)
+from trajnet.inference.physics import SPARSE_S, KalmanConstantVelocity, steadied_velocity
 from trajnet.tracking.store import TrackStore
 from trajnet.types import FloatArray, ObjectClass, TrackFrame
 
@@ -62,17 +68,69 @@ def test_of_people_and_in_sparse_frames_it_is_the_steadied_one(kind: ObjectClass
     np.testing.assert_array_equal(found["filter"], found["steadied"])
 
 
-def test_measured_velocities_are_left_alone_and_what_was_before_them_is_forgotten() -> None:
-    """After measured ones the filter is that of a track that was first seen where they ended."""
-    before = [frame(0.1 * i, {"a": (0.5 * i, 0.0)}, yaw=None) for i in range(10)]
-    measured = [frame(1.0 + 0.1 * i, {"a": (5.0, 0.1 * i)}, velocity=(0.0, 1.0), yaw=None) for i in range(10)]
-    after = [frame(2.0 + 0.1 * i, {"a": (5.0, 1.0 + 0.3 * i)}, yaw=None) for i in range(5)]
-    found = velocities(before + measured + after)["filter"]
-    np.testing.assert_allclose(found[9], [[5.0, 0.0]], atol=0.1)
-    np.testing.assert_array_equal(found[15], [[0.0, 1.0]])
-    alone = velocities([replace(measured[-1], velocity_valid=np.zeros(1, np.bool_)), *after])["filter"]
-    np.testing.assert_allclose(found[-5:], alone[-5:], atol=1e-9)
-    assert 2.5 < alone[-1][0, 1] < 3.0
+def test_where_velocities_are_measured_now_and_then_the_filter_goes_on_from_the_measured_ones() -> None:
+    """15 cm of noise on the positions, every second velocity measured: no displacement is taken for a velocity."""
+    rng = np.random.default_rng(4)
+    frames = []
+    for index in range(60):
+        place = tuple((0.5 * index, 0.0) + rng.normal(0.0, 0.15, 2))
+        frames.append(frame(0.1 * index, {"a": place}, velocity=(5.0, 0.0) if index % 2 else None, yaw=None))
+    found = np.concatenate(velocities(frames)["filter"])
+    np.testing.assert_array_equal(found[1::2], np.tile([5.0, 0.0], (30, 1)))
+    assert np.abs(found[2::2] - [5.0, 0.0]).max() < 1.5
+
+
+def test_after_a_measured_velocity_it_is_that_of_the_baseline_that_was_told_it() -> None:
+    """Measured by one object while others are not, and by all of them."""
+    for beside in ({}, {"b": (90.0, 0.0)}):
+        store, derived = TrackStore(), DerivedVelocity()
+        for index in range(12):
+            tracks = {"a": (0.5 * index, 0.2 * (index % 2))} | beside
+            one = frame(0.1 * index, tracks, velocity=(5.0, 1.0), yaw=None)
+            one = replace(one, velocity_valid=np.array([index < 10, *[False] * len(beside)]))
+            seen = store.update(one, one.timestamp_ns)[1]
+            assert seen is not None
+            found = derived.observed(seen)[0]
+            if index < 10:
+                np.testing.assert_array_equal(found, [5.0, 1.0])
+        # by hand, from a velocity of variance 0.25 at the place of the tenth frame
+        mean, variance = np.array([0.0, 5.0]), np.diag([POSITION_M2, MEASURED_M2PS2])
+        ahead, noise = np.array([[1.0, 0.1], [0.0, 1.0]]), np.array([[1e-3 / 3, 5e-3], [5e-3, 0.1]])
+        for moved_m in (0.5, 1.0):
+            mean, variance = ahead @ mean, ahead @ variance @ ahead.T + noise
+            gain = variance[:, 0] / (variance[0, 0] + POSITION_M2)
+            mean, variance = mean + gain * (moved_m - mean[0]), variance - np.outer(gain, variance[0])
+        assert found[0] == pytest.approx(mean[1], abs=1e-9)
+
+
+def test_a_class_that_changes_for_a_while_makes_the_filter_begin_anew() -> None:
+    """What was a pedestrian in between has no state of before."""
+    kinds = [ObjectClass.CAR] * 20 + [ObjectClass.PEDESTRIAN] * 20 + [ObjectClass.CAR] * 3
+    places = [(1.0 * i, 0.0) for i in range(20)] + [(20.0, 0.1 * i) for i in range(20)]
+    places += [(20.0, 2.0 + 0.1 * i) for i in range(3)]
+    frames = [
+        frame(0.1 * i, {"a": place}, kind=kind, yaw=None)
+        for i, (place, kind) in enumerate(zip(places, kinds, strict=True))
+    ]
+    found = velocities(frames)["filter"]
+    np.testing.assert_allclose(np.concatenate(found[40:]), np.tile([0.0, 1.0], (3, 1)), atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_radps", "step_s", "wanted"),
+    [
+        (ObjectClass.BICYCLE, 0.0, 0.1, True),
+        (ObjectClass.MOTORCYCLE, -0.9 * BEND_RADPS, 0.1, True),
+        (ObjectClass.BICYCLE, -1.1 * BEND_RADPS, 0.1, False),
+        (ObjectClass.BICYCLE, 0.0, SPARSE_S, False),
+        (ObjectClass.CAR, 0.0, 0.1, False),
+        (ObjectClass.PEDESTRIAN, 0.0, 0.1, False),
+    ],
+)
+def test_who_goes_by_the_filter(kind: ObjectClass, rate_radps: float, step_s: float, wanted: bool) -> None:
+    frames = [frame(step_s * i, {"a": (step_s * i, 0.0)}, kind=kind) for i in range(2)]
+    assert goes_by_filter(observed(*frames), np.array([rate_radps])).tolist() == [wanted]
+    assert goes_by_filter(observed(frames[0]), np.zeros(1)).tolist() == [False]
 
 
 def test_objects_do_not_depend_on_each_other_and_a_new_track_in_an_old_slot_begins_anew() -> None:

@@ -114,3 +114,14 @@ def test_the_expert_of_constant_velocity_goes_where_the_bicycle_goes() -> None:
     assert best.expert[0, 0] == Expert.CONSTANT_VELOCITY
     along_m = np.array([SPEED_MPS * 10.0, 0.0]) + SPEED_MPS * TIME_S[:, None] * [1.0, 0.0]
     assert np.abs(best.position_m[0, 0] - along_m)[:, 1].max() < 1.5
+
+
+def test_what_was_something_else_for_a_while_has_no_line_of_before() -> None:
+    """A bicycle, a motorcycle that turns left, a bicycle: its line is of the way since then."""
+    kinds = [ObjectClass.BICYCLE] * 20 + [ObjectClass.MOTORCYCLE] * 20 + [ObjectClass.BICYCLE] * 15
+    places = [(0.5 * i, 0.0) for i in range(20)] + [(10.0, 0.5 * i) for i in range(35)]
+    frames = [
+        frame(0.1 * i, {"a": place}, kind=kind, yaw=None)
+        for i, (place, kind) in enumerate(zip(places, kinds, strict=True))
+    ]
+    np.testing.assert_allclose(np.concatenate(courses(frames))[-5:], 0.5 * np.pi, atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
-from trajnet.inference.judging.standing_time import NEAR_M, StandingTime
+from trajnet.inference.judging.standing_time import LEFT_M, NEAR_M, StandingTime
 from trajnet.tracking.store import TrackStore
 from trajnet.types import FloatArray, TrackFrame
 
@@ -55,3 +55,42 @@ def test_a_track_that_takes_the_slot_of_another_begins_anew() -> None:
     """In the very place of the one that was forgotten."""
     frames = [frame(0.0, {"a": (0.0, 0.0)}), frame(10.0, {}), frame(20.0, {"b": (0.0, 0.0)})]
     np.testing.assert_allclose(stood(frames)[-1], [0.0])
+
+
+def leavings(frames: list[TrackFrame]) -> list[list[bool]]:
+    store, standing, found = TrackStore(), StandingTime(), []
+    for one in frames:
+        observations = store.update(one, one.timestamp_ns)[1]
+        assert observations is not None
+        standing.observe(observations)
+        found.append(standing.leaving(observations).tolist())
+    return found
+
+
+def test_what_has_stood_is_leaving_from_some_way_off_for_a_while() -> None:
+    """A second in one place, then 2 m/s: from LEFT_M on, until LEAVES_S after it left the circle at 0.6 m."""
+    x_m = [0.0] * 11 + [0.2 * i for i in range(1, 31)]
+    found = [leaving for (leaving,) in leavings([frame(0.1 * i, {"a": (x, 0.0)}) for i, x in enumerate(x_m)])]
+    assert LEFT_M == 0.6
+    assert found == [False] * 13 + [True] * 21 + [False] * 7
+
+
+def test_what_has_stood_for_less_or_creeps_or_is_a_new_track_is_not_leaving() -> None:
+    moves = [0.0] * 7 + [0.3 * i for i in range(1, 12)]
+    assert not any(one for (one,) in leavings([frame(0.1 * i, {"a": (x, 0.0)}) for i, x in enumerate(moves)]))
+    creeps = [frame(0.1 * i, {"a": (0.06 * i, 0.0)}) for i in range(60)]
+    assert not any(one for (one,) in leavings(creeps))
+    other = [frame(0.1 * i, {"a": (0.0, 0.0)}) for i in range(20)]
+    other += [frame(30.0 + 0.1 * i, {"b": (0.3 * i, 0.0)}) for i in range(20)]
+    assert not any(one for (one,) in leavings(other))
+
+
+@pytest.mark.parametrize(("noise_m", "share"), [(0.1, 0.0), (0.15, 0.02), (0.2, 0.04)])
+def test_noise_of_what_stands_is_hardly_ever_leaving(noise_m: float, share: float) -> None:
+    rng = np.random.default_rng(0)
+    places = rng.normal(0.0, noise_m, (200, 30, 2))
+    frames = [
+        frame(0.1 * i, {f"{k}": tuple(place + [50.0 * k, 0.0]) for k, place in enumerate(at)})
+        for i, at in enumerate(places)
+    ]
+    assert np.mean(leavings(frames)) <= share
