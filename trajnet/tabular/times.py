@@ -56,7 +56,7 @@ def timestamps(name: str, values: NDArray[Any], unit: str | None) -> tuple[IntAr
 
 
 def _dates(name: str, values: NDArray[Any], unit: str | None) -> IntArray:
-    """Return stamps with a date (R,) in ns. Raises InputError where frames' numbers are expected, and for missing ones."""
+    """Return dates (R,) in ns. Raises InputError where numbers of frames are stated, and for missing ones."""
     if unit and frame_rate_hz(unit):
         raise InputError(f"column {name}: expected numbers of frames, for time={unit}, got dates")
     if np.isnat(values).any():
