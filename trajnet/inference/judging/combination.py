@@ -53,7 +53,7 @@ CRUISE: FloatArray = np.array(
 )
 #: Of the constant velocities, where the velocity was not measured but derived from positions; of vehicles and riders,
 #: where a filter did so, and of riders who go straight on, where it did (see derived_velocity).
-DERIVED_SHARE, FILTERED_SHARE, STRAIGHT_SHARE = 0.5, 0.75, 1.5
+DERIVED_SHARE, FILTERED_SHARE, STRAIGHT_SHARE = 0.5, 0.75, 2.0
 #: Of standing still, for objects that have stood so long (s): between them linear in time, after them constant. What
 #: has just stopped goes on soon, in a queue; what has stood for long is parked, waits or talks.
 STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
@@ -188,21 +188,21 @@ class Combination:
         return row, cruise, stand
 
     def draw(
-        self, observations: Observations, prediction: Prediction, velocity_mps: FloatArray, speed_mps: FloatArray,
-        change_mps2: FloatArray, stood_s: FloatArray, unmoved: BoolArray, model: BoolArray,
-        straight: BoolArray,
+        self, observations: Observations, prediction: Prediction, begin_m: FloatArray, velocity_mps: FloatArray,
+        change_mps2: FloatArray, stood_s: FloatArray, unmoved: BoolArray, model: BoolArray, straight: BoolArray,
     ) -> None:  # fmt: skip
         """Move the most probable paths in place. model (N,): rows that the model answered, see weights.
 
-        velocity_mps (N, 2), speed_mps (N,): with which it goes on. change_mps2 (2, N): how that changes, see
-        speed_change. stood_s (N,): how long it has stood. unmoved, straight (N,): see weights.
+        begin_m (N, 2), velocity_mps (N, 2): from where and with which velocity it goes on. change_mps2 (2, N): how that
+        changes, see speed_change. stood_s (N,): how long it has stood. unmoved, straight (N,): see weights.
         """
+        speed_mps = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
         row, cruise, stand = self.weights(observations, prediction, speed_mps, stood_s, unmoved, model, straight)
         if not len(row):
             return
         paths_m, place = top_paths(prediction, row)
         paths_m[place] = combined(
-            paths_m.take(place, axis=0), observations.position_m.take(row, axis=0), velocity_mps.take(row, axis=0),
+            paths_m.take(place, axis=0), begin_m.take(row, axis=0), velocity_mps.take(row, axis=0),
             change_mps2.take(row, axis=1), self._time_s, cruise.T, stand[:, None],
             observations.wheeled.take(row), straight.take(row),
         )  # fmt: skip

@@ -20,7 +20,7 @@ from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass
 ACCELERATION_DENSITY, POSITION_M2, MEASURED_M2PS2, FIRST_M2PS2 = 1.0, 0.15**2, 0.5**2, 10.0**2
 
 #: A rider who turns faster than this is on a bend (rad/s).
-BEND_RADPS = 0.1
+BEND_RADPS = 0.2
 
 _RIDERS: BoolArray = np.array([kind in (ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE) for kind in ObjectClass])
 # Rows of each slot's state: how far the filtered position is from the observed one (m), the velocity (m/s), and the
@@ -95,6 +95,14 @@ class DerivedVelocity:
         row = row[taken]
         velocity_mps[row] = limited_to_class(state[_VELOCITY].T[taken], observations.object_class.take(row))
         return velocity_mps
+
+    def position_m(self, observations: Observations) -> FloatArray:
+        """Return the positions (N, 2) in m, map frame, of the frame that was observed last, without the filter's noise.
+
+        Only those of objects that is_filtered names mean anything.
+        """
+        position_m: FloatArray = observations.position_m + self._state[_OFF].T.take(observations.slot, axis=0)
+        return position_m
 
     def _begin_measured(self, slot: IntArray, velocity_mps: FloatArray) -> None:
         """Take measured velocities (M, 2): the filter goes on from the last one where there is none."""

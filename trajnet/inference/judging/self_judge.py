@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trajnet.arrays import StructOfArrays, grown
+from trajnet.arrays import StructOfArrays, any_true, grown
 from trajnet.config import require
 from trajnet.inference.judging.combination import Combination
 from trajnet.inference.judging.company import Company
@@ -161,9 +161,11 @@ class SelfJudge:
         change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
         if self._combination is not None:
             stood_s, unmoved = self._standing_time.stood_s(observations), self._standing_time.unmoved(observations)
-            straight = goes_by_filter(observations, rate_radps)
+            straight, begin_m = goes_by_filter(observations, rate_radps), observations.position_m
+            if any_true(straight):
+                begin_m = np.where(straight[:, None], self._derived_velocity.position_m(observations), begin_m)
             self._combination.draw(
-                observations, prediction, velocity_mps, speed_mps, change_mps2, stood_s, unmoved, model, straight
+                observations, prediction, begin_m, velocity_mps, change_mps2, stood_s, unmoved, model, straight
             )
         pull_m = None
         if self._heeding is not None:

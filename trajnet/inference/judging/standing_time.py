@@ -13,8 +13,9 @@ from trajnet.types import BoolArray, FloatArray, IntArray
 #: An object that is this far from where its standing was counted from has moved, m.
 NEAR_M = 0.5
 #: An object has left a place where it stood for so long (s) once it is so far from it (m), and until so long after it
-#: left the circle of NEAR_M (s). To what stands, noise of 15 and 20 cm does that in 1 and 3 of 100 frames at 10 Hz.
-STOOD_THERE_S, LEFT_M, LEAVES_S = 1.0, 0.6, 2.0
+#: left the circle of NEAR_M (s), as long as evidence lasts. To what stands, noise of 15 and 20 cm does that in 1 and 4
+#: of 100 frames at 10 Hz.
+STOOD_THERE_S, LEFT_M, LEAVES_S = 1.0, 0.6, 5.0
 
 
 @dataclass(frozen=True, eq=False)

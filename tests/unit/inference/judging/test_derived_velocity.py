@@ -182,3 +182,13 @@ def test_more_objects_come_with_measured_velocities() -> None:
     frames += [frame(0.4, {"a": (0.0, 9.0)} | crowd)]
     found = velocities(frames)["filter"]
     assert [len(velocity) for velocity in found] == [1, 1, 201, 201, 201]
+
+
+def test_the_filtered_positions_are_those_of_the_baselines_filter() -> None:
+    store, derived, kalman = TrackStore(), DerivedVelocity(), KalmanConstantVelocity(np.array([1.0, 2.0]))
+    for one in swaying(ObjectClass.BICYCLE):
+        seen = store.update(one, one.timestamp_ns)[1]
+        assert seen is not None
+        derived.observed(seen)
+        path_m = kalman.predict(seen).position_m[:, 0]
+        np.testing.assert_allclose(derived.position_m(seen), 2.0 * path_m[:, 0] - path_m[:, 1], atol=1e-9)
