@@ -78,13 +78,13 @@ def _suggestion(values: NDArray[np.float64], name: str) -> str:
     steps = np.diff(np.unique(values))
     if not len(steps):
         return " with units, for example time=s"
-    if float(np.median(steps)) == 1.0 or name.lower() in FRAME_NUMBERS:
+    period = float(np.median(steps))
+    if period == 1.0 or name.lower() in FRAME_NUMBERS:
         return (
-            f" with units; their steps of {np.median(steps):g} look like numbers of frames: time=25hz for 25 a second; "
+            f" with units; their steps of {period:g} look like numbers of frames: time=25hz for 25 a second; "
             "time=s for seconds"
         )
     low, high = USUAL_PERIOD_S
-    period = float(np.median(steps))
     fitting = [unit for unit, ns in TIME_NS.items() if low <= period * ns * 1e-9 <= high]
     if len(fitting) != 1:
         return " with units, for example time=s"

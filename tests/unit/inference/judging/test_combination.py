@@ -26,10 +26,10 @@ from trajnet.inference.judging.combination import (
     combined,
     group_of,
 )
-from trajnet.inference.judging.derived_velocity import goes_by_filter
+from trajnet.inference.judging.derived_velocity import DerivedVelocity, goes_by_filter
 from trajnet.inference.judging.experts import velocity_of
 from trajnet.inference.judging.speed_change import carried_s2
-from trajnet.tracking.store import Observations
+from trajnet.tracking.store import Observations, TrackStore
 from trajnet.types import FloatArray, ObjectClass, Prediction, Source, TrackFrame
 
 COMBINE_ONLY = JudgingOptions(weigh=False, adapt_spread=False, heed=False, learn=False)
@@ -352,6 +352,21 @@ def test_a_rider_without_a_measured_velocity_goes_where_the_filter_says() -> Non
         ends[kind] = last.position_m[0, 0, -1] - frames[-1].position_m[0]
     np.testing.assert_allclose(ends[ObjectClass.BICYCLE], [30.0, 0.0], atol=0.1)
     assert ends[ObjectClass.CAR][0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_such_a_rider_sets_out_from_where_the_filter_sees_it() -> None:
+    """With 10 cm of noise: the observed position is not where the path begins."""
+    rng, store, derived = np.random.default_rng(0), TrackStore(), DerivedVelocity()
+    places = [(0.5 * i, 0.0) + rng.normal(0.0, 0.1, 2) for i in range(30)]
+    frames = [frame(0.1 * i, {"a": tuple(p)}, kind=ObjectClass.BICYCLE, yaw=None) for i, p in enumerate(places)]
+    last = fed(Stream(Says([(0.0, 5.0), (0.0, 8.0)], [0.8, 0.2]), judging=COMBINE_ONLY), frames)[-1]
+    for one in frames:
+        seen = store.update(one, one.timestamp_ns)[1]
+        assert seen is not None
+        velocity_mps = derived.observed(seen)
+    begin_m = derived.position_m(seen)
+    assert np.abs(begin_m - places[-1]).max() > 0.02
+    np.testing.assert_allclose(last.position_m[0, 0], begin_m + TIME_S[:, None] * velocity_mps, atol=1e-9)
 
 
 def test_no_path_depends_on_others_beside_it() -> None:

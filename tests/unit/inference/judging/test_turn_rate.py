@@ -224,7 +224,7 @@ def test_standing_still_neither_turns_nor_moves() -> None:
     stops = frames[-1]
     frames += [replace(stops, timestamp_ns=stops.timestamp_ns + k * 100_000_000) for k in range(1, 15)]
     stream = Stream(GoesOn(), judging=JudgingOptions(combine=False, adapt_spread=False, prior=(0.1, 0.1, 0.8)))
-    last = fed(stream, frames[:52])[-1]
+    last = fed(stream, frames[:42])[-1]
     assert last.expert is not None
     row, mode = np.nonzero(last.expert == Expert.STANDING)
     assert len(row) > 0
