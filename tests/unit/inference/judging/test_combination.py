@@ -363,8 +363,7 @@ def test_such_a_rider_sets_out_from_where_the_filter_sees_it() -> None:
     for one in frames:
         seen = store.update(one, one.timestamp_ns)[1]
         assert seen is not None
-        velocity_mps = derived.observed(seen)
-    begin_m = derived.position_m(seen)
+        velocity_mps, begin_m = derived.observed(seen), derived.position_m(seen)
     assert np.abs(begin_m - places[-1]).max() > 0.02
     np.testing.assert_allclose(last.position_m[0, 0], begin_m + TIME_S[:, None] * velocity_mps, atol=1e-9)
 

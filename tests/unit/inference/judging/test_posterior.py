@@ -11,7 +11,6 @@ from trajnet.inference.judging.posterior import (
     CHANGES_MPS2,
     EXPERTS,
     FLOOR,
-    LEAVES_MPS,
     Posterior,
     log_likelihoods,
     pass_on,
@@ -118,5 +117,5 @@ def test_where_velocities_change_constant_velocity_passes_its_weight_on_to_the_m
 
 def test_who_leaves_its_place_passes_the_weight_of_standing_still_on_to_the_model() -> None:
     weight = np.tile([0.1, 0.2, 0.7], (3, 1))
-    pass_on(weight, np.zeros((2, 3)), np.array([0.0, 1.0, 5.0]) * LEAVES_MPS)
+    pass_on(weight, np.zeros((2, 3)), np.array([0.0, 0.7, 3.5]))  # m/s
     np.testing.assert_allclose(weight, [[0.1, 0.2, 0.7], [0.45, 0.2, 0.35], [0.799, 0.2, 0.001]], atol=2e-4)
