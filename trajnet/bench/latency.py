@@ -20,7 +20,7 @@ from trajnet.bench.latency_references import EqualProduct, SameLength
 from trajnet.bench.operators import Operators
 from trajnet.bench.soak import Soak
 from trajnet.bench.startup import StartUp
-from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
+from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_lanes, synthetic_map
 from trajnet.config import require, require_whole
 from trajnet.inference import ConstantVelocity, GpuOptions, GuardOptions, Stream
 from trajnet.inference.base import Predictor
@@ -114,7 +114,7 @@ def measure(
     source = synthetic_frames(agents)
     every_row = GuardOptions(domain=False)  # measures the model, whatever it was trained on
     field = synthetic_map(predictor.requirements)
-    stream = Stream(predictor, guard=every_row, map_field=field, clock_ns=clock.now_ns)
+    stream = Stream(predictor, guard=every_row, map_field=field, lanes=synthetic_lanes(agents), clock_ns=clock.now_ns)
     cv = Stream(ConstantVelocity(predictor.time_s), clock_ns=clock.now_ns)
     product = EqualProduct(flops, clock) if references and flops else None
     taken = np.zeros((len(STAGES), options.frames), dtype=np.int64)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trajnet.bench.startup import resident_mb
-from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
+from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_lanes, synthetic_map
 from trajnet.config import require
 from trajnet.inference import GuardOptions, Stream
 from trajnet.inference.base import Predictor
@@ -77,7 +77,7 @@ def soak(
     source = synthetic_frames(agents, hz=hz)
     every_row = GuardOptions(domain=False)  # measures the model, whatever it was trained on
     field = synthetic_map(predictor.requirements)
-    stream = Stream(predictor, guard=every_row, map_field=field, clock_ns=clock.now_ns)
+    stream = Stream(predictor, guard=every_row, map_field=field, lanes=synthetic_lanes(agents), clock_ns=clock.now_ns)
     total_ns = np.full(frames, -1, dtype=np.int64)  # allocated now: the measurement itself must not grow
     edges = np.linspace(0, frames, SOAK_WINDOWS + 1).astype(np.int64).tolist()
     windows: list[SoakWindow] = []

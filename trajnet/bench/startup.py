@@ -81,17 +81,16 @@ def resident_mb(status: Path = Path("/proc/self/status")) -> float:
 
 
 def _predict_and_tell(arguments: list[str]) -> None:
-    from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_map
+    from trajnet.bench.synthetic_traffic import synthetic_frames, synthetic_lanes, synthetic_map
     from trajnet.inference import GuardOptions, Stream, load_predictor
 
     model, agents, provider, threads, cache, graph, frames = arguments
     gpu = GpuOptions(cuda_graph=graph == "1", engine_cache=Path(cache) if cache else None)
     predictor = load_predictor(model, provider=provider, threads=int(threads), gpu=gpu)
     source = synthetic_frames(int(agents))
-    field = synthetic_map(predictor.requirements)
-    stream = Stream(
-        predictor, guard=GuardOptions(domain=False), map_field=field
-    )  # measures the model, whatever it knows
+    field, lanes = synthetic_map(predictor.requirements), synthetic_lanes(int(agents))
+    every_row = GuardOptions(domain=False)  # measures the model, whatever it knows
+    stream = Stream(predictor, guard=every_row, map_field=field, lanes=lanes)
     frame = next(source)
     stream.update(frame, frame.timestamp_ns)
     first_s = time.time()

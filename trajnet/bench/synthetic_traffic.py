@@ -6,15 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from trajnet.context.lane_paths import LanePaths, lane_paths_of
 from trajnet.context.map_field import FIELD_PIXELS_PER_M, INT8_MAX, MapField
 from trajnet.context.surroundings import InputRequirements
-from trajnet.types import DEFAULT_SIZE_M, ObjectClass, TrackFrame
+from trajnet.types import DEFAULT_SIZE_M, FloatArray, Lane, ObjectClass, TrackFrame
 
 #: Lifetime of a track before a new one replaces it, so that benchmarks include births and deaths.
 LIFETIME_S = 10.0
 
 #: Half the side of the synthetic map, m.
 MAP_REACH_M = 350.0
+#: Points of half a circle of lanes, and the length of the lanes that leave it (m).
+HALF_CIRCLE_POINTS, EXIT_M = 40, 100.0
 
 
 def synthetic_frames(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
@@ -24,8 +27,8 @@ def synthetic_frames(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
     of a step does not depend on their positions.
     """
     draw = np.random.default_rng(0)
-    radius_m, speed_mps = draw.uniform(20.0, 100.0, agents), draw.uniform(0.0, 15.0, agents)
-    centre_m, phase_rad = draw.uniform(-200.0, 200.0, (agents, 2)), draw.uniform(0.0, 2.0 * np.pi, agents)
+    centre_m, radius_m = _circles(agents)
+    speed_mps, phase_rad = draw.uniform(0.0, 15.0, agents), draw.uniform(0.0, 2.0 * np.pi, agents)
     object_class = draw.integers(1, len(ObjectClass), agents).astype(np.int8)
     speed_mps[object_class == ObjectClass.PEDESTRIAN] *= 0.2
     born_s = draw.uniform(0.0, LIFETIME_S, agents)
@@ -49,6 +52,31 @@ def synthetic_frames(agents: int, *, hz: float = 10.0) -> Iterator[TrackFrame]:
             size_m,
         )
         index += 1
+
+
+def _circles(agents: int) -> tuple[FloatArray, FloatArray]:
+    """Return the centres (agents, 2) and radii (agents,) of the circles on which objects go."""
+    draw = np.random.default_rng(1)
+    return draw.uniform(-200.0, 200.0, (agents, 2)), draw.uniform(20.0, 100.0, agents)
+
+
+def synthetic_lanes(agents: int) -> LanePaths | None:
+    """Return lanes along the circles of as many objects, which fork at both ends of each half; None for none.
+
+    So every vehicle is on a lane with a fork ahead, which costs the most.
+    """
+    lanes = []
+    angle_rad = np.linspace(0.0, np.pi, HALF_CIRCLE_POINTS)
+    for number, (centre_m, radius_m) in enumerate(zip(*_circles(agents), strict=True)):
+        for half in (0.0, np.pi):
+            outward = np.stack([np.cos(angle_rad + half), np.sin(angle_rad + half)], axis=1)
+            end_m, ahead = centre_m + radius_m * outward[-1], np.array([-outward[-1, 1], outward[-1, 0]])
+            for name, centre_line_m in (
+                ("on", centre_m + radius_m * outward),
+                ("off", np.stack([end_m, end_m + EXIT_M * ahead])),
+            ):
+                lanes.append(Lane(f"{number} {half:.0f} {name}", centre_line_m, centre_line_m, centre_line_m))
+    return lane_paths_of(lanes)
 
 
 def synthetic_map(requirements: InputRequirements) -> MapField | None:

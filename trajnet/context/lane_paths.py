@@ -1,12 +1,14 @@
 """Along the lanes of a map: the lane under many poses at once, and where it leads after some distance.
 
 Centre lines become points with a successor each. A table says where 1, 2, 4, ... points lead and how far that is, so
-that following a lane over any distance is a few look-ups for all objects together.
+that following a lane over any distance is a few look-ups for all objects together. Where lanes fork there are three
+tables: for those who go straight on, who keep left, and who keep right at every fork.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -21,12 +23,20 @@ STEP_M = 2.0
 NEAR_M, ALIGNED_RAD = 1.5, np.deg2rad(30.0)
 #: A lane goes on in those that begin within this of its end (m), in about the same direction (rad).
 JOIN_M, JOIN_RAD = 1.0, np.deg2rad(45.0)
-#: Of several that go on, the one whose direction changes least within this distance is taken (m).
+#: Of several that go on, their directions are compared after this distance (m).
 LOOK_M = 20.0
 #: The tables reach 2 ** LEVELS points.
 LEVELS = 9
 #: A pose looks at no more points than this; where more lanes overlap it may find none of them.
 MOST_NEAR = 32
+
+
+class Turn(IntEnum):
+    """Which way is taken wherever lanes fork."""
+
+    STRAIGHT = 0
+    LEFT = 1
+    RIGHT = 2
 
 
 class LanePaths:
@@ -44,8 +54,8 @@ class LanePaths:
             ahead = np.diff(self._point_m[a : b + 1], axis=0)
             self._way[a : b + 1] = np.concatenate([ahead, ahead[-1:]])
         self._way /= np.maximum(np.hypot(self._way[:, 0], self._way[:, 1]), 1e-9)[:, None]
-        following: IntArray = np.arange(len(self._point_m)) + 1
-        following[end] = end
+        following: IntArray = np.tile(np.arange(len(self._point_m)) + 1, (len(Turn), 1))
+        following[:, end] = end
         self._join(following, begin, end)
         self._lift(following)
         self._fill_grid()
@@ -67,7 +77,10 @@ class LanePaths:
         return paths
 
     def _join(self, following: IntArray, begin: IntArray, end: IntArray) -> None:
-        """Let the last point of each lane lead to the first of the lane that goes on; to itself where none does."""
+        """Let the last point of each lane lead to the first of the lane that goes on; to itself where none does.
+
+        following (turns, points).
+        """
         ahead = np.minimum(begin + int(LOOK_M / STEP_M), end)
         order = np.argsort(self._point_m[begin, 0], kind="stable")
         sorted_x = self._point_m[begin[order], 0]
@@ -76,25 +89,33 @@ class LanePaths:
             near = order[np.searchsorted(sorted_x, x_m - JOIN_M) : np.searchsorted(sorted_x, x_m + JOIN_M, "right")]
             near = near[(np.hypot(*(self._point_m[begin[near]] - (x_m, y_m)).T) <= JOIN_M) & (near != lane)]
             turn_rad = self._turn_rad(last, begin[near])
-            near = near[turn_rad <= JOIN_RAD]
+            near = near[np.abs(turn_rad) <= JOIN_RAD]
             if len(near):
-                following[last] = begin[near[self._turn_rad(last, ahead[near]).argmin()]]
+                left_rad = self._turn_rad(last, ahead[near])
+                chosen = near[[np.abs(left_rad).argmin(), left_rad.argmax(), left_rad.argmin()]]
+                following[[Turn.STRAIGHT, Turn.LEFT, Turn.RIGHT], last] = begin[chosen]
 
     def _turn_rad(self, point: int, others: IntArray) -> FloatArray:
         cross = self._way[point, 0] * self._way[others, 1] - self._way[point, 1] * self._way[others, 0]
-        turn_rad: FloatArray = np.abs(np.arctan2(cross, self._way[others] @ self._way[point]))
+        turn_rad: FloatArray = np.arctan2(cross, self._way[others] @ self._way[point])
         return turn_rad
 
     def _lift(self, following: IntArray) -> None:
-        """Build where 2 ** k points lead and how far that is (m), infinitely far where the lanes end before."""
-        gap_m = np.hypot(*(self._point_m[following] - self._point_m).T)
-        gap_m[following == np.arange(len(following))] = np.inf
-        points, gaps_m = [following], [gap_m]
+        """Build where 2 ** k points lead and how far that is (m), infinitely far where the lanes end before.
+
+        The tables have every point once for each turn, which they never leave: point + turn * number of points.
+        """
+        gap_m = np.hypot(*(self._point_m[following] - self._point_m).transpose(2, 0, 1))
+        gap_m[following == np.arange(len(self._point_m))] = np.inf
+        following = following + len(self._point_m) * np.arange(len(Turn))[:, None]
+        points, gaps_m = [following.reshape(-1)], [gap_m.reshape(-1)]
         for _ in range(LEVELS - 1):
             middle = points[-1]
             gaps_m.append(gaps_m[-1] + gaps_m[-1][middle])
             points.append(middle[middle])
-        self._next, self._gap_m = np.stack(points), np.stack(gaps_m)
+        self._next = np.stack(points).astype(np.int32)
+        self._gap_m = np.stack(gaps_m).astype(np.float32)
+        self._least_gap_m = self._gap_m.min(axis=1)
 
     def _fill_grid(self) -> None:
         cell = np.floor(self._point_m / NEAR_M).astype(np.int64)
@@ -107,48 +128,60 @@ class LanePaths:
         self._point: NDArray[np.int32] = np.concatenate([point[order], np.zeros(MOST_NEAR, np.int64)]).astype(np.int32)
         self._key, self._start, self._size = np.unique(key[order], return_index=True, return_counts=True)
 
-    def under(self, position_m: FloatArray, yaw_rad: FloatArray) -> tuple[IntArray, BoolArray]:
-        """Return the nearest aligned points of lanes (N,) and whether the poses (N, 2), (N,) are on a lane."""
+    def under(
+        self, position_m: FloatArray, yaw_rad: FloatArray, aligned_rad: float = ALIGNED_RAD
+    ) -> tuple[IntArray, BoolArray]:
+        """Return the nearest aligned points of lanes (N,) and whether the poses (N, 2), (N,) are on a lane.
+
+        aligned_rad: how far a heading may be off that of the lane.
+        """
         cell = np.floor(position_m / NEAR_M).astype(np.int64) - self._low
         key = cell @ (self._rows, 1)
         place = np.minimum(np.searchsorted(self._key, key), len(self._key) - 1)
         there = self._key[place] == key  # of a pose beyond the rows, it may be a cell far away: none of its points fits
-        order = np.arange(MOST_NEAR)
-        near = self._point[self._start[place][:, None] + order]
-        away_m = position_m[:, None] - self._point_m[near]
-        way = self._way[near]
-        across_m = np.abs(way[..., 0] * away_m[..., 1] - way[..., 1] * away_m[..., 0])
-        along_m = (way * away_m).sum(axis=-1)
-        aligned = np.cos(yaw_rad)[:, None] * way[..., 0] + np.sin(yaw_rad)[:, None] * way[..., 1] >= np.cos(ALIGNED_RAD)
-        fits = (
-            there[:, None]
-            & (order < self._size[place][:, None])
-            & aligned
-            & (across_m <= NEAR_M)
-            & (np.abs(along_m) <= STEP_M)
-        )
-        score = np.where(fits, across_m + 0.1 * np.abs(along_m), np.inf)
-        best = score.argmin(axis=1)
+        size = self._size[place] * there
+        order = np.arange(min(MOST_NEAR, size.max(initial=1)))[:, None]
+        near = self._point.take(self._start[place] + order)  # (points, N)
+        way_x, way_y = self._way.take(near, axis=0).transpose(2, 0, 1)
+        point_x_m, point_y_m = self._point_m.take(near, axis=0).transpose(2, 0, 1)
+        x_m, y_m = position_m[:, 0] - point_x_m, position_m[:, 1] - point_y_m
+        across_m, along_m = np.abs(way_x * y_m - way_y * x_m), np.abs(way_x * x_m + way_y * y_m)
+        fits = np.cos(yaw_rad) * way_x + np.sin(yaw_rad) * way_y >= np.cos(aligned_rad)
+        fits &= order < size
+        fits &= across_m <= NEAR_M
+        fits &= along_m <= STEP_M
+        score = np.where(fits, across_m + 0.1 * along_m, np.inf)
+        best = score.argmin(axis=0)
         rows = np.arange(len(best))
-        return near[rows, best].astype(np.int64), np.isfinite(score[rows, best])
+        return near[best, rows].astype(np.int64), np.isfinite(score[best, rows])
 
-    def follow(self, point: IntArray, position_m: FloatArray, distance_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def follow(
+        self, point: IntArray, position_m: FloatArray, distance_m: FloatArray, turn: Turn | IntArray = Turn.STRAIGHT
+    ) -> tuple[FloatArray, FloatArray]:
         """Return positions (N, T, 2) and headings (N, T) distance_m (N, T) further along the lanes.
 
         They keep the distance to the centre line that position_m (N, 2) has. Where lanes end they go straight on.
+        turn: one, or one for each row (N,).
         """
         away_m = position_m - self._point_m[point]
         way = self._way[point]
         across_m = way[:, 0] * away_m[:, 1] - way[:, 1] * away_m[:, 0]
         left_m = distance_m + np.maximum((way * away_m).sum(axis=1), 0.0)[:, None]
-        at = np.repeat(point[:, None], distance_m.shape[1], axis=1)
+        at = np.repeat((point + turn * len(self._point_m))[:, None], distance_m.shape[1], axis=1)
+        farthest_m = left_m.max(initial=0.0)
         for level in range(LEVELS - 1, -1, -1):
-            goes = self._gap_m[level][at] <= left_m
-            left_m = left_m - np.where(goes, self._gap_m[level][at], 0.0)
-            at = np.where(goes, self._next[level][at], at)
-        way = self._way[at]
-        normal = np.stack([-way[..., 1], way[..., 0]], axis=-1)
-        place_m = self._point_m[at] + left_m[..., None] * way + across_m[:, None, None] * normal
+            if self._least_gap_m[level] > farthest_m:
+                continue
+            gap_m = self._gap_m[level].take(at)
+            goes = gap_m <= left_m
+            np.subtract(left_m, gap_m, out=left_m, where=goes)
+            at = np.where(goes, self._next[level].take(at), at)
+        at %= len(self._point_m)
+        way = self._way.take(at, axis=0)
+        place_m = self._point_m.take(at, axis=0)
+        place_m += left_m[..., None] * way
+        place_m[..., 0] -= across_m[:, None] * way[..., 1]
+        place_m[..., 1] += across_m[:, None] * way[..., 0]
         return place_m, np.arctan2(way[..., 1], way[..., 0])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from trajnet.arrays import all_true, concat
 from trajnet.context.crosswalks import Crosswalks, crosswalks_of
+from trajnet.context.lane_paths import LanePaths, lane_paths_of
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Surroundings, scene_map
 from trajnet.errors import InputError
@@ -38,6 +39,7 @@ class Stream:
     once unless warn_without_map is False (the caller reports it).
     crosswalks: those of the map; people near one get crossings among their modes, whatever the predictor, if it has
     several modes and the policy does not forbid it.
+    lanes: those of the map; paths of vehicles keep to them, if predictions judge themselves.
     judging: how predictions judge themselves (docs/self-judging.md); None: as JudgingOptions has it for predictors with
     a model file, not at all for others.
     clock_ns: measures the stages of an update (stages_ns); without it they stay zero. Nothing else depends on it.
@@ -52,6 +54,7 @@ class Stream:
         map_field: MapField | None = None,
         warn_without_map: bool = True,
         crosswalks: Crosswalks | None = None,
+        lanes: LanePaths | None = None,
         judging: JudgingOptions | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
@@ -77,6 +80,7 @@ class Stream:
         self.crossing: Crossing | None = None
         self.use_map(map_field)
         self._use_crosswalks(crosswalks)
+        self.use_lanes(lanes)
 
     @classmethod
     def for_scene(
@@ -104,6 +108,7 @@ class Stream:
         self.use_map(field)
         self.map_problem = f"scene {scene.scene_id}: {problem}" if problem else ""
         self._use_crosswalks(crosswalks_of(scene.lanes))
+        self.use_lanes(lane_paths_of(scene.lanes) if self.keeps_lanes else None)
 
     def use_map(self, map_field: MapField | None) -> None:
         """Use this map from the next frame on, if the predictor uses one; None: none. Tracks go on."""
@@ -114,6 +119,16 @@ class Stream:
 
     def _use_crosswalks(self, crosswalks: Crosswalks | None) -> None:
         self.use_crossing(Crossing(crosswalks) if crosswalks is not None and self.takes_crossings else None)
+
+    @property
+    def keeps_lanes(self) -> bool:
+        """Whether paths of vehicles are drawn towards lanes, where a map has any."""
+        return self.judge is not None and self.judge.keeps_lanes
+
+    def use_lanes(self, lanes: LanePaths | None) -> None:
+        """Draw the paths of vehicles towards these lanes from the next frame on; None: towards none."""
+        if self.judge is not None:
+            self.judge.use_lanes(lanes)
 
     @property
     def takes_crossings(self) -> bool:
@@ -243,8 +258,7 @@ def self_judge(predictor: Predictor, judging: JudgingOptions | None) -> SelfJudg
     """Return what judges the predictor's answers; None where nothing does. judging: see Stream."""
     if judging is None:
         judging = JudgingOptions() if predictor.model_file is not None else NO_JUDGING
-    off = not (judging.weigh or judging.adapt_spread or judging.combine or judging.heed or judging.learn)
-    if off or judging.horizons_s[0] > predictor.time_s[-1]:
+    if judging.changes_nothing or judging.horizons_s[0] > predictor.time_s[-1]:
         return None
     return SelfJudge(predictor.modes, predictor.time_s, judging)
 

@@ -30,6 +30,8 @@ from trajnet.ros.vector_map_state import VectorMapState
 CycleKind = Literal["used", "late", "dropped", "bad", "failed"]
 DomainUse = Literal["checked", "ignored", "not stated"]
 
+#: Lanes that are trusted less than this are not those that vehicles drive on (see LaneTrust.share).
+LEAST_LANE_TRUST = 0.3
 #: Names of the statuses, in the order of a report.
 STATUSES = ("input", "timing", "model", "domain", "map", "output")
 
@@ -176,7 +178,7 @@ class Diagnostics:
     """Collects cycles, judges them. Times are of one monotonic clock, in nanoseconds.
 
     map_use: which map the model sees, in words. no_transform: why objects stay in another frame than the expected
-    one. vector_map, output: as of now; the node keeps them up to date.
+    one. vector_map, output, lane_trust (of the map's lanes, None without any): as of now; the node keeps them up to date.
     """
 
     identity: Identity
@@ -186,6 +188,7 @@ class Diagnostics:
     map_use: str = "none"
     no_transform: str = ""
     vector_map: VectorMapState | None = None
+    lane_trust: float | None = None
     output: Output = Output()
     totals: Totals = field(default_factory=Totals)
 
@@ -440,6 +443,10 @@ class Diagnostics:
                 f"{off_map:.0%} of the objects are off the map; is it of another place?",
             )
             judged.add("on_map_share", f"{1.0 - off_map:.4f}")
+        if self.lane_trust is not None:
+            if self.lane_trust < LEAST_LANE_TRUST:
+                judged.raise_to(Level.WARN, "vehicles do not go where its lanes lead; is it of this place?")
+            judged.add("lane_trust", f"{self.lane_trust:.2f}")
         return judged
 
     def _judge_output(self) -> Judged:

@@ -20,10 +20,20 @@ from trajnet.context.crosswalks import Crosswalks, crosswalks_of
 from trajnet.context.lane_paths import LanePaths, lane_paths_of
 from trajnet.context.map_field import MapField, field_of
 from trajnet.errors import InputError, in_words
-from trajnet.inference import NO_JUDGING, PHYSICS, ConstantVelocity, GuardOptions, Predictor, Stream, load_predictor
+from trajnet.inference import (
+    NO_JUDGING,
+    PHYSICS,
+    ConstantVelocity,
+    GuardOptions,
+    JudgingOptions,
+    Predictor,
+    Stream,
+    load_predictor,
+)
 from trajnet.inference.crossing.modes import Crossing
 from trajnet.inference.domain import outside_words
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
+from trajnet.inference.stream import self_judge
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
@@ -63,8 +73,9 @@ def load(parameters: Parameters) -> tuple[Predictor, Identity]:
 
 
 class MapParts(NamedTuple):
-    """What is used of a map: field by predictors that want one, crosswalks by crossings, lane_paths beyond their end.
+    """What is used of a map.
 
+    field: by predictors that want one. crosswalks: by crossings. lane_paths: by self-judging, and beyond a path's end.
     Each is None where there is no map, the map has none, or it is not used.
     """
 
@@ -86,20 +97,30 @@ def extends(parameters: Parameters, predictor: Predictor) -> bool:
     return bool(parameters.horizon_s > predictor.time_s[-1] + 1e-9)
 
 
+def keeps_lanes(parameters: Parameters, predictor: Predictor) -> bool:
+    """Return whether paths of vehicles are drawn towards the map's lanes, where it has any."""
+    judge = self_judge(predictor, _judging(parameters))
+    return judge is not None and judge.keeps_lanes
+
+
+def _judging(parameters: Parameters) -> JudgingOptions | None:
+    return None if parameters.self_judging else NO_JUDGING
+
+
 def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
     """Return what is used of the map that the parameters name. Raises TrajnetError."""
     if not parameters.map_path:
         return MapParts()
     view, crosses = predictor.requirements.view, parameters.crossings and predictor.modes > 1
-    goes_on = extends(parameters, predictor)
-    if view is None and not crosses and not goes_on:
+    follows = extends(parameters, predictor) or keeps_lanes(parameters, predictor)
+    if view is None and not crosses and not follows:
         log.warning("map_path: this model uses no map; %s is not read", parameters.map_path)
         return MapParts()
     from trajnet.datasets.files import load_map  # readers of maps, and what they need, only where there is a map
 
     lanes, raster = load_map(parameters.map_path)
     crosswalks = crosswalks_of(lanes) if crosses else None
-    paths = lane_paths_of(lanes) if goes_on else None
+    paths = lane_paths_of(lanes) if follows else None
     if view is None:
         found = 0 if crosswalks is None else len(crosswalks)
         log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
@@ -209,8 +230,9 @@ class Pipeline:
             guard=options,
             map_field=field,
             crosswalks=crosswalks,
+            lanes=lane_paths,
             warn_without_map=False,  # the node says at its start which map it has
-            judging=None if parameters.self_judging else NO_JUDGING,
+            judging=_judging(parameters),
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()
@@ -246,6 +268,7 @@ class Pipeline:
         self._grid = self._grid_on(seen.lane_paths)
         if self.stream.predictor.requirements.view is not None:
             self.stream.use_map(seen.field)
+        self.stream.use_lanes(seen.lane_paths)
         self.stream.use_crossing(seen.crossing)
 
     def _grid_on(self, lane_paths: LanePaths | None) -> PathGrid:
@@ -348,6 +371,7 @@ class Pipeline:
             },
             "map": {} if self._map.crossing is None else asdict(self._map.crossing.counters),
         }
+        self.diagnostics.lane_trust = None if self.stream.judge is None else self.stream.judge.lane_trust
         horizon = (
             ("horizon_s", f"{self._grid.time_s[-1]:g}"),
             ("predicted_until_s", f"{min(self._grid.predicted_until_s, self._grid.time_s[-1]):g}"),

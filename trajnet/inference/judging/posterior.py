@@ -43,7 +43,8 @@ class JudgingOptions:
     spread.py). combine: whether the most probable path is drawn towards constant velocity (see combination.py). heed:
     whether that of a vehicle is drawn towards what the one ahead will do, and that of who walks towards who walks along
     (see following.py, company.py). learn: whether that of a vehicle is drawn by what the stream has learned about its
-    traffic (see learning.py). Each of the five can be left out. cadence_s: an answer of each track is kept so
+    traffic (see learning.py). keep_lanes: whether all paths of vehicles are drawn towards the lanes of the map, where
+    it has any (see lane_keeping.py). Each of the six can be left out. cadence_s: an answer of each track is kept so
     often. horizons_s: ages at which each is judged; those beyond the predictor's last time are left out. prior: of
     model, constant velocity, standing.
     scale_floor_m, scale_mps: the scale of an error. memory_s, doubt: see above. The defaults were chosen on recordings
@@ -55,6 +56,7 @@ class JudgingOptions:
     combine: bool = True
     heed: bool = True
     learn: bool = True
+    keep_lanes: bool = True
     cadence_s: float = 0.5
     horizons_s: tuple[float, ...] = (1.0, 2.0, 3.0)
     prior: tuple[float, float, float] = (0.97999, 0.00001, 0.02)
@@ -82,9 +84,15 @@ class JudgingOptions:
         proper = len(self.prior) == EXPERTS and min(self.prior) > 0 and abs(sum(self.prior) - 1.0) < 1e-9
         require(proper, f"prior: expected three numbers above 0 whose sum is 1, got {self.prior}")
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every part is left out."""
+        parts = (self.weigh, self.adapt_spread, self.combine, self.heed, self.learn, self.keep_lanes)
+        return not any(parts)
+
 
 #: Predictions leave as the predictor gave them.
-NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False, learn=False)
+NO_JUDGING = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False, learn=False, keep_lanes=False)
 
 
 def log_likelihoods(

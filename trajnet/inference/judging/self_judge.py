@@ -8,12 +8,14 @@ import numpy as np
 
 from trajnet.arrays import StructOfArrays, any_true, grown
 from trajnet.config import require
+from trajnet.context.lane_paths import LanePaths
 from trajnet.inference.judging.combination import Combination
 from trajnet.inference.judging.company import Company
 from trajnet.inference.judging.derived_velocity import DerivedVelocity, goes_by_filter
 from trajnet.inference.judging.experts import CONSTANT_VELOCITY, STANDING, Motion, Spreads, velocity_of
 from trajnet.inference.judging.following import Following
 from trajnet.inference.judging.kept_paths import points_at
+from trajnet.inference.judging.lane_keeping import LaneKeeping
 from trajnet.inference.judging.learning import HORIZONS_S as LEARNING_HORIZONS_S
 from trajnet.inference.judging.learning import Learning
 from trajnet.inference.judging.limits import clearly_beyond
@@ -60,6 +62,7 @@ class JudgingCounters:
     velocity_modes: int = 0
     standing_modes: int = 0
     learned_errors: int = 0
+    lane_rows: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +104,7 @@ class SelfJudge:
         self._knot_s = np.concatenate([[0.0], time_s[: self._points]])
         self._spreads = Spreads(time_s)
         self._combination = Combination(time_s) if options.combine else None
+        self._lane_keeping = LaneKeeping(time_s) if options.keep_lanes else None
         self._heeding = (Following(time_s), Company(time_s)) if options.heed else None
         learns = options.learn and LEARNING_HORIZONS_S[0] <= time_s[-1] + 1e-9
         self.learning = Learning(time_s) if learns else None
@@ -119,6 +123,21 @@ class SelfJudge:
         """Whether predictions leave with Prediction.expert."""
         return self._options.weigh
 
+    @property
+    def keeps_lanes(self) -> bool:
+        """Whether paths are drawn towards lanes, where there are any."""
+        return self._lane_keeping is not None
+
+    @property
+    def lane_trust(self) -> float | None:
+        """How far lanes are trusted (LaneTrust.share); None where paths are drawn towards none."""
+        return None if self._lane_keeping is None else self._lane_keeping.trusted
+
+    def use_lanes(self, lanes: LanePaths | None) -> None:
+        """Draw paths towards these lanes from the next frame on; None: towards none."""
+        if self._lane_keeping is not None:
+            self._lane_keeping.use(lanes)
+
     def observe(self, observations: Observations) -> None:
         """Judge the kept answers whose time has come by the positions of this frame."""
         if self.spread is not None:
@@ -126,6 +145,8 @@ class SelfJudge:
         if self.learning is not None:
             self.learning.observe(observations)
             self.counters.learned_errors = self.learning.regression.taken
+        if self._lane_keeping is not None:
+            self._lane_keeping.observe(observations)
         self._standing_time.observe(observations)
         if self._options.weigh:
             self._weigh(observations)
@@ -159,6 +180,8 @@ class SelfJudge:
         rate_radps = self._turn_rate.observed(observations, speed_mps)
         model = prediction.source == _MODEL
         change_mps2 = self._speed_change.observed(observations, velocity_mps, speed_mps)
+        if self._lane_keeping is not None:
+            self.counters.lane_rows += len(self._lane_keeping.draw(observations, prediction, model))
         if self._combination is not None:
             stood_s, unmoved = self._standing_time.stood_s(observations), self._standing_time.unmoved(observations)
             straight, begin_m = goes_by_filter(observations, rate_radps), observations.position_m
