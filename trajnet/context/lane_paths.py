@@ -191,7 +191,9 @@ def lane_paths_of(lanes: Sequence[Lane]) -> LanePaths | None:
 
 
 def _lines(lanes: Sequence[Lane]) -> list[FloatArray]:
-    return [line for lane in lanes if lane.drivable and (line := _points(lane.centre_m)) is not None]
+    """Return the centre lines of the lanes that vehicles use; in both directions where traffic goes in both."""
+    lines = [(lane, line) for lane in lanes if lane.drivable and (line := _points(lane.centre_m)) is not None]
+    return [line for _, line in lines] + [line[::-1] for lane, line in lines if not lane.one_way]
 
 
 def _points(centre_m: FloatArray) -> FloatArray | None:

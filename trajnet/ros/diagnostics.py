@@ -178,7 +178,7 @@ class Diagnostics:
     """Collects cycles, judges them. Times are of one monotonic clock, in nanoseconds.
 
     map_use: which map the model sees, in words. no_transform: why objects stay in another frame than the expected
-    one. vector_map, output, lane_trust (of the map's lanes, None without any): as of now; the node keeps them up to date.
+    one. vector_map, output, lane_trust: as of now; the node keeps them up to date. lane_trust: None without lanes.
     """
 
     identity: Identity
