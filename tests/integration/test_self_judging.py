@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.frames import frame
+from trajnet.context.lane_paths import LanePaths
 from trajnet.datasets.files import load_scene
 from trajnet.evaluate import evaluate
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream, load_predictor
@@ -17,11 +18,11 @@ from trajnet.replay.replay import ReplayOptions
 from trajnet.replay.summary import document, run_replay
 from trajnet.ros.cdr import encode_tracked
 from trajnet.ros.parameters import Parameters
-from trajnet.ros.pipeline import Pipeline, load
+from trajnet.ros.pipeline import Pipeline, load, load_map_parts
 from trajnet.ros.to_autoware import tracked_objects
 from trajnet.ros.visual import covariance_records
 from trajnet.timing.clock import VirtualClock
-from trajnet.types import Expert, Source
+from trajnet.types import Expert, Lane, Source
 
 SCENE = Path(__file__).resolve().parents[2] / "sim" / "scenes" / "crossing_small.parquet"
 
@@ -51,7 +52,7 @@ def test_a_replay_says_who_led_and_can_leave_it_off() -> None:
 def test_switched_off_a_stream_is_the_guarded_model_byte_for_byte() -> None:
     """And switched on it is for a second, but for the combination and the spread: nothing has been judged yet."""
     scene = load_scene(SCENE, with_map=True)
-    ways = (NO_JUDGING, JudgingOptions(combine=False, adapt_spread=False))
+    ways = (NO_JUDGING, JudgingOptions(combine=False, adapt_spread=False, keep_lanes=False))
     off, on = (Stream.for_scene(scene, load_predictor(default_model()), judging=way) for way in ways)
     begin_ns = int(scene.timestamp_ns[0])
     for one in scene.frames():
@@ -86,3 +87,34 @@ def test_the_node_counts_and_labels_it(asked: bool) -> None:
         assert answer.paths.source.tolist() == [Source.MODEL]
         assert "standing_rows_total" not in values
         assert not records["expert"].any()
+
+
+def test_paths_in_the_node_keep_to_the_lanes_of_the_map_while_it_is_used() -> None:
+    """A car on a lane that bends away at once, beside one on none; without the map both go straight on."""
+    angle_rad = np.linspace(0.0, 1.0, 100)
+    bend_m = 120.0 * np.stack([np.sin(angle_rad), 1.0 - np.cos(angle_rad)], axis=1)
+    lanes = LanePaths([Lane("1", bend_m, bend_m, bend_m)])
+    parameters = Parameters(warm_up_objects=0, budget_ms=0.0)
+    predictor, identity = load(parameters)
+    ends_m = []
+    for each in (lanes, None):
+        line = Pipeline(predictor, identity, parameters, lane_paths=each, clock_ns=VirtualClock().now_ns)
+        one = frame(0.0, {"a": (0.0, 0.0), "b": (0.0, 30.0)}, velocity=(8.0, 0.0))
+        answer = line.process(encode_tracked(tracked_objects(one)), one.timestamp_ns)
+        assert answer.paths is not None
+        ends_m.append(answer.paths.position_m[:, 0, -1])
+        values = {status.name: dict(status.values) for status in line.report(0)}
+        assert ("lane_trust" in values["map"]) == (each is not None)
+        assert int(values["model"]["lane_rows_total"]) == (each is not None)
+    moved_m = np.abs(ends_m[0] - ends_m[1]).max(axis=1)
+    assert moved_m[0] > 5.0
+    assert moved_m[1] == 0.0
+
+
+def test_lanes_of_the_map_are_loaded_for_whoever_judges_itself(root: Path) -> None:
+    pytest.importorskip("pyarrow")
+    path = str(root / "sim" / "scenes" / "motorway.parquet")
+    for asked in (True, False):
+        parameters = Parameters(self_judging=asked, map_path=path, horizon_s=6.0)
+        parts = load_map_parts(parameters, load(parameters)[0])
+        assert (parts.lane_paths is not None) == asked

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from trajnet.context.lane_paths import LanePaths, lane_paths_of
+from trajnet.context.lane_paths import LanePaths, Turn, lane_paths_of
 from trajnet.errors import ConfigError
 from trajnet.types import FloatArray, Lane
 
@@ -15,11 +17,13 @@ def lane(*points: tuple[float, float], drivable: bool = True) -> Lane:
     return Lane("1", centre_m, centre_m, centre_m, drivable=drivable)
 
 
-def after(paths: LanePaths, x_m: float, y_m: float, *distance_m: float, yaw_rad: float = 0.0) -> FloatArray:
+def after(
+    paths: LanePaths, x_m: float, y_m: float, *distance_m: float, yaw_rad: float = 0.0, turn: Turn = Turn.STRAIGHT
+) -> FloatArray:
     place_m = np.array([[x_m, y_m]])
     point, on = paths.under(place_m, np.array([yaw_rad]))
     assert on.all()
-    places_m, _ = paths.follow(point, place_m, np.array([distance_m]))
+    places_m, _ = paths.follow(point, place_m, np.array([distance_m]), turn)
     found: FloatArray = places_m[0]
     return found
 
@@ -38,6 +42,34 @@ def test_of_several_the_straightest_goes_on_and_far_distances_are_exact() -> Non
     turn = lane((10, 0), (17, 7))
     paths = LanePaths([lane((0, 0), (10, 0)), turn, lane((10, 0), (3000, 0))])
     assert after(paths, 1.0, 0.0, 900.0)[0] == pytest.approx([901.0, 0.0])
+
+
+def test_who_keeps_left_or_right_does_so_at_every_fork() -> None:
+    fork = [lane((0, 0), (10, 0)), lane((10, 0), (40, 0)), lane((10, 0), (18, 6)), lane((10, 0), (18, -6))]
+    second = [lane((18, 6), (48, 6)), lane((18, 6), (26, 12)), lane((18, -6), (26, -12)), lane((18, -6), (48, -6))]
+    paths = LanePaths(fork + second)
+    assert after(paths, 1.0, 0.0, 29.0)[0] == pytest.approx([30.0, 0.0])
+    assert after(paths, 1.0, 0.0, 29.0, turn=Turn.LEFT)[0] == pytest.approx([26.0, 12.0])
+    assert after(paths, 1.0, 0.0, 29.0, turn=Turn.RIGHT)[0] == pytest.approx([26.0, -12.0])
+    place_m = np.zeros((3, 2)) + [1.0, 0.0]
+    each = paths.follow(*(paths.under(place_m, np.zeros(3))[0], place_m, np.full((3, 1), 29.0)), turn=np.arange(3))[0]
+    assert each[:, 0] == pytest.approx(np.array([[30.0, 0.0], [26.0, 12.0], [26.0, -12.0]]))
+
+
+def test_lanes_that_are_driven_both_ways_lead_both_ways() -> None:
+    both = replace(lane((0, 0), (50, 0)), one_way=False)
+    further = replace(lane((50, 0), (50 + 40, 30)), one_way=False)
+    paths = LanePaths([both, further])
+    assert after(paths, 58.0, 6.0, 30.0, yaw_rad=np.pi + 0.6435)[0] == pytest.approx([30.0, 0.0])
+    assert after(paths, 30.0, 0.0, 30.0)[0] == pytest.approx([58.0, 6.0])
+    one_way = LanePaths([lane((0, 0), (50, 0))])
+    assert not one_way.under(np.array([[9.0, 0.0]]), np.array([np.pi]))[1].any()
+
+
+def test_how_far_a_heading_may_be_off_can_be_asked() -> None:
+    paths, place_m, yaw_rad = LanePaths([lane((0, 0), (50, 0))]), np.array([[9.0, 0.0]]), np.array([0.3])
+    assert paths.under(place_m, yaw_rad)[1].all()
+    assert not paths.under(place_m, yaw_rad, 0.29)[1].any()
 
 
 def test_a_lane_does_not_go_on_in_one_that_begins_there_in_another_direction() -> None:

@@ -205,6 +205,16 @@ def test_the_map_and_what_is_off_it_have_a_status_of_their_own() -> None:
     assert "62% of the objects are off the map" in later["map"].message
 
 
+def test_lanes_that_nobody_drives_along_are_a_warning() -> None:
+    health = diagnostics()
+    assert "lane_trust" not in dict(by_name(health.report(0))["map"].values)
+    for trust, level in ((1.0, Level.OK), (0.29, Level.WARN)):
+        health.lane_trust = trust
+        got = by_name(health.report(0))["map"]
+        assert (got.level, value(got, "lane_trust")) == (level, f"{trust:.2f}")
+    assert "vehicles do not go where its lanes lead" in got.message
+
+
 def test_another_publisher_on_the_output_is_a_warning_that_names_it() -> None:
     health = diagnostics()
     health.output = Output("/objects", (), 3)

@@ -13,9 +13,9 @@ from trajnet.types import FloatArray, Prediction, Source, TrackFrame
 
 TIME_S: FloatArray = np.arange(1, 13, dtype=np.float64) * 0.5
 #: Of self-judging nothing but that paths heed each other.
-HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, learn=False)
+HEED_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, learn=False, keep_lanes=False)
 #: ... and nothing but that the stream learns its traffic.
-LEARN_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False)
+LEARN_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False, keep_lanes=False)
 
 
 class Says(BasePredictor):

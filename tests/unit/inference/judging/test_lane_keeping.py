@@ -1,0 +1,215 @@
+"""Paths of vehicles keep to the lanes that they are on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.frames import frame
+from tests.unit.inference.judging.fakes import TIME_S, GoesOn, Says, bytes_of, fed
+from trajnet.context.lane_paths import LanePaths
+from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
+from trajnet.inference.judging.lane_keeping import ALIGNED_RAD, MOST_SHARE, OTHER_WAY, SHARE_PER_S, SHORT_M, WHOLE_M
+from trajnet.inference.judging.lane_trust import MOST
+from trajnet.tracking.store import Observations
+from trajnet.types import FloatArray, Lane, ObjectClass, Prediction, TrackFrame
+
+#: Of self-judging nothing but lanes.
+KEEP_ONLY = JudgingOptions(weigh=False, adapt_spread=False, combine=False, heed=False, learn=False)
+SHARE: FloatArray = np.minimum(SHARE_PER_S * TIME_S, MOST_SHARE)
+RADIUS_M = 100.0
+
+
+def lane(points_m: FloatArray) -> Lane:
+    return Lane("1", points_m, points_m, points_m)
+
+
+def straight(begin_m: tuple[float, float], end_m: tuple[float, float]) -> Lane:
+    return lane(np.array([begin_m, end_m], np.float64))
+
+
+def bend(side: float = 1.0, begin_x_m: float = 0.0, radius_m: float = RADIUS_M) -> Lane:
+    """A quarter of a circle to the left (1) or right (-1), from straight ahead."""
+    angle_rad = np.linspace(0.0, np.pi / 2, 200)
+    return lane(np.stack([begin_x_m + radius_m * np.sin(angle_rad), side * radius_m * (1 - np.cos(angle_rad))], axis=1))
+
+
+def on_bend(distance_m: FloatArray, right_m: float = 0.0) -> FloatArray:
+    """Positions (T, 2) so far along the bend, and so far to the right of its centre."""
+    angle_rad = distance_m / RADIUS_M
+    radius_m = RADIUS_M + right_m
+    return np.stack([radius_m * np.sin(angle_rad), RADIUS_M - radius_m * np.cos(angle_rad)], axis=1)
+
+
+def car(
+    x_m: float = 0.0,
+    y_m: float = 0.0,
+    *,
+    speed_mps: float = 10.0,
+    yaw: float = 0.0,
+    kind: ObjectClass = ObjectClass.CAR,
+) -> TrackFrame:
+    velocity = (speed_mps * np.cos(yaw), speed_mps * np.sin(yaw))
+    return frame(0.0, {"a": (x_m, y_m)}, velocity=velocity, yaw=yaw, kind=kind)
+
+
+def kept(one: TrackFrame, *lanes: Lane, model: Says | None = None) -> Prediction:
+    return fed(Stream(model or GoesOn(), judging=KEEP_ONLY, lanes=LanePaths(lanes)), [one])[-1]
+
+
+@pytest.mark.parametrize("right_m", [0.0, 1.2])
+def test_all_modes_are_moved_towards_the_lane_more_the_further_ahead(right_m: float) -> None:
+    answer = kept(car(0.0, -right_m), bend())
+    for mode, speed_mps in enumerate((10.0, 5.0)):
+        straight_m = np.stack([speed_mps * TIME_S, np.full(len(TIME_S), -right_m)], axis=1)
+        wanted_m = straight_m + SHARE[:, None] * (on_bend(speed_mps * TIME_S, right_m) - straight_m)
+        np.testing.assert_allclose(answer.position_m[0, mode], wanted_m, atol=0.25)  # chords, and the outer way
+
+
+def test_heading_and_covariance_turn_with_the_path() -> None:
+    answer = kept(car(), bend(), model=_Wide())
+    turned_rad = SHARE * TIME_S * 10.0 / RADIUS_M * np.minimum(10.0 * TIME_S / SHORT_M, 1.0)
+    np.testing.assert_allclose(answer.yaw_rad[0, 0], turned_rad, atol=0.05)
+    long_axis = np.linalg.eigh(answer.covariance_m2[0, 0]).eigenvectors[:, :, 1]
+    np.testing.assert_allclose(np.arctan(long_axis[:, 1] / long_axis[:, 0]), answer.yaw_rad[0, 0], atol=1e-9)
+    np.testing.assert_allclose(np.linalg.eigvalsh(answer.covariance_m2[0, 0]), np.tile([0.04, 4.0], (len(TIME_S), 1)))
+
+
+class _Wide(GoesOn):
+    """It knows how fast worse than where."""
+
+    def predict(self, observations: Observations) -> Prediction:
+        answer = super().predict(observations)
+        answer.covariance_m2[..., 0, 0] = 4.0
+        return answer
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        car(kind=ObjectClass.BICYCLE),
+        car(kind=ObjectClass.PEDESTRIAN),
+        car(kind=ObjectClass.UNKNOWN),
+        car(yaw=-float(ALIGNED_RAD) - 0.01),
+        car(yaw=np.pi),
+        car(y_m=-1.6),
+        car(x_m=-30.0),
+    ],
+    ids=["bicycle", "pedestrian", "unknown", "turns off", "oncoming", "beside", "before it begins"],
+)
+def test_others_stay_as_they_are(one: TrackFrame) -> None:
+    without = fed(Stream(GoesOn(), judging=NO_JUDGING), [one])[-1]
+    assert bytes_of(kept(one, bend())) == bytes_of(without)
+
+
+def test_without_lanes_or_when_left_out_nothing_changes() -> None:
+    one, lanes = car(), LanePaths([bend()])
+    left_out = JudgingOptions(**{**vars(KEEP_ONLY), "keep_lanes": False, "adapt_spread": False, "combine": True})
+    streams = [
+        Stream(GoesOn(), judging=KEEP_ONLY),
+        Stream(GoesOn(), judging=NO_JUDGING, lanes=lanes),
+        Stream(GoesOn(), judging=left_out, lanes=lanes),
+    ]
+    first, second, third = (fed(stream, [one])[-1] for stream in streams)
+    assert bytes_of(first) == bytes_of(second)
+    assert np.array_equal(third.position_m[..., 1], np.zeros_like(third.position_m[..., 1]))  # nobody turned
+
+
+def test_what_stands_stays_and_what_crawls_is_hardly_moved() -> None:
+    stands = kept(car(speed_mps=0.0), bend())
+    assert np.array_equal(stands.position_m, np.zeros_like(stands.position_m))
+    crawls = kept(car(speed_mps=1.0), bend(radius_m=10.0))
+    off_m = np.hypot(*(10.0 * np.array([np.sin(0.6), 1 - np.cos(0.6)]) - [6.0, 0.0]))
+    moved_m = np.hypot(*(crawls.position_m[0, 0, -1] - [6.0, 0.0]))
+    assert moved_m == pytest.approx(MOST_SHARE * 6.0 / WHOLE_M * off_m, rel=0.1)
+
+
+def test_at_a_fork_each_path_goes_along_the_lane_that_it_takes() -> None:
+    onto = straight((-20.0, 0.0), (10.0, 0.0))
+    ways = (straight((10.0, 0.0), (300.0, 0.0)), bend(1.0, 10.0, 40.0), bend(-1.0, 10.0, 40.0))
+    model = Says([(9.0, 0.0), (7.0, 4.0), (7.0, -4.0)], [0.4, 0.3, 0.3])
+    ahead_m, left_m, right_m = kept(car(), onto, *ways, model=model).position_m[0]
+    np.testing.assert_allclose(ahead_m[:, 1], 0.0, atol=1e-12)
+    np.testing.assert_allclose(left_m, right_m * [1.0, -1.0], atol=1e-9)
+    way_m = np.hypot(7.0, 4.0) * TIME_S[-1] - 10.0  # on the bend
+    end_m = np.array([10.0 + 40.0 * np.sin(way_m / 40.0), 40.0 * (1 - np.cos(way_m / 40.0))])
+    straight_m = np.array([7.0, 4.0]) * TIME_S[-1]
+    np.testing.assert_allclose(left_m[-1], straight_m + SHARE[-1] * (end_m - straight_m), atol=0.3)
+
+
+def test_a_path_that_no_lane_goes_along_stays() -> None:
+    just_m = OTHER_WAY * TIME_S[-1]  # a speed across, in m/s for each m/s of the whole path
+    for aside, moves in ((0.9, True), (1.1, False)):
+        across_mps = 10.0 * np.sin(2.0 * np.arcsin(aside * just_m / TIME_S[-1] / 2.0))
+        model = Says([(float(np.sqrt(100.0 - across_mps**2)), float(across_mps))], [1.0])
+        answer = kept(car(), straight((-20.0, 0.0), (300.0, 0.0)), model=model)
+        still = np.array_equal(
+            answer.position_m[0, 0, -1], np.array([np.sqrt(100.0 - across_mps**2), across_mps]) * 6.0
+        )
+        assert still != moves
+
+
+def test_rows_of_physics_stay_and_moved_ones_are_counted() -> None:
+    stream = Stream(GoesOn(), judging=KEEP_ONLY, lanes=LanePaths([bend()]))
+    fed(stream, [car()])
+    assert stream.judge is not None
+    assert stream.judge.counters.lane_rows == 1
+    fed(stream, [frame(0.1, {"a": (1.0, 0.0)}, velocity=(10.0, 0.0), kind=ObjectClass.PEDESTRIAN)])
+    assert stream.judge.counters.lane_rows == 1
+
+
+def drive(stream: Stream, side_rad: float, seconds: float, begin_s: float = 0.0) -> Prediction:
+    """Six cars drive straight on beside each other; every lane leads off by side_rad."""
+    answer = None
+    for i in range(round(10 * seconds)):
+        now_s = begin_s + 0.1 * i
+        tracks = {f"{car}": (10.0 * now_s, 10.0 * car) for car in range(6)}
+        one = frame(now_s, tracks, velocity=(10.0, 0.0))
+        answer = stream.update(one, one.timestamp_ns)
+    assert answer is not None
+    return answer
+
+
+def side_lanes(side_rad: float) -> LanePaths:
+    """Lanes of 40 m under each place of the six cars, so that these are always on one."""
+    ahead = 40.0 * np.array([np.cos(side_rad), np.sin(side_rad)])
+    begins = [np.array([10.0 * i, 10.0 * row]) for i in range(60) for row in range(6)]
+    return LanePaths([lane(np.stack([begin, begin + ahead])) for begin in begins])
+
+
+def test_lanes_that_vehicles_do_not_follow_are_not_trusted_for_long() -> None:
+    stream = Stream(GoesOn(), judging=KEEP_ONLY, lanes=side_lanes(0.15))
+    assert stream.judge is not None
+    assert stream.judge.lane_trust == 1.0
+    first = drive(stream, 0.15, 0.1)
+    aside_m = np.abs(first.position_m[:, 0, -1, 1] - [10.0 * car for car in range(6)])
+    assert aside_m.min() > 4.0
+    last = drive(stream, 0.15, 12.0, 0.1)
+    assert stream.judge.lane_trust < 0.1
+    assert np.abs(last.position_m[:, 0, -1, 1] - [10.0 * car for car in range(6)]).max() < 1.0
+
+
+def test_lanes_that_vehicles_follow_are_trusted_and_never_more_than_most() -> None:
+    stream = Stream(Says([(10.0, 2.0)], [1.0]), judging=KEEP_ONLY, lanes=side_lanes(0.0))
+    drive(stream, 0.0, 12.0)
+    assert stream.judge is not None
+    assert stream.judge.lane_trust == MOST  # the model alone is far off, and the usual share leaves a fifth of that
+
+
+def test_other_lanes_are_trusted_anew_and_the_same_ones_as_before() -> None:
+    wrong, right = side_lanes(0.15), side_lanes(0.0)
+    stream = Stream(GoesOn(), judging=KEEP_ONLY, lanes=wrong)
+    drive(stream, 0.15, 8.0)
+    assert stream.judge is not None
+    learned = stream.judge.lane_trust
+    assert 0.0 <= (learned or 0.0) < 0.3
+    stream.use_lanes(None)
+    assert stream.judge.lane_trust is None
+    drive(stream, 0.15, 0.5, 8.0)
+    stream.use_lanes(wrong)
+    assert stream.judge.lane_trust == pytest.approx(learned, abs=0.1)
+    stream.use_lanes(right)
+    assert stream.judge.lane_trust == 1.0
+    drive(stream, 0.0, 0.5, 8.5)
+    stream.reset()
+    assert stream.judge.lane_trust == 1.0
