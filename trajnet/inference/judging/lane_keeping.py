@@ -96,15 +96,17 @@ class LaneKeeping:
         off_m *= trusted
         path_m += off_m
         prediction.position_m[row] = path_m.transpose(1, 2, 3, 0)
+        share *= trusted
         yaw_rad = prediction.yaw_rad[row]
         lane_rad -= yaw_rad
         lane_rad -= WHOLE_TURN * np.rint(lane_rad / WHOLE_TURN)
-        passed_m *= trusted / SHORT_M
-        share *= np.minimum(passed_m, trusted, out=passed_m)
-        share *= lane_rad
-        yaw_rad += share
-        prediction.yaw_rad[row] = within_half_turn(yaw_rad)
-        prediction.covariance_m2[row] = _turned(prediction.covariance_m2[row], share)
+        lane_rad *= share
+        passed_m /= SHORT_M
+        lane_rad *= np.minimum(passed_m, 1.0, out=passed_m)
+        lane_rad += yaw_rad
+        prediction.yaw_rad[row] = within_half_turn(lane_rad)
+        remains = 1.0 - np.minimum(share, MOST_SHARE, out=share)
+        prediction.covariance_m2[row] = _with_lane(prediction.covariance_m2[row], yaw_rad, lane_rad, remains)
         return moved
 
     def _nearest(
@@ -162,16 +164,25 @@ def _passed_m(path_m: FloatArray, begin_m: FloatArray) -> FloatArray:
     return passed_m
 
 
-def _turned(covariance_m2: FloatArray, angle_rad: FloatArray) -> FloatArray:
-    """Return covariances (..., 2, 2) turned by angles (...): their halves of double angles, which costs the least."""
+def _with_lane(covariance_m2: FloatArray, from_rad: FloatArray, to_rad: FloatArray, remains: FloatArray) -> FloatArray:
+    """Return covariances (..., 2, 2) turned from one heading to another, with what remains of the variance across it.
+
+    from_rad, to_rad, remains (...). Double angles, of the difference of the two variances, cost the least.
+    """
     xx, xy, yy = covariance_m2[..., 0, 0], covariance_m2[..., 0, 1], covariance_m2[..., 1, 1]
-    double_rad = 2.0 * angle_rad
-    cos, sin = np.cos(double_rad), np.sin(double_rad)
-    mean, half = 0.5 * (xx + yy), 0.5 * (xx - yy)
-    turned = np.empty_like(covariance_m2)
-    turned[..., 0, 1] = turned[..., 1, 0] = half * sin + xy * cos
+    cos, sin, half = np.cos(2.0 * from_rad), np.sin(2.0 * from_rad), 0.5 * (xx - yy)
+    along, between = half * cos + xy * sin, xy * cos - half * sin
+    mean = 0.5 * (xx + yy)
+    across = mean - along
+    along += mean
+    across *= remains
+    between *= np.sqrt(remains)
+    mean, half = 0.5 * (along + across), 0.5 * (along - across)
+    cos, sin = np.cos(2.0 * to_rad), np.sin(2.0 * to_rad)
+    changed = np.empty_like(covariance_m2)
+    changed[..., 0, 1] = changed[..., 1, 0] = half * sin + between * cos
     half *= cos
-    half -= xy * sin
-    np.add(mean, half, out=turned[..., 0, 0])
-    np.subtract(mean, half, out=turned[..., 1, 1])
-    return turned
+    half -= between * sin
+    np.add(mean, half, out=changed[..., 0, 0])
+    np.subtract(mean, half, out=changed[..., 1, 1])
+    return changed

@@ -66,13 +66,14 @@ def test_all_modes_are_moved_towards_the_lane_more_the_further_ahead(right_m: fl
         np.testing.assert_allclose(answer.position_m[0, mode], wanted_m, atol=0.25)  # chords, and the outer way
 
 
-def test_heading_and_covariance_turn_with_the_path() -> None:
+def test_heading_and_covariance_turn_with_the_path_and_the_lane_leaves_less_variance_across_it() -> None:
     answer = kept(car(), bend(), model=_Wide())
     turned_rad = SHARE * TIME_S * 10.0 / RADIUS_M * np.minimum(10.0 * TIME_S / SHORT_M, 1.0)
     np.testing.assert_allclose(answer.yaw_rad[0, 0], turned_rad, atol=0.05)
     long_axis = np.linalg.eigh(answer.covariance_m2[0, 0]).eigenvectors[:, :, 1]
     np.testing.assert_allclose(np.arctan(long_axis[:, 1] / long_axis[:, 0]), answer.yaw_rad[0, 0], atol=1e-9)
-    np.testing.assert_allclose(np.linalg.eigvalsh(answer.covariance_m2[0, 0]), np.tile([0.04, 4.0], (len(TIME_S), 1)))
+    wanted_m2 = np.stack([0.04 * (1.0 - SHARE), np.full(len(TIME_S), 4.0)], axis=1)
+    np.testing.assert_allclose(np.linalg.eigvalsh(answer.covariance_m2[0, 0]), wanted_m2)
 
 
 class _Wide(GoesOn):
