@@ -180,7 +180,9 @@ def main() -> None:
     parser.add_argument("--sites", default="mini,east,changchun")
     parser.add_argument("--without-map", action="store_true")
     parser.add_argument(
-        "--without", choices=("weigh", "combine", "heed", "learn", "keep_lanes"), help="a part of self-judging to leave out"
+        "--without",
+        choices=("weigh", "combine", "heed", "learn", "keep_lanes"),
+        help="a part of self-judging to leave out",
     )
     chosen = parser.parse_args()
     off_too: dict[str, Any] = {chosen.without: False} if chosen.without else {}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajnet.config import require
-from trajnet.types import BoolArray, FloatArray, IntArray, Lane
+from trajnet.types import BoolArray, FloatArray, IntArray, Lane, Scene
 
 #: Distance of points along a centre line (m).
 STEP_M = 2.0
@@ -27,6 +27,8 @@ JOIN_M, JOIN_RAD = 1.0, np.deg2rad(45.0)
 LOOK_M = 20.0
 #: The tables reach 2 ** LEVELS points.
 LEVELS = 9
+#: Nobody in a scene gets farther than this from where objects are, in the time of a prediction (m).
+SCENE_MARGIN_M = 500.0
 #: A pose looks at no more points than this; where more lanes overlap it may find none of them.
 MOST_NEAR = 32
 
@@ -188,6 +190,25 @@ class LanePaths:
 def lane_paths_of(lanes: Sequence[Lane]) -> LanePaths | None:
     """Return the paths along a map's lanes; None if it has none that vehicles use."""
     return LanePaths(lanes) if _lines(lanes) else None
+
+
+def scene_lane_paths(scene: Scene) -> LanePaths | None:
+    """Return the paths along the lanes around a scene's objects; None if there are none that vehicles use.
+
+    The map may be that of a whole town: lanes that are SCENE_MARGIN_M and more away are left out.
+    """
+    if not scene.lanes or not len(scene.position_m):
+        return None
+    least_m = scene.position_m.min(axis=0) - SCENE_MARGIN_M
+    most_m = scene.position_m.max(axis=0) + SCENE_MARGIN_M
+    near = [
+        lane
+        for lane in scene.lanes
+        if len(lane.centre_m)
+        and (lane.centre_m.max(axis=0) >= least_m).all()
+        and (lane.centre_m.min(axis=0) <= most_m).all()
+    ]
+    return lane_paths_of(near)
 
 
 def _lines(lanes: Sequence[Lane]) -> list[FloatArray]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from trajnet.arrays import all_true, concat
 from trajnet.context.crosswalks import Crosswalks, crosswalks_of
-from trajnet.context.lane_paths import LanePaths, lane_paths_of
+from trajnet.context.lane_paths import LanePaths, scene_lane_paths
 from trajnet.context.map_field import MapField
 from trajnet.context.surroundings import Surroundings, scene_map
 from trajnet.errors import InputError
@@ -108,7 +108,7 @@ class Stream:
         self.use_map(field)
         self.map_problem = f"scene {scene.scene_id}: {problem}" if problem else ""
         self._use_crosswalks(crosswalks_of(scene.lanes))
-        self.use_lanes(lane_paths_of(scene.lanes) if self.keeps_lanes else None)
+        self.use_lanes(scene_lane_paths(scene) if self.keeps_lanes else None)
 
     def use_map(self, map_field: MapField | None) -> None:
         """Use this map from the next frame on, if the predictor uses one; None: none. Tracks go on."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trajnet.context.lane_paths import LanePaths, Turn, lane_paths_of
+from tests.frames import scene
+from trajnet.context.lane_paths import LanePaths, Turn, lane_paths_of, scene_lane_paths
 from trajnet.errors import ConfigError
 from trajnet.types import FloatArray, Lane
 
@@ -89,6 +90,17 @@ def test_who_is_beside_or_goes_another_way_is_on_no_lane() -> None:
     place_m = np.array([[10.0, 1.0], [10.0, -1.6], [10.0, 0.0], [10.0, 3.0], [-9.0, 0.0], [1e7, 1e7]])
     yaw_rad = np.array([0.4, 0.0, np.pi, 0.0, 0.0, 0.0])
     assert paths.under(place_m, yaw_rad)[1].tolist() == [True, False, False, False, False, False]
+
+
+def test_a_scene_has_the_lanes_around_its_objects() -> None:
+    near, far, edge = (lane((x_m, 0), (x_m + 50, 0)) for x_m in (0.0, 600.0, 540.0))
+    one = scene([0.0, 1.0], {"a": {0: (0.0, 0.0), 1: (90.0, 0.0)}})
+    found = scene_lane_paths(replace(one, lanes=(near, far, edge)))
+    assert found is not None
+    least_m, most_m = found.bounds_m()
+    assert (least_m[0], most_m[0]) == (0.0, 590.0)
+    assert scene_lane_paths(replace(one, lanes=(far,))) is None
+    assert scene_lane_paths(one) is None
 
 
 def test_a_map_without_lanes_for_vehicles_has_none() -> None:

@@ -28,7 +28,7 @@ SHARE_PER_S, MOST_SHARE = 0.16, 0.8
 #: Paths of this length are moved that far, shorter ones less (m): who crawls changes lanes, parks and turns in.
 WHOLE_M = 20.0
 #: A path that ends farther from the lane than this share of its length, or of SHORT_M, takes another way.
-OTHER_WAY, SHORT_M = 0.4, 5.0
+OTHER_WAY, SHORT_M = 0.7, 5.0
 #: Whose heading is farther off that of the lane changes lanes, turns off, or is not on that lane (rad).
 ALIGNED_RAD = np.deg2rad(15.0)
 #: Lanes are looked along at so many points; where they fork, so many points of each path say along which it goes.
