@@ -23,6 +23,8 @@ STEP_M = 2.0
 NEAR_M, ALIGNED_RAD = 1.5, np.deg2rad(30.0)
 #: A lane goes on in those that begin within this of its end (m), in about the same direction (rad).
 JOIN_M, JOIN_RAD = 1.0, np.deg2rad(45.0)
+#: A lane may go on in itself, as a roundabout does, if it has so many pieces.
+RING_POINTS = 6
 #: Of several that go on, their directions are compared after this distance (m).
 LOOK_M = 20.0
 #: The tables reach 2 ** LEVELS points.
@@ -56,6 +58,7 @@ class LanePaths:
             ahead = np.diff(self._point_m[a : b + 1], axis=0)
             self._way[a : b + 1] = np.concatenate([ahead, ahead[-1:]])
         self._way /= np.maximum(np.hypot(self._way[:, 0], self._way[:, 1]), 1e-9)[:, None]
+        self._lane = np.repeat(np.arange(len(lines), dtype=np.int32), end - begin + 1)
         following: IntArray = np.tile(np.arange(len(self._point_m)) + 1, (len(Turn), 1))
         following[:, end] = end
         self._join(following, begin, end)
@@ -89,7 +92,8 @@ class LanePaths:
         for lane, last in enumerate(end.tolist()):
             x_m, y_m = self._point_m[last]
             near = order[np.searchsorted(sorted_x, x_m - JOIN_M) : np.searchsorted(sorted_x, x_m + JOIN_M, "right")]
-            near = near[(np.hypot(*(self._point_m[begin[near]] - (x_m, y_m)).T) <= JOIN_M) & (near != lane)]
+            near = near[np.hypot(*(self._point_m[begin[near]] - (x_m, y_m)).T) <= JOIN_M]
+            near = near[(near != lane) | (end[lane] - begin[lane] >= RING_POINTS)]  # a short one is no ring
             turn_rad = self._turn_rad(last, begin[near])
             near = near[np.abs(turn_rad) <= JOIN_RAD]
             if len(near):
@@ -130,12 +134,17 @@ class LanePaths:
         self._point: NDArray[np.int32] = np.concatenate([point[order], np.zeros(MOST_NEAR, np.int64)]).astype(np.int32)
         self._key, self._start, self._size = np.unique(key[order], return_index=True, return_counts=True)
 
-    def under(
-        self, position_m: FloatArray, yaw_rad: FloatArray, aligned_rad: float = ALIGNED_RAD
-    ) -> tuple[IntArray, BoolArray]:
-        """Return the nearest aligned points of lanes (N,) and whether the poses (N, 2), (N,) are on a lane.
+    def under(self, position_m: FloatArray, yaw_rad: FloatArray) -> tuple[IntArray, BoolArray]:
+        """Return the nearest aligned points of lanes (N,) and whether the poses (N, 2), (N,) are on a lane."""
+        point, on_lane = self.all_under(position_m, yaw_rad, 1, ALIGNED_RAD)
+        return point[0], on_lane[0]
 
-        aligned_rad: how far a heading may be off that of the lane.
+    def all_under(
+        self, position_m: FloatArray, yaw_rad: FloatArray, most: int, aligned_rad: float
+    ) -> tuple[IntArray, BoolArray]:
+        """Return the nearest aligned points of up to ``most`` lanes (most, N), nearest first, and which are, (most, N).
+
+        Lanes overlap where they fork, join and cross. aligned_rad: how far a heading may be off that of a lane.
         """
         cell = np.floor(position_m / NEAR_M).astype(np.int64) - self._low
         key = cell @ (self._rows, 1)
@@ -153,9 +162,15 @@ class LanePaths:
         fits &= across_m <= NEAR_M
         fits &= along_m <= STEP_M
         score = np.where(fits, across_m + 0.1 * along_m, np.inf)
-        best = score.argmin(axis=0)
-        rows = np.arange(len(best))
-        return near[best, rows].astype(np.int64), np.isfinite(score[best, rows])
+        rows, lane = np.arange(len(key)), self._lane.take(near)
+        point: IntArray = np.empty((most, len(key)), np.int64)
+        found: BoolArray = np.empty((most, len(key)), np.bool_)
+        for rank in range(most):
+            best = score.argmin(axis=0)
+            point[rank], found[rank] = near[best, rows], np.isfinite(score[best, rows])
+            if rank + 1 < most:
+                score[lane == lane[best, rows]] = np.inf
+        return point, found
 
     def follow(
         self, point: IntArray, position_m: FloatArray, distance_m: FloatArray, turn: Turn | IntArray = Turn.STRAIGHT
@@ -168,7 +183,7 @@ class LanePaths:
         away_m = position_m - self._point_m[point]
         way = self._way[point]
         across_m = way[:, 0] * away_m[:, 1] - way[:, 1] * away_m[:, 0]
-        left_m = distance_m + np.maximum((way * away_m).sum(axis=1), 0.0)[:, None]
+        left_m = distance_m + (way * away_m).sum(axis=1)[:, None]  # from the point, which may be ahead
         at = np.repeat((point + turn * len(self._point_m))[:, None], distance_m.shape[1], axis=1)
         farthest_m = left_m.max(initial=0.0)
         for level in range(LEVELS - 1, -1, -1):

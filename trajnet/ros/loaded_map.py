@@ -18,7 +18,7 @@ from trajnet.inference.crossing.modes import Crossing
 class LoadedMap:
     """field: what predictors see. lanelets: how many the map has. broken: of these, left out for their borders.
 
-    crosswalks: those of the map; None where it has none. lane_paths: its lanes, for paths beyond the model's horizon.
+    crosswalks: those of the map; None where it has none. lane_paths: its lanes, to which paths of vehicles keep.
     crossing: what puts crosswalks among the paths of people, once it has been prepared.
     """
 

@@ -25,7 +25,6 @@ from trajnet.inference import (
     PHYSICS,
     ConstantVelocity,
     GuardOptions,
-    JudgingOptions,
     Predictor,
     Stream,
     load_predictor,
@@ -33,7 +32,6 @@ from trajnet.inference import (
 from trajnet.inference.crossing.modes import Crossing
 from trajnet.inference.domain import outside_words
 from trajnet.inference.onnx.session import PROVIDERS, GpuOptions
-from trajnet.inference.stream import self_judge
 from trajnet.ros.cdr import TrackedObjects, decode_tracked, encode_predicted, encode_tracked
 from trajnet.ros.diagnostics import Cycle, CycleKind, Diagnostics, DomainUse, Identity
 from trajnet.ros.from_autoware import CleanedMessage, MessageCleaner, select
@@ -99,12 +97,7 @@ def extends(parameters: Parameters, predictor: Predictor) -> bool:
 
 def keeps_lanes(parameters: Parameters, predictor: Predictor) -> bool:
     """Return whether paths of vehicles are drawn towards the map's lanes, where it has any."""
-    judge = self_judge(predictor, _judging(parameters))
-    return judge is not None and judge.keeps_lanes
-
-
-def _judging(parameters: Parameters) -> JudgingOptions | None:
-    return None if parameters.self_judging else NO_JUDGING
+    return parameters.self_judging and predictor.model_file is not None
 
 
 def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
@@ -123,7 +116,10 @@ def load_map_parts(parameters: Parameters, predictor: Predictor) -> MapParts:
     paths = lane_paths_of(lanes) if follows else None
     if view is None:
         found = 0 if crosswalks is None else len(crosswalks)
-        log.warning("map_path: this model uses no map; of %s the crosswalks are used: %d", parameters.map_path, found)
+        log.warning(
+            "map_path: this model uses no map; of %s the crosswalks are used: %d; the lanes: %s",
+            parameters.map_path, found, "no" if paths is None else "yes",
+        )  # fmt: skip
         return MapParts(None, crosswalks, paths)
     field = field_of(lanes, raster)
     if field is None:
@@ -232,7 +228,7 @@ class Pipeline:
             crosswalks=crosswalks,
             lanes=lane_paths,
             warn_without_map=False,  # the node says at its start which map it has
-            judging=_judging(parameters),
+            judging=None if parameters.self_judging else NO_JUDGING,
             clock_ns=clock_ns,
         )
         self._cleaner = MessageCleaner()

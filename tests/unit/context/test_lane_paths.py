@@ -70,7 +70,34 @@ def test_lanes_that_are_driven_both_ways_lead_both_ways() -> None:
 def test_how_far_a_heading_may_be_off_can_be_asked() -> None:
     paths, place_m, yaw_rad = LanePaths([lane((0, 0), (50, 0))]), np.array([[9.0, 0.0]]), np.array([0.3])
     assert paths.under(place_m, yaw_rad)[1].all()
-    assert not paths.under(place_m, yaw_rad, 0.29)[1].any()
+    assert paths.all_under(place_m, yaw_rad, 1, 0.31)[1].all()
+    assert not paths.all_under(place_m, yaw_rad, 1, 0.29)[1].any()
+
+
+def test_all_lanes_that_overlap_under_a_pose_are_found_the_nearest_first() -> None:
+    paths = LanePaths([lane((0, y_m), (50, y_m)) for y_m in (1, 0.2, -1.4, 4)])
+    point, on = paths.all_under(np.array([[9.0, 0.0], [9.0, 9.0]]), np.zeros(2), 4, 0.1)
+    assert on.tolist() == [[True, False], [True, False], [True, False], [False, False]]
+    assert paths.tables()["_point_m"][point[:3, 0], 1].tolist() == [0.2, 1.0, -1.4]
+
+
+@pytest.mark.parametrize("x_m", [10.0, 10.3, 10.9, 11.0, 11.4, 12.0])
+def test_distances_count_from_the_pose_not_from_the_nearest_point(x_m: float) -> None:
+    paths = LanePaths([lane((0, 0), (100, 0))])
+    assert after(paths, x_m, 0.4, 0.0, 7.0, 100.0) == pytest.approx(
+        np.array([[x_m + d, 0.4] for d in (0.0, 7.0, 100.0)])
+    )
+
+
+def test_a_roundabout_of_one_lane_goes_on_in_itself_and_a_short_lane_does_not() -> None:
+    angle_rad = np.linspace(0.0, 2 * np.pi, 200)
+    ring = LanePaths([lane(*np.stack([20 * np.cos(angle_rad), 20 * np.sin(angle_rad)], axis=1))])
+    way_m = np.array([30.0, 120.0])
+    got = after(ring, 20.0 * np.cos(6.0), 20.0 * np.sin(6.0), *way_m, yaw_rad=6.0 + np.pi / 2)
+    wanted = 6.0 + way_m / 20.0
+    np.testing.assert_allclose(got, 20.0 * np.stack([np.cos(wanted), np.sin(wanted)], axis=1), atol=0.6)
+    short = LanePaths([lane((0, 0), (0.9, 0))])
+    assert after(short, 0.5, 0.0, 20.0)[0] == pytest.approx([20.5, 0.0])
 
 
 def test_a_lane_does_not_go_on_in_one_that_begins_there_in_another_direction() -> None:

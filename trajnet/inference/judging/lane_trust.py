@@ -2,7 +2,8 @@
 
 A map may be of another place, turned or out of date. So of some answers it is kept where the path was to be and how far
 the lane moves it; once they are old enough, one number explains where vehicles are instead, by least squares: 1 if they
-are where lanes lead, 0 if they are where the model had them without.
+are where the lane moved the path, 0 if they are where the model had it without. Who keeps exactly to the lane is beyond
+the former.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class LaneTrust:
         self._age_s: FloatArray = time_s[self._place]
         self._step_s: FloatArray = np.diff(time_s, prepend=0.0)[self._place]
         self._ring = Ring(CADENCE_S, tuple(self._age_s.tolist()), float(self._age_s[-1]) + CADENCE_S)
+        #: How many answers that lanes had moved were judged.
+        self.judged = 0
         self._last_ns = 0
         kept = (0, self._ring.length, len(self._age_s), 2)
         self._kept = _Kept(np.zeros(kept), np.zeros(kept), np.zeros(kept))
@@ -79,6 +82,7 @@ class LaneTrust:
         moved_m = np.hypot(move_m[:, 0], move_m[:, 1])
         towards_m = (off_m * move_m).sum(axis=1) / np.maximum(moved_m, LEAST_M)
         counts = moved_m >= LEAST_M
+        self.judged += int(np.count_nonzero(counts))
         dt_s = max(observations.timestamp_ns - self._last_ns, 0) * 1e-9
         self._regression.take((moved_m / age_s)[:, None], (towards_m - moved_m) / age_s, counts.astype(float), dt_s)
         self._last_ns = observations.timestamp_ns

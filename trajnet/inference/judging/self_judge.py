@@ -130,8 +130,8 @@ class SelfJudge:
 
     @property
     def lane_trust(self) -> float | None:
-        """How far lanes are trusted (LaneTrust.share); None where paths are drawn towards none."""
-        return None if self._lane_keeping is None else self._lane_keeping.trusted
+        """How far lanes are trusted (LaneTrust.share); None where there are none, and before it is known."""
+        return None if self._lane_keeping is None else self._lane_keeping.known_trust
 
     def use_lanes(self, lanes: LanePaths | None) -> None:
         """Draw paths towards these lanes from the next frame on; None: towards none."""
