@@ -32,6 +32,9 @@ WHOLE_M = 20.0
 DOUBTED, OTHER_WAY, SHORT_M = 0.4, 1.0, 5.0
 #: How far lanes are trusted is known from so many judged answers on.
 KNOWN = 20
+#: No lane leaves less of the variance across a path (m²): drivers sway by 0.2 m within their lane (SDLP of Verster and
+#: Roth 2011, Standard operation procedures for conducting the on-the-road driving test).
+SWAY_M2 = 0.04
 #: Of the lanes that overlap under a vehicle, so many are looked along.
 OVERLAPPING = 3
 #: Pieces of a path that are shorter have no direction (m).
@@ -203,6 +206,7 @@ def _with_lane(
     mean = 0.5 * (xx + yy)
     across = mean - along
     along += mean
+    remains = np.maximum(remains, np.minimum(SWAY_M2 / np.maximum(across, SWAY_M2), 1.0))
     across *= remains
     between *= np.sqrt(remains)
     mean, half = 0.5 * (along + across), 0.5 * (along - across)
