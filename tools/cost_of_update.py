@@ -56,7 +56,12 @@ if around:
     Bucket.run = timed
 frames = [TrackFrame(**fields) for fields in pickle.load(open(files, "rb"))]
 predictor = load_predictor("trajnet/models/trajnet-urban.onnx")
-stream = Stream(predictor, map_field=synthetic_map(predictor.requirements))
+try:
+    from trajnet.bench.synthetic_traffic import synthetic_lanes
+    more = {{"lanes": synthetic_lanes(len(frames[0].track_id))}}
+except ImportError:  # before paths kept to lanes
+    more = {{}}
+stream = Stream(predictor, map_field=synthetic_map(predictor.requirements), **more)
 others = np.zeros(int(cold_mb * 1e6), np.uint8)
 print("ready", flush=True)
 for _ in sys.stdin:
