@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from tests.frames import frame
 from trajnet.context.lane_paths import LanePaths
+from trajnet.context.map_field import make_field
 from trajnet.datasets.files import load_scene
 from trajnet.evaluate import evaluate
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream, load_predictor
@@ -106,6 +108,9 @@ def test_paths_in_the_node_keep_to_the_lanes_of_the_map_while_it_is_used() -> No
         values = {status.name: dict(status.values) for status in line.report(0)}
         assert "lane_trust" not in values["map"]  # nothing is known yet
         assert int(values["model"]["lane_rows_total"]) == (each is not None)
+    line.use_map(make_field(np.full(2, -200.0), 1.0, {"drivable": np.ones((400, 400), np.bool_)}), None, lanes)
+    line.process(encode_tracked(tracked_objects(replace(one, timestamp_ns=100_000_000))), 100_000_000)
+    assert {status.name: dict(status.values) for status in line.report(0)}["model"]["lane_rows_total"] == "1"
     moved_m = np.abs(ends_m[0] - ends_m[1]).max(axis=1)
     assert moved_m[0] > 5.0
     assert moved_m[1] == 0.0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests.frames import frame
+from tests.frames import frame, observed, scene
 from tests.unit.inference.judging.fakes import TIME_S, GoesOn, Says, bytes_of, fed
 from trajnet.context.lane_paths import LanePaths
 from trajnet.inference import NO_JUDGING, JudgingOptions, Stream
@@ -17,9 +19,10 @@ from trajnet.inference.judging.lane_keeping import (
     OTHER_WAY,
     SWAY_M2,
     WHOLE_M,
+    LaneKeeping,
 )
-from trajnet.inference.judging.lane_trust import MOST
-from trajnet.tracking.store import Observations
+from trajnet.inference.judging.lane_trust import LEAST_M, MOST, RIDGE, LaneTrust
+from trajnet.tracking.store import Observations, TrackStore
 from trajnet.types import FloatArray, Lane, ObjectClass, Prediction, TrackFrame
 
 #: Of self-judging nothing but lanes.
@@ -96,6 +99,22 @@ class _Wide(GoesOn):
         return answer
 
 
+class _Stops(GoesOn):
+    """It goes 30 m in 1.5 s, then creeps."""
+
+    def predict(self, observations: Observations) -> Prediction:
+        answer = super().predict(observations)
+        gone_m = np.where(TIME_S <= 1.5, 20.0 * TIME_S, 30.0 + 0.01 * (TIME_S - 1.5))
+        answer.position_m[..., 0] = observations.position_m[:, None, None, 0] + gone_m
+        return answer
+
+
+def test_who_creeps_keeps_its_heading() -> None:
+    answer = kept(car(), bend(radius_m=40.0), model=_Stops())
+    assert answer.yaw_rad[0, 0, 1] > 0.1
+    assert np.array_equal(answer.yaw_rad[0, 0, 3:], np.zeros(len(TIME_S) - 3))
+
+
 @pytest.mark.parametrize(
     "one",
     [
@@ -169,7 +188,7 @@ def test_just_after_a_fork_each_path_still_goes_along_the_lane_that_it_takes(y_m
     assert left_m[-1, 1] > 26.0 + y_m
 
 
-def test_rows_of_physics_stay_and_moved_ones_are_counted() -> None:
+def test_moved_rows_are_counted() -> None:
     stream = Stream(GoesOn(), judging=KEEP_ONLY, lanes=LanePaths([bend()]))
     fed(stream, [car()])
     assert stream.judge is not None
@@ -198,17 +217,73 @@ def side_lanes(side_rad: float) -> LanePaths:
 
 
 def test_lanes_that_vehicles_do_not_follow_are_not_trusted_for_long() -> None:
-    stream = Stream(GoesOn(), judging=KEEP_ONLY, lanes=side_lanes(0.15))
+    stream = Stream(_Wide(), judging=KEEP_ONLY, lanes=side_lanes(0.15))
     assert stream.judge is not None
     assert stream.judge.lane_trust is None  # nothing is known yet
     first = drive(stream, 0.15, 0.1)
     aside_m = np.abs(first.position_m[:, 0, -1, 1] - [10.0 * car for car in range(6)])
     assert aside_m.min() > 4.0
-    last = drive(stream, 0.15, 12.0, 0.1)
+    drive(stream, 0.15, 2.5, 0.1)
+    assert stream.judge.lane_trust is None  # six answers of each car are too few
+    last = drive(stream, 0.15, 9.5, 2.6)
     trust = stream.judge.lane_trust
     assert trust is not None
     assert trust < 0.1
     assert np.abs(last.position_m[:, 0, -1, 1] - [10.0 * car for car in range(6)]).max() < 1.0
+    assert last.covariance_m2[:, 0, -1, 1, 1].min() > 0.08  # of 0.09
+
+
+def judged_once(move_m: tuple[float, float], step_s: float) -> LaneTrust:
+    """A car goes straight on at 10 m/s, as it was predicted; a lane would have moved its path by move_m."""
+    trust, store = LaneTrust(TIME_S), TrackStore()
+    for i in range(round(2.1 / step_s) + 1):
+        one = frame(i * step_s, {"a": (10.0 * i * step_s, 0.0)}, velocity=(10.0, 0.0))
+        seen = store.update(one, one.timestamp_ns)[1]
+        assert seen is not None
+        trust.observe(seen)
+        if i == 0:
+            path_m = np.stack([10.0 * TIME_S, np.zeros(len(TIME_S))], axis=1)[None]
+            trust.keep(seen, np.array([0]), path_m, np.broadcast_to(move_m, path_m.shape))
+    return trust
+
+
+@pytest.mark.parametrize(("step_s", "age_s"), [(0.1, 2.0), (0.3, 2.1)])
+@pytest.mark.parametrize("move_m", [(0.0, 1.0), (1.0, 0.0)])
+def test_one_answer_counts_by_its_square_beside_the_evidence_for_lanes(
+    move_m: tuple[float, float], step_s: float, age_s: float
+) -> None:
+    trust = judged_once(move_m, step_s)
+    assert trust.judged == 1
+    assert trust.share == pytest.approx(RIDGE / (RIDGE + age_s**-2))
+
+
+def test_what_lanes_hardly_move_says_nothing_about_them() -> None:
+    trust = judged_once((0.0, 0.9 * LEAST_M), 0.1)
+    assert (trust.judged, trust.share) == (0, 1.0)
+
+
+def test_rows_that_the_model_did_not_answer_stay() -> None:
+    one = observed(car())
+    keeping, model = LaneKeeping(TIME_S), GoesOn()
+    keeping.use(LanePaths([bend()]))
+    keeping.observe(one)
+    answer = model.predict(one)
+    before = bytes_of(answer)
+    assert len(keeping.draw(one, answer, np.array([False]))) == 0
+    assert bytes_of(answer) == before
+    assert keeping.draw(one, answer, np.array([True])).tolist() == [0]
+    assert bytes_of(answer) != before
+
+
+def test_a_stream_of_a_scene_has_its_lanes_and_one_of_a_scene_without_has_none() -> None:
+    empty = scene([0.0, 0.1], {"a": {0: (0.0, 0.0), 1: (1.0, 0.0)}})
+    stream = Stream.for_scene(replace(empty, lanes=(bend(),)), GoesOn(), judging=KEEP_ONLY)
+    assert stream.judge is not None
+    for rows in (1, 1):
+        fed(stream, [car()])
+        assert stream.judge.counters.lane_rows == rows
+        stream.reset()
+        stream.use_map_of(empty)
 
 
 def test_lanes_that_vehicles_follow_are_trusted_and_never_more_than_most() -> None:
