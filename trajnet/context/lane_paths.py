@@ -172,14 +172,18 @@ class LanePaths:
                 score[lane == lane[best, rows]] = np.inf
         return point, found
 
-    def follow(
-        self, point: IntArray, position_m: FloatArray, distance_m: FloatArray, turn: Turn | IntArray = Turn.STRAIGHT
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return positions (N, T, 2) and headings (N, T) distance_m (N, T) further along the lanes.
+    def follow(self, point: IntArray, position_m: FloatArray, distance_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return positions (N, T, 2) and headings (N, T) distance_m (N, T) further straight on along the lanes.
 
         They keep the distance to the centre line that position_m (N, 2) has. Where lanes end they go straight on.
-        turn: one, or one for each row (N,).
         """
+        place_m, way = self.ahead(point, position_m, distance_m, Turn.STRAIGHT)
+        return place_m, np.arctan2(way[..., 1], way[..., 0])
+
+    def ahead(
+        self, point: IntArray, position_m: FloatArray, distance_m: FloatArray, turn: Turn | IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return positions and directions (N, T, 2) as follow does. turn: one, or one for each row (N,)."""
         away_m = position_m - self._point_m[point]
         way = self._way[point]
         across_m = way[:, 0] * away_m[:, 1] - way[:, 1] * away_m[:, 0]
@@ -199,7 +203,7 @@ class LanePaths:
         place_m += left_m[..., None] * way
         place_m[..., 0] -= across_m[:, None] * way[..., 1]
         place_m[..., 1] += across_m[:, None] * way[..., 0]
-        return place_m, np.arctan2(way[..., 1], way[..., 0])
+        return place_m, way
 
 
 def lane_paths_of(lanes: Sequence[Lane]) -> LanePaths | None:

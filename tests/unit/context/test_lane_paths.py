@@ -24,7 +24,7 @@ def after(
     place_m = np.array([[x_m, y_m]])
     point, on = paths.under(place_m, np.array([yaw_rad]))
     assert on.all()
-    places_m, _ = paths.follow(point, place_m, np.array([distance_m]), turn)
+    places_m, _ = paths.ahead(point, place_m, np.array([distance_m]), turn)
     found: FloatArray = places_m[0]
     return found
 
@@ -53,7 +53,7 @@ def test_who_keeps_left_or_right_does_so_at_every_fork() -> None:
     assert after(paths, 1.0, 0.0, 29.0, turn=Turn.LEFT)[0] == pytest.approx([26.0, 12.0])
     assert after(paths, 1.0, 0.0, 29.0, turn=Turn.RIGHT)[0] == pytest.approx([26.0, -12.0])
     place_m = np.zeros((3, 2)) + [1.0, 0.0]
-    each = paths.follow(*(paths.under(place_m, np.zeros(3))[0], place_m, np.full((3, 1), 29.0)), turn=np.arange(3))[0]
+    each = paths.ahead(paths.under(place_m, np.zeros(3))[0], place_m, np.full((3, 1), 29.0), np.arange(3))[0]
     assert each[:, 0] == pytest.approx(np.array([[30.0, 0.0], [26.0, 12.0], [26.0, -12.0]]))
 
 

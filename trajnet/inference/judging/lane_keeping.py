@@ -131,7 +131,7 @@ class LaneKeeping:
         turn = np.repeat(np.array([*Turn, *[Turn.STRAIGHT] * others]), rows)
         reach_m = np.maximum(passed_m[..., -1].max(axis=1), SHORT_M)
         distance_m = reach_m[:, None] * np.linspace(0.0, 1.0, POINTS)
-        lane_m, _ = lanes.follow(start, np.tile(begin_m.T, (ways, 1)), np.tile(distance_m, (ways, 1)), turn)
+        lane_m, _ = lanes.ahead(start, np.tile(begin_m.T, (ways, 1)), np.tile(distance_m, (ways, 1)), turn)
         line_m = lane_m.reshape(-1, 2).T.copy()
         # The points of a lane that each point of a path is after, and how far from there to the next.
         share = passed_m * ((POINTS - 1) / reach_m)[:, None, None]

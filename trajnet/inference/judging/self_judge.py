@@ -52,7 +52,7 @@ class JudgingCounters:
     judgements: answers held against a later position. evident_rows: rows of the model with evidence.
     velocity_rows, standing_rows: of those, rows whose most probable mode is that of constant velocity or of standing.
     velocity_modes, standing_modes: their modes that left, most probable or not. learned_errors: errors of fast vehicles
-    along their paths that were learned from.
+    along their paths that were learned from. lane_rows: rows whose most probable path was drawn towards a lane.
     """
 
     judgements: int = 0
