@@ -23,7 +23,7 @@ CALIBRATION = ("spread", "sharpness")
 #: What the names of a second look's weights begin with.
 NEW_PART = "refinement."
 #: Settings of a model that may differ from those of the weights that it starts from.
-FREE = ("knots", "dropout", "sets", "all_agents")
+FREE = ("knots", "dropout", "sets", "all_agents", "early_knots")
 
 
 class WholeFiles(TorchCheckpointIO):

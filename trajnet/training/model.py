@@ -33,6 +33,7 @@ from trajnet.inference.contract import state_names
 from trajnet.training.encoders import MapEncoder, NeighbourAttention, recurrent
 from trajnet.training.feature_layouts import FEATURE_COLUMNS
 from trajnet.training.features import CLASSES, Features, FeatureSet, of_class
+from trajnet.training.limited import at_least, within
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.motion import HEADS, motion_matrices
 from trajnet.training.refinement import Refinement
@@ -40,6 +41,11 @@ from trajnet.training.tensors import ContextTensors, PathTensors
 
 #: Relative margin of the product of variances over the squared covariance: some tens of float32's rounding errors.
 ROUNDING = 4e-6
+#: Limits of the logarithms of variances, in units of those of the class.
+SPREAD_LIMIT = 8.0
+#: The logarithms of the variances of the early knots are at most so far below those of the first knot after them: their
+#: standard deviations are at least 0.7 of its, in units of those of the class.
+EARLY_MARGIN = 0.7
 
 
 class TrajectoryModel(nn.Module):
@@ -236,7 +242,12 @@ class TrajectoryModel(nn.Module):
         xx, yy = (a + b +- ((a - b) cos - 2 g sin)) / 2, xy = ((a - b) sin + 2 g cos) / 2.
         a + b is made larger by ROUNDING, so that the matrix is positive definite in float32 too.
         """
-        half = torch.exp(torch.clamp(spread, -8.0, 8.0)) * half_variance_m2  # (2 K, T, N)
+        spread = within(spread, SPREAD_LIMIT, self.training)
+        if self.config.early_knots:
+            early, later = torch.split(spread, [self.config.early_knots, self.config.knots - self.config.early_knots], 1)
+            early = at_least(early, later[:, :1] - EARLY_MARGIN, self.training)
+            spread = torch.cat([early, later], 1)
+        half = torch.exp(spread) * half_variance_m2  # (2 K, T, N)
         along, across = torch.split(half, self.config.modes)  # (K, T, N) each
         related = torch.tanh(correlation) * torch.sqrt(along * across) * 1.9
         whole, more = (along + across) * (1.0 + ROUNDING), along - across

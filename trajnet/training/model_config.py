@@ -29,8 +29,10 @@ class ModelConfig:
     neighbours: number of nearest objects in the attention, attention: its width, attention_heads: how many
     times it looks. all_agents: whether neighbours are all agents that were there, also those that a benchmark's own
     files do not list (see InputRequirements). refine: width of a second look, in which each mode reads the map and the
-    neighbours where its path leads, and is corrected by them; it needs both, 0 is none. context: width of what the
-    decoder starts from. dropout: in training, of the context, the map and the decoder's outputs.
+    neighbours where its path leads, and is corrected by them; it needs both, 0 is none. early_knots: so many first knots
+    have at least the variances that follow from those of the knot after them (model.EARLY_MARGIN), because tidy
+    training data let theirs fall to nothing. context: width of what the decoder starts from. dropout: in training, of
+    the context, the map and the decoder's outputs.
     Raises ConfigError for sizes out of range.
     """
 
@@ -55,6 +57,7 @@ class ModelConfig:
     attention: int = 32
     attention_heads: int = 1
     refine: int = 0
+    early_knots: int = 0
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -66,6 +69,10 @@ class ModelConfig:
         require(
             self.knots % self.decoder_stride == 0,
             f"model.decoder_stride: expected a divisor of knots ({self.knots}), got {self.decoder_stride}",
+        )
+        require(
+            0 <= self.early_knots < self.knots,
+            f"model.early_knots: expected 0 to {self.knots - 1}, below knots, got {self.early_knots}",
         )
         require(self.neighbours >= 0, f"model.neighbours: expected at least 0, got {self.neighbours}")
         require(not self.all_agents or self.neighbours > 0, "model.all_agents: expected only with neighbours above 0")

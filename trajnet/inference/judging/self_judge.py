@@ -207,7 +207,7 @@ class SelfJudge:
             return result
         group = groups_of(observations, speed_mps)
         self.spread.keep(observations, result, group, model)
-        self.spread.scale(result.covariance_m2, group, model)
+        self.spread.scale(result, group, model)
         return result
 
     def _mixed(

@@ -1,9 +1,11 @@
-"""Covariances that adapt to the traffic: conformal tracking of how many true positions the 90 % region holds.
+"""Covariances that adapt to the traffic: conformal tracking of how many true positions their regions hold.
 
 Adaptive conformal inference (Gibbs and Candes 2021) with the decaying steps of Angelopoulos, Barber and Bates (2024,
 Online conformal prediction with decaying step sizes): for each group of objects and each horizon, the logarithm of a
 factor on the standard deviations rises by 0.9 steps for a position outside the region of the stream's own earlier
 prediction, and falls by 0.1 steps for one inside, so that in the long run one in ten lies outside, whatever comes.
+That is for the 90 % region. One factor cannot make two regions right: another one, of the most probable mode alone,
+follows the 50 % region in the same way, rising and falling by half a step.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from trajnet.inference.judging.ring import Ring, flat
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
 
-#: The region whose coverage is tracked.
-LEVEL = 0.9
+#: The regions whose coverage is tracked: the first by a factor of all modes, the second by one more of the most probable
+#: mode, which is most of what is dense. One mode has one factor.
+LEVELS = (0.9, 0.5)
 #: Shares are sums of probabilities, which need not be 1 to the last digit.
 _ROUNDING = 1e-6
 #: Ages at which predictions are judged (s), as far as they reach; in between, the logarithm of the factor is linear in
@@ -38,9 +41,9 @@ FRAMES_APART_S = 0.1
 #: Factors that a stream begins with, and at which horizons (s): a model errs more at places that it has not seen, the
 #: more the longer ahead. Their logarithms are linear in time between these, and constant before and after them.
 START_HORIZONS_S, START_FACTORS = (1.0, 6.0), (1.0, 1.16)
-#: Limits of the factor on standard deviations.
-SMALLEST, LARGEST = 0.5, 3.0
-_LOWEST, _HIGHEST = float(np.log(SMALLEST)), float(np.log(LARGEST))
+#: Limits of the factors on standard deviations, of all modes and of the most probable one in addition.
+SMALLEST, LARGEST = (0.5, 0.5), (3.0, 1.5)
+_LOWEST, _HIGHEST = np.log(SMALLEST).tolist(), np.log(LARGEST).tolist()
 #: The first step and the smallest one, and after how many judgements a step is half the first.
 FIRST_STEP, LAST_STEP, HALF_AFTER = 0.35, 0.03, 50.0
 #: Objects slower than this stand (m/s): their errors are of another kind.
@@ -70,7 +73,7 @@ class _Kept(StructOfArrays):
 
 
 class AdaptiveSpread:
-    """Keeps predictions as they left but for the factor, and tracks the factor of each group and horizon."""
+    """Keeps predictions as they left but for the factors, and tracks the factors of each group and horizon."""
 
     def __init__(self, modes: int, time_s: FloatArray) -> None:
         """Start with START_FACTORS. modes, time_s (T,): those of all predictions."""
@@ -78,12 +81,15 @@ class AdaptiveSpread:
         self._knot_s = np.concatenate([[0.0], time_s])
         self._ring = Ring(CADENCE_S, horizons_s, horizons_s[-1] + 1.0)
         self._horizons_s = horizons_s
-        self._log_factor = np.tile(np.interp(horizons_s, START_HORIZONS_S, np.log(START_FACTORS)), (GROUPS, 1))
-        self._evidence = np.zeros(self._log_factor.size)
+        self._levels = LEVELS[: min(modes, len(LEVELS))]
+        self._log_factor = np.zeros((len(self._levels), GROUPS, len(horizons_s)))
+        self._log_factor[0] = np.interp(horizons_s, START_HORIZONS_S, np.log(START_FACTORS))
+        self._evidence = np.zeros(GROUPS * len(horizons_s))
         self._between = np.stack([np.interp(time_s, horizons_s, one) for one in np.eye(len(horizons_s))])
         self._twice_between = np.repeat(2.0 * self._between, 4, axis=1)  # of squares, for each element of a covariance
-        self._squared = np.ones((GROUPS + 1, 4 * len(time_s)))  # the last row is for rows that are not scaled
-        np.exp(self._log_factor @ self._twice_between, out=self._squared[:GROUPS])
+        # Of the last group are the rows that are not scaled.
+        self._squared = np.ones((len(self._levels), GROUPS + 1, 4 * len(time_s)))
+        np.exp(self._log_factor @ self._twice_between, out=self._squared[:, :GROUPS])
         self._begun, self._phase = 0.0, 0.0
         self._last_ns: int | None = None  # None before the first frame: 0 is a time like any other
         self.judgements = 0
@@ -95,7 +101,10 @@ class AdaptiveSpread:
 
     @property
     def factors(self) -> FloatArray:
-        """Factors (GROUPS, T) on the standard deviations; group: class group, plus 3 for objects that stand."""
+        """Factors (L, GROUPS, T) on the standard deviations; group: class group, plus 3 for objects that stand.
+
+        L: of all modes, and where there are several, what the most probable one has in addition.
+        """
         factors: FloatArray = np.exp(self._log_factor @ self._between)
         return factors
 
@@ -116,12 +125,16 @@ class AdaptiveSpread:
             row, entry, horizon, age_s = row.take(some), entry.take(some), horizon.take(some), age_s.take(some)
         factor = flat(self._kept.group).take(entry) * len(self._horizons_s) + horizon
         said = points_at(flat(self._kept.path), entry, self._knot_s, age_s)
-        said[:, 2:] *= np.exp(2.0 * self._log_factor.take(factor))[:, None, None]
+        probability = flat(self._kept.probability).take(entry, axis=0)
+        squared = np.exp(2.0 * self._log_factor.reshape(len(self._levels), -1).take(factor, axis=1))
+        said[:, 2:] *= squared[0, :, None, None]
+        if len(squared) > 1:
+            said[np.arange(len(row)), 2:, probability.argmax(axis=1)] *= squared[1, :, None]
         share = held_by(
-            said[:, :2].swapaxes(1, 2), said[:, 2:].swapaxes(1, 2), flat(self._kept.probability).take(entry, axis=0),
+            said[:, :2].swapaxes(1, 2), said[:, 2:].swapaxes(1, 2), probability,
             observations.position_m.take(row, axis=0),
         )  # fmt: skip
-        self._track(factor, share > LEVEL + _ROUNDING)
+        self._track(factor, share)
 
     def _first_ns(self, observations: Observations) -> IntArray:
         """Return when the first prediction of each track that begins may be kept (B,).
@@ -143,16 +156,16 @@ class AdaptiveSpread:
         first_ns[place] = now_ns - step_ns + np.rint(share * cadence_ns).astype(np.int64)
         return first_ns
 
-    def _track(self, factor: IntArray, outside: BoolArray) -> None:
-        """Move the factors by J judgements. factor (J,): flat index. outside (J,): whether the truth was."""
+    def _track(self, factor: IntArray, share: FloatArray) -> None:
+        """Move the factors by J judgements. factor (J,): flat index. share (J,): of the mixture that is denser."""
         self.judgements += len(factor)
-        moved = np.bincount(factor, outside - (1.0 - LEVEL), self._log_factor.size)
         step = np.maximum(LAST_STEP, FIRST_STEP / (1.0 + self._evidence / HALF_AFTER))
-        self._evidence += np.bincount(factor, minlength=self._log_factor.size)
-        moved *= step
-        self._log_factor += moved.reshape(self._log_factor.shape)
-        np.minimum(np.maximum(self._log_factor, _LOWEST), _HIGHEST, out=self._log_factor)
-        np.exp(self._log_factor @ self._twice_between, out=self._squared[:GROUPS])
+        self._evidence += np.bincount(factor, minlength=len(step))
+        for log_factor, level, lowest, highest in zip(self._log_factor, self._levels, _LOWEST, _HIGHEST, strict=False):
+            outside = share > level + _ROUNDING
+            log_factor += (step * np.bincount(factor, outside - (1.0 - level), len(step))).reshape(log_factor.shape)
+            np.minimum(np.maximum(log_factor, lowest), highest, out=log_factor)
+        np.exp(self._log_factor @ self._twice_between, out=self._squared[:, :GROUPS])
 
     def keep(self, observations: Observations, prediction: Prediction, group: IntArray, model: BoolArray) -> None:
         """Keep the predictions, not scaled yet, of the rows whose turn it is.
@@ -171,12 +184,15 @@ class AdaptiveSpread:
         flat(self._kept.probability)[kept.entry] = prediction.probability.take(kept.row, axis=0)
         flat(self._kept.group)[kept.entry] = group.take(kept.row)
 
-    def scale(self, covariance_m2: FloatArray, group: IntArray, model: BoolArray) -> None:
-        """Multiply the covariances (N, K, T, 2, 2) of the model's rows by the squared factors, in place. See keep."""
+    def scale(self, prediction: Prediction, group: IntArray, model: BoolArray) -> None:
+        """Multiply the covariances of the model's rows by the squared factors, in place. See keep."""
         scaled = group if all_true(model) else np.where(model, group, GROUPS)
-        count, modes, times = covariance_m2.shape[:3]
-        long_rows = covariance_m2.reshape(count, modes, times * 4)  # NumPy is slow along axes of two elements
-        long_rows *= self._squared.take(scaled, axis=0)[:, None]
+        count, modes, times = prediction.covariance_m2.shape[:3]
+        long_rows = prediction.covariance_m2.reshape(count, modes, times * 4)  # NumPy is slow along axes of two
+        long_rows *= self._squared[0].take(scaled, axis=0)[:, None]
+        if len(self._levels) > 1:
+            top = prediction.probability.argmax(axis=1)
+            long_rows[np.arange(count), top] *= self._squared[1].take(scaled, axis=0)
 
 
 def _by_place(position_m: FloatArray, *then: FloatArray) -> IntArray:

@@ -262,7 +262,7 @@ def test_a_row_that_physics_answers_leaves_as_it_is_whatever_the_evidence_says()
         before = fed(stream, standing(8.0))[-1]
         if stream.judge is not None and stream.judge.spread is not None:
             assert before.source.tolist() == [Source.JUDGED]
-            moves, stands = stream.judge.spread.factors[[0, 3]]  # of vehicles
+            moves, stands = stream.judge.spread.factors[0, [0, 3]]  # of vehicles
             assert (stands < moves).all()
             assert (moves >= 1.0).all()
         model.ended = True
