@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from trajnet.training.loss import displacement, mean_over_knots
 from trajnet.training.model import TrajectoryModel
 from trajnet.training.model_input import unpacked
 from trajnet.training.tensors import PathTensors
-from trajnet.types import BoolArray, FloatArray
+from trajnet.types import BoolArray, FloatArray, IntArray
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +35,44 @@ LARGEST_FACTOR = 4.0
 _STEPS = 8
 
 
-def calibrate(
-    model: TrajectoryModel, batches: Batches, progress: Callable[[int, int], None] = lambda done, total: None
-) -> None:
-    """Set the model's ``spread`` and ``sharpness`` from what it predicts for the batches (evaluation mode).
+#: Told after each knot how many are done, and of how many.
+KnotProgress = Callable[[int, int], None]
 
-    progress: called after each knot with their number and the total.
-    """
+
+class _Predictions(NamedTuple):
+    """Paths of N objects, what came, and their classes. future_m (T, N, 2), valid (T, N), object_class (N,)."""
+
+    paths: PathTensors
+    future_m: Tensor
+    valid: Tensor
+    object_class: IntArray
+
+
+def calibrate(model: TrajectoryModel, batches: Batches, progress: KnotProgress = lambda done, total: None) -> None:
+    """Set the model's ``spread`` and ``sharpness`` from what it predicts for the batches (evaluation mode)."""
     model.eval()
     model.spread.fill_(1.0)
     model.sharpness.fill_(1.0)
-    paths, future_m, valid, object_class = _predictions(model, batches)
-    sharpness = fitted_sharpness(paths, future_m, valid)
+    found = _predictions(model, batches)
+    sharpness = fitted_sharpness(found.paths, found.future_m, found.valid)
     model.sharpness.fill_(sharpness)
-    probability = torch.softmax(paths.logits * sharpness, dim=1).double().numpy()
+    found = found._replace(paths=found.paths._replace(logits=found.paths.logits * sharpness))
+    _fit_spread(model, found, range(model.config.knots), progress)
+    log.info("calibrated: sharpness %.3f, spread %.2f to %.2f", sharpness, model.spread.min(), model.spread.max())
+
+
+def calibrate_spread(
+    model: TrajectoryModel, batches: Batches, knots: range, progress: KnotProgress = lambda done, total: None
+) -> None:
+    """Set the model's ``spread`` of these knots alone; the other knots and the probabilities stay as they are."""
+    model.eval()
+    model.spread[knots.start : knots.stop] = 1.0
+    _fit_spread(model, _predictions(model, batches), knots, progress)
+
+
+def _fit_spread(model: TrajectoryModel, found: _Predictions, knots: range, progress: KnotProgress) -> None:
+    paths, future_m, valid, object_class = found
+    probability = torch.softmax(paths.logits, dim=1).double().numpy()
     predicted_m = torch.stack([paths.x_m, paths.y_m], dim=-1).permute(2, 0, 1, 3).double().numpy()
     xx, xy, yy = paths.cov_xx_m2, paths.cov_xy_m2, paths.cov_yy_m2
     covariance = torch.stack([xx, xy, xy, yy], dim=-1).permute(2, 0, 1, 3).double().numpy()
@@ -55,7 +80,7 @@ def calibrate(
     truth_m = future_m.transpose(0, 1).double().numpy()
     known = valid.t().numpy() > 0
     at_most = max(ENOUGH, WORK // model.config.modes**2)
-    for knot in range(model.config.knots):
+    for done, knot in enumerate(knots, 1):
         one = slice(knot, knot + 1)
 
         def factor(rows: BoolArray, one: slice = one, knot: int = knot) -> float:
@@ -73,8 +98,7 @@ def calibrate(
             rows = object_class == code
             if np.count_nonzero(rows & known[:, knot]) >= ENOUGH:
                 model.spread[knot, code] = factor(rows)
-        progress(knot + 1, model.config.knots)
-    log.info("calibrated: sharpness %.3f, spread %.2f to %.2f", sharpness, model.spread.min(), model.spread.max())
+        progress(done, len(knots))
 
 
 def fitted_sharpness(paths: PathTensors, future_m: Tensor, valid: Tensor) -> float:
@@ -113,13 +137,10 @@ def fitted_spread(
 
 
 @torch.no_grad()
-def _predictions(
-    model: TrajectoryModel, batches: Batches
-) -> tuple[PathTensors, Tensor, Tensor, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Return paths, futures (T, N, 2), their validity (T, N) and classes (N,) of all batches."""
+def _predictions(model: TrajectoryModel, batches: Batches) -> _Predictions:
     read = (batches[i] for i in range(len(batches)))
     found = [(model(b.history, b.length, b.surroundings), b) for b in read]
-    return (
+    return _Predictions(
         PathTensors(torch.cat([p.planes for p, _ in found], dim=-1), torch.cat([p.logits for p, _ in found])),
         torch.cat([b.future_m for _, b in found], dim=1),
         torch.cat([b.valid for _, b in found], dim=1),

@@ -34,6 +34,6 @@ class _AtLeast(torch.autograd.Function):
         return torch.maximum(value, lowest)
 
     @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, None]:
         (below,) = ctx.saved_tensors
         return torch.where(below, grad[0].clamp(max=0.0), grad[0]), None  # a descent along it does not fall

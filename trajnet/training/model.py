@@ -244,7 +244,9 @@ class TrajectoryModel(nn.Module):
         """
         spread = within(spread, SPREAD_LIMIT, self.training)
         if self.config.early_knots:
-            early, later = torch.split(spread, [self.config.early_knots, self.config.knots - self.config.early_knots], 1)
+            early, later = torch.split(
+                spread, [self.config.early_knots, self.config.knots - self.config.early_knots], 1
+            )
             early = at_least(early, later[:, :1] - EARLY_MARGIN, self.training)
             spread = torch.cat([early, later], 1)
         half = torch.exp(spread) * half_variance_m2  # (2 K, T, N)

@@ -29,8 +29,8 @@ class ModelConfig:
     neighbours: number of nearest objects in the attention, attention: its width, attention_heads: how many
     times it looks. all_agents: whether neighbours are all agents that were there, also those that a benchmark's own
     files do not list (see InputRequirements). refine: width of a second look, in which each mode reads the map and the
-    neighbours where its path leads, and is corrected by them; it needs both, 0 is none. early_knots: so many first knots
-    have at least the variances that follow from those of the knot after them (model.EARLY_MARGIN), because tidy
+    neighbours where its path leads, and is corrected by them; it needs both, 0 is none. early_knots: so many first
+    knots have at least the variances that follow from those of the knot after them (model.EARLY_MARGIN), because tidy
     training data let theirs fall to nothing. context: width of what the decoder starts from. dropout: in training, of
     the context, the map and the decoder's outputs.
     Raises ConfigError for sizes out of range.

@@ -10,9 +10,9 @@ import numpy as np
 from trajnet.types import FloatArray
 
 #: Points of a standard Gaussian, each stands for 5 % of it: at the radii that hold 2.5 %, 7.5 % ... 97.5 % of it, each
-#: turned by the golden angle. Two are at 50 and 90 instead of 52.5 and 92.5 %, so that these regions of one Gaussian are
-#: exact.
-_SHARE_WITHIN: FloatArray = 0.025 + 0.05 * np.arange(20)
+#: turned by the golden angle. Two are at 50 and 90 instead of 52.5 and 92.5 %, so that these regions of one Gaussian
+#: are exact.
+_SHARE_WITHIN: FloatArray = np.arange(0.025, 1.0, 0.05)
 _SHARE_WITHIN[[10, 18]] = 0.5, 0.9
 _ANGLE_RAD = np.arange(len(_SHARE_WITHIN)) * (np.pi * (3.0 - np.sqrt(5.0)))
 _RADIUS: FloatArray = np.sqrt(-2.0 * np.log1p(-_SHARE_WITHIN))

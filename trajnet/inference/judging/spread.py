@@ -22,8 +22,8 @@ from trajnet.inference.judging.ring import Ring, flat
 from trajnet.tracking.store import Observations
 from trajnet.types import BoolArray, FloatArray, IntArray, ObjectClass, Prediction
 
-#: The regions whose coverage is tracked: the first by a factor of all modes, the second by one more of the most probable
-#: mode, which is most of what is dense. One mode has one factor.
+#: The regions whose coverage is tracked: the first by a factor of all modes, the second by one more of the most
+#: probable mode, which is most of what is dense. One mode has one factor.
 LEVELS = (0.9, 0.5)
 #: Shares are sums of probabilities, which need not be 1 to the last digit.
 _ROUNDING = 1e-6
