@@ -19,7 +19,7 @@ from trajnet.errors import ConfigError
 from trajnet.geometry import rotate
 from trajnet.training.batches import steady_velocities
 from trajnet.training.loss import gaussian_nll
-from trajnet.training.model import TrajectoryModel
+from trajnet.training.model import EARLY_MARGIN, TrajectoryModel
 from trajnet.training.model_config import ModelConfig
 from trajnet.training.model_input import ModelInput
 from trajnet.training.motion import (
@@ -469,6 +469,56 @@ def test_a_standard_deviation_is_its_head_s_exponential_within_limits() -> None:
             spread = scaled[2:4].reshape(2, 1, 1).expand(2, 2, 1)
             xx, _, _ = model.covariance(spread, torch.zeros(1, 2, 1), zero + 1.0, zero, half)
         assert xx.flatten().tolist() == pytest.approx([math.exp(2.0 * expected)] * 2, rel=1e-4)
+
+
+def test_early_variances_have_a_floor_of_half_the_first_later_one() -> None:
+    model = make_model(**ALL, early_knots=2)
+    spread = torch.full((8, 12, 3), -0.5)
+    spread[:, :2] = -30.0
+    spread[0, 1] = 3.0  # what is wide enough stays
+    zero, half = torch.zeros(4, 12, 3), torch.full((12, 3), 0.5)
+    with torch.no_grad():
+        xx, _, yy = model.covariance(spread, zero, zero + 1.0, zero, half)
+    later_m2 = math.exp(-0.5)
+    lowest_m2 = later_m2 * math.exp(-EARLY_MARGIN)
+    assert lowest_m2 == pytest.approx(0.5 * later_m2, rel=0.01)
+    variance_m2 = torch.stack([xx, yy])[..., 0].squeeze(1)  # (2, K, T)
+    expected_m2 = torch.full((2, 4, 12), later_m2)
+    expected_m2[:, :, :2] = lowest_m2
+    expected_m2[0, 0, 1] = math.exp(3.0)
+    torch.testing.assert_close(variance_m2, expected_m2, rtol=1e-3, atol=0.0)
+
+
+def test_a_floor_changes_early_covariances_and_nothing_else() -> None:
+    free, bounded = make_model(**ALL), make_model(**ALL, early_knots=2)
+    history, length = histories(5, 40)
+    with torch.no_grad():
+        for model in (free, bounded):
+            model.heads.weight.reshape(HEADS, -1)[2:4] *= 30.0
+        before, after = (model(history.packed(), length, surroundings(40)) for model in (free, bounded))
+    assert torch.equal(before.planes[:3], after.planes[:3])
+    assert torch.equal(before.planes[:, :, 2:], after.planes[:, :, 2:])
+    assert torch.equal(before.logits, after.logits)
+    area_m4 = [(p.cov_xx_m2 * p.cov_yy_m2 - p.cov_xy_m2**2)[:, :2] for p in (before, after)]
+    assert 0.05 < (area_m4[1] > 1.01 * area_m4[0]).float().mean() < 0.95
+    assert (area_m4[1] > 0.99 * area_m4[0]).all()
+
+
+@pytest.mark.parametrize("early_knots", [-1, 12])
+def test_a_floor_needs_a_knot_after_it(early_knots: int) -> None:
+    with pytest.raises(ConfigError, match=f"early_knots: expected 0 to 11, below knots, got {early_knots}"):
+        ModelConfig(knots=12, early_knots=early_knots)
+
+
+def test_a_spread_that_fell_to_nothing_is_learned_again() -> None:
+    model = make_model(**ALL, early_knots=2).train()
+    history, length = histories(5, 12)
+    with torch.no_grad():
+        model.heads.bias.reshape(HEADS, -1)[2:4] = -30.0
+    paths = model(history.packed(), length, surroundings(12))
+    (-paths.cov_xx_m2[:, 0] - paths.cov_yy_m2[:, 0]).sum().backward()  # wider, please
+    assert model.heads.bias.grad is not None
+    assert (model.heads.bias.grad.reshape(HEADS, -1)[2:4].abs().sum(dim=1) > 0.0).all()
 
 
 @pytest.mark.parametrize("push", [1.0, 10.0, 1e3, 1e6])

@@ -35,6 +35,19 @@ class Uncertain(Says):
         return replace(answer, covariance_m2=np.broadcast_to(self._variance_m2[:, None, None] * np.eye(2), shape))
 
 
+class Unsure(Says):
+    """The object goes on at 5 m/s, in four of ten at other_mps; the standard deviations are 1 m/s times the time."""
+
+    def __init__(self, other_mps: float = 5.0) -> None:
+        super().__init__([(other_mps, 0.0), (5.0, 0.0)], [0.4, 0.6])
+        self._variance_m2 = TIME_S**2
+
+    def predict(self, observations: Observations) -> Prediction:
+        answer = super().predict(observations)
+        shape = answer.covariance_m2.shape
+        return replace(answer, covariance_m2=np.broadcast_to(self._variance_m2[:, None, None] * np.eye(2), shape))
+
+
 class FarOffAtFirst(Uncertain):
     """So certain that it is wrong about objects that are seen for the first time."""
 
@@ -57,6 +70,22 @@ def traffic(
         for track in range(tracks):
             life, age_s = divmod(time_s + track * 10.0 / tracks, 10.0)
             x_m, y_m = age_s * (np.array([5.0, 0.0]) + error_mps[int(life), track])
+            places[f"{track}-{int(life)}"] = (float(x_m) + 1000.0 * (life % 2), 200.0 * track + float(y_m))
+        frames.append(frame(time_s, places, velocity=(5.0, 0.0)))
+    return frames
+
+
+def of_two_kinds(seconds: float, well_mps: float, *, badly_mps: float = 2.0, seed: int = 0) -> list[TrackFrame]:
+    """Objects at 5 m/s as in traffic; three of four with an error of well_mps, the others with one of badly_mps."""
+    rng = np.random.default_rng(seed)
+    frames, lives, tracks = [], int(seconds / 10.0) + 2, 30
+    sigma_mps = np.where(rng.random((lives, tracks, 1)) < 0.75, well_mps, badly_mps)
+    velocity_mps = np.array([5.0, 0.0]) + sigma_mps * rng.normal(size=(lives, tracks, 2))
+    for time_s in np.arange(round(seconds * 2.0)) / 2.0:
+        places = {}
+        for track in range(tracks):
+            life, age_s = divmod(time_s + track * 10.0 / tracks, 10.0)
+            x_m, y_m = age_s * velocity_mps[int(life), track]
             places[f"{track}-{int(life)}"] = (float(x_m) + 1000.0 * (life % 2), 200.0 * track + float(y_m))
         frames.append(frame(time_s, places, velocity=(5.0, 0.0)))
     return frames
@@ -118,6 +147,46 @@ def test_the_covariances_leave_with_the_factor_and_nothing_else_changes() -> Non
     np.testing.assert_allclose(sigma_m, 0.5 * np.array([1.0, 2.0, 3.0, 4.0, 6.0]) * found)
     assert last.expert is None
     np.testing.assert_allclose(last.position_m[0, 0, 0] - last.position_m[0, 0, 1], [-2.5, 0.0], atol=1e-9)
+
+
+def test_both_regions_hold_what_they_say_where_one_factor_cannot_make_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of two kinds have longer tails than a Gaussian: where 90 % are held, its 50 % region holds 60 %."""
+    shares: list[float] = []
+
+    def noting(*given: FloatArray) -> FloatArray:
+        share = held_by(*given)
+        shares.extend(share.tolist())
+        return share
+
+    monkeypatch.setattr(spread, "held_by", noting)
+    held = {}
+    for levels in ((0.9,), (0.9, 0.5)):
+        monkeypatch.setattr(spread, "LEVELS", levels)
+        stream = Stream(Unsure(), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+        shares.clear()
+        fed(stream, of_two_kinds(240.0, 0.9))
+        later = np.array(shares[len(shares) // 3 :])
+        held[len(levels)] = [float((later <= level + 1e-6).mean()) for level in (0.5, 0.9)]
+    assert held[1][0] > 0.6
+    assert held[2] == pytest.approx([0.5, 0.9], abs=0.05)
+
+
+def test_the_most_probable_mode_leaves_with_both_factors_and_the_others_with_one() -> None:
+    stream = Stream(Unsure(9.0), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    last = fed(stream, of_two_kinds(60.0, 0.5))[-1]
+    of_all, of_top = spread_of(stream).factors[:, 0]
+    assert (np.abs(of_top - 1.0) > 0.05).all()
+    variance_m2 = last.covariance_m2[0, :, :, 0, 0] / np.square(TIME_S)
+    np.testing.assert_allclose(variance_m2, np.square([of_all, of_all * of_top]))  # the second is the most probable
+
+
+@pytest.mark.parametrize(("share", "bounds"), [(0.2, (0.5, 0.5)), (0.7, (0.5, 1.5)), (0.95, (3.0, 1.5))])
+def test_both_factors_are_bounded(share: float, bounds: tuple[float, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where every position lies inside of both regions, between them, and outside of both."""
+    monkeypatch.setattr(spread, "held_by", lambda mean, covariance, probability, truth: np.full(len(truth), share))
+    stream = Stream(Unsure(), TrackPolicy(handover=False), judging=SPREAD_ONLY)
+    fed(stream, of_two_kinds(150.0, 1.0))
+    np.testing.assert_allclose(spread_of(stream).factors[:, 0], np.tile(bounds, (len(TIME_S), 1)).T)
 
 
 def test_one_odd_object_among_many_moves_the_factor_little() -> None:
