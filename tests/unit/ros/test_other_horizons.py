@@ -73,7 +73,7 @@ def test_paths_go_on_along_the_lane_from_where_the_model_ends_wherever_that_is(
 def test_spread_is_judged_as_far_as_a_model_reaches() -> None:
     for until_s, horizons in ((3.0, 3), (6.0, 5), (8.0, 6), (10.0, 6)):
         spread = AdaptiveSpread(3, np.arange(1.0, 2 * until_s + 1.0) * 0.5)
-        assert spread._log_factor.shape[1] == horizons
+        assert spread._log_factor.shape[-1] == horizons
 
 
 @pytest.fixture(scope="module")
