@@ -31,7 +31,8 @@ class SourceConfig:
     Sliding windows only: densify: so many frames are made of each recorded one first (see trajnet.scenes.densify);
     rate_hz and stride count those. map_shift_m: half of the scenes see their map moved by up to this along each axis,
     drawn for each window. driven_share: share of the scenes with directions whose drivable area is only where traffic
-    was recorded: a map that has lanes and nothing else. driving_side: on which side of the road its traffic drives, for
+    was recorded: a map that has lanes and nothing else. without_map: its windows have no map of their own, so that a
+    network cannot know the one place by it. driving_side: on which side of the road its traffic drives, for
     the model file; changes no window.
     all_agents: windows of the agents that its files do not list, too, where they are recorded beside them; it needs
     model.all_agents. classes: take windows of objects of these classes only; empty: all.
@@ -55,6 +56,7 @@ class SourceConfig:
     derive_velocity: bool = False
     map_shift_m: float = 0.0
     driven_share: float = 0.0
+    without_map: bool = False
     driving_side: DrivingSide = "unknown"
     all_agents: bool = False
     classes: tuple[str, ...] = ()
@@ -91,10 +93,16 @@ class SourceConfig:
             f"source: kind {self.kind!r}: expected no map, whose scenes have their own; map belongs to kind scenes",
         )
         require(
+            not (self.without_map and self.map),
+            f"source: without_map: expected no map beside it, got {self.map!r}",
+        )
+        require(
             self.dataset.windows is None
-            or not (self.densify > 1 or self.map_shift_m or self.driven_share or self.all_agents or self.classes),
-            f"source: kind {self.kind!r}: expected no densify, map_shift_m, driven_share, all_agents or classes: they "
-            "are for sliding windows, and this benchmark gives its own",
+            or not any(
+                (self.densify > 1, self.map_shift_m, self.driven_share, self.without_map, self.all_agents, self.classes)
+            ),
+            f"source: kind {self.kind!r}: expected no densify, map_shift_m, driven_share, without_map, all_agents or "
+            "classes: they are for sliding windows, and this benchmark gives its own",
         )
 
     @property

@@ -145,6 +145,8 @@ def scene_windows(
     if map_file is not None:
         lanes, raster = _map_of(map_file)
         scene = replace(scene, lanes=lanes, raster=raster)
+    if source.without_map:
+        scene = replace(scene, lanes=(), raster=None)
     listed = scene.track_id
     if requirements.all_agents:
         scene = with_everybody(scene, path)

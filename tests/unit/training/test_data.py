@@ -525,6 +525,15 @@ def test_a_share_of_the_scenes_is_drivable_only_where_somebody_drove(roads: Path
     assert 3 <= sum(np.array_equal(one.map_distance, driven.map_distance) for one in some) <= 13
 
 
+def test_a_source_without_its_map_has_the_same_windows_and_no_map(roads: Path) -> None:
+    plain, blind = sliding(roads)[0], sliding(roads, without_map=True)[0]
+    assert plain.map_valid.any()
+    assert not blind.map_valid.any()
+    assert not blind.map_distance.any()
+    for name in set(TrainingSet.__dataclass_fields__) - {"map_distance", "map_valid"}:
+        assert np.array_equal(getattr(blind, name), getattr(plain, name)), name
+
+
 def test_frames_are_put_between_and_every_nth_window_is_taken(roads: Path) -> None:
     plain = sliding(roads)[0]
     twice = sliding(roads, densify=2, rate_hz=20.0, stride=80)[0]
@@ -585,9 +594,11 @@ def test_a_source_says_what_belongs_to_it() -> None:
         replace(SOURCE, driven_share=1.5)
     with pytest.raises(ConfigError, match=r"source: map_shift_m: expected at least 0, got -1\.0"):
         replace(SOURCE, map_shift_m=-1.0)
-    for setting in ({"densify": 2}, {"map_shift_m": 1.0}, {"driven_share": 0.5}):
+    for setting in ({"densify": 2}, {"map_shift_m": 1.0}, {"driven_share": 0.5}, {"without_map": True}):
         with pytest.raises(ConfigError, match="they are for sliding windows, and this benchmark gives its own"):
             SourceConfig("nuscenes", split="train", **setting)
+    with pytest.raises(ConfigError, match=r"source: without_map: expected no map beside it, got 'town\.osm'"):
+        replace(SOURCE, without_map=True, map="town.osm")
     for name in ("drop", "hide_map", "hide_directions", "hide_neighbours", "hide_size"):
         with pytest.raises(ConfigError, match=rf"augment\.{name}: expected \[0, 1\), got 1\.0"):
             AugmentConfig(**{name: whole})
