@@ -51,9 +51,10 @@ CRUISE: FloatArray = np.array(
         ],
     ]
 )
-#: Of the constant velocities, where the velocity was not measured but derived from positions; of vehicles and riders,
-#: where a filter did so, and of riders who go straight on, where it did (see derived_velocity).
-DERIVED_SHARE, FILTERED_SHARE, STRAIGHT_SHARE = 0.5, 0.75, 2.0
+#: Of the constant velocities, where the velocity was not measured but derived from positions; of people, whose velocity
+#: is; of vehicles and riders, where a filter derived it, and of riders who go straight on, where it did (see
+#: derived_velocity).
+DERIVED_SHARE, PEOPLE_SHARE, FILTERED_SHARE, STRAIGHT_SHARE = 0.5, 0.75, 0.75, 2.0
 #: Of standing still, for objects that have stood so long (s): between them linear in time, after them constant. What
 #: has just stopped goes on soon, in a queue; what has stood for long is parked, waits or talks.
 STOOD_S, STAND = (1.0, 2.0, 3.0, 6.0), (0.0, 0.5, 0.75, 0.95)
@@ -172,6 +173,7 @@ class Combination:
         if not all_true(observations.velocity_valid):
             once = observations.reset & ~observations.velocity_valid  # one position tells no velocity
             derived = np.where(is_filtered(observations), FILTERED_SHARE, DERIVED_SHARE)
+            derived[~observations.wheeled] = PEOPLE_SHARE
             derived[straight] = STRAIGHT_SHARE
             share = np.where(observations.velocity_valid, 1.0, np.where(once, 0.0, derived)) * model
             drawn &= ~once

@@ -123,16 +123,16 @@ def test_the_most_probable_path_need_not_be_the_first() -> None:
     [
         (ObjectClass.CAR, 0.1, 11.0, 0.75),
         (ObjectClass.BICYCLE, 0.1, 5.0, 2.0),
-        (ObjectClass.PEDESTRIAN, 0.1, 1.0, 0.5),
+        (ObjectClass.PEDESTRIAN, 0.1, 1.0, 0.75),
         (ObjectClass.CAR, 0.5, 11.0, 0.5),
         (ObjectClass.BICYCLE, 0.5, 5.0, 0.5),
-        (ObjectClass.PEDESTRIAN, 0.5, 1.0, 0.5),
+        (ObjectClass.PEDESTRIAN, 0.5, 1.0, 0.75),
     ],
 )
 def test_a_derived_velocity_counts_by_class_and_frame_rate(
     kind: ObjectClass, step_s: float, speed_mps: float, share: float
 ) -> None:
-    """Half, but where a filter derived it."""
+    """Half, more of people and where a filter derived it."""
     frames = [frame(step_s * i, {"a": (speed_mps * step_s * i, 0.0)}, kind=kind, yaw=0.0) for i in range(9)]
     derived, _ = weights_of(*frames)
     measured, _ = weights_of(frame(0.0, {"a": (0.0, 0.0)}, kind=kind, velocity=(speed_mps, 0.0), yaw=0.0))
