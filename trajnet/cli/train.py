@@ -152,7 +152,7 @@ def with_map(config: TrainConfig, map_file: Path | None) -> TrainConfig:
 
     def mapped(sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
         path = str(map_file.resolve())
-        takes = [source.kind == SCENES.name and not source.map for source in sources]
+        takes = [source.kind == SCENES.name and not (source.map or source.without_map) for source in sources]
         return tuple(dataclasses.replace(s, map=path) if t else s for s, t in zip(sources, takes, strict=True))
 
     changed = dataclasses.replace(config, train=mapped(config.train), validation=mapped(config.validation))

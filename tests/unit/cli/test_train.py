@@ -65,7 +65,8 @@ def test_a_map_is_that_of_the_scenes_that_have_none_of_their_own(tmp_path: Path)
     path.write_text("")
     mapped = with_map(config, path)
     for source in (*mapped.train, *mapped.validation):
-        assert source.map == (str(path.resolve()) if source.kind == "scenes" else "")
+        takes = source.kind == "scenes" and not source.without_map
+        assert source.map == (str(path.resolve()) if takes else "")
     assert with_map(config, None) == config
     with pytest.raises(ConfigError, match="expected a source of kind scenes without a map"):
         with_map(mapped, path)
