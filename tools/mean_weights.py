@@ -3,8 +3,8 @@
     python tools/mean_weights.py out/first/last.ckpt out/second/last.ckpt --config configs/urban.yaml --data DATA \\
         --data GENERATED --out out/mean.ckpt
 
-Runs from one start stay in one valley of the loss, and the middle of it does better at places that none of them saw
-than each of them (Wortsman et al. 2022, Model soups). Runs from different starts have no common valley: their mean is
+Runs from one start stay in one valley of the loss (Wortsman et al. 2022, Model soups); here the middle lies between
+them at most places and is a start for a student. Runs from different starts have no common valley: their mean is
 no model. The calibration is fitted on the configuration's validation data; what else the checkpoint says, its domain
 too, is that of the last one. Then `trajnet export` it, or give it to `trajnet train --init`.
 """
